@@ -1,0 +1,38 @@
+# Everything a user or CI does here; `make` alone lists it. Needs GNU make and what bootstrap.sh says.
+.DEFAULT_GOAL := help
+.PHONY: setup run test unit lint clean help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+# The presets: quick, report-mini, report.
+CONFIG = pipeline/presets/quick.yaml
+# Further options of local_runner.py, such as ARGS='--set draws=3'.
+ARGS =
+# Further options of pytest, such as PYTEST_ARGS='-k ledger'.
+PYTEST_ARGS =
+
+setup: ## install the locked dependencies into .venv (at once when nothing changed)
+	@./bootstrap.sh
+
+run: setup ## run the experiment of CONFIG on this machine
+	@$(BIN)/python local_runner.py --config $(CONFIG) $(ARGS)
+
+test: lint ## run every check and every test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: setup ## run the quick tests (under a minute)
+	@$(BIN)/python -m pytest -m "not component and not e2e and not slow" $(PYTEST_ARGS)
+
+lint: setup ## check style, types and import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+clean: ## remove the environment, caches and build outputs; workspace/ and runs/ stay
+	rm -rf .venv .bootstrap build dist *.egg-info third_party/*/build third_party/*/*.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo "Variables: CONFIG=$(CONFIG), ARGS, PYTEST_ARGS"

@@ -1,0 +1,168 @@
+"""Downloads one file: resumable, checked, and quick to give up offline. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.errors import ThawError
+
+_CHUNK_BYTES = 1 << 16
+# What a broken or absent connection raises; OSError covers refused, reset, timed out and unknown host.
+_NETWORK_ERRORS = (OSError, http.client.HTTPException)
+
+
+def download(
+    url: str,
+    destination: Path,
+    *,
+    size_bytes: int | None = None,
+    md5: str | None = None,
+    timeout_s: float = 5.0,
+) -> None:
+    """Downloads a file, or goes on where an earlier try stopped.
+
+    What has arrived is kept in `<destination>.part`; the destination appears once the file is whole and
+    checked. A connection that breaks is taken up again for as long as each try brings something.
+
+    Args:
+      url: an http or https address.
+      destination: the file to write; its folder is made when absent.
+      size_bytes: the expected size; none: the size that the server announces.
+      md5: the expected md5, in hexadecimal; none: not checked.
+      timeout_s: how long to wait for an answer, and for further bytes, before giving up.
+
+    Raises:
+      ThawError: the server can't be reached, refuses, breaks off without sending anything, or its file has
+        another size or md5 than expected.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    part = destination.with_name(destination.name + ".part")
+    if destination.exists():
+        os.replace(destination, part)  # left by an earlier run: checked like what has just arrived
+    columns = (TextColumn(destination.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = _Bar(progress, size_bytes)
+        while not _is_whole(part, size_bytes):
+            before = _size(part)
+            try:
+                whole = _transfer(url, part, size_bytes, timeout_s, bar)
+            except _NETWORK_ERRORS as error:
+                whole = False
+                cause: object = getattr(error, "reason", None) or error or type(error).__name__
+            else:
+                cause = "the connection closed early"
+            if whole:
+                break
+            if _size(part) <= before:
+                raise ThawError(_gave_up(url, part, cause))
+    _check(url, part, size_bytes, md5)
+    os.replace(part, destination)
+
+
+class _Bar:
+    """One task of a progress bar."""
+
+    def __init__(self, progress: Progress, total: int | None):
+        self.progress = progress
+        self.task = progress.add_task("", total=total, visible=False)  # until something arrives
+
+    def show(self, completed: int, total: int | None) -> None:
+        self.progress.update(self.task, completed=completed, total=total, visible=True)
+
+
+def _transfer(url: str, part: Path, size_bytes: int | None, timeout_s: float, bar: _Bar) -> bool:
+    """Appends what the server sends to the part; returns whether it is all that the server announced."""
+    have = _size(part)
+    request = urllib.request.Request(url, headers={"User-Agent": "thaw", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        response = _open_within(request, timeout_s)
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            part.unlink()  # longer than the server's file: of no use
+            return _transfer(url, part, size_bytes, timeout_s, bar)
+        raise ThawError(f"{url} answered {error.code} {error.reason}. Expected the file; get it by other "
+                        "means, or try again later.") from error  # fmt: skip
+    with response:
+        resumed = have > 0 and (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
+        start = have if resumed else 0
+        announced = response.headers.get("Content-Length")
+        total = start + int(announced) if announced else None
+        if size_bytes is not None and total not in (None, size_bytes):
+            raise ThawError(f"{url} offers {total:,} bytes; expected {size_bytes:,}. Something else answers "
+                            "there (a login page?); get the file by other means.")  # fmt: skip
+        with part.open("ab" if resumed else "wb") as file:
+            while chunk := response.read(_CHUNK_BYTES):
+                file.write(chunk)
+                bar.show(file.tell(), total)
+                if size_bytes is not None and file.tell() > size_bytes:
+                    break  # the check that follows refuses it
+            return total is None or file.tell() >= total
+
+
+def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:
+    """Opens the address, giving up in time even where the look-up of the host's name hangs.
+
+    A socket's timeout does not cover that look-up, which can take half a minute without a network.
+    """
+    outcome: list[Any] = []
+
+    def attempt() -> None:
+        try:
+            outcome.append(urllib.request.urlopen(request, timeout=timeout_s))
+        except _NETWORK_ERRORS as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(timeout_s + 1)
+    if not outcome:
+        raise TimeoutError(f"no answer within {timeout_s:g} s")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _is_whole(part: Path, size_bytes: int | None) -> bool:
+    return size_bytes is not None and _size(part) == size_bytes
+
+
+def _check(url: str, part: Path, size_bytes: int | None, md5: str | None) -> None:
+    found = _size(part)
+    if size_bytes is not None and found != size_bytes:
+        part.unlink()
+        raise ThawError(f"{url} sent {found:,} bytes; expected {size_bytes:,}. What arrived was thrown away; "
+                        "run again.")  # fmt: skip
+    if md5 is None:
+        return
+    digest = hashlib.md5(usedforsecurity=False)
+    with part.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    if digest.hexdigest() != md5:
+        part.unlink()
+        raise ThawError(f"{url}: the md5 of what arrived is {digest.hexdigest()}; expected {md5}. It was "
+                        "thrown away; run again.")  # fmt: skip
+
+
+def _gave_up(url: str, part: Path, cause: object) -> str:
+    kept = f" {_size(part):,} bytes are kept in {part}; a new try goes on from there." if _size(part) else ""
+    return (
+        f"{url} can't be downloaded: {cause}. Expected the server to answer and to send the file; connect to "
+        f"the network, or get the file by other means.{kept}"
+    )

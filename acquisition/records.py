@@ -1,0 +1,149 @@
+"""Finds a data set's TFRecords in a folder. Reads no record and imports no TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ThawError
+
+# A folder per split, TFDS's flat names, or plain names. From strict to loose: a checksum, an index or a
+# half-copied file that lies beside complete shards must not be taken for one of them.
+_PREFIXES = ("{split}/*", "*-{split}", "{split}*")
+_SUFFIXES = (
+    ".tfrecord-?????-of-?????",
+    ".tfrecord-?????-of-?????.gz",
+    ".tfrecord",
+    ".tfrecord.gz",
+    ".tfrecord*",
+    "tfrecord*",
+)
+_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gz)?$")
+_VERSION = re.compile(r"\d+(\.\d+)*$")
+
+
+@dataclass(frozen=True)
+class RecordFiles:
+    """The TFRecords of one data set.
+
+    Attributes:
+      folder: the folder that the patterns are relative to.
+      train_pattern, test_pattern: globs that select the split's TFRecords and nothing else; they can be
+        given to ImportExampleGen as split patterns.
+    """
+
+    folder: Path
+    train_pattern: str
+    test_pattern: str
+
+    @property
+    def train(self) -> tuple[Path, ...]:
+        """The training files, sorted by name."""
+        return _matching(self.folder, self.train_pattern)
+
+    @property
+    def test(self) -> tuple[Path, ...]:
+        """The test files, sorted by name."""
+        return _matching(self.folder, self.test_pattern)
+
+    @property
+    def name(self) -> str:
+        """What the files call the data set (`cifar10-train.tfrecord...`), else the folder's name."""
+        prefix = re.match(r"(\w+)-train\b", self.train[0].name)
+        return prefix.group(1) if prefix else self.folder.name
+
+
+def find_record_files(folder: Path | str) -> RecordFiles:
+    """Finds the TFRecords of the splits train and test.
+
+    Taken are `train/` and `test/` folders with files whose names hold `tfrecord`; TFDS's flat layout
+    (`*-train.tfrecord*`, `*-test.tfrecord*`), also one or two folders down (`cifar10/3.0.2/`, the newest
+    version where there are several); and plain `train*.tfrecord*` and `test*.tfrecord*`.
+
+    Raises:
+      ThawError: the folder is missing, has no TFRecords, lacks a split or a shard, or holds several data
+        sets.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        state = "is a file" if folder.exists() else "does not exist"
+        raise ThawError(f"The data folder {folder} {state}. Give the folder that holds the TFRecords.")
+    level = [folder]
+    for _ in range(3):
+        found = [files for candidate in level if (files := _files_of(candidate))]
+        if found:
+            files = _only_one(folder, found)
+            _check_shards(files.train)
+            _check_shards(files.test)
+            return files
+        level = [child for parent in level for child in _subfolders(parent)]
+    raise ThawError(_nothing_found(folder))
+
+
+def _files_of(folder: Path) -> RecordFiles | None:
+    train, test = _pattern(folder, "train"), _pattern(folder, "test")
+    return RecordFiles(folder, train, test) if train and test else None
+
+
+def _pattern(folder: Path, split: str) -> str | None:
+    for prefix in _PREFIXES:
+        for suffix in _SUFFIXES:
+            pattern = prefix.format(split=split) + suffix
+            if _matching(folder, pattern):
+                return pattern
+    return None
+
+
+def _matching(folder: Path, pattern: str) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.glob(pattern) if path.is_file()))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_dir() and not path.name.startswith("."))
+
+
+def _only_one(folder: Path, found: Sequence[RecordFiles]) -> RecordFiles:
+    """The newest where the folders are versions of one data set; an error where they are different ones."""
+    parents = {files.folder.parent for files in found}
+    versions = all(_VERSION.match(files.folder.name) for files in found)
+    if len(found) > 1 and not (versions and len(parents) == 1):
+        places = ", ".join(str(files.folder) for files in found)
+        raise ThawError(f"{folder} holds more than one data set: {places}. Give the folder of one of them.")
+    return max(found, key=_version_of) if len(found) > 1 else found[0]
+
+
+def _version_of(files: RecordFiles) -> tuple[int, ...]:
+    return tuple(int(part) for part in files.folder.name.split("."))
+
+
+def _check_shards(paths: Sequence[Path]) -> None:
+    """Shards number themselves (`-00003-of-00005`), so a missing one can be told from the names."""
+    by_set: dict[tuple[str, int], set[int]] = {}
+    for path in paths:
+        if match := _SHARD.match(path.name):
+            by_set.setdefault((match[1], int(match[3])), set()).add(int(match[2]))
+    for (stem, total), numbers in by_set.items():
+        missing = sorted(set(range(total)) - numbers)
+        if missing:
+            raise ThawError(
+                f"{paths[0].parent} lacks {len(missing)} of the {total} shards of {stem}, the first being "
+                f"{stem}-{missing[0]:05d}-of-{total:05d}. Copy the missing files there."
+            )
+    if len(by_set) > 1:
+        sets = ", ".join(f"{stem} in {total}" for stem, total in sorted(by_set))
+        raise ThawError(f"{paths[0].parent} mixes several sets of shards ({sets}). Keep one set there.")
+
+
+def _nothing_found(folder: Path) -> str:
+    splits = [split for split in ("train", "test") if _pattern(folder, split)]
+    if splits:
+        problem = f"{folder} has TFRecords for the split {splits[0]} only"
+    else:
+        problem = f"No TFRecords found in {folder}"
+    return (
+        f"{problem}. Looked for train/*tfrecord* and test/*tfrecord*, *-train.tfrecord* and *-test.tfrecord* "
+        "(also up to two folders down), and train*.tfrecord* and test*.tfrecord*. Put the files there under "
+        "such names, or give another folder."
+    )

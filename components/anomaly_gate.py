@@ -1,0 +1,41 @@
+"""The AnomalyGate node: stops the run when ExampleValidator found anomalies. Imports no other of our packages."""
+
+# No `from __future__ import annotations`: TFX reads the annotations themselves.
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import v1 as tfx
+
+from pipeline.errors import ThawError
+
+
+@tfx.dsl.components.component
+def AnomalyGate(
+    anomalies: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.ExampleAnomalies],
+):
+    """Lets the run go on only when no split of the data departs from the schema.
+
+    Args:
+      anomalies: what ExampleValidator found, one file a split.
+
+    Raises:
+      ThawError: there are anomalies; the message lists them split by split.
+    """
+    found = list(describe_anomalies(anomalies.uri))
+    if found:
+        raise ThawError(
+            "The data does not fit the schema (schema/schema.pbtxt, or data.* in the configuration):\n  "
+            + "\n  ".join(found)
+        )
+
+
+def describe_anomalies(uri: str) -> list[str]:
+    """One line per anomaly in an ExampleAnomalies artifact: split, feature, what is wrong."""
+    lines = []
+    for path in sorted(tf.io.gfile.glob(f"{uri}/Split-*/SchemaDiff.pb")):
+        split = path.split("/Split-")[-1].split("/")[0]
+        with tf.io.gfile.GFile(path, "rb") as file:
+            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
+        if anomalies.HasField("dataset_anomaly_info"):
+            lines.append(f"{split}: {anomalies.dataset_anomaly_info.description}")
+        lines += [f"{split}, {name}: {info.description}" for name, info in sorted(anomalies.anomaly_info.items())]
+    return lines

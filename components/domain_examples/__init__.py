@@ -1,0 +1,1 @@
+"""Examples of one domain: its classes alone, relabelled, split and augmented."""

@@ -1,0 +1,100 @@
+"""The DomainExamples node: Beam reads transformed examples and writes one domain's splits. Imports no trainer."""
+
+# No `from __future__ import annotations`: TFX reads the annotations themselves.
+from collections.abc import Iterator
+
+import apache_beam as beam
+import tensorflow as tf
+from tfx import v1 as tfx
+
+from components.domain_examples import records
+from components.domain_examples.records import DomainSettings
+from pipeline.errors import ThawError
+
+
+@tfx.dsl.components.component(use_beam=True)
+def DomainExamples(
+    examples: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.Examples],
+    domain: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.Examples],
+    settings: tfx.dsl.components.Parameter[str],
+    code: tfx.dsl.components.Parameter[str],
+    beam_pipeline: tfx.dsl.components.BeamComponentParameter[beam.Pipeline] = None,
+):
+    """Writes the splits `train` (augmented), `val` and, where asked for, `test` of one domain.
+
+    Args:
+      examples: transformed examples with the splits `train` and `test`.
+      domain: the domain's examples, as uncompressed TFRecords.
+      settings: a DomainSettings as JSON.
+      code: fingerprint of the sources; in the cache key alone.
+      beam_pipeline: given by TFX.
+
+    Raises:
+      ThawError: a split of the domain came out empty.
+    """
+    wanted = DomainSettings.model_validate_json(settings)
+    with beam_pipeline as pipeline:
+        train, val = _train_and_val(pipeline, _files(examples.uri, "train"), wanted)
+        splits = {"train": train, "val": val}
+        if wanted.with_test:
+            splits["test"] = _read(pipeline, "Test", _files(examples.uri, "test"), wanted)
+        for split, selected in splits.items():
+            _write(selected, domain.uri, split)
+    domain.splits = list(splits)
+    for split in splits:
+        if next(iter(tf.data.TFRecordDataset(tf.io.gfile.glob(_files(domain.uri, split)))), None) is None:
+            raise ThawError(
+                f"The domain {list(wanted.classes)} has no image in its split {split!r}. It needs at least two "
+                "training images a class, and a test image."
+            )
+
+
+def _train_and_val(pipeline: beam.Pipeline, files: str, wanted: DomainSettings):
+    """Splits the domain's training images by id, class by class, and augments those that stay."""
+    everything = _read(pipeline, "Train", files, wanted)
+    in_val = beam.pvalue.AsDict(
+        everything
+        | "KeyIdsByLabel" >> beam.Map(lambda example: (records.label(example), records.image_id(example)))
+        | "GroupIdsByLabel" >> beam.GroupByKey()
+        | "ChooseValIds"
+        >> beam.FlatMap(
+            lambda group: [(name, True) for name in records.val_ids(list(group[1]), wanted.val_fraction, wanted.seed)]
+        )
+    )
+    val = everything | "KeepVal" >> beam.Filter(
+        lambda example, chosen: records.image_id(example) in chosen, in_val
+    )
+    train = (
+        everything
+        | "DropVal" >> beam.Filter(lambda example, chosen: records.image_id(example) not in chosen, in_val)
+        | "Augment" >> beam.FlatMap(records.augmented, wanted)
+    )
+    return train, val
+
+
+def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings):
+    """Reads transformed examples and keeps the domain's, relabelled."""
+    return (
+        pipeline
+        | f"Read{name}" >> beam.io.ReadFromTFRecord(files)
+        | f"Relabel{name}" >> beam.FlatMap(_parse_and_relabel, wanted)
+    )
+
+
+def _parse_and_relabel(content: bytes, wanted: DomainSettings) -> Iterator[tf.train.Example]:
+    example = records.relabelled(tf.train.Example.FromString(content), wanted)
+    if example is not None:
+        yield example
+
+
+def _write(selected, uri: str, split: str) -> None:
+    name = split.capitalize()
+    _ = (
+        selected
+        | f"Serialize{name}" >> beam.Map(lambda example: example.SerializeToString(deterministic=True))
+        | f"Write{name}" >> beam.io.WriteToTFRecord(f"{uri}/Split-{split}/examples", num_shards=1)
+    )
+
+
+def _files(uri: str, split: str) -> str:
+    return f"{uri}/Split-{split}/*"

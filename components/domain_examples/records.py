@@ -1,0 +1,103 @@
+"""What happens to one record on its way into a domain. Imports numpy and tf.train.Example; no Beam, no TFX."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pydantic
+import tensorflow as tf
+
+from pipeline.config import Augmentation
+from trainer_module import features
+
+
+class DomainSettings(pydantic.BaseModel):
+    """What one domain is made of, as the node's JSON parameter."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    classes: tuple[str, ...]
+    """The domain's classes in the order of their new labels."""
+    data_classes: tuple[str, ...]
+    """All classes of the data in the order of their labels."""
+    image_shape: tuple[int, int, int]
+    augmentation: Augmentation
+    val_fraction: float
+    seed: int
+    with_test: bool
+    """True for the target alone: no source ever holds a test image."""
+
+
+def relabelled(example: tf.train.Example, settings: DomainSettings) -> tf.train.Example | None:
+    """Makes a transformed example one of the domain's: label within the domain, class name, plain pixels.
+
+    Args:
+      example: as Transform wrote it; changed in place.
+      settings: the domain's.
+
+    Returns:
+      The example, or None when its class is not of the domain.
+    """
+    content = example.features.feature
+    name = settings.data_classes[content[features.LABEL].int64_list.value[0]]
+    if name not in settings.classes:
+        return None
+    content[features.LABEL].int64_list.value[0] = settings.classes.index(name)
+    content[features.CLASS_NAME].bytes_list.value.append(name.encode())
+    content[features.COPY].int64_list.value.append(0)
+    serialized = content[features.IMAGE].bytes_list.value[0]
+    # A serialized tensor ends with its values.
+    content[features.IMAGE].bytes_list.value[0] = serialized[-math.prod(settings.image_shape) :]
+    return example
+
+
+def image_id(example: tf.train.Example) -> str:
+    return example.features.feature[features.ID].bytes_list.value[0].decode()
+
+
+def label(example: tf.train.Example) -> int:
+    return int(example.features.feature[features.LABEL].int64_list.value[0])
+
+
+def val_ids(ids: Sequence[str], val_fraction: float, seed: int) -> list[str]:
+    """The ids of one class that are set apart as val: the first of a queue ordered by a hash of (seed, id).
+
+    The same for every domain, so that no image is val in one and train in another.
+    """
+    queue = sorted(ids, key=lambda name: hashlib.sha256(f"{seed}/val/{name}".encode()).digest())
+    return queue[: val_count(len(queue), val_fraction)]
+
+
+def val_count(images: int, val_fraction: float) -> int:
+    """Val images of a class with that many images: the rounded share, yet one at least."""
+    return max(1, round(images * val_fraction))
+
+
+def augmented(example: tf.train.Example, settings: DomainSettings) -> Iterator[tf.train.Example]:
+    """Yields the example, its mirror image, and noisy copies (report: the copies join the training set).
+
+    Noise is Gaussian in grey levels, rounded and clipped to 0..255, and fixed by (seed, id, copy).
+    """
+    yield example
+    augmentation = settings.augmentation
+    content = example.features.feature[features.IMAGE].bytes_list.value[0]
+    image = np.frombuffer(content, np.uint8).reshape(settings.image_shape)
+    copies = [image[:, ::-1]] if augmentation.mirror else []
+    for number in range(augmentation.noisy_copies):
+        generator = _noise_generator(settings.seed, image_id(example), number)
+        noisy = image + generator.standard_normal(image.shape, np.float32) * augmentation.noise_stddev
+        copies.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    for number, copied in enumerate(copies, start=1):
+        result = tf.train.Example()
+        result.CopyFrom(example)
+        result.features.feature[features.IMAGE].bytes_list.value[0] = copied.tobytes()
+        result.features.feature[features.COPY].int64_list.value[0] = number
+        yield result
+
+
+def _noise_generator(seed: int, name: str, number: int) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}/noise/{name}/{number}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))

@@ -1,0 +1,38 @@
+"""The SweepTuner node: TFX's Tuner, which also hands the sweep's ledger on. Imports no trainer code itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx import v1 as tfx
+from tfx.components.tuner import executor as tuner_executor
+from tfx.dsl.components.base import executor_spec
+from tfx.types import artifact_utils, standard_component_specs
+
+from trainer_module.ledger import LEDGER_FILE
+
+# The parts of TFX's own Tuner that it has no public name for.
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class SweepTunerExecutor(tuner_executor.Executor):
+    """Runs TFX's search, writes its results, and puts a copy of the ledger beside them.
+
+    The ledger itself lives outside the artifact store, where a killed run finds it again.
+    """
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        tuner = tuner_executor.search(
+            input_dict, exec_properties, self._get_tmp_dir(), print_tuning_summary=False
+        )
+        tuner_executor.write_best_hyperparameters(tuner, output_dict)
+        results = artifact_utils.get_single_uri(output_dict[standard_component_specs.TUNER_RESULTS_KEY])
+        tuner.write_planned_rows(Path(results) / LEDGER_FILE)
+
+
+class SweepTuner(tfx.components.Tuner):
+    """TFX's Tuner with the executor above; `tuner_results` then also holds LEDGER_FILE."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(SweepTunerExecutor)

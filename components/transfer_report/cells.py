@@ -1,0 +1,213 @@
+"""What every cell shows: accuracy, gain over its baseline, verdict. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from components.transfer_report.ledgers import Ledgers, Sweep
+from components.transfer_report.statistics import (
+    Interval,
+    Verdict,
+    benjamini_hochberg,
+    draw_variance,
+    mean_interval,
+    paired_gain_interval,
+    verdict,
+)
+from trainer_module.selection import Cell
+
+FALSE_DISCOVERY_RATE = 0.05
+"""At most this share of the verdicts `gain` and `loss` of one report is expected to be false."""
+
+FEWEST_OTHERS = 3
+"""Cells of the same architecture and n needed before their spread between draws joins in (statistics.py)."""
+
+Key = tuple[str, Cell]
+"""A sweep's name and a cell of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredCell:
+    """One cell of any sweep, a baseline's among them.
+
+    Attributes:
+      sweep, source, architecture: as in the ledger's header.
+      val_accuracy: mean over draws, a fraction; what choosing reads.
+      accuracy: on test, a fraction, with its draws.
+    """
+
+    sweep: str
+    source: str
+    architecture: str
+    cell: Cell
+    val_accuracy: float
+    accuracy: Interval
+
+    @property
+    def draws(self) -> int:
+        """Draws behind every figure of this cell."""
+        return self.accuracy.draws
+
+
+@dataclasses.dataclass(frozen=True)
+class CellSummary(MeasuredCell):
+    """One cell of a transfer against the baseline of the same n, fine_tune and draws.
+
+    Attributes:
+      baseline: the baseline's accuracy on test over the same draws, a fraction.
+      gain_points: accuracy minus baseline in percentage points, paired by draw and image.
+      improvement_percent: the original report's 100 x (accuracy / baseline - 1); none where baseline is 0.
+      p_value: two-sided, consistent with `gain_points`.
+      verdict: after Benjamini-Hochberg over every cell of every transfer.
+    """
+
+    baseline: Interval
+    gain_points: Interval
+    improvement_percent: float | None
+    p_value: float
+    verdict: Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Summaries:
+    """Every cell of a run: transfers by id, baselines by architecture; cells ordered by n, k, fine_tune."""
+
+    transfers: Mapping[str, Sequence[CellSummary]]
+    baselines: Mapping[str, Sequence[MeasuredCell]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassAccuracy:
+    """Accuracy on one class's test images, fractions, mean over the same draws for both."""
+
+    name: str
+    images: int
+    candidate: float
+    baseline: float
+
+    @property
+    def loss_points(self) -> float:
+        """Percentage points lost against the baseline; negative where the class gains."""
+        return 100 * (self.baseline - self.candidate)
+
+
+def summarise(ledgers: Ledgers) -> Summaries:
+    """Computes every cell's intervals and verdict.
+
+    Raises:
+      ThawError: as `Ledgers.baseline_rows`.
+    """
+    transfers: dict[str, Sequence[CellSummary]] = {}
+    baselines: dict[str, Sequence[MeasuredCell]] = {}
+    for architecture, reference in ledgers.baselines.items():
+        sweeps = [s for s in ledgers.transfers.values() if s.header.architecture == architecture]
+        keys = {(s.header.sweep, cell): s for s in (reference, *sweeps) for cell in s.cells}
+        correct = {(name, cell): s.correct(s.cells[cell]) for (name, cell), s in keys.items()}
+        others = _others_variance(correct)
+        measured = {key: _measured(s, key[1], correct[key], others[key]) for key, s in keys.items()}
+        compared = _compare(ledgers, sweeps, measured, others)
+        baselines[architecture] = [measured[reference.header.sweep, cell] for cell in reference.cells]
+        for sweep in sweeps:
+            transfers[sweep.header.sweep] = [compared[sweep.header.sweep, cell] for cell in sweep.cells]
+    return Summaries(_decide({name: transfers[name] for name in ledgers.transfers}), baselines)
+
+
+def class_accuracies(ledgers: Ledgers, transfer: str, cell: Cell) -> tuple[ClassAccuracy, ...]:
+    """Accuracy of each class of the target that has test images, for a cell and its paired baseline.
+
+    Raises:
+      ThawError: as `Ledgers.baseline_rows`.
+    """
+    sweep = ledgers.transfers[transfer]
+    rows = sweep.cells[cell]
+    candidate = sweep.correct(rows)
+    baseline = ledgers.baseline_of(sweep).correct(ledgers.baseline_rows(sweep, rows))
+    found = []
+    for label, name in enumerate(sweep.header.classes):
+        images = sweep.labels == label
+        if images.any():
+            means = (float(correct[:, images].mean()) for correct in (candidate, baseline))
+            found.append(ClassAccuracy(name, int(images.sum()), *means))
+    return tuple(found)
+
+
+def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray, others_variance: float | None) -> MeasuredCell:
+    return MeasuredCell(
+        sweep=sweep.header.sweep,
+        source=sweep.header.source,
+        architecture=sweep.header.architecture,
+        cell=cell,
+        val_accuracy=statistics.fmean(row.val_accuracy for row in sweep.cells[cell]),
+        accuracy=mean_interval(correct, others_variance),
+    )
+
+
+def _compare(
+    ledgers: Ledgers,
+    sweeps: Sequence[Sweep],
+    measured: Mapping[Key, MeasuredCell],
+    accuracy_others: Mapping[Key, float | None],
+) -> dict[Key, CellSummary]:
+    """Every cell of one architecture's transfers against its baseline; verdicts are still to be decided."""
+    pairs: dict[Key, tuple[np.ndarray, np.ndarray]] = {}
+    baseline_keys: dict[Key, Key] = {}
+    for sweep in sweeps:
+        reference = ledgers.baseline_of(sweep)
+        for cell, rows in sweep.cells.items():
+            paired = ledgers.baseline_rows(sweep, rows)
+            key, twin = (sweep.header.sweep, cell), paired[0]
+            pairs[key] = sweep.correct(rows), reference.correct(paired)
+            baseline_keys[key] = reference.header.sweep, Cell(twin.n, twin.freeze_count, twin.fine_tune)
+    gain_others = _others_variance({key: np.subtract(*pair, dtype=np.int8) for key, pair in pairs.items()})
+    return {
+        key: _compared(measured[key], *pair, gain_others[key], accuracy_others[baseline_keys[key]])
+        for key, pair in pairs.items()
+    }
+
+
+def _compared(
+    measured: MeasuredCell,
+    correct: np.ndarray,
+    baseline_correct: np.ndarray,
+    gain_others: float | None,
+    baseline_others: float | None,
+) -> CellSummary:
+    gain, p_value = paired_gain_interval(correct, baseline_correct, gain_others)
+    baseline = mean_interval(baseline_correct, baseline_others)
+    ratio = measured.accuracy.estimate / baseline.estimate if baseline.estimate else None
+    return CellSummary(
+        **vars(measured),
+        baseline=baseline,
+        gain_points=gain,
+        improvement_percent=None if ratio is None else 100 * (ratio - 1),
+        p_value=p_value,
+        verdict="undecided",
+    )
+
+
+def _decide(transfers: Mapping[str, Sequence[CellSummary]]) -> dict[str, Sequence[CellSummary]]:
+    """Verdicts from all p-values of the report together."""
+    flat = [summary for group in transfers.values() for summary in group]
+    rejected = iter(benjamini_hochberg([summary.p_value for summary in flat], FALSE_DISCOVERY_RATE))
+    return {
+        name: [dataclasses.replace(s, verdict=verdict(s.gain_points, bool(next(rejected)))) for s in group]
+        for name, group in transfers.items()
+    }
+
+
+def _others_variance(values: Mapping[Key, np.ndarray]) -> dict[Key, float | None]:
+    """For each cell, the mean `draw_variance` of the other cells of its n; none where they are too few."""
+    by_size: dict[int, dict[Key, float]] = defaultdict(dict)
+    for key, array in values.items():
+        if len(array) > 1:
+            by_size[key[1].n][key] = draw_variance(array)
+    means: dict[Key, float | None] = {}
+    for key in values:
+        others = [variance for other, variance in by_size[key[1].n].items() if other != key]
+        means[key] = statistics.fmean(others) if len(others) >= FEWEST_OTHERS else None
+    return means

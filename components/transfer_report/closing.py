@@ -1,0 +1,72 @@
+"""The table printed at the end of a run, from summary.json's values. Imports rich and the formats alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from components.transfer_report import formats
+
+_STYLES = {"gain": "green", "loss": "red", "undecided": "yellow"}
+
+
+def closing_table(summary: dict[str, Any]) -> Table:
+    """Builds the closing table; it fits 80 columns, and reasons follow below in full.
+
+    Args:
+      summary: the content of summary.json.
+    """
+    title = f"Experiment {summary['experiment']} on {summary['data']}"
+    if summary["synthetic"]:
+        title = f"SYNTHETIC images: {title}"
+    table = Table(
+        title=Text(title, style="bold red" if summary["synthetic"] else "bold"),
+        caption=_notes(summary),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=0,
+    )
+    table.add_column("transfer", overflow="fold", max_width=26)
+    for name in ("best\nk", "fine-\ntune", "n", "draws", "accuracy\n%", "baseline\n%", "gain\npoints"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict\nblessed")
+    for row in summary["closing_table"]:
+        table.add_row(*_row(row, is_winner=row["transfer"] == summary["winner"]))
+    return table
+
+
+def _row(row: dict[str, Any], is_winner: bool) -> list[Text]:
+    def bounds(interval: list[float]) -> str:
+        return f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}"
+
+    low, high = (formats.points(bound) for bound in row["gain_interval_points"])
+    gain = Text(f"{formats.points(row['gain_points'])}\n{low}, {high}", style=_STYLES[row["verdict"]])
+    return [
+        Text(f"{row['source']}\n{row['architecture']}", style="bold" if is_winner else ""),
+        Text(str(row["freeze_count"])),
+        Text("yes" if row["fine_tune"] else "no"),
+        Text(str(row["n"])),
+        Text(str(row["draws"])),
+        Text(f"{100 * row['accuracy']:.1f}\n{bounds(row['accuracy_interval'])}"),
+        Text(f"{100 * row['baseline_accuracy']:.1f}\n{bounds(row['baseline_interval'])}"),
+        gain,
+        Text(f"{row['verdict']}\n{'yes' if row['blessed'] else 'no'}", style=_STYLES[row["verdict"]]),
+    ]
+
+
+def _notes(summary: dict[str, Any]) -> Text:
+    """What stands below the table: the winner, every reason, what was left out."""
+    winner = summary["winner"]
+    fate = "blessed" if summary["pushed"]["blessed"] else "not blessed, so nothing is pushed"
+    lines = [f"Best on val: {winner}, {fate}."]
+    for row in summary["closing_table"]:
+        if not row["blessed"]:
+            lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
+    lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
+    lines.append("Under each figure its 95% interval; the verdict is on the gain.")
+    return Text("\n".join(lines), style="not italic")

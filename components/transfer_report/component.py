@@ -1,0 +1,159 @@
+"""The TransferReport node: gathers ledgers and evaluations, writes the report, names the winner. TFX lives here only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import tensorflow_model_analysis as tfma
+from tfx import types
+from tfx import v1 as tfx
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import component_spec, standard_artifacts
+from tfx.utils import io_utils
+
+from components.transfer_report.report import Evaluation, ReportSettings, write_report
+from pipeline.config import Blessing
+from trainer_module.ledger import LEDGER_FILE, read_ledger
+
+Artifacts = dict[str, list[types.Artifact]]
+BLESSED_PROPERTY = "blessed"
+
+
+class TransferReportFolder(types.Artifact):
+    """report.html, cells.csv, figures/ and summary.json of one run."""
+
+    TYPE_NAME = "ThawTransferReport"
+
+
+class NodeSettings(pydantic.BaseModel):
+    """The node's JSON parameter: the fields of ReportSettings."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    experiment: str
+    deployed_size: int
+    blessing: Blessing
+    transfers_left_out: dict[str, str]
+    versions: dict[str, str]
+    seed: int
+
+
+class TransferReportExecutor(base_executor.BaseExecutor):
+    """Reads the inputs by the names that `transfer_report` gave them."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        settings = NodeSettings.model_validate_json(exec_properties["settings"])
+        uris = {name: artifacts[0].uri for name, artifacts in input_dict.items()}
+        ledgers = [
+            read_ledger(Path(uri) / LEDGER_FILE) for name, uri in uris.items() if name.startswith("ledger_of_")
+        ]
+        outcomes = {
+            name.removeprefix("evaluation_of_"): _evaluation(uri, input_dict[name.replace("evaluation", "verdict")][0])
+            for name, uri in uris.items()
+            if name.startswith("evaluation_of_")
+        }
+        report_settings = ReportSettings(**{name: getattr(settings, name) for name in NodeSettings.model_fields})
+        summary = write_report(Path(output_dict["report"][0].uri), ledgers, outcomes, report_settings)
+        _hand_over_winner(summary, uris[f"candidate_of_{summary['winner']}"], output_dict)
+
+
+def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Artifacts) -> None:
+    """Copies the winner's model, and says in TFX's way whether Pusher may push it."""
+    winner, blessing = output_dict["winner"][0], output_dict["blessing"][0]
+    blessed = bool(summary["pushed"]["blessed"])
+    io_utils.copy_dir(winner_uri, winner.uri)
+    blessing.set_int_custom_property(BLESSED_PROPERTY, int(blessed))
+    marker = Path(blessing.uri) / ("BLESSED" if blessed else "NOT_BLESSED")
+    marker.write_text(json.dumps(summary["pushed"]))
+
+
+def _evaluation(uri: str, verdict: types.Artifact) -> Evaluation:
+    """TFMA's own blessing of a candidate, and what it found wanting."""
+    blessed = verdict.get_int_custom_property(BLESSED_PROPERTY) == 1
+    return Evaluation(tfma_blessed=blessed, tfma_reasons=() if blessed else failed_thresholds(uri))
+
+
+def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
+    """One sentence per metric threshold that TFMA's validation found not met."""
+    result = tfma.load_validation_result(evaluation_uri)
+    reasons = []
+    for group in result.metric_validations_per_slice:
+        slice_name = ", ".join(
+            f"{key.column}={key.bytes_value.decode()}" for key in group.slice_key.single_slice_keys
+        )
+        for failure in group.failures:
+            what = "change of " if failure.metric_key.is_diff else ""
+            reasons.append(
+                f"{what}{failure.metric_key.name} on {slice_name or 'all test images'} is "
+                f"{failure.metric_value.double_value.value:.4f}"
+            )
+    return tuple(reasons)
+
+
+def transfer_report(
+    *,
+    candidates: Mapping[str, types.BaseChannel],
+    evaluations: Mapping[str, types.BaseChannel],
+    verdicts: Mapping[str, types.BaseChannel],
+    ledgers: Mapping[str, types.BaseChannel],
+    settings: NodeSettings,
+    code: str,
+) -> base_component.BaseComponent:
+    """Makes the node for any number of transfers, each input under a name of its own.
+
+    Args:
+      candidates: Model by transfer.
+      evaluations: ModelEvaluation by transfer.
+      verdicts: ModelBlessing (TFMA's) by transfer.
+      ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
+      settings: see there.
+      code: fingerprint of the sources; in the cache key alone.
+
+    Returns:
+      A node with the outputs `report` (ThawTransferReport), `winner` (Model) and `blessing` (ModelBlessing).
+    """
+    inputs = {
+        **_named("candidate_of_", candidates),
+        **_named("evaluation_of_", evaluations),
+        **_named("verdict_of_", verdicts),
+        **_named("ledger_of_", ledgers),
+    }
+    outputs = {
+        "report": TransferReportFolder,
+        "winner": standard_artifacts.Model,
+        "blessing": standard_artifacts.ModelBlessing,
+    }
+    # TFX reads inputs off the class of a specification, so each set of transfers has a class of its own.
+    spec_class = type(
+        "TransferReportSpec",
+        (component_spec.ComponentSpec,),
+        {
+            "PARAMETERS": {
+                "settings": component_spec.ExecutionParameter(type=str),
+                "code": component_spec.ExecutionParameter(type=str),
+            },
+            "INPUTS": {name: component_spec.ChannelParameter(type=c.type) for name, c in inputs.items()},
+            "OUTPUTS": {name: component_spec.ChannelParameter(type=kind) for name, kind in outputs.items()},
+        },
+    )
+    component_class = type(
+        "TransferReport",
+        (base_component.BaseComponent,),
+        {
+            "SPEC_CLASS": spec_class,
+            "EXECUTOR_SPEC": executor_spec.ExecutorClassSpec(TransferReportExecutor),
+            "__module__": __name__,
+        },
+    )
+    channels = {name: types.Channel(type=kind) for name, kind in outputs.items()}
+    return component_class(
+        spec_class(settings=settings.model_dump_json(), code=code, **inputs, **channels)
+    )
+
+
+def _named(prefix: str, channels: Mapping[str, types.BaseChannel]) -> dict[str, types.BaseChannel]:
+    return {f"{prefix}{name}": channel for name, channel in channels.items()}

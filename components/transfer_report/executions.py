@@ -1,0 +1,59 @@
+"""The table of executions, `cells.csv`: one record per cell and draw. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.transfer_report.ledgers import Ledgers, Sweep
+from trainer_module.ledger import Row
+
+COLUMNS = (
+    "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
+    "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "data",
+)  # fmt: skip
+
+
+def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
+    """One record per execution with the keys COLUMNS; a baseline's two comparison values are none.
+
+    Accuracies are fractions as the ledger holds them, gain_points percentage points, seconds wall time.
+
+    Raises:
+      ThawError: as `Ledgers.baseline_rows`.
+    """
+    records = [_record(sweep, row, None) for sweep in ledgers.baselines.values() for row in sweep.rows]
+    for sweep in ledgers.transfers.values():
+        pairs = zip(sweep.rows, ledgers.baseline_rows(sweep, sweep.rows), strict=True)
+        records += [_record(sweep, row, baseline.test_accuracy) for row, baseline in pairs]
+    return records
+
+
+def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Writes records with full precision; booleans as true/false, none as an empty field."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for record in records:
+            writer.writerow([_field(record[column]) for column in COLUMNS])
+
+
+def _record(sweep: Sweep, row: Row, baseline_accuracy: float | None) -> dict[str, Any]:
+    header = sweep.header
+    gain = None if baseline_accuracy is None else 100 * (row.test_accuracy - baseline_accuracy)
+    values = (
+        header.sweep, header.source, header.architecture, row.n, row.freeze_count, row.fine_tune, row.draw,
+        row.val_accuracy, row.test_accuracy, baseline_accuracy, gain, row.seconds, header.data,
+    )  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    # float() first: the repr of numpy's floats names their type.
+    return repr(float(value)) if isinstance(value, float) else str(value)

@@ -1,0 +1,33 @@
+"""How numbers are written wherever the user reads them. Imports the statistics' types alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def percent(fraction: float) -> str:
+    """0.8234 as `82.3%`."""
+    return f"{100 * fraction:.1f}%"
+
+
+def percent_interval(bounds: Sequence[float]) -> str:
+    """(0.801, 0.845) as `[80.1, 84.5]`."""
+    return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"
+
+
+def points(value: float) -> str:
+    """3.14 as `+3.1`; what rounds to zero is written `0.0`."""
+    return f"{value:+.1f}" if abs(value) >= 0.05 else "0.0"
+
+
+def points_interval(bounds: Sequence[float]) -> str:
+    """(-0.4, 6.6) as `[-0.4, +6.6]`."""
+    return f"[{points(bounds[0])}, {points(bounds[1])}]"
+
+
+def draws(counts: Sequence[int]) -> str:
+    """[2, 2] as `2 draws`, [1] as `1 draw`, [2, 3] as `2 to 3 draws`."""
+    fewest, most = min(counts), max(counts)
+    if fewest != most:
+        return f"{fewest} to {most} draws"
+    return f"{most} draw" if most == 1 else f"{most} draws"

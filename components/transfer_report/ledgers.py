@@ -1,0 +1,145 @@
+"""Ledgers made ready to compare: checked, paired with their baselines. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from pipeline.errors import ThawError
+from trainer_module.ledger import Header, Row
+from trainer_module.selection import Cell, rows_by_cell
+
+BASELINE_PREFIX = "baseline__"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """One ledger: `header` and its `cells`, each with its rows in the order of their draws."""
+
+    header: Header
+    cells: Mapping[Cell, Sequence[Row]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, ordered by cell and draw."""
+        return [row for group in self.cells.values() for row in group]
+
+    @functools.cached_property
+    def labels(self) -> np.ndarray:
+        """int [test images]."""
+        return np.asarray(self.header.test_labels)
+
+    def correct(self, rows: Iterable[Row]) -> np.ndarray:
+        """bool [draws, test images]: where the most probable class is the label."""
+        return np.stack([np.argmax(row.test_probabilities, axis=1) == self.labels for row in rows])
+
+
+@dataclasses.dataclass(frozen=True)
+class Ledgers:
+    """All sweeps of a run: transfers by id, baselines by architecture, both in the order given."""
+
+    transfers: Mapping[str, Sweep]
+    baselines: Mapping[str, Sweep]
+
+    @property
+    def data(self) -> str:
+        """Name of the data, the same in every ledger."""
+        return next(iter(self.transfers.values())).header.data
+
+    def baseline_of(self, sweep: Sweep) -> Sweep:
+        """The baseline with a sweep's architecture."""
+        return self.baselines[sweep.header.architecture]
+
+    def baseline_rows(self, sweep: Sweep, rows: Iterable[Row]) -> list[Row]:
+        """For each row of a transfer, the baseline's row of the same n, fine_tune and draw.
+
+        Raises:
+          ThawError: the baseline has no such row.
+        """
+        baseline = self.baseline_of(sweep)
+        by_draw = {(row.n, row.fine_tune, row.draw): row for row in baseline.rows}
+        pairs = []
+        for row in rows:
+            if (row.n, row.fine_tune, row.draw) not in by_draw:
+                raise ThawError(
+                    f"The ledger of {baseline.header.sweep} has no execution with n={row.n}, "
+                    f"fine_tune={row.fine_tune}, draw={row.draw}, which {sweep.header.sweep} is compared "
+                    "with. Run the same configuration again: finished executions are not repeated."
+                )
+            pairs.append(by_draw[row.n, row.fine_tune, row.draw])
+        return pairs
+
+
+def pair_ledgers(ledgers: Iterable[tuple[Header, list[Row]]]) -> Ledgers:
+    """Checks ledgers and sorts them into transfers and baselines.
+
+    Raises:
+      ThawError: no transfer among them; a sweep comes twice or is empty; a (cell, draw) comes twice; a row's
+        probabilities don't fit the header; data differ; a transfer's baseline is missing, or was tested on
+        other images.
+    """
+    transfers: dict[str, Sweep] = {}
+    baselines: dict[str, Sweep] = {}
+    for header, rows in ledgers:
+        is_baseline = header.sweep.startswith(BASELINE_PREFIX)
+        group, name = (baselines, header.architecture) if is_baseline else (transfers, header.sweep)
+        if name in group:
+            raise ThawError(f"Two ledgers of {header.sweep} were given. Hand over one for each sweep.")
+        _check_rows(header, rows)
+        group[name] = Sweep(header, rows_by_cell(rows))
+    if not transfers:
+        raise ThawError(
+            "There is no ledger of a transfer, so there is nothing to report. Add a transfer to the "
+            "configuration whose source is available."
+        )
+    found = Ledgers(transfers, baselines)
+    _check_pairs(found)
+    return found
+
+
+def _check_rows(header: Header, rows: list[Row]) -> None:
+    if not rows:
+        raise ThawError(f"The ledger of {header.sweep} has no execution. Run the same configuration again.")
+    expected = (len(header.test_labels), len(header.classes))
+    seen = set()
+    for row in rows:
+        place = f"{header.sweep}, n={row.n}, freeze_count={row.freeze_count}, fine_tune={row.fine_tune}"
+        where = f"{place}, draw={row.draw}"
+        if row.test_probabilities.shape != expected:
+            raise ThawError(
+                f"The ledger row {where} holds test probabilities of shape {row.test_probabilities.shape}, "
+                f"but its header names {expected[0]} test images and {expected[1]} classes. Delete that "
+                "ledger to compute the sweep again."
+            )
+        cell_draw = (row.n, row.freeze_count, row.fine_tune, row.draw)
+        if cell_draw in seen:
+            raise ThawError(
+                f"The ledger holds {where} twice. Hand over the rows of one configuration and one version of "
+                "the code."
+            )
+        seen.add(cell_draw)
+
+
+def _check_pairs(ledgers: Ledgers) -> None:
+    for name, sweep in ledgers.transfers.items():
+        header = sweep.header
+        if header.architecture not in ledgers.baselines:
+            raise ThawError(
+                f"The transfer {name} has no baseline: the ledger {BASELINE_PREFIX}{header.architecture} is "
+                "missing. Run the same configuration again."
+            )
+        baseline = ledgers.baselines[header.architecture].header
+        if header.test_ids_hash != baseline.test_ids_hash or header.test_labels != baseline.test_labels:
+            raise ThawError(
+                f"{name} and {baseline.sweep} were tested on different images (test_ids_hash "
+                f"{header.test_ids_hash[:12]} and {baseline.test_ids_hash[:12]}), so no gain can be "
+                "computed. Delete both ledgers and run again."
+            )
+    names = {sweep.header.data for sweep in (*ledgers.transfers.values(), *ledgers.baselines.values())}
+    if len(names) > 1:
+        raise ThawError(
+            f"The ledgers rest on different data: {sorted(names)}. Report on one data set at a time."
+        )

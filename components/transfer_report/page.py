@@ -1,0 +1,122 @@
+"""The report as one self-contained HTML page. Imports jinja2 and the modules of this folder."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from components.transfer_report import formats
+from components.transfer_report.cells import FALSE_DISCOVERY_RATE, CellSummary, Summaries
+from trainer_module.selection import Cell
+
+
+def render_page(summary: Mapping[str, Any], summaries: Summaries, figures: Mapping[str, Path]) -> str:
+    """Renders the page; pictures are embedded, nothing is loaded from elsewhere.
+
+    Args:
+      summary: the content of summary.json.
+      summaries: every cell.
+      figures: PNG by transfer id, and `overview`.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=formats.percent,
+        percent_interval=formats.percent_interval,
+        points=formats.points,
+        points_interval=formats.points_interval,
+    )
+    rows = {row["transfer"]: row for row in summary["closing_table"]}
+    return environment.get_template("page.html.j2").render(
+        summary=summary,
+        headline=headline(summary),
+        evidence=evidence(rows[summary["winner"]], len(rows)),
+        sections=[
+            {
+                "transfer": transfer,
+                "cells": cells,
+                "counts": Counter(cell.verdict for cell in cells),
+                "extremes": extremes(cells),
+                "picture": _embedded(figures[transfer]),
+            }
+            for transfer, cells in summaries.transfers.items()
+        ],
+        overview=_embedded(figures["overview"]),
+        false_discovery_percent=100 * FALSE_DISCOVERY_RATE,
+        how=how,
+    )
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """The answer in one sentence."""
+    row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
+    if row["blessed"]:
+        return f"Use {row['transfer']}: {how(row)}."
+    return f"Push nothing: {row['transfer']}, the best on val, is not blessed."
+
+
+def how(cell: Mapping[str, Any]) -> str:
+    """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune`."""
+    unit = "block" if cell["architecture"] == "mobilenet_v2" else "layer"
+    count = cell["freeze_count"]
+    frozen = "freeze nothing" if not count else f"freeze the first {count} {unit}s"
+    if count == 1:
+        frozen = f"freeze the first {unit}"
+    return f"{frozen}, {'then fine-tune all layers' if cell['fine_tune'] else 'without fine-tuning'}"
+
+
+def evidence(row: Mapping[str, Any], transfers: int) -> list[str]:
+    """The figures behind the answer, as sentences."""
+    drawn = formats.draws([row["draws"]])
+    choice = f"It is the best of {transfers} transfers on val" if transfers > 1 else "It is the only transfer"
+    low, high = row["gain_interval_points"]
+    gain = f"{formats.points(row['gain_points'])} points {formats.points_interval((low, high))}"
+    if row["draws"] < 2:
+        difference = f"The difference of {gain} rests on one draw, so it is undecided."
+    elif low > 0:
+        difference = f"The gain is {gain}."
+    elif high < 0:
+        difference = f"The loss is {gain}."
+    else:
+        difference = f"The difference of {gain} is undecided: its interval holds 0."
+    return [
+        f"With {row['n']} labelled images it reaches {formats.percent(row['accuracy'])} "
+        f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}; {drawn}).",
+        f"The same architecture trained from random weights on the same images reaches "
+        f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
+        difference,
+        f"{choice} ({formats.percent(row['val_accuracy'])}); test played no part in choosing.",
+    ]
+
+
+def extremes(cells: Sequence[CellSummary]) -> list[str]:
+    """The largest called gain and the largest called loss of a transfer, as sentences."""
+    sentences = []
+    for word, sign in (("gain", 1), ("loss", -1)):
+        called = [cell for cell in cells if cell.verdict == word]
+        if called:
+            most = max(called, key=lambda cell: sign * cell.gain_points.estimate)
+            interval = most.gain_points
+            sentences.append(
+                f"The largest {word} is {formats.points(interval.estimate)} points "
+                f"{formats.points_interval((interval.low, interval.high))} at {_place(most.cell)}."
+            )
+    return sentences
+
+
+def _place(cell: Cell) -> str:
+    return f"n={cell.n}, k={cell.freeze_count}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}"
+
+
+def _embedded(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

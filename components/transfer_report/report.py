@@ -1,0 +1,169 @@
+"""Writes everything a user takes away of a run, from ledgers alone. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
+from components.transfer_report.cells import Summaries, class_accuracies, summarise
+from components.transfer_report.executions import executions, write_csv
+from components.transfer_report.figures import Chosen, is_synthetic, write_figures
+from components.transfer_report.ledgers import Ledgers, Sweep, pair_ledgers
+from components.transfer_report.page import render_page
+from pipeline.config import Blessing
+from pipeline.errors import ThawError
+from trainer_module.ledger import Header, Row
+from trainer_module.selection import Cell, best_cell
+
+__all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
+
+Summary = dict[str, Any]
+"""What summary.json holds: JSON values alone; accuracies as fractions, gains in percentage points."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportSettings:
+    """What the ledgers don't say.
+
+    Attributes:
+      experiment: the configuration's name.
+      deployed_size: the n at which candidates are chosen.
+      blessing: what a candidate must show.
+      transfers_left_out: transfer id -> why it was not swept.
+      versions: package -> version.
+      seed: the experiment's.
+    """
+
+    experiment: str
+    deployed_size: int
+    blessing: Blessing
+    transfers_left_out: Mapping[str, str]
+    versions: Mapping[str, str]
+    seed: int
+
+
+def write_report(
+    out_dir: Path,
+    ledgers: list[tuple[Header, list[Row]]],
+    outcomes: Mapping[str, Evaluation],
+    settings: ReportSettings,
+) -> Summary:
+    """Writes report.html, cells.csv, figures/*.png and summary.json.
+
+    Args:
+      out_dir: made when absent; files of an earlier report in it are replaced.
+      ledgers: header and rows of every transfer and of every baseline.
+      outcomes: TFMA's, by transfer id.
+      settings: see ReportSettings.
+
+    Returns:
+      What was written to summary.json.
+
+    Raises:
+      ThawError: the ledgers don't fit together (see pair_ledgers), a transfer has no execution at the
+        deployed size, or no outcome.
+    """
+    paired = pair_ledgers(ledgers)
+    summaries = summarise(paired)
+    chosen = _chosen(paired)
+    decision = decide(_candidates(paired, summaries, chosen, outcomes, settings), settings.blessing)
+    summary = _summary(paired, decision, settings)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    write_csv(out_dir / "cells.csv", executions(paired))
+    figures = write_figures(out_dir / "figures", summaries, chosen, paired.data)
+    (out_dir / "report.html").write_text(render_page(summary, summaries, figures), encoding="utf-8")
+    text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
+    (out_dir / "summary.json").write_text(text + "\n", encoding="utf-8")
+    return summary
+
+
+def _chosen(ledgers: Ledgers) -> Chosen:
+    def by_size(sweep: Sweep) -> dict[int, Cell]:
+        return {n: best_cell(sweep.rows, n) for n in sorted({cell.n for cell in sweep.cells})}
+
+    return Chosen(
+        {name: by_size(sweep) for name, sweep in ledgers.transfers.items()},
+        {name: by_size(sweep) for name, sweep in ledgers.baselines.items()},
+    )
+
+
+def _candidates(
+    ledgers: Ledgers,
+    summaries: Summaries,
+    chosen: Chosen,
+    outcomes: Mapping[str, Evaluation],
+    settings: ReportSettings,
+) -> list[Candidate]:
+    """Each transfer's cell of the deployed size, with the evidence on it."""
+    candidates = []
+    for transfer, cells in summaries.transfers.items():
+        cell = chosen.transfers[transfer].get(settings.deployed_size)
+        if cell is None:
+            raise ThawError(
+                f"The ledger of {transfer} has no execution at n={settings.deployed_size}, the size to "
+                f"deploy; it has n={sorted(chosen.transfers[transfer])}. Run the same configuration again, "
+                "or set candidate_size to one of these."
+            )
+        if transfer not in outcomes:
+            raise ThawError(
+                f"Evaluator has said nothing of {transfer}; it spoke of {sorted(outcomes)}. Run the same "
+                "configuration again."
+            )
+        summary = next(summary for summary in cells if summary.cell == cell)
+        classes = class_accuracies(ledgers, transfer, cell)
+        candidates.append(Candidate(transfer, summary, classes, outcomes[transfer]))
+    return candidates
+
+
+def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> Summary:
+    winner = decision.winner
+    header = ledgers.transfers[winner.candidate.transfer].header
+    return {
+        "experiment": settings.experiment,
+        "data": ledgers.data,
+        "synthetic": is_synthetic(ledgers.data),
+        "target_classes": list(header.classes),
+        "test_images": len(header.test_labels),
+        "deployed_size": settings.deployed_size,
+        "seed": settings.seed,
+        "blessing": settings.blessing.model_dump(),
+        "closing_table": [_closing_row(outcome) for outcome in decision.outcomes],
+        "winner": winner.candidate.transfer,
+        "pushed": {
+            "blessed": decision.pushed,
+            "transfer": winner.candidate.transfer if decision.pushed else None,
+            "path": None,
+            "reason": None if decision.pushed else "; ".join(winner.reasons),
+        },
+        "left_out": dict(settings.transfers_left_out),
+        "versions": dict(settings.versions),
+        "seconds_per_node": {},
+    }
+
+
+def _closing_row(outcome: Outcome) -> dict[str, Any]:
+    summary, cell = outcome.candidate.summary, outcome.candidate.summary.cell
+    return {
+        "transfer": outcome.candidate.transfer,
+        "source": summary.source,
+        "architecture": summary.architecture,
+        "n": cell.n,
+        "freeze_count": cell.freeze_count,
+        "fine_tune": cell.fine_tune,
+        "draws": summary.draws,
+        "val_accuracy": summary.val_accuracy,
+        "accuracy": summary.accuracy.estimate,
+        "accuracy_interval": [summary.accuracy.low, summary.accuracy.high],
+        "baseline_accuracy": summary.baseline.estimate,
+        "baseline_interval": [summary.baseline.low, summary.baseline.high],
+        "gain_points": summary.gain_points.estimate,
+        "gain_interval_points": [summary.gain_points.low, summary.gain_points.high],
+        "improvement_percent": summary.improvement_percent,
+        "verdict": summary.verdict,
+        "blessed": outcome.blessed,
+        "reasons": list(outcome.reasons),
+    }

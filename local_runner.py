@@ -1,0 +1,77 @@
+"""The runner: config -> data -> plan -> create_pipeline -> LocalDagRunner -> runs/<run id>/. Nothing imports this.
+
+Run it as `python local_runner.py --config pipeline/presets/quick.yaml`, or hand it to TFX:
+`tfx pipeline create --pipeline-path=local_runner.py --engine=local`, then `tfx run create --engine=local`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+
+# Before anything imports TensorFlow Transform, which would else switch this process to Keras 2.
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+
+from pipeline.config import ExperimentConfig, load_config  # noqa: E402
+from pipeline.errors import ThawError  # noqa: E402
+
+PROJECT_ROOT = Path(__file__).resolve().parent
+DEFAULT_CONFIG = PROJECT_ROOT / "pipeline" / "presets" / "quick.yaml"
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """Reads the command line; bad usage ends the process with status 2."""
+    parser = argparse.ArgumentParser(
+        description="Is it worth transferring a model? Runs the experiment and reports, with evidence.",
+        epilog="The report lies in runs/latest/report.html when the run is done.",
+    )
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="preset or YAML file of your own")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, such as --set draws=3"
+    )
+    parser.add_argument("--data", type=Path, help="folder of TFRecords (same as --set data.path=...)")
+    parser.add_argument("--weights", type=Path, help="MobileNetV2 weights (same as --set mobilenet_v2.weights=...)")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail, rather than leave transfers out, when weights can't be had"
+    )
+    parser.add_argument("--plan", action="store_true", help="show what would run and how long, then stop")
+    return parser.parse_args(argv)
+
+
+def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
+    """The configuration that the command line asks for."""
+    overrides = list(arguments.set)
+    if arguments.data:
+        overrides.append(f"data.path={arguments.data}")
+    if arguments.weights:
+        overrides.append(f"mobilenet_v2.weights={arguments.weights}")
+    if arguments.strict:
+        overrides.append("strict=true")
+    return load_config(arguments.config, tuple(overrides))
+
+
+def main(argv: list[str]) -> int:
+    """Runs the experiment; returns the process's exit status (0 done, 1 the user must act, 130 interrupted)."""
+    arguments = parse_arguments(argv)
+    try:
+        config = config_from(arguments)
+        # Imported late, so that --help and a wrong setting answer at once.
+        from pipeline.launch import launch
+
+        launch(config, PROJECT_ROOT, os.environ, plan_only=arguments.plan)
+    except ThawError as error:
+        print(f"\nthaw: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Run the same command again: what was finished is not repeated.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The pipeline: configuration, DAG, evaluation settings. Importing this package imports no TensorFlow."""

@@ -1,0 +1,297 @@
+"""The experiment's one typed, frozen configuration. Imports no TensorFlow and none of our packages but errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+
+from pipeline.errors import ThawError
+
+Architecture = Literal["original", "remastered", "mobilenet_v2"]
+
+# Freezable layers, input to output (Tables 1 and 2 of the report; 18 blocks of MobileNetV2).
+MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6, "mobilenet_v2": 18}
+
+CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+PositiveInt = pydantic.PositiveInt
+PositiveFloat = pydantic.PositiveFloat
+Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
+
+
+class _Settings(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(_Settings):
+    """Where the images are and how their records are laid out."""
+
+    path: Path | None = None
+    """Folder of TFRecords; none: the first place of the README's list that has CIFAR-10."""
+    image_key: str = "image"
+    label_key: str = "label"
+    id_key: str = "id"
+    """Feature with the image's id; records without it get one made from their bytes."""
+    image_shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 32, 3)
+    classes: tuple[str, ...] = CIFAR10_CLASSES
+    """Class names in the order of their labels."""
+    val_fraction: Fraction = 0.2
+    """Share of each class's training images set apart for choosing (CIFAR-10: 1,000 a class)."""
+
+
+class Augmentation(_Settings):
+    """Copies added to every training image, as the report adds them to its training set."""
+
+    mirror: bool = True
+    noisy_copies: pydantic.NonNegativeInt = 1
+    noise_stddev: PositiveFloat = 10.0
+    """Standard deviation of the Gaussian noise, in grey levels of 255."""
+
+    @property
+    def copies(self) -> int:
+        """Records per training image, the image itself among them."""
+        return 1 + int(self.mirror) + self.noisy_copies
+
+
+class Target(_Settings):
+    """The domain transferred to; the first class is label 0."""
+
+    name: Name = "cars_trucks"
+    classes: tuple[str, ...] = ("automobile", "truck")
+
+
+class Source(_Settings):
+    """A domain whose trained model is transferred: classes of the data, or ImageNet weights."""
+
+    classes: tuple[str, ...] = ()
+    """Empty: the weights are ImageNet's, and nothing is trained."""
+
+
+class Transfer(_Settings):
+    """One (source, architecture) pair."""
+
+    source: str
+    architecture: Architecture
+
+    @property
+    def id(self) -> str:
+        return f"{self.source}__{self.architecture}"
+
+
+class Schedule(_Settings):
+    """How one model is trained; the same for a transfer and for its baseline."""
+
+    epochs: PositiveInt = 30
+    batch_size: PositiveInt = 32
+    learning_rate: PositiveFloat = 1e-3
+    fine_tune_learning_rate: PositiveFloat = 1e-4
+    max_steps: PositiveInt | None = None
+    """Upper bound on the steps of phase 1 (a third of it in phase 2); none: epochs alone decide."""
+
+
+class MobileNet(_Settings):
+    """The size of MobileNetV2 and of the images it sees."""
+
+    image_size_px: Annotated[int, pydantic.Field(ge=32, le=224)] = 96
+    alpha: PositiveFloat = 1.0
+    weights: Path | None = None
+    """ImageNet weights (.h5, no top); none: the first place of the README's list that has them."""
+
+
+class Blessing(_Settings):
+    """What a candidate must show on the test split before it is pushed."""
+
+    min_accuracy: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.6
+    min_gain_points: float = 0.0
+    """The lower bound of the paired gain's interval must lie above this."""
+    max_slice_loss_points: pydantic.NonNegativeFloat = 5.0
+    """No class may lose more accuracy than this against the baseline."""
+
+
+class ExperimentConfig(_Settings):
+    """Everything that decides what a run computes, loaded from YAML and never changed after."""
+
+    name: Name
+    workspace: Path = Path("workspace")
+    """TFX artifacts, metadata store, ledgers and pushed models."""
+    runs: Path = Path("runs")
+    """One folder a run with everything the user takes away."""
+    seed: pydantic.NonNegativeInt = 2022
+    strict: bool = False
+    """True: missing ImageNet weights are an error instead of a transfer left out."""
+    allow_overlap: bool = False
+    """True: a source may hold classes of the target."""
+    data: Data = Data()
+    target: Target = Target()
+    augmentation: Augmentation = Augmentation()
+    sources: dict[Name, Source]
+    transfers: tuple[Transfer, ...]
+    sizes: tuple[PositiveInt, ...]
+    """Target training images per experiment (n), drawn class-balanced and nested."""
+    candidate_size: PositiveInt | None = None
+    """The n at which each transfer's candidate is chosen on val and trained; none: the largest."""
+    freeze_counts: dict[Architecture, tuple[pydantic.NonNegativeInt, ...]]
+    fine_tune: tuple[bool, ...] = (False, True)
+    draws: PositiveInt = 2
+    schedule: Schedule = Schedule()
+    source_schedule: Schedule = Schedule(epochs=20, batch_size=128)
+    mobilenet_v2: MobileNet = MobileNet()
+    blessing: Blessing = Blessing()
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> ExperimentConfig:
+        for problem in _problems(self):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def pipeline_name(self) -> str:
+        return f"thaw-{self.name.replace('_', '-')}"
+
+    @property
+    def deployed_size(self) -> int:
+        """The n at which candidates are chosen, trained, evaluated and pushed."""
+        return self.candidate_size or max(self.sizes)
+
+    @property
+    def architectures(self) -> tuple[Architecture, ...]:
+        """Architectures in use, in the order of the transfers."""
+        return tuple(dict.fromkeys(t.architecture for t in self.transfers))
+
+
+def _problems(config: ExperimentConfig) -> list[str]:
+    """What is wrong with the settings taken together, each as one sentence for the user."""
+    return [*_class_problems(config), *_transfer_problems(config), *_grid_problems(config)]
+
+
+def _class_problems(config: ExperimentConfig) -> list[str]:
+    known = config.data.classes
+    problems = []
+    if len(set(known)) != len(known):
+        problems.append(f"data.classes has a name twice: {list(known)}")
+    domains = {f"sources.{name}": s.classes for name, s in config.sources.items() if s.classes}
+    for place, classes in {"target": config.target.classes, **domains}.items():
+        unknown = [c for c in classes if c not in known]
+        if unknown:
+            problems.append(
+                f"{place}.classes names {unknown}, which the data does not have; "
+                f"data.classes is {list(known)}"
+            )
+        if len(set(classes)) != len(classes) or len(classes) < 2:
+            problems.append(f"{place}.classes needs two or more different classes, got {list(classes)}")
+        overlap = sorted(set(classes) & set(config.target.classes))
+        if place != "target" and overlap and not config.allow_overlap:
+            problems.append(
+                f"{place} shares {overlap} with the target; a source that has seen the target's "
+                "classes flatters the transfer. Remove them or set allow_overlap: true"
+            )
+    return problems
+
+
+def _transfer_problems(config: ExperimentConfig) -> list[str]:
+    problems = []
+    if not config.transfers:
+        problems.append("transfers is empty: name at least one (source, architecture) pair")
+    ids = [t.id for t in config.transfers]
+    if len(set(ids)) != len(ids):
+        problems.append(f"transfers has a pair twice: {ids}")
+    for transfer in config.transfers:
+        if transfer.source not in config.sources:
+            problems.append(
+                f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}"
+            )
+        elif (not config.sources[transfer.source].classes) != (
+            transfer.architecture == "mobilenet_v2"
+        ):
+            problems.append(
+                f"transfer {transfer.id}: ImageNet weights (a source without classes) exist for "
+                "mobilenet_v2 alone, and mobilenet_v2 is transferred from them alone"
+            )
+        if transfer.architecture not in config.freeze_counts:
+            problems.append(f"freeze_counts has no entry for {transfer.architecture}")
+    return problems
+
+
+def _grid_problems(config: ExperimentConfig) -> list[str]:
+    problems = []
+    for architecture, counts in config.freeze_counts.items():
+        top = MAX_FREEZE_COUNT[architecture]
+        beyond = [k for k in counts if k > top]
+        if beyond:
+            problems.append(
+                f"freeze_counts.{architecture} asks for {beyond}; "
+                f"{architecture} has {top} freezable layers, so 0 to {top} can be frozen"
+            )
+        if not counts or len(set(counts)) != len(counts):
+            problems.append(f"freeze_counts.{architecture} needs different counts, got {list(counts)}")
+    for name, values in (("sizes", config.sizes), ("fine_tune", config.fine_tune)):
+        if not values or len(set(values)) != len(values):
+            problems.append(f"{name} needs one or more different values, got {list(values)}")
+    uneven = [n for n in config.sizes if n % len(config.target.classes)]
+    if uneven:
+        problems.append(
+            f"sizes {uneven} can't be split evenly over the {len(config.target.classes)} target "
+            "classes; use multiples of that number"
+        )
+    if config.candidate_size is not None and config.candidate_size not in config.sizes:
+        problems.append(f"candidate_size {config.candidate_size} is not one of sizes {list(config.sizes)}")
+    return problems
+
+
+def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
+    """Reads a YAML preset and applies `key.subkey=value` overrides (values are YAML).
+
+    Raises:
+      ThawError: the file is missing or no mapping, an override is no `key=value`, a key is unknown or
+        a value is wrong; the message names each.
+    """
+    path = Path(path)
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give the path of a YAML "
+                        "file, such as pipeline/presets/quick.yaml.") from error  # fmt: skip
+    except yaml.YAMLError as error:
+        raise ThawError(f"{path} is not YAML: {error}") from error
+    if not isinstance(settings, dict):
+        raise ThawError(f"{path} should hold `key: value` settings, but holds {type(settings).__name__}.")
+    for override in overrides:
+        _apply_override(settings, override)
+    return validate_config(settings, str(path))
+
+
+def validate_config(settings: dict[str, Any], origin: str) -> ExperimentConfig:
+    """Turns settings into a config, or raises a ThawError that lists what is wrong, key by key."""
+    try:
+        return ExperimentConfig.model_validate(settings)
+    except pydantic.ValidationError as error:
+        lines = [f"The configuration {origin} is not valid:"]
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
+            text = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                text = "unknown key; check its spelling against docs/configuration.md"
+            lines.append(f"  {key}: {text}")
+        raise ThawError("\n".join(lines)) from error
+
+
+def _apply_override(settings: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ThawError(f"--set takes key=value, such as --set draws=3; got {override!r}.")
+    *parents, last = key.split(".")
+    place = settings
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise ThawError(f"--set {override}: {parent!r} holds a value, not further keys.")
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ThawError(f"--set {override}: the value is not YAML: {error}") from error

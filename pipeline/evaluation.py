@@ -1,0 +1,61 @@
+"""What TFMA measures of a candidate against its baseline, and the thresholds it must pass. Imports features alone."""
+
+from __future__ import annotations
+
+import tensorflow_model_analysis as tfma
+
+from pipeline.config import ExperimentConfig
+from trainer_module import features
+
+ACCURACY = "SparseCategoricalAccuracy"
+SCORE_SIGNATURE = "score_transformed"
+SLICES = (features.CLASS_NAME, features.BRIGHTNESS, features.CONTRAST)
+
+
+def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
+    """Accuracy with a floor and a change threshold, overall and per class; intervals by the jackknife.
+
+    TFMA's thresholds look at point estimates; that the gain is more than noise is for TransferReport to decide.
+    """
+    blessing = config.blessing
+    overall = tfma.MetricThreshold(
+        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": blessing.min_accuracy}),
+        change_threshold=_change_above(blessing.min_gain_points),
+    )
+    per_class = tfma.PerSliceMetricThreshold(
+        slicing_specs=[tfma.SlicingSpec(feature_keys=[features.CLASS_NAME])],
+        threshold=tfma.MetricThreshold(change_threshold=_change_above(-blessing.max_slice_loss_points)),
+    )
+    return tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(name="candidate", signature_name=SCORE_SIGNATURE, label_key=features.LABEL),
+            tfma.ModelSpec(
+                name="baseline", signature_name=SCORE_SIGNATURE, label_key=features.LABEL, is_baseline=True
+            ),
+        ],
+        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[key]) for key in SLICES)],
+        metrics_specs=[
+            tfma.MetricsSpec(
+                metrics=[
+                    tfma.MetricConfig(class_name="ExampleCount"),
+                    tfma.MetricConfig(class_name="SparseCategoricalCrossentropy"),
+                    tfma.MetricConfig(
+                        class_name=ACCURACY, threshold=overall, per_slice_thresholds=[per_class]
+                    ),
+                ]
+            )
+        ],
+        options=tfma.Options(
+            compute_confidence_intervals={"value": True},
+            confidence_intervals=tfma.ConfidenceIntervalOptions(
+                method=tfma.ConfidenceIntervalOptions.JACKKNIFE
+            ),
+        ),
+    )
+
+
+def _change_above(points: float) -> tfma.GenericChangeThreshold:
+    """At least this change of accuracy against the baseline, in percentage points."""
+    return tfma.GenericChangeThreshold(
+        direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": points / 100}
+    )

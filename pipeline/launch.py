@@ -1,0 +1,185 @@
+"""One run from a configuration to its folder of results: data, plan, DAG, report. Only the runner imports this."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from acquisition.dataset import Dataset, locate_dataset
+from acquisition.inspection import Inspection, check_sizes, inspect_records
+from acquisition.weights import check_weights, locate_weights
+from pipeline import console
+from pipeline.config import ExperimentConfig
+from pipeline.errors import ThawError
+from pipeline.plan import measure_gflops, plan_run
+from trainer_module import progress
+
+
+def launch(
+    config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool
+) -> None:
+    """Runs the experiment and prints what the user should see.
+
+    Args:
+      config: the experiment.
+      project_root: `../shared/data` is looked for from here.
+      environment: the process's; `CIFAR10_DIR` is read.
+      plan_only: stop after the plan.
+
+    Raises:
+      ThawError: something the user can put right; what was computed before stays and is not repeated.
+    """
+    terminal = progress.console()
+    say = _sayer(terminal)
+    say(f"Thaw {version('thaw')}, experiment {config.name}")
+    dataset = locate_dataset(
+        config.data.path,
+        project_root=project_root,
+        environment=environment,
+        cache_dir=Path.home() / ".cache" / "thaw",
+        tfds_dir=Path.home() / "tensorflow_datasets",
+        say=say,
+    )
+    inspection = _inspect(config, dataset, terminal)
+    check_sizes(inspection, config)
+    config, left_out, weights_hash = with_weights(config, project_root, say)
+    _show_plan(config, inspection, terminal)
+    if not plan_only:
+        _run(config, dataset, left_out, weights_hash, terminal)
+
+
+def with_weights(
+    config: ExperimentConfig, project_root: Path, say: Callable[[str], None]
+) -> tuple[ExperimentConfig, dict[str, str], str]:
+    """Finds the ImageNet weights that the transfers need, or leaves those transfers out.
+
+    Returns:
+      The configuration with the weights' path and the transfers that can run; why each other transfer was left out; the
+      SHA-256 of the weights file, empty where none is needed.
+
+    Raises:
+      ThawError: weights are missing and `strict` is set, nothing is left to run, or the file does not fit.
+    """
+    needing = [transfer for transfer in config.transfers if not config.sources[transfer.source].classes]
+    if not needing:
+        return config, {}, ""
+    settings = config.mobilenet_v2
+    path = locate_weights(
+        settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras", say=say
+    )
+    if path is not None:
+        check_weights(path, settings.alpha)
+        found = config.model_copy(update={"mobilenet_v2": settings.model_copy(update={"weights": path.absolute()})})
+        return found, {}, hashlib.sha256(path.read_bytes()).hexdigest()
+    reason = (
+        f"MobileNetV2's ImageNet weights (alpha {settings.alpha}) are not to be had: not in ../shared/data/weights, "
+        "not in Keras's cache, and Keras's server did not answer. Give a file with --weights"
+    )
+    rest = tuple(transfer for transfer in config.transfers if transfer not in needing)
+    if config.strict or not rest:
+        raise ThawError(f"{reason}, or remove {', '.join(t.id for t in needing)} from transfers.")
+    for transfer in needing:
+        say(f"!! LEFT OUT: {transfer.id}. {reason}.")
+    return config.model_copy(update={"transfers": rest}), {t.id: reason for t in needing}, ""
+
+
+def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> Inspection:
+    if not terminal.is_terminal:
+        return inspect_records(dataset.files, config.data)
+    with Progress(console=terminal, transient=True) as bar:
+        task = bar.add_task("checking every record", total=None)
+        return inspect_records(dataset.files, config.data, lambda done: bar.update(task, completed=done))
+
+
+def _show_plan(config: ExperimentConfig, inspection: Inspection, terminal: Console) -> None:
+    images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
+    plan = plan_run(config, images, inspection.size_bytes, measure_gflops())
+    table = Table(title=f"Plan: {plan.executions} trainings", title_justify="left")
+    for column in ("sweep", "cells", "draws", "trainings"):
+        table.add_column(column, justify="left" if column == "sweep" else "right")
+    for sweep, cells in plan.cells.items():
+        table.add_row(sweep, str(cells), str(config.draws), str(cells * config.draws))
+    terminal.print(table)
+    free_gb = shutil.disk_usage(_existing_parent(config.workspace)).free / 1e9
+    terminal.print(
+        f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
+        f"({free_gb:.0f} GB free).",
+        markup=False,
+    )
+    if plan.disk_mb / 1000 > free_gb:
+        raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
+                        f"{plan.disk_mb / 1000:.1f} GB. Free some, or set workspace to another disk.")  # fmt: skip
+
+
+def _run(
+    config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str, terminal: Console
+) -> None:
+    """Runs the DAG with everything but our own lines in the run's log, and shows what came out."""
+    from pipeline import run_folder
+
+    folder = run_folder.new_run_folder(config)
+    log = folder / "log.txt"
+    with console.output_to_log(log):
+        # Imported here, so that what TFX and its friends print on import lands in the log.
+        from tfx import v1 as tfx
+
+        from pipeline.dag import create_pipeline, metadata_path
+
+        pipeline = create_pipeline(config, dataset, left_out, weights_hash)
+        store_path = metadata_path(config)
+        before = run_folder.latest_run_context(run_folder.open_store(store_path)) if store_path.exists() else 0
+        watcher = console.NodeWatcher(len(pipeline.components), _sayer(terminal))
+        try:
+            with console.watched(watcher):
+                tfx.orchestration.LocalDagRunner().run(pipeline)
+        except Exception as error:
+            raise _explained(error, watcher.node, log) from error
+        store = run_folder.open_store(store_path) if store_path.exists() else None
+        context = run_folder.latest_run_context(store) if store else 0
+        if store is None or context == before:
+            # `tfx pipeline create` loads this file without running the DAG.
+            shutil.rmtree(folder)
+            return
+        nodes = run_folder.nodes_of_run(store, context)
+        summary = run_folder.finish_run_folder(folder, config, nodes, dataset.origin)
+    _show_results(summary, folder, terminal)
+
+
+def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
+    from components.transfer_report.closing import closing_table
+
+    cached = len(summary["cached_nodes"])
+    spent = sum(summary["seconds_per_node"].values())
+    terminal.print(closing_table(summary))
+    _sayer(terminal)(
+        f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache.\n"
+        f"Report: {os.path.relpath(folder / 'report.html')} (runs/latest points to its folder)"
+    )
+
+
+def _explained(error: Exception, node: str, log: Path) -> ThawError:
+    """The ThawError that a node raised, wherever TFX and Beam wrapped it, or one that names node and log."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ThawError):
+            return ThawError(f"{node}: {cause}")
+        cause = cause.__cause__ or cause.__context__
+    return ThawError(f"The node {node or '(none)'} failed: {type(error).__name__}: {error}\nAll that it printed is "
+                     f"in {log}. Nodes that had finished are not repeated on the next run.")  # fmt: skip
+
+
+def _existing_parent(path: Path) -> Path:
+    absolute = path.absolute()
+    return next(parent for parent in (absolute, *absolute.parents) if parent.exists())
+
+
+def _sayer(terminal: Console) -> Callable[[str], None]:
+    return lambda line: terminal.print(line, markup=False)

@@ -1,0 +1,128 @@
+"""What a run would do, and about how long it would take, before it starts. Imports config and numpy, no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+
+from pipeline.config import MAX_FREEZE_COUNT, Architecture, ExperimentConfig, Schedule
+
+# Floating-point operations of one image's forward pass, in millions: both of the report's architectures by layer
+# (two per multiply-add), MobileNetV2 at 224 pixels and alpha 1 (Sandler et al., CVPR 2018, table 4: 300M multiply-adds).
+CONVOLUTION_MFLOP = (1.77, 18.87, 9.44, 18.87, 9.44, 18.87)
+DENSE_MFLOP = {"original": (1.05, 0.07), "remastered": ()}
+MOBILENET_MFLOP_224 = 600.0
+# Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.
+EFFICIENCY: dict[Architecture, float] = {"original": 0.5, "remastered": 0.5, "mobilenet_v2": 0.05}
+# Seconds of what is not training, on two cores.
+SECONDS_PER_PROGRAM = 4.0
+SECONDS_PER_EVALUATOR = 30.0
+SECONDS_PER_SWEEP = 12.0
+SECONDS_FOR_RECORDS_PER_IMAGE = 0.0007
+SECONDS_FIXED = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+      cells: grid points by sweep, baselines among them; each is trained once per draw.
+      executions: trainings in all.
+      minutes: estimated wall time with nothing cached.
+      disk_mb: estimated size of what is written.
+    """
+
+    cells: dict[str, int]
+    executions: int
+    minutes: float
+    disk_mb: float
+
+
+def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: float) -> Plan:
+    """Counts cells and estimates time and disk.
+
+    Args:
+      config: the experiment.
+      images: records in the data.
+      size_bytes: of those records.
+      gflops: the machine's matrix-product rate, in 10^9 operations a second.
+    """
+    ways = len(config.sizes) * len(config.fine_tune)
+    cells = {f"baseline__{architecture}": ways for architecture in config.architectures}
+    cells |= {t.id: ways * len(config.freeze_counts[t.architecture]) for t in config.transfers}
+    seconds = SECONDS_FIXED + images * SECONDS_FOR_RECORDS_PER_IMAGE * 3
+    for architecture in config.architectures:
+        seconds += _sweep_seconds(config, architecture, (0,), images, gflops)
+    for transfer in config.transfers:
+        counts = config.freeze_counts[transfer.architecture]
+        seconds += _sweep_seconds(config, transfer.architecture, counts, images, gflops)
+        seconds += SECONDS_PER_EVALUATOR
+        if config.sources[transfer.source].classes:
+            seconds += _source_seconds(config, transfer.architecture, images, gflops)
+    executions = sum(cells.values()) * config.draws
+    pixels = int(np.prod(config.data.image_shape)) + 200
+    copied = images * (1 + config.augmentation.copies * _shares(config))
+    disk_mb = (size_bytes + copied * pixels) / 1e6 + 30 * len(config.transfers) + executions * 0.01
+    return Plan(cells, executions, seconds / 60, disk_mb)
+
+
+def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:
+    """Rate of float32 matrix products, in 10^9 operations a second, over about that many seconds."""
+    left = np.ones((size, size), np.float32)
+    left @ left
+    count, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        left @ left
+        count += 1
+    return 2 * size**3 * count / (time.perf_counter() - started) / 1e9
+
+
+def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_count: int) -> float:
+    """Millions of operations of one image's forward pass above the frozen layers."""
+    if architecture == "mobilenet_v2":
+        settings = config.mobilenet_v2
+        whole = MOBILENET_MFLOP_224 * settings.alpha**1.55 * (settings.image_size_px / 224) ** 2
+        return whole * (1 - freeze_count / MAX_FREEZE_COUNT[architecture])
+    scale = config.data.image_shape[0] * config.data.image_shape[1] / 1024
+    return scale * sum((CONVOLUTION_MFLOP + DENSE_MFLOP[architecture])[freeze_count:])
+
+
+def _sweep_seconds(
+    config: ExperimentConfig, architecture: Architecture, counts: tuple[int, ...], images: int, gflops: float
+) -> float:
+    """Trainings and scorings of one sweep, its compilations, and the training of its candidate."""
+    per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
+    scored = images * len(config.target.classes) / len(config.data.classes) / 3
+    seconds = SECONDS_PER_SWEEP + SECONDS_PER_PROGRAM * (len(counts) + (True in config.fine_tune))
+    whole = forward_mflop(config, architecture, 0)
+    for count in counts:
+        above = forward_mflop(config, architecture, count)
+        seconds += (scored + max(config.sizes) * config.augmentation.copies) * (whole - above) * per_mflop
+        for n in config.sizes:
+            trained = _trained_images(n, config.schedule, config.augmentation.copies)
+            once = (3 * trained + scored) * above * per_mflop
+            once += (trained + scored) * whole * per_mflop * (True in config.fine_tune)
+            seconds += once * config.draws
+    return seconds
+
+
+def _source_seconds(config: ExperimentConfig, architecture: Architecture, images: int, gflops: float) -> float:
+    per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
+    pool = images * len(config.target.classes) / len(config.data.classes) * 0.7
+    trained = _trained_images(int(pool), config.source_schedule, config.augmentation.copies)
+    return SECONDS_PER_PROGRAM + 3 * trained * forward_mflop(config, architecture, 0) * per_mflop
+
+
+def _trained_images(n: int, schedule: Schedule, copies: int) -> int:
+    """Images that phase 1 passes through the network."""
+    seen = n * copies * schedule.epochs
+    return seen if schedule.max_steps is None else min(seen, schedule.max_steps * schedule.batch_size)
+
+
+def _shares(config: ExperimentConfig) -> float:
+    """The domains' images as a multiple of the data's."""
+    domains = [config.target.classes] + [s.classes for s in config.sources.values() if s.classes]
+    return sum(len(classes) for classes in domains) / len(config.data.classes)

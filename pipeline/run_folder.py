@@ -1,0 +1,130 @@
+"""runs/<run id>/: everything the user takes away of one run. Imports MLMD's client, no TFX component."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from pipeline.config import ExperimentConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeRun:
+    """One node of one run: how long it took, and whether TFX's cache served it.
+
+    Attributes:
+      seconds: from the first to the last entry in ML Metadata.
+      cached: True when nothing was computed.
+      outputs: artifact URIs by output name.
+    """
+
+    seconds: float
+    cached: bool
+    outputs: dict[str, list[str]]
+
+
+def open_store(metadata_path: Path) -> MetadataStore:
+    """The run's ML Metadata store."""
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(metadata_path)
+    return MetadataStore(config)
+
+
+def latest_run_context(store: MetadataStore) -> int:
+    """Id of the newest pipeline run's context; 0 when nothing ever ran."""
+    return max((context.id for context in store.get_contexts_by_type("pipeline_run")), default=0)
+
+
+def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
+    """What each node of a run did, by node id, in the order they ran."""
+    nodes = {}
+    for execution in sorted(store.get_executions_by_context(context_id), key=lambda execution: execution.id):
+        contexts = store.get_contexts_by_execution(execution.id)
+        # The node's context is named `<pipeline>.<node id>`, and so is the pipeline's without the node.
+        pipeline = next(context.name for context in contexts if context.type == "pipeline")
+        name = next(context.name for context in contexts if context.type == "node").removeprefix(f"{pipeline}.")
+        spent_ms = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+        nodes[name] = NodeRun(
+            seconds=spent_ms / 1000,
+            cached=execution.last_known_state == mlmd.Execution.CACHED,
+            outputs=_outputs(store, execution.id),
+        )
+    return nodes
+
+
+def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[str]]:
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type == mlmd.Event.OUTPUT
+    ]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in events])}
+    outputs: dict[str, list[str]] = {}
+    for event in events:
+        outputs.setdefault(event.path.steps[0].key, []).append(artifacts[event.artifact_id].uri)
+    return outputs
+
+
+def new_run_folder(config: ExperimentConfig) -> Path:
+    """Makes runs/<time>-<name>/ for a run that begins now."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = config.runs.absolute() / f"{stamp}-{config.name}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def finish_run_folder(
+    folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str
+) -> dict[str, Any]:
+    """Fills the folder from the run's artifacts and points runs/latest to it.
+
+    Args:
+      folder: made by new_run_folder.
+      config: the resolved configuration.
+      nodes: what the run's nodes did.
+      origin: where the data was found.
+
+    Returns:
+      The content of summary.json.
+    """
+    shutil.copytree(nodes["TransferReport"].outputs["report"][0], folder, dirs_exist_ok=True)
+    path = folder / "summary.json"
+    summary: dict[str, Any] = json.loads(path.read_text())
+    summary["data_origin"] = origin
+    summary["seconds_per_node"] = {name: round(node.seconds, 3) for name, node in nodes.items()}
+    summary["cached_nodes"] = [name for name, node in nodes.items() if node.cached]
+    summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
+    _write_atomically(path, json.dumps(summary, indent=2) + "\n")
+    settings = config.model_dump(mode="json", exclude_none=True)
+    _write_atomically(folder / "config.yaml", yaml.safe_dump(settings, sort_keys=False))
+    point_latest_to(folder)
+    return summary
+
+
+def _pushed_path(pusher: NodeRun) -> str | None:
+    """The SavedModel that Pusher wrote, where it wrote one."""
+    folder = Path(pusher.outputs["pushed_model"][0])
+    return str(folder) if (folder / "saved_model.pb").exists() else None
+
+
+def point_latest_to(folder: Path) -> None:
+    """Makes the link runs/latest, replacing an older one."""
+    link = folder.parent / "latest"
+    fresh = folder.parent / f".latest-{os.getpid()}"
+    fresh.symlink_to(folder.name, target_is_directory=True)
+    fresh.replace(link)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.partial")
+    fresh.write_text(text)
+    fresh.replace(path)

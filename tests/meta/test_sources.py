@@ -1,0 +1,138 @@
+"""Habits that every Python file of the project keeps. Reads the files as text and imports none of them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("acquisition", "components", "pipeline", "trainer_module")
+FOLDERS = (*PACKAGES, "benchmarks", "kubeflow", "tests", "third_party")
+IN_FOLDERS = [f for folder in FOLDERS for f in (ROOT / folder).rglob("*.py")]
+MODULES = sorted([*ROOT.glob("*.py"), *(f for f in IN_FOLDERS if "build" not in f.relative_to(ROOT).parts)])
+PACKAGE_MODULES = [f for f in MODULES if f.relative_to(ROOT).parts[0] in PACKAGES]
+# Acquisition looks for data where the environment says; the rest is told by arguments.
+READS_ENVIRONMENT = ("acquisition",)
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def functions_of(tree: ast.AST) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def documented_parameters(docstring: str) -> list[str] | None:
+    """Names in the docstring's `Args:` section, in order; none where it has no such section."""
+    lines = docstring.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.strip() == "Args:"]
+    if not starts:
+        return None
+    names: list[str] = []
+    indent = None
+    for line in lines[starts[0] + 1 :]:
+        if not line.strip():
+            break
+        found = re.match(r"( +)(\*{0,2}\w+(?:, \*{0,2}\w+)*):", line)
+        depth = len(line) - len(line.lstrip())
+        indent = depth if indent is None else indent
+        if depth < indent:
+            break
+        if found and depth == indent:
+            names += [name.strip().lstrip("*") for name in found[2].split(",")]
+    return names
+
+
+def parameters(function: Function) -> list[str]:
+    """Names in the order of the signature, without self and cls."""
+    args = function.args
+    every = [*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg]
+    return [arg.arg for arg in every if arg is not None and arg.arg not in ("self", "cls")]
+
+
+def documented_callables(tree: ast.Module) -> Iterator[tuple[str, list[str], list[str]]]:
+    """(name, documented parameters, real parameters) of public functions, methods and constructors."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            makers = [f for f in node.body if isinstance(f, Function) and f.name == "__init__"]
+            real = parameters(makers[0]) if makers else None
+        elif isinstance(node, Function):
+            real = parameters(node)
+        else:
+            continue
+        documented = documented_parameters(ast.get_docstring(node) or "")
+        if documented is not None and real is not None and not node.name.startswith("_"):
+            yield node.name, documented, real
+
+
+def environment_reads(tree: ast.AST) -> list[int]:
+    """Lines that touch the process's environment variables."""
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+            names = [node.attr]
+        elif isinstance(node, ast.ImportFrom) and node.module == "os":
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        if {"environ", "environb", "getenv", "putenv", "unsetenv"} & set(names):
+            lines.append(node.lineno)
+    return lines
+
+
+def test_every_package_is_looked_at() -> None:
+    assert {f.relative_to(ROOT).parts[0] for f in PACKAGE_MODULES} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_the_first_line_is_a_docstring(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), f"{name_of(path)} should begin by saying what lives there"
+    assert tree.body[0].lineno == 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_and_functions_are_short(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= MAX_FILE_LINES
+    spans = {f.name: (f.end_lineno or f.lineno) - f.lineno + 1 for f in functions_of(ast.parse(text))}
+    assert {name: lines for name, lines in spans.items() if lines > MAX_FUNCTION_LINES} == {}
+
+
+@pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
+def test_documented_parameters_match_the_signature(path: Path) -> None:
+    for name, documented, real in documented_callables(ast.parse(path.read_text())):
+        assert documented == real, f"{name}: Args documents {documented}, the signature has {real}"
+
+
+@pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
+def test_environment_variables_are_left_alone(path: Path) -> None:
+    if path.relative_to(ROOT).parts[0] not in READS_ENVIRONMENT:
+        assert environment_reads(ast.parse(path.read_text())) == [], "take an argument instead"
+
+
+def test_the_parameter_check_sees_each_kind_of_parameter() -> None:
+    tree = ast.parse(
+        "def f(a, b, *rest, key=1, **more):\n"
+        '    """Does.\n\n    Args:\n      a, b: two\n        lines: of text\n'
+        '      *rest: more\n      key: one\n      **more: rest\n\n    Raises:\n      E: no\n    """\n'
+        "class C:\n"
+        '    """Is.\n\n    Args:\n      wrong: name\n    """\n'
+        "    def __init__(self, right): ...\n"
+    )
+    assert list(documented_callables(tree)) == [
+        ("f", ["a", "b", "rest", "key", "more"], ["a", "b", "rest", "key", "more"]),
+        ("C", ["wrong"], ["right"]),
+    ]
+
+
+def test_the_environment_check_sees_attributes_and_imports() -> None:
+    tree = ast.parse("import os\nos.environ['A']\nos.path\nfrom os import getenv\nos.getenv('B')\n")
+    assert sorted(environment_reads(tree)) == [2, 4, 5]

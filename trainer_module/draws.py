@@ -1,0 +1,72 @@
+"""Draws: which images, in which order, from which seeds; the same for every transfer. Imports numpy alone."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) -> np.ndarray:
+    """Each image's place in its class's shuffled queue for one draw.
+
+    The queue orders by a hash of (seed, draw, id): it depends on no other image, so subsets are nested over n and stay
+    the same when images are added at other classes or read in another order.
+
+    Args:
+      ids: image ids, without repeats.
+      labels: int array of shape (images,).
+
+    Returns:
+      int64 array of shape (images,): 0 for the first of its class.
+    """
+    hashes = [hashlib.sha256(f"{seed}/{draw}/{image_id}".encode()).digest() for image_id in ids]
+    ranks = np.zeros(len(ids), np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        ordered = sorted(members, key=lambda index: hashes[index])
+        ranks[ordered] = np.arange(len(ordered))
+    return ranks
+
+
+def draw_subset(ranks: np.ndarray, n: int, num_classes: int) -> np.ndarray:
+    """Mask of the n images of one draw: the first n / num_classes of each class's queue.
+
+    Raises:
+      ValueError: n does not split evenly, or a class has too few images.
+    """
+    if n % num_classes:
+        raise ValueError(f"n={n} can't be split evenly over {num_classes} classes")
+    mask = ranks < n // num_classes
+    if mask.sum() != n:
+        raise ValueError(f"n={n} asks for {n // num_classes} images a class; only {mask.sum()} of {n} exist")
+    return mask
+
+
+def batch_order(records: int, steps: int, batch_size: int, seed: Sequence[int]) -> np.ndarray:
+    """The records of each step: shuffled epochs laid end to end, cut into full batches.
+
+    Batches may straddle two epochs, so that no step is partial and every record is seen equally often (give or take
+    one). A batch longer than the data holds records more than once.
+
+    Returns:
+      int32 array of shape (steps, batch_size) with values below `records`.
+    """
+    generator = np.random.default_rng(list(seed))
+    epochs = math.ceil(steps * batch_size / records) if steps else 0
+    order = [generator.permutation(records) for _ in range(epochs)]
+    flat = np.concatenate(order) if order else np.zeros(0, np.int64)
+    return flat[: steps * batch_size].reshape(steps, batch_size).astype(np.int32)
+
+
+def training_steps(records: int, epochs: int, batch_size: int, max_steps: int | None) -> int:
+    """Steps of phase 1: enough for every record to be seen `epochs` times, up to `max_steps`."""
+    steps = math.ceil(epochs * records / batch_size)
+    return steps if max_steps is None else min(steps, max_steps)
+
+
+def fine_tuning_steps(phase_1_steps: int) -> int:
+    """Steps of phase 2: a third of phase 1's (report: 30 epochs, then 10), at least one."""
+    return max(1, round(phase_1_steps / 3))

@@ -1,0 +1,181 @@
+"""The append-only ledger: one JSON line per execution (cell, draw). Imports no TensorFlow and no pipeline."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import ThawError
+
+LEDGER_FILE = "ledger.jsonl"
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What holds for every row of one ledger: who was swept, on what, and the truth about the test images.
+
+    Attributes:
+      sweep: the transfer's id, or `baseline__<architecture>`.
+      source: the source's name; empty for a baseline.
+      architecture: the architecture's name.
+      data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
+      classes: target class names in the order of their labels.
+      source_hash: hash of the source model's weights; empty for a baseline.
+      test_labels: label of each test image, in the order of every row's probabilities.
+      test_ids_hash: hash of the test images' ids in that order; equal in ledgers that can be paired.
+    """
+
+    sweep: str
+    source: str
+    architecture: str
+    data: str
+    classes: tuple[str, ...]
+    source_hash: str
+    test_labels: tuple[int, ...]
+    test_ids_hash: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One execution: a cell (n, freeze_count, fine_tune) trained on one draw.
+
+    Attributes:
+      key: hash of everything that decided the result; a row with this key is never computed again.
+      n, freeze_count, fine_tune, draw: the cell and its draw.
+      val_accuracy, val_loss, test_accuracy, test_loss: after the last step; selection reads val alone.
+      steps: optimiser steps, both phases together.
+      seconds: wall time of this execution; shared work (cached prefix, phase 1) counts where it was done.
+      curve: (step, val_accuracy) pairs along training, step 0 being before any.
+      frozen_hash: hash of the frozen weights and statistics, the same before and after (else training raised).
+      test_probabilities: float16 array of shape (test images, classes).
+    """
+
+    key: str
+    n: int
+    freeze_count: int
+    fine_tune: bool
+    draw: int
+    val_accuracy: float
+    val_loss: float
+    test_accuracy: float
+    test_loss: float
+    steps: int
+    seconds: float
+    curve: tuple[tuple[int, float], ...]
+    frozen_hash: str
+    test_probabilities: np.ndarray
+
+
+class Ledger:
+    """Appends rows to one file and finds them again by key.
+
+    A row is flushed to disk before `append` returns. A last line cut short by a kill is dropped on opening, and
+    `dropped` says how many bytes it had.
+
+    Args:
+      path: the file; made with its folders when absent.
+      header: what must hold for every row.
+
+    Raises:
+      ThawError: the file belongs to another sweep, or a line that is not the last is damaged.
+    """
+
+    def __init__(self, path: Path, header: Header):
+        self.path = path
+        self.dropped = 0
+        self.rows: dict[str, Row] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size:
+            self.dropped = _drop_partial_line(path)
+        if path.exists() and path.stat().st_size:
+            found, rows = read_ledger(path)
+            if found != header:
+                raise ThawError(f"The ledger {path} belongs to another sweep ({found.sweep} on {found.data}). "
+                                "Move it away, or use another workspace.")  # fmt: skip
+            self.rows = {row.key: row for row in rows}
+        else:
+            self._write({"header": dataclasses.asdict(header)})
+
+    def append(self, row: Row) -> None:
+        """Adds one row and makes it durable."""
+        self._write({"row": _encode_row(row)})
+        self.rows[row.key] = row
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(line, separators=(",", ":")) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def write_ledger(path: Path, header: Header, rows: Iterable[Row]) -> None:
+    """Writes a whole ledger at once, for handing on; `path` must not exist yet."""
+    lines = [{"header": dataclasses.asdict(header)}, *({"row": _encode_row(row)} for row in rows)]
+    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+
+
+def read_ledger(path: Path) -> tuple[Header, list[Row]]:
+    """Reads a whole ledger.
+
+    Raises:
+      ThawError: the file is missing or a line is damaged; the message names file and line.
+    """
+    lines = list(_parsed_lines(path))
+    if not lines or "header" not in lines[0]:
+        raise ThawError(f"{path} is not a ledger of Thaw: its first line should be the header.")
+    header = lines[0]["header"]
+    header["classes"] = tuple(header["classes"])
+    header["test_labels"] = tuple(header["test_labels"])
+    return Header(**header), [_decode_row(line["row"]) for line in lines[1:]]
+
+
+def content_key(**parts: Any) -> str:
+    """Hash of named JSON values; equal for equal content whatever the order of the names."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _parsed_lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ThawError(f"Can't read the ledger {path}: {error.strerror}.") from error
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ThawError(f"{path}, line {number}: damaged ({error}). Restore the file from a copy, or "
+                            "delete it to compute the sweep again.") from error  # fmt: skip
+
+
+def _drop_partial_line(path: Path) -> int:
+    """Cuts off what follows the last newline; returns the number of bytes cut."""
+    content = path.read_bytes()
+    keep = content.rfind(b"\n") + 1
+    if keep < len(content):
+        with path.open("r+b") as file:
+            file.truncate(keep)
+    return len(content) - keep
+
+
+def _encode_row(row: Row) -> dict[str, Any]:
+    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    probabilities = np.asarray(row.test_probabilities, np.float16)  # [test images, classes]
+    values["test_probabilities"] = {
+        "shape": list(probabilities.shape),
+        "float16": base64.b64encode(probabilities.tobytes()).decode(),
+    }
+    return values
+
+
+def _decode_row(values: dict[str, Any]) -> Row:
+    packed = values["test_probabilities"]
+    flat = np.frombuffer(base64.b64decode(packed["float16"]), np.float16)
+    curve = tuple((int(step), float(accuracy)) for step, accuracy in values["curve"])
+    return Row(**{**values, "curve": curve, "test_probabilities": flat.reshape(packed["shape"])})

@@ -1,0 +1,87 @@
+"""The SavedModel that is evaluated and served: its signatures. Imports preprocessing and training, no TFX component."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer_module import features, preprocessing
+from trainer_module.settings import ModelSettings
+
+SCORE_SIGNATURE = "score_transformed"
+
+
+class ServedModel(tf.Module):
+    """A trained model with everything between a request's bytes and named probabilities.
+
+    Args:
+      model: uint8 images to logits.
+      settings: class names, image shape, and the feature that holds the image.
+      transform_graph: folder that Transform wrote.
+    """
+
+    def __init__(self, model: keras.Model, settings: ModelSettings, transform_graph: str):
+        super().__init__()
+        self._model = model
+        self._variables = [variable.value for variable in model.variables]
+        self._settings = settings
+        self._transform = tft.TFTransformOutput(transform_graph)
+        self._transform_layer = self._transform.transform_features_layer()
+        self._class_names = tf.constant(settings.classes)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized raw tf.Example protos [batch] to class names, probabilities and logits."""
+        spec = {self._settings.image_key: tf.io.FixedLenFeature([], tf.string)}
+        parsed = tf.io.parse_example(examples, spec)
+        return self._answer(self._decode(parsed[self._settings.image_key]))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serve_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """PNG or JPEG bytes [batch] to class names, probabilities and logits."""
+        return self._answer(self._decode(image_bytes))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized raw tf.Example protos [batch] to the transformed features."""
+        parsed = tf.io.parse_example(examples, self._transform.raw_feature_spec())
+        return dict(self._transform_layer(parsed))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def score_transformed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized examples of a domain [batch] to probabilities [batch, classes]; what the Evaluator calls."""
+        parsed = tf.io.parse_example(examples, {features.IMAGE: tf.io.FixedLenFeature([], tf.string)})
+        pixels = tf.io.decode_raw(parsed[features.IMAGE], tf.uint8)
+        images = tf.reshape(pixels, [-1, *self._settings.image_shape])
+        return {"probabilities": self._answer(images)["probabilities"]}
+
+    def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
+        return preprocessing.decode_images(encoded, self._settings.image_shape)
+
+    def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = self._model(images, training=False)  # [batch, units]
+        if logits.shape[-1] == 1:
+            positive = tf.sigmoid(logits)
+            probabilities = tf.concat([1 - positive, positive], axis=-1)  # [batch, 2]
+        else:
+            probabilities = tf.nn.softmax(logits)  # [batch, classes]
+        names = tf.gather(self._class_names, tf.argmax(probabilities, axis=-1))
+        return {"class_names": names, "probabilities": probabilities, "logits": logits}
+
+
+def export(model: keras.Model, settings: ModelSettings, transform_graph: str, folder: Path) -> None:
+    """Writes the SavedModel with its signatures into the folder."""
+    served = ServedModel(model, settings, transform_graph)
+    tf.saved_model.save(
+        served,
+        str(folder),
+        signatures={
+            "serving_default": served.serve_examples,
+            "serving_bytes": served.serve_bytes,
+            "transform_features": served.transform_features,
+            SCORE_SIGNATURE: served.score_transformed,
+        },
+    )

@@ -1,0 +1,52 @@
+"""What Trainer and Tuner nodes are told, typed: the one entry of their custom_config. Imports pipeline.config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+from pipeline.config import Architecture, MobileNet, Schedule
+
+SETTINGS_KEY = "settings"
+
+
+class ModelSettings(pydantic.BaseModel):
+    """One model to train: a source, the candidate of a transfer, or a baseline."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["source", "transfer", "baseline"]
+    name: str
+    """The transfer's id, `baseline__<architecture>`, or `<source>__<architecture>` for a source itself."""
+    source: str
+    """Name of the source; empty for a baseline."""
+    architecture: Architecture
+    classes: tuple[str, ...]
+    """Classes of the domain trained on, in the order of their labels; empty for ImageNet."""
+    image_shape: tuple[int, int, int]
+    image_key: str
+    """Feature with the encoded image in the records that are served."""
+    mobilenet: MobileNet
+    schedule: Schedule
+    seed: int
+    data_name: str
+    code: str
+    """Fingerprint of the sources that decide the result; part of every key."""
+    weights_hash: str = ""
+    """SHA-256 of the ImageNet weights file, so that another file is another model."""
+
+    def as_custom_config(self) -> dict[str, Any]:
+        return {SETTINGS_KEY: self.model_dump(mode="json")}
+
+
+class SweepSettings(ModelSettings):
+    """One sweep over the target: the grid, and where its ledger lives."""
+
+    sizes: tuple[int, ...]
+    freeze_counts: tuple[int, ...]
+    fine_tune: tuple[bool, ...]
+    draws: int
+    deployed_size: int
+    ledger_dir: Path

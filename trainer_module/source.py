@@ -1,0 +1,79 @@
+"""Training a source on its domain, or loading ImageNet's weights as one. Imports training, no TFX and no sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import MobileNet
+from trainer_module import draws, freezing, progress
+from trainer_module.architectures import Network
+from trainer_module.input_pipeline import Records
+from trainer_module.settings import ModelSettings
+from trainer_module.training import Program
+
+CHECKS = 5
+"""How often val is looked at during the training of a source; the best of these moments is kept."""
+
+
+def train_source(
+    network: Network, train: Records, val: Records, settings: ModelSettings
+) -> list[tuple[int, float]]:
+    """Trains every layer on the domain from random weights; the network keeps the weights that were best on val.
+
+    The learning rate falls with the cosine of the progress (Loshchilov and Hutter, ICLR 2017) in CHECKS stairs.
+
+    Args:
+      network: overwritten.
+      train: the domain's training records, copies included.
+      val: chosen on.
+      settings: schedule and seed.
+
+    Returns:
+      (step, val accuracy) after each stair.
+    """
+    schedule = settings.schedule
+    variables = freezing.model_variables(network)
+    freezing.set_weights(variables, freezing.initial_weights(variables, (settings.seed,)))
+    layers = [*network.backbone_layers, network.head]
+    trained = [weight for layer in layers for weight in layer.trainable_weights]
+    program = Program(network.segment(0), trained, statistics_held=False)
+    images, labels, val_images = (tf.constant(part) for part in (train.images, train.labels, val.images))
+    steps = draws.training_steps(len(train), schedule.epochs, schedule.batch_size, schedule.max_steps)
+    order = draws.batch_order(len(train), steps, schedule.batch_size, (settings.seed, 0))
+    history: list[tuple[int, float]] = []
+    best = freezing.read_weights(variables)
+    program.reset(schedule.learning_rate, settings.seed)
+    with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
+        for check, part in enumerate(np.array_split(order, CHECKS)):
+            share = check / CHECKS
+            program.optimizer.learning_rate = schedule.learning_rate * (1 + np.cos(np.pi * share)) / 2
+            program.resume(images, labels, part)
+            accuracy = program.evaluate(val_images, val.labels).accuracy
+            if accuracy > max((seen for _, seen in history), default=0.0):
+                best = freezing.read_weights(variables)
+            history.append((sum(len(done) for done in np.array_split(order, CHECKS)[: check + 1]), accuracy))
+            advance(f"val {accuracy:.1%}")
+    freezing.set_weights(variables, best)
+    return history
+
+
+def load_imagenet(network: Network, path: Path, settings: MobileNet) -> None:
+    """Loads MobileNetV2's ImageNet weights (Keras's layout, without top) below the head.
+
+    Args:
+      network: a `mobilenet_v2`; its backbone is overwritten.
+      path: the .h5 file.
+      settings: the width that the file is for.
+
+    Raises:
+      ValueError: the file's layers do not fit (Keras says which).
+    """
+    size = settings.image_size_px
+    alike = keras.applications.MobileNetV2(
+        input_shape=(size, size, 3), alpha=settings.alpha, include_top=False, weights=str(path)
+    )
+    freezing.set_weights(freezing.backbone_variables(network), freezing.read_weights(alike.weights))

@@ -1,0 +1,107 @@
+"""run_fn: trains and exports one model, be it source, candidate or baseline. Imports sweep and serving, no DAG."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+from tfx import v1 as tfx
+
+from pipeline.errors import ThawError
+from trainer_module import freezing, input_pipeline, progress, serving, source
+from trainer_module.architectures import Network, build_network
+from trainer_module.freezing import Weights
+from trainer_module.selection import Cell
+from trainer_module.settings import SETTINGS_KEY, ModelSettings
+from trainer_module.sweep import SweepEngine, TargetData, drawn_records
+
+KERAS_FILE = "model.keras"
+CARD_FILE = "thaw.json"
+DEPLOYED_DRAW = 0
+
+
+def run_fn(fn_args: tfx.components.FnArgs) -> None:
+    """Trains the model that custom_config asks for, and writes it to `fn_args.serving_model_dir`.
+
+    Every folder holds KERAS_FILE and CARD_FILE (what the model is); candidates and baselines also hold a SavedModel.
+    """
+    settings = ModelSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
+    folder = Path(fn_args.serving_model_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    if settings.role == "source":
+        network, card = _train_source(fn_args, settings)
+    else:
+        network, card = _train_on_target(fn_args, settings)
+        serving.export(network.model, settings, fn_args.transform_graph_path, folder)
+    network.model.save(folder / KERAS_FILE)
+    hash_ = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
+    card = {"name": settings.name, "role": settings.role, "backbone_hash": hash_, **card}
+    (folder / CARD_FILE).write_text(json.dumps(card, indent=2))
+
+
+def build(settings: ModelSettings) -> Network:
+    """The settings' architecture, its weights still to be set."""
+    return build_network(
+        settings.architecture, settings.image_shape, max(2, len(settings.classes)), settings.mobilenet
+    )
+
+
+def source_weights(model_folder: str, network: Network) -> Weights:
+    """Backbone weights of a trained source, for a network of the same architecture.
+
+    Args:
+      model_folder: where run_fn wrote the source.
+      network: what the weights are for.
+
+    Raises:
+      ThawError: the source has another architecture.
+    """
+    model = keras.saving.load_model(Path(model_folder) / KERAS_FILE, compile=False, safe_mode=True)
+    found = freezing.read_weights(model.weights)
+    wanted = freezing.backbone_variables(network)
+    for variable in wanted:
+        if variable.path not in found or found[variable.path].shape != tuple(variable.shape):
+            raise ThawError(f"The source model {model_folder} does not fit: it lacks {variable.path} "
+                            f"of shape {tuple(variable.shape)}.")  # fmt: skip
+    return {variable.path: found[variable.path] for variable in wanted}
+
+
+def _train_source(fn_args: tfx.components.FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
+    network = build(settings)
+    if not settings.classes:
+        weights = settings.mobilenet.weights
+        if weights is None:
+            raise ThawError("ImageNet weights were not found; give their path as mobilenet_v2.weights.")
+        source.load_imagenet(network, weights, settings.mobilenet)
+        return network, {"weights": str(weights)}
+    train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
+    val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)
+    history = source.train_source(network, train, val, settings)
+    return network, {"classes": settings.classes, "val_accuracy_by_step": history}
+
+
+def _train_on_target(fn_args: tfx.components.FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
+    """Runs the cell that the Tuner chose, as the sweep ran it, so that the model is the one the ledger speaks of."""
+    chosen = fn_args.hyperparameters["values"]
+    cell = Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"])
+    network = build(settings)
+    transferred = source_weights(fn_args.base_model, network) if fn_args.base_model else None
+    classes = len(settings.classes)
+    train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
+    val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)
+    data = TargetData(
+        train=drawn_records(train, cell.n, classes, settings.seed, [DEPLOYED_DRAW]),
+        val=val,
+        # No test image is read here: what the engine scores as test is val again, and is not used.
+        test=val,
+        num_classes=classes,
+        content_hash="",
+    )
+    engine = SweepEngine(network, transferred, data, settings.schedule, settings.seed)
+    execution = engine.run(cell, DEPLOYED_DRAW)
+    progress.console().print(f"  trained {settings.name}: val {execution.val.accuracy:.1%}", markup=False)
+    return network, {
+        "n": cell.n, "freeze_count": cell.freeze_count, "fine_tune": cell.fine_tune, "draw": DEPLOYED_DRAW,
+        "classes": settings.classes, "data": settings.data_name, "val_accuracy": execution.val.accuracy,
+    }  # fmt: skip

@@ -1,0 +1,146 @@
+"""One compiled training loop per suffix, reused for every execution. Imports architectures, no sweep and no TFX."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer_module import freezing
+
+EVALUATION_BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """How a model did on labelled images.
+
+    Attributes:
+      accuracy: share of right answers.
+      loss: mean cross-entropy in nats.
+      probabilities: float32 array of shape (images, classes).
+    """
+
+    accuracy: float
+    loss: float
+    probabilities: np.ndarray
+
+
+class Program:
+    """Trains part of a network, compiled once; weights and optimiser state are set from outside and reset here.
+
+    Args:
+      model: from the activations at a cut to logits [batch, units].
+      variables: what is trained.
+      statistics_held: True normalises by the moving statistics and leaves them as they are (phase 2).
+    """
+
+    def __init__(self, model: keras.Model, variables: Sequence[keras.Variable], *, statistics_held: bool):
+        self.model = model
+        self.variables = list(variables)
+        self.statistics_held = statistics_held
+        self.optimizer = keras.optimizers.Adam(learning_rate=1e-3)
+        self.optimizer.build(self.variables)
+        inputs = model.inputs[0]
+        activations = tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)
+        self._train = tf.function(
+            self._train_steps,
+            input_signature=[
+                activations,
+                tf.TensorSpec([None], tf.int64),
+                tf.TensorSpec([None, None], tf.int32),
+            ],
+        )
+        self._logits = tf.function(self._inference, input_signature=[activations])
+
+    def train(
+        self, activations: tf.Tensor, labels: tf.Tensor, order: np.ndarray, *, learning_rate: float, seed: int
+    ) -> float:
+        """Takes one optimiser step per row of `order`, from a fresh optimiser.
+
+        Args:
+          activations: [records, ...] at this program's cut.
+          labels: int64 [records].
+          order: int32 [steps, batch], the records of each step.
+          learning_rate: Adam's.
+          seed: of the dropout masks.
+
+        Returns:
+          Loss of the last step; NaN when training diverged.
+        """
+        self.reset(learning_rate, seed)
+        return self.resume(activations, labels, order)
+
+    def reset(self, learning_rate: float, seed: int) -> None:
+        """Clears the optimiser's memory and starts the dropout masks anew."""
+        for variable in self.optimizer.variables:
+            variable.assign(tf.zeros_like(variable.value))
+        self.optimizer.learning_rate = learning_rate
+        freezing.seed_dropout(self.model, seed)
+
+    def resume(self, activations: tf.Tensor, labels: tf.Tensor, order: np.ndarray) -> float:
+        """Takes further steps with the optimiser as the last call left it; see `train`."""
+        return float(self._train(activations, labels, tf.constant(order, tf.int32)))
+
+    def evaluate(self, activations: tf.Tensor, labels: np.ndarray) -> Score:
+        """Scores the model in inference mode.
+
+        Args:
+          activations: [images, ...] at this program's cut.
+          labels: int64 array of shape (images,).
+        """
+        images = len(labels)
+        batches = [
+            self._logits(activations[start : start + EVALUATION_BATCH]).numpy()
+            for start in range(0, images, EVALUATION_BATCH)
+        ]
+        return score_logits(np.concatenate(batches), labels)
+
+    def _inference(self, activations: tf.Tensor) -> tf.Tensor:
+        return self.model(activations, training=False)  # [batch, units]
+
+    def _train_steps(self, activations: tf.Tensor, labels: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+        loss = tf.constant(0.0)
+        for step in tf.range(tf.shape(order)[0]):
+            batch = order[step]  # [batch]
+            loss = self._train_step(tf.gather(activations, batch), tf.gather(labels, batch))
+        return loss
+
+    def _train_step(self, activations: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        held = freezing.normalization_held(self.model) if self.statistics_held else contextlib.nullcontext()
+        values = [variable.value for variable in self.variables]
+        with held, tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            logits = self.model(activations, training=True)  # [batch, units]
+            loss = cross_entropy(logits, labels)
+        self.optimizer.apply(tape.gradient(loss, values), self.variables)
+        return loss
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Mean cross-entropy in nats, from logits [batch, units] (one unit: the logit of class 1) and labels [batch]."""
+    if logits.shape[-1] == 1:
+        truth = tf.cast(labels, logits.dtype)[:, tf.newaxis]
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(truth, logits))
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+def class_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Probabilities [images, classes] from logits [images, units]; one unit is the logit of class 1 of two."""
+    scores = np.asarray(logits, np.float64)
+    if scores.shape[-1] == 1:
+        scores = np.concatenate([np.zeros_like(scores), scores], axis=-1)
+    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def score_logits(logits: np.ndarray, labels: np.ndarray) -> Score:
+    """Accuracy, cross-entropy and probabilities of logits [images, units] against labels [images]."""
+    probabilities = class_probabilities(logits)
+    truth = probabilities[np.arange(len(labels)), labels]
+    loss = float(-np.log(np.maximum(truth, 1e-12)).mean())
+    return Score(float((probabilities.argmax(axis=-1) == labels).mean()), loss, probabilities)

@@ -1,0 +1,215 @@
+"""tuner_fn: KerasTuner plans the sweep and keeps its trials; the engine runs them. Imports sweep, no TFX component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from tfx import v1 as tfx
+
+from trainer_module import freezing, input_pipeline, ledger, progress, trainer
+from trainer_module.ledger import Header, Ledger, Row
+from trainer_module.selection import Cell, best_cell
+from trainer_module.settings import SETTINGS_KEY, SweepSettings
+from trainer_module.sweep import SweepEngine, TargetData, drawn_records
+
+Plan = list[tuple[Cell, int]]
+"""Executions in the order they run: a cell and the number of its draw."""
+
+
+def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
+    """Builds the sweep of one transfer (a base model is given) or of one baseline (none is)."""
+    settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
+    data = read_target(fn_args, settings)
+    network = trainer.build(settings)
+    source = trainer.source_weights(fn_args.base_model, network) if fn_args.base_model else None
+    engine = SweepEngine(network, source, data, settings.schedule, settings.seed)
+    tuner = SweepTuner(engine, settings, source_hash=freezing.weights_hash(source) if source else "")
+    return tfx.components.TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+def read_target(fn_args: tfx.components.FnArgs, settings: SweepSettings) -> TargetData:
+    """Reads the target's splits, of train only what a draw uses.
+
+    The test split lies beside val in the same artifact; TFX hands the tuner train and val alone. It is read here for
+    the ledger's record of test probabilities: the engine scores it after training, and no choice ever sees it.
+    """
+    read = input_pipeline.read_split
+    train = read(fn_args.train_files, settings.image_shape)
+    test_files = input_pipeline.sibling_split(fn_args.eval_files, "val", "test")
+    val = read(fn_args.eval_files, settings.image_shape)
+    test = read(test_files, settings.image_shape)
+    classes = len(settings.classes)
+    return TargetData(
+        train=drawn_records(train, max(settings.sizes), classes, settings.seed, range(settings.draws)),
+        val=val,
+        test=test,
+        num_classes=classes,
+        content_hash=input_pipeline.records_hash(train, val, test),
+    )
+
+
+def plan_sweep(settings: SweepSettings) -> Plan:
+    """All executions, ordered so that what one computed serves the next.
+
+    Freeze counts outermost (their activations are kept one at a time), a fine-tuned cell straight after its twin.
+    """
+    return [
+        (Cell(n, freeze_count, fine_tune), draw)
+        for freeze_count in sorted(settings.freeze_counts)
+        for draw in range(settings.draws)
+        for n in sorted(settings.sizes)
+        for fine_tune in sorted(settings.fine_tune)
+    ]
+
+
+class SweepOracle(keras_tuner.Oracle):
+    """Hands out the planned executions in order; every one is a trial.
+
+    Args:
+      plan: the executions.
+    """
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        space = keras_tuner.HyperParameters()
+        for name, values in zip(("n", "freeze_count", "fine_tune", "draw"), _axes(plan), strict=True):
+            space.Choice(name, values)
+        super().__init__(
+            objective=keras_tuner.Objective("val_accuracy", "max"),
+            max_trials=len(plan),
+            hyperparameters=space,
+            allow_new_entries=False,
+            tune_new_entries=False,
+            seed=1,
+        )
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        cell, draw = self.plan[int(trial_id)]
+        values = {"n": cell.n, "freeze_count": cell.freeze_count, "fine_tune": cell.fine_tune, "draw": draw}
+        return {"status": keras_tuner.engine.trial.TrialStatus.RUNNING, "values": values}
+
+
+class SweepTuner(keras_tuner.Tuner):
+    """A KerasTuner whose trials run in the engine, or come from the ledger when they ran before.
+
+    Args:
+      engine: trains cells of this sweep.
+      settings: the sweep.
+      source_hash: hash of the transferred weights; empty for a baseline.
+    """
+
+    def __init__(self, engine: SweepEngine, settings: SweepSettings, source_hash: str):
+        self.engine = engine
+        self.settings = settings
+        self.plan = plan_sweep(settings)
+        data = engine.data
+        self.header = Header(
+            sweep=settings.name,
+            source=settings.source,
+            architecture=settings.architecture,
+            data=settings.data_name,
+            classes=settings.classes,
+            source_hash=source_hash,
+            test_labels=tuple(data.test.labels.tolist()),
+            test_ids_hash=ledger.content_key(ids=data.test.ids.tolist()),
+        )
+        self._content = {
+            "source": source_hash,
+            "data": data.content_hash,
+            "settings": settings.model_dump(
+                mode="json",
+                include={"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"},
+            ),
+        }
+        name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
+        self.ledger = Ledger(settings.ledger_dir / f"{name}.jsonl", self.header)
+        # The ledger answers for what ran before, so KerasTuner's own files start anew.
+        super().__init__(
+            oracle=SweepOracle(self.plan),
+            hypermodel=_no_hypermodel,
+            directory=str(settings.ledger_dir / "keras_tuner"),
+            project_name=name,
+            overwrite=True,
+        )
+
+    def search(self, *args: Any, **kwargs: Any) -> None:
+        """Runs every planned execution, with a progress bar."""
+        with progress.progress_bar(f"sweep {self.settings.name}", len(self.plan)) as advance:
+            super().search(*args, advance=advance, verbose=0, **kwargs)
+
+    def run_trial(
+        self, trial: keras_tuner.engine.trial.Trial, *args: Any, advance: Callable[[str], None], **kwargs: Any
+    ) -> dict[str, float]:
+        """Returns val accuracy and loss of the trial's execution.
+
+        Raises:
+          keras_tuner.errors.FatalError: the execution failed; KerasTuner would otherwise go on without it.
+        """
+        values = trial.hyperparameters.values
+        cell = Cell(values["n"], values["freeze_count"], values["fine_tune"])
+        try:
+            row = self._row(cell, values["draw"])
+        except Exception as error:
+            raise keras_tuner.errors.FatalError(f"{self.settings.name}, {cell}: {error}") from error
+        advance(f"n={cell.n} k={cell.freeze_count} val {row.val_accuracy:.1%}")
+        return {"val_accuracy": row.val_accuracy, "val_loss": row.val_loss}
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """The hyperparameters of the cell that is best on val over all its draws, at the deployed size.
+
+        One trial is one draw: taking the best trial would choose a lucky draw.
+
+        Raises:
+          ValueError: more than the one best is asked for.
+        """
+        if num_trials != 1:
+            raise ValueError(f"Only the best cell is kept, not the best {num_trials}")
+        best = best_cell(self.planned_rows(), self.settings.deployed_size)
+        trial = self.oracle.trials[self._trial_id(best)]
+        return [trial.hyperparameters]
+
+    def planned_rows(self) -> list[Row]:
+        """The ledger's rows of this plan, in its order; the ledger may hold rows of earlier plans too."""
+        rows = self.ledger.rows
+        return [rows[key] for key in (self._key(cell, draw) for cell, draw in self.plan) if key in rows]
+
+    def write_planned_rows(self, path: Path) -> None:
+        """Writes the planned rows as a ledger of their own."""
+        ledger.write_ledger(path, self.header, self.planned_rows())
+
+    def _trial_id(self, cell: Cell) -> str:
+        place = self.plan.index((cell, 0))
+        return next(name for name in self.oracle.trials if int(name) == place)
+
+    def _row(self, cell: Cell, draw: int) -> Row:
+        key = self._key(cell, draw)
+        if key not in self.ledger.rows:
+            execution = self.engine.run(cell, draw)
+            self.ledger.append(
+                Row(
+                    key=key, n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune, draw=draw,
+                    val_accuracy=execution.val.accuracy, val_loss=execution.val.loss,
+                    test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
+                    steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
+                    frozen_hash=execution.frozen_hash,
+                    test_probabilities=execution.test.probabilities.astype(np.float16),
+                )
+            )  # fmt: skip
+        return self.ledger.rows[key]
+
+    def _key(self, cell: Cell, draw: int) -> str:
+        return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune], draw=draw)
+
+
+def _no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
+    """KerasTuner wants one; the engine builds its models itself."""
+
+
+def _axes(plan: Plan) -> list[list[Any]]:
+    """Values of n, freeze_count, fine_tune and draw that the plan holds, sorted."""
+    points = [(cell.n, cell.freeze_count, cell.fine_tune, draw) for cell, draw in plan]
+    return [sorted(set(axis)) for axis in zip(*points, strict=True)]
