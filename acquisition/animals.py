@@ -39,30 +39,32 @@ def draw_bird(pen: Pen, paint: Paint) -> None:
 
 
 def draw_cat(pen: Pen, paint: Paint) -> None:
-    tail = paint.between(-0.7, -0.1)
-    pen.line(((-0.5, 0.1), (-0.8, 0.0), (-0.85, tail)), 0.09, paint.fur)
+    tail = paint.between(-0.75, -0.3)
+    pen.line(((-0.5, 0.1), (-0.8, 0.05), (-0.8, tail)), 0.1, paint.fur)
     _legs(pen, paint, (-0.42, -0.28, 0.28, 0.42), 0.2, 0.1)
-    _trunk(pen, paint, 0.6, 0.24, 0.08)
-    for x in (0.38, 0.68):
-        pen.polygon(((x - 0.11, -0.25), (x + 0.11, -0.25), (x + (x - 0.53) * 0.3, -0.6)), paint.fur)
-    pen.ellipse(0.53, -0.18, 0.27, 0.24, paint.fur)
-    for x in (0.44, 0.64):
-        _eye(pen, paint, x, -0.22)
-    pen.ellipse(0.55, -0.1, 0.04, 0.03, (200, 120, 120))
+    _trunk(pen, paint, 0.58, 0.24, 0.08)
+    for side in (-1, 1):
+        x = 0.5 + side * 0.22
+        pen.polygon(((x - 0.15, -0.25), (x + 0.15, -0.25), (x + side * 0.1, -0.72)), paint.fur)
+        pen.polygon(((x - 0.06, -0.35), (x + 0.08, -0.35), (x + side * 0.07, -0.58)), (205, 140, 140))
+    pen.ellipse(0.5, -0.18, 0.36, 0.3, paint.fur)
+    for x in (0.37, 0.63):
+        _eye(pen, paint, x, -0.24, 0.065)
+    pen.ellipse(0.5, -0.08, 0.06, 0.04, (200, 120, 120))
     if paint.chance(0.5):
         for x in (-0.35, -0.15, 0.05):
             pen.line(((x, -0.12), (x - 0.05, 0.12)), 0.05, shade(paint.fur, 0.6))
 
 
 def draw_dog(pen: Pen, paint: Paint) -> None:
-    pen.line(((-0.5, 0.0), (-0.75, -0.15), (-0.85, paint.between(-0.45, 0.05))), 0.08, paint.fur)
-    _legs(pen, paint, (-0.42, -0.28, 0.28, 0.42), 0.2, 0.11)
-    _trunk(pen, paint, 0.6, 0.24, 0.06)
-    pen.ellipse(0.52, -0.22, 0.25, 0.22, paint.fur)
-    pen.ellipse(0.76, -0.13, 0.19, 0.11, shade(paint.fur, 1.15))
-    pen.ellipse(0.92, -0.16, 0.05, 0.05, (15, 15, 15))
-    pen.ellipse(0.38, -0.12, 0.1, 0.24, shade(paint.fur, 0.65), turn=0.2)
-    _eye(pen, paint, 0.6, -0.28)
+    pen.line(((-0.45, 0.0), (-0.7, -0.2), (-0.8, paint.between(-0.4, -0.05))), 0.1, paint.fur)
+    _legs(pen, paint, (-0.38, -0.24, 0.22, 0.36), 0.15, 0.12)
+    _trunk(pen, paint, 0.56, 0.25, 0.03)
+    pen.ellipse(0.42, -0.3, 0.3, 0.27, paint.fur)
+    pen.ellipse(0.74, -0.18, 0.28, 0.14, shade(paint.fur, 1.15))
+    pen.ellipse(0.96, -0.24, 0.08, 0.08, (15, 15, 15))
+    pen.ellipse(0.24, -0.16, 0.13, 0.34, shade(paint.fur, 0.55), turn=0.15)
+    _eye(pen, paint, 0.52, -0.38, 0.055)
 
 
 def draw_deer(pen: Pen, paint: Paint) -> None:

@@ -98,7 +98,7 @@ def _read_batch(archive: Path, name: str) -> tuple[np.ndarray, list[int]]:
     """Returns images, uint8 of shape (images, 32, 32, 3), and their labels."""
     member = f"cifar-10-batches-py/{name}"
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, "r:gz") as tar:
             file = tar.extractfile(member)
             if file is None:
                 raise KeyError(member)

@@ -48,8 +48,8 @@ def locate_dataset(
 ) -> Dataset:
     """Takes the first data there is, and says which.
 
-    Looked for in this order: the explicit path; CIFAR10_DIR; `../shared/data/cifar10` from the project's root;
-    the cache; a TFDS copy; a download of the official archive; last, images that Thaw draws itself.
+    Looked for in this order: the explicit path; CIFAR10_DIR; `../shared/data/cifar10` from the project's
+    root; the cache; a TFDS copy; a download of the official archive; last, images that Thaw draws itself.
 
     Args:
       explicit: a folder given by the user.
@@ -88,7 +88,7 @@ def locate_dataset(
         say(f"Data: no download. {error}")
     drawn = cache_dir / f"synthetic-{synthetic.VERSION}-{synthetic_counts[0]}-{synthetic_counts[1]}"
     if not drawn.exists():
-        say("Data: nothing found; drawing a synthetic set.")
+        say("Data: nothing found; drawing a synthetic set, which takes about a minute.")
         _build(drawn, lambda folder: synthetic.write_synthetic(folder, *synthetic_counts))
     return _taken(find_record_files(drawn), "drawn by Thaw: no photographs", say)
 

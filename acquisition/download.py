@@ -121,7 +121,7 @@ def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:
     def attempt() -> None:
         try:
             outcome.append(urllib.request.urlopen(request, timeout=timeout_s))
-        except _NETWORK_ERRORS as error:
+        except Exception as error:  # whatever it is, it is raised below, where it can be seen
             outcome.append(error)
 
     thread = threading.Thread(target=attempt, daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 
@@ -35,6 +36,7 @@ def header_problem(image: bytes, shape: Shape) -> str | None:
     return None
 
 
+@functools.cache  # tracing it takes longer than decoding a small data set
 def make_decoder(shape: Shape) -> Callable[[Sequence[bytes]], list[int]]:
     """Returns a function that decodes images and gives the positions of those that can't be decoded.
 

@@ -208,8 +208,8 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
     if _offered(inspection, config, name) < 1:
         raise ThawError(
             f"The class {name!r} of the {place} has {train} training images, and all are set apart for "
-            f"choosing (data.val_fraction {config.data.val_fraction}). Expected at least one to train on; add "
-            "images, or lower the fraction with --set data.val_fraction=..."
+            f"choosing (data.val_fraction {config.data.val_fraction}). Expected at least one to train on; "
+            "add images, or lower the fraction with --set data.val_fraction=..."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def check_weights(path: Path, alpha: float) -> None:
     if len(found) != len(expected):
         which = "lacks" if len(found) < len(expected) else "has besides them"
         first = max(found, expected, key=len)[min(len(found), len(expected))]
-        raise ThawError(f"{path}: {len(found)} layers with weights instead of {len(expected)}; the first that "
+        raise ThawError(f"{path}: {len(found)} layers with weights instead of {len(expected)}; the first one "
                         f"it {which} is {first[0]}, with shapes {first[1]}. {advice}")  # fmt: skip
 
 
@@ -129,6 +130,7 @@ def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name
 
 
+@functools.cache  # building the model takes seconds
 def _layers_of_model(alpha: float) -> list[_Layer]:
     import keras
 

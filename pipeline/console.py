@@ -66,13 +66,18 @@ class NodeWatcher(logging.Handler):
 
 @contextlib.contextmanager
 def watched(watcher: NodeWatcher) -> Iterator[None]:
-    """Attaches the watcher to the logger that TFX uses, which must let INFO through."""
+    """Attaches the watcher to the logger that TFX uses and keeps it at INFO.
+
+    TensorFlow raises that logger's level in the middle of a run, which would end the lines about nodes.
+    """
     logger = logging.getLogger("absl")
     level = logger.level
-    logger.addHandler(watcher)
     logger.setLevel(logging.INFO)
+    logger.addHandler(watcher)
+    logger.setLevel = lambda _: None  # type: ignore[method-assign]
     try:
         yield
     finally:
-        logger.removeHandler(watcher)
+        del logger.setLevel  # type: ignore[method-assign]
         logger.setLevel(level)
+        logger.removeHandler(watcher)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
+import importlib.util
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -31,5 +31,15 @@ def write_schema(data: Data, folder: Path) -> Path:
 
 
 def curated_schema() -> str:
-    """Text of schema/schema.pbtxt."""
-    return (importlib.resources.files("schema") / "schema.pbtxt").read_text()
+    """Text of schema/schema.pbtxt, in the checkout or in the installed package.
+
+    Raises:
+      FileNotFoundError: the installation lacks it.
+    """
+    spec = importlib.util.find_spec("schema")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    # The folder holds data alone, so it is a namespace: its search path may name places that are no folders.
+    for path in (Path(folder) / "schema.pbtxt" for folder in folders):
+        if path.is_file():
+            return path.read_text()
+    raise FileNotFoundError(f"schema/schema.pbtxt is in none of {folders}; install Thaw again")

@@ -82,6 +82,11 @@ def seed_dropout(model: keras.Model, seed: int) -> None:
         layer.seed_generator.state.assign([seed % 2**32, index * 2**20])
 
 
+def normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """The model's normalisation layers, input to output."""
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
 @contextlib.contextmanager
 def normalization_held(model: keras.Model) -> Iterator[None]:
     """Within it, a call with training=True normalises by the moving statistics and leaves them as they are.
@@ -89,7 +94,7 @@ def normalization_held(model: keras.Model) -> Iterator[None]:
     A BatchNormalization that is not trainable runs in inference mode; the gradients of its scale and offset can still
     be taken, by watching them.
     """
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    layers = normalizations(model)
     before = [layer.trainable for layer in layers]
     for layer in layers:
         layer.trainable = False

@@ -13,7 +13,7 @@ from trainer_module import draws, freezing, progress
 from trainer_module.architectures import Network
 from trainer_module.input_pipeline import Records
 from trainer_module.settings import ModelSettings
-from trainer_module.training import Program
+from trainer_module.training import Program, cosine_decay
 
 CHECKS = 5
 """How often val is looked at during the training of a source; the best of these moments is kept."""
@@ -24,7 +24,7 @@ def train_source(
 ) -> list[tuple[int, float]]:
     """Trains every layer on the domain from random weights; the network keeps the weights that were best on val.
 
-    The learning rate falls with the cosine of the progress (Loshchilov and Hutter, ICLR 2017) in CHECKS stairs.
+    The learning rate falls with the cosine of the progress, as in every training (training.cosine_decay).
 
     Args:
       network: overwritten.
@@ -33,7 +33,7 @@ def train_source(
       settings: schedule and seed.
 
     Returns:
-      (step, val accuracy) after each stair.
+      (step, val accuracy) at each of CHECKS moments.
     """
     schedule = settings.schedule
     variables = freezing.model_variables(network)
@@ -46,16 +46,15 @@ def train_source(
     order = draws.batch_order(len(train), steps, schedule.batch_size, (settings.seed, 0))
     history: list[tuple[int, float]] = []
     best = freezing.read_weights(variables)
-    program.reset(schedule.learning_rate, settings.seed)
+    rates = cosine_decay(schedule.learning_rate, steps)
+    program.reset(settings.seed)
     with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
-        for check, part in enumerate(np.array_split(order, CHECKS)):
-            share = check / CHECKS
-            program.optimizer.learning_rate = schedule.learning_rate * (1 + np.cos(np.pi * share)) / 2
-            program.resume(images, labels, part)
+        for moment in np.array_split(np.arange(steps), CHECKS):
+            program.resume(images, labels, order[moment], rates[moment])
             accuracy = program.evaluate(val_images, val.labels).accuracy
             if accuracy > max((seen for _, seen in history), default=0.0):
                 best = freezing.read_weights(variables)
-            history.append((sum(len(done) for done in np.array_split(order, CHECKS)[: check + 1]), accuracy))
+            history.append((int(moment[-1]) + 1 if len(moment) else 0, accuracy))
             advance(f"val {accuracy:.1%}")
     freezing.set_weights(variables, best)
     return history

@@ -13,6 +13,7 @@ import tensorflow as tf
 from trainer_module import freezing
 
 EVALUATION_BATCH = 500
+SETTLING_BATCHES = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,38 +54,54 @@ class Program:
                 activations,
                 tf.TensorSpec([None], tf.int64),
                 tf.TensorSpec([None, None], tf.int32),
+                tf.TensorSpec([None], tf.float32),
             ],
+        )
+        self._settle = tf.function(
+            self._settle_steps, input_signature=[activations, tf.TensorSpec([None, None], tf.int32)]
         )
         self._logits = tf.function(self._inference, input_signature=[activations])
 
     def train(
         self, activations: tf.Tensor, labels: tf.Tensor, order: np.ndarray, *, learning_rate: float, seed: int
     ) -> float:
-        """Takes one optimiser step per row of `order`, from a fresh optimiser.
+        """Takes one optimiser step per row of `order`, from a fresh optimiser, the rate falling to zero.
 
         Args:
           activations: [records, ...] at this program's cut.
           labels: int64 [records].
           order: int32 [steps, batch], the records of each step.
-          learning_rate: Adam's.
+          learning_rate: Adam's, at the first step; see cosine_decay.
           seed: of the dropout masks.
 
         Returns:
           Loss of the last step; NaN when training diverged.
         """
-        self.reset(learning_rate, seed)
-        return self.resume(activations, labels, order)
+        self.reset(seed)
+        loss = self.resume(activations, labels, order, cosine_decay(learning_rate, len(order)))
+        self.settle(activations, order)
+        return loss
 
-    def reset(self, learning_rate: float, seed: int) -> None:
+    def settle(self, activations: tf.Tensor, order: np.ndarray) -> None:
+        """Brings the moving statistics up to date with the trained weights, over the last SETTLING_BATCHES batches.
+
+        After some tens of steps from random weights they still lag so far that the network scores at chance in
+        inference mode; re-estimating them with the weights at rest mends it (Wu and Johnson, arXiv 2105.07576, section
+        3). The same is done for transfers and baselines.
+        """
+        if not self.statistics_held and freezing.normalizations(self.model):
+            self._settle(activations, tf.constant(order[-SETTLING_BATCHES:], tf.int32))
+
+    def reset(self, seed: int) -> None:
         """Clears the optimiser's memory and starts the dropout masks anew."""
         for variable in self.optimizer.variables:
             variable.assign(tf.zeros_like(variable.value))
-        self.optimizer.learning_rate = learning_rate
         freezing.seed_dropout(self.model, seed)
 
-    def resume(self, activations: tf.Tensor, labels: tf.Tensor, order: np.ndarray) -> float:
-        """Takes further steps with the optimiser as the last call left it; see `train`."""
-        return float(self._train(activations, labels, tf.constant(order, tf.int32)))
+    def resume(self, activations: tf.Tensor, labels: tf.Tensor, order: np.ndarray, rates: np.ndarray) -> float:
+        """Takes further steps, each at its own learning rate, with the optimiser as the last call left it."""
+        steps = tf.constant(order, tf.int32), tf.constant(rates, tf.float32)
+        return float(self._train(activations, labels, *steps))
 
     def evaluate(self, activations: tf.Tensor, labels: np.ndarray) -> Score:
         """Scores the model in inference mode.
@@ -103,12 +120,19 @@ class Program:
     def _inference(self, activations: tf.Tensor) -> tf.Tensor:
         return self.model(activations, training=False)  # [batch, units]
 
-    def _train_steps(self, activations: tf.Tensor, labels: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+    def _train_steps(
+        self, activations: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, rates: tf.Tensor
+    ) -> tf.Tensor:
         loss = tf.constant(0.0)
         for step in tf.range(tf.shape(order)[0]):
+            self.optimizer.learning_rate.assign(rates[step])
             batch = order[step]  # [batch]
             loss = self._train_step(tf.gather(activations, batch), tf.gather(labels, batch))
         return loss
+
+    def _settle_steps(self, activations: tf.Tensor, order: tf.Tensor) -> None:
+        for step in tf.range(tf.shape(order)[0]):
+            self.model(tf.gather(activations, order[step]), training=True)
 
     def _train_step(self, activations: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         held = freezing.normalization_held(self.model) if self.statistics_held else contextlib.nullcontext()
@@ -119,6 +143,14 @@ class Program:
             loss = cross_entropy(logits, labels)
         self.optimizer.apply(tape.gradient(loss, values), self.variables)
         return loss
+
+
+def cosine_decay(learning_rate: float, steps: int) -> np.ndarray:
+    """The learning rate of each step: learning_rate * (1 + cos(pi * step / steps)) / 2, float32 [steps].
+
+    Loshchilov and Hutter, ICLR 2017, equation 5 without restarts.
+    """
+    return (learning_rate * (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2).astype(np.float32)
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -68,5 +68,8 @@ def _notes(summary: dict[str, Any]) -> Text:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
-    lines.append("Under each figure its 95% interval; the verdict is on the gain.")
+    note = "Under each figure its 95% interval; the verdict is on the gain."
+    if any(row["draws"] == 1 for row in summary["closing_table"]):
+        note += " With one draw the interval covers the test images alone, and no gain is called."
+    lines.append(note)
     return Text("\n".join(lines), style="not italic")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -90,8 +91,9 @@ def _save(figure: Figure, path: Path, title: str, draws: str, data: str) -> Path
             0.985, top, f"{SYNTHETIC} IMAGES", ha="right", va="top", fontsize=13, fontweight="bold",
             color="white", bbox={"facecolor": "#b00020", "edgecolor": "none", "pad": 4},
         )  # fmt: skip
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=DOTS_PER_INCH)
-    # Without the alpha channel and well packed, so that the page can hold every picture.
-    Image.open(drawn).convert("RGB").save(path, optimize=True)
+    figure.set_dpi(DOTS_PER_INCH)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    # Written without the alpha channel, which would only make the page larger.
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(path)
     return path

@@ -1,0 +1,141 @@
+"""Every reason against a push, and that the winner is chosen by val alone. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from components.transfer_report.blessing import Candidate, Evaluation, decide
+from components.transfer_report.cells import CellSummary, ClassAccuracy
+from components.transfer_report.statistics import Interval
+from pipeline.config import Blessing
+from trainer_module.selection import Cell
+
+SETTINGS = Blessing(min_accuracy=0.6, min_gain_points=0.0, max_slice_loss_points=5.0)
+SUMMARY = CellSummary(
+    sweep="cats_dogs__original",
+    source="cats_dogs",
+    architecture="original",
+    cell=Cell(400, 4, True),
+    val_accuracy=0.8,
+    accuracy=Interval(0.75, 0.8, 0.85, 2),
+    baseline=Interval(0.65, 0.7, 0.75, 2),
+    gain_points=Interval(4.0, 10.0, 16.0, 2),
+    improvement_percent=14.3,
+    p_value=0.01,
+    verdict="gain",
+)
+
+
+def candidate(
+    transfer: str = "cats_dogs__original",
+    classes: tuple[ClassAccuracy, ...] = (),
+    evaluation: Evaluation = Evaluation(True),  # noqa: B008, frozen
+    **changes: Any,
+) -> Candidate:
+    return Candidate(transfer, dataclasses.replace(SUMMARY, **changes), classes, evaluation)
+
+
+def reasons(settings: Blessing = SETTINGS, **changes: Any) -> tuple[str, ...]:
+    return decide([candidate(**changes)], settings).winner.reasons
+
+
+def test_a_candidate_that_meets_all_is_blessed_and_pushed() -> None:
+    decision = decide([candidate()], SETTINGS)
+    assert decision.winner.reasons == ()
+    assert decision.winner.blessed
+    assert decision.pushed
+
+
+@pytest.mark.parametrize(
+    ("gain", "margin", "words"),
+    [
+        (
+            Interval(-0.4, 3.1, 6.6, 2),
+            0.0,
+            "the gain of +3.1 points [-0.4, +6.6] may be nothing: its lower bound is not above 0",
+        ),
+        (
+            Interval(0.5, 3.1, 5.7, 2),
+            1.5,
+            "the gain of +3.1 points [+0.5, +5.7] may be too small: its lower bound is not above 1.5",
+        ),
+        (
+            Interval(-6.0, -1.0, 4.0, 2),
+            0.0,
+            "there is no gain over the same architecture from random weights: -1.0 points [-6.0, +4.0]",
+        ),
+        (
+            Interval(-9.0, -5.0, -1.0, 2),
+            0.0,
+            "it loses against the same architecture from random weights: -5.0 points [-9.0, -1.0]",
+        ),
+        (
+            Interval(4.0, 5.0, 6.0, 1),
+            0.0,
+            "the difference of +5.0 points rests on a single draw, which can't tell luck from gain; set "
+            "draws to 2 or more",
+        ),
+    ],
+)
+def test_a_gain_whose_lower_bound_is_not_above_the_margin_is_named(
+    gain: Interval, margin: float, words: str
+) -> None:
+    assert reasons(Blessing(min_gain_points=margin), gain_points=gain) == (words,)
+
+
+def test_a_lower_bound_on_the_margin_is_not_enough() -> None:
+    assert reasons(Blessing(min_gain_points=4.0)) != ()
+    assert reasons(Blessing(min_gain_points=3.9)) == ()
+
+
+def test_an_accuracy_below_the_floor_is_named() -> None:
+    assert reasons(Blessing(min_accuracy=0.9)) == ("its accuracy of 80.0% is below the floor of 90.0%",)
+    assert reasons(Blessing(min_accuracy=0.8)) == ()
+
+
+def test_a_class_that_loses_too_much_is_named() -> None:
+    classes = (ClassAccuracy("automobile", 50, 0.9, 0.7), ClassAccuracy("truck", 50, 0.6, 0.7))
+    [reason] = reasons(classes=classes)
+    assert reason == (
+        "the class truck loses 10.0 points against the baseline (70.0% to 60.0%); at most 5 are allowed"
+    )
+    assert reasons(Blessing(max_slice_loss_points=11), classes=classes) == ()
+
+
+def test_what_the_evaluator_said_is_passed_on() -> None:
+    evaluation = Evaluation(False, ("accuracy 0.5 is below 0.6", "slice truck fell"))
+    assert reasons(evaluation=evaluation) == (
+        "Evaluator (TFMA): accuracy 0.5 is below 0.6",
+        "Evaluator (TFMA): slice truck fell",
+    )
+
+
+def test_an_evaluator_without_a_reason_still_blocks() -> None:
+    assert reasons(evaluation=Evaluation(False)) == ("Evaluator (TFMA) did not bless it and gave no reason",)
+
+
+def test_all_reasons_are_given_together() -> None:
+    weak = {"gain_points": Interval(-1, 1, 3, 2), "evaluation": Evaluation(False, ("no",))}
+    assert len(reasons(Blessing(min_accuracy=0.9), **weak)) == 3
+
+
+def test_the_winner_is_the_best_on_val_even_if_another_is_better_on_test() -> None:
+    on_test = candidate(transfer="a", val_accuracy=0.80, accuracy=Interval(0.9, 0.95, 1.0, 2))
+    on_val = candidate(transfer="b", val_accuracy=0.81, gain_points=Interval(-1, 1, 3, 2))
+    decision = decide([on_test, on_val], SETTINGS)
+    assert decision.winner.candidate.transfer == "b"
+    assert not decision.pushed
+    assert [outcome.blessed for outcome in decision.outcomes] == [True, False]
+
+
+def test_the_first_of_equals_wins() -> None:
+    decision = decide([candidate(transfer="a"), candidate(transfer="b")], SETTINGS)
+    assert decision.winner.candidate.transfer == "a"
+
+
+def test_no_candidate_is_refused() -> None:
+    with pytest.raises(ValueError, match="No candidate"):
+        decide([], SETTINGS)

@@ -1,0 +1,108 @@
+"""The closing table as it is printed. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from components.transfer_report.closing import closing_table
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    row = {
+        "transfer": "all_but_target__remastered",
+        "source": "all_but_target",
+        "architecture": "remastered",
+        "n": 2000,
+        "freeze_count": 4,
+        "fine_tune": True,
+        "draws": 2,
+        "accuracy": 0.912,
+        "accuracy_interval": [0.856, 0.968],
+        "baseline_accuracy": 0.626,
+        "baseline_interval": [0.55, 0.702],
+        "gain_points": 28.6,
+        "gain_interval_points": [17.7, 39.5],
+        "verdict": "gain",
+        "blessed": True,
+        "reasons": [],
+    }
+    refused = {
+        **row,
+        "transfer": "cats_dogs__original",
+        "source": "cats_dogs",
+        "architecture": "original",
+        "verdict": "undecided",
+        "gain_points": 3.1,
+        "gain_interval_points": [-0.4, 6.6],
+        "blessed": False,
+        "reasons": ["the gain of +3.1 points [-0.4, +6.6] may be nothing: its lower bound is not above 0"],
+    }
+    whole = {
+        "experiment": "quick",
+        "data": "CIFAR-10",
+        "synthetic": False,
+        "closing_table": [row, refused],
+        "winner": "all_but_target__remastered",
+        "pushed": {"blessed": True, "transfer": row["transfer"], "path": None, "reason": None},
+        "left_out": {},
+    }
+    return {**whole, **changes}
+
+
+def printed(content: dict[str, Any], width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(closing_table(content))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    return text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_cut_or_folded_within_a_word(width: int) -> None:
+    text = printed(summary(), width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    for whole in (
+        "all_but_target ",
+        "remastered",
+        "85.6-96.8",
+        "55.0-70.2",
+        "+17.7, +39.5",
+        "undecided",
+        "2000",
+    ):
+        assert whole in text
+    assert "…" not in text
+
+
+def test_the_reason_against_a_transfer_stands_below() -> None:
+    text = " ".join(printed(summary(), 80).split())
+    assert "cats_dogs__original is not blessed: the gain of +3.1 points [-0.4, +6.6] may be nothing" in text
+    assert "Best on val: all_but_target__remastered, blessed." in text
+
+
+def test_a_winner_that_is_not_blessed_pushes_nothing() -> None:
+    pushed = {"blessed": False, "transfer": None, "path": None, "reason": "no"}
+    text = printed(summary(winner="cats_dogs__original", pushed=pushed), 120)
+    assert "Best on val: cats_dogs__original, not blessed, so nothing is pushed." in text
+
+
+def test_transfers_left_out_are_named_with_the_reason() -> None:
+    left_out = {"imagenet__mobilenet_v2": "ImageNet weights were not found."}
+    assert "imagenet__mobilenet_v2 was left out: ImageNet weights" in printed(summary(left_out=left_out), 120)
+
+
+def test_the_title_carries_synthetic_only_where_it_must() -> None:
+    assert "SYNTHETIC" not in printed(summary(), 120)
+    title = printed(summary(synthetic=True, data="SYNTHETIC shapes"), 120).splitlines()[0]
+    assert "SYNTHETIC images:" in title
+
+
+def test_one_draw_is_said_to_cover_the_test_images_alone() -> None:
+    table = [{**row, "draws": 1} for row in summary()["closing_table"]]
+    note = "With one draw the interval covers the test images alone"
+    assert note in " ".join(printed(summary(closing_table=table), 120).split())
+    assert note not in " ".join(printed(summary(), 120).split())

@@ -1,0 +1,68 @@
+"""The columns, order and precision of cells.csv. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from components.transfer_report.executions import executions, write_csv
+from components.transfer_report.ledgers import pair_ledgers
+from trainer_module.ledger import Header, Row
+
+HEADER = (
+    "transfer,source,architecture,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy,"
+    "baseline_test_accuracy,gain_points,seconds,data"
+)
+
+
+@pytest.fixture(scope="module")
+def written(quick_ledgers: list[tuple[Header, list[Row]]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("csv") / "cells.csv"
+    write_csv(path, executions(pair_ledgers(quick_ledgers)))
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_columns_are_those_promised_in_their_order(written: Path) -> None:
+    assert written.read_text().splitlines()[0] == HEADER
+
+
+def test_there_is_one_row_per_execution(written: Path) -> None:
+    # Baseline 3 sizes x 2 tunings x 2 draws; each of two transfers 3 x 3 counts x 2 x 2.
+    assert len(read(written)) == 12 + 2 * 36
+
+
+def test_a_baselines_comparison_is_empty(written: Path) -> None:
+    rows = [row for row in read(written) if row["transfer"] == "baseline__original"]
+    assert {(row["baseline_test_accuracy"], row["gain_points"], row["source"]) for row in rows} == {
+        ("", "", "")
+    }
+
+
+def test_the_gain_is_against_the_baseline_of_the_same_draw(written: Path) -> None:
+    rows = read(written)
+    baseline = {(r["n"], r["fine_tune"], r["draw"]): r for r in rows if r["transfer"].startswith("baseline")}
+    for row in rows:
+        if not row["transfer"].startswith("baseline"):
+            twin = baseline[row["n"], row["fine_tune"], row["draw"]]
+            assert row["baseline_test_accuracy"] == twin["test_accuracy"]
+            difference = float(row["test_accuracy"]) - float(twin["test_accuracy"])
+            assert float(row["gain_points"]) == pytest.approx(100 * difference)
+
+
+def test_accuracies_keep_every_digit(written: Path, quick_ledgers: list[tuple[Header, list[Row]]]) -> None:
+    _, rows = quick_ledgers[1]
+    values = {float(row["val_accuracy"]) for row in read(written)}
+    assert {row.val_accuracy for row in rows} <= values
+
+
+def test_truth_values_are_lower_case_and_data_are_named(written: Path) -> None:
+    rows = read(written)
+    assert {row["fine_tune"] for row in rows} == {"true", "false"}
+    assert {row["data"] for row in rows} == {"SYNTHETIC shapes"}

@@ -1,0 +1,132 @@
+"""What the pictures show; how their files look is in test_report. Imports no TensorFlow and no pyplot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from components.transfer_report.cells import Summaries, summarise
+from components.transfer_report.figures import shared_scales
+from components.transfer_report.heat_map import Scales, draw_heat_map
+from components.transfer_report.ledgers import pair_ledgers
+from components.transfer_report.overview import draw_overview
+from trainer_module.ledger import Header, Row
+from trainer_module.selection import Cell
+
+Ledger = tuple[Header, list[Row]]
+SCALES = Scales(accuracy=(50, 100), gain=30)
+
+
+@pytest.fixture(scope="module")
+def quick(quick_ledgers: list[Ledger]) -> Summaries:
+    return summarise(pair_ledgers(quick_ledgers))
+
+
+@pytest.fixture(scope="module")
+def drawn(quick: Summaries) -> Figure:
+    return draw_heat_map(quick.transfers["all_but_target__original"], (), SCALES)
+
+
+def texts(figure: Figure) -> list[str]:
+    found = [text.get_text() for axes in figure.axes for text in axes.texts]
+    return found + [text.get_text() for text in figure.texts]
+
+
+def hatched(figure: Figure) -> int:
+    patches = [patch for axes in figure.axes for patch in axes.patches]
+    return sum(isinstance(patch, Rectangle) and bool(patch.get_hatch()) for patch in patches)
+
+
+def test_every_cell_carries_its_value_and_its_interval(quick: Summaries, drawn: Figure) -> None:
+    shown = texts(drawn)
+    for s in quick.transfers["all_but_target__original"]:
+        assert f"{100 * s.accuracy.estimate:.1f}" in shown
+        assert f"{100 * s.accuracy.low:.1f}-{100 * s.accuracy.high:.1f}" in shown
+        assert f"{s.gain_points.estimate:+.1f}" in shown
+        assert f"{s.gain_points.low:+.1f} {s.gain_points.high:+.1f}" in shown
+
+
+def test_undecided_cells_are_hatched_and_no_others(quick: Summaries, drawn: Figure) -> None:
+    verdicts = [cell.verdict for cell in quick.transfers["all_but_target__original"]]
+    assert set(verdicts) == {"gain", "undecided"}
+    assert hatched(drawn) == verdicts.count("undecided")
+
+
+def test_a_missing_cell_is_marked_as_not_run(quick: Summaries) -> None:
+    cells = [s for s in quick.transfers["cats_dogs__original"] if s.cell != Cell(100, 6, True)]
+    # Once in the accuracy and once in the gain panel.
+    assert texts(draw_heat_map(cells, (), SCALES)).count("not run") == 2
+
+
+def test_only_the_tunings_that_were_swept_get_a_row(quick: Summaries) -> None:
+    cells = [s for s in quick.transfers["cats_dogs__original"] if not s.cell.fine_tune]
+    titles = [axes.get_title(loc="left") for axes in draw_heat_map(cells, (), SCALES).axes]
+    assert [title for title in titles if title] == [
+        "not fine-tuned: accuracy on test, %",
+        "not fine-tuned: gain over the baseline, points",
+    ]
+
+
+def test_chosen_cells_are_framed_in_both_panels(quick: Summaries) -> None:
+    cells = [s for s in quick.transfers["cats_dogs__original"] if s.cell.n == 100]
+
+    def rectangles(chosen: set[Cell]) -> int:
+        return sum(len(axes.patches) for axes in draw_heat_map(cells, chosen, SCALES).axes)
+
+    # A frame is a white and a black rectangle.
+    assert rectangles({Cell(100, 4, False)}) - rectangles(set()) == 4
+
+
+def test_the_reports_axis_stands_beside_ours_where_it_differs(drawn: Figure) -> None:
+    panel = drawn.axes[0]
+    [right] = panel.child_axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["4", "6", "8"]
+    assert [label.get_text() for label in right.get_yticklabels()] == ["5", "7", "9"]
+
+
+def test_mobilenet_counts_blocks_and_needs_no_second_axis(report_ledgers: list[Ledger]) -> None:
+    ledgers = [one for one in report_ledgers if one[0].architecture == "mobilenet_v2"]
+    few = [(header, [row for row in rows if row.n == 10 and not row.fine_tune]) for header, rows in ledgers]
+    cells = summarise(pair_ledgers(few)).transfers["imagenet__mobilenet_v2"]
+    figure = draw_heat_map(cells, (), SCALES)
+    panel = figure.axes[0]
+    assert panel.get_ylabel() == "frozen blocks k"
+    assert [label.get_text() for label in panel.get_yticklabels()] == [str(k) for k in range(19)]
+    assert not panel.child_axes
+
+
+def test_scales_hold_every_cell_with_zero_gain_in_the_middle(quick: Summaries) -> None:
+    scales = shared_scales(quick)
+    cells = [cell for group in quick.transfers.values() for cell in group]
+    assert all(scales.accuracy[0] <= 100 * cell.accuracy.estimate <= scales.accuracy[1] for cell in cells)
+    assert all(abs(cell.gain_points.estimate) <= scales.gain for cell in cells)
+    assert [limit % 5 for limit in (*scales.accuracy, scales.gain)] == [0, 0, 0]
+
+
+def test_the_overview_shows_every_transfer_and_baseline_with_its_sizes(quick: Summaries) -> None:
+    series = {name: [s for s in cells if s.cell.freeze_count == 4 and not s.cell.fine_tune]
+              for name, cells in quick.transfers.items()}  # fmt: skip
+    baselines = {name: [s for s in cells if not s.cell.fine_tune] for name, cells in quick.baselines.items()}
+    [axes] = draw_overview(series, baselines).axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "all_but_target__original",
+        "cats_dogs__original",
+        "baseline, original: random weights",
+    ]
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["20", "100", "400"]
+
+
+def test_equal_gains_of_zero_still_have_a_scale(
+    header_of: Callable[..., Header], row_of: Callable[..., Row]
+) -> None:
+    row = row_of((10, 0, False), 0, np.arange(10) < 7)
+    sweeps = ("baseline__original", ""), ("cats_dogs__original", "cats_dogs")
+    ledgers = [(header_of(sweep, source, "original", 10, "CIFAR-10"), [row]) for sweep, source in sweeps]
+    assert shared_scales(summarise(pair_ledgers(ledgers))) == Scales(accuracy=(70, 75), gain=5)

@@ -1,0 +1,216 @@
+"""The whole report, written from made-up ledgers and read again. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.transfer_report.page import evidence, headline, how
+from components.transfer_report.report import Evaluation, ReportSettings, write_report
+from pipeline.config import Blessing
+from pipeline.errors import ThawError
+from trainer_module.ledger import Header, Row
+
+Ledger = tuple[Header, list[Row]]
+SETTINGS = ReportSettings(
+    experiment="quick",
+    deployed_size=400,
+    blessing=Blessing(),
+    transfers_left_out={"imagenet__mobilenet_v2": "ImageNet weights were not found."},
+    versions={"tensorflow": "2.16.2"},
+    seed=2022,
+)
+OUTCOMES = {
+    "all_but_target__original": Evaluation(True),
+    "cats_dogs__original": Evaluation(False, ("<b>below</b> the threshold",)),
+}
+
+
+@pytest.fixture(scope="module")
+def written(
+    quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    nasty = "<script>alert(1)</script>"
+    ledgers = [
+        (dataclasses.replace(header, classes=(nasty, "truck")), rows) for header, rows in quick_ledgers
+    ]
+    return folder, write_report(folder, ledgers, OUTCOMES, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def refused(
+    quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """One transfer on real data at one size, with a floor it can't reach."""
+    folder = tmp_path_factory.mktemp("refused")
+    ledgers = [
+        (dataclasses.replace(header, data="CIFAR-10"), [row for row in rows if row.n == 400])
+        for header, rows in quick_ledgers
+        if header.sweep != "cats_dogs__original"
+    ]
+    strict = dataclasses.replace(SETTINGS, blessing=Blessing(min_accuracy=0.99))
+    return folder, write_report(folder, ledgers, OUTCOMES, strict)
+
+
+def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "report.html",
+        "cells.csv",
+        "summary.json",
+        "figures/all_but_target__original.png",
+        "figures/cats_dogs__original.png",
+        "figures/overview.png",
+    }
+
+
+def test_the_summary_returned_is_the_summary_written(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = written
+    assert json.loads((folder / "summary.json").read_text()) == summary
+
+
+def test_the_summary_has_the_promised_keys(written: tuple[Path, dict[str, Any]]) -> None:
+    _, summary = written
+    assert {
+        "experiment", "data", "synthetic", "closing_table", "winner", "pushed", "left_out", "versions",
+        "seconds_per_node",
+    } <= set(summary)  # fmt: skip
+    assert summary["synthetic"] is True
+    assert summary["left_out"] == SETTINGS.transfers_left_out
+    assert summary["seconds_per_node"] == {}
+    for row in summary["closing_table"]:
+        assert row["n"] == 400
+        assert row["accuracy_interval"][0] <= row["accuracy"] <= row["accuracy_interval"][1]
+        low, high = row["gain_interval_points"]
+        assert low <= row["gain_points"] <= high
+        assert row["gain_points"] == pytest.approx(100 * (row["accuracy"] - row["baseline_accuracy"]))
+
+
+def test_the_best_on_val_is_pushed_and_the_other_says_why_not(written: tuple[Path, dict[str, Any]]) -> None:
+    _, summary = written
+    assert summary["winner"] == "all_but_target__original"
+    assert summary["pushed"] == {
+        "blessed": True, "transfer": "all_but_target__original", "path": None, "reason": None,
+    }  # fmt: skip
+    refused = summary["closing_table"][1]
+    assert not refused["blessed"]
+    assert "Evaluator (TFMA): <b>below</b> the threshold" in refused["reasons"]
+
+
+def test_a_winner_that_is_not_blessed_leaves_the_reason(refused: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = refused
+    assert summary["pushed"]["transfer"] is None
+    assert "below the floor of 99.0%" in summary["pushed"]["reason"]
+    page = (folder / "report.html").read_text()
+    assert "Push nothing: all_but_target__original, the best on val, is not blessed." in page
+    assert "Why it is not pushed" in page
+
+
+def test_the_page_loads_nothing_from_elsewhere(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    page = (folder / "report.html").read_text()
+    assert len(page) < 5_000_000
+    sources = re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]{0,30})""", page)
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not re.search(r"https?:|url\(|@import|<link|<script", page)
+
+
+def test_class_names_and_reasons_are_escaped(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    page = (folder / "report.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<b>below" not in page
+    assert "&lt;b&gt;below&lt;/b&gt; the threshold" in page
+
+
+def test_every_table_of_a_synthetic_page_is_marked(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    page = (folder / "report.html").read_text()
+    tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
+    assert len(tables) == 4
+    assert all("SYNTHETIC" in table for table in tables)
+    assert "<title>SYNTHETIC" in page
+
+
+def test_real_data_carry_no_mark(refused: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = refused
+    assert summary["synthetic"] is False
+    assert "SYNTHETIC" not in (folder / "report.html").read_text()
+
+
+def test_pictures_have_their_full_width_and_are_marked_where_synthetic(
+    written: tuple[Path, dict[str, Any]], refused: tuple[Path, dict[str, Any]]
+) -> None:
+    for (folder, _), synthetic in ((written, True), (refused, False)):
+        for path in (folder / "figures").iterdir():
+            with Image.open(path) as picture:
+                assert (picture.format, picture.width) == ("PNG", 1408)
+                # The mark alone has an area in this red.
+                red = (np.asarray(picture.convert("RGB")) == (0xB0, 0x00, 0x20)).all(axis=-1).sum()
+            assert (red > 2000) == synthetic, path
+
+
+def test_every_cell_stands_in_the_page_with_its_verdict(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    page = (folder / "report.html").read_text()
+    details = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
+    assert [len(re.findall(r'<td class="(?:gain|loss|undecided)">', part)) for part in details] == [18, 18]
+
+
+def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    with pytest.raises(ThawError, match="nothing of cats_dogs__original"):
+        write_report(tmp_path, quick_ledgers, {"all_but_target__original": Evaluation(True)}, SETTINGS)
+
+
+def test_a_transfer_without_the_deployed_size_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    with pytest.raises(ThawError, match=r"no execution at n=800.*n=\[20, 100, 400\]"):
+        write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(SETTINGS, deployed_size=800))
+
+
+CELL = {
+    "transfer": "a__original", "architecture": "original", "n": 100, "freeze_count": 4, "fine_tune": True,
+    "draws": 2, "accuracy": 0.9, "accuracy_interval": [0.85, 0.95], "baseline_accuracy": 0.8,
+    "baseline_interval": [0.7, 0.9], "gain_points": 10.0, "gain_interval_points": [4.0, 16.0],
+    "val_accuracy": 0.91, "blessed": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "The gain is +10.0 points [+4.0, +16.0]."),
+        ({"gain_interval_points": [-1.0, 21.0]}, "is undecided: its interval holds 0."),
+        ({"gain_points": -9.0, "gain_interval_points": [-12.0, -6.0]}, "The loss is -9.0 points"),
+        ({"draws": 1}, "rests on one draw, so it is undecided."),
+    ],
+)
+def test_the_answer_calls_a_gain_only_when_its_interval_does(change: dict[str, Any], words: str) -> None:
+    assert words in " ".join(evidence({**CELL, **change}, 2))
+
+
+def test_the_answer_says_what_to_use() -> None:
+    summary = {"winner": "a__original", "closing_table": [CELL]}
+    assert headline(summary) == "Use a__original: freeze the first 4 layers, then fine-tune all layers."
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"freeze_count": 0, "fine_tune": False}, "freeze nothing, without fine-tuning"),
+        ({"freeze_count": 1}, "freeze the first layer, then fine-tune all layers"),
+        ({"architecture": "mobilenet_v2"}, "freeze the first 4 blocks, then fine-tune all layers"),
+    ],
+)
+def test_a_cell_is_told_in_words(change: dict[str, Any], words: str) -> None:
+    assert how({**CELL, **change}) == words

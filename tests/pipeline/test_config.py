@@ -1,0 +1,130 @@
+"""The configuration: presets load, and every wrong setting is refused with what to do. No TensorFlow."""
+
+from pathlib import Path
+
+import pydantic
+import pytest
+
+from pipeline.config import ExperimentConfig, load_config, validate_config
+from pipeline.errors import ThawError
+
+PRESETS = Path(__file__).parents[2] / "pipeline" / "presets"
+
+
+def settings(**changes):
+    base = {
+        "name": "small",
+        "sources": {"cats_dogs": {"classes": ["cat", "dog"]}, "imagenet": {}},
+        "transfers": [{"source": "cats_dogs", "architecture": "original"}],
+        "sizes": [10, 20],
+        "freeze_counts": {"original": [0, 8]},
+    }
+    return {**base, **changes}
+
+
+def refused(**changes):
+    with pytest.raises(ThawError) as caught:
+        validate_config(settings(**changes), "test.yaml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted(PRESETS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_preset_is_valid_and_named_after_its_file(path):
+    assert load_config(path).name == path.stem.replace("-", "_")
+
+
+def test_report_preset_holds_the_reports_whole_grid():
+    config = load_config(PRESETS / "report.yaml")
+    assert [t.id for t in config.transfers] == [
+        "all_but_target__original", "cats_dogs__original", "ships_planes__original", "all_but_target__remastered",
+        "imagenet__mobilenet_v2",
+    ]  # fmt: skip
+    assert config.sizes == (10, 20, 50, 100, 200, 400, 800, 1500, 2000)
+    assert {a: len(counts) for a, counts in config.freeze_counts.items()} == {
+        "original": 9, "remastered": 7, "mobilenet_v2": 19,
+    }  # fmt: skip
+    assert (config.schedule.epochs, config.schedule.max_steps) == (30, None)
+
+
+def test_a_config_is_frozen():
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        validate_config(settings(), "x").draws = 3
+
+
+def test_the_candidate_is_chosen_at_the_largest_size_unless_told():
+    assert validate_config(settings(), "x").deployed_size == 20
+    assert validate_config(settings(candidate_size=10), "x").deployed_size == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"drawz": 3}, "drawz: unknown key"),
+        ({"schedule": {"epoch": 3}}, "schedule.epoch: unknown key"),
+        ({"target": {"classes": ["automobile", "lorry"]}}, "['lorry'], which the data does not have"),
+        ({"sources": {"cats_dogs": {"classes": ["cat", "cow"]}}}, "sources.cats_dogs.classes names ['cow']"),
+        ({"sources": {"cats_dogs": {"classes": ["cat", "truck"]}}}, "shares ['truck'] with the target"),
+        ({"sources": {"cats_dogs": {"classes": ["cat"]}}}, "two or more different classes"),
+        ({"data": {"classes": ["cat", "cat"]}}, "data.classes has a name twice"),
+        ({"transfers": []}, "transfers is empty"),
+        ({"transfers": [{"source": "lions", "architecture": "original"}]}, "the source 'lions'"),
+        ({"transfers": [{"source": "imagenet", "architecture": "original"}]}, "ImageNet weights"),
+        ({"transfers": [{"source": "cats_dogs", "architecture": "original"}] * 2}, "a pair twice"),
+        ({"freeze_counts": {"original": [0, 9]}}, "original has 8 freezable layers, so 0 to 8"),
+        ({"freeze_counts": {"original": []}}, "needs different counts"),
+        ({"freeze_counts": {"remastered": [0]}}, "no entry for original"),
+        ({"sizes": [10, 15]}, "sizes [15] can't be split evenly over the 2"),
+        ({"sizes": []}, "sizes needs one or more"),
+        ({"fine_tune": [True, True]}, "fine_tune needs one or more different"),
+        ({"candidate_size": 50}, "candidate_size 50 is not one of sizes"),
+        ({"draws": 0}, "draws: Input should be greater than 0"),
+        ({"name": "With Spaces"}, "name: String should match"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_reason(changes, message):
+    assert message in refused(**changes)
+
+
+def test_overlap_with_the_target_can_be_allowed():
+    sources = {"cats_dogs": {"classes": ["cat", "truck"]}}
+    assert validate_config(settings(sources=sources, allow_overlap=True), "x").allow_overlap
+
+
+def test_overrides_reach_into_sections_and_are_yaml(tmp_path):
+    config = load_config(PRESETS / "quick.yaml", ("draws=5", "sizes=[10, 20]", "schedule.epochs=7"))
+    assert (config.draws, config.sizes, config.schedule.epochs) == (5, (10, 20), 7)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("draws", "--set takes key=value"),
+        ("draws.more=1", "'draws' holds a value, not further keys"),
+        ("sizes=[1, 2", "the value is not YAML"),
+        ("drawz=1", "drawz: unknown key"),
+    ],
+)
+def test_a_wrong_override_is_refused(override, message):
+    with pytest.raises(ThawError, match=message.replace("[", r"\[")):
+        load_config(PRESETS / "quick.yaml", (override,))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ThawError, match=r"Can't read the configuration .*none\.yaml"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [1", "is not YAML"), ("- 1\n", "holds list")])
+def test_a_file_that_holds_no_settings_is_refused(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ThawError, match=message):
+        load_config(path)
+
+
+def test_architectures_come_in_the_order_of_the_transfers():
+    transfers = [{"source": "imagenet", "architecture": "mobilenet_v2"}, *settings()["transfers"]]
+    config = ExperimentConfig.model_validate(
+        settings(transfers=transfers, freeze_counts={"original": [0], "mobilenet_v2": [18]})
+    )
+    assert config.architectures == ("mobilenet_v2", "original")

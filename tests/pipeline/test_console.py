@@ -1,0 +1,43 @@
+"""Output that goes to the log, and lines about nodes. No TensorFlow."""
+
+import logging
+import os
+import sys
+
+from pipeline.console import NodeWatcher, output_to_log, watched
+
+
+def test_what_native_code_and_python_print_lands_in_the_log(tmp_path, capfd):
+    log = tmp_path / "run" / "log.txt"
+    with output_to_log(log):
+        os.write(2, b"native noise\n")
+        print("python noise")
+        print("stderr noise", file=sys.stderr)
+    print("after")
+    text = log.read_text()
+    assert "native noise" in text and "python noise" in text
+    captured = capfd.readouterr()
+    assert captured.out == "after\n" and "native" not in captured.err
+
+
+def test_nodes_are_announced_though_somebody_raises_the_loggers_level():
+    lines = []
+    watcher = NodeWatcher(2, lines.append)
+    logger = logging.getLogger("absl")
+    before = logger.level
+    with watched(watcher):
+        logger.info("Component Transform is running.")
+        logger.setLevel(logging.ERROR)
+        logger.info("Component Transform is finished.")
+        logger.info("Component Pusher is running.")
+        assert watcher.node == "Pusher"
+    assert lines == ["[1/2] Transform", "[2/2] Pusher"]
+    assert logger.level == before and watcher not in logger.handlers
+
+
+def test_other_lines_announce_nothing():
+    lines = []
+    watcher = NodeWatcher(2, lines.append)
+    with watched(watcher):
+        logging.getLogger("absl").info("Component almost")
+    assert lines == [] and watcher.node == ""

@@ -1,0 +1,40 @@
+"""The plan shown before the work. No TensorFlow."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import load_config
+from pipeline.plan import forward_mflop, measure_gflops, plan_run
+
+QUICK = load_config(Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml")
+
+
+def plan(config, gflops=50.0):
+    return plan_run(config, 60_000, 140_000_000, gflops)
+
+
+def test_every_cell_of_every_sweep_is_counted_once_per_draw():
+    counted = plan(QUICK)
+    assert counted.cells == {
+        "baseline__original": 6, "baseline__mobilenet_v2": 6, "cats_dogs__original": 18, "ships_planes__original": 18,
+        "imagenet__mobilenet_v2": 18,
+    }  # fmt: skip
+    assert counted.executions == 2 * 66
+
+
+def test_more_draws_and_a_slower_machine_take_longer():
+    base = plan(QUICK).minutes
+    assert plan(QUICK.model_copy(update={"draws": 4})).minutes > base
+    assert plan(QUICK, gflops=25).minutes > base
+
+
+def test_frozen_layers_cost_nothing():
+    costs = [forward_mflop(QUICK, "original", k) for k in range(9)]
+    assert costs == sorted(costs, reverse=True) and costs[8] == 0
+    assert costs[0] == pytest.approx(78.4, rel=0.02)
+    assert forward_mflop(QUICK, "mobilenet_v2", 18) == 0
+
+
+def test_the_machines_rate_is_positive():
+    assert measure_gflops(0.01, 64) > 0

@@ -1,0 +1,51 @@
+"""A ledger's row, and a target domain small enough to train on in a second. Imports no TFX."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from trainer_module.input_pipeline import Records
+from trainer_module.ledger import Row
+from trainer_module.sweep import TargetData
+
+
+@pytest.fixture(scope="session")
+def make_row():
+    """A function that makes a row, some of its fields changed."""
+
+    def make_row(key="k1", **changes):
+        row = Row(
+            key=key, n=20, freeze_count=6, fine_tune=False, draw=0, val_accuracy=0.75, val_loss=0.5, test_accuracy=2 / 3,
+            test_loss=0.6, steps=57, seconds=1.5, curve=((0, 0.5), (57, 0.75)), frozen_hash="ef",
+            test_probabilities=np.array([[0.75, 0.25], [0.5, 0.5], [0.125, 0.875]], np.float16),
+        )  # fmt: skip
+        return dataclasses.replace(row, **changes)
+
+    return make_row
+
+
+@pytest.fixture(scope="session")
+def make_records():
+    """A function that makes records of two classes, dark and bright, with two copies of every image."""
+
+    def make_records(images, prefix, copies=2, size=32):
+        generator = np.random.default_rng(sum(prefix.encode()))
+        labels = np.repeat(np.arange(images) % 2, copies)
+        pixels = generator.integers(0, 128, (images * copies, size, size, 3)) + 90 * labels[:, None, None, None]
+        ids = np.repeat([f"{prefix}_{index:05d}" for index in range(images)], copies)
+        return Records(pixels.astype(np.uint8), labels.astype(np.int64), ids, np.tile(np.arange(copies), images))
+
+    return make_records
+
+
+@pytest.fixture(scope="session")
+def target_data(make_records):
+    """40 training images with a copy each, 30 val and 30 test images."""
+    return TargetData(
+        train=make_records(40, "train"),
+        val=make_records(30, "val", copies=1),
+        test=make_records(30, "test", copies=1),
+        num_classes=2,
+        content_hash="target",
+    )

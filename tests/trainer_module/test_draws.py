@@ -1,0 +1,86 @@
+"""Draws: nesting, balance, independence of reading order, full batches. Pure numpy."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer_module import draws
+
+images = st.integers(2, 60).flatmap(
+    lambda count: st.tuples(
+        st.just([f"train_{index:05d}" for index in range(count)]),
+        st.lists(st.integers(0, 1), min_size=count, max_size=count).map(np.array),
+    )
+)
+
+
+@given(images, st.integers(0, 5), st.integers(0, 3))
+def test_ranks_number_each_class_from_zero(data, seed, draw):
+    ids, labels = data
+    ranks = draws.class_ranks(ids, labels, seed, draw)
+    for label in np.unique(labels):
+        members = ranks[labels == label]
+        assert sorted(members) == list(range(len(members)))
+
+
+@given(images, st.randoms())
+def test_ranks_follow_the_image_whatever_the_order_of_reading(data, random):
+    ids, labels = data
+    order = list(range(len(ids)))
+    random.shuffle(order)
+    ranks = draws.class_ranks(ids, labels, 1, 0)
+    shuffled = draws.class_ranks([ids[index] for index in order], labels[order], 1, 0)
+    np.testing.assert_array_equal(shuffled, ranks[order])
+
+
+@given(st.integers(1, 10), st.integers(1, 10))
+def test_a_smaller_subset_lies_inside_a_larger_one_and_both_are_balanced(small, more):
+    labels = np.repeat([0, 1], 25)
+    ranks = draws.class_ranks([f"i{index}" for index in range(50)], labels, 7, 2)
+    inner = draws.draw_subset(ranks, 2 * small, 2)
+    outer = draws.draw_subset(ranks, 2 * (small + more), 2)
+    assert not np.any(inner & ~outer)
+    assert inner[labels == 0].sum() == inner[labels == 1].sum() == small
+
+
+def test_two_draws_differ():
+    labels = np.zeros(50, int)
+    ids = [f"i{index}" for index in range(50)]
+    assert not np.array_equal(draws.class_ranks(ids, labels, 1, 0), draws.class_ranks(ids, labels, 1, 1))
+
+
+def test_a_size_that_does_not_split_evenly_is_refused():
+    with pytest.raises(ValueError, match="n=5 can't be split evenly over 2"):
+        draws.draw_subset(np.arange(10), 5, 2)
+
+
+def test_a_size_beyond_the_data_is_refused():
+    with pytest.raises(ValueError, match="only 6 of 8 exist"):
+        draws.draw_subset(np.array([0, 1, 2, 0, 1, 2]), 8, 2)
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 40), st.integers(0, 12), st.integers(1, 16))
+def test_batches_are_full_and_use_every_record_equally_often(records, steps, batch_size):
+    order = draws.batch_order(records, steps, batch_size, (1, 2))
+    assert order.shape == (steps, batch_size) and order.dtype == np.int32
+    counts = np.bincount(order.ravel(), minlength=records)
+    assert counts.max() - counts.min() <= 1
+
+
+def test_the_order_of_batches_is_fixed_by_the_seed():
+    first, again, other = (draws.batch_order(30, 4, 8, seed) for seed in ((1, 2), (1, 2), (1, 3)))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("records", "epochs", "max_steps", "steps"), [(30, 30, None, 29), (1200, 30, None, 1125), (1200, 30, 60, 60)]
+)
+def test_steps_cover_the_epochs_up_to_the_bound(records, epochs, max_steps, steps):
+    assert draws.training_steps(records, epochs, 32, max_steps) == steps
+
+
+@pytest.mark.parametrize(("phase_1", "phase_2"), [(30, 10), (1125, 375), (1, 1)])
+def test_fine_tuning_takes_a_third_of_the_steps(phase_1, phase_2):
+    assert draws.fine_tuning_steps(phase_1) == phase_2

@@ -1,0 +1,71 @@
+"""Weights as values, and BatchNormalization held still. Builds small Keras models."""
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.config import MobileNet
+from trainer_module import freezing
+from trainer_module.architectures import build_network
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_network("remastered", (32, 32, 3), 2, MobileNet())
+
+
+def test_initial_kernels_are_glorot_uniform_and_the_rest_is_neutral(network):
+    weights = freezing.initial_weights(freezing.model_variables(network), (5,))
+    kernel = weights["conv_2/kernel"]
+    limit = np.sqrt(6 / (9 * (32 + 32)))
+    assert np.abs(kernel).max() <= limit and np.abs(kernel).max() > 0.99 * limit
+    assert kernel.var() == pytest.approx(limit**2 / 3, rel=0.05)
+    assert not weights["conv_2/bias"].any() and not weights["norm_2/moving_mean"].any()
+    assert (weights["norm_2/gamma"] == 1).all() and (weights["norm_2/moving_variance"] == 1).all()
+
+
+def test_initial_weights_are_fixed_by_the_seed(network):
+    variables = freezing.model_variables(network)
+    hashes = [freezing.weights_hash(freezing.initial_weights(variables, seed)) for seed in ((1,), (1,), (2,))]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_weights_that_were_set_are_read_back(network):
+    variables = freezing.model_variables(network)
+    weights = freezing.initial_weights(variables, (9,))
+    freezing.set_weights(variables, weights)
+    assert freezing.weights_hash(freezing.read_weights(variables)) == freezing.weights_hash(weights)
+
+
+def test_a_hash_notices_one_changed_value_and_a_changed_shape():
+    weights = {"a/kernel": np.zeros((2, 3), np.float32)}
+    changed = {"a/kernel": np.array([[0, 0, 0], [0, 0, 1e-7]], np.float32)}
+    reshaped = {"a/kernel": np.zeros((3, 2), np.float32)}
+    assert len({freezing.weights_hash(value) for value in (weights, changed, reshaped)}) == 3
+
+
+def test_setting_without_a_value_for_each_variable_is_refused(network):
+    with pytest.raises(KeyError, match="conv_1/kernel"):
+        freezing.set_weights(freezing.model_variables(network), {})
+
+
+def test_held_normalization_uses_and_keeps_its_moving_statistics_in_training_mode():
+    layer = keras.layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((4,)), layer])
+    batch = np.random.default_rng(0).normal(5, 2, (16, 4)).astype(np.float32)
+    with freezing.normalization_held(model):
+        held = model(batch, training=True).numpy()
+    np.testing.assert_allclose(held, batch / np.sqrt(1 + layer.epsilon), rtol=1e-6)
+    assert not layer.moving_mean.numpy().any()
+    model(batch, training=True)
+    assert layer.moving_mean.numpy().any() and layer.trainable
+
+
+def test_dropout_masks_start_anew_with_the_seed(network):
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    results = []
+    for seed in (1, 1, 2):
+        freezing.seed_dropout(network.model, seed)
+        with freezing.normalization_held(network.model):
+            results.append(network.model(images, training=True).numpy())
+    assert np.array_equal(results[0], results[1]) and not np.array_equal(results[0], results[2])

@@ -1,0 +1,92 @@
+"""The ledger: durable rows, found again by key; damage is named. Pure Python."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import ThawError
+from trainer_module.ledger import Header, Ledger, content_key, read_ledger, write_ledger
+
+HEADER = Header("cats_dogs__original", "cats_dogs", "original", "cifar10", ("automobile", "truck"), "ab", (0, 1, 1), "cd")
+
+
+def assert_same(row, other):
+    for field in dataclasses.fields(row):
+        left, right = getattr(row, field.name), getattr(other, field.name)
+        assert np.array_equal(left, right) if field.name == "test_probabilities" else left == right
+
+
+def test_a_row_comes_back_as_it_was_appended(make_row, tmp_path):
+    ledger = Ledger(tmp_path / "new" / "sweep.jsonl", HEADER)
+    ledger.append(make_row())
+    header, rows = read_ledger(ledger.path)
+    assert header == HEADER
+    assert_same(rows[0], make_row())
+
+
+def test_opening_again_finds_the_rows_by_key(make_row, tmp_path):
+    Ledger(tmp_path / "sweep.jsonl", HEADER).append(make_row("k7"))
+    assert list(Ledger(tmp_path / "sweep.jsonl", HEADER).rows) == ["k7"]
+
+
+@given(st.integers(1, 400))
+def test_a_last_line_cut_short_anywhere_is_dropped_and_the_rest_kept(make_row, tmp_path_factory, cut):
+    path = tmp_path_factory.mktemp("ledger") / "sweep.jsonl"
+    ledger = Ledger(path, HEADER)
+    ledger.append(make_row("k1"))
+    whole = path.stat().st_size
+    ledger.append(make_row("k2"))
+    added = path.stat().st_size - whole
+    with path.open("r+b") as file:
+        file.truncate(whole + min(cut, added - 1))
+    again = Ledger(path, HEADER)
+    assert list(again.rows) == ["k1"] and again.dropped == min(cut, added - 1)
+    again.append(make_row("k3"))
+    assert [row.key for row in read_ledger(path)[1]] == ["k1", "k3"]
+
+
+def test_a_ledger_cut_within_its_header_starts_anew(tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    path.write_text('{"header":{"swe')
+    assert Ledger(path, HEADER).rows == {}
+    assert read_ledger(path) == (HEADER, [])
+
+
+def test_a_damaged_line_in_the_middle_is_named(make_row, tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    Ledger(path, HEADER).append(make_row())
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1][:40], lines[1]]) + "\n")
+    with pytest.raises(ThawError, match=r"sweep\.jsonl, line 2: damaged"):
+        read_ledger(path)
+
+
+def test_the_ledger_of_another_sweep_is_refused(tmp_path):
+    Ledger(tmp_path / "sweep.jsonl", HEADER)
+    with pytest.raises(ThawError, match=r"belongs to another sweep \(cats_dogs__original on cifar10\)"):
+        Ledger(tmp_path / "sweep.jsonl", dataclasses.replace(HEADER, data="SYNTHETIC"))
+
+
+def test_a_file_without_a_header_is_refused(tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    path.write_text(json.dumps({"row": 1}) + "\n")
+    with pytest.raises(ThawError, match="first line should be the header"):
+        read_ledger(path)
+
+
+def test_a_missing_ledger_is_named(tmp_path):
+    with pytest.raises(ThawError, match=r"none\.jsonl: No such file"):
+        read_ledger(tmp_path / "none.jsonl")
+
+
+def test_a_written_ledger_reads_back(make_row, tmp_path):
+    write_ledger(tmp_path / "copy.jsonl", HEADER, [make_row("a"), make_row("b", draw=1)])
+    assert [(row.key, row.draw) for row in read_ledger(tmp_path / "copy.jsonl")[1]] == [("a", 0), ("b", 1)]
+
+
+def test_a_key_depends_on_content_and_not_on_the_order_of_names():
+    assert content_key(a=1, b="x") == content_key(b="x", a=1) != content_key(a=2, b="x")

@@ -1,0 +1,90 @@
+"""Loss, scores, and one compiled program. Hand-computed values, and a fit that must succeed."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.config import MobileNet
+from trainer_module import freezing
+from trainer_module.architectures import build_network
+from trainer_module.training import Program, class_probabilities, cross_entropy, score_logits
+
+
+def test_binary_cross_entropy_from_one_logit():
+    loss = cross_entropy(tf.constant([[0.0], [math.log(3)]]), tf.constant([1, 0], tf.int64))
+    assert float(loss) == pytest.approx((math.log(2) + math.log(4)) / 2)
+
+
+def test_categorical_cross_entropy_from_logits():
+    logits = tf.constant([[0.0, 0.0, math.log(2)]])
+    assert float(cross_entropy(logits, tf.constant([2], tf.int64))) == pytest.approx(math.log(2))
+
+
+def test_one_logit_becomes_the_probabilities_of_two_classes():
+    np.testing.assert_allclose(class_probabilities(np.array([[math.log(3)]])), [[0.25, 0.75]], rtol=1e-6)
+
+
+def test_huge_logits_give_no_overflow():
+    np.testing.assert_allclose(class_probabilities(np.array([[1e4], [-1e4]])), [[0, 1], [1, 0]], atol=1e-12)
+
+
+def test_scores_of_known_logits():
+    score = score_logits(np.array([[math.log(3)], [math.log(3)]]), np.array([1, 0]))
+    assert score.accuracy == 0.5
+    assert score.loss == pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2)
+
+
+@pytest.fixture(scope="module")
+def trained(make_records):
+    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    variables = freezing.model_variables(network)
+    trainable = [w for layer in (*network.backbone_layers, network.head) for w in layer.trainable_weights]
+    program = Program(network.segment(0), trainable, statistics_held=False)
+    records = make_records(40, "train")
+    return network, variables, program, records
+
+
+def run(trained, seed=1, steps=6):
+    network, variables, program, records = trained
+    freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+    order = np.arange(steps * 16).reshape(steps, 16).astype(np.int32) % len(records)
+    program.train(
+        tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=seed
+    )
+    return freezing.read_weights(variables)
+
+
+def test_a_run_repeats_itself_to_float_tolerance_though_the_program_is_reused(trained):
+    first, again = run(trained), run(trained)
+    for path in first:
+        np.testing.assert_allclose(again[path], first[path], rtol=1e-4, atol=1e-5)
+
+
+def test_training_moves_every_layer_and_the_moving_statistics(trained):
+    network, variables, _, _ = trained
+    before = freezing.initial_weights(variables, (4,))
+    after = run(trained)
+    assert all(np.abs(after[path] - before[path]).max() > 0 for path in before)
+
+
+def test_a_separable_problem_is_learnt(trained):
+    network, _, program, records = trained
+    run(trained, steps=40)
+    assert program.evaluate(tf.constant(records.images), records.labels).accuracy > 0.9
+
+
+def test_one_step_of_held_training_leaves_statistics_and_moves_scale_and_offset(trained):
+    network, variables, _, records = trained
+    trainable = [w for layer in (*network.backbone_layers, network.head) for w in layer.trainable_weights]
+    program = Program(network.segment(0), trainable, statistics_held=True)
+    freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+    before = freezing.read_weights(variables)
+    order = np.arange(16, dtype=np.int32)[None]
+    program.train(
+        tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=0
+    )
+    after = freezing.read_weights(variables)
+    changed = {path.rsplit("/", 1)[-1] for path in before if not np.array_equal(before[path], after[path])}
+    assert changed == {"kernel", "bias", "gamma", "beta"}
