@@ -87,9 +87,7 @@ def encode_png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _examples(
-    images: np.ndarray, labels: list[int], split: str, start: int
-) -> Iterator[tuple[bytes, int, bytes]]:
+def _examples(images: np.ndarray, labels: list[int], split: str, start: int) -> Iterator[tuple[bytes, int, bytes]]:
     for index, (image, label) in enumerate(zip(images, labels, strict=True), start=start):
         yield encode_png(image), label, f"{split}_{index:05d}".encode()
 

@@ -50,9 +50,7 @@ class _Seen:
     records: int = 0
 
 
-def inspect_records(
-    files: RecordFiles, data: Data, on_progress: Callable[[int], None] | None = None
-) -> Inspection:
+def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int], None] | None = None) -> Inspection:
     """Reads and decodes every record once.
 
     Args:

@@ -138,12 +138,9 @@ def _check_shards(paths: Sequence[Path]) -> None:
 
 def _nothing_found(folder: Path) -> str:
     splits = [split for split in ("train", "test") if _pattern(folder, split)]
-    if splits:
-        problem = f"{folder} has TFRecords for the split {splits[0]} only"
-    else:
-        problem = f"No TFRecords found in {folder}"
+    found = f"{folder} has TFRecords for the split {splits[0]} only" if splits else f"No TFRecords found in {folder}"
     return (
-        f"{problem}. Looked for train/*tfrecord* and test/*tfrecord*, *-train.tfrecord* and *-test.tfrecord* "
+        f"{found}. Looked for train/*tfrecord* and test/*tfrecord*, *-train.tfrecord* and *-test.tfrecord* "
         "(also up to two folders down), and train*.tfrecord* and test*.tfrecord*. Put the files there under "
         "such names, or give another folder."
     )

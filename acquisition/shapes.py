@@ -50,8 +50,8 @@ class Pen:
         self.polygon(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), colour)
 
     def _pixels(self, points: Points | np.ndarray) -> list[float]:
-        pixels = np.asarray(points, float) @ self._matrix.T + self._centre
-        return [float(value) for value in pixels.ravel()]
+        pixels: np.ndarray = np.asarray(points, float) @ self._matrix.T + self._centre
+        return pixels.ravel().tolist()
 
 
 class Paint:

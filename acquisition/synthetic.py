@@ -1,7 +1,7 @@
 """Draws a stand-in for CIFAR-10 where no photographs can be had. Imports no TensorFlow itself.
 
-How hard it is, automobile against truck at n = 100: Keras `fit` for 30 epochs at batch 32 on the images, their
-mirrors and noisy copies; sources trained on 1,200 images a class; 600 test images; mean of 2 draws:
+How hard it is, automobile against truck at n = 100: Keras `fit` for 30 epochs at batch 32 on the images,
+their mirrors and noisy copies; sources trained on 1,200 images a class; 600 test images; mean of 2 draws:
 
   Table 1's network: 61% from scratch; from ship and airplane 89% (k = 0) and 87% (k = 2).
   The same, half as wide: 60% and 66% from scratch (two sets of draws); from the other 8 classes 89% (k = 0)

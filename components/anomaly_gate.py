@@ -11,7 +11,7 @@ from pipeline.errors import ThawError
 @tfx.dsl.components.component
 def AnomalyGate(
     anomalies: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.ExampleAnomalies],
-):
+) -> None:
     """Lets the run go on only when no split of the data departs from the schema.
 
     Args:
@@ -29,7 +29,10 @@ def AnomalyGate(
 
 
 def describe_anomalies(uri: str) -> list[str]:
-    """One line per anomaly in an ExampleAnomalies artifact: split, feature, what is wrong."""
+    """One line per anomaly in an ExampleAnomalies artifact: split, feature, what is wrong.
+
+    Features that the schema does not name are no anomaly here: Thaw reads image, label and id, and leaves the rest.
+    """
     lines = []
     for path in sorted(tf.io.gfile.glob(f"{uri}/Split-*/SchemaDiff.pb")):
         split = path.split("/Split-")[-1].split("/")[0]
@@ -37,5 +40,7 @@ def describe_anomalies(uri: str) -> list[str]:
             anomalies = anomalies_pb2.Anomalies.FromString(file.read())
         if anomalies.HasField("dataset_anomaly_info"):
             lines.append(f"{split}: {anomalies.dataset_anomaly_info.description}")
-        lines += [f"{split}, {name}: {info.description}" for name, info in sorted(anomalies.anomaly_info.items())]
+        for name, info in sorted(anomalies.anomaly_info.items()):
+            if any(reason.type != anomalies_pb2.AnomalyInfo.SCHEMA_NEW_COLUMN for reason in info.reason):
+                lines.append(f"{split}, {name}: {info.description}")
     return lines

@@ -23,10 +23,8 @@ class SweepTunerExecutor(tuner_executor.Executor):
     The ledger itself lives outside the artifact store, where a killed run finds it again.
     """
 
-    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        tuner = tuner_executor.search(
-            input_dict, exec_properties, self._get_tmp_dir(), print_tuning_summary=False
-        )
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        tuner = tuner_executor.search(input_dict, exec_properties, self._get_tmp_dir(), print_tuning_summary=False)
         tuner_executor.write_best_hyperparameters(tuner, output_dict)
         results = artifact_utils.get_single_uri(output_dict[standard_component_specs.TUNER_RESULTS_KEY])
         tuner.write_planned_rows(Path(results) / LEDGER_FILE)

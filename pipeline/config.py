@@ -26,7 +26,7 @@ Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
 
 
 class _Settings(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Data(_Settings):
@@ -35,10 +35,13 @@ class Data(_Settings):
     path: Path | None = None
     """Folder of TFRecords; none: the first place of the README's list that has CIFAR-10."""
     image_key: str = "image"
+    """Feature with the PNG or JPEG bytes."""
     label_key: str = "label"
+    """Feature with the class's number, from 0."""
     id_key: str = "id"
     """Feature with the image's id; records without it get one made from their bytes."""
     image_shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 32, 3)
+    """Height, width and channels that every image must have."""
     classes: tuple[str, ...] = CIFAR10_CLASSES
     """Class names in the order of their labels."""
     val_fraction: Fraction = 0.2
@@ -49,7 +52,9 @@ class Augmentation(_Settings):
     """Copies added to every training image, as the report adds them to its training set."""
 
     mirror: bool = True
+    """Add the mirror image."""
     noisy_copies: pydantic.NonNegativeInt = 1
+    """Copies with Gaussian noise added."""
     noise_stddev: PositiveFloat = 10.0
     """Standard deviation of the Gaussian noise, in grey levels of 255."""
 
@@ -63,7 +68,9 @@ class Target(_Settings):
     """The domain transferred to; the first class is label 0."""
 
     name: Name = "cars_trucks"
+    """For titles."""
     classes: tuple[str, ...] = ("automobile", "truck")
+    """Classes to tell apart."""
 
 
 class Source(_Settings):
@@ -77,7 +84,9 @@ class Transfer(_Settings):
     """One (source, architecture) pair."""
 
     source: str
+    """One of `sources`."""
     architecture: Architecture
+    """`original` and `remastered` are the report's Tables 1 and 2."""
 
     @property
     def id(self) -> str:
@@ -88,9 +97,13 @@ class Schedule(_Settings):
     """How one model is trained; the same for a transfer and for its baseline."""
 
     epochs: PositiveInt = 30
+    """How often every record is seen in phase 1; phase 2 takes a third of phase 1's steps."""
     batch_size: PositiveInt = 32
+    """Records per step."""
     learning_rate: PositiveFloat = 1e-3
+    """Adam's at the start of phase 1; it falls to zero with the cosine."""
     fine_tune_learning_rate: PositiveFloat = 1e-4
+    """Adam's at the start of phase 2."""
     max_steps: PositiveInt | None = None
     """Upper bound on the steps of phase 1 (a third of it in phase 2); none: epochs alone decide."""
 
@@ -99,7 +112,9 @@ class MobileNet(_Settings):
     """The size of MobileNetV2 and of the images it sees."""
 
     image_size_px: Annotated[int, pydantic.Field(ge=32, le=224)] = 96
+    """Images are resized to this inside the model."""
     alpha: PositiveFloat = 1.0
+    """Width multiplier."""
     weights: Path | None = None
     """ImageNet weights (.h5, no top); none: the first place of the README's list that has them."""
 
@@ -108,6 +123,7 @@ class Blessing(_Settings):
     """What a candidate must show on the test split before it is pushed."""
 
     min_accuracy: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.6
+    """Floor of the accuracy."""
     min_gain_points: float = 0.0
     """The lower bound of the paired gain's interval must lie above this."""
     max_slice_loss_points: pydantic.NonNegativeFloat = 5.0
@@ -118,31 +134,45 @@ class ExperimentConfig(_Settings):
     """Everything that decides what a run computes, loaded from YAML and never changed after."""
 
     name: Name
+    """Names the pipeline (`thaw-<name>`) and the folders of its runs."""
     workspace: Path = Path("workspace")
     """TFX artifacts, metadata store, ledgers and pushed models."""
     runs: Path = Path("runs")
     """One folder a run with everything the user takes away."""
     seed: pydantic.NonNegativeInt = 2022
+    """Fixes val, draws, initial weights, batches and noise."""
     strict: bool = False
     """True: missing ImageNet weights are an error instead of a transfer left out."""
     allow_overlap: bool = False
     """True: a source may hold classes of the target."""
     data: Data = Data()
+    """The images."""
     target: Target = Target()
+    """The task that models are transferred to."""
     augmentation: Augmentation = Augmentation()
+    """Copies of training images."""
     sources: dict[Name, Source]
+    """What can be transferred, by name."""
     transfers: tuple[Transfer, ...]
+    """The pairs to try."""
     sizes: tuple[PositiveInt, ...]
     """Target training images per experiment (n), drawn class-balanced and nested."""
     candidate_size: PositiveInt | None = None
     """The n at which each transfer's candidate is chosen on val and trained; none: the largest."""
     freeze_counts: dict[Architecture, tuple[pydantic.NonNegativeInt, ...]]
+    """Numbers of frozen layers to try, by architecture."""
     fine_tune: tuple[bool, ...] = (False, True)
+    """Stop after phase 1, or go on with all layers unfrozen at a low learning rate."""
     draws: PositiveInt = 2
+    """Repeats of every cell, each on another subset with another head."""
     schedule: Schedule = Schedule()
+    """Training on the target."""
     source_schedule: Schedule = Schedule(epochs=20, batch_size=128)
+    """Training of the sources."""
     mobilenet_v2: MobileNet = MobileNet()
+    """Settings of the architecture `mobilenet_v2`."""
     blessing: Blessing = Blessing()
+    """Conditions for pushing."""
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> ExperimentConfig:
@@ -180,8 +210,7 @@ def _class_problems(config: ExperimentConfig) -> list[str]:
         unknown = [c for c in classes if c not in known]
         if unknown:
             problems.append(
-                f"{place}.classes names {unknown}, which the data does not have; "
-                f"data.classes is {list(known)}"
+                f"{place}.classes names {unknown}, which the data does not have; data.classes is {list(known)}"
             )
         if len(set(classes)) != len(classes) or len(classes) < 2:
             problems.append(f"{place}.classes needs two or more different classes, got {list(classes)}")
@@ -203,12 +232,8 @@ def _transfer_problems(config: ExperimentConfig) -> list[str]:
         problems.append(f"transfers has a pair twice: {ids}")
     for transfer in config.transfers:
         if transfer.source not in config.sources:
-            problems.append(
-                f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}"
-            )
-        elif (not config.sources[transfer.source].classes) != (
-            transfer.architecture == "mobilenet_v2"
-        ):
+            problems.append(f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}")
+        elif (not config.sources[transfer.source].classes) != (transfer.architecture == "mobilenet_v2"):
             problems.append(
                 f"transfer {transfer.id}: ImageNet weights (a source without classes) exist for "
                 "mobilenet_v2 alone, and mobilenet_v2 is transferred from them alone"

@@ -74,10 +74,10 @@ def watched(watcher: NodeWatcher) -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(watcher)
-    logger.setLevel = lambda _: None  # type: ignore[method-assign]
+    vars(logger)["setLevel"] = lambda level: None
     try:
         yield
     finally:
-        del logger.setLevel  # type: ignore[method-assign]
+        del vars(logger)["setLevel"]
         logger.setLevel(level)
         logger.removeHandler(watcher)

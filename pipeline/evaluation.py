@@ -18,9 +18,13 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
     TFMA's thresholds look at point estimates; that the gain is more than noise is for TransferReport to decide.
     """
     blessing = config.blessing
-    overall = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": blessing.min_accuracy}),
-        change_threshold=_change_above(blessing.min_gain_points),
+    # A plain threshold would hold for every slice alike, so the overall one is given as a slice too.
+    overall = tfma.PerSliceMetricThreshold(
+        slicing_specs=[tfma.SlicingSpec()],
+        threshold=tfma.MetricThreshold(
+            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": blessing.min_accuracy}),
+            change_threshold=_change_above(blessing.min_gain_points),
+        ),
     )
     per_class = tfma.PerSliceMetricThreshold(
         slicing_specs=[tfma.SlicingSpec(feature_keys=[features.CLASS_NAME])],
@@ -29,9 +33,7 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(name="candidate", signature_name=SCORE_SIGNATURE, label_key=features.LABEL),
-            tfma.ModelSpec(
-                name="baseline", signature_name=SCORE_SIGNATURE, label_key=features.LABEL, is_baseline=True
-            ),
+            tfma.ModelSpec(name="baseline", signature_name=SCORE_SIGNATURE, label_key=features.LABEL, is_baseline=True),
         ],
         slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[key]) for key in SLICES)],
         metrics_specs=[
@@ -39,17 +41,13 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
                 metrics=[
                     tfma.MetricConfig(class_name="ExampleCount"),
                     tfma.MetricConfig(class_name="SparseCategoricalCrossentropy"),
-                    tfma.MetricConfig(
-                        class_name=ACCURACY, threshold=overall, per_slice_thresholds=[per_class]
-                    ),
+                    tfma.MetricConfig(class_name=ACCURACY, per_slice_thresholds=[overall, per_class]),
                 ]
             )
         ],
         options=tfma.Options(
             compute_confidence_intervals={"value": True},
-            confidence_intervals=tfma.ConfidenceIntervalOptions(
-                method=tfma.ConfidenceIntervalOptions.JACKKNIFE
-            ),
+            confidence_intervals=tfma.ConfidenceIntervalOptions(method=tfma.ConfidenceIntervalOptions.JACKKNIFE),
         ),
     )
 

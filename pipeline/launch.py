@@ -23,9 +23,7 @@ from pipeline.plan import measure_gflops, plan_run
 from trainer_module import progress
 
 
-def launch(
-    config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool
-) -> None:
+def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:
     """Runs the experiment and prints what the user should see.
 
     Args:

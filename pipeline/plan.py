@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.config import MAX_FREEZE_COUNT, Architecture, ExperimentConfig, Schedule
 
 # Floating-point operations of one image's forward pass, in millions: both of the report's architectures by layer
-# (two per multiply-add), MobileNetV2 at 224 pixels and alpha 1 (Sandler et al., CVPR 2018, table 4: 300M multiply-adds).
+# (two per multiply-add), MobileNetV2 at 224 pixels and alpha 1 (Sandler et al., CVPR 2018: 300M multiply-adds).
 CONVOLUTION_MFLOP = (1.77, 18.87, 9.44, 18.87, 9.44, 18.87)
 DENSE_MFLOP = {"original": (1.05, 0.07), "remastered": ()}
 MOBILENET_MFLOP_224 = 600.0

@@ -62,11 +62,7 @@ def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
 
 
 def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[str]]:
-    events = [
-        event
-        for event in store.get_events_by_execution_ids([execution_id])
-        if event.type == mlmd.Event.OUTPUT
-    ]
+    events = [event for event in store.get_events_by_execution_ids([execution_id]) if event.type == mlmd.Event.OUTPUT]
     artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in events])}
     outputs: dict[str, list[str]] = {}
     for event in events:
@@ -82,9 +78,7 @@ def new_run_folder(config: ExperimentConfig) -> Path:
     return folder
 
 
-def finish_run_folder(
-    folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str
-) -> dict[str, Any]:
+def finish_run_folder(folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str) -> dict[str, Any]:
     """Fills the folder from the run's artifacts and points runs/latest to it.
 
     Args:

@@ -8,11 +8,16 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+from keras.layers import Layer
 
 from pipeline.config import MAX_FREEZE_COUNT, Architecture, MobileNet
 
+
+_Parts = tuple[keras.KerasTensor, list[str], list[tuple[Layer, ...]]]
+"""Features, the names of the cuts, and the freezable layers."""
+
 FILTERS = (32, 32, 64, 64, 128, 128)
-DENSE_UNITS = {"original": (256, 128), "remastered": ()}
+DENSE_UNITS: dict[str, tuple[int, ...]] = {"original": (256, 128), "remastered": ()}
 DROPOUT_RATES = (0.2, 0.3, 0.4)
 """One per pair of convolutions. The report's Table 1 gives the dropout layers without their rates."""
 
@@ -37,14 +42,14 @@ class Network:
     model: keras.Model
     head: keras.layers.Dense
     cuts: tuple[str, ...]
-    freezable: tuple[tuple[keras.layers.Layer, ...], ...]
+    freezable: tuple[tuple[Layer, ...], ...]
 
     @property
     def max_freeze_count(self) -> int:
         return len(self.freezable)
 
     @functools.cached_property
-    def backbone_layers(self) -> tuple[keras.layers.Layer, ...]:
+    def backbone_layers(self) -> tuple[Layer, ...]:
         """All layers that own backbone weights, input to output."""
         return tuple(layer for group in self.freezable for layer in group)
 
@@ -57,7 +62,7 @@ class Network:
         outputs = self.model.output if stop is None else self._tensor(stop)
         return keras.Model(inputs, outputs)
 
-    def frozen_layers(self, freeze_count: int) -> tuple[keras.layers.Layer, ...]:
+    def frozen_layers(self, freeze_count: int) -> tuple[Layer, ...]:
         """The layers with weights among the first `freeze_count` freezable ones.
 
         Raises:
@@ -102,10 +107,11 @@ def logit_units(num_classes: int) -> int:
     return 1 if num_classes == 2 else num_classes
 
 
-def _convolutional(images, dense_units):
+def _convolutional(images: keras.KerasTensor, dense_units: Sequence[int]) -> _Parts:
     """Tables 1 and 2: three pairs of [convolution, ReLU, BatchNormalization], then dense layers if any."""
     layers = keras.layers
-    cuts, freezable = [images.name], []
+    cuts: list[str] = [images.name]
+    freezable: list[tuple[Layer, ...]] = []
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)  # [batch, 32, 32, 3] in [-1, 1]
     for index, filters in enumerate(FILTERS, start=1):
         convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv_{index}")
@@ -127,7 +133,7 @@ def _convolutional(images, dense_units):
     return x, cuts, freezable
 
 
-def _mobilenet_v2(images, settings: MobileNet):
+def _mobilenet_v2(images: keras.KerasTensor, settings: MobileNet) -> _Parts:
     """MobileNetV2 in 18 freezable blocks: the stem with its first bottleneck, 16 bottlenecks, and Conv_1."""
     if images.shape[-1] != 3:
         raise ValueError(f"mobilenet_v2 needs images of three channels, got {images.shape[-1]}")
@@ -135,9 +141,7 @@ def _mobilenet_v2(images, settings: MobileNet):
     size = settings.image_size_px
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
     x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)  # [batch, size, size, 3]
-    base = keras.applications.MobileNetV2(
-        input_tensor=x, alpha=settings.alpha, include_top=False, weights=None
-    )
+    base = keras.applications.MobileNetV2(input_tensor=x, alpha=settings.alpha, include_top=False, weights=None)
     for layer in base.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = NORMALIZATION_MOMENTUM
@@ -152,9 +156,11 @@ def _mobilenet_v2(images, settings: MobileNet):
     return features, cuts, _weighted_layers_between(base.layers, cuts)
 
 
-def _weighted_layers_between(ordered, cuts):
+def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> list[tuple[Layer, ...]]:
     """Groups the layers that own weights by the cut that follows them; the last group takes the rest."""
-    groups, group, ends = [], [], list(cuts[1:-1])
+    groups: list[tuple[Layer, ...]] = []
+    group: list[Layer] = []
+    ends = list(cuts[1:-1])
     for layer in ordered:
         if layer.weights:
             group.append(layer)

@@ -18,6 +18,8 @@ def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) ->
     Args:
       ids: image ids, without repeats.
       labels: int array of shape (images,).
+      seed: the experiment's.
+      draw: the draw's number.
 
     Returns:
       int64 array of shape (images,): 0 for the first of its class.

@@ -86,6 +86,6 @@ def records_hash(*splits: Records) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for split in splits:
         for array in (split.images, split.labels, split.copies):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         digest.update("\n".join(split.ids.tolist()).encode())
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from pipeline.errors import ThawError
 
 LEDGER_FILE = "ledger.jsonl"
 
+
 @dataclasses.dataclass(frozen=True)
 class Header:
     """What holds for every row of one ledger: who was swept, on what, and the truth about the test images.

@@ -19,9 +19,7 @@ CHECKS = 5
 """How often val is looked at during the training of a source; the best of these moments is kept."""
 
 
-def train_source(
-    network: Network, train: Records, val: Records, settings: ModelSettings
-) -> list[tuple[int, float]]:
+def train_source(network: Network, train: Records, val: Records, settings: ModelSettings) -> list[tuple[int, float]]:
     """Trains every layer on the domain from random weights; the network keeps the weights that were best on val.
 
     The learning rate falls with the cosine of the progress, as in every training (training.cosine_decay).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -81,9 +81,7 @@ class SweepEngine:
       seed: of the experiment; with a draw's number it fixes subset, initial head, batches and dropout masks.
     """
 
-    def __init__(
-        self, network: Network, source: Weights | None, data: TargetData, schedule: Schedule, seed: int
-    ):
+    def __init__(self, network: Network, source: Weights | None, data: TargetData, schedule: Schedule, seed: int):
         self.network = network
         self.source = source
         self.data = data
@@ -158,9 +156,7 @@ class SweepEngine:
 
     def _initial_weights(self, draw: int) -> Weights:
         """Random weights of the draw, under the source's backbone where there is one; the head is always new."""
-        head = freezing.initial_weights(
-            self.network.head.weights, (self.seed, draw, INITIAL_STREAM, 0)
-        )
+        head = freezing.initial_weights(self.network.head.weights, (self.seed, draw, INITIAL_STREAM, 0))
         if self.source is not None:
             return {**self.source, **head}
         backbone = freezing.backbone_variables(self.network)
@@ -254,7 +250,7 @@ def drawn_records(train: Records, n: int, num_classes: int, seed: int, draw_numb
     return train.select(np.any(masks, axis=0))
 
 
-def _run_in_batches(run, images: tf.Tensor) -> tf.Tensor:
+def _run_in_batches(run: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
     """Applies a compiled function to [records, ...] in batches; memory stays that of its result and one batch."""
     count = int(images.shape[0])
     parts = [run(images[start : start + EVALUATION_BATCH]) for start in range(0, count, EVALUATION_BATCH)]

@@ -42,9 +42,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
 def build(settings: ModelSettings) -> Network:
     """The settings' architecture, its weights still to be set."""
-    return build_network(
-        settings.architecture, settings.image_shape, max(2, len(settings.classes)), settings.mobilenet
-    )
+    return build_network(settings.architecture, settings.image_shape, max(2, len(settings.classes)), settings.mobilenet)
 
 
 def source_weights(model_folder: str, network: Network) -> Weights:

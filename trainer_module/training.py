@@ -120,9 +120,7 @@ class Program:
     def _inference(self, activations: tf.Tensor) -> tf.Tensor:
         return self.model(activations, training=False)  # [batch, units]
 
-    def _train_steps(
-        self, activations: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, rates: tf.Tensor
-    ) -> tf.Tensor:
+    def _train_steps(self, activations: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
         loss = tf.constant(0.0)
         for step in tf.range(tf.shape(order)[0]):
             self.optimizer.learning_rate.assign(rates[step])

@@ -19,7 +19,7 @@ def DomainExamples(
     settings: tfx.dsl.components.Parameter[str],
     code: tfx.dsl.components.Parameter[str],
     beam_pipeline: tfx.dsl.components.BeamComponentParameter[beam.Pipeline] = None,
-):
+) -> None:
     """Writes the splits `train` (augmented), `val` and, where asked for, `test` of one domain.
 
     Args:
@@ -49,7 +49,9 @@ def DomainExamples(
             )
 
 
-def _train_and_val(pipeline: beam.Pipeline, files: str, wanted: DomainSettings):
+def _train_and_val(
+    pipeline: beam.Pipeline, files: str, wanted: DomainSettings
+) -> tuple[beam.PCollection, beam.PCollection]:
     """Splits the domain's training images by id, class by class, and augments those that stay."""
     everything = _read(pipeline, "Train", files, wanted)
     in_val = beam.pvalue.AsDict(
@@ -61,9 +63,7 @@ def _train_and_val(pipeline: beam.Pipeline, files: str, wanted: DomainSettings):
             lambda group: [(name, True) for name in records.val_ids(list(group[1]), wanted.val_fraction, wanted.seed)]
         )
     )
-    val = everything | "KeepVal" >> beam.Filter(
-        lambda example, chosen: records.image_id(example) in chosen, in_val
-    )
+    val = everything | "KeepVal" >> beam.Filter(lambda example, chosen: records.image_id(example) in chosen, in_val)
     train = (
         everything
         | "DropVal" >> beam.Filter(lambda example, chosen: records.image_id(example) not in chosen, in_val)
@@ -72,7 +72,7 @@ def _train_and_val(pipeline: beam.Pipeline, files: str, wanted: DomainSettings):
     return train, val
 
 
-def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings):
+def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings) -> beam.PCollection:
     """Reads transformed examples and keeps the domain's, relabelled."""
     return (
         pipeline
@@ -87,7 +87,7 @@ def _parse_and_relabel(content: bytes, wanted: DomainSettings) -> Iterator[tf.tr
         yield example
 
 
-def _write(selected, uri: str, split: str) -> None:
+def _write(selected: beam.PCollection, uri: str, split: str) -> None:
     name = split.capitalize()
     _ = (
         selected

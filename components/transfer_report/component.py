@@ -1,4 +1,4 @@
-"""The TransferReport node: gathers ledgers and evaluations, writes the report, names the winner. TFX lives here only."""
+"""The TransferReport node: gathers ledgers and evaluations, writes the report, names the winner. Only here is TFX."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import pydantic
 import tensorflow_model_analysis as tfma
 from tfx import types
-from tfx import v1 as tfx
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import component_spec, standard_artifacts
 from tfx.utils import io_utils
@@ -45,12 +44,10 @@ class NodeSettings(pydantic.BaseModel):
 class TransferReportExecutor(base_executor.BaseExecutor):
     """Reads the inputs by the names that `transfer_report` gave them."""
 
-    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         settings = NodeSettings.model_validate_json(exec_properties["settings"])
         uris = {name: artifacts[0].uri for name, artifacts in input_dict.items()}
-        ledgers = [
-            read_ledger(Path(uri) / LEDGER_FILE) for name, uri in uris.items() if name.startswith("ledger_of_")
-        ]
+        ledgers = [read_ledger(Path(uri) / LEDGER_FILE) for name, uri in uris.items() if name.startswith("ledger_of_")]
         outcomes = {
             name.removeprefix("evaluation_of_"): _evaluation(uri, input_dict[name.replace("evaluation", "verdict")][0])
             for name, uri in uris.items()
@@ -82,16 +79,14 @@ def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
     result = tfma.load_validation_result(evaluation_uri)
     reasons = []
     for group in result.metric_validations_per_slice:
-        slice_name = ", ".join(
-            f"{key.column}={key.bytes_value.decode()}" for key in group.slice_key.single_slice_keys
-        )
+        keys = group.slice_key.single_slice_keys
+        where = ", ".join(f"{key.column} {key.bytes_value.decode()}" for key in keys) or "all test images"
         for failure in group.failures:
-            what = "change of " if failure.metric_key.is_diff else ""
-            reasons.append(
-                f"{what}{failure.metric_key.name} on {slice_name or 'all test images'} is "
-                f"{failure.metric_value.double_value.value:.4f}"
-            )
-    return tuple(reasons)
+            metric = failure.metric_key.name.replace("_", " ")
+            what = f"the change of {metric}" if failure.metric_key.is_diff else f"the {metric}"
+            value = failure.metric_value.double_value.value
+            reasons.append(f"{what} on {where} is {value:+.3f}, which its threshold does not allow")
+    return tuple(dict.fromkeys(reasons))
 
 
 def transfer_report(
@@ -150,9 +145,7 @@ def transfer_report(
         },
     )
     channels = {name: types.Channel(type=kind) for name, kind in outputs.items()}
-    return component_class(
-        spec_class(settings=settings.model_dump_json(), code=code, **inputs, **channels)
-    )
+    return component_class(spec_class(settings=settings.model_dump_json(), code=code, **inputs, **channels))
 
 
 def _named(prefix: str, channels: Mapping[str, types.BaseChannel]) -> dict[str, types.BaseChannel]:

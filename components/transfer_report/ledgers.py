@@ -117,8 +117,7 @@ def _check_rows(header: Header, rows: list[Row]) -> None:
         cell_draw = (row.n, row.freeze_count, row.fine_tune, row.draw)
         if cell_draw in seen:
             raise ThawError(
-                f"The ledger holds {where} twice. Hand over the rows of one configuration and one version of "
-                "the code."
+                f"The ledger holds {where} twice. Hand over the rows of one configuration and one version of the code."
             )
         seen.add(cell_draw)
 
@@ -140,6 +139,4 @@ def _check_pairs(ledgers: Ledgers) -> None:
             )
     names = {sweep.header.data for sweep in (*ledgers.transfers.values(), *ledgers.baselines.values())}
     if len(names) > 1:
-        raise ThawError(
-            f"The ledgers rest on different data: {sorted(names)}. Report on one data set at a time."
-        )
+        raise ThawError(f"The ledgers rest on different data: {sorted(names)}. Report on one data set at a time.")

@@ -136,9 +136,7 @@ def paired_gain_interval(
         raise ValueError(f"A paired gain needs equal shapes, got {np.shape(cell)} and {np.shape(baseline)}.")
     spread = _spread(np.subtract(cell, baseline, dtype=np.float64), others_variance)
     half = spread.half_width(1 - level)
-    points = Interval(
-        100 * (spread.estimate - half), 100 * spread.estimate, 100 * (spread.estimate + half), len(cell)
-    )
+    points = Interval(100 * (spread.estimate - half), 100 * spread.estimate, 100 * (spread.estimate + half), len(cell))
     return points, _p_value(spread)
 
 
@@ -190,9 +188,7 @@ def _spread(values: np.ndarray, others_variance: float | None) -> _Spread:
     if others_variance is not None:
         between = (degrees * between + others_variance) / (degrees + 1)
         degrees += 1
-    return _Spread(
-        mean, max(between, rest_variance) / draws, max(image_variance - rest_variance / draws, 0.0), degrees
-    )
+    return _Spread(mean, max(between, rest_variance) / draws, max(image_variance - rest_variance / draws, 0.0), degrees)
 
 
 def _p_value(spread: _Spread) -> float:

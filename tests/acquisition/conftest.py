@@ -33,9 +33,7 @@ def example(**features: bytes | int | list[int] | float) -> bytes:
         elif isinstance(value, float):
             message.features.feature[name].float_list.value.append(value)
         else:
-            message.features.feature[name].int64_list.value.extend(
-                [value] if isinstance(value, int) else value
-            )
+            message.features.feature[name].int64_list.value.extend([value] if isinstance(value, int) else value)
     return bytes(message.SerializeToString())
 
 
@@ -59,13 +57,9 @@ class Makers:
     def good(self, split: str, count: int) -> list[bytes]:
         """Sound records of ten classes in turn, with ids and no image twice."""
         offset = 1000 if split == "test" else 0
-        return [
-            example(image=png(offset + i), label=i % 10, id=f"{split}_{i:05d}".encode()) for i in range(count)
-        ]
+        return [example(image=png(offset + i), label=i % 10, id=f"{split}_{i:05d}".encode()) for i in range(count)]
 
-    def data_set(
-        self, folder: Path, train: list[bytes] | None = None, test: list[bytes] | None = None
-    ) -> Path:
+    def data_set(self, folder: Path, train: list[bytes] | None = None, test: list[bytes] | None = None) -> Path:
         """A folder with one training and one test file; sound records where none are given."""
         train = self.good("train", 20) if train is None else train
         test = self.good("test", 10) if test is None else test

@@ -100,9 +100,7 @@ def test_an_unusable_explicit_path_is_an_error_though_other_data_is_there(world:
 def test_an_unusable_environment_variable_is_an_error_though_other_data_is_there(world: World) -> None:
     world.fill("cache/cifar10")
     world.environment["CIFAR10_DIR"] = str(world.root / "typo")
-    with pytest.raises(
-        ThawError, match=r"CIFAR10_DIR can't be used\. .*typo does not exist.*unset CIFAR10_DIR"
-    ):
+    with pytest.raises(ThawError, match=r"CIFAR10_DIR can't be used\. .*typo does not exist.*unset CIFAR10_DIR"):
         world.locate()
 
 

@@ -18,7 +18,8 @@ MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
 
 def fetch(site: Any, path: Path, **changes: Any) -> None:
-    download(site.url, path, **{"size_bytes": len(CONTENT), "md5": MD5, "timeout_s": 1.0} | changes)
+    settings: dict[str, Any] = {"size_bytes": len(CONTENT), "md5": MD5, "timeout_s": 1.0}
+    download(site.url, path, **settings | changes)
 
 
 @pytest.fixture(autouse=True)
@@ -123,9 +124,7 @@ def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None
     assert time.monotonic() - started < 3
 
 
-def test_a_name_look_up_that_hangs_is_given_up_in_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_look_up_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No machine has a name server that hangs on request, so the look-up itself is made slow.
     def hanging(*_: Any, **__: Any) -> None:
         time.sleep(2)

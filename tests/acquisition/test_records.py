@@ -57,9 +57,7 @@ def test_shards_are_sorted_and_files_beside_them_left_out(tmp_path: Path) -> Non
         "train/a.tfrecord.index",
         "labels.txt",
     ]
-    touch(
-        tmp_path, *reversed(shards), *beside, "test/a.tfrecord", "test/dataset_info.json", "dataset_info.json"
-    )
+    touch(tmp_path, *reversed(shards), *beside, "test/a.tfrecord", "test/dataset_info.json", "dataset_info.json")
     files = find_record_files(str(tmp_path))
     assert [str(path.relative_to(tmp_path)) for path in files.train] == shards
     assert [path.name for path in files.test] == ["a.tfrecord"]
@@ -123,7 +121,5 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
 
 def test_two_sets_of_shards_together_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "train/a.tfrecord-00000-of-00001", "train/b.tfrecord-00000-of-00001", "test/a.tfrecord")
-    with pytest.raises(
-        ThawError, match=r"mixes several sets of shards \(a\.tfrecord in 1, b\.tfrecord in 1\)"
-    ):
+    with pytest.raises(ThawError, match=r"mixes several sets of shards \(a\.tfrecord in 1, b\.tfrecord in 1\)"):
         find_record_files(tmp_path)

@@ -41,9 +41,7 @@ def test_a_label_out_of_range_is_reported(label: int) -> None:
 
 
 def test_a_label_of_another_type_is_reported() -> None:
-    assert anomalies(SOUND | {"label": [float(x) + 0.5 for x in SOUND["label"]]}) == {
-        "label": "Unexpected data type"
-    }
+    assert anomalies(SOUND | {"label": [float(x) + 0.5 for x in SOUND["label"]]}) == {"label": "Unexpected data type"}
 
 
 @pytest.mark.parametrize("name", ["image", "label"])

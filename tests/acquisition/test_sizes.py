@@ -56,9 +56,7 @@ def test_a_class_without_test_images_is_named(config: ExperimentConfig) -> None:
 
 
 def test_a_class_that_is_all_set_apart_is_named(config: ExperimentConfig) -> None:
-    with pytest.raises(
-        ThawError, match="'airplane' of the source ships_planes has 1 training images, and all"
-    ):
+    with pytest.raises(ThawError, match="'airplane' of the source ships_planes has 1 training images, and all"):
         check_sizes(counted(airplane=1), config)
 
 
@@ -66,9 +64,7 @@ def test_classes_that_nothing_uses_may_be_empty(config: ExperimentConfig) -> Non
     check_sizes(counted(frog=0), config)
 
 
-@given(
-    per_class=st.integers(2, 3000), fraction=st.floats(0.01, 0.9), n=st.integers(1, 3000).map(lambda n: 2 * n)
-)
+@given(per_class=st.integers(2, 3000), fraction=st.floats(0.01, 0.9), n=st.integers(1, 3000).map(lambda n: 2 * n))
 def test_the_advice_is_accepted_and_the_largest(per_class: int, fraction: float, n: int) -> None:
     base = {
         "name": "test",

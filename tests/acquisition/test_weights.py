@@ -22,13 +22,14 @@ REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "weights"
 @pytest.fixture
 def locate(tmp_path: Path, said: list[str]) -> Callable[..., Path | None]:
     def call(explicit: Path | None = None, alpha: float = 0.35, **settings: Any) -> Path | None:
+        offline: dict[str, Any] = {"base_url": "http://127.0.0.1:9/", "download_timeout_s": 1.0}
         return locate_weights(
             explicit,
             alpha,
             project_root=tmp_path / "project",
             keras_home=tmp_path / "keras",
             say=said.append,
-            **{"base_url": "http://127.0.0.1:9/", "download_timeout_s": 1.0} | settings,
+            **offline | settings,
         )
 
     return call
@@ -133,9 +134,7 @@ def test_the_weights_of_a_whole_saved_model_pass(sound: Path, tmp_path: Path) ->
 
 
 def test_another_alpha_names_the_first_layer_that_differs(sound: Path) -> None:
-    expected = (
-        r"layer Conv1 should have weights of shapes \[\(3, 3, 3, 32\)\]; the file has \[\(3, 3, 3, 16\)\]"
-    )
+    expected = r"layer Conv1 should have weights of shapes \[\(3, 3, 3, 32\)\]; the file has \[\(3, 3, 3, 16\)\]"
     with pytest.raises(ThawError, match=expected):
         check_weights(sound, 1.0)
 
@@ -158,9 +157,7 @@ def test_weights_with_their_top_are_refused(sound: Path, tmp_path: Path) -> None
         group.create_dataset("kernel", data=np.zeros((1280, 1000)))
         group.attrs["weight_names"] = [b"kernel"]
         file.attrs["layer_names"] = [*(name.encode() for name in file.attrs["layer_names"]), b"predictions"]
-    with pytest.raises(
-        ThawError, match=r"105 layers .* instead of 104; the first one it has besides .*predictions"
-    ):
+    with pytest.raises(ThawError, match=r"105 layers .* instead of 104; the first one it has besides .*predictions"):
         check_weights(path, 0.35)
 
 
@@ -214,8 +211,6 @@ def test_a_name_that_keras_would_not_load_is_refused(sound: Path, tmp_path: Path
 @pytest.mark.skipif(not REAL.is_dir(), reason="the shared weights are not on this machine")
 @pytest.mark.parametrize("alpha", [0.35, 1.0])
 def test_the_shared_weights_fit(alpha: float, said: list[str], tmp_path: Path) -> None:
-    path = locate_weights(
-        None, alpha, project_root=REAL.parents[2] / "main", keras_home=tmp_path, say=said.append
-    )
+    path = locate_weights(None, alpha, project_root=REAL.parents[2] / "main", keras_home=tmp_path, say=said.append)
     assert path is not None
     check_weights(path, alpha)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pipeline.errors import ThawError
 from trainer_module.ledger import Header, Ledger, content_key, read_ledger, write_ledger
 
-HEADER = Header("cats_dogs__original", "cats_dogs", "original", "cifar10", ("automobile", "truck"), "ab", (0, 1, 1), "cd")
+HEADER = Header(
+    "cats_dogs__original", "cats_dogs", "original", "cifar10", ("automobile", "truck"), "ab", (0, 1, 1), "cd"
+)
 
 
 def assert_same(row, other):

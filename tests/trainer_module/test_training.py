@@ -50,9 +50,7 @@ def run(trained, seed=1, steps=6):
     network, variables, program, records = trained
     freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
     order = np.arange(steps * 16).reshape(steps, 16).astype(np.int32) % len(records)
-    program.train(
-        tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=seed
-    )
+    program.train(tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=seed)
     return freezing.read_weights(variables)
 
 
@@ -63,14 +61,14 @@ def test_a_run_repeats_itself_to_float_tolerance_though_the_program_is_reused(tr
 
 
 def test_training_moves_every_layer_and_the_moving_statistics(trained):
-    network, variables, _, _ = trained
+    _, variables, _, _ = trained
     before = freezing.initial_weights(variables, (4,))
     after = run(trained)
     assert all(np.abs(after[path] - before[path]).max() > 0 for path in before)
 
 
 def test_a_separable_problem_is_learnt(trained):
-    network, _, program, records = trained
+    _, _, program, records = trained
     run(trained, steps=40)
     assert program.evaluate(tf.constant(records.images), records.labels).accuracy > 0.9
 
@@ -82,9 +80,7 @@ def test_one_step_of_held_training_leaves_statistics_and_moves_scale_and_offset(
     freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
     before = freezing.read_weights(variables)
     order = np.arange(16, dtype=np.int32)[None]
-    program.train(
-        tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=0
-    )
+    program.train(tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=0)
     after = freezing.read_weights(variables)
     changed = {path.rsplit("/", 1)[-1] for path in before if not np.array_equal(before[path], after[path])}
     assert changed == {"kernel", "bias", "gamma", "beta"}

@@ -88,9 +88,7 @@ def _hash_to_24(data: bytes) -> int:
 
 def _hash_beyond_24(data: bytes) -> int:
     size = len(data)
-    a0, a1, a2, a3, a4 = (
-        _rotate(_fetch(data, size - back) * _C1, 17) * _C2 & _MASK for back in (4, 8, 16, 12, 20)
-    )
+    a0, a1, a2, a3, a4 = (_rotate(_fetch(data, size - back) * _C1, 17) * _C2 & _MASK for back in (4, 8, 16, 12, 20))
     h = _stir(_stir(size ^ a0, 19) ^ a2, 19)
     g = _stir(_stir(_C1 * size & _MASK ^ a1, 19) ^ a3, 19)
     f = _rotate(_C1 * size + a4, 19) + 113

@@ -80,9 +80,7 @@ def test_a_candidate_that_meets_all_is_blessed_and_pushed() -> None:
         ),
     ],
 )
-def test_a_gain_whose_lower_bound_is_not_above_the_margin_is_named(
-    gain: Interval, margin: float, words: str
-) -> None:
+def test_a_gain_whose_lower_bound_is_not_above_the_margin_is_named(gain: Interval, margin: float, words: str) -> None:
     assert reasons(Blessing(min_gain_points=margin), gain_points=gain) == (words,)
 
 
@@ -99,9 +97,7 @@ def test_an_accuracy_below_the_floor_is_named() -> None:
 def test_a_class_that_loses_too_much_is_named() -> None:
     classes = (ClassAccuracy("automobile", 50, 0.9, 0.7), ClassAccuracy("truck", 50, 0.6, 0.7))
     [reason] = reasons(classes=classes)
-    assert reason == (
-        "the class truck loses 10.0 points against the baseline (70.0% to 60.0%); at most 5 are allowed"
-    )
+    assert reason == ("the class truck loses 10.0 points against the baseline (70.0% to 60.0%); at most 5 are allowed")
     assert reasons(Blessing(max_slice_loss_points=11), classes=classes) == ()
 
 

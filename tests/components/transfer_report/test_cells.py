@@ -65,15 +65,11 @@ def test_improvement_over_a_baseline_of_zero_is_not_defined(
     two_draws: list[Ledger], row_of: Callable[..., Row]
 ) -> None:
     nothing = [row_of((10, 0, False), draw, right(0)) for draw in (0, 1)]
-    [summary] = summarise(pair_ledgers([(two_draws[0][0], nothing), two_draws[1]])).transfers[
-        "cats_dogs__original"
-    ]
+    [summary] = summarise(pair_ledgers([(two_draws[0][0], nothing), two_draws[1]])).transfers["cats_dogs__original"]
     assert summary.improvement_percent is None
 
 
-def test_three_other_cells_of_the_size_lend_their_spread(
-    two_draws: list[Ledger], row_of: Callable[..., Row]
-) -> None:
+def test_three_other_cells_of_the_size_lend_their_spread(two_draws: list[Ledger], row_of: Callable[..., Row]) -> None:
     header, rows = two_draws[1]
     extra = [row_of((10, k, False), d, right(c)) for k in (5, 6) for d, c in enumerate((70, 78))]
     elsewhere = [row_of((20, 4, False), d, right(c)) for d, c in enumerate((10, 99))]
@@ -106,9 +102,7 @@ def test_a_called_cell_has_an_interval_without_zero_on_its_side(quick_ledgers: l
                 assert summary.gain_points.high < 0
 
 
-def test_classes_are_compared_over_the_same_draws(
-    two_draws: list[Ledger], row_of: Callable[..., Row]
-) -> None:
+def test_classes_are_compared_over_the_same_draws(two_draws: list[Ledger], row_of: Callable[..., Row]) -> None:
     # Labels alternate: even images are automobiles. All automobiles right, 10 of 50 trucks.
     half = np.arange(100) % 2 == 0
     half[1:20:2] = True

@@ -40,9 +40,7 @@ def test_there_is_one_row_per_execution(written: Path) -> None:
 
 def test_a_baselines_comparison_is_empty(written: Path) -> None:
     rows = [row for row in read(written) if row["transfer"] == "baseline__original"]
-    assert {(row["baseline_test_accuracy"], row["gain_points"], row["source"]) for row in rows} == {
-        ("", "", "")
-    }
+    assert {(row["baseline_test_accuracy"], row["gain_points"], row["source"]) for row in rows} == {("", "", "")}
 
 
 def test_the_gain_is_against_the_baseline_of_the_same_draw(written: Path) -> None:

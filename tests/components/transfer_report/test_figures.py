@@ -123,9 +123,7 @@ def test_the_overview_shows_every_transfer_and_baseline_with_its_sizes(quick: Su
     assert [label.get_text() for label in axes.get_xticklabels()] == ["20", "100", "400"]
 
 
-def test_equal_gains_of_zero_still_have_a_scale(
-    header_of: Callable[..., Header], row_of: Callable[..., Row]
-) -> None:
+def test_equal_gains_of_zero_still_have_a_scale(header_of: Callable[..., Header], row_of: Callable[..., Row]) -> None:
     row = row_of((10, 0, False), 0, np.arange(10) < 7)
     sweeps = ("baseline__original", ""), ("cats_dogs__original", "cats_dogs")
     ledgers = [(header_of(sweep, source, "original", 10, "CIFAR-10"), [row]) for sweep, source in sweeps]

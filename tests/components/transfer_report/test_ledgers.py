@@ -57,9 +57,7 @@ def test_the_baseline_row_has_the_same_size_tuning_and_draw(
     small: dict[str, Ledger], row_of: Callable[..., Row]
 ) -> None:
     header, rows = small["baseline"]
-    others = [
-        row_of((n, 0, tuned), d, np.ones(4, bool)) for n, tuned in ((10, True), (20, False)) for d in (0, 1)
-    ]
+    others = [row_of((n, 0, tuned), d, np.ones(4, bool)) for n, tuned in ((10, True), (20, False)) for d in (0, 1)]
     found = pair_ledgers([(header, others + rows), small["transfer"]])
     sweep = found.transfers["cats_dogs__original"]
     paired = found.baseline_rows(sweep, sweep.rows)

@@ -34,21 +34,15 @@ OUTCOMES = {
 
 
 @pytest.fixture(scope="module")
-def written(
-    quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, Any]]:
+def written(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("runs") / "run"
     nasty = "<script>alert(1)</script>"
-    ledgers = [
-        (dataclasses.replace(header, classes=(nasty, "truck")), rows) for header, rows in quick_ledgers
-    ]
+    ledgers = [(dataclasses.replace(header, classes=(nasty, "truck")), rows) for header, rows in quick_ledgers]
     return folder, write_report(folder, ledgers, OUTCOMES, SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def refused(
-    quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, Any]]:
+def refused(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """One transfer on real data at one size, with a floor it can't reach."""
     folder = tmp_path_factory.mktemp("refused")
     ledgers = [

@@ -21,9 +21,7 @@ from components.transfer_report.statistics import (
     verdict,
 )
 
-CORRECT = arrays(
-    bool, st.tuples(st.integers(1, 5), st.integers(2, 40)), elements=st.booleans(), fill=st.nothing()
-)
+CORRECT = arrays(bool, st.tuples(st.integers(1, 5), st.integers(2, 40)), elements=st.booleans(), fill=st.nothing())
 # A loaded machine must not fail a test for its time.
 QUICK = settings(max_examples=40, deadline=None)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
@@ -52,9 +50,7 @@ def test_two_draws_combine_the_spread_of_draws_and_of_images() -> None:
     rest = np.array([[0.125, 0.125, 0.125, -0.375], [-0.125, -0.125, -0.125, 0.375]])
     e2 = float(np.sum(rest**2)) / 3
     v = (2 * 0.375**2 + 0.625**2 + 0.125**2 + 1) / 12
-    half = math.sqrt(
-        stats.t.ppf(0.75, 1) ** 2 * max(s2, e2 / 4) / 2 + stats.norm.ppf(0.75) ** 2 * (v - e2 / 8)
-    )
+    half = math.sqrt(stats.t.ppf(0.75, 1) ** 2 * max(s2, e2 / 4) / 2 + stats.norm.ppf(0.75) ** 2 * (v - e2 / 8))
     interval = mean_interval(correct, level=0.5)
     assert interval.low == pytest.approx(0.625 - half)
     assert interval.high == pytest.approx(0.625 + half)
@@ -160,9 +156,7 @@ def test_coverage_is_close_to_95_percent(draws: int, with_others: bool) -> None:
     for _ in range(250):
         image = rng.uniform(0.5, 0.9, 2000)  # mean 0.7 over all images
         effects = rng.normal(0, 0.02, (4, draws))
-        values = [
-            rng.random((draws, 2000)) < image + effect[:, None] for effect in effects[: 1 + 3 * with_others]
-        ]
+        values = [rng.random((draws, 2000)) < image + effect[:, None] for effect in effects[: 1 + 3 * with_others]]
         others = float(np.mean([draw_variance(v) for v in values[1:]])) if with_others else None
         interval = mean_interval(values[0], others)
         covered.append(interval.low <= 0.7 <= interval.high)

@@ -1,0 +1,245 @@
+"""Makes each node of the DAG from the configuration; pipeline.dag connects them. Imports components, no runner."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from tfx import types
+from tfx import v1 as tfx
+
+from acquisition.dataset import Dataset
+from components.anomaly_gate import AnomalyGate
+from components.domain_examples.component import DomainExamples
+from components.domain_examples.records import DomainSettings
+from components.sweep_tuner import SweepTuner
+from components.transfer_report.component import NodeSettings, transfer_report
+from pipeline.config import Architecture, ExperimentConfig, Transfer
+from pipeline.evaluation import evaluation_config
+from pipeline.fingerprint import source_fingerprint
+from pipeline.schema import write_schema
+from trainer_module.settings import ModelSettings, SweepSettings
+
+Channel = types.BaseChannel
+Node = tfx.dsl.Component
+
+TRAIN = tfx.proto.TrainArgs(splits=["train"])
+VAL = tfx.proto.EvalArgs(splits=["val"])
+RUN_FN = "trainer_module.trainer.run_fn"
+TUNER_FN = "trainer_module.tuner.tuner_fn"
+PREPROCESSING_FN = "trainer_module.preprocessing.preprocessing_fn"
+REPORTED_PACKAGES = ("thaw", "tfx", "tensorflow", "keras", "keras-tuner", "tensorflow-model-analysis", "apache-beam")
+
+
+class Nodes:
+    """Makes nodes, names them, and keeps them in the order they were made.
+
+    Args:
+      config: the experiment; its transfers are those that can run.
+      dataset: where the raw records lie.
+      weights_hash: of the ImageNet weights file; empty when no transfer needs it.
+    """
+
+    def __init__(self, config: ExperimentConfig, dataset: Dataset, weights_hash: str):
+        self.config = config
+        self.dataset = dataset
+        self.weights_hash = weights_hash
+        self.made: list[Node] = []
+        self.workspace = workspace_of(config)
+        # Hashed once: every Trainer and Tuner depends on all of it.
+        self.training_code = source_fingerprint("trainer_module", "pipeline.config")
+
+    def example_gen(self) -> Channel:
+        files = self.dataset.files
+        splits = [
+            tfx.proto.Input.Split(name="train", pattern=files.train_pattern),
+            tfx.proto.Input.Split(name="test", pattern=files.test_pattern),
+        ]
+        node = tfx.components.ImportExampleGen(
+            input_base=str(files.folder.absolute()), input_config=tfx.proto.Input(splits=splits)
+        )
+        return self._add(node, "ImportExampleGen").outputs["examples"]
+
+    def schema(self) -> Channel:
+        path = write_schema(self.config.data, self.workspace / "schema")
+        return self._add(tfx.components.ImportSchemaGen(schema_file=str(path)), "ImportSchemaGen").outputs["schema"]
+
+    def gate(self, raw: Channel, schema: Channel) -> Node:
+        """Statistics, their comparison with the schema, and the stop when they differ."""
+        statistics = self._add(tfx.components.StatisticsGen(examples=raw), "StatisticsGen").outputs["statistics"]
+        validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+        anomalies = self._add(validator, "ExampleValidator").outputs["anomalies"]
+        return self._add(AnomalyGate(anomalies=anomalies), "AnomalyGate")
+
+    def transform(self, raw: Channel, schema: Channel, gate: Node) -> Node:
+        data = self.config.data
+        node = tfx.components.Transform(
+            examples=raw,
+            schema=schema,
+            preprocessing_fn=PREPROCESSING_FN,
+            custom_config={
+                "image_key": data.image_key,
+                "label_key": data.label_key,
+                "id_key": data.id_key,
+                "image_shape": list(data.image_shape),
+                "code": source_fingerprint("trainer_module.preprocessing", "trainer_module.features"),
+            },
+            disable_statistics=True,
+        )
+        node.add_upstream_node(gate)
+        return self._add(node, "Transform")
+
+    def domain(self, name: str, classes: tuple[str, ...], transformed: Channel, *, with_test: bool) -> Channel:
+        config = self.config
+        settings = DomainSettings(
+            classes=classes,
+            data_classes=config.data.classes,
+            image_shape=config.data.image_shape,
+            augmentation=config.augmentation,
+            val_fraction=config.data.val_fraction,
+            seed=config.seed,
+            with_test=with_test,
+        )
+        code = source_fingerprint("components.domain_examples", "trainer_module.features")
+        node = DomainExamples(examples=transformed, settings=settings.model_dump_json(), code=code)
+        return self._add(node, f"DomainExamples.{name}").outputs["domain"]
+
+    def source_trainer(self, transfer: Transfer, domain: Channel) -> Channel:
+        """Trains a source on its domain; where the source is ImageNet, loads its weights and reads no example."""
+        classes = self.config.sources[transfer.source].classes
+        changes: dict[str, Any] = {"classes": classes, "schedule": self.config.source_schedule}
+        if not classes:
+            changes["weights_hash"] = self.weights_hash
+        settings = self._model_settings("source", transfer.id, transfer.source, transfer.architecture)
+        node = tfx.components.Trainer(
+            run_fn=RUN_FN,
+            examples=domain,
+            train_args=TRAIN,
+            eval_args=VAL if classes else tfx.proto.EvalArgs(splits=["train"]),
+            custom_config=settings.model_copy(update=changes).as_custom_config(),
+        )
+        return self._add(node, f"Trainer.source.{transfer.source}.{transfer.architecture}").outputs["model"]
+
+    def baseline(self, architecture: Architecture) -> ModelSettings:
+        return self._model_settings("baseline", f"baseline__{architecture}", "", architecture)
+
+    def transfer(self, transfer: Transfer) -> ModelSettings:
+        return self._model_settings("transfer", transfer.id, transfer.source, transfer.architecture)
+
+    def tuner(self, settings: ModelSettings, target: Channel, base_model: Channel | None) -> Node:
+        """The sweep: freeze_count x n x fine_tune x draw (a baseline has nothing to freeze)."""
+        config = self.config
+        baseline = settings.role == "baseline"
+        sweep = SweepSettings(
+            **settings.model_dump(),
+            sizes=config.sizes,
+            freeze_counts=(0,) if baseline else config.freeze_counts[settings.architecture],
+            fine_tune=config.fine_tune,
+            draws=config.draws,
+            deployed_size=config.deployed_size,
+            ledger_dir=self.workspace / "ledgers",
+        )
+        node = SweepTuner(
+            tuner_fn=TUNER_FN,
+            examples=target,
+            base_model=base_model,
+            train_args=TRAIN,
+            eval_args=VAL,
+            custom_config=sweep.as_custom_config(),
+        )
+        return self._add(node, f"Tuner.{_path(settings)}")
+
+    def trainer(
+        self, settings: ModelSettings, target: Channel, transform: Node, tuner: Node, base_model: Channel | None
+    ) -> Channel:
+        """Trains the cell that the tuner found best, for evaluation and serving."""
+        node = tfx.components.Trainer(
+            run_fn=RUN_FN,
+            examples=target,
+            transform_graph=transform.outputs["transform_graph"],
+            base_model=base_model,
+            hyperparameters=tuner.outputs["best_hyperparameters"],
+            train_args=TRAIN,
+            eval_args=VAL,
+            custom_config=settings.as_custom_config(),
+        )
+        return self._add(node, f"Trainer.{_path(settings)}").outputs["model"]
+
+    def evaluator(self, transfer: Transfer, target: Channel, candidate: Channel, baseline: Channel) -> Node:
+        """TFMA on the test split: the candidate against the untrained baseline."""
+        node = tfx.components.Evaluator(
+            examples=target,
+            example_splits=["test"],
+            model=candidate,
+            baseline_model=baseline,
+            eval_config=evaluation_config(self.config),
+        )
+        return self._add(node, f"Evaluator.{transfer.id}")
+
+    def report(
+        self,
+        candidates: dict[str, Channel],
+        evaluators: dict[str, Node],
+        tuners: dict[str, Node],
+        left_out: dict[str, str],
+    ) -> Node:
+        config = self.config
+        node = transfer_report(
+            candidates=candidates,
+            evaluations={name: node.outputs["evaluation"] for name, node in evaluators.items()},
+            verdicts={name: node.outputs["blessing"] for name, node in evaluators.items()},
+            ledgers={name: node.outputs["tuner_results"] for name, node in tuners.items()},
+            settings=NodeSettings(
+                experiment=config.name,
+                deployed_size=config.deployed_size,
+                blessing=config.blessing,
+                transfers_left_out=left_out,
+                versions={package: version(package) for package in REPORTED_PACKAGES},
+                seed=config.seed,
+            ),
+            code=source_fingerprint("components.transfer_report", "trainer_module.selection"),
+        )
+        return self._add(node, "TransferReport")
+
+    def pusher(self, report: Node) -> Node:
+        folder = tfx.proto.PushDestination.Filesystem(base_directory=str(self.workspace / "pushed"))
+        node = tfx.components.Pusher(
+            model=report.outputs["winner"],
+            model_blessing=report.outputs["blessing"],
+            push_destination=tfx.proto.PushDestination(filesystem=folder),
+        )
+        return self._add(node, "Pusher")
+
+    def _model_settings(
+        self, role: Literal["source", "transfer", "baseline"], name: str, source: str, architecture: Architecture
+    ) -> ModelSettings:
+        config = self.config
+        return ModelSettings(
+            role=role,
+            name=name,
+            source=source,
+            architecture=architecture,
+            classes=config.target.classes,
+            image_shape=config.data.image_shape,
+            image_key=config.data.image_key,
+            mobilenet=config.mobilenet_v2,
+            schedule=config.schedule,
+            seed=config.seed,
+            data_name=self.dataset.name,
+            code=self.training_code,
+        )
+
+    def _add(self, node: Node, name: str) -> Node:
+        self.made.append(node.with_id(name))
+        return node
+
+
+def workspace_of(config: ExperimentConfig) -> Path:
+    """Where the experiment keeps artifacts, metadata, ledgers and pushed models."""
+    return config.workspace.absolute() / config.pipeline_name
+
+
+def _path(settings: ModelSettings) -> str:
+    """`baseline.<architecture>` or `transfer.<transfer>`, as node ids have it."""
+    return f"{settings.role}.{settings.name.removeprefix('baseline__')}"

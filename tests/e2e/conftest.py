@@ -1,0 +1,65 @@
+"""A tiny experiment on TFRecords that the tests write themselves, and a way to run it as users do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from acquisition.synthetic import write_synthetic
+
+ROOT = Path(__file__).parents[2]
+
+SETTINGS = {
+    "name": "tiny",
+    "sources": {"ships_planes": {"classes": ["ship", "airplane"]}},
+    "transfers": [{"source": "ships_planes", "architecture": "remastered"}],
+    "sizes": [10, 20],
+    "freeze_counts": {"remastered": [5, 6]},
+    "draws": 2,
+    "schedule": {"epochs": 2, "max_steps": 6},
+    "source_schedule": {"epochs": 1, "batch_size": 32, "max_steps": 10},
+    # As loose as can be, so that the candidate is blessed whatever these few steps gave it.
+    "blessing": {"min_accuracy": 0.0, "min_gain_points": -100.0, "max_slice_loss_points": 100.0},
+}
+
+
+class Experiment:
+    """The tiny experiment in a folder of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = folder / "tiny.yaml"
+        self.data = folder / "data"
+        write_synthetic(self.data, 40, 20)
+        places = {"workspace": str(folder / "workspace"), "runs": str(folder / "runs")}
+        self.config.write_text(yaml.safe_dump({**SETTINGS, **places, "data": {"path": str(self.data)}}))
+
+    def run(self, *options: str) -> subprocess.CompletedProcess:
+        """Runs local_runner.py on the experiment in a process of its own, from another folder."""
+        command = [sys.executable, str(ROOT / "local_runner.py"), "--config", str(self.config), *options]
+        return self.call(command)
+
+    def call(self, command: list[str]) -> subprocess.CompletedProcess:
+        """Runs a command with this interpreter's programs first on PATH and TFX's own records kept in the folder."""
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "LOCAL_HOME": str(self.folder / "tfx_home"),
+        }
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900)
+
+    @property
+    def latest(self) -> Path:
+        return self.folder / "runs" / "latest"
+
+    @property
+    def metadata(self) -> Path:
+        return self.folder / "workspace" / "thaw-tiny" / "metadata.sqlite"
+
+
+@pytest.fixture(scope="session")
+def experiment(tmp_path_factory):
+    return Experiment(tmp_path_factory.mktemp("experiment"))

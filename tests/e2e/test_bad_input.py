@@ -1,0 +1,35 @@
+"""Bad input ends a run at once, before any node, with a message and status 1. Runs the real command line."""
+
+import shutil
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "nowhere"], "nowhere"),
+        (["--set", "drawz=1"], "drawz: unknown key"),
+        (["--set", "sizes=[400]"], "400"),
+        (["--set", "freeze_counts={remastered: [7]}"], "remastered has 6 freezable layers"),
+        (["--set", "target={classes: [automobile, lorry]}"], "['lorry'], which the data does not have"),
+        (["--set", "sources={ships_planes: {classes: [ship, truck]}}"], "shares ['truck'] with the target"),
+    ],
+)
+def test_a_wrong_setting_or_place_is_explained(experiment, options, message):
+    finished = experiment.run(*options)
+    assert finished.returncode == 1
+    assert message in finished.stderr and "Traceback" not in finished.stderr
+    assert "[1/" not in finished.stdout
+
+
+def test_a_truncated_file_is_named_with_its_record(experiment, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(experiment.data, data)
+    victim = sorted((data / "train").iterdir())[-1]
+    victim.write_bytes(victim.read_bytes()[:-100])
+    finished = experiment.run("--data", str(data))
+    assert finished.returncode == 1
+    assert victim.name in finished.stderr and "record" in finished.stderr

@@ -1,0 +1,204 @@
+"""The whole DAG as users run it: twice, with a setting changed, refused, and through TFX's own CLI. Takes minutes."""
+
+import csv
+import json
+
+import pytest
+
+from pipeline.run_folder import latest_run_context, nodes_of_run, open_store
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+NODES = [
+    "ImportExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate", "Transform",
+    "DomainExamples.target", "DomainExamples.ships_planes", "Trainer.source.ships_planes.remastered",
+    "Tuner.baseline.remastered", "Trainer.baseline.remastered", "Tuner.transfer.ships_planes__remastered",
+    "Trainer.transfer.ships_planes__remastered", "Evaluator.ships_planes__remastered", "TransferReport", "Pusher",
+]  # fmt: skip
+ALWAYS_RUN = {"ImportSchemaGen"}
+"""TFX never caches it: it only registers the schema file, and finds the artifact it registered before."""
+
+
+def computed_nodes(experiment):
+    store = open_store(experiment.metadata)
+    nodes = nodes_of_run(store, latest_run_context(store))
+    return {name for name, node in nodes.items() if not node.cached} - ALWAYS_RUN
+
+
+def summary(experiment):
+    return json.loads((experiment.latest / "summary.json").read_text())
+
+
+def rows(experiment):
+    with (experiment.latest / "cells.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def first_run(experiment):
+    finished = experiment.run()
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished
+
+
+def test_the_first_run_computes_every_node(experiment, first_run):
+    assert sorted(summary(experiment)["seconds_per_node"]) == sorted(NODES)
+    assert computed_nodes(experiment) == set(NODES) - ALWAYS_RUN
+
+
+def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_run):
+    out = first_run.stdout
+    assert "Plan: 24 trainings" in out and "minutes if nothing is cached" in out
+    assert "[1/16] ImportExampleGen" in out and "[16/16] Pusher" in out
+    assert "sweep ships_planes__remastered: 16 of 16" in out
+    assert "report.html" in out and "blessed" in out
+    assert first_run.stderr == ""
+    assert not [line for line in out.splitlines() if "WARNING" in line or "INFO:" in line]
+
+
+def test_everything_to_take_away_lies_in_one_folder(experiment, first_run):
+    names = {str(path.relative_to(experiment.latest)) for path in experiment.latest.rglob("*") if path.is_file()}
+    wanted = {"report.html", "cells.csv", "summary.json", "config.yaml", "log.txt"}
+    pictures = {"figures/overview.png", "figures/ships_planes__remastered.png"}
+    assert wanted | pictures <= names
+
+
+def test_every_execution_is_a_row_with_its_baseline_and_gain(experiment, first_run):
+    table = rows(experiment)
+    assert list(table[0]) == [
+        "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
+        "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "data",
+    ]  # fmt: skip
+    assert len(table) == 24
+    for row in (row for row in table if row["transfer"] == "ships_planes__remastered"):
+        gain = 100 * (float(row["test_accuracy"]) - float(row["baseline_test_accuracy"]))
+        assert float(row["gain_points"]) == pytest.approx(gain)
+
+
+def test_the_blessed_winner_is_pushed_and_its_model_answers_to_png_bytes(experiment, first_run):
+    import tensorflow as tf
+
+    pushed = summary(experiment)["pushed"]
+    assert pushed["blessed"] and pushed["transfer"] == "ships_planes__remastered"
+    model = tf.saved_model.load(pushed["path"])
+    assert {"serving_default", "serving_bytes", "transform_features"} <= set(model.signatures)
+    records = list(tf.data.TFRecordDataset(sorted(map(str, (experiment.data / "test").glob("*")))).take(4))
+    parsed = tf.io.parse_example(records, {"image": tf.io.FixedLenFeature([], tf.string)})
+    by_bytes = model.signatures["serving_bytes"](image_bytes=parsed["image"])
+    by_example = model.signatures["serving_default"](examples=tf.stack(records))
+    assert by_bytes["probabilities"].shape == (4, 2)
+    tf.debugging.assert_near(by_bytes["probabilities"], by_example["probabilities"])
+    assert set(by_bytes["class_names"].numpy()) <= {b"automobile", b"truck"}
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        model.signatures["serving_bytes"](image_bytes=tf.constant([b"no image"]))
+
+
+def test_the_candidates_model_is_the_one_the_ledger_speaks_of(experiment, first_run):
+    """The candidate, trained again from the Tuner's choice, has the val accuracy of that execution."""
+    closing = summary(experiment)["closing_table"][0]
+    [row] = [
+        row
+        for row in rows(experiment)
+        if row["transfer"] == closing["transfer"] and row["draw"] == "0"
+        and (int(row["n"]), int(row["freeze_count"]), row["fine_tune"].lower())
+        == (closing["n"], closing["freeze_count"], str(closing["fine_tune"]).lower())
+    ]  # fmt: skip
+    store = open_store(experiment.metadata)
+    nodes = nodes_of_run(store, latest_run_context(store))
+    uri = nodes["Trainer.transfer.ships_planes__remastered"].outputs["model"][0]
+    with open(f"{uri}/Format-Serving/thaw.json") as file:
+        card = json.load(file)
+    assert card["val_accuracy"] == pytest.approx(float(row["val_accuracy"]), abs=0.02)
+
+
+def test_no_training_or_tuning_file_holds_a_test_image(experiment, first_run):
+    import tensorflow as tf
+
+    from trainer_module import features
+
+    spec = {features.ID: tf.io.FixedLenFeature([], tf.string)}
+    nodes = nodes_of_run(open_store(experiment.metadata), latest_run_context(open_store(experiment.metadata)))
+    seen = {}
+    for name in ("DomainExamples.target", "DomainExamples.ships_planes"):
+        for split in ("train", "val", "test"):
+            files = tf.io.gfile.glob(f"{nodes[name].outputs['domain'][0]}/Split-{split}/*")
+            examples = [tf.io.parse_single_example(record, spec) for record in tf.data.TFRecordDataset(files)]
+            seen[name, split] = {example[features.ID].numpy() for example in examples}
+    for (name, split), ids in seen.items():
+        kind = b"test_" if split == "test" else b"train_"
+        assert all(image_id.startswith(kind) for image_id in ids), (name, split)
+        assert bool(ids) == (name == "DomainExamples.target" or split != "test")
+        assert split == "val" or not ids & seen[name, "val"]
+    assert [len(seen["DomainExamples.target", split]) for split in ("train", "val", "test")] == [64, 16, 40]
+
+
+def test_results_on_drawn_images_are_labelled(experiment, first_run):
+    assert all(row["data"].startswith("SYNTHETIC") for row in rows(experiment))
+    assert "SYNTHETIC" in (experiment.latest / "report.html").read_text()
+    assert "SYNTHETIC" in first_run.stdout
+
+
+@pytest.fixture(scope="module")
+def second_run(experiment, first_run):
+    before = rows(experiment)
+    finished = experiment.run()
+    return before, finished
+
+
+def test_a_second_run_is_served_from_the_cache_with_the_same_results(experiment, second_run):
+    before, finished = second_run
+    assert finished.returncode == 0, finished.stderr
+    assert computed_nodes(experiment) == set()
+    assert rows(experiment) == before
+    assert len(list((experiment.folder / "runs").glob("2*"))) == 2
+
+
+@pytest.fixture(scope="module")
+def refused_run(experiment, second_run):
+    pushed = sorted((experiment.folder / "workspace" / "thaw-tiny" / "pushed").iterdir())
+    return pushed, experiment.run("--set", "blessing.min_accuracy=0.999")
+
+
+def test_a_changed_threshold_reruns_only_what_depends_on_it(experiment, refused_run):
+    assert refused_run[1].returncode == 0, refused_run[1].stderr
+    assert computed_nodes(experiment) == {"Evaluator.ships_planes__remastered", "TransferReport", "Pusher"}
+
+
+def test_a_refused_model_is_not_pushed_and_the_reason_is_shown(experiment, refused_run):
+    before, finished = refused_run
+    assert sorted((experiment.folder / "workspace" / "thaw-tiny" / "pushed").iterdir()) == before
+    pushed = summary(experiment)["pushed"]
+    assert (pushed["blessed"], pushed["path"]) == (False, None)
+    assert "below the floor of 99.9%" in pushed["reason"]
+    assert "not blessed" in finished.stdout
+
+
+def test_one_more_size_repeats_no_execution_of_the_ledger(experiment, refused_run):
+    before = {(row["transfer"], row["n"], row["freeze_count"], row["fine_tune"], row["draw"]): row["seconds"]
+              for row in rows(experiment)}  # fmt: skip
+    finished = experiment.run("--set", "sizes=[10, 20, 30]", "--set", "candidate_size=20")
+    assert finished.returncode == 0, finished.stderr
+    after = {(row["transfer"], row["n"], row["freeze_count"], row["fine_tune"], row["draw"]): row["seconds"]
+             for row in rows(experiment)}  # fmt: skip
+    assert len(after) == 36
+    assert {key: after[key] for key in before} == before
+
+
+def test_tfx_creates_lists_and_runs_the_pipeline(experiment, second_run):
+    runner = experiment.folder / "my_runner.py"
+    runner.write_text(
+        "import sys\n\nimport local_runner\n\n"
+        f"if __name__ == '__main__':\n    sys.exit(local_runner.main(['--config', {str(experiment.config)!r}]))\n"
+    )
+    engine = "--engine=local"
+    created = experiment.call(["tfx", "pipeline", "create", f"--pipeline-path={runner}", engine])
+    assert 'Pipeline "thaw-tiny" created successfully.' in created.stdout, created.stdout + created.stderr
+    listed = experiment.call(["tfx", "pipeline", "list", engine])
+    assert "thaw-tiny" in listed.stdout
+    runs = len(list((experiment.folder / "runs").glob("2*")))
+    ran = experiment.call(["tfx", "run", "create", "--pipeline-name=thaw-tiny", engine])
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert len(list((experiment.folder / "runs").glob("2*"))) == runs + 1
+    for question in (["list", "--pipeline-name=thaw-tiny"], ["status", "--pipeline-name=thaw-tiny", "--run-id=1"]):
+        answered = experiment.call(["tfx", "run", *question, engine])
+        assert answered.returncode == 0 and "Not supported for local orchestrator." in answered.stdout

@@ -1,0 +1,100 @@
+"""The sweep under KerasTuner: plan, resumption from the ledger, agreement, choice on val. Trains briefly for real."""
+
+import keras_tuner
+import pytest
+
+from pipeline.config import MobileNet, Schedule
+from trainer_module import freezing
+from trainer_module.architectures import build_network
+from trainer_module.selection import Cell, best_cell
+from trainer_module.settings import SweepSettings
+from trainer_module.sweep import SweepEngine
+from trainer_module.tuner import SweepTuner, plan_sweep
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return SweepSettings(
+        role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10, 20),
+        freeze_counts=(6,), fine_tune=(False, True), draws=2, deployed_size=20, ledger_dir=tmp_path,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine(target_data):
+    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    source = freezing.initial_weights(freezing.backbone_variables(network), (5,))
+    return SweepEngine(network, source, target_data, Schedule(epochs=1, batch_size=16), seed=1)
+
+
+def sweep(engine, settings):
+    tuner = SweepTuner(engine, settings, source_hash="50u2ce")
+    tuner.search()
+    return tuner
+
+
+def test_the_plan_holds_every_execution_once_a_fine_tuned_one_after_its_twin(settings):
+    plan = plan_sweep(settings.model_copy(update={"freeze_counts": (6, 4)}))
+    assert len(plan) == len(set(plan)) == 16
+    for (cell, draw), (twin, twin_draw) in zip(plan[1::2], plan[::2], strict=True):
+        assert (cell.fine_tune, twin.fine_tune) == (True, False)
+        assert (cell.n, cell.freeze_count, draw) == (twin.n, twin.freeze_count, twin_draw)
+    assert [cell.freeze_count for cell, _ in plan] == [4] * 8 + [6] * 8
+
+
+def test_trials_and_ledger_agree_and_a_second_search_trains_nothing(engine, settings, monkeypatch):
+    tuner = sweep(engine, settings)
+    rows = tuner.planned_rows()
+    trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
+    assert [trial.score for trial in trials] == [row.val_accuracy for row in rows]
+    assert [trial.hyperparameters.values for trial in trials] == [
+        {"n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune, "draw": row.draw} for row in rows
+    ]
+    monkeypatch.setattr(engine, "run", lambda *_: pytest.fail("an execution of the ledger ran again"))
+    again = sweep(engine, settings)
+    assert [row.key for row in again.planned_rows()] == [row.key for row in rows]
+
+
+def test_the_best_hyperparameters_are_those_of_the_cell_best_on_val_at_the_deployed_size(engine, settings):
+    tuner = sweep(engine, settings)
+    chosen = tuner.get_best_hyperparameters()[0].values
+    assert Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"]) == best_cell(tuner.planned_rows(), 20)
+
+
+def test_more_than_the_one_best_is_refused(engine, settings):
+    with pytest.raises(ValueError, match="not the best 3"):
+        SweepTuner(engine, settings, source_hash="").get_best_hyperparameters(3)
+
+
+def test_a_changed_schedule_code_or_source_has_other_keys(engine, settings):
+    keys = set()
+    for changed, source in (
+        (settings, "a"),
+        (settings, "b"),
+        (settings.model_copy(update={"code": "other"}), "a"),
+        (settings.model_copy(update={"schedule": Schedule(epochs=2)}), "a"),
+    ):
+        tuner = SweepTuner(engine, changed, source_hash=source)
+        keys.add(tuner._key(*tuner.plan[0]))
+    assert len(keys) == 4
+
+
+def test_a_failing_execution_ends_the_search_with_its_reason(engine, settings, monkeypatch):
+    def fail(*_):
+        raise ValueError("out of paint")
+
+    monkeypatch.setattr(engine, "run", fail)
+    with pytest.raises(keras_tuner.errors.FatalError, match="cats_dogs__remastered.*out of paint"):
+        sweep(engine, settings)
+
+
+def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):
+    sweep(engine, settings)
+    smaller = SweepTuner(engine, settings.model_copy(update={"sizes": (20,)}), source_hash="50u2ce")
+    smaller.write_planned_rows(tmp_path / "copy.jsonl")
+    from trainer_module.ledger import read_ledger
+
+    assert {row.n for row in read_ledger(tmp_path / "copy.jsonl")[1]} == {20}
+    assert len(smaller.ledger.rows) == 8
