@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_component import BaseComponent as Node
+from tfx.types import BaseChannel as Channel
 
 from acquisition.dataset import Dataset
 from pipeline.config import ExperimentConfig
-from pipeline.nodes import Channel, Node, Nodes, workspace_of
+from pipeline.nodes import Nodes, workspace_of
 
 
 def create_pipeline(

@@ -1,4 +1,4 @@
-"""What TFMA measures of a candidate against its baseline, and the thresholds it must pass. Imports features alone."""
+"""What TFMA measures of a candidate against its baseline, and the thresholds it must pass. Imports config alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pipeline.config import ExperimentConfig
 from trainer_module import features
 
 ACCURACY = "SparseCategoricalAccuracy"
-SCORE_SIGNATURE = "score_transformed"
 SLICES = (features.CLASS_NAME, features.BRIGHTNESS, features.CONTRAST)
 
 
@@ -32,8 +31,10 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
     )
     return tfma.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(name="candidate", signature_name=SCORE_SIGNATURE, label_key=features.LABEL),
-            tfma.ModelSpec(name="baseline", signature_name=SCORE_SIGNATURE, label_key=features.LABEL, is_baseline=True),
+            tfma.ModelSpec(name="candidate", signature_name=features.SCORE_SIGNATURE, label_key=features.LABEL),
+            tfma.ModelSpec(
+                name="baseline", signature_name=features.SCORE_SIGNATURE, label_key=features.LABEL, is_baseline=True
+            ),
         ],
         slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[key]) for key in SLICES)],
         metrics_specs=[

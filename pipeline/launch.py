@@ -14,7 +14,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from acquisition.dataset import Dataset, locate_dataset
-from acquisition.inspection import Inspection, check_sizes, inspect_records
+from acquisition.inspection import Inspection, check_sizes
+from acquisition.remembered import inspect_once
 from acquisition.weights import check_weights, locate_weights
 from pipeline import console
 from pipeline.config import ExperimentConfig
@@ -90,11 +91,10 @@ def with_weights(
 
 
 def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> Inspection:
-    if not terminal.is_terminal:
-        return inspect_records(dataset.files, config.data)
-    with Progress(console=terminal, transient=True) as bar:
+    folder = config.workspace / "inspections"
+    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("checking every record", total=None)
-        return inspect_records(dataset.files, config.data, lambda done: bar.update(task, completed=done))
+        return inspect_once(dataset.files, config.data, folder, lambda done: bar.update(task, completed=done))
 
 
 def _show_plan(config: ExperimentConfig, inspection: Inspection, terminal: Console) -> None:

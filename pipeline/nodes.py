@@ -6,8 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from tfx import types
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_component import BaseComponent as Node
+from tfx.types import BaseChannel as Channel
 
 from acquisition.dataset import Dataset
 from components.anomaly_gate import AnomalyGate
@@ -20,9 +21,6 @@ from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import source_fingerprint
 from pipeline.schema import write_schema
 from trainer_module.settings import ModelSettings, SweepSettings
-
-Channel = types.BaseChannel
-Node = tfx.dsl.Component
 
 TRAIN = tfx.proto.TrainArgs(splits=["train"])
 VAL = tfx.proto.EvalArgs(splits=["val"])

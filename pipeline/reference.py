@@ -15,8 +15,8 @@ from pipeline.config import ExperimentConfig
 
 HEADING = """# Configuration
 
-Every setting, as `pipeline/config.py` defines it. Presets are in `pipeline/presets/`; `--set key.subkey=value` overrides
-one setting. An unknown key is refused.
+Every setting, as `pipeline/config.py` defines it. Presets are in `pipeline/presets/`; `--set key.subkey=value`
+overrides one setting. An unknown key is refused.
 """
 
 

@@ -12,7 +12,6 @@ from keras.layers import Layer
 
 from pipeline.config import MAX_FREEZE_COUNT, Architecture, MobileNet
 
-
 _Parts = tuple[keras.KerasTensor, list[str], list[tuple[Layer, ...]]]
 """Features, the names of the cuts, and the freezable layers."""
 

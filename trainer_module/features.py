@@ -14,3 +14,6 @@ BRIGHTNESS = "brightness_xf"
 """Bytes: `dark`, `medium` or `bright`."""
 CONTRAST = "contrast_xf"
 """Bytes: `low`, `medium` or `high`."""
+
+SCORE_SIGNATURE = "score_transformed"
+"""Signature of exported models that takes a domain's examples; the Evaluator calls it."""

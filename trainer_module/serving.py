@@ -11,8 +11,6 @@ import tensorflow_transform as tft
 from trainer_module import features, preprocessing
 from trainer_module.settings import ModelSettings
 
-SCORE_SIGNATURE = "score_transformed"
-
 
 class ServedModel(tf.Module):
     """A trained model with everything between a request's bytes and named probabilities.
@@ -82,6 +80,6 @@ def export(model: keras.Model, settings: ModelSettings, transform_graph: str, fo
             "serving_default": served.serve_examples,
             "serving_bytes": served.serve_bytes,
             "transform_features": served.transform_features,
-            SCORE_SIGNATURE: served.score_transformed,
+            features.SCORE_SIGNATURE: served.score_transformed,
         },
     )

@@ -15,7 +15,7 @@ from trainer_module.input_pipeline import Records
 from trainer_module.settings import ModelSettings
 from trainer_module.training import Program, cosine_decay
 
-CHECKS = 5
+CHECKS = 3
 """How often val is looked at during the training of a source; the best of these moments is kept."""
 
 

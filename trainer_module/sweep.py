@@ -91,6 +91,7 @@ class SweepEngine:
         self._fine_tuning: Program | None = None
         self._cut_data = _CutData(network, data, seed)
         self._phase_1: _Phase1 | None = None
+        self._val_at_start: dict[tuple[int, int], float] = {}
 
     def run(self, cell: Cell, draw: int) -> Execution:
         """Trains one cell on one draw and scores it on val and test; the network keeps the trained weights.
@@ -115,7 +116,9 @@ class SweepEngine:
         frozen_hash = freezing.weights_hash(freezing.read_weights(frozen))
         cut = self._cut_data.at(cell.freeze_count)
         program = self._program(cell.freeze_count)
-        before = program.evaluate(cut.val, self.data.val.labels)
+        start = (cell.freeze_count, draw)
+        if start not in self._val_at_start:
+            self._val_at_start[start] = program.evaluate(cut.val, self.data.val.labels).accuracy
 
         records = self._cut_data.subset(cell.n, draw)
         steps = draws.training_steps(
@@ -130,7 +133,7 @@ class SweepEngine:
         val = program.evaluate(cut.val, self.data.val.labels)
         test = program.evaluate(cut.test, self.data.test.labels)
         seconds = time.perf_counter() - started
-        curve = ((0, before.accuracy), (steps, val.accuracy))
+        curve = ((0, self._val_at_start[start]), (steps, val.accuracy))
         execution = Execution(val, test, steps, seconds, curve, frozen_hash)
         return _Phase1((cell.n, cell.freeze_count, draw), freezing.read_weights(variables), execution)
 

@@ -37,7 +37,8 @@ def DomainExamples(
         train, val = _train_and_val(pipeline, _files(examples.uri, "train"), wanted)
         splits = {"train": train, "val": val}
         if wanted.with_test:
-            splits["test"] = _read(pipeline, "Test", _files(examples.uri, "test"), wanted)
+            test = _read(pipeline, "Test", _files(examples.uri, "test"), wanted)
+            splits["test"] = test | "SerializedTest" >> beam.Map(lambda kept: kept[2])
         for split, selected in splits.items():
             _write(selected, domain.uri, split)
     domain.splits = list(splits)
@@ -49,6 +50,10 @@ def DomainExamples(
             )
 
 
+Kept = tuple[str, int, bytes]
+"""Id, label and serialized example of a record of the domain. Beam copies plain values faster than protos."""
+
+
 def _train_and_val(
     pipeline: beam.Pipeline, files: str, wanted: DomainSettings
 ) -> tuple[beam.PCollection, beam.PCollection]:
@@ -56,18 +61,22 @@ def _train_and_val(
     everything = _read(pipeline, "Train", files, wanted)
     in_val = beam.pvalue.AsDict(
         everything
-        | "KeyIdsByLabel" >> beam.Map(lambda example: (records.label(example), records.image_id(example)))
+        | "KeyIdsByLabel" >> beam.Map(lambda kept: (kept[1], kept[0]))
         | "GroupIdsByLabel" >> beam.GroupByKey()
         | "ChooseValIds"
         >> beam.FlatMap(
             lambda group: [(name, True) for name in records.val_ids(list(group[1]), wanted.val_fraction, wanted.seed)]
         )
     )
-    val = everything | "KeepVal" >> beam.Filter(lambda example, chosen: records.image_id(example) in chosen, in_val)
+    val = (
+        everything
+        | "KeepVal" >> beam.Filter(lambda kept, chosen: kept[0] in chosen, in_val)
+        | "SerializedVal" >> beam.Map(lambda kept: kept[2])
+    )
     train = (
         everything
-        | "DropVal" >> beam.Filter(lambda example, chosen: records.image_id(example) not in chosen, in_val)
-        | "Augment" >> beam.FlatMap(records.augmented, wanted)
+        | "DropVal" >> beam.Filter(lambda kept, chosen: kept[0] not in chosen, in_val)
+        | "Augment" >> beam.FlatMap(_augment, wanted)
     )
     return train, val
 
@@ -77,23 +86,24 @@ def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings
     return (
         pipeline
         | f"Read{name}" >> beam.io.ReadFromTFRecord(files)
-        | f"Relabel{name}" >> beam.FlatMap(_parse_and_relabel, wanted)
+        | f"Relabel{name}" >> beam.FlatMap(_parse_and_relabel, wanted).with_output_types(Kept)
     )
 
 
-def _parse_and_relabel(content: bytes, wanted: DomainSettings) -> Iterator[tf.train.Example]:
+def _parse_and_relabel(content: bytes, wanted: DomainSettings) -> Iterator[Kept]:
     example = records.relabelled(tf.train.Example.FromString(content), wanted)
     if example is not None:
-        yield example
+        yield records.image_id(example), records.label(example), example.SerializeToString(deterministic=True)
 
 
-def _write(selected: beam.PCollection, uri: str, split: str) -> None:
-    name = split.capitalize()
-    _ = (
-        selected
-        | f"Serialize{name}" >> beam.Map(lambda example: example.SerializeToString(deterministic=True))
-        | f"Write{name}" >> beam.io.WriteToTFRecord(f"{uri}/Split-{split}/examples", num_shards=1)
-    )
+def _augment(kept: Kept, wanted: DomainSettings) -> Iterator[bytes]:
+    for copy in records.augmented(tf.train.Example.FromString(kept[2]), wanted):
+        yield copy.SerializeToString(deterministic=True)
+
+
+def _write(serialized: beam.PCollection, uri: str, split: str) -> None:
+    target = f"{uri}/Split-{split}/examples"
+    _ = serialized | f"Write{split.capitalize()}" >> beam.io.WriteToTFRecord(target, num_shards=1)
 
 
 def _files(uri: str, split: str) -> str:

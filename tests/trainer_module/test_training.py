@@ -47,7 +47,7 @@ def trained(make_records):
 
 
 def run(trained, seed=1, steps=6):
-    network, variables, program, records = trained
+    _, variables, program, records = trained
     freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
     order = np.arange(steps * 16).reshape(steps, 16).astype(np.int32) % len(records)
     program.train(tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=seed)

@@ -86,7 +86,7 @@ def test_a_failing_execution_ends_the_search_with_its_reason(engine, settings, m
         raise ValueError("out of paint")
 
     monkeypatch.setattr(engine, "run", fail)
-    with pytest.raises(keras_tuner.errors.FatalError, match="cats_dogs__remastered.*out of paint"):
+    with pytest.raises(keras_tuner.errors.FatalError, match=r"cats_dogs__remastered.*out of paint"):
         sweep(engine, settings)
 
 

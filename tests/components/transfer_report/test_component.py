@@ -1,0 +1,89 @@
+"""The TransferReport node: real ledgers and models in, report, winner and blessing out. Runs its executor."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tfx.types import channel, standard_artifacts
+
+from components.transfer_report.component import (
+    NodeSettings,
+    TransferReportExecutor,
+    TransferReportFolder,
+    transfer_report,
+)
+from pipeline.config import Blessing
+from trainer_module.ledger import LEDGER_FILE, write_ledger
+
+pytestmark = pytest.mark.component
+
+
+def artifact(kind, folder):
+    folder.mkdir(parents=True)
+    made = kind()
+    made.uri = str(folder)
+    return made
+
+
+@pytest.fixture
+def run(tmp_path, quick_ledgers):
+    """A function that runs the node on the small ledgers with a given accuracy floor."""
+
+    def run(min_accuracy):
+        inputs = {}
+        for header, rows in quick_ledgers:
+            results = artifact(standard_artifacts.TunerResults, tmp_path / "results" / header.sweep)
+            write_ledger(Path(results.uri) / LEDGER_FILE, header, rows)
+            inputs[f"ledger_of_{header.sweep}"] = [results]
+            if header.source:
+                model = artifact(standard_artifacts.Model, tmp_path / "model" / header.sweep)
+                (Path(model.uri) / "who.txt").write_text(header.sweep)
+                verdict = artifact(standard_artifacts.ModelBlessing, tmp_path / "verdict" / header.sweep)
+                verdict.set_int_custom_property("blessed", 1)
+                evaluation = artifact(standard_artifacts.ModelEvaluation, tmp_path / "evaluation" / header.sweep)
+                inputs |= {
+                    f"candidate_of_{header.sweep}": [model],
+                    f"verdict_of_{header.sweep}": [verdict],
+                    f"evaluation_of_{header.sweep}": [evaluation],
+                }
+        outputs = {
+            "report": [artifact(TransferReportFolder, tmp_path / "out" / "report")],
+            "winner": [artifact(standard_artifacts.Model, tmp_path / "out" / "winner")],
+            "blessing": [artifact(standard_artifacts.ModelBlessing, tmp_path / "out" / "blessing")],
+        }
+        blessing = Blessing(min_accuracy=min_accuracy, min_gain_points=-100, max_slice_loss_points=100)
+        settings = NodeSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
+                                versions={}, seed=1)  # fmt: skip
+        TransferReportExecutor().Do(inputs, outputs, {"settings": settings.model_dump_json(), "code": ""})
+        return {name: made for name, [made] in outputs.items()}
+
+    return run
+
+
+def test_the_winners_model_is_handed_over_with_its_blessing(run):
+    outputs = run(min_accuracy=0.0)
+    summary = json.loads((Path(outputs["report"].uri) / "summary.json").read_text())
+    assert (Path(outputs["winner"].uri) / "who.txt").read_text() == summary["winner"]
+    assert outputs["blessing"].get_int_custom_property("blessed") == 1
+    assert (Path(outputs["blessing"].uri) / "BLESSED").exists()
+
+
+def test_a_refused_winner_is_marked_as_not_blessed(run):
+    outputs = run(min_accuracy=1.0)
+    assert outputs["blessing"].get_int_custom_property("blessed") == 0
+    marker = json.loads((Path(outputs["blessing"].uri) / "NOT_BLESSED").read_text())
+    assert "below the floor" in marker["reason"]
+
+
+def test_the_node_has_an_input_for_each_transfer_by_name():
+    def channels(*names):
+        return {name: channel.Channel(type=standard_artifacts.Model) for name in names}
+
+    settings = NodeSettings(experiment="x", deployed_size=1, blessing=Blessing(), transfers_left_out={}, versions={},
+                            seed=1)  # fmt: skip
+    node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
+                           verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),
+                           settings=settings, code="c")  # fmt: skip
+    assert set(node.inputs) == {"candidate_of_a__original", "evaluation_of_a__original", "verdict_of_a__original",
+                                "ledger_of_a__original", "ledger_of_baseline__original"}  # fmt: skip
+    assert set(node.outputs) == {"report", "winner", "blessing"}

@@ -1,0 +1,101 @@
+"""The DAG's shape: nodes, edges and what each is told, compared with a golden file. Imports TFX, runs nothing."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+from tfx.dsl.compiler import compiler
+
+from acquisition.dataset import Dataset
+from acquisition.records import RecordFiles
+from pipeline import nodes
+from pipeline.config import load_config
+from pipeline.dag import create_pipeline, metadata_path
+
+pytestmark = pytest.mark.component
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden" / "quick_dag.json"
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dag")
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        (folder / split / "a.tfrecord").write_bytes(b"")
+    preset = HERE.parents[1] / "pipeline" / "presets" / "quick.yaml"
+    config = load_config(preset, (f"workspace={folder}/workspace", f"mobilenet_v2.weights={folder}/weights.h5"))
+    files = RecordFiles(folder, "train/*.tfrecord", "test/*.tfrecord")
+    dataset = Dataset(name="cifar10", origin="here", synthetic=False, files=files)
+    return config, create_pipeline(config, dataset, {}, weights_hash="abc")
+
+
+@pytest.fixture(scope="module")
+def edges(quick):
+    """Upstream nodes by node, as the compiler sees them."""
+    compiled = compiler.Compiler().compile(quick[1])
+    infos = [node.pipeline_node for node in compiled.nodes]
+    return {node.node_info.id: sorted(node.upstream_nodes) for node in infos}
+
+
+def test_nodes_and_edges_are_those_of_the_golden_file(edges):
+    assert edges == json.loads(GOLDEN.read_text()), "if the change is meant: write the new edges into the golden file"
+
+
+def test_everything_after_the_gate_waits_for_it(edges):
+    assert "AnomalyGate" in edges["Transform"]
+
+    def ancestors(name):
+        return set(edges[name]).union(*(ancestors(upstream) for upstream in edges[name]))
+
+    for name in edges:
+        if name.startswith(("Trainer", "Tuner", "Evaluator", "DomainExamples", "Pusher")):
+            assert "AnomalyGate" in ancestors(name), name
+
+
+def test_only_evaluators_are_told_to_read_the_test_split(quick):
+    for node in quick[1].components:
+        properties = node.exec_properties
+        told = [str(properties.get(key)) for key in ("train_args", "eval_args", "example_splits")]
+        assert ("test" in "".join(told)) == node.id.startswith("Evaluator"), node.id
+
+
+def test_no_source_domain_holds_test_images(quick):
+    told = {node.id: json.loads(node.exec_properties["settings"]) for node in quick[1].components
+            if node.id.startswith("DomainExamples")}  # fmt: skip
+    assert {name: settings["with_test"] for name, settings in told.items()} == {
+        "DomainExamples.target": True, "DomainExamples.cats_dogs": False, "DomainExamples.ships_planes": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [nodes.RUN_FN, nodes.TUNER_FN, nodes.PREPROCESSING_FN])
+def test_every_dotted_path_can_be_imported(path):
+    module, name = path.rsplit(".", 1)
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_a_setting_reaches_only_the_nodes_that_depend_on_it(quick):
+    config, _ = quick
+    dataset = Dataset("cifar10", "here", False, RecordFiles(config.workspace.parent, "train/*", "test/*"))
+    before = _told(create_pipeline(config, dataset, {}, "abc"))
+    for changes, expected in (
+        ({"draws": 3}, {name for name in before if name.startswith("Tuner")}),
+        ({"source_schedule": config.schedule}, {n for n in before if n.startswith("Trainer.source")}),
+        ({"blessing": config.blessing.model_copy(update={"min_accuracy": 0.7})},
+         {n for n in before if n.startswith(("Evaluator", "TransferReport"))}),
+        ({"augmentation": config.augmentation.model_copy(update={"mirror": False})},
+         {n for n in before if n.startswith("DomainExamples")}),
+    ):  # fmt: skip
+        after = _told(create_pipeline(config.model_copy(update=changes), dataset, {}, "abc"))
+        assert {name for name in before if after[name] != before[name]} == expected
+
+
+def _told(pipeline):
+    return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in pipeline.components}
+
+
+def test_the_metadata_store_lies_in_the_workspace(quick):
+    config, _ = quick
+    assert metadata_path(config) == config.workspace / "thaw-quick" / "metadata.sqlite"

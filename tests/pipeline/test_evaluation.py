@@ -1,0 +1,48 @@
+"""What TFMA is asked to measure and require. Builds the proto, evaluates nothing."""
+
+from pathlib import Path
+
+import pytest
+import tensorflow_model_analysis as tfma
+
+from pipeline.config import load_config
+from pipeline.evaluation import evaluation_config
+from trainer_module import features
+from trainer_module.serving import ServedModel
+
+pytestmark = pytest.mark.component
+QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+
+
+@pytest.fixture(scope="module")
+def config():
+    settings = ("blessing.min_accuracy=0.7", "blessing.min_gain_points=2", "blessing.max_slice_loss_points=4")
+    return evaluation_config(load_config(QUICK, settings))
+
+
+def test_tfma_accepts_it(config):
+    tfma.utils.verify_eval_config(tfma.utils.update_eval_config_with_defaults(config, has_baseline=True))
+
+
+def test_candidate_and_baseline_are_scored_by_the_signature_that_models_export(config):
+    assert [(spec.name, spec.is_baseline) for spec in config.model_specs] == [("candidate", False), ("baseline", True)]
+    assert {spec.signature_name for spec in config.model_specs} == {features.SCORE_SIGNATURE}
+    assert callable(getattr(ServedModel, features.SCORE_SIGNATURE))
+
+
+def test_floor_and_gain_are_required_overall_and_a_bounded_loss_per_class(config):
+    [accuracy] = [m for m in config.metrics_specs[0].metrics if m.class_name == "SparseCategoricalAccuracy"]
+    overall, per_class = accuracy.per_slice_thresholds
+    assert overall.slicing_specs == [tfma.SlicingSpec()]
+    assert overall.threshold.value_threshold.lower_bound.value == pytest.approx(0.7)
+    assert overall.threshold.change_threshold.absolute.value == pytest.approx(0.02)
+    assert list(per_class.slicing_specs[0].feature_keys) == [features.CLASS_NAME]
+    assert per_class.threshold.change_threshold.absolute.value == pytest.approx(-0.04)
+    assert not accuracy.HasField("threshold")
+
+
+def test_every_slice_and_intervals_are_asked_for(config):
+    assert [list(spec.feature_keys) for spec in config.slicing_specs] == [
+        [], [features.CLASS_NAME], [features.BRIGHTNESS], [features.CONTRAST],
+    ]  # fmt: skip
+    assert config.options.compute_confidence_intervals.value

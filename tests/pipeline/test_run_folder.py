@@ -1,0 +1,99 @@
+"""The folder that the user takes away. Writes a small real ML Metadata store."""
+
+import json
+
+import pytest
+import yaml
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from pipeline import run_folder
+from pipeline.config import load_config
+from pipeline.run_folder import NodeRun
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Two runs of a pipeline of one node, the second served from the cache."""
+    store = run_folder.open_store(tmp_path / "metadata.sqlite")
+    types = {name: store.put_context_type(mlmd.ContextType(name=name)) for name in ("pipeline", "pipeline_run", "node")}
+    execution_type = store.put_execution_type(mlmd.ExecutionType(name="component"))
+    artifact_type = store.put_artifact_type(mlmd.ArtifactType(name="Model"))
+    pipeline, node = store.put_contexts(
+        [
+            mlmd.Context(type_id=types["pipeline"], name="thaw-small"),
+            mlmd.Context(type_id=types["node"], name="thaw-small.Trainer.source.a.original"),
+        ]
+    )
+    for number, state in enumerate((mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)):
+        [run] = store.put_contexts([mlmd.Context(type_id=types["pipeline_run"], name=f"run{number}")])
+        execution = mlmd.Execution(type_id=execution_type, last_known_state=state)
+        artifact = mlmd.Artifact(type_id=artifact_type, uri=f"/models/{number}")
+        event = mlmd.Event(type=mlmd.Event.OUTPUT)
+        event.path.steps.add(key="model")
+        event.path.steps.add(index=0)
+        contexts = [mlmd.Context(id=context) for context in (pipeline, node, run)]
+        contexts = store.get_contexts_by_id([context.id for context in contexts])
+        store.put_execution(execution, [(artifact, event)], contexts)
+    return store
+
+
+def test_the_newest_run_tells_what_each_node_did(store):
+    nodes = run_folder.nodes_of_run(store, run_folder.latest_run_context(store))
+    [(name, node)] = nodes.items()
+    assert name == "Trainer.source.a.original"
+    assert node.cached and node.outputs == {"model": ["/models/1"]} and node.seconds >= 0
+
+
+def test_an_empty_store_has_no_run(tmp_path):
+    assert run_folder.latest_run_context(run_folder.open_store(tmp_path / "m.sqlite")) == 0
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A run folder filled from artifacts, for a blessed and for a refused winner."""
+
+    def finish(blessed):
+        report, pushed = tmp_path / "report", tmp_path / "pushed"
+        report.mkdir(), pushed.mkdir()
+        (report / "report.html").write_text("<html>")
+        (report / "summary.json").write_text(json.dumps({"pushed": {"blessed": blessed, "path": None}}))
+        if blessed:
+            (pushed / "saved_model.pb").write_bytes(b"x")
+        config = load_config(_quick(), (f"runs={tmp_path}/runs",))
+        nodes = {
+            "Trainer": NodeRun(2.5, False, {}),
+            "TransferReport": NodeRun(0.5, True, {"report": [str(report)]}),
+            "Pusher": NodeRun(0.1, False, {"pushed_model": [str(pushed)]}),
+        }
+        folder = run_folder.new_run_folder(config)
+        return folder, config, run_folder.finish_run_folder(folder, config, nodes, "found here")
+
+    return finish
+
+
+def _quick():
+    from pathlib import Path
+
+    return Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+
+
+def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished):
+    folder, config, summary = finished(blessed=True)
+    assert (folder / "report.html").exists()
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    assert summary["seconds_per_node"] == {"Trainer": 2.5, "TransferReport": 0.5, "Pusher": 0.1}
+    assert summary["cached_nodes"] == ["TransferReport"]
+    assert summary["pushed"]["path"].endswith("pushed")
+    assert load_config(folder / "config.yaml") == config
+    assert yaml.safe_load((folder / "config.yaml").read_text())["name"] == "quick"
+
+
+def test_a_refused_winner_has_no_path(finished):
+    assert finished(blessed=False)[2]["pushed"]["path"] is None
+
+
+def test_latest_points_to_the_newest_folder(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        run_folder.point_latest_to(tmp_path / name)
+    assert (tmp_path / "latest").resolve() == tmp_path / "second"
