@@ -19,8 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
-from pipeline.config import ExperimentConfig, load_config  # noqa: E402
+from pipeline.config import ExperimentConfig  # noqa: E402
 from pipeline.errors import ThawError  # noqa: E402
+from pipeline.loading import load_config  # noqa: E402
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 DEFAULT_CONFIG = PROJECT_ROOT / "pipeline" / "presets" / "quick.yaml"

@@ -5,8 +5,9 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from pipeline.config import ExperimentConfig, load_config, validate_config
+from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+from pipeline.loading import load_config, validate_config
 
 PRESETS = Path(__file__).parents[2] / "pipeline" / "presets"
 

@@ -10,8 +10,8 @@ from tfx.dsl.compiler import compiler
 from acquisition.dataset import Dataset
 from acquisition.records import RecordFiles
 from pipeline import nodes
-from pipeline.config import load_config
 from pipeline.dag import create_pipeline, metadata_path
+from pipeline.loading import load_config
 
 pytestmark = pytest.mark.component
 

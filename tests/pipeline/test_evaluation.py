@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import tensorflow_model_analysis as tfma
 
-from pipeline.config import load_config
 from pipeline.evaluation import evaluation_config
+from pipeline.loading import load_config
 from trainer_module import features
 from trainer_module.serving import ServedModel
 
@@ -33,7 +33,7 @@ def test_candidate_and_baseline_are_scored_by_the_signature_that_models_export(c
 def test_floor_and_gain_are_required_overall_and_a_bounded_loss_per_class(config):
     [accuracy] = [m for m in config.metrics_specs[0].metrics if m.class_name == "SparseCategoricalAccuracy"]
     overall, per_class = accuracy.per_slice_thresholds
-    assert overall.slicing_specs == [tfma.SlicingSpec()]
+    assert list(overall.slicing_specs) == [tfma.SlicingSpec()]
     assert overall.threshold.value_threshold.lower_bound.value == pytest.approx(0.7)
     assert overall.threshold.change_threshold.absolute.value == pytest.approx(0.02)
     assert list(per_class.slicing_specs[0].feature_keys) == [features.CLASS_NAME]

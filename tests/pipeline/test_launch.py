@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import launch
-from pipeline.config import load_config
 from pipeline.errors import ThawError
+from pipeline.loading import load_config
 
 PRESETS = Path(__file__).parents[2] / "pipeline" / "presets"
 

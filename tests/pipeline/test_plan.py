@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import load_config
+from pipeline.loading import load_config
 from pipeline.plan import forward_mflop, measure_gflops, plan_run
 
 QUICK = load_config(Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml")

@@ -7,7 +7,7 @@ import yaml
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline import run_folder
-from pipeline.config import load_config
+from pipeline.loading import load_config
 from pipeline.run_folder import NodeRun
 
 

@@ -1,0 +1,65 @@
+"""Reads a configuration from YAML and the command line, and says what is wrong with it. Imports config alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+
+from pipeline.config import ExperimentConfig
+from pipeline.errors import ThawError
+
+
+def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
+    """Reads a YAML preset and applies `key.subkey=value` overrides (values are YAML).
+
+    Raises:
+      ThawError: the file is missing or no mapping, an override is no `key=value`, a key is unknown or
+        a value is wrong; the message names each.
+    """
+    path = Path(path)
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give the path of a YAML "
+                        "file, such as pipeline/presets/quick.yaml.") from error  # fmt: skip
+    except yaml.YAMLError as error:
+        raise ThawError(f"{path} is not YAML: {error}") from error
+    if not isinstance(settings, dict):
+        raise ThawError(f"{path} should hold `key: value` settings, but holds {type(settings).__name__}.")
+    for override in overrides:
+        _apply_override(settings, override)
+    return validate_config(settings, str(path))
+
+
+def validate_config(settings: dict[str, Any], origin: str) -> ExperimentConfig:
+    """Turns settings into a config, or raises a ThawError that lists what is wrong, key by key."""
+    try:
+        return ExperimentConfig.model_validate(settings)
+    except pydantic.ValidationError as error:
+        lines = [f"The configuration {origin} is not valid:"]
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
+            text = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                text = "unknown key; check its spelling against docs/configuration.md"
+            lines.append(f"  {key}: {text}")
+        raise ThawError("\n".join(lines)) from error
+
+
+def _apply_override(settings: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ThawError(f"--set takes key=value, such as --set draws=3; got {override!r}.")
+    *parents, last = key.split(".")
+    place = settings
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise ThawError(f"--set {override}: {parent!r} holds a value, not further keys.")
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ThawError(f"--set {override}: the value is not YAML: {error}") from error
