@@ -12,6 +12,8 @@ from trainer_module import freezing, source, trainer
 from trainer_module.architectures import build_network
 from trainer_module.settings import ModelSettings
 
+pytestmark = pytest.mark.slow  # trains real networks
+
 SETTINGS = ModelSettings(
     role="source", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered", classes=("cat", "dog"),
     image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(alpha=0.35, image_size_px=32),

@@ -11,6 +11,8 @@ from trainer_module import freezing
 from trainer_module.architectures import build_network
 from trainer_module.training import Program, class_probabilities, cross_entropy, score_logits
 
+pytestmark = pytest.mark.slow  # trains real networks
+
 
 def test_binary_cross_entropy_from_one_logit():
     loss = cross_entropy(tf.constant([[0.0], [math.log(3)]]), tf.constant([1, 0], tf.int64))

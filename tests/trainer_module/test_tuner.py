@@ -11,6 +11,8 @@ from trainer_module.settings import SweepSettings
 from trainer_module.sweep import SweepEngine
 from trainer_module.tuner import SweepTuner, plan_sweep
 
+pytestmark = pytest.mark.slow  # trains real networks
+
 
 @pytest.fixture
 def settings(tmp_path):
