@@ -59,8 +59,13 @@ class ServedModel(tf.Module):
     def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
         return preprocessing.decode_images(encoded, self._settings.image_shape)
 
+    @tf.function
+    def _infer(self, images: tf.Tensor) -> tf.Tensor:
+        # A function of its own, so that the signatures share one copy of the model's graph.
+        return self._model(images, training=False)  # [batch, units]
+
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = self._model(images, training=False)  # [batch, units]
+        logits = self._infer(tf.ensure_shape(images, [None, *self._settings.image_shape]))
         if logits.shape[-1] == 1:
             positive = tf.sigmoid(logits)
             probabilities = tf.concat([1 - positive, positive], axis=-1)  # [batch, 2]

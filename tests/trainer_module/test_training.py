@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -86,3 +87,30 @@ def test_one_step_of_held_training_leaves_statistics_and_moves_scale_and_offset(
     after = freezing.read_weights(variables)
     changed = {path.rsplit("/", 1)[-1] for path in before if not np.array_equal(before[path], after[path])}
     assert changed == {"kernel", "bias", "gamma", "beta"}
+
+
+def test_steps_are_those_of_kerass_adam(make_records):
+    """The same three batches, with the same learning rates, end at the same weights as under keras.optimizers.Adam."""
+    records = make_records(16, "train")
+    order, rates = np.arange(24, dtype=np.int32).reshape(3, 8), np.array([1e-3, 5e-4, 1e-4], np.float32)
+
+    def dense_model():
+        model = keras.Sequential([keras.Input((12,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)])
+        for weight in model.weights:
+            weight.assign(np.linspace(-1, 1, int(np.prod(weight.shape))).reshape(weight.shape))
+        return model
+
+    inputs = tf.constant(records.images[:, 0, :4].reshape(-1, 12) / 255, tf.float32)
+    labels = tf.constant(records.labels)
+    ours, theirs = dense_model(), dense_model()
+    program = Program(ours, ours.trainable_weights, statistics_held=False)
+    program.reset(0)
+    program.resume(inputs, labels, order, rates)
+    optimizer = keras.optimizers.Adam()
+    for batch, rate in zip(order, rates, strict=True):
+        with tf.GradientTape() as tape:
+            loss = cross_entropy(theirs(tf.gather(inputs, batch), training=True), tf.gather(labels, batch))
+        optimizer.learning_rate = rate
+        optimizer.apply(tape.gradient(loss, [w.value for w in theirs.trainable_weights]), theirs.trainable_weights)
+    for mine, expected in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_allclose(mine.numpy(), expected.numpy(), rtol=1e-5, atol=1e-7)
