@@ -3,14 +3,16 @@
 # No `from __future__ import annotations`: TFX reads the annotations themselves.
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental.annotations import InputArtifact
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import ExampleAnomalies
 
 from pipeline.errors import ThawError
 
 
-@tfx.dsl.components.component
+@component
 def AnomalyGate(
-    anomalies: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.ExampleAnomalies],
+    anomalies: InputArtifact[ExampleAnomalies],
 ) -> None:
     """Lets the run go on only when no split of the data departs from the schema.
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tfx import types
-from tfx import v1 as tfx
 from tfx.components.tuner import executor as tuner_executor
+from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils, standard_component_specs
 
@@ -30,7 +30,7 @@ class SweepTunerExecutor(tuner_executor.Executor):
         tuner.write_planned_rows(Path(results) / LEDGER_FILE)
 
 
-class SweepTuner(tfx.components.Tuner):
+class SweepTuner(Tuner):
     """TFX's Tuner with the executor above; `tuner_results` then also holds LEDGER_FILE."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(SweepTunerExecutor)

@@ -123,8 +123,8 @@ class Blessing(_Settings):
     """Floor of the accuracy."""
     min_gain_points: float = 0.0
     """The lower bound of the paired gain's interval must lie above this."""
-    max_slice_loss_points: pydantic.NonNegativeFloat = 5.0
-    """No class may lose more accuracy than this against the baseline."""
+    max_class_loss_points: pydantic.NonNegativeFloat = 5.0
+    """No class may lose more F1 than this (points of 100) against the baseline."""
 
 
 class ExperimentConfig(_Settings):

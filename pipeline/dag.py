@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_component import BaseComponent as Node
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel as Channel
 
 from acquisition.dataset import Dataset
@@ -15,7 +16,7 @@ from pipeline.nodes import Nodes, workspace_of
 
 def create_pipeline(
     config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str
-) -> tfx.dsl.Pipeline:
+) -> Pipeline:
     """Builds the experiment's DAG; runs on any TFX orchestrator.
 
     Args:
@@ -61,11 +62,11 @@ def metadata_path(config: ExperimentConfig) -> Path:
     return workspace_of(config) / "metadata.sqlite"
 
 
-def _pipeline(config: ExperimentConfig, nodes: list[Node]) -> tfx.dsl.Pipeline:
+def _pipeline(config: ExperimentConfig, nodes: list[Node]) -> Pipeline:
     workspace = workspace_of(config)
     workspace.mkdir(parents=True, exist_ok=True)
-    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata_path(config)))
-    return tfx.dsl.Pipeline(
+    connection = metadata.sqlite_metadata_connection_config(str(metadata_path(config)))
+    return Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=str(workspace / "artifacts"),
         components=nodes,

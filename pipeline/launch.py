@@ -127,7 +127,7 @@ def _run(
     log = folder / "log.txt"
     with console.output_to_log(log):
         # Imported here, so that what TFX and its friends print on import lands in the log.
-        from tfx import v1 as tfx
+        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.dag import create_pipeline, metadata_path
 
@@ -137,7 +137,7 @@ def _run(
         watcher = console.NodeWatcher(len(pipeline.components), _sayer(terminal))
         try:
             with console.watched(watcher):
-                tfx.orchestration.LocalDagRunner().run(pipeline)
+                LocalDagRunner().run(pipeline)
         except Exception as error:
             raise _explained(error, watcher.node, log) from error
         store = run_folder.open_store(store_path) if store_path.exists() else None

@@ -6,8 +6,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from tfx import v1 as tfx
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.pusher.component import Pusher
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_component import BaseComponent as Node
+from tfx.proto.example_gen_pb2 import Input
+from tfx.proto.pusher_pb2 import PushDestination
+from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
 from tfx.types import BaseChannel as Channel
 
 from acquisition.dataset import Dataset
@@ -22,8 +32,8 @@ from pipeline.fingerprint import source_fingerprint
 from pipeline.schema import write_schema
 from trainer_module.settings import ModelSettings, SweepSettings
 
-TRAIN = tfx.proto.TrainArgs(splits=["train"])
-VAL = tfx.proto.EvalArgs(splits=["val"])
+TRAIN = TrainArgs(splits=["train"])
+VAL = EvalArgs(splits=["val"])
 RUN_FN = "trainer_module.trainer.run_fn"
 TUNER_FN = "trainer_module.tuner.tuner_fn"
 PREPROCESSING_FN = "trainer_module.preprocessing.preprocessing_fn"
@@ -51,28 +61,28 @@ class Nodes:
     def example_gen(self) -> Channel:
         files = self.dataset.files
         splits = [
-            tfx.proto.Input.Split(name="train", pattern=files.train_pattern),
-            tfx.proto.Input.Split(name="test", pattern=files.test_pattern),
+            Input.Split(name="train", pattern=files.train_pattern),
+            Input.Split(name="test", pattern=files.test_pattern),
         ]
-        node = tfx.components.ImportExampleGen(
-            input_base=str(files.folder.absolute()), input_config=tfx.proto.Input(splits=splits)
+        node = ImportExampleGen(
+            input_base=str(files.folder.absolute()), input_config=Input(splits=splits)
         )
         return self._add(node, "ImportExampleGen").outputs["examples"]
 
     def schema(self) -> Channel:
         path = write_schema(self.config.data, self.workspace / "schema")
-        return self._add(tfx.components.ImportSchemaGen(schema_file=str(path)), "ImportSchemaGen").outputs["schema"]
+        return self._add(ImportSchemaGen(schema_file=str(path)), "ImportSchemaGen").outputs["schema"]
 
     def gate(self, raw: Channel, schema: Channel) -> Node:
         """Statistics, their comparison with the schema, and the stop when they differ."""
-        statistics = self._add(tfx.components.StatisticsGen(examples=raw), "StatisticsGen").outputs["statistics"]
-        validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+        statistics = self._add(StatisticsGen(examples=raw), "StatisticsGen").outputs["statistics"]
+        validator = ExampleValidator(statistics=statistics, schema=schema)
         anomalies = self._add(validator, "ExampleValidator").outputs["anomalies"]
         return self._add(AnomalyGate(anomalies=anomalies), "AnomalyGate")
 
     def transform(self, raw: Channel, schema: Channel, gate: Node) -> Node:
         data = self.config.data
-        node = tfx.components.Transform(
+        node = Transform(
             examples=raw,
             schema=schema,
             preprocessing_fn=PREPROCESSING_FN,
@@ -110,11 +120,11 @@ class Nodes:
         if not classes:
             changes["weights_hash"] = self.weights_hash
         settings = self._model_settings("source", transfer.id, transfer.source, transfer.architecture)
-        node = tfx.components.Trainer(
+        node = Trainer(
             run_fn=RUN_FN,
             examples=domain,
             train_args=TRAIN,
-            eval_args=VAL if classes else tfx.proto.EvalArgs(splits=["train"]),
+            eval_args=VAL if classes else EvalArgs(splits=["train"]),
             custom_config=settings.model_copy(update=changes).as_custom_config(),
         )
         return self._add(node, f"Trainer.source.{transfer.source}.{transfer.architecture}").outputs["model"]
@@ -152,7 +162,7 @@ class Nodes:
         self, settings: ModelSettings, target: Channel, transform: Node, tuner: Node, base_model: Channel | None
     ) -> Channel:
         """Trains the cell that the tuner found best, for evaluation and serving."""
-        node = tfx.components.Trainer(
+        node = Trainer(
             run_fn=RUN_FN,
             examples=target,
             transform_graph=transform.outputs["transform_graph"],
@@ -166,7 +176,7 @@ class Nodes:
 
     def evaluator(self, transfer: Transfer, target: Channel, candidate: Channel, baseline: Channel) -> Node:
         """TFMA on the test split: the candidate against the untrained baseline."""
-        node = tfx.components.Evaluator(
+        node = Evaluator(
             examples=target,
             example_splits=["test"],
             model=candidate,
@@ -201,11 +211,11 @@ class Nodes:
         return self._add(node, "TransferReport")
 
     def pusher(self, report: Node) -> Node:
-        folder = tfx.proto.PushDestination.Filesystem(base_directory=str(self.workspace / "pushed"))
-        node = tfx.components.Pusher(
+        folder = PushDestination.Filesystem(base_directory=str(self.workspace / "pushed"))
+        node = Pusher(
             model=report.outputs["winner"],
             model_blessing=report.outputs["blessing"],
-            push_destination=tfx.proto.PushDestination(filesystem=folder),
+            push_destination=PushDestination(filesystem=folder),
         )
         return self._add(node, "Pusher")
 

@@ -11,9 +11,10 @@ import numpy as np
 from keras.layers import Layer
 
 from pipeline.config import MAX_FREEZE_COUNT, Architecture, MobileNet
+from trainer_module.normalization import FusedBatchNormalization
 
-_Parts = tuple[keras.KerasTensor, list[str], list[tuple[Layer, ...]]]
-"""Features, the names of the cuts, and the freezable layers."""
+_Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
+"""Features, the names of the cuts, and the names of the layers with weights, grouped by freezable layer."""
 
 FILTERS = (32, 32, 64, 64, 128, 128)
 DENSE_UNITS: dict[str, tuple[int, ...]] = {"original": (256, 128), "remastered": ()}
@@ -95,8 +96,11 @@ def build_network(
     else:
         features, cuts, freezable = _convolutional(images, DENSE_UNITS[architecture])
     head = keras.layers.Dense(logit_units(num_classes), name="head")
-    model = keras.Model(images, head(features), name=architecture)
-    network = Network(model, head, tuple(cuts), tuple(freezable))
+    model = keras.models.clone_model(
+        keras.Model(images, head(features), name=architecture), clone_function=_with_our_normalization
+    )
+    layers = tuple(tuple(model.get_layer(name) for name in group) for group in freezable)
+    network = Network(model, model.get_layer(head.name), tuple(cuts), layers)
     assert network.max_freeze_count == MAX_FREEZE_COUNT[architecture]
     return network
 
@@ -110,24 +114,24 @@ def _convolutional(images: keras.KerasTensor, dense_units: Sequence[int]) -> _Pa
     """Tables 1 and 2: three pairs of [convolution, ReLU, BatchNormalization], then dense layers if any."""
     layers = keras.layers
     cuts: list[str] = [images.name]
-    freezable: list[tuple[Layer, ...]] = []
+    freezable: list[tuple[str, ...]] = []
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)  # [batch, 32, 32, 3] in [-1, 1]
     for index, filters in enumerate(FILTERS, start=1):
         convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv_{index}")
-        normalization = layers.BatchNormalization(momentum=NORMALIZATION_MOMENTUM, name=f"norm_{index}")
+        normalization = layers.BatchNormalization(name=f"norm_{index}")
         x = normalization(convolution(x))
         cut = normalization.name
         if index % 2 == 0:
             pool = layers.MaxPooling2D(2, name=f"pool_{index}")
             x = layers.Dropout(DROPOUT_RATES[index // 2 - 1], name=f"dropout_{index}")(pool(x))
             cut = pool.name
-        freezable.append((convolution, normalization))
+        freezable.append((convolution.name, normalization.name))
         cuts.append(cut)
     x = layers.Flatten(name="flatten")(x)  # [batch, 2048] for 32 x 32 images
     for index, units in enumerate(dense_units, start=1):
         dense = layers.Dense(units, activation="relu", name=f"dense_{index}")
         x = dense(x)
-        freezable.append((dense,))
+        freezable.append((dense.name,))
         cuts.append(dense.name)
     return x, cuts, freezable
 
@@ -141,9 +145,6 @@ def _mobilenet_v2(images: keras.KerasTensor, settings: MobileNet) -> _Parts:
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
     x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)  # [batch, size, size, 3]
     base = keras.applications.MobileNetV2(input_tensor=x, alpha=settings.alpha, include_top=False, weights=None)
-    for layer in base.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = NORMALIZATION_MOMENTUM
     pooled = layers.GlobalAveragePooling2D(name="pool")
     features = pooled(base.output)  # [batch, 1280] for alpha 1
     cuts = [images.name, "expanded_conv_project_BN"]
@@ -155,14 +156,22 @@ def _mobilenet_v2(images: keras.KerasTensor, settings: MobileNet) -> _Parts:
     return features, cuts, _weighted_layers_between(base.layers, cuts)
 
 
-def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> list[tuple[Layer, ...]]:
-    """Groups the layers that own weights by the cut that follows them; the last group takes the rest."""
-    groups: list[tuple[Layer, ...]] = []
-    group: list[Layer] = []
+def _with_our_normalization(layer: Layer) -> Layer:
+    """The layer anew; a BatchNormalization as the fused one, with NORMALIZATION_MOMENTUM."""
+    settings = layer.get_config()
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return FusedBatchNormalization.from_config({**settings, "momentum": NORMALIZATION_MOMENTUM})
+    return layer.__class__.from_config(settings)
+
+
+def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Groups the names of layers that own weights by the cut that follows them; the last group takes the rest."""
+    groups: list[tuple[str, ...]] = []
+    group: list[str] = []
     ends = list(cuts[1:-1])
     for layer in ordered:
         if layer.weights:
-            group.append(layer)
+            group.append(layer.name)
         if ends and layer.name == ends[0]:
             groups.append(tuple(group))
             group, ends = [], ends[1:]

@@ -1,11 +1,10 @@
-"""Weights as values: initial, read, set, hashed; and BatchNormalization held still. Imports no training code."""
+"""Weights as values: initial, read, set, hashed. Imports architectures, no training code."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -80,26 +79,3 @@ def seed_dropout(model: keras.Model, seed: int) -> None:
     dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     for index, layer in enumerate(dropouts):
         layer.seed_generator.state.assign([seed % 2**32, index * 2**20])
-
-
-def normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """The model's normalisation layers, input to output."""
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-
-
-@contextlib.contextmanager
-def normalization_held(model: keras.Model) -> Iterator[None]:
-    """Within it, a call with training=True normalises by the moving statistics and leaves them as they are.
-
-    A BatchNormalization that is not trainable runs in inference mode; the gradients of its scale and offset can still
-    be taken, by watching them.
-    """
-    layers = normalizations(model)
-    before = [layer.trainable for layer in layers]
-    for layer in layers:
-        layer.trainable = False
-    try:
-        yield
-    finally:
-        for layer, trainable in zip(layers, before, strict=True):
-            layer.trainable = trainable

@@ -222,10 +222,12 @@ class _CutData:
         if freeze_count == 0:
             return self._images
         if self._frozen[0] != freeze_count:
-            prefix = self._network.segment(0, freeze_count)
-            run = tf.function(lambda images: prefix(images, training=False))
-            parts = (self._images.train, self._images.val, self._images.test)
-            self._frozen = (freeze_count, _Cut(*(_run_in_batches(run, part) for part in parts)))
+            # What the last cut left is the way to a deeper one.
+            start, below = self._frozen if self._frozen[0] < freeze_count else (0, self._images)
+            part = self._network.segment(start, freeze_count)
+            run = tf.function(lambda activations: part(activations, training=False), reduce_retracing=True)
+            splits = (below.train, below.val, below.test)
+            self._frozen = (freeze_count, _Cut(*(_run_in_batches(run, split) for split in splits)))
         return self._frozen[1]
 
     def subset(self, n: int, draw: int) -> np.ndarray:

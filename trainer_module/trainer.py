@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import keras
-from tfx import v1 as tfx
+from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipeline.errors import ThawError
 from trainer_module import freezing, input_pipeline, progress, serving, source
@@ -21,7 +21,7 @@ CARD_FILE = "thaw.json"
 DEPLOYED_DRAW = 0
 
 
-def run_fn(fn_args: tfx.components.FnArgs) -> None:
+def run_fn(fn_args: FnArgs) -> None:
     """Trains the model that custom_config asks for, and writes it to `fn_args.serving_model_dir`.
 
     Every folder holds KERAS_FILE and CARD_FILE (what the model is); candidates and baselines also hold a SavedModel.
@@ -65,7 +65,7 @@ def source_weights(model_folder: str, network: Network) -> Weights:
     return {variable.path: found[variable.path] for variable in wanted}
 
 
-def _train_source(fn_args: tfx.components.FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
+def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
     network = build(settings)
     if not settings.classes:
         weights = settings.mobilenet.weights
@@ -79,7 +79,7 @@ def _train_source(fn_args: tfx.components.FnArgs, settings: ModelSettings) -> tu
     return network, {"classes": settings.classes, "val_accuracy_by_step": history}
 
 
-def _train_on_target(fn_args: tfx.components.FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
+def _train_on_target(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
     """Runs the cell that the Tuner chose, as the sweep ran it, so that the model is the one the ledger speaks of."""
     chosen = fn_args.hyperparameters["values"]
     cell = Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"])

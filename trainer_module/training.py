@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer_module import freezing
+from trainer_module import freezing, normalization
 
 EVALUATION_BATCH = 500
 SETTLING_BATCHES = 30
@@ -94,7 +94,7 @@ class Program:
         inference mode; re-estimating them with the weights at rest mends it (Wu and Johnson, arXiv 2105.07576, section
         3). The same is done for transfers and baselines.
         """
-        if not self.statistics_held and freezing.normalizations(self.model):
+        if not self.statistics_held and normalization.normalizations(self.model):
             self._settle(activations, tf.constant(order[-SETTLING_BATCHES:], tf.int32))
 
     def reset(self, seed: int) -> None:
@@ -137,7 +137,7 @@ class Program:
             self.model(tf.gather(activations, order[step]), training=True)
 
     def _train_step(self, activations: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        held = freezing.normalization_held(self.model) if self.statistics_held else contextlib.nullcontext()
+        held = normalization.normalization_held(self.model) if self.statistics_held else contextlib.nullcontext()
         values = [variable.value for variable in self.variables]
         with held, tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)

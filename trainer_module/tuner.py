@@ -8,7 +8,8 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from tfx import v1 as tfx
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
 
 from trainer_module import freezing, input_pipeline, ledger, progress, trainer
 from trainer_module.ledger import Header, Ledger, Row
@@ -20,7 +21,7 @@ Plan = list[tuple[Cell, int]]
 """Executions in the order they run: a cell and the number of its draw."""
 
 
-def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Builds the sweep of one transfer (a base model is given) or of one baseline (none is)."""
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
     data = read_target(fn_args, settings)
@@ -28,10 +29,10 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
     source = trainer.source_weights(fn_args.base_model, network) if fn_args.base_model else None
     engine = SweepEngine(network, source, data, settings.schedule, settings.seed)
     tuner = SweepTuner(engine, settings, source_hash=freezing.weights_hash(source) if source else "")
-    return tfx.components.TunerFnResult(tuner=tuner, fit_kwargs={})
+    return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
-def read_target(fn_args: tfx.components.FnArgs, settings: SweepSettings) -> TargetData:
+def read_target(fn_args: FnArgs, settings: SweepSettings) -> TargetData:
     """Reads the target's splits, of train only what a draw uses.
 
     The test split lies beside val in the same artifact; TFX hands the tuner train and val alone. It is read here for

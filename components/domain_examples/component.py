@@ -5,20 +5,27 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 import tensorflow as tf
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental.annotations import (
+    BeamComponentParameter,
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Examples
 
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from pipeline.errors import ThawError
 
 
-@tfx.dsl.components.component(use_beam=True)
+@component(use_beam=True)
 def DomainExamples(
-    examples: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.Examples],
-    domain: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.Examples],
-    settings: tfx.dsl.components.Parameter[str],
-    code: tfx.dsl.components.Parameter[str],
-    beam_pipeline: tfx.dsl.components.BeamComponentParameter[beam.Pipeline] = None,
+    examples: InputArtifact[Examples],
+    domain: OutputArtifact[Examples],
+    settings: Parameter[str],
+    code: Parameter[str],
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Writes the splits `train` (augmented), `val` and, where asked for, `test` of one domain.
 

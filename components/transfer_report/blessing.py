@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from components.transfer_report import formats
-from components.transfer_report.cells import CellSummary, ClassAccuracy
+from components.transfer_report.cells import CellSummary, ClassF1
 from pipeline.config import Blessing
 
 
@@ -24,7 +24,7 @@ class Candidate:
 
     transfer: str
     summary: CellSummary
-    classes: tuple[ClassAccuracy, ...]
+    classes: tuple[ClassF1, ...]
     evaluation: Evaluation
 
 
@@ -73,7 +73,7 @@ def _objections(candidate: Candidate, settings: Blessing) -> tuple[str, ...]:
     return (
         *_gain_objections(candidate.summary, settings.min_gain_points),
         *_accuracy_objections(candidate.summary, settings.min_accuracy),
-        *_class_objections(candidate.classes, settings.max_slice_loss_points),
+        *_class_objections(candidate.classes, settings.max_class_loss_points),
         *_tfma_objections(candidate.evaluation),
     )
 
@@ -104,9 +104,9 @@ def _accuracy_objections(summary: CellSummary, floor: float) -> list[str]:
             f"{formats.percent(floor)}"]  # fmt: skip
 
 
-def _class_objections(classes: Sequence[ClassAccuracy], most: float) -> list[str]:
+def _class_objections(classes: Sequence[ClassF1], most: float) -> list[str]:
     return [
-        f"the class {c.name} loses {c.loss_points:.1f} points against the baseline "
+        f"the class {c.name} loses {c.loss_points:.1f} points of F1 against the baseline "
         f"({formats.percent(c.baseline)} to {formats.percent(c.candidate)}); at most {most:g} are allowed"
         for c in classes
         if c.loss_points > most

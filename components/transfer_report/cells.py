@@ -82,8 +82,12 @@ class Summaries:
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassAccuracy:
-    """Accuracy on one class's test images, fractions, mean over the same draws for both."""
+class ClassF1:
+    """F1 of one class on test, fractions, mean over the same draws for candidate and baseline.
+
+    F1 = 2 TP / (2 TP + FP + FN) (van Rijsbergen, Information Retrieval, 1979). It counts false
+    calls too: a baseline that calls everything `truck` finds all trucks, and no honest model could keep up with that.
+    """
 
     name: str
     images: int
@@ -92,7 +96,7 @@ class ClassAccuracy:
 
     @property
     def loss_points(self) -> float:
-        """Percentage points lost against the baseline; negative where the class gains."""
+        """Points of 100 lost against the baseline; negative where the class gains."""
         return 100 * (self.baseline - self.candidate)
 
 
@@ -117,23 +121,27 @@ def summarise(ledgers: Ledgers) -> Summaries:
     return Summaries(_decide({name: transfers[name] for name in ledgers.transfers}), baselines)
 
 
-def class_accuracies(ledgers: Ledgers, transfer: str, cell: Cell) -> tuple[ClassAccuracy, ...]:
-    """Accuracy of each class of the target that has test images, for a cell and its paired baseline.
+def class_f1s(ledgers: Ledgers, transfer: str, cell: Cell) -> tuple[ClassF1, ...]:
+    """F1 of each class of the target that has test images, for a cell and its paired baseline.
 
     Raises:
       ThawError: as `Ledgers.baseline_rows`.
     """
     sweep = ledgers.transfers[transfer]
     rows = sweep.cells[cell]
-    candidate = sweep.correct(rows)
-    baseline = ledgers.baseline_of(sweep).correct(ledgers.baseline_rows(sweep, rows))
+    called = sweep.called(rows), sweep.called(ledgers.baseline_rows(sweep, rows))
     found = []
     for label, name in enumerate(sweep.header.classes):
-        images = sweep.labels == label
-        if images.any():
-            means = (float(correct[:, images].mean()) for correct in (candidate, baseline))
-            found.append(ClassAccuracy(name, int(images.sum()), *means))
+        truth = sweep.labels == label  # [test images]
+        if truth.any():
+            found.append(ClassF1(name, int(truth.sum()), *(_mean_f1(calls == label, truth) for calls in called)))
     return tuple(found)
+
+
+def _mean_f1(called: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over draws of F1 from bool calls [draws, images] and bool truth [images]."""
+    hits = (called & truth).sum(axis=1)  # [draws]
+    return float(np.mean(2 * hits / (called.sum(axis=1) + truth.sum())))
 
 
 def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray, others_variance: float | None) -> MeasuredCell:

@@ -32,9 +32,13 @@ class Sweep:
         """int [test images]."""
         return np.asarray(self.header.test_labels)
 
+    def called(self, rows: Iterable[Row]) -> np.ndarray:
+        """int [draws, test images]: the most probable class of each image."""
+        return np.stack([np.argmax(row.test_probabilities, axis=1) for row in rows])
+
     def correct(self, rows: Iterable[Row]) -> np.ndarray:
         """bool [draws, test images]: where the most probable class is the label."""
-        return np.stack([np.argmax(row.test_probabilities, axis=1) == self.labels for row in rows])
+        return np.asarray(self.called(rows) == self.labels)
 
 
 @dataclasses.dataclass(frozen=True)

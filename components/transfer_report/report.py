@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
-from components.transfer_report.cells import Summaries, class_accuracies, summarise
+from components.transfer_report.cells import Summaries, class_f1s, summarise
 from components.transfer_report.executions import executions, write_csv
 from components.transfer_report.figures import Chosen, is_synthetic, write_figures
 from components.transfer_report.ledgers import Ledgers, Sweep, pair_ledgers
@@ -114,7 +114,7 @@ def _candidates(
                 "configuration again."
             )
         summary = next(summary for summary in cells if summary.cell == cell)
-        classes = class_accuracies(ledgers, transfer, cell)
+        classes = class_f1s(ledgers, transfer, cell)
         candidates.append(Candidate(transfer, summary, classes, outcomes[transfer]))
     return candidates
 

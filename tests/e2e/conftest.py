@@ -22,7 +22,7 @@ SETTINGS = {
     "schedule": {"epochs": 2, "max_steps": 6},
     "source_schedule": {"epochs": 1, "batch_size": 32, "max_steps": 10},
     # As loose as can be, so that the candidate is blessed whatever these few steps gave it.
-    "blessing": {"min_accuracy": 0.0, "min_gain_points": -100.0, "max_slice_loss_points": 100.0},
+    "blessing": {"min_accuracy": 0.0, "min_gain_points": -100.0, "max_class_loss_points": 100.0},
 }
 
 

@@ -79,7 +79,7 @@ def test_installed_presets_load_and_schema_and_template_lie_beside_the_code(
 ) -> None:
     code = (
         "from pathlib import Path\n"
-        "import pipeline.config as c, components.transfer_report as r\n"
+        "import pipeline.loading as c, components.transfer_report as r\n"
         "package = Path(c.__file__).parent\n"
         "for preset in sorted((package / 'presets').glob('*.yaml')):\n"
         "    c.load_config(preset)\n"

@@ -16,7 +16,7 @@ QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
 
 @pytest.fixture(scope="module")
 def config():
-    settings = ("blessing.min_accuracy=0.7", "blessing.min_gain_points=2", "blessing.max_slice_loss_points=4")
+    settings = ("blessing.min_accuracy=0.7", "blessing.min_gain_points=2")
     return evaluation_config(load_config(QUICK, settings))
 
 
@@ -30,14 +30,12 @@ def test_candidate_and_baseline_are_scored_by_the_signature_that_models_export(c
     assert callable(getattr(ServedModel, features.SCORE_SIGNATURE))
 
 
-def test_floor_and_gain_are_required_overall_and_a_bounded_loss_per_class(config):
+def test_floor_and_gain_are_required_overall_alone(config):
     [accuracy] = [m for m in config.metrics_specs[0].metrics if m.class_name == "SparseCategoricalAccuracy"]
-    overall, per_class = accuracy.per_slice_thresholds
+    [overall] = accuracy.per_slice_thresholds
     assert list(overall.slicing_specs) == [tfma.SlicingSpec()]
     assert overall.threshold.value_threshold.lower_bound.value == pytest.approx(0.7)
     assert overall.threshold.change_threshold.absolute.value == pytest.approx(0.02)
-    assert list(per_class.slicing_specs[0].feature_keys) == [features.CLASS_NAME]
-    assert per_class.threshold.change_threshold.absolute.value == pytest.approx(-0.04)
     assert not accuracy.HasField("threshold")
 
 

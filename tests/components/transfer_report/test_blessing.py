@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from components.transfer_report.blessing import Candidate, Evaluation, decide
-from components.transfer_report.cells import CellSummary, ClassAccuracy
+from components.transfer_report.cells import CellSummary, ClassF1
 from components.transfer_report.statistics import Interval
 from pipeline.config import Blessing
 from trainer_module.selection import Cell
 
-SETTINGS = Blessing(min_accuracy=0.6, min_gain_points=0.0, max_slice_loss_points=5.0)
+SETTINGS = Blessing(min_accuracy=0.6, min_gain_points=0.0, max_class_loss_points=5.0)
 SUMMARY = CellSummary(
     sweep="cats_dogs__original",
     source="cats_dogs",
@@ -31,7 +31,7 @@ SUMMARY = CellSummary(
 
 def candidate(
     transfer: str = "cats_dogs__original",
-    classes: tuple[ClassAccuracy, ...] = (),
+    classes: tuple[ClassF1, ...] = (),
     evaluation: Evaluation = Evaluation(True),  # noqa: B008, frozen
     **changes: Any,
 ) -> Candidate:
@@ -95,10 +95,11 @@ def test_an_accuracy_below_the_floor_is_named() -> None:
 
 
 def test_a_class_that_loses_too_much_is_named() -> None:
-    classes = (ClassAccuracy("automobile", 50, 0.9, 0.7), ClassAccuracy("truck", 50, 0.6, 0.7))
+    classes = (ClassF1("automobile", 50, 0.9, 0.7), ClassF1("truck", 50, 0.6, 0.7))
     [reason] = reasons(classes=classes)
-    assert reason == ("the class truck loses 10.0 points against the baseline (70.0% to 60.0%); at most 5 are allowed")
-    assert reasons(Blessing(max_slice_loss_points=11), classes=classes) == ()
+    wanted = "the class truck loses 10.0 points of F1 against the baseline (70.0% to 60.0%); at most 5 are allowed"
+    assert reason == wanted
+    assert reasons(Blessing(max_class_loss_points=11), classes=classes) == ()
 
 
 def test_what_the_evaluator_said_is_passed_on() -> None:

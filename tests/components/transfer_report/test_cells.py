@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from components.transfer_report.cells import class_accuracies, summarise
+from components.transfer_report.cells import class_f1s, summarise
 from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.statistics import draw_variance, mean_interval
 from trainer_module.ledger import Header, Row
@@ -108,8 +108,22 @@ def test_classes_are_compared_over_the_same_draws(two_draws: list[Ledger], row_o
     half[1:20:2] = True
     rows = [row_of((10, 4, False), draw, half) for draw in (0, 1)]
     ledgers = pair_ledgers([two_draws[0], (two_draws[1][0], rows)])
-    car, truck = class_accuracies(ledgers, "cats_dogs__original", Cell(10, 4, False))
-    assert (car.name, car.images, car.candidate) == ("automobile", 50, 1.0)
-    assert car.baseline == pytest.approx((30 + 31) / 100)
-    assert (truck.name, truck.candidate) == ("truck", 0.2)
-    assert truck.loss_points == pytest.approx(100 * (0.61 - 0.2))
+    car, truck = class_f1s(ledgers, "cats_dogs__original", Cell(10, 4, False))
+    # 40 trucks are called automobiles: F1 = 2 x 50 / (90 called + 50 true), and 2 x 10 / (10 + 50).
+    assert (car.name, car.images, car.candidate) == ("automobile", 50, pytest.approx(100 / 140))
+    assert (truck.name, truck.candidate) == ("truck", pytest.approx(20 / 60))
+    # The baselines have 30 of 50 and 31 of 50 right in either class, so each calls 50 of 100: F1 is their accuracy.
+    assert car.baseline == pytest.approx((0.60 + 0.62) / 2)
+    assert truck.loss_points == pytest.approx(100 * (0.61 - 1 / 3))
+
+
+def test_a_baseline_that_calls_all_images_one_class_is_no_bar_for_that_class(
+    two_draws: list[Ledger], row_of: Callable[..., Row]
+) -> None:
+    # The baseline calls everything `truck`; the candidate has 80 of 100 right, in both classes alike.
+    only_trucks = np.arange(100) % 2 == 1
+    reference = [row_of((10, 0, False), draw, only_trucks) for draw in (0, 1)]
+    ledgers = pair_ledgers([(two_draws[0][0], reference), two_draws[1]])
+    car, truck = class_f1s(ledgers, "cats_dogs__original", Cell(10, 4, False))
+    assert (car.baseline, truck.baseline) == (0.0, pytest.approx(2 * 50 / 150))
+    assert truck.loss_points < 0

@@ -51,7 +51,7 @@ def run(tmp_path, quick_ledgers):
             "winner": [artifact(standard_artifacts.Model, tmp_path / "out" / "winner")],
             "blessing": [artifact(standard_artifacts.ModelBlessing, tmp_path / "out" / "blessing")],
         }
-        blessing = Blessing(min_accuracy=min_accuracy, min_gain_points=-100, max_slice_loss_points=100)
+        blessing = Blessing(min_accuracy=min_accuracy, min_gain_points=-100, max_class_loss_points=100)
         settings = NodeSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
                                 versions={}, seed=1)  # fmt: skip
         TransferReportExecutor().Do(inputs, outputs, {"settings": settings.model_dump_json(), "code": ""})
