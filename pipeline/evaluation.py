@@ -40,7 +40,6 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
             tfma.MetricsSpec(
                 metrics=[
                     tfma.MetricConfig(class_name="ExampleCount"),
-                    tfma.MetricConfig(class_name="SparseCategoricalCrossentropy"),
                     tfma.MetricConfig(class_name=ACCURACY, per_slice_thresholds=[overall]),
                 ]
             )

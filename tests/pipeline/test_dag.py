@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,8 @@ def _told(pipeline):
 def test_the_metadata_store_lies_in_the_workspace(quick):
     config, _ = quick
     assert metadata_path(config) == config.workspace / "thaw-quick" / "metadata.sqlite"
+
+
+def test_the_dag_loads_no_vertex_ai_client():
+    """It takes longer to import than TensorFlow (docs/adr/0008-tfx-by-its-modules.md)."""
+    assert "google.cloud.aiplatform" not in sys.modules
