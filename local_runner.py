@@ -39,6 +39,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, help="folder of TFRecords (same as --set data.path=...)")
     parser.add_argument("--weights", type=Path, help="MobileNetV2 weights (same as --set mobilenet_v2.weights=...)")
+    parser.add_argument("--workers", type=int, help="processes that train side by side (same as --set workers=...)")
     parser.add_argument(
         "--strict", action="store_true", help="fail, rather than leave transfers out, when weights can't be had"
     )
@@ -53,6 +54,8 @@ def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
         overrides.append(f"data.path={arguments.data}")
     if arguments.weights:
         overrides.append(f"mobilenet_v2.weights={arguments.weights}")
+    if arguments.workers is not None:
+        overrides.append(f"workers={arguments.workers}")
     if arguments.strict:
         overrides.append("strict=true")
     return load_config(arguments.config, tuple(overrides))

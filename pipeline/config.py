@@ -162,6 +162,8 @@ class ExperimentConfig(_Settings):
     """Stop after phase 1, or go on with all layers unfrozen at a low learning rate."""
     draws: PositiveInt = 2
     """Repeats of every cell, each on another subset with another head."""
+    workers: PositiveInt | None = None
+    """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
     schedule: Schedule = Schedule()
     """Training on the target."""
     source_schedule: Schedule = Schedule(epochs=20, batch_size=128)

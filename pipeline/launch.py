@@ -21,7 +21,7 @@ from pipeline import console
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.plan import measure_gflops, plan_run
-from trainer_module import progress
+from trainer_module import fork_server, progress
 
 
 def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:
@@ -126,7 +126,8 @@ def _run(
     folder = run_folder.new_run_folder(config)
     log = folder / "log.txt"
     with console.output_to_log(log):
-        # Imported here, so that what TFX and its friends print on import lands in the log.
+        # Here, so that what TFX and its friends print on import lands in the log.
+        fork_server.start()
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.dag import create_pipeline, metadata_path

@@ -64,9 +64,7 @@ class Nodes:
             Input.Split(name="train", pattern=files.train_pattern),
             Input.Split(name="test", pattern=files.test_pattern),
         ]
-        node = ImportExampleGen(
-            input_base=str(files.folder.absolute()), input_config=Input(splits=splits)
-        )
+        node = ImportExampleGen(input_base=str(files.folder.absolute()), input_config=Input(splits=splits))
         return self._add(node, "ImportExampleGen").outputs["examples"]
 
     def schema(self) -> Channel:
@@ -147,6 +145,7 @@ class Nodes:
             draws=config.draws,
             deployed_size=config.deployed_size,
             ledger_dir=self.workspace / "ledgers",
+            workers=config.workers,
         )
         node = SweepTuner(
             tuner_fn=TUNER_FN,

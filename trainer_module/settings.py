@@ -50,3 +50,5 @@ class SweepSettings(ModelSettings):
     draws: int
     deployed_size: int
     ledger_dir: Path
+    workers: int | None = None
+    """Processes that train side by side; none: workers.default_workers."""

@@ -1,4 +1,4 @@
-"""Training a source on its domain, or loading ImageNet's weights as one. Imports training, no TFX and no sweep."""
+"""Training a source on its domain, loading ImageNet's weights as one, reading one back. Imports training, no sweep."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import MobileNet
+from pipeline.errors import ThawError
 from trainer_module import draws, freezing, progress
-from trainer_module.architectures import Network
+from trainer_module.architectures import Network, build_network
+from trainer_module.freezing import Weights
 from trainer_module.input_pipeline import Records
 from trainer_module.settings import ModelSettings
 from trainer_module.training import Program, cosine_decay
 
+KERAS_FILE = "model.keras"
 CHECKS = 3
 """How often val is looked at during the training of a source; the best of these moments is kept."""
 
@@ -74,3 +77,28 @@ def load_imagenet(network: Network, path: Path, settings: MobileNet) -> None:
         input_shape=(size, size, 3), alpha=settings.alpha, include_top=False, weights=str(path)
     )
     freezing.set_weights(freezing.backbone_variables(network), freezing.read_weights(alike.weights))
+
+
+def network_of(settings: ModelSettings) -> Network:
+    """The settings' architecture, its weights still to be set."""
+    return build_network(settings.architecture, settings.image_shape, max(2, len(settings.classes)), settings.mobilenet)
+
+
+def source_weights(model_folder: str, network: Network) -> Weights:
+    """Backbone weights of a trained source, for a network of the same architecture.
+
+    Args:
+      model_folder: where run_fn wrote the source.
+      network: what the weights are for.
+
+    Raises:
+      ThawError: the source has another architecture.
+    """
+    model = keras.saving.load_model(Path(model_folder) / KERAS_FILE, compile=False, safe_mode=True)
+    found = freezing.read_weights(model.weights)
+    wanted = freezing.backbone_variables(network)
+    for variable in wanted:
+        if variable.path not in found or found[variable.path].shape != tuple(variable.shape):
+            raise ThawError(f"The source model {model_folder} does not fit: it lacks {variable.path} "
+                            f"of shape {tuple(variable.shape)}.")  # fmt: skip
+    return {variable.path: found[variable.path] for variable in wanted}

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import keras
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipeline.errors import ThawError
 from trainer_module import freezing, input_pipeline, progress, serving, source
-from trainer_module.architectures import Network, build_network
-from trainer_module.freezing import Weights
+from trainer_module.architectures import Network
 from trainer_module.selection import Cell
 from trainer_module.settings import SETTINGS_KEY, ModelSettings
 from trainer_module.sweep import SweepEngine, TargetData, drawn_records
 
-KERAS_FILE = "model.keras"
 CARD_FILE = "thaw.json"
 DEPLOYED_DRAW = 0
 
@@ -24,7 +21,7 @@ DEPLOYED_DRAW = 0
 def run_fn(fn_args: FnArgs) -> None:
     """Trains the model that custom_config asks for, and writes it to `fn_args.serving_model_dir`.
 
-    Every folder holds KERAS_FILE and CARD_FILE (what the model is); candidates and baselines also hold a SavedModel.
+    Every folder holds source.KERAS_FILE and CARD_FILE (what the model is); candidates and baselines a SavedModel too.
     """
     settings = ModelSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
     folder = Path(fn_args.serving_model_dir)
@@ -34,39 +31,14 @@ def run_fn(fn_args: FnArgs) -> None:
     else:
         network, card = _train_on_target(fn_args, settings)
         serving.export(network.model, settings, fn_args.transform_graph_path, folder)
-    network.model.save(folder / KERAS_FILE)
+    network.model.save(folder / source.KERAS_FILE)
     hash_ = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
     card = {"name": settings.name, "role": settings.role, "backbone_hash": hash_, **card}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2))
 
 
-def build(settings: ModelSettings) -> Network:
-    """The settings' architecture, its weights still to be set."""
-    return build_network(settings.architecture, settings.image_shape, max(2, len(settings.classes)), settings.mobilenet)
-
-
-def source_weights(model_folder: str, network: Network) -> Weights:
-    """Backbone weights of a trained source, for a network of the same architecture.
-
-    Args:
-      model_folder: where run_fn wrote the source.
-      network: what the weights are for.
-
-    Raises:
-      ThawError: the source has another architecture.
-    """
-    model = keras.saving.load_model(Path(model_folder) / KERAS_FILE, compile=False, safe_mode=True)
-    found = freezing.read_weights(model.weights)
-    wanted = freezing.backbone_variables(network)
-    for variable in wanted:
-        if variable.path not in found or found[variable.path].shape != tuple(variable.shape):
-            raise ThawError(f"The source model {model_folder} does not fit: it lacks {variable.path} "
-                            f"of shape {tuple(variable.shape)}.")  # fmt: skip
-    return {variable.path: found[variable.path] for variable in wanted}
-
-
 def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
-    network = build(settings)
+    network = source.network_of(settings)
     if not settings.classes:
         weights = settings.mobilenet.weights
         if weights is None:
@@ -83,8 +55,8 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network,
     """Runs the cell that the Tuner chose, as the sweep ran it, so that the model is the one the ledger speaks of."""
     chosen = fn_args.hyperparameters["values"]
     cell = Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"])
-    network = build(settings)
-    transferred = source_weights(fn_args.base_model, network) if fn_args.base_model else None
+    network = source.network_of(settings)
+    transferred = source.source_weights(fn_args.base_model, network) if fn_args.base_model else None
     classes = len(settings.classes)
     train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
     val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)

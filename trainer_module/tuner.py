@@ -1,63 +1,49 @@
-"""tuner_fn: KerasTuner plans the sweep and keeps its trials; the engine runs them. Imports sweep, no TFX component."""
+"""tuner_fn: KerasTuner plans the sweep and keeps its trials; workers run them. Imports workers, no TFX component."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras_tuner
 import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from trainer_module import freezing, input_pipeline, ledger, progress, trainer
+from trainer_module import ledger, progress
 from trainer_module.ledger import Header, Ledger, Row
 from trainer_module.selection import Cell, best_cell
 from trainer_module.settings import SETTINGS_KEY, SweepSettings
-from trainer_module.sweep import SweepEngine, TargetData, drawn_records
+from trainer_module.sweep import Execution
+from trainer_module.sweep_job import SweepFacts, SweepJob
+from trainer_module.workers import WorkerPool, default_workers
 
 Plan = list[tuple[Cell, int]]
-"""Executions in the order they run: a cell and the number of its draw."""
+"""Executions: a cell and the number of its draw."""
+
+
+class Runner(Protocol):
+    """What trains for the tuner: WorkerPool."""
+
+    facts: SweepFacts
+
+    def run(self, executions: Sequence[tuple[Cell, int]]) -> Iterator[tuple[Cell, int, Execution]]: ...
+
+    def close(self) -> None: ...
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Builds the sweep of one transfer (a base model is given) or of one baseline (none is)."""
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
-    data = read_target(fn_args, settings)
-    network = trainer.build(settings)
-    source = trainer.source_weights(fn_args.base_model, network) if fn_args.base_model else None
-    engine = SweepEngine(network, source, data, settings.schedule, settings.seed)
-    tuner = SweepTuner(engine, settings, source_hash=freezing.weights_hash(source) if source else "")
+    job = SweepJob(settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), fn_args.base_model or "")
+    tuner = SweepTuner(WorkerPool(job, settings.workers or default_workers()), settings)
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
-def read_target(fn_args: FnArgs, settings: SweepSettings) -> TargetData:
-    """Reads the target's splits, of train only what a draw uses.
-
-    The test split lies beside val in the same artifact; TFX hands the tuner train and val alone. It is read here for
-    the ledger's record of test probabilities: the engine scores it after training, and no choice ever sees it.
-    """
-    read = input_pipeline.read_split
-    train = read(fn_args.train_files, settings.image_shape)
-    test_files = input_pipeline.sibling_split(fn_args.eval_files, "val", "test")
-    val = read(fn_args.eval_files, settings.image_shape)
-    test = read(test_files, settings.image_shape)
-    classes = len(settings.classes)
-    return TargetData(
-        train=drawn_records(train, max(settings.sizes), classes, settings.seed, range(settings.draws)),
-        val=val,
-        test=test,
-        num_classes=classes,
-        content_hash=input_pipeline.records_hash(train, val, test),
-    )
-
-
 def plan_sweep(settings: SweepSettings) -> Plan:
-    """All executions, ordered so that what one computed serves the next.
-
-    Freeze counts outermost (their activations are kept one at a time), a fine-tuned cell straight after its twin.
-    """
+    """All executions in the order of KerasTuner's trials, a fine-tuned cell straight after its twin."""
     return [
         (Cell(n, freeze_count, fine_tune), draw)
         for freeze_count in sorted(settings.freeze_counts)
@@ -95,32 +81,31 @@ class SweepOracle(keras_tuner.Oracle):
 
 
 class SweepTuner(keras_tuner.Tuner):
-    """A KerasTuner whose trials run in the engine, or come from the ledger when they ran before.
+    """A KerasTuner whose trials run in the workers, or come from the ledger when they ran before.
 
     Args:
-      engine: trains cells of this sweep.
+      runner: trains cells of this sweep.
       settings: the sweep.
-      source_hash: hash of the transferred weights; empty for a baseline.
     """
 
-    def __init__(self, engine: SweepEngine, settings: SweepSettings, source_hash: str):
-        self.engine = engine
+    def __init__(self, runner: Runner, settings: SweepSettings):
+        self.runner = runner
         self.settings = settings
         self.plan = plan_sweep(settings)
-        data = engine.data
+        facts = runner.facts
         self.header = Header(
             sweep=settings.name,
             source=settings.source,
             architecture=settings.architecture,
             data=settings.data_name,
             classes=settings.classes,
-            source_hash=source_hash,
-            test_labels=tuple(data.test.labels.tolist()),
-            test_ids_hash=ledger.content_key(ids=data.test.ids.tolist()),
+            source_hash=facts.source_hash,
+            test_labels=facts.test_labels,
+            test_ids_hash=facts.test_ids_hash,
         )
         self._content = {
-            "source": source_hash,
-            "data": data.content_hash,
+            "source": facts.source_hash,
+            "data": facts.content_hash,
             "settings": settings.model_dump(
                 mode="json",
                 include={"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"},
@@ -138,25 +123,33 @@ class SweepTuner(keras_tuner.Tuner):
         )
 
     def search(self, *args: Any, **kwargs: Any) -> None:
-        """Runs every planned execution, with a progress bar."""
-        with progress.progress_bar(f"sweep {self.settings.name}", len(self.plan)) as advance:
-            super().search(*args, advance=advance, verbose=0, **kwargs)
+        """Runs every planned execution that the ledger lacks, then lets KerasTuner go through its trials.
 
-    def run_trial(
-        self, trial: keras_tuner.engine.trial.Trial, *args: Any, advance: Callable[[str], None], **kwargs: Any
-    ) -> dict[str, float]:
-        """Returns val accuracy and loss of the trial's execution.
+        Raises:
+          ThawError: an execution failed; those that ended before are kept.
+        """
+        missing = [execution for execution in self.plan if self._key(*execution) not in self.ledger.rows]
+        name = f"sweep {self.settings.name}"
+        with contextlib.closing(self.runner), progress.progress_bar(name, len(self.plan)) as advance:
+            for _ in range(len(self.plan) - len(missing)):
+                advance("from the ledger")
+            for row in self._run(missing):
+                advance(f"n={row.n} k={row.freeze_count} val {row.val_accuracy:.1%}")
+            super().search(*args, verbose=0, **kwargs)
+
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Returns val accuracy and loss of the trial's execution; runs it if the ledger lacks it.
 
         Raises:
           keras_tuner.errors.FatalError: the execution failed; KerasTuner would otherwise go on without it.
         """
         values = trial.hyperparameters.values
-        cell = Cell(values["n"], values["freeze_count"], values["fine_tune"])
+        cell, draw = Cell(values["n"], values["freeze_count"], values["fine_tune"]), values["draw"]
+        key = self._key(cell, draw)
         try:
-            row = self._row(cell, values["draw"])
+            row = self.ledger.rows[key] if key in self.ledger.rows else next(self._run([(cell, draw)]))
         except Exception as error:
             raise keras_tuner.errors.FatalError(f"{self.settings.name}, {cell}: {error}") from error
-        advance(f"n={cell.n} k={cell.freeze_count} val {row.val_accuracy:.1%}")
         return {"val_accuracy": row.val_accuracy, "val_loss": row.val_loss}
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
@@ -186,21 +179,19 @@ class SweepTuner(keras_tuner.Tuner):
         place = self.plan.index((cell, 0))
         return next(name for name in self.oracle.trials if int(name) == place)
 
-    def _row(self, cell: Cell, draw: int) -> Row:
-        key = self._key(cell, draw)
-        if key not in self.ledger.rows:
-            execution = self.engine.run(cell, draw)
-            self.ledger.append(
-                Row(
-                    key=key, n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune, draw=draw,
-                    val_accuracy=execution.val.accuracy, val_loss=execution.val.loss,
-                    test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
-                    steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
-                    frozen_hash=execution.frozen_hash,
-                    test_probabilities=execution.test.probabilities.astype(np.float16),
-                )
+    def _run(self, executions: Sequence[tuple[Cell, int]]) -> Iterator[Row]:
+        """Runs executions and adds each to the ledger as it ends."""
+        for cell, draw, execution in self.runner.run(executions):
+            row = Row(
+                key=self._key(cell, draw), n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune,
+                draw=draw, val_accuracy=execution.val.accuracy, val_loss=execution.val.loss,
+                test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
+                steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
+                frozen_hash=execution.frozen_hash,
+                test_probabilities=execution.test.probabilities.astype(np.float16),
             )  # fmt: skip
-        return self.ledger.rows[key]
+            self.ledger.append(row)
+            yield row
 
     def _key(self, cell: Cell, draw: int) -> str:
         return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune], draw=draw)

@@ -68,7 +68,10 @@ def _notes(summary: dict[str, Any]) -> Text:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
-    note = "Under each figure its 95% interval; the verdict is on the gain."
+    note = (
+        "Under each figure its 95% interval. The verdict is on the gain and allows for the number of cells compared "
+        "(Benjamini-Hochberg), so a lone interval above 0 can still be undecided."
+    )
     if any(row["draws"] == 1 for row in summary["closing_table"]):
         note += " With one draw the interval covers the test images alone, and no gain is called."
     lines.append(note)

@@ -1,5 +1,7 @@
 """The sweep under KerasTuner: plan, resumption from the ledger, agreement, choice on val. Trains briefly for real."""
 
+import dataclasses
+
 import keras_tuner
 import pytest
 
@@ -9,6 +11,7 @@ from trainer_module.architectures import build_network
 from trainer_module.selection import Cell, best_cell
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import SweepEngine
+from trainer_module.sweep_job import facts_of
 from trainer_module.tuner import SweepTuner, plan_sweep
 
 pytestmark = pytest.mark.slow  # trains real networks
@@ -31,9 +34,26 @@ def engine(target_data):
     return SweepEngine(network, source, target_data, Schedule(epochs=1, batch_size=16), seed=1)
 
 
+class InThisProcess:
+    """Runs executions on an engine of this process, as a worker does in its own."""
+
+    def __init__(self, engine, **changes):
+        self.engine = engine
+        self.facts = dataclasses.replace(facts_of(engine), **changes)
+        self.closed = False
+
+    def run(self, executions):
+        for cell, draw in executions:
+            yield cell, draw, self.engine.run(cell, draw)
+
+    def close(self):
+        self.closed = True
+
+
 def sweep(engine, settings):
-    tuner = SweepTuner(engine, settings, source_hash="50u2ce")
+    tuner = SweepTuner(InThisProcess(engine), settings)
     tuner.search()
+    assert tuner.runner.closed
     return tuner
 
 
@@ -67,7 +87,7 @@ def test_the_best_hyperparameters_are_those_of_the_cell_best_on_val_at_the_deplo
 
 def test_more_than_the_one_best_is_refused(engine, settings):
     with pytest.raises(ValueError, match="not the best 3"):
-        SweepTuner(engine, settings, source_hash="").get_best_hyperparameters(3)
+        SweepTuner(InThisProcess(engine), settings).get_best_hyperparameters(3)
 
 
 def test_a_changed_schedule_code_or_source_has_other_keys(engine, settings):
@@ -78,7 +98,7 @@ def test_a_changed_schedule_code_or_source_has_other_keys(engine, settings):
         (settings.model_copy(update={"code": "other"}), "a"),
         (settings.model_copy(update={"schedule": Schedule(epochs=2)}), "a"),
     ):
-        tuner = SweepTuner(engine, changed, source_hash=source)
+        tuner = SweepTuner(InThisProcess(engine, source_hash=source), changed)
         keys.add(tuner._key(*tuner.plan[0]))
     assert len(keys) == 4
 
@@ -88,13 +108,27 @@ def test_a_failing_execution_ends_the_search_with_its_reason(engine, settings, m
         raise ValueError("out of paint")
 
     monkeypatch.setattr(engine, "run", fail)
-    with pytest.raises(keras_tuner.errors.FatalError, match=r"cats_dogs__remastered.*out of paint"):
+    with pytest.raises(ValueError, match="out of paint"):
         sweep(engine, settings)
+
+
+def test_a_trial_asked_for_by_keras_tuner_alone_runs_and_fails_loudly(engine, settings, monkeypatch):
+    """As in KerasTuner's distributed mode, where the chief hands out trials one by one."""
+    tuner = SweepTuner(InThisProcess(engine), settings)
+    trial = tuner.oracle.create_trial("worker")
+    assert tuner.run_trial(trial)["val_accuracy"] == tuner.planned_rows()[0].val_accuracy
+
+    def fail(*_):
+        raise ValueError("out of paint")
+
+    monkeypatch.setattr(engine, "run", fail)
+    with pytest.raises(keras_tuner.errors.FatalError, match=r"cats_dogs__remastered.*out of paint"):
+        tuner.run_trial(tuner.oracle.create_trial("another"))
 
 
 def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):
     sweep(engine, settings)
-    smaller = SweepTuner(engine, settings.model_copy(update={"sizes": (20,)}), source_hash="50u2ce")
+    smaller = SweepTuner(InThisProcess(engine), settings.model_copy(update={"sizes": (20,)}))
     smaller.write_planned_rows(tmp_path / "copy.jsonl")
     from trainer_module.ledger import read_ledger
 

@@ -1,0 +1,162 @@
+"""Worker processes: the same results as one, and nothing lost when one is killed. Starts real processes."""
+
+import dataclasses
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.config import MobileNet, Schedule
+from trainer_module import features
+from trainer_module.selection import Cell
+from trainer_module.settings import SweepSettings
+from trainer_module.sweep_job import SweepJob
+from trainer_module.workers import Unit, WorkerFailed, WorkerPool, _best_fit, default_workers, group_units
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+CELLS = [Cell(n, 0, tuned) for n in (8, 16) for tuned in (False, True)]
+EXECUTIONS = [(cell, draw) for cell in CELLS for draw in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, target_data):
+    """A baseline's sweep on TFRecords as DomainExamples writes them."""
+    folder = tmp_path_factory.mktemp("domain")
+    for split in ("train", "val", "test"):
+        (folder / f"Split-{split}").mkdir()
+        write_records(folder / f"Split-{split}" / "data.tfrecord", getattr(target_data, split))
+    settings = SweepSettings(
+        role="baseline", name="baseline__remastered", source="", architecture="remastered",
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(8, 16),
+        freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=16, ledger_dir=folder,
+    )  # fmt: skip
+    return SweepJob(settings, (f"{folder}/Split-train/*",), (f"{folder}/Split-val/*",), "")
+
+
+def write_records(path, records):
+    def feature(value):
+        kind = {"bytes_list": tf.train.BytesList(value=[value])} if isinstance(value, bytes) else {
+            "int64_list": tf.train.Int64List(value=[value])
+        }  # fmt: skip
+        return tf.train.Feature(**kind)
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image, label, name, copy in zip(records.images, records.labels, records.ids, records.copies, strict=True):
+            values = {
+                features.IMAGE: image.tobytes(), features.LABEL: int(label),
+                features.ID: str(name).encode(), features.COPY: int(copy),
+            }  # fmt: skip
+            example = tf.train.Example(features=tf.train.Features(feature={k: feature(v) for k, v in values.items()}))
+            writer.write(example.SerializeToString())
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    val: float
+    probabilities: bytes
+
+
+def run(pool, executions):
+    found = {}
+    for cell, draw, execution in pool.run(executions):
+        assert (cell, draw) not in found
+        found[cell, draw] = Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())
+    return found
+
+
+@pytest.fixture(scope="module")
+def by_one(job):
+    pool = WorkerPool(job, 1)
+    try:
+        return run(pool, EXECUTIONS)
+    finally:
+        pool.close()
+
+
+def test_two_workers_give_what_one_gives_bit_for_bit(job, by_one):
+    pool = WorkerPool(job, 2)
+    assert run(pool, EXECUTIONS) == by_one
+    processes = [worker.process for worker in pool._workers]
+    pool.close()
+    assert not any(process.is_alive() for process in processes)
+
+
+def test_the_facts_are_those_of_the_data(job, target_data, by_one):
+    pool = WorkerPool(job, 1)
+    pool.close()
+    assert pool.facts.source_hash == "" and len(pool.facts.content_hash) == 32
+    np.testing.assert_array_equal(pool.facts.test_labels, target_data.test.labels)
+
+
+def test_a_killed_worker_s_work_is_done_again_and_no_other(job, by_one):
+    pool = WorkerPool(job, 2)
+    results = pool.run(EXECUTIONS)
+    cell, draw, execution = next(results)
+    found = {(cell, draw): Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())}
+    busy = next(worker for worker in pool._workers if worker.unit)
+    os.kill(busy.process.pid, signal.SIGKILL)
+    for cell, draw, execution in results:
+        assert (cell, draw) not in found
+        found[cell, draw] = Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())
+    pool.close()
+    assert found == by_one
+
+
+def test_work_that_kills_every_worker_is_given_up_with_advice(job):
+    pool = WorkerPool(job, 1)
+    results = pool.run([(Cell(16, 0, False), 0)])
+    killed = set()
+
+    def kill_each_worker_in_turn():
+        deadline = time.monotonic() + 60
+        while len(killed) < 2 and time.monotonic() < deadline:
+            process = pool._workers[0].process
+            if process.pid not in killed:
+                killed.add(process.pid)
+                os.kill(process.pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+    import threading
+
+    killer = threading.Thread(target=kill_each_worker_in_turn)
+    killer.start()
+    with pytest.raises(WorkerFailed, match=r"2 processes died of it.*fewer workers"):
+        list(results)
+    killer.join()
+    pool.close()
+
+
+def test_what_an_execution_raises_is_raised_here(job):
+    pool = WorkerPool(job, 1)
+    with pytest.raises(WorkerFailed, match="ValueError: n=50 asks for more images"):
+        list(pool.run([(Cell(50, 0, False), 0)]))
+    pool.close()
+
+
+def test_data_that_cannot_be_read_is_said(job):
+    with pytest.raises(WorkerFailed, match="No record in"):
+        WorkerPool(dataclasses.replace(job, train_files=("/nowhere/Split-train/*",)), 1)
+
+
+def test_units_hold_twins_together_and_the_longest_come_first():
+    executions = [(Cell(n, k, t), d) for n in (10, 20) for k in (6, 8) for t in (True, False) for d in (0, 1)]
+    units = group_units(executions)
+    assert [(u.freeze_count, u.cells[0].n, u.draw) for u in units[:3]] == [(6, 20, 0), (6, 20, 1), (6, 10, 0)]
+    assert all([cell.fine_tune for cell in unit.cells] == [False, True] for unit in units)
+    assert sum(len(unit.cells) for unit in units) == len(executions)
+
+
+def test_a_worker_stays_with_its_freeze_count_and_else_takes_one_that_no_other_has():
+    units = [Unit((Cell(10, k, False),), 0) for k in (6, 6, 8)]
+    assert _best_fit(units, warm=8, elsewhere={6}).freeze_count == 8
+    assert _best_fit(units, warm=None, elsewhere={6}).freeze_count == 8
+    assert _best_fit(units[:2], warm=8, elsewhere={6}).freeze_count == 6
+
+
+def test_by_default_there_is_a_worker_for_each_core():
+    assert default_workers() == len(os.sched_getaffinity(0))

@@ -1,0 +1,84 @@
+"""What a sweep needs to begin, as plain values that can cross to another process. Imports sweep, no TFX component."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from trainer_module import freezing, input_pipeline, ledger, source
+from trainer_module.settings import SweepSettings
+from trainer_module.sweep import SweepEngine, TargetData, drawn_records
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepFacts:
+    """What holds for every execution of a sweep, read from its data and its source.
+
+    Attributes:
+      source_hash: of the transferred weights; empty for a baseline.
+      content_hash: of all images, labels and ids of the target's splits.
+      test_labels: of the test images, in the order of every execution's probabilities.
+      test_ids_hash: of their ids in that order.
+    """
+
+    source_hash: str
+    content_hash: str
+    test_labels: tuple[int, ...]
+    test_ids_hash: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepJob:
+    """One sweep: its settings, and where its data and its source lie.
+
+    Attributes:
+      settings: the grid and the schedule.
+      train_files, val_files: file patterns of the target's splits, as TFX hands them over.
+      base_model: folder of the source's model; empty for a baseline.
+    """
+
+    settings: SweepSettings
+    train_files: tuple[str, ...]
+    val_files: tuple[str, ...]
+    base_model: str
+
+    def build(self) -> SweepEngine:
+        """Reads data and source.
+
+        Raises:
+          ThawError: the source does not fit the architecture.
+        """
+        network = source.network_of(self.settings)
+        weights = source.source_weights(self.base_model, network) if self.base_model else None
+        return SweepEngine(network, weights, self._target(), self.settings.schedule, self.settings.seed)
+
+    def _target(self) -> TargetData:
+        """Reads the target's splits, of train only what a draw uses.
+
+        The test split lies beside val in the same artifact; TFX hands the tuner train and val alone. It is read here
+        for the ledger's record of test probabilities: the engine scores it after training, and no choice ever sees it.
+        """
+        settings = self.settings
+        test_files = input_pipeline.sibling_split(self.val_files, "val", "test")
+        train, val, test = (
+            input_pipeline.read_split(files, settings.image_shape)
+            for files in (self.train_files, self.val_files, test_files)
+        )
+        classes = len(settings.classes)
+        return TargetData(
+            train=drawn_records(train, max(settings.sizes), classes, settings.seed, range(settings.draws)),
+            val=val,
+            test=test,
+            num_classes=classes,
+            content_hash=input_pipeline.records_hash(train, val, test),
+        )
+
+
+def facts_of(engine: SweepEngine) -> SweepFacts:
+    """The facts of an engine's data and source."""
+    data = engine.data
+    return SweepFacts(
+        source_hash=freezing.weights_hash(engine.source) if engine.source else "",
+        content_hash=data.content_hash,
+        test_labels=tuple(data.test.labels.tolist()),
+        test_ids_hash=ledger.content_key(ids=data.test.ids.tolist()),
+    )

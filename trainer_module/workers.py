@@ -1,0 +1,220 @@
+"""Runs a sweep's executions in processes of one thread each. Imports sweep, no TFX and no KerasTuner.
+
+Two processes of one thread train nearly twice as fast as one process of two: the layers are too small for threads to
+share, and Python traces graphs on one core whatever TensorFlow is told. One thread also makes each execution's
+arithmetic the same on every machine width.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Protocol
+
+import tensorflow as tf
+
+from pipeline.errors import ThawError
+from trainer_module import fork_server
+from trainer_module.selection import Cell
+from trainer_module.sweep import Execution, SweepEngine
+from trainer_module.sweep_job import SweepFacts, facts_of
+
+MOST_DEATHS = 2
+"""A unit of work that ends this many processes is not tried again."""
+
+
+class WorkerFailed(ThawError):
+    """A worker process raised, or died again and again."""
+
+
+class Job(Protocol):
+    """Builds the engine in the worker's process; must be picklable."""
+
+    def build(self) -> SweepEngine: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """What one worker does in one go: the cells that share n, freeze_count and draw, and so phase 1."""
+
+    cells: tuple[Cell, ...]
+    draw: int
+
+    @property
+    def freeze_count(self) -> int:
+        return self.cells[0].freeze_count
+
+
+@dataclasses.dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    unit: Unit | None = None
+    done: int = 0
+    freeze_count: int | None = None
+
+    def advance(self, execution: Execution) -> tuple[Cell, int, Execution]:
+        """Notes that the next cell of the unit in hand has ended."""
+        assert self.unit is not None
+        unit, cell = self.unit, self.unit.cells[self.done]
+        self.done += 1
+        if self.done == len(unit.cells):
+            self.unit = None
+        return cell, unit.draw, execution
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failure:
+    """What a worker sends before it ends because of an error."""
+
+    message: str
+
+
+def default_workers() -> int:
+    """One a core where the arithmetic is done by the CPU; one in all where a GPU does it."""
+    return 1 if tf.config.list_physical_devices("GPU") else len(os.sched_getaffinity(0))
+
+
+class WorkerPool:
+    """Processes that each build a sweep's engine and run executions on it.
+
+    Args:
+      job: builds the engine.
+      workers: how many processes.
+
+    Raises:
+      WorkerFailed: the engine can't be built.
+    """
+
+    def __init__(self, job: Job, workers: int):
+        self._job = job
+        fork_server.start()
+        self._workers = [self._start() for _ in range(workers)]
+        self._deaths: collections.Counter[Unit] = collections.Counter()
+        self.facts: SweepFacts = self._first_message(self._workers[0])
+
+    def close(self) -> None:
+        """Ends the processes; what they had in hand is lost."""
+        for worker in self._workers:
+            worker.process.terminate()
+            worker.pipe.close()
+        for worker in self._workers:
+            worker.process.join()
+
+    def run(self, executions: Sequence[tuple[Cell, int]]) -> Iterator[tuple[Cell, int, Execution]]:
+        """Yields what executions gave, as they end; what a killed worker had in hand runs again in a new one.
+
+        Raises:
+          WorkerFailed: an execution raised, or its process died more than once.
+        """
+        pending = group_units(executions)
+        while pending or any(worker.unit for worker in self._workers):
+            self._hand_out(pending)
+            busy = {worker.pipe: worker for worker in self._workers if worker.unit}
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]
+                try:
+                    message = self._receive(worker)
+                except (EOFError, ConnectionError):
+                    self._bury(worker, pending)
+                    continue
+                if isinstance(message, Execution):
+                    yield worker.advance(message)
+                elif message != self.facts:
+                    raise WorkerFailed("The data or the source changed while the sweep ran. Run it again.")
+
+    def _hand_out(self, pending: list[Unit]) -> None:
+        for worker in self._workers:
+            if worker.unit is None and pending:
+                elsewhere = {other.freeze_count for other in self._workers if other is not worker}
+                worker.unit = _best_fit(pending, worker.freeze_count, elsewhere)
+                pending.remove(worker.unit)
+                worker.done, worker.freeze_count = 0, worker.unit.freeze_count
+                try:
+                    worker.pipe.send(worker.unit)
+                except ConnectionError:
+                    self._bury(worker, pending)
+
+    def _bury(self, worker: _Worker, pending: list[Unit]) -> None:
+        """Puts back what a dead worker had in hand, and starts another in its place."""
+        worker.process.join()
+        unit = worker.unit
+        assert unit is not None
+        self._deaths[unit] += 1
+        if self._deaths[unit] >= MOST_DEATHS:
+            raise WorkerFailed(
+                f"{unit.cells[0]}, draw {unit.draw}: {MOST_DEATHS} processes died of it, the last with exit code "
+                f"{worker.process.exitcode} (-9: killed, most often because memory ran out). Finished executions are "
+                "kept; run again with fewer workers (--set workers=1) or on a machine with more memory."
+            )
+        rest = Unit(unit.cells[worker.done :], unit.draw)
+        self._deaths[rest] = self._deaths[unit]
+        pending.insert(0, rest)
+        self._workers[self._workers.index(worker)] = self._start()
+
+    def _start(self) -> _Worker:
+        here, there = fork_server.CONTEXT.Pipe()
+        process = fork_server.CONTEXT.Process(target=_work, args=(there, self._job), daemon=True)
+        process.start()
+        there.close()
+        return _Worker(process, here)
+
+    def _first_message(self, worker: _Worker) -> SweepFacts:
+        try:
+            facts = self._receive(worker)
+        except (EOFError, ConnectionError) as error:
+            worker.process.join()
+            raise WorkerFailed(
+                f"A worker process died while it read the data (exit code {worker.process.exitcode}; -9: killed, most "
+                "often because memory ran out). Run again with fewer workers (--set workers=1)."
+            ) from error
+        assert isinstance(facts, SweepFacts)
+        return facts
+
+    def _receive(self, worker: _Worker) -> Execution | SweepFacts:
+        message: Execution | SweepFacts | _Failure = worker.pipe.recv()
+        if isinstance(message, _Failure):
+            raise WorkerFailed(message.message)
+        return message
+
+
+def group_units(executions: Sequence[tuple[Cell, int]]) -> list[Unit]:
+    """Executions in units, the longest first: fewest frozen layers, most images; twins without fine-tuning lead."""
+    groups: dict[tuple[int, int, int], list[Cell]] = {}
+    for cell, draw in executions:
+        groups.setdefault((cell.n, cell.freeze_count, draw), []).append(cell)
+    units = [
+        Unit(tuple(sorted(cells, key=lambda cell: cell.fine_tune)), draw) for (_, _, draw), cells in groups.items()
+    ]
+    return sorted(units, key=lambda unit: (unit.freeze_count, -unit.cells[0].n, unit.draw))
+
+
+def _best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: set[int | None]) -> Unit:
+    """A unit of the freeze count whose program the worker has compiled; else of one that no other worker has."""
+    return min(pending, key=lambda unit: (unit.freeze_count != warm, unit.freeze_count in elsewhere))
+
+
+def _work(pipe: Connection, job: Job) -> None:
+    """A worker's life: facts first, then one execution after the other until the pool closes the pipe."""
+    # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
+    sys.stdout = sys.stderr
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    try:
+        engine = job.build()
+        pipe.send(facts_of(engine))
+        while True:
+            unit: Unit = pipe.recv()
+            for cell in unit.cells:
+                pipe.send(engine.run(cell, unit.draw))
+    except (EOFError, ConnectionError, KeyboardInterrupt):
+        return
+    except Exception as error:
+        traceback.print_exc()
+        pipe.send(_Failure(str(error) if isinstance(error, ThawError) else f"{type(error).__name__}: {error}"))
