@@ -1,6 +1,6 @@
 # Everything a user or CI does here; `make` alone lists it. Needs GNU make and what bootstrap.sh says.
 .DEFAULT_GOAL := help
-.PHONY: setup run test unit lint clean help
+.PHONY: setup run test unit lint bench clean help
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -27,6 +27,9 @@ lint: setup ## check style, types and import contracts
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+bench: setup ## time Thaw against stock Keras on one core (half an hour)
+	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 clean: ## remove the environment, caches and build outputs; workspace/ and runs/ stay
 	rm -rf .venv .bootstrap build dist *.egg-info third_party/*/build third_party/*/*.egg-info

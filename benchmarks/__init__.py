@@ -1,0 +1,1 @@
+"""Benchmarks against the stock way; `make bench` runs them. Imported by nothing."""
