@@ -22,7 +22,7 @@ SETTINGS = ModelSettings(
 
 
 def test_the_weights_kept_are_those_of_the_best_moment_on_val(make_records):
-    network = trainer.build(SETTINGS)
+    network = source.network_of(SETTINGS)
     train, val = make_records(40, "train"), make_records(30, "val", copies=1)
     history = source.train_source(network, train, val, SETTINGS)
     assert [step for step, _ in history] == [7, 14, 20]
@@ -45,19 +45,19 @@ def test_imagenet_weights_reach_every_layer_below_the_head(tmp_path):
 
 
 def test_a_saved_source_is_read_back_for_another_number_of_classes(tmp_path):
-    network = trainer.build(SETTINGS)
-    network.model.save(tmp_path / trainer.KERAS_FILE)
-    other = trainer.build(SETTINGS.model_copy(update={"classes": ("a", "b", "c")}))
-    weights = trainer.source_weights(str(tmp_path), other)
+    network = source.network_of(SETTINGS)
+    network.model.save(tmp_path / source.KERAS_FILE)
+    other = source.network_of(SETTINGS.model_copy(update={"classes": ("a", "b", "c")}))
+    weights = source.source_weights(str(tmp_path), other)
     expected = freezing.read_weights(freezing.backbone_variables(network))
     assert freezing.weights_hash(weights) == freezing.weights_hash(expected)
 
 
 def test_a_source_of_another_architecture_is_refused(tmp_path):
-    trainer.build(SETTINGS).model.save(tmp_path / trainer.KERAS_FILE)
-    original = trainer.build(SETTINGS.model_copy(update={"architecture": "original"}))
+    source.network_of(SETTINGS).model.save(tmp_path / source.KERAS_FILE)
+    original = source.network_of(SETTINGS.model_copy(update={"architecture": "original"}))
     with pytest.raises(ThawError, match=r"lacks dense_1/kernel of shape \(2048, 256\)"):
-        trainer.source_weights(str(tmp_path), original)
+        source.source_weights(str(tmp_path), original)
 
 
 def test_a_source_without_its_weights_file_is_refused(tmp_path):
