@@ -4,10 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from pipeline.config import MobileNet, Schedule
+from trainer_module import features
 from trainer_module.input_pipeline import Records
 from trainer_module.ledger import Row
+from trainer_module.settings import SweepSettings
 from trainer_module.sweep import TargetData
+from trainer_module.sweep_job import SweepJob
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +54,36 @@ def target_data(make_records):
         num_classes=2,
         content_hash="target",
     )
+
+
+@pytest.fixture(scope="session")
+def baseline_job(tmp_path_factory, target_data):
+    """A baseline's sweep on TFRecords as DomainExamples writes them."""
+    folder = tmp_path_factory.mktemp("domain")
+    for split in ("train", "val", "test"):
+        (folder / f"Split-{split}").mkdir()
+        write_records(folder / f"Split-{split}" / "data.tfrecord", getattr(target_data, split))
+    settings = SweepSettings(
+        role="baseline", name="baseline__remastered", source="", architecture="remastered",
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(8, 16),
+        freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=16, ledger_dir=folder,
+    )  # fmt: skip
+    return SweepJob(settings, (f"{folder}/Split-train/*",), (f"{folder}/Split-val/*",), "")
+
+
+def write_records(path, records):
+    def feature(value):
+        kind = {"bytes_list": tf.train.BytesList(value=[value])} if isinstance(value, bytes) else {
+            "int64_list": tf.train.Int64List(value=[value])
+        }  # fmt: skip
+        return tf.train.Feature(**kind)
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image, label, name, copy in zip(records.images, records.labels, records.ids, records.copies, strict=True):
+            values = {
+                features.IMAGE: image.tobytes(), features.LABEL: int(label),
+                features.ID: str(name).encode(), features.COPY: int(copy),
+            }  # fmt: skip
+            example = tf.train.Example(features=tf.train.Features(feature={k: feature(v) for k, v in values.items()}))
+            writer.write(example.SerializeToString())

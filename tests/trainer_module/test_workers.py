@@ -7,52 +7,14 @@ import time
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from pipeline.config import MobileNet, Schedule
-from trainer_module import features
 from trainer_module.selection import Cell
-from trainer_module.settings import SweepSettings
-from trainer_module.sweep_job import SweepJob
 from trainer_module.workers import Unit, WorkerFailed, WorkerPool, _best_fit, default_workers, group_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CELLS = [Cell(n, 0, tuned) for n in (8, 16) for tuned in (False, True)]
 EXECUTIONS = [(cell, draw) for cell in CELLS for draw in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def job(tmp_path_factory, target_data):
-    """A baseline's sweep on TFRecords as DomainExamples writes them."""
-    folder = tmp_path_factory.mktemp("domain")
-    for split in ("train", "val", "test"):
-        (folder / f"Split-{split}").mkdir()
-        write_records(folder / f"Split-{split}" / "data.tfrecord", getattr(target_data, split))
-    settings = SweepSettings(
-        role="baseline", name="baseline__remastered", source="", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
-        schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(8, 16),
-        freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=16, ledger_dir=folder,
-    )  # fmt: skip
-    return SweepJob(settings, (f"{folder}/Split-train/*",), (f"{folder}/Split-val/*",), "")
-
-
-def write_records(path, records):
-    def feature(value):
-        kind = {"bytes_list": tf.train.BytesList(value=[value])} if isinstance(value, bytes) else {
-            "int64_list": tf.train.Int64List(value=[value])
-        }  # fmt: skip
-        return tf.train.Feature(**kind)
-
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for image, label, name, copy in zip(records.images, records.labels, records.ids, records.copies, strict=True):
-            values = {
-                features.IMAGE: image.tobytes(), features.LABEL: int(label),
-                features.ID: str(name).encode(), features.COPY: int(copy),
-            }  # fmt: skip
-            example = tf.train.Example(features=tf.train.Features(feature={k: feature(v) for k, v in values.items()}))
-            writer.write(example.SerializeToString())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,31 +32,31 @@ def run(pool, executions):
 
 
 @pytest.fixture(scope="module")
-def by_one(job):
-    pool = WorkerPool(job, 1)
+def by_one(baseline_job):
+    pool = WorkerPool(baseline_job, 1)
     try:
         return run(pool, EXECUTIONS)
     finally:
         pool.close()
 
 
-def test_two_workers_give_what_one_gives_bit_for_bit(job, by_one):
-    pool = WorkerPool(job, 2)
+def test_two_workers_give_what_one_gives_bit_for_bit(baseline_job, by_one):
+    pool = WorkerPool(baseline_job, 2)
     assert run(pool, EXECUTIONS) == by_one
     processes = [worker.process for worker in pool._workers]
     pool.close()
     assert not any(process.is_alive() for process in processes)
 
 
-def test_the_facts_are_those_of_the_data(job, target_data, by_one):
-    pool = WorkerPool(job, 1)
+def test_the_facts_are_those_of_the_data(baseline_job, target_data):
+    pool = WorkerPool(baseline_job, 1)
     pool.close()
     assert pool.facts.source_hash == "" and len(pool.facts.content_hash) == 32
     np.testing.assert_array_equal(pool.facts.test_labels, target_data.test.labels)
 
 
-def test_a_killed_worker_s_work_is_done_again_and_no_other(job, by_one):
-    pool = WorkerPool(job, 2)
+def test_a_killed_worker_s_work_is_done_again_and_no_other(baseline_job, by_one):
+    pool = WorkerPool(baseline_job, 2)
     results = pool.run(EXECUTIONS)
     cell, draw, execution = next(results)
     found = {(cell, draw): Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())}
@@ -107,8 +69,8 @@ def test_a_killed_worker_s_work_is_done_again_and_no_other(job, by_one):
     assert found == by_one
 
 
-def test_work_that_kills_every_worker_is_given_up_with_advice(job):
-    pool = WorkerPool(job, 1)
+def test_work_that_kills_every_worker_is_given_up_with_advice(baseline_job):
+    pool = WorkerPool(baseline_job, 1)
     results = pool.run([(Cell(16, 0, False), 0)])
     killed = set()
 
@@ -131,16 +93,16 @@ def test_work_that_kills_every_worker_is_given_up_with_advice(job):
     pool.close()
 
 
-def test_what_an_execution_raises_is_raised_here(job):
-    pool = WorkerPool(job, 1)
+def test_what_an_execution_raises_is_raised_here(baseline_job):
+    pool = WorkerPool(baseline_job, 1)
     with pytest.raises(WorkerFailed, match="ValueError: n=50 asks for more images"):
         list(pool.run([(Cell(50, 0, False), 0)]))
     pool.close()
 
 
-def test_data_that_cannot_be_read_is_said(job):
+def test_data_that_cannot_be_read_is_said(baseline_job):
     with pytest.raises(WorkerFailed, match="No record in"):
-        WorkerPool(dataclasses.replace(job, train_files=("/nowhere/Split-train/*",)), 1)
+        WorkerPool(dataclasses.replace(baseline_job, train_files=("/nowhere/Split-train/*",)), 1)
 
 
 def test_units_hold_twins_together_and_the_longest_come_first():
