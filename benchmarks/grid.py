@@ -10,6 +10,7 @@ import numpy as np
 
 SIZES = (10, 20, 50, 100, 200, 400, 800, 1500, 2000)
 FREEZE_COUNTS = tuple(range(9))
+TIMED_COUNTS = (0, 2, 4, 6, 7, 8)
 COPIES = 3
 BATCH = 32
 EPOCHS = 30
@@ -35,8 +36,8 @@ class Timing:
 
 
 def sampled_cells() -> list[tuple[int, int]]:
-    """(n, k) that are timed: every k at two sizes, and the k of interest for few images up to n = 400."""
-    return [(n, k) for k in FREEZE_COUNTS for n in (10, 100)] + [(400, k) for k in (6, 7, 8)]
+    """(n, k) that are timed: TIMED_COUNTS at two sizes, and one deep cell at n = 400 to check the line by."""
+    return [(n, k) for k in TIMED_COUNTS for n in (10, 100)] + [(400, 7)]
 
 
 def steps_of(n: int, max_steps: int | None = None) -> int:
@@ -48,7 +49,7 @@ def steps_of(n: int, max_steps: int | None = None) -> int:
 def seconds_by_cell(
     timings: Sequence[Timing], way: str, max_steps: int | None = None
 ) -> dict[tuple[int, int, bool], float]:
-    """Seconds of every cell of the grid, by a straight line in the number of steps through the timed cells.
+    """Seconds of every cell of the grid: straight lines in the number of steps, and between timed freeze counts.
 
     Args:
       timings: of the sampled cells, at the plain schedule.
@@ -58,13 +59,16 @@ def seconds_by_cell(
     Returns:
       Seconds by (n, k, fine_tune).
     """
-    found = {}
-    for k in FREEZE_COUNTS:
-        for fine_tune in (False, True):
-            mine = [t for t in timings if (t.k, t.fine_tune) == (k, fine_tune)]
-            slope, start = line_through([(steps_of(t.n), getattr(t, way)) for t in mine])
-            for n in SIZES:
-                found[n, k, fine_tune] = max(0.0, start) + slope * steps_of(n, max_steps)
+    found: dict[tuple[int, int, bool], float] = {}
+    for fine_tune in (False, True):
+        for n in SIZES:
+            timed = []
+            for k in TIMED_COUNTS:
+                mine = [t for t in timings if (t.k, t.fine_tune) == (k, fine_tune)]
+                slope, start = line_through([(steps_of(t.n), getattr(t, way)) for t in mine])
+                timed.append(max(0.0, start) + slope * steps_of(n, max_steps))
+            seconds = np.interp(FREEZE_COUNTS, TIMED_COUNTS, timed)
+            found |= {(n, k, fine_tune): float(value) for k, value in zip(FREEZE_COUNTS, seconds, strict=True)}
     return found
 
 

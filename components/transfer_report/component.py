@@ -83,9 +83,11 @@ def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
         where = ", ".join(f"{key.column} {key.bytes_value.decode()}" for key in keys) or "all test images"
         for failure in group.failures:
             metric = failure.metric_key.name.replace("_", " ")
-            what = f"the change of {metric}" if failure.metric_key.is_diff else f"the {metric}"
             value = failure.metric_value.double_value.value
-            reasons.append(f"{what} on {where} is {value:+.3f}, which its threshold does not allow")
+            found = f"change of {metric} on {where} is {value:+.3f}"
+            if not failure.metric_key.is_diff:
+                found = f"{metric} on {where} is {value:.3f}"
+            reasons.append(f"the {found}, which its threshold does not allow")
     return tuple(dict.fromkeys(reasons))
 
 
