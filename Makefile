@@ -21,7 +21,7 @@ test: lint ## run every check and every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: setup ## run the quick tests (under a minute)
-	@$(BIN)/python -m pytest -m "not component and not e2e and not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)
 
 lint: setup ## check style, types and import contracts
 	@$(BIN)/ruff check

@@ -24,7 +24,8 @@ from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial
 from pipeline.config import Schedule
 from trainer_module.selection import Cell
-from trainer_module.sweep import SweepEngine, TargetData, record_ranks
+from trainer_module.sweep import SweepEngine
+from trainer_module.target import TargetData, record_ranks
 
 TARGET, SOURCE = ("automobile", "truck"), ("ship", "airplane")
 SOURCE_STEPS = 600

@@ -16,7 +16,7 @@ from trainer_module import features, freezing, source
 from trainer_module.architectures import Network, build_network
 from trainer_module.input_pipeline import Records
 from trainer_module.settings import ModelSettings
-from trainer_module.sweep import TargetData, drawn_records
+from trainer_module.target import TargetData, drawn_records
 
 IMAGE_SHAPE = (32, 32, 3)
 VAL_FRACTION = 0.1

@@ -164,6 +164,8 @@ class ExperimentConfig(_Settings):
     """Repeats of every cell, each on another subset with another head."""
     workers: PositiveInt | None = None
     """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
+    activations_gib: PositiveFloat = 4.0
+    """Memory for activations of frozen layers, all workers together, in GiB; what is over is spilled to disk."""
     schedule: Schedule = Schedule()
     """Training on the target."""
     source_schedule: Schedule = Schedule(epochs=20, batch_size=128)

@@ -146,6 +146,7 @@ class Nodes:
             deployed_size=config.deployed_size,
             ledger_dir=self.workspace / "ledgers",
             workers=config.workers,
+            activations_gib=config.activations_gib,
         )
         node = SweepTuner(
             tuner_fn=TUNER_FN,

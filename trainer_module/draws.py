@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+CURVE_EPOCHS = (1, 3, 10)
+
 
 def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) -> np.ndarray:
     """Each image's place in its class's shuffled queue for one draw.
@@ -72,3 +74,12 @@ def training_steps(records: int, epochs: int, batch_size: int, max_steps: int | 
 def fine_tuning_steps(phase_1_steps: int) -> int:
     """Steps of phase 2: a third of phase 1's (report: 30 epochs, then 10), at least one."""
     return max(1, round(phase_1_steps / 3))
+
+
+def curve_steps(records: int, steps: int, batch_size: int) -> list[int]:
+    """Steps of phase 1 after which the learning curve is looked at: the ends of CURVE_EPOCHS that come before the last.
+
+    Ever further apart, as learning slows; the start and the end are points of the curve too.
+    """
+    ends = sorted({math.ceil(epoch * records / batch_size) for epoch in CURVE_EPOCHS})
+    return [end for end in ends if end < steps]

@@ -52,3 +52,5 @@ class SweepSettings(ModelSettings):
     ledger_dir: Path
     workers: int | None = None
     """Processes that train side by side; none: workers.default_workers."""
+    activations_gib: float = 4.0
+    """Memory for activations, all processes together."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from pipeline.config import MobileNet
 from pipeline.errors import ThawError
 from trainer_module import draws, freezing, progress
+from trainer_module.activations import InMemory
 from trainer_module.architectures import Network, build_network
 from trainer_module.freezing import Weights
 from trainer_module.input_pipeline import Records
@@ -42,7 +42,7 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     layers = [*network.backbone_layers, network.head]
     trained = [weight for layer in layers for weight in layer.trainable_weights]
     program = Program(network.segment(0), trained, statistics_held=False)
-    images, labels, val_images = (tf.constant(part) for part in (train.images, train.labels, val.images))
+    images, val_images = (InMemory(split.images, split.labels) for split in (train, val))
     steps = draws.training_steps(len(train), schedule.epochs, schedule.batch_size, schedule.max_steps)
     order = draws.batch_order(len(train), steps, schedule.batch_size, (settings.seed, 0))
     history: list[tuple[int, float]] = []
@@ -51,8 +51,8 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     program.reset(settings.seed)
     with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
         for moment in np.array_split(np.arange(steps), CHECKS):
-            program.resume(images, labels, order[moment], rates[moment])
-            accuracy = program.evaluate(val_images, val.labels).accuracy
+            program.train(images, order[moment], rates[moment])
+            accuracy = program.evaluate(val_images).accuracy
             if accuracy > max((seen for _, seen in history), default=0.0):
                 best = freezing.read_weights(variables)
             history.append((int(moment[-1]) + 1 if len(moment) else 0, accuracy))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from pipeline.config import Schedule
 from trainer_module import draws, freezing
+from trainer_module.activations import Budget
 from trainer_module.architectures import Network
 from trainer_module.freezing import Weights
-from trainer_module.input_pipeline import Records
 from trainer_module.selection import Cell
-from trainer_module.training import EVALUATION_BATCH, Program, Score
+from trainer_module.target import CutData, TargetData
+from trainer_module.training import Program, Score, cosine_decay
 
 # Streams of random numbers of one draw; each has its own so that no setting shifts another's numbers.
 INITIAL_STREAM, PHASE_1_STREAM, PHASE_2_STREAM = 1, 2, 3
@@ -24,25 +24,6 @@ INITIAL_STREAM, PHASE_1_STREAM, PHASE_2_STREAM = 1, 2, 3
 
 class FrozenWeightsChanged(AssertionError):
     """Training changed a weight that the cell freezes: a defect of Thaw, never of the data."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TargetData:
-    """The target domain in memory.
-
-    Attributes:
-      train: what the draws use, copies included.
-      val: what cells are chosen on.
-      test: scored for the ledger after training, and never chosen on.
-      num_classes: of the target.
-      content_hash: of the whole splits, before `train` was narrowed to what the draws use.
-    """
-
-    train: Records
-    val: Records
-    test: Records
-    num_classes: int
-    content_hash: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,9 +60,13 @@ class SweepEngine:
       data: the target domain.
       schedule: steps, batch size and learning rates.
       seed: of the experiment; with a draw's number it fixes subset, initial head, batches and dropout masks.
+      budget: memory for activations, 4 GiB by default; it changes no result.
     """
 
-    def __init__(self, network: Network, source: Weights | None, data: TargetData, schedule: Schedule, seed: int):
+    def __init__(
+        self, network: Network, source: Weights | None, data: TargetData, schedule: Schedule, seed: int,
+        budget: Budget | None = None,
+    ):  # fmt: skip
         self.network = network
         self.source = source
         self.data = data
@@ -89,7 +74,7 @@ class SweepEngine:
         self.seed = seed
         self._programs: dict[int, Program] = {}
         self._fine_tuning: Program | None = None
-        self._cut_data = _CutData(network, data, seed)
+        self._cut_data = CutData(network, data, seed, budget or Budget())
         self._phase_1: _Phase1 | None = None
         self._val_at_start: dict[tuple[int, int], float] = {}
 
@@ -117,24 +102,27 @@ class SweepEngine:
         cut = self._cut_data.at(cell.freeze_count)
         program = self._program(cell.freeze_count)
         start = (cell.freeze_count, draw)
+        curve_places = self._cut_data.curve_places
         if start not in self._val_at_start:
-            self._val_at_start[start] = program.evaluate(cut.val, self.data.val.labels).accuracy
+            self._val_at_start[start] = program.evaluate(cut.val, curve_places).accuracy
 
         records = self._cut_data.subset(cell.n, draw)
-        steps = draws.training_steps(
-            len(records), self.schedule.epochs, self.schedule.batch_size, self.schedule.max_steps
-        )
+        schedule = self.schedule
+        steps = draws.training_steps(len(records), schedule.epochs, schedule.batch_size, schedule.max_steps)
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_1_STREAM)]
-        program.train(
-            cut.train, self._cut_data.train_labels, order,
-            learning_rate=self.schedule.learning_rate, seed=self._seed(draw, PHASE_1_STREAM),
-        )  # fmt: skip
+        rates = cosine_decay(schedule.learning_rate, steps)
+        curve = [(0, self._val_at_start[start])]
+        program.reset(self._seed(draw, PHASE_1_STREAM))
+        for stop in (*draws.curve_steps(len(records), steps, schedule.batch_size), steps):
+            taken = slice(curve[-1][0], stop)
+            program.train(cut.train, order[taken], rates[taken])
+            program.settle(cut.train, order[:stop])
+            if stop < steps:
+                curve.append((stop, program.evaluate(cut.val, curve_places).accuracy))
         self._assert_frozen(frozen, frozen_hash, cell)
-        val = program.evaluate(cut.val, self.data.val.labels)
-        test = program.evaluate(cut.test, self.data.test.labels)
-        seconds = time.perf_counter() - started
-        curve = ((0, self._val_at_start[start]), (steps, val.accuracy))
-        execution = Execution(val, test, steps, seconds, curve, frozen_hash)
+        val, test = program.evaluate(cut.val), program.evaluate(cut.test)
+        curve.append((steps, self._curve_accuracy(val)))
+        execution = Execution(val, test, steps, time.perf_counter() - started, tuple(curve), frozen_hash)
         return _Phase1((cell.n, cell.freeze_count, draw), freezing.read_weights(variables), execution)
 
     def _run_phase_2(self, cell: Cell, draw: int, phase_1: _Phase1) -> Execution:
@@ -145,17 +133,20 @@ class SweepEngine:
         records = self._cut_data.subset(cell.n, draw)
         steps = draws.fine_tuning_steps(phase_1.execution.steps)
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_2_STREAM)]
-        program.train(
-            images.train, self._cut_data.train_labels, order,
-            learning_rate=self.schedule.fine_tune_learning_rate, seed=self._seed(draw, PHASE_2_STREAM),
-        )  # fmt: skip
-        val = program.evaluate(images.val, self.data.val.labels)
-        test = program.evaluate(images.test, self.data.test.labels)
+        program.reset(self._seed(draw, PHASE_2_STREAM))
+        program.train(images.train, order, cosine_decay(self.schedule.fine_tune_learning_rate, steps))
+        val, test = program.evaluate(images.val), program.evaluate(images.test)
         total = phase_1.execution.steps + steps
         return Execution(
             val, test, total, time.perf_counter() - started,
-            (*phase_1.execution.curve, (total, val.accuracy)), phase_1.execution.frozen_hash,
+            (*phase_1.execution.curve, (total, self._curve_accuracy(val))), phase_1.execution.frozen_hash,
         )  # fmt: skip
+
+    def _curve_accuracy(self, val: Score) -> float:
+        """Accuracy on the images of the learning curves alone, so that a curve's points compare."""
+        places = self._cut_data.curve_places
+        right = val.probabilities.argmax(axis=-1)[places] == self.data.val.labels[places]
+        return float(right.mean())
 
     def _initial_weights(self, draw: int) -> Weights:
         """Random weights of the draw, under the source's backbone where there is one; the head is always new."""
@@ -191,72 +182,3 @@ class SweepEngine:
     def _assert_frozen(self, frozen: Sequence[keras.Variable], before: str, cell: Cell) -> None:
         if freezing.weights_hash(freezing.read_weights(frozen)) != before:
             raise FrozenWeightsChanged(f"Weights below freeze_count={cell.freeze_count} changed during phase 1.")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Cut:
-    """Activations at one cut: of the drawn training records, and of val and test."""
-
-    train: tf.Tensor
-    val: tf.Tensor
-    test: tf.Tensor
-
-
-class _CutData:
-    """Keeps the images (cut 0) and the activations at one frozen cut at a time, computed when first asked for."""
-
-    def __init__(self, network: Network, data: TargetData, seed: int):
-        self._network = network
-        self._data = data
-        self._seed = seed
-        self._ranks: dict[int, np.ndarray] = {}
-        self.train_labels = tf.constant(data.train.labels)
-        self._images = _Cut(*(tf.constant(split.images) for split in (data.train, data.val, data.test)))
-        self._frozen: tuple[int, _Cut] = (0, self._images)
-
-    def at(self, freeze_count: int) -> _Cut:
-        """Activations after the first `freeze_count` freezable layers in inference mode, [records, ...] each.
-
-        Must be called while the network holds the weights to freeze.
-        """
-        if freeze_count == 0:
-            return self._images
-        if self._frozen[0] != freeze_count:
-            # What the last cut left is the way to a deeper one.
-            start, below = self._frozen if self._frozen[0] < freeze_count else (0, self._images)
-            part = self._network.segment(start, freeze_count)
-            run = tf.function(lambda activations: part(activations, training=False), reduce_retracing=True)
-            splits = (below.train, below.val, below.test)
-            self._frozen = (freeze_count, _Cut(*(_run_in_batches(run, split) for split in splits)))
-        return self._frozen[1]
-
-    def subset(self, n: int, draw: int) -> np.ndarray:
-        """Places of the draw's training records, copies included, in the order of id and copy."""
-        if draw not in self._ranks:
-            self._ranks[draw] = record_ranks(self._data.train, self._seed, draw)
-        mask = self._ranks[draw] < n // self._data.num_classes
-        if mask.sum() != n * (int(self._data.train.copies.max()) + 1):
-            raise ValueError(f"n={n} asks for more images a class than the training split has")
-        return np.flatnonzero(mask)
-
-
-def record_ranks(train: Records, seed: int, draw: int) -> np.ndarray:
-    """Each record's place in its class's queue of one draw (draws.class_ranks); copies share their image's."""
-    originals = train.copies == 0
-    ids = train.ids[originals]
-    ranks = draws.class_ranks(ids.tolist(), train.labels[originals], seed, draw)
-    # Records are ordered by id, so a record's image is found by bisection.
-    return ranks[np.searchsorted(ids, train.ids)]
-
-
-def drawn_records(train: Records, n: int, num_classes: int, seed: int, draw_numbers: Sequence[int]) -> Records:
-    """The records that the draws at size n (and so at every smaller size) use; ranks below n stay as they were."""
-    masks = [record_ranks(train, seed, draw) < n // num_classes for draw in draw_numbers]
-    return train.select(np.any(masks, axis=0))
-
-
-def _run_in_batches(run: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
-    """Applies a compiled function to [records, ...] in batches; memory stays that of its result and one batch."""
-    count = int(images.shape[0])
-    parts = [run(images[start : start + EVALUATION_BATCH]) for start in range(0, count, EVALUATION_BATCH)]
-    return tf.concat(parts, axis=0)

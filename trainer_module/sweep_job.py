@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from trainer_module import freezing, input_pipeline, ledger, source
+from trainer_module.activations import Budget
 from trainer_module.settings import SweepSettings
-from trainer_module.sweep import SweepEngine, TargetData, drawn_records
+from trainer_module.sweep import SweepEngine
+from trainer_module.target import TargetData, drawn_records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +36,14 @@ class SweepJob:
       settings: the grid and the schedule.
       train_files, val_files: file patterns of the target's splits, as TFX hands them over.
       base_model: folder of the source's model; empty for a baseline.
+      workers: how many processes will build this job; they share the settings' memory for activations.
     """
 
     settings: SweepSettings
     train_files: tuple[str, ...]
     val_files: tuple[str, ...]
     base_model: str
+    workers: int = 1
 
     def build(self) -> SweepEngine:
         """Reads data and source.
@@ -49,7 +53,10 @@ class SweepJob:
         """
         network = source.network_of(self.settings)
         weights = source.source_weights(self.base_model, network) if self.base_model else None
-        return SweepEngine(network, weights, self._target(), self.settings.schedule, self.settings.seed)
+        memory = int(self.settings.activations_gib * 2**30 / self.workers)
+        # Beside the ledger: the system's folder for temporary files may be in memory itself.
+        budget = Budget(memory, self.settings.ledger_dir)
+        return SweepEngine(network, weights, self._target(), self.settings.schedule, self.settings.seed, budget)
 
     def _target(self) -> TargetData:
         """Reads the target's splits, of train only what a draw uses.

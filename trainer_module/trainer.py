@@ -12,7 +12,8 @@ from trainer_module import freezing, input_pipeline, progress, serving, source
 from trainer_module.architectures import Network
 from trainer_module.selection import Cell
 from trainer_module.settings import SETTINGS_KEY, ModelSettings
-from trainer_module.sweep import SweepEngine, TargetData, drawn_records
+from trainer_module.sweep import SweepEngine
+from trainer_module.target import TargetData, drawn_records
 
 CARD_FILE = "thaw.json"
 DEPLOYED_DRAW = 0

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from trainer_module import freezing, normalization
+from trainer_module.activations import Activations
 
-EVALUATION_BATCH = 500
-SETTLING_BATCHES = 30
+SETTLING_BATCHES = 20
 # Keras's defaults.
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7
 
@@ -50,6 +50,11 @@ class Program:
             tuple(tf.Variable(tf.zeros_like(variable.value), trainable=False) for _ in range(2))
             for variable in self.variables
         ]
+        self._statistics = [
+            (statistic, layer.momentum)
+            for layer in normalization.normalizations(model)
+            for statistic in (layer.moving_mean, layer.moving_variance)
+        ]
         self._steps_taken = tf.Variable(0, dtype=tf.int64, trainable=False)
         inputs = model.inputs[0]
         activations = tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)
@@ -67,35 +72,23 @@ class Program:
         )
         self._logits = tf.function(self._inference, input_signature=[activations])
 
-    def train(
-        self, activations: tf.Tensor, labels: tf.Tensor, order: np.ndarray, *, learning_rate: float, seed: int
-    ) -> float:
-        """Takes one optimiser step per row of `order`, from a fresh optimiser, the rate falling to zero.
-
-        Args:
-          activations: [records, ...] at this program's cut.
-          labels: int64 [records].
-          order: int32 [steps, batch], the records of each step.
-          learning_rate: Adam's, at the first step; see cosine_decay.
-          seed: of the dropout masks.
-
-        Returns:
-          Loss of the last step; NaN when training diverged.
-        """
-        self.reset(seed)
-        loss = self.resume(activations, labels, order, cosine_decay(learning_rate, len(order)))
-        self.settle(activations, order)
-        return loss
-
-    def settle(self, activations: tf.Tensor, order: np.ndarray) -> None:
-        """Brings the moving statistics up to date with the trained weights, over the last SETTLING_BATCHES batches.
+    def settle(self, data: Activations, order: np.ndarray) -> None:
+        """Sets the moving statistics to what the trained weights give on the last SETTLING_BATCHES batches.
 
         After some tens of steps from random weights they still lag so far that the network scores at chance in
         inference mode; re-estimating them with the weights at rest mends it (Wu and Johnson, arXiv 2105.07576, section
         3). The same is done for transfers and baselines.
         """
-        if not self.statistics_held and normalization.normalizations(self.model):
-            self._settle(activations, tf.constant(order[-SETTLING_BATCHES:], tf.int32))
+        if self.statistics_held or not self._statistics:
+            return
+        for statistic, _ in self._statistics:
+            statistic.assign(tf.zeros_like(statistic.value))
+        last = order[-SETTLING_BATCHES:]
+        for portion in data.portions(last):
+            self._settle(portion.activations, tf.constant(portion.order, tf.int32))
+        for statistic, momentum in self._statistics:
+            # A moving average that began at zero is too small by this factor (Adam's bias correction).
+            statistic.assign(statistic.value / (1 - momentum ** len(last)))
 
     def reset(self, seed: int) -> None:
         """Clears the optimiser's memory and starts the dropout masks anew."""
@@ -103,24 +96,27 @@ class Program:
             state.assign(tf.zeros_like(state))
         freezing.seed_dropout(self.model, seed)
 
-    def resume(self, activations: tf.Tensor, labels: tf.Tensor, order: np.ndarray, rates: np.ndarray) -> float:
-        """Takes further steps, each at its own learning rate, with the optimiser as the last call left it."""
-        steps = tf.constant(order, tf.int32), tf.constant(rates, tf.float32)
-        return float(self._train(activations, labels, *steps))
-
-    def evaluate(self, activations: tf.Tensor, labels: np.ndarray) -> Score:
-        """Scores the model in inference mode.
+    def train(self, data: Activations, order: np.ndarray, rates: np.ndarray) -> float:
+        """Takes one step of Adam per row of `order`, with the optimiser as the last call left it.
 
         Args:
-          activations: [images, ...] at this program's cut.
-          labels: int64 array of shape (images,).
+          data: activations at this program's cut.
+          order: int32 [steps, batch], the records of each step.
+          rates: float32 [steps], the learning rate of each step.
+
+        Returns:
+          Loss of the last step; NaN when training diverged.
         """
-        images = len(labels)
-        batches = [
-            self._logits(activations[start : start + EVALUATION_BATCH]).numpy()
-            for start in range(0, images, EVALUATION_BATCH)
-        ]
-        return score_logits(np.concatenate(batches), labels)
+        loss = float("nan")
+        for portion in data.portions(order):
+            steps = tf.constant(portion.order, tf.int32), tf.constant(rates[portion.steps], tf.float32)
+            loss = float(self._train(portion.activations, tf.constant(portion.labels), *steps))
+        return loss
+
+    def evaluate(self, data: Activations, places: np.ndarray | None = None) -> Score:
+        """Scores the model in inference mode on all records, or on those at `places`."""
+        logits = np.concatenate([self._logits(batch).numpy() for batch in data.batches(places)])
+        return score_logits(logits, data.labels if places is None else data.labels[places])
 
     def _inference(self, activations: tf.Tensor) -> tf.Tensor:
         return self.model(activations, training=False)  # [batch, units]

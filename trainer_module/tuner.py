@@ -37,8 +37,11 @@ class Runner(Protocol):
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Builds the sweep of one transfer (a base model is given) or of one baseline (none is)."""
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
-    job = SweepJob(settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), fn_args.base_model or "")
-    tuner = SweepTuner(WorkerPool(job, settings.workers or default_workers()), settings)
+    workers = settings.workers or default_workers()
+    job = SweepJob(
+        settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), fn_args.base_model or "", workers
+    )  # fmt: skip
+    tuner = SweepTuner(WorkerPool(job, workers), settings)
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 

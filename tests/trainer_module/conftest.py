@@ -11,8 +11,8 @@ from trainer_module import features
 from trainer_module.input_pipeline import Records
 from trainer_module.ledger import Row
 from trainer_module.settings import SweepSettings
-from trainer_module.sweep import TargetData
 from trainer_module.sweep_job import SweepJob
+from trainer_module.target import TargetData
 
 
 @pytest.fixture(scope="session")

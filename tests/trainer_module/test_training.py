@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from pipeline.config import MobileNet
 from trainer_module import freezing
+from trainer_module.activations import InMemory
 from trainer_module.architectures import build_network
-from trainer_module.training import Program, class_probabilities, cross_entropy, score_logits
+from trainer_module.training import Program, class_probabilities, cosine_decay, cross_entropy, score_logits
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -49,11 +50,18 @@ def trained(make_records):
     return network, variables, program, records
 
 
+def train(program, records, order, seed):
+    data = InMemory(records.images, records.labels)
+    program.reset(seed)
+    program.train(data, order, cosine_decay(1e-3, len(order)))
+    program.settle(data, order)
+
+
 def run(trained, seed=1, steps=6):
     _, variables, program, records = trained
     freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
     order = np.arange(steps * 16).reshape(steps, 16).astype(np.int32) % len(records)
-    program.train(tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=seed)
+    train(program, records, order, seed)
     return freezing.read_weights(variables)
 
 
@@ -70,10 +78,36 @@ def test_training_moves_every_layer_and_the_moving_statistics(trained):
     assert all(np.abs(after[path] - before[path]).max() > 0 for path in before)
 
 
+def test_settled_statistics_do_not_remember_what_they_were(trained):
+    _, variables, program, records = trained
+    data, order = InMemory(records.images, records.labels), np.arange(48, dtype=np.int32).reshape(3, 16)
+    found = []
+    for start in (0.0, 50.0):
+        freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+        program.reset(0)
+        for variable in variables:
+            if "moving" in variable.path:
+                variable.assign_add(np.full(variable.shape, start, np.float32))
+        program.settle(data, order)
+        found.append(freezing.read_weights(variables))
+    for path in found[0]:
+        np.testing.assert_allclose(found[0][path], found[1][path], rtol=1e-4, atol=1e-5)
+
+
+def test_settling_on_one_batch_gives_that_batch_s_statistics(trained):
+    network, variables, program, records = trained
+    freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+    program.settle(InMemory(records.images, records.labels), np.arange(32, dtype=np.int32)[None])
+    first = network.model.get_layer("norm_1")
+    seen = keras.Model(network.model.inputs, first.input)(records.images[:32], training=False).numpy()
+    np.testing.assert_allclose(first.moving_mean.numpy(), seen.mean(axis=(0, 1, 2)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(first.moving_variance.numpy(), seen.var(axis=(0, 1, 2)), rtol=1e-4, atol=1e-5)
+
+
 def test_a_separable_problem_is_learnt(trained):
     _, _, program, records = trained
     run(trained, steps=40)
-    assert program.evaluate(tf.constant(records.images), records.labels).accuracy > 0.9
+    assert program.evaluate(InMemory(records.images, records.labels)).accuracy > 0.9
 
 
 def test_one_step_of_held_training_leaves_statistics_and_moves_scale_and_offset(trained):
@@ -83,7 +117,7 @@ def test_one_step_of_held_training_leaves_statistics_and_moves_scale_and_offset(
     freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
     before = freezing.read_weights(variables)
     order = np.arange(16, dtype=np.int32)[None]
-    program.train(tf.constant(records.images), tf.constant(records.labels), order, learning_rate=1e-3, seed=0)
+    train(program, records, order, seed=0)
     after = freezing.read_weights(variables)
     changed = {path.rsplit("/", 1)[-1] for path in before if not np.array_equal(before[path], after[path])}
     assert changed == {"kernel", "bias", "gamma", "beta"}
@@ -105,7 +139,7 @@ def test_steps_are_those_of_kerass_adam(make_records):
     ours, theirs = dense_model(), dense_model()
     program = Program(ours, ours.trainable_weights, statistics_held=False)
     program.reset(0)
-    program.resume(inputs, labels, order, rates)
+    program.train(InMemory(inputs, records.labels), order, rates)
     optimizer = keras.optimizers.Adam()
     for batch, rate in zip(order, rates, strict=True):
         with tf.GradientTape() as tape:
