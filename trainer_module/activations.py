@@ -142,7 +142,7 @@ class OnDisk:
 
     def _write(self, values: np.ndarray) -> None:
         try:
-            view = memoryview(np.ascontiguousarray(values, np.float32)).cast("B")
+            view = np.ascontiguousarray(values, np.float32).data.cast("B")
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
@@ -155,7 +155,7 @@ class OnDisk:
     def _read(self, places: np.ndarray) -> np.ndarray:
         found = np.empty((len(places), *self._shape), np.float32)
         for row, place in zip(found, places, strict=True):
-            offset, view = int(place) * self._record_bytes, memoryview(row.data).cast("B")
+            offset, view = int(place) * self._record_bytes, row.data.cast("B")
             while view:
                 count = os.preadv(self._file.fileno(), [view], offset)
                 assert count, "the file of spilled activations ends too early"
