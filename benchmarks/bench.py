@@ -18,8 +18,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import tensorflow as tf
 
-from acquisition.dataset import locate_dataset
-from benchmarks import grid, plot, target, workers
+from benchmarks import grid, plot, schedules, target, workers
 from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial
 from pipeline.config import Schedule
@@ -27,8 +26,6 @@ from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData, record_ranks
 
-TARGET, SOURCE = ("automobile", "truck"), ("ship", "airplane")
-SOURCE_STEPS = 600
 FORWARD_AND_BACKWARD_MFLOP = 233.0
 """Of one image through Table 1, nothing frozen (two per multiply-add)."""
 
@@ -41,14 +38,11 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    dataset = locate_dataset(
-        None, project_root=Path.cwd(), environment=os.environ, cache_dir=Path.home() / ".cache" / "thaw",
-        tfds_dir=Path.home() / "tensorflow_datasets", say=print,
-    )  # fmt: skip
-    place = target.trained_source(dataset, SOURCE, SOURCE_STEPS, arguments.out / "source" / "model.keras")
-    data = target.target_data(dataset, TARGET, max(n for n, _ in grid.sampled_cells()), arguments.draws + 1)
+    dataset = target.find_dataset()
+    place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, arguments.out / "source" / "model.keras")
+    data = target.target_data(dataset, target.TARGET, max(n for n, _ in grid.sampled_cells()), arguments.draws + 1)
     network = target.original_network()
-    engine = SweepEngine(network, target.source_backbone(place, network), data, Schedule(), target.SEED)
+    engine = SweepEngine(network, target.source_backbone(place, network), data, schedules.PLAIN, target.SEED)
     peak = matrix_gflops()
     timings, first_runs = [], {}
     for n, k in grid.sampled_cells():
@@ -60,8 +54,10 @@ def main(argv: list[str]) -> int:
                 print(f"n={n} k={k} fine_tune={timing.fine_tune} draw={draw}: stock {timing.stock_s:.2f} s, "
                       f"thaw {timing.thaw_s:.2f} s, {timing.stock_s / timing.thaw_s:.1f}x; accuracy "
                       f"{timing.stock_accuracy:.1%} and {timing.thaw_accuracy:.1%}", flush=True)  # fmt: skip
+    pairs = list(schedules.compare(dataset, arguments.out, schedules.QUICK, range(schedules.QUICK_DRAWS)))
     result = summarise(timings, first_runs, arguments.draws, peak, dataset.name)
-    result["workers_s"] = {count: workers.seconds_with(count, TARGET) for count in (1, 2)}
+    result["own_schedule_accuracy"] = schedules.summarise(pairs)
+    result["workers_s"] = {count: workers.seconds_with(count) for count in (1, 2)}
     (arguments.out / "bench.json").write_text(json.dumps(result, indent=1))
     plot.draw(result, arguments.out / "bench.png")
     print(json.dumps({key: value for key, value in result.items() if key != "cells"}, indent=1))
@@ -123,6 +119,7 @@ def summarise(
     shared = grid.shared_seconds(first_runs, draws)
     stock = sum(grid.seconds_by_cell(timings, "stock_s").values())
     thaw = grid.seconds_by_cell(timings, "thaw_s")
+    own = grid.seconds_by_cell(timings, "thaw_s", Schedule().max_steps)
     mean, low, high = grid.paired_difference([100 * (t.thaw_accuracy - t.stock_accuracy) for t in timings])
     step_s, _ = grid.line_through([(grid.steps_of(t.n), t.thaw_s) for t in timings if t.k == 0 and not t.fine_tune])
     gflops = grid.BATCH * FORWARD_AND_BACKWARD_MFLOP / 1e3 / step_s
@@ -136,6 +133,7 @@ def summarise(
         "grid_stock_s": stock,
         "grid_thaw_s": sum(thaw.values()) + shared * len(thaw),
         "grid_ratio_same_schedule": stock / (sum(thaw.values()) + shared * len(thaw)),
+        "grid_ratio_own_schedule": stock / (sum(own.values()) + shared * len(own)),
         "accuracy_difference_points": {"mean": mean, "low": low, "high": high, "pairs": len(timings)},
         "matrix_gflops": peak,
         "step_ms_nothing_frozen": 1000 * step_s,

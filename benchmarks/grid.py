@@ -1,4 +1,4 @@
-"""The report's grid, which cells of it are timed, and what the others are estimated to cost. Imports numpy alone."""
+"""The report's grid, which cells of it are timed, and what the others are estimated to cost. Imports draws."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from trainer_module import draws
 
 SIZES = (10, 20, 50, 100, 200, 400, 800, 1500, 2000)
 FREEZE_COUNTS = tuple(range(9))
@@ -36,14 +38,13 @@ class Timing:
 
 
 def sampled_cells() -> list[tuple[int, int]]:
-    """(n, k) that are timed: TIMED_COUNTS at two sizes, and one deep cell at n = 400 to check the line by."""
-    return [(n, k) for k in TIMED_COUNTS for n in (10, 100)] + [(400, 7)]
+    """(n, k) that are timed: TIMED_COUNTS at two sizes, and two deep cells at larger sizes, to check the line by."""
+    return [(n, k) for k in TIMED_COUNTS for n in (10, 100)] + [(400, 7), (2000, 8)]
 
 
 def steps_of(n: int, max_steps: int | None = None) -> int:
     """Optimiser steps of phase 1 at that size; phase 2 takes a third of it."""
-    steps = math.ceil(EPOCHS * n * COPIES / BATCH)
-    return steps if max_steps is None else min(steps, max_steps)
+    return draws.training_steps(n * COPIES, EPOCHS, BATCH, max_steps)
 
 
 def seconds_by_cell(

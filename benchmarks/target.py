@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from acquisition.dataset import Dataset
+from acquisition.dataset import Dataset, locate_dataset
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from pipeline.config import CIFAR10_CLASSES, Augmentation, MobileNet, Schedule
@@ -18,9 +19,19 @@ from trainer_module.input_pipeline import Records
 from trainer_module.settings import ModelSettings
 from trainer_module.target import TargetData, drawn_records
 
+TARGET, SOURCE = ("automobile", "truck"), ("ship", "airplane")
+SOURCE_STEPS = 600
 IMAGE_SHAPE = (32, 32, 3)
 VAL_FRACTION = 0.1
 SEED = 2022
+
+
+def find_dataset() -> Dataset:
+    """CIFAR-10 where a run of the checkout that is the working folder would find it."""
+    return locate_dataset(
+        None, project_root=Path.cwd(), environment=os.environ, cache_dir=Path.home() / ".cache" / "thaw",
+        tfds_dir=Path.home() / "tensorflow_datasets", say=print,
+    )  # fmt: skip
 
 
 def read_domain(dataset: Dataset, classes: tuple[str, ...], split: str) -> tuple[Records, Records]:
@@ -56,7 +67,8 @@ def trained_source(dataset: Dataset, classes: tuple[str, ...], steps: int, place
         settings = ModelSettings(
             role="source", name="benchmark_source", source="benchmark", architecture="original", classes=classes,
             image_shape=IMAGE_SHAPE, image_key="image", mobilenet=MobileNet(),
-            schedule=Schedule(epochs=20, batch_size=64, max_steps=steps), seed=SEED, data_name=dataset.name, code="",
+            schedule=Schedule(epochs=20, batch_size=64, learning_rate=1e-3, max_steps=steps), seed=SEED,
+            data_name=dataset.name, code="",
         )  # fmt: skip
         network = original_network()
         source.train_source(network, train, val, settings)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
-from pathlib import Path
 
-from acquisition.dataset import locate_dataset
 from benchmarks import target
 from pipeline.config import Schedule
 from trainer_module.selection import Cell
@@ -23,20 +20,14 @@ EXECUTIONS = [(Cell(n, 0, False), draw) for n in (100, 200, 400) for draw in ran
 class BaselineJob:
     """Builds a baseline's engine in a worker, from the data that the benchmark uses."""
 
-    classes: tuple[str, ...]
-
     def build(self) -> SweepEngine:
-        dataset = locate_dataset(
-            None, project_root=Path.cwd(), environment=os.environ, cache_dir=Path.home() / ".cache" / "thaw",
-            tfds_dir=Path.home() / "tensorflow_datasets", say=lambda line: None,
-        )  # fmt: skip
-        data = target.target_data(dataset, self.classes, 400, 4)
+        data = target.target_data(target.find_dataset(), target.TARGET, 400, 4)
         return SweepEngine(target.original_network(), None, data, SCHEDULE, target.SEED)
 
 
-def seconds_with(workers: int, classes: tuple[str, ...]) -> float:
+def seconds_with(workers: int) -> float:
     """Seconds of EXECUTIONS (60 steps each, nothing frozen), the workers' start and compilation left out."""
-    pool = WorkerPool(BaselineJob(classes), workers)
+    pool = WorkerPool(BaselineJob(), workers)
     try:
         # One execution each, so that every worker has compiled its programs.
         list(pool.run(WARM_UP[:workers]))

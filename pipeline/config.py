@@ -97,12 +97,13 @@ class Schedule(_Settings):
     """How often every record is seen in phase 1; phase 2 takes a third of phase 1's steps."""
     batch_size: PositiveInt = 32
     """Records per step."""
-    learning_rate: PositiveFloat = 1e-3
-    """Adam's at the start of phase 1; it falls to zero with the cosine."""
+    learning_rate: PositiveFloat = 4e-3
+    """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
     fine_tune_learning_rate: PositiveFloat = 1e-4
-    """Adam's at the start of phase 2."""
-    max_steps: PositiveInt | None = None
-    """Upper bound on the steps of phase 1 (a third of it in phase 2); none: epochs alone decide."""
+    """Adam's at its highest in phase 2."""
+    max_steps: PositiveInt | None = 800
+    """Upper bound on the steps of phase 1 (a third of it in phase 2); none: epochs alone decide, as they do where only
+    dense layers are trained (under a twentieth of the arithmetic)."""
 
 
 class MobileNet(_Settings):
@@ -168,7 +169,7 @@ class ExperimentConfig(_Settings):
     """Memory for activations of frozen layers, all workers together, in GiB; what is over is spilled to disk."""
     schedule: Schedule = Schedule()
     """Training on the target."""
-    source_schedule: Schedule = Schedule(epochs=20, batch_size=128)
+    source_schedule: Schedule = Schedule(epochs=20, batch_size=128, learning_rate=1e-3, max_steps=None)
     """Training of the sources."""
     mobilenet_v2: MobileNet = MobileNet()
     """Settings of the architecture `mobilenet_v2`."""

@@ -62,6 +62,12 @@ class Network:
         outputs = self.model.output if stop is None else self._tensor(stop)
         return keras.Model(inputs, outputs)
 
+    @functools.cached_property
+    def multiply_adds(self) -> tuple[int, ...]:
+        """Of one image's forward pass above each cut, convolutions and dense layers alone; the head counts too."""
+        groups = [sum(_multiply_adds(layer) for layer in group) for group in (*self.freezable, (self.head,))]
+        return tuple(sum(groups[start:]) for start in range(len(groups)))
+
     def frozen_layers(self, freeze_count: int) -> tuple[Layer, ...]:
         """The layers with weights among the first `freeze_count` freezable ones.
 
@@ -162,6 +168,14 @@ def _with_our_normalization(layer: Layer) -> Layer:
     if isinstance(layer, keras.layers.BatchNormalization):
         return FusedBatchNormalization.from_config({**settings, "momentum": NORMALIZATION_MOMENTUM})
     return layer.__class__.from_config(settings)
+
+
+def _multiply_adds(layer: Layer) -> int:
+    """Of one image: a kernel's elements, times the places that a convolution puts it at."""
+    if not hasattr(layer, "kernel"):
+        return 0
+    places = int(np.prod(layer.output.shape[1:-1])) if len(layer.output.shape) == 4 else 1
+    return places * int(np.prod(layer.kernel.shape))
 
 
 def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> list[tuple[str, ...]]:

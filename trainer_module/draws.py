@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 CURVE_EPOCHS = (1, 3, 10)
+CHEAP = 0.05
 
 
 def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) -> np.ndarray:
@@ -65,14 +66,25 @@ def batch_order(records: int, steps: int, batch_size: int, seed: Sequence[int]) 
     return flat[: steps * batch_size].reshape(steps, batch_size).astype(np.int32)
 
 
-def training_steps(records: int, epochs: int, batch_size: int, max_steps: int | None) -> int:
-    """Steps of phase 1: enough for every record to be seen `epochs` times, up to `max_steps`."""
+def training_steps(
+    records: int, epochs: int, batch_size: int, max_steps: int | None, share_of_cost: float = 1.0
+) -> int:  # fmt: skip
+    """Steps of phase 1: enough for every record to be seen `epochs` times, up to `max_steps` where they cost anything.
+
+    Args:
+      records: trained on, copies included.
+      epochs: times that each is seen.
+      batch_size: records per step.
+      max_steps: the bound; none: no bound.
+      share_of_cost: what a step costs above the frozen layers, as a share of one of the whole network. Under CHEAP the
+        bound would save nothing and is not heeded (docs/adr/0011-thaws-own-schedule.md).
+    """
     steps = math.ceil(epochs * records / batch_size)
-    return steps if max_steps is None else min(steps, max_steps)
+    return steps if max_steps is None or share_of_cost < CHEAP else min(steps, max_steps)
 
 
 def fine_tuning_steps(phase_1_steps: int) -> int:
-    """Steps of phase 2: a third of phase 1's (report: 30 epochs, then 10), at least one."""
+    """Steps of phase 2: a third of those of phase 1 with nothing frozen (report: 30 epochs, then 10), at least one."""
     return max(1, round(phase_1_steps / 3))
 
 

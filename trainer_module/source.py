@@ -15,7 +15,7 @@ from trainer_module.architectures import Network, build_network
 from trainer_module.freezing import Weights
 from trainer_module.input_pipeline import Records
 from trainer_module.settings import ModelSettings
-from trainer_module.training import Program, cosine_decay
+from trainer_module.training import Program, one_cycle
 
 KERAS_FILE = "model.keras"
 CHECKS = 3
@@ -25,7 +25,7 @@ CHECKS = 3
 def train_source(network: Network, train: Records, val: Records, settings: ModelSettings) -> list[tuple[int, float]]:
     """Trains every layer on the domain from random weights; the network keeps the weights that were best on val.
 
-    The learning rate falls with the cosine of the progress, as in every training (training.cosine_decay).
+    The learning rate rises and falls as in every training (training.one_cycle).
 
     Args:
       network: overwritten.
@@ -47,7 +47,7 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     order = draws.batch_order(len(train), steps, schedule.batch_size, (settings.seed, 0))
     history: list[tuple[int, float]] = []
     best = freezing.read_weights(variables)
-    rates = cosine_decay(schedule.learning_rate, steps)
+    rates = one_cycle(schedule.learning_rate, steps)
     program.reset(settings.seed)
     with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
         for moment in np.array_split(np.arange(steps), CHECKS):

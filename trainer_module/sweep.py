@@ -16,7 +16,7 @@ from trainer_module.architectures import Network
 from trainer_module.freezing import Weights
 from trainer_module.selection import Cell
 from trainer_module.target import CutData, TargetData
-from trainer_module.training import Program, Score, cosine_decay
+from trainer_module.training import Program, Score, one_cycle
 
 # Streams of random numbers of one draw; each has its own so that no setting shifts another's numbers.
 INITIAL_STREAM, PHASE_1_STREAM, PHASE_2_STREAM = 1, 2, 3
@@ -93,6 +93,10 @@ class SweepEngine:
             return self._phase_1.execution
         return self._run_phase_2(cell, draw, self._phase_1)
 
+    def rates(self, learning_rate: float, steps: int) -> np.ndarray:
+        """The learning rate of each step of a phase, float32 [steps]."""
+        return one_cycle(learning_rate, steps)
+
     def _run_phase_1(self, cell: Cell, draw: int) -> _Phase1:
         started = time.perf_counter()
         variables = freezing.model_variables(self.network)
@@ -107,10 +111,9 @@ class SweepEngine:
             self._val_at_start[start] = program.evaluate(cut.val, curve_places).accuracy
 
         records = self._cut_data.subset(cell.n, draw)
-        schedule = self.schedule
-        steps = draws.training_steps(len(records), schedule.epochs, schedule.batch_size, schedule.max_steps)
+        schedule, steps = self.schedule, self._steps(len(records), cell.freeze_count)
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_1_STREAM)]
-        rates = cosine_decay(schedule.learning_rate, steps)
+        rates = self.rates(schedule.learning_rate, steps)
         curve = [(0, self._val_at_start[start])]
         program.reset(self._seed(draw, PHASE_1_STREAM))
         for stop in (*draws.curve_steps(len(records), steps, schedule.batch_size), steps):
@@ -131,10 +134,10 @@ class SweepEngine:
         program = self._fine_tuning_program()
         images = self._cut_data.at(0)
         records = self._cut_data.subset(cell.n, draw)
-        steps = draws.fine_tuning_steps(phase_1.execution.steps)
+        steps = draws.fine_tuning_steps(self._steps(len(records), 0))
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_2_STREAM)]
         program.reset(self._seed(draw, PHASE_2_STREAM))
-        program.train(images.train, order, cosine_decay(self.schedule.fine_tune_learning_rate, steps))
+        program.train(images.train, order, self.rates(self.schedule.fine_tune_learning_rate, steps))
         val, test = program.evaluate(images.val), program.evaluate(images.test)
         total = phase_1.execution.steps + steps
         return Execution(
@@ -147,6 +150,11 @@ class SweepEngine:
         places = self._cut_data.curve_places
         right = val.probabilities.argmax(axis=-1)[places] == self.data.val.labels[places]
         return float(right.mean())
+
+    def _steps(self, records: int, freeze_count: int) -> int:
+        costs, schedule = self.network.multiply_adds, self.schedule
+        share = costs[freeze_count] / costs[0]
+        return draws.training_steps(records, schedule.epochs, schedule.batch_size, schedule.max_steps, share)
 
     def _initial_weights(self, draw: int) -> Weights:
         """Random weights of the draw, under the source's backbone where there is one; the head is always new."""

@@ -14,6 +14,7 @@ from trainer_module import freezing, normalization
 from trainer_module.activations import Activations
 
 SETTLING_BATCHES = 20
+WARM_UP = 0.2
 # Keras's defaults.
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7
 
@@ -157,12 +158,16 @@ class Program:
             )  # fmt: skip
 
 
-def cosine_decay(learning_rate: float, steps: int) -> np.ndarray:
-    """The learning rate of each step: learning_rate * (1 + cos(pi * step / steps)) / 2, float32 [steps].
+def one_cycle(learning_rate: float, steps: int) -> np.ndarray:
+    """The learning rate of each step, float32 [steps]: a straight line up over the first WARM_UP, a cosine down to 0.
 
-    Loshchilov and Hutter, ICLR 2017, equation 5 without restarts.
+    Smith and Topin, Super-convergence, arXiv 1708.07120, section 3 (without the last leg); the fall is equation 5 of
+    Loshchilov and Hutter, ICLR 2017. The rate at the top is `learning_rate`.
     """
-    return (learning_rate * (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2).astype(np.float32)
+    rising = max(1, round(WARM_UP * steps))
+    up = np.arange(1, rising + 1) / rising
+    down = (1 + np.cos(np.pi * np.arange(1, steps - rising + 1) / (steps - rising + 1))) / 2
+    return (learning_rate * np.concatenate([up, down])[:steps]).astype(np.float32)
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

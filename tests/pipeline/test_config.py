@@ -44,7 +44,7 @@ def test_report_preset_holds_the_reports_whole_grid():
     assert {a: len(counts) for a, counts in config.freeze_counts.items()} == {
         "original": 9, "remastered": 7, "mobilenet_v2": 19,
     }  # fmt: skip
-    assert (config.schedule.epochs, config.schedule.max_steps) == (30, None)
+    assert (config.schedule.epochs, config.schedule.max_steps) == (30, 800)
 
 
 def test_a_config_is_frozen():

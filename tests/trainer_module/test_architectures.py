@@ -89,3 +89,19 @@ def test_freezing_more_layers_than_there_are_is_refused():
 def test_mobilenet_refuses_grey_images():
     with pytest.raises(ValueError, match="three channels, got 1"):
         build("mobilenet_v2", shape=(32, 32, 1))
+
+
+@pytest.mark.parametrize("architecture", ["original", "remastered", "mobilenet_v2"])
+def test_multiply_adds_fall_with_every_frozen_layer_to_the_head_s(architecture):
+    network = build_network(architecture, (32, 32, 3), 2, MobileNet(image_size_px=32))
+    counts = network.multiply_adds
+    assert len(counts) == network.max_freeze_count + 1
+    assert list(counts) == sorted(counts, reverse=True)
+    assert counts[-1] == np.prod(network.head.kernel.shape)
+
+
+def test_multiply_adds_of_table_1_worked_out_by_hand():
+    counts = build_network("original", (32, 32, 3), 2, MobileNet()).multiply_adds
+    first = 32 * 32 * 3 * 3 * 3 * 32
+    assert counts[0] - counts[1] == first
+    assert counts[6] == 2048 * 256 + 256 * 128 + 128

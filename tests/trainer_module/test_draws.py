@@ -84,3 +84,8 @@ def test_steps_cover_the_epochs_up_to_the_bound(records, epochs, max_steps, step
 @pytest.mark.parametrize(("phase_1", "phase_2"), [(30, 10), (1125, 375), (1, 1)])
 def test_fine_tuning_takes_a_third_of_the_steps(phase_1, phase_2):
     assert draws.fine_tuning_steps(phase_1) == phase_2
+
+
+@pytest.mark.parametrize(("share", "steps"), [(1.0, 600), (0.05, 600), (0.049, 5625), (0.0, 5625)])
+def test_the_bound_holds_where_steps_cost_anything(share, steps):
+    assert draws.training_steps(6000, 30, 32, 600, share) == steps

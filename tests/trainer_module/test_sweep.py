@@ -12,7 +12,7 @@ from trainer_module.architectures import build_network
 from trainer_module.selection import Cell
 from trainer_module.sweep import FrozenWeightsChanged, SweepEngine
 from trainer_module.target import curve_places, drawn_records, record_ranks
-from trainer_module.training import Program, cosine_decay
+from trainer_module.training import Program, one_cycle
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -69,7 +69,7 @@ def check_cached_equals_uncached(target_data, architecture, freeze_count):
     order = records[draws.batch_order(32, 12, 8, (1, 0, 16, sweep.PHASE_1_STREAM))]
     train, val = (InMemory(split.images, split.labels) for split in (target_data.train, target_data.val))
     program.reset(0)
-    program.train(train, order, cosine_decay(1e-3, 12))
+    program.train(train, order, one_cycle(1e-3, 12))
     program.settle(train, order)
     uncached = program.evaluate(val)
 
@@ -113,7 +113,7 @@ def test_a_fine_tuned_cell_goes_on_from_its_twin_and_is_the_same_without_it(targ
     twin = together.run(Cell(16, 6, False), 0)
     after_twin, by_itself = together.run(Cell(16, 6, True), 0), alone.run(Cell(16, 6, True), 0)
     np.testing.assert_allclose(after_twin.val.probabilities, by_itself.val.probabilities, atol=1e-3)
-    assert after_twin.steps == twin.steps + draws.fine_tuning_steps(twin.steps)
+    assert after_twin.steps == twin.steps + draws.fine_tuning_steps(12)
     assert after_twin.curve[:-1] == twin.curve
 
 

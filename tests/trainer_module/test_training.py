@@ -11,7 +11,7 @@ from pipeline.config import MobileNet
 from trainer_module import freezing
 from trainer_module.activations import InMemory
 from trainer_module.architectures import build_network
-from trainer_module.training import Program, class_probabilities, cosine_decay, cross_entropy, score_logits
+from trainer_module.training import Program, class_probabilities, cross_entropy, one_cycle, score_logits
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -40,6 +40,18 @@ def test_scores_of_known_logits():
     assert score.loss == pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2)
 
 
+def test_the_rate_rises_for_a_fifth_and_falls_with_the_cosine_towards_0():
+    np.testing.assert_allclose(
+        one_cycle(1e-3, 10), [5e-4, 1e-3] + [5e-4 * (1 + math.cos(math.pi * i / 9)) for i in range(1, 9)], rtol=1e-6
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_training_of_few_steps_has_a_rate_above_0_at_each(steps):
+    rates = one_cycle(1e-3, steps)
+    assert len(rates) == steps and rates.min() > 0 and rates.max() == pytest.approx(1e-3)
+
+
 @pytest.fixture(scope="module")
 def trained(make_records):
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
@@ -53,7 +65,7 @@ def trained(make_records):
 def train(program, records, order, seed):
     data = InMemory(records.images, records.labels)
     program.reset(seed)
-    program.train(data, order, cosine_decay(1e-3, len(order)))
+    program.train(data, order, one_cycle(1e-3, len(order)))
     program.settle(data, order)
 
 

@@ -1,0 +1,107 @@
+"""How time and memory grow with draws, cells and images. Imports the sweep engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+
+from acquisition.dataset import Dataset
+from benchmarks import target
+from pipeline.config import MobileNet, Schedule
+from trainer_module import freezing
+from trainer_module.activations import Budget
+from trainer_module.architectures import build_network
+from trainer_module.selection import Cell
+from trainer_module.sweep import SweepEngine
+
+SIZES, FREEZE_COUNTS = (20, 100, 400), (6, 8)
+FEW_DRAWS, MANY_DRAWS = 3, 24
+FIVE_CLASSES = ("airplane", "automobile", "bird", "cat", "deer")
+MANY_IMAGES = 20_000
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints what `measure` found, as JSON, and keeps it in growth.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
+    arguments = parser.parse_args(argv)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    found = measure(target.find_dataset())
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "growth.json").write_text(json.dumps(found, indent=1))
+    print(json.dumps(found, indent=1))
+    return 0
+
+
+def measure(dataset: Dataset) -> dict[str, object]:
+    """Seconds of a sweep with few and with many draws, memory along the way, and memory with 20,000 images."""
+    few, _ = _sweep(dataset, FEW_DRAWS)
+    many, memory = _sweep(dataset, MANY_DRAWS)
+    large_s, large_mb = _many_images(dataset)
+    return {
+        "executions": [len(SIZES) * len(FREEZE_COUNTS) * 2 * draws for draws in (FEW_DRAWS, MANY_DRAWS)],
+        "seconds": [few, many],
+        "seconds_ratio": many / few,
+        "memory_mb_at_100th_execution": memory[99],
+        "memory_mb_at_last_execution": memory[-1],
+        "memory_growth": memory[-1] / memory[99] - 1,
+        "many_images": MANY_IMAGES,
+        "many_images_s": large_s,
+        "many_images_peak_mb": large_mb,
+    }
+
+
+def _sweep(dataset: Dataset, draws: int) -> tuple[float, list[float]]:
+    """Seconds of all cells on all draws, walks and compilation included, and resident MB after each execution."""
+    network = target.original_network()
+    source = freezing.initial_weights(freezing.backbone_variables(network), (1,))
+    data = target.target_data(dataset, target.TARGET, max(SIZES), draws)
+    started = time.perf_counter()
+    engine = SweepEngine(network, source, data, Schedule(epochs=5, max_steps=60), target.SEED)
+    memory = []
+    for cell, draw in _executions(draws):
+        engine.run(cell, draw)
+        memory.append(_resident_mb())
+    return time.perf_counter() - started, memory
+
+
+def _executions(draws: int) -> Iterable[tuple[Cell, int]]:
+    return (
+        (Cell(n, k, tuned), draw)
+        for k in FREEZE_COUNTS
+        for draw in range(draws)
+        for n in SIZES
+        for tuned in (False, True)
+    )
+
+
+def _many_images(dataset: Dataset) -> tuple[float, float]:
+    """Seconds and peak MB of one execution on 20,000 images of five classes (60,000 records), cut k = 2 on disk."""
+    data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, 1)
+    network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES), MobileNet())
+    source = freezing.initial_weights(freezing.backbone_variables(network), (1,))
+    engine = SweepEngine(network, source, data, Schedule(max_steps=50), target.SEED, Budget(spill_dir=Path.cwd()))
+    started = time.perf_counter()
+    engine.run(Cell(MANY_IMAGES, 2, False), 0)
+    return time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
