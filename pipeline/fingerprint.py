@@ -6,6 +6,9 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
+TRAINING_CODE = ("trainer_module", "pipeline.config")
+"""What decides the result of every training."""
+
 
 def source_fingerprint(*packages: str) -> str:
     """Hash of every source file and template of the packages, 16 hexadecimal digits.

@@ -28,7 +28,7 @@ from components.sweep_tuner import SweepTuner
 from components.transfer_report.component import NodeSettings, transfer_report
 from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
-from pipeline.fingerprint import source_fingerprint
+from pipeline.fingerprint import TRAINING_CODE, source_fingerprint
 from pipeline.schema import write_schema
 from trainer_module.settings import ModelSettings, SweepSettings
 
@@ -56,7 +56,7 @@ class Nodes:
         self.made: list[Node] = []
         self.workspace = workspace_of(config)
         # Hashed once: every Trainer and Tuner depends on all of it.
-        self.training_code = source_fingerprint("trainer_module", "pipeline.config")
+        self.training_code = source_fingerprint(*TRAINING_CODE)
 
     def example_gen(self) -> Channel:
         files = self.dataset.files

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,9 +98,7 @@ class Ledger:
             self.dropped = _drop_partial_line(path)
         if path.exists() and path.stat().st_size:
             found, rows = read_ledger(path)
-            if found != header:
-                raise ThawError(f"The ledger {path} belongs to another sweep ({found.sweep} on {found.data}). "
-                                "Move it away, or use another workspace.")  # fmt: skip
+            _check_header(path, found, header)
             self.rows = {row.key: row for row in rows}
         else:
             self._write({"header": dataclasses.asdict(header)})
@@ -116,6 +115,47 @@ class Ledger:
             os.fsync(file.fileno())
 
 
+class LedgerParts:
+    """Rows that processes on several machines write into one folder, a file each.
+
+    One file has one writer: a shared file system such as NFS appends to a file for two machines at once by losing the
+    lines of one, and may know no locks.
+
+    Args:
+      folder: where the files lie; need not exist.
+      header: what must hold for every row.
+    """
+
+    def __init__(self, folder: Path, header: Header):
+        self.folder = folder
+        self.header = header
+        self._read: dict[Path, tuple[int, int]] = {}
+
+    def new_writer(self, name: str) -> Ledger:
+        """A file of its own for whoever asks, even where another has the same name."""
+        return Ledger(self.folder / f"{name}-{secrets.token_hex(4)}.jsonl", self.header)
+
+    def new_rows(self) -> list[Row]:
+        """Rows that were finished since the last call; a line that is being written waits for the next.
+
+        Raises:
+          ThawError: a file belongs to another sweep, or a whole line is damaged.
+        """
+        return [row for path in sorted(self.folder.glob("*.jsonl")) for row in self._new_rows_of(path)]
+
+    def _new_rows_of(self, path: Path) -> list[Row]:
+        start, lines_read = self._read.get(path, (0, 0))
+        with path.open("rb") as file:
+            file.seek(start)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        lines = list(_parsed_lines(path, whole.decode(), lines_read))
+        self._read[path] = (start + len(whole), lines_read + len(lines))
+        if lines and not lines_read:
+            _check_header(path, _decode_header(path, lines.pop(0)), self.header)
+        return [_decode_row(line["row"]) for line in lines]
+
+
 def write_ledger(path: Path, header: Header, rows: Iterable[Row]) -> None:
     """Writes a whole ledger at once, for handing on; `path` must not exist yet."""
     lines = [{"header": dataclasses.asdict(header)}, *({"row": _encode_row(row)} for row in rows)]
@@ -128,13 +168,12 @@ def read_ledger(path: Path) -> tuple[Header, list[Row]]:
     Raises:
       ThawError: the file is missing or a line is damaged; the message names file and line.
     """
-    lines = list(_parsed_lines(path))
-    if not lines or "header" not in lines[0]:
-        raise ThawError(f"{path} is not a ledger of Thaw: its first line should be the header.")
-    header = lines[0]["header"]
-    header["classes"] = tuple(header["classes"])
-    header["test_labels"] = tuple(header["test_labels"])
-    return Header(**header), [_decode_row(line["row"]) for line in lines[1:]]
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ThawError(f"Can't read the ledger {path}: {error.strerror}.") from error
+    lines = list(_parsed_lines(path, text))
+    return _decode_header(path, lines[0] if lines else {}), [_decode_row(line["row"]) for line in lines[1:]]
 
 
 def content_key(**parts: Any) -> str:
@@ -142,17 +181,27 @@ def content_key(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _parsed_lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        text = path.read_text()
-    except OSError as error:
-        raise ThawError(f"Can't read the ledger {path}: {error.strerror}.") from error
-    for number, line in enumerate(text.splitlines(), start=1):
+def _parsed_lines(path: Path, text: str, lines_before: int = 0) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(text.splitlines(), start=lines_before + 1):
         try:
             yield json.loads(line)
         except json.JSONDecodeError as error:
             raise ThawError(f"{path}, line {number}: damaged ({error}). Restore the file from a copy, or "
                             "delete it to compute the sweep again.") from error  # fmt: skip
+
+
+def _decode_header(path: Path, line: dict[str, Any]) -> Header:
+    if "header" not in line:
+        raise ThawError(f"{path} is not a ledger of Thaw: its first line should be the header.")
+    values = line["header"]
+    lists = {name: tuple(values[name]) for name in ("classes", "test_labels")}
+    return Header(**{**values, **lists})
+
+
+def _check_header(path: Path, found: Header, expected: Header) -> None:
+    if found != expected:
+        raise ThawError(f"The ledger {path} belongs to another sweep ({found.sweep} on {found.data}). "
+                        "Move it away, or use another workspace.")  # fmt: skip
 
 
 def _drop_partial_line(path: Path) -> int:

@@ -10,6 +10,8 @@ import pydantic
 from pipeline.config import Architecture, MobileNet, Schedule
 
 SETTINGS_KEY = "settings"
+CHIEF_KEY = "chief"
+"""Set by the Tuner's executor, not by the DAG: the host and port at which the node serves its sweep to workers."""
 
 
 class ModelSettings(pydantic.BaseModel):

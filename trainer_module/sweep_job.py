@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 
 from trainer_module import freezing, input_pipeline, ledger, source
 from trainer_module.activations import Budget
@@ -44,6 +46,25 @@ class SweepJob:
     val_files: tuple[str, ...]
     base_model: str
     workers: int = 1
+
+    def write(self, path: Path) -> None:
+        """Writes the job for other machines, all of it at once."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        written = path.with_suffix(".new")
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(json.dumps({**values, "settings": self.settings.model_dump(mode="json")}, indent=2))
+        written.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> SweepJob:
+        """The job that `write` wrote, for a machine's one process."""
+        values = json.loads(path.read_text())
+        return cls(
+            SweepSettings.model_validate(values["settings"]),
+            tuple(values["train_files"]),
+            tuple(values["val_files"]),
+            values["base_model"],
+        )
 
     def build(self) -> SweepEngine:
         """Reads data and source.

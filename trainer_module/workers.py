@@ -133,7 +133,7 @@ class WorkerPool:
         for worker in self._workers:
             if worker.unit is None and pending:
                 elsewhere = {other.freeze_count for other in self._workers if other is not worker}
-                worker.unit = _best_fit(pending, worker.freeze_count, elsewhere)
+                worker.unit = best_fit(pending, worker.freeze_count, elsewhere)
                 pending.remove(worker.unit)
                 worker.done, worker.freeze_count = 0, worker.unit.freeze_count
                 try:
@@ -195,7 +195,13 @@ def group_units(executions: Sequence[tuple[Cell, int]]) -> list[Unit]:
     return sorted(units, key=lambda unit: (unit.freeze_count, -unit.cells[0].n, unit.draw))
 
 
-def _best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: set[int | None]) -> Unit:
+def one_thread() -> None:
+    """Lets TensorFlow use one thread in this process; to be called before it computes anything."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: set[int | None]) -> Unit:
     """A unit of the freeze count whose program the worker has compiled; else of one that no other worker has."""
     return min(pending, key=lambda unit: (unit.freeze_count != warm, unit.freeze_count in elsewhere))
 
@@ -204,8 +210,7 @@ def _work(pipe: Connection, job: Job) -> None:
     """A worker's life: facts first, then one execution after the other until the pool closes the pipe."""
     # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
     sys.stdout = sys.stderr
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     try:
         engine = job.build()
         pipe.send(facts_of(engine))

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SWEEP = """
 import pickle, sys
-from trainer_module.tuner import SweepTuner
+from trainer_module.sweep_tuner import SweepTuner
 from trainer_module.workers import WorkerPool
 with open(sys.argv[1], "rb") as file:
     job = pickle.load(file)

@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ThawError
-from trainer_module.ledger import Header, Ledger, content_key, read_ledger, write_ledger
+from trainer_module.ledger import Header, Ledger, LedgerParts, content_key, read_ledger, write_ledger
 
 HEADER = Header(
     "cats_dogs__original", "cats_dogs", "original", "cifar10", ("automobile", "truck"), "ab", (0, 1, 1), "cd"
@@ -35,6 +35,7 @@ def test_opening_again_finds_the_rows_by_key(make_row, tmp_path):
     assert list(Ledger(tmp_path / "sweep.jsonl", HEADER).rows) == ["k7"]
 
 
+@settings(deadline=None)  # a row waits for the disk
 @given(st.integers(1, 400))
 def test_a_last_line_cut_short_anywhere_is_dropped_and_the_rest_kept(make_row, tmp_path_factory, cut):
     path = tmp_path_factory.mktemp("ledger") / "sweep.jsonl"
@@ -92,3 +93,44 @@ def test_a_written_ledger_reads_back(make_row, tmp_path):
 
 def test_a_key_depends_on_content_and_not_on_the_order_of_names():
     assert content_key(a=1, b="x") == content_key(b="x", a=1) != content_key(a=2, b="x")
+
+
+def test_writers_of_one_name_have_files_of_their_own_and_each_row_is_seen_once(make_row, tmp_path):
+    parts = LedgerParts(tmp_path / "sweep", HEADER)
+    assert parts.new_rows() == []
+    first, second = parts.new_writer("tuner0"), parts.new_writer("tuner0")
+    first.append(make_row("a"))
+    second.append(make_row("b"))
+    assert sorted(row.key for row in parts.new_rows()) == ["a", "b"]
+    assert parts.new_rows() == []
+    first.append(make_row("c"))
+    assert [row.key for row in parts.new_rows()] == ["c"]
+
+
+@settings(deadline=None)  # a row waits for the disk
+@given(st.integers(1, 400))
+def test_a_line_that_another_is_writing_is_read_when_it_is_whole(make_row, tmp_path_factory, shown):
+    folder = tmp_path_factory.mktemp("parts")
+    writer = LedgerParts(folder, HEADER).new_writer("tuner0")
+    writer.append(make_row("a"))
+    before = writer.path.stat().st_size
+    writer.append(make_row("b"))
+    whole = writer.path.read_bytes()
+    parts = LedgerParts(folder, HEADER)
+    writer.path.write_bytes(whole[: min(before + shown, len(whole) - 1)])
+    assert [row.key for row in parts.new_rows()] == ["a"]
+    writer.path.write_bytes(whole)
+    assert [row.key for row in parts.new_rows()] == ["b"]
+
+
+def test_a_part_of_another_sweep_or_with_a_damaged_line_is_named(make_row, tmp_path):
+    writer = LedgerParts(tmp_path, dataclasses.replace(HEADER, data="SYNTHETIC")).new_writer("tuner0")
+    with pytest.raises(ThawError, match=r"tuner0-.*belongs to another sweep"):
+        LedgerParts(tmp_path, HEADER).new_rows()
+    parts = LedgerParts(tmp_path, dataclasses.replace(HEADER, data="SYNTHETIC"))
+    writer.append(make_row())
+    assert len(parts.new_rows()) == 1
+    with writer.path.open("a") as file:
+        file.write('{"row": \n')
+    with pytest.raises(ThawError, match=r"tuner0-\w+\.jsonl, line 3: damaged"):
+        parts.new_rows()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from trainer_module.selection import Cell
-from trainer_module.workers import Unit, WorkerFailed, WorkerPool, _best_fit, default_workers, group_units
+from trainer_module.workers import Unit, WorkerFailed, WorkerPool, best_fit, default_workers, group_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -115,9 +115,9 @@ def test_units_hold_twins_together_and_the_longest_come_first():
 
 def test_a_worker_stays_with_its_freeze_count_and_else_takes_one_that_no_other_has():
     units = [Unit((Cell(10, k, False),), 0) for k in (6, 6, 8)]
-    assert _best_fit(units, warm=8, elsewhere={6}).freeze_count == 8
-    assert _best_fit(units, warm=None, elsewhere={6}).freeze_count == 8
-    assert _best_fit(units[:2], warm=8, elsewhere={6}).freeze_count == 6
+    assert best_fit(units, warm=8, elsewhere={6}).freeze_count == 8
+    assert best_fit(units, warm=None, elsewhere={6}).freeze_count == 8
+    assert best_fit(units[:2], warm=8, elsewhere={6}).freeze_count == 6
 
 
 def test_by_default_there_is_a_worker_for_each_core():

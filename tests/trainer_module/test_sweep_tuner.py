@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import keras_tuner
 import pytest
 
 from pipeline.config import MobileNet, Schedule
@@ -12,7 +11,8 @@ from trainer_module.selection import Cell, best_cell
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_job import facts_of
-from trainer_module.tuner import SweepTuner, plan_sweep
+from trainer_module.sweep_record import plan_sweep
+from trainer_module.sweep_tuner import SweepTuner
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -72,8 +72,10 @@ def test_trials_and_ledger_agree_and_a_second_search_trains_nothing(engine, sett
     trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
     assert [trial.score for trial in trials] == [row.val_accuracy for row in rows]
     assert [trial.hyperparameters.values for trial in trials] == [
-        {"n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune, "draw": row.draw} for row in rows
-    ]
+        {"sweep": tuner.record.name, "n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune,
+         "draw": row.draw}
+        for row in rows
+    ]  # fmt: skip
     monkeypatch.setattr(engine, "run", lambda *_: pytest.fail("an execution of the ledger ran again"))
     again = sweep(engine, settings)
     assert [row.key for row in again.planned_rows()] == [row.key for row in rows]
@@ -99,7 +101,7 @@ def test_a_changed_schedule_code_or_source_has_other_keys(engine, settings):
         (settings.model_copy(update={"schedule": Schedule(epochs=2)}), "a"),
     ):
         tuner = SweepTuner(InThisProcess(engine, source_hash=source), changed)
-        keys.add(tuner._key(*tuner.plan[0]))
+        keys.add(tuner.record.keys[0])
     assert len(keys) == 4
 
 
@@ -112,18 +114,16 @@ def test_a_failing_execution_ends_the_search_with_its_reason(engine, settings, m
         sweep(engine, settings)
 
 
-def test_a_trial_asked_for_by_keras_tuner_alone_runs_and_fails_loudly(engine, settings, monkeypatch):
-    """As in KerasTuner's distributed mode, where the chief hands out trials one by one."""
+def test_rows_that_workers_of_another_machine_wrote_are_not_trained_again(engine, settings, monkeypatch):
     tuner = SweepTuner(InThisProcess(engine), settings)
-    trial = tuner.oracle.create_trial("worker")
-    assert tuner.run_trial(trial)["val_accuracy"] == tuner.planned_rows()[0].val_accuracy
-
-    def fail(*_):
-        raise ValueError("out of paint")
-
-    monkeypatch.setattr(engine, "run", fail)
-    with pytest.raises(keras_tuner.errors.FatalError, match=r"cats_dogs__remastered.*out of paint"):
-        tuner.run_trial(tuner.oracle.create_trial("another"))
+    cell, draw = tuner.record.plan[0]
+    tuner.record.parts().new_writer("tuner0").append(tuner.record.row(cell, draw, engine.run(cell, draw)))
+    trained = []
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda *execution: trained.append(execution) or run(*execution))
+    again = sweep(engine, settings)
+    assert trained == again.record.plan[1:]
+    assert [row.key for row in again.planned_rows()] == again.record.keys
 
 
 def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):

@@ -1,0 +1,107 @@
+"""What names a sweep's executions and where their rows lie. Imports sweep_job and ledger, no KerasTuner and no TFX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from trainer_module import ledger
+from trainer_module.ledger import Header, Ledger, LedgerParts, Row
+from trainer_module.selection import Cell
+from trainer_module.settings import SweepSettings
+from trainer_module.sweep import Execution
+from trainer_module.sweep_job import SweepFacts
+
+Plan = list[tuple[Cell, int]]
+"""Executions: a cell and the number of its draw."""
+
+JOB_FILE = "job.json"
+
+
+def plan_sweep(settings: SweepSettings) -> Plan:
+    """All executions in the order of KerasTuner's trials, a fine-tuned cell straight after its twin."""
+    return [
+        (Cell(n, freeze_count, fine_tune), draw)
+        for freeze_count in sorted(settings.freeze_counts)
+        for draw in range(settings.draws)
+        for n in sorted(settings.sizes)
+        for fine_tune in sorted(settings.fine_tune)
+    ]
+
+
+class SweepRecord:
+    """One sweep's plan, keys and files, the same on every machine that has the same settings, data and source.
+
+    Args:
+      settings: the sweep.
+      facts: what was read from its data and its source.
+
+    Attributes:
+      plan: its executions.
+      keys: their keys, in the same order.
+      header: what holds for every row.
+      name: the sweep's name and a hash of all that decides its results.
+    """
+
+    def __init__(self, settings: SweepSettings, facts: SweepFacts):
+        self.settings = settings
+        self.plan = plan_sweep(settings)
+        self.header = Header(
+            sweep=settings.name,
+            source=settings.source,
+            architecture=settings.architecture,
+            data=settings.data_name,
+            classes=settings.classes,
+            source_hash=facts.source_hash,
+            test_labels=facts.test_labels,
+            test_ids_hash=facts.test_ids_hash,
+        )
+        self._content = {
+            "source": facts.source_hash,
+            "data": facts.content_hash,
+            "settings": settings.model_dump(
+                mode="json",
+                include={"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"},
+            ),
+        }
+        self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
+        self.keys = [self.key(cell, draw) for cell, draw in self.plan]
+
+    @property
+    def folder(self) -> Path:
+        """What workers on other machines read and write."""
+        return self.settings.ledger_dir / self.name
+
+    def key(self, cell: Cell, draw: int) -> str:
+        """Hash of everything that decides the execution's result."""
+        return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune], draw=draw)
+
+    def row(self, cell: Cell, draw: int, execution: Execution) -> Row:
+        """What the ledger keeps of an execution."""
+        return Row(
+            key=self.key(cell, draw), n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune,
+            draw=draw, val_accuracy=execution.val.accuracy, val_loss=execution.val.loss,
+            test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
+            steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
+            frozen_hash=execution.frozen_hash,
+            test_probabilities=execution.test.probabilities.astype(np.float16),
+        )  # fmt: skip
+
+    def parts(self) -> LedgerParts:
+        """The rows that workers on other machines have written."""
+        return LedgerParts(self.folder, self.header)
+
+    def open_ledger(self) -> Ledger:
+        """The sweep's ledger, with every row that workers on other machines had written by now."""
+        opened = Ledger(self.settings.ledger_dir / f"{self.name}.jsonl", self.header)
+        add_missing(opened, self.parts().new_rows())
+        return opened
+
+
+def add_missing(to: Ledger, rows: Iterable[Row]) -> None:
+    """Adds the rows whose key the ledger lacks: what two workers did is kept once."""
+    for row in rows:
+        if row.key not in to.rows:
+            to.append(row)

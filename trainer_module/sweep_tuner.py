@@ -1,0 +1,163 @@
+"""A sweep as a KerasTuner: oracle, ledger, best cell; one machine's workers run it. Imports no TFX."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras_tuner
+
+from trainer_module import ledger, progress
+from trainer_module.ledger import Ledger, Row
+from trainer_module.selection import Cell, best_cell
+from trainer_module.settings import SweepSettings
+from trainer_module.sweep import Execution
+from trainer_module.sweep_job import SweepFacts
+from trainer_module.sweep_record import Plan, SweepRecord
+
+SWEEP_NAME = "sweep"
+"""The fixed hyperparameter by which a worker knows whose trial it was given."""
+
+
+class Runner(Protocol):
+    """What trains for the tuner: WorkerPool."""
+
+    facts: SweepFacts
+
+    def run(self, executions: Sequence[tuple[Cell, int]]) -> Iterator[tuple[Cell, int, Execution]]: ...
+
+    def close(self) -> None: ...
+
+
+class SweepOracle(keras_tuner.Oracle):
+    """Hands out the planned executions in order; every one is a trial, its id its place in the plan.
+
+    Args:
+      record: the sweep.
+    """
+
+    def __init__(self, record: SweepRecord):
+        self.record = record
+        space = keras_tuner.HyperParameters()
+        space.Fixed(SWEEP_NAME, record.name)
+        for name, values in zip(("n", "freeze_count", "fine_tune", "draw"), _axes(record.plan), strict=True):
+            space.Choice(name, values)
+        super().__init__(
+            objective=keras_tuner.Objective("val_accuracy", "max"),
+            max_trials=len(record.plan),
+            hyperparameters=space,
+            allow_new_entries=False,
+            tune_new_entries=False,
+            seed=1,
+        )
+        self.verbose = 0
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        cell, draw = self.record.plan[int(trial_id)]
+        values = {SWEEP_NAME: self.record.name, "n": cell.n, "freeze_count": cell.freeze_count}
+        values |= {"fine_tune": cell.fine_tune, "draw": draw}
+        return {"status": keras_tuner.engine.trial.TrialStatus.RUNNING, "values": values}
+
+
+class LedgerTuner(keras_tuner.Tuner):
+    """A KerasTuner whose trials are the rows of a ledger; subclasses say who trains.
+
+    Args:
+      record: the sweep.
+      rows: its ledger.
+      oracle: hands out its trials.
+    """
+
+    def __init__(self, record: SweepRecord, rows: Ledger, oracle: SweepOracle):
+        self.record = record
+        self.ledger = rows
+        # The ledger answers for what ran before, so KerasTuner's own files start anew.
+        super().__init__(
+            oracle=oracle,
+            hypermodel=no_hypermodel,
+            directory=str(record.settings.ledger_dir / "keras_tuner"),
+            project_name=record.name,
+            overwrite=True,
+        )
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """The hyperparameters of the cell that is best on val over all its draws, at the deployed size.
+
+        One trial is one draw: taking the best trial would choose a lucky draw.
+
+        Raises:
+          ValueError: more than the one best is asked for.
+        """
+        if num_trials != 1:
+            raise ValueError(f"Only the best cell is kept, not the best {num_trials}")
+        best = best_cell(self.planned_rows(), self.record.settings.deployed_size)
+        place = self.record.plan.index((best, 0))
+        trial = next(trial for name, trial in self.oracle.trials.items() if int(name) == place)
+        return [trial.hyperparameters]
+
+    def planned_rows(self) -> list[Row]:
+        """The ledger's rows of this plan, in its order; the ledger may hold rows of earlier plans too."""
+        rows = self.ledger.rows
+        return [rows[key] for key in self.record.keys if key in rows]
+
+    def write_planned_rows(self, path: Path) -> None:
+        """Writes the planned rows as a ledger of their own."""
+        ledger.write_ledger(path, self.record.header, self.planned_rows())
+
+
+class SweepTuner(LedgerTuner):
+    """Runs a sweep's executions in this machine's workers; those that the ledger holds do not run again.
+
+    Args:
+      runner: trains cells of this sweep.
+      settings: the sweep.
+    """
+
+    def __init__(self, runner: Runner, settings: SweepSettings):
+        self.runner = runner
+        record = SweepRecord(settings, runner.facts)
+        super().__init__(record, record.open_ledger(), SweepOracle(record))
+
+    def search(self, *args: Any, **kwargs: Any) -> None:
+        """Runs every planned execution that the ledger lacks, then lets KerasTuner go through its trials.
+
+        Raises:
+          ThawError: an execution failed; those that ended before are kept.
+        """
+        plan, keys = self.record.plan, self.record.keys
+        missing = [execution for execution, key in zip(plan, keys, strict=True) if key not in self.ledger.rows]
+        name = f"sweep {self.record.settings.name}"
+        with contextlib.closing(self.runner), progress.progress_bar(name, len(plan)) as advance:
+            for _ in range(len(plan) - len(missing)):
+                advance("from the ledger")
+            for execution in self.runner.run(missing):
+                row = self.record.row(*execution)
+                self.ledger.append(row)
+                advance(row_note(row))
+            super().search(*args, verbose=0, **kwargs)
+
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Val accuracy and loss of the trial's execution, which `search` has put into the ledger."""
+        return row_metrics(self.ledger.rows[self.record.keys[int(trial.trial_id)]])
+
+
+def row_metrics(row: Row) -> dict[str, float]:
+    """What KerasTuner keeps of a row."""
+    return {"val_accuracy": row.val_accuracy, "val_loss": row.val_loss}
+
+
+def row_note(row: Row) -> str:
+    """A row in the progress bar's few words."""
+    return f"n={row.n} k={row.freeze_count} val {row.val_accuracy:.1%}"
+
+
+def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
+    """KerasTuner wants one; the engine builds its models itself."""
+
+
+def _axes(plan: Plan) -> list[list[Any]]:
+    """Values of n, freeze_count, fine_tune and draw that the plan holds, sorted."""
+    points = [(cell.n, cell.freeze_count, cell.fine_tune, draw) for cell, draw in plan]
+    return [sorted(set(axis)) for axis in zip(*points, strict=True)]
