@@ -111,6 +111,8 @@ class ChiefOracle(SweepOracle):
         """The trial that the worker has in hand, else one that suits it; IDLE while others train what is left."""
         with self._alone():
             worker = self._heard_from(tuner_id)
+            if tuner_id in self.ongoing_trials and not self.failure:
+                self._take_rows()  # it was started again, and may have been killed after it wrote the row
             if self.finished or self.failure:
                 worker.told = True
                 return self._no_trial(TrialStatus.STOPPED)

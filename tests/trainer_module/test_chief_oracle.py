@@ -100,6 +100,12 @@ def test_a_worker_that_was_started_again_takes_up_its_trial(chief):
     assert len(chief.oracle.start_order) == 1
 
 
+def test_a_worker_that_was_killed_after_it_wrote_a_row_does_not_train_it_again(chief):
+    chief.ask("tuner0")
+    chief.write_row("tuner0")
+    assert chief.ask("tuner0") == (20, 4, True)
+
+
 def test_a_trial_has_the_figures_of_its_row_whatever_was_reported(chief):
     chief.ask("tuner0")
     row = chief.write_row("tuner0")
