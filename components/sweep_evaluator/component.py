@@ -1,0 +1,110 @@
+"""The SweepEvaluator node: ledgers and test examples in, TFMA results of every cell out. Only here is TFX."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import component_spec
+
+from components.sweep_evaluator.evaluation import evaluate_cells
+from components.sweep_evaluator.examples import read_test_images
+from components.sweep_evaluator.metrics import metrics_of
+from components.sweep_evaluator.results import eval_config, folder_name, write_result
+from components.transfer_report.ledgers import pair_ledgers
+from trainer_module import progress
+from trainer_module.ledger import LEDGER_FILE, read_ledger
+
+Artifacts = dict[str, list[types.Artifact]]
+LEDGER_PREFIX = "ledger_of_"
+INDEX_FILE = "sweep_evaluation.json"
+
+
+class SweepEvaluation(types.Artifact):
+    """A TFMA result for every cell of a run, each in a folder of its own, and INDEX_FILE."""
+
+    TYPE_NAME = "ThawSweepEvaluation"
+
+
+class SweepEvaluatorExecutor(base_executor.BaseExecutor):
+    """Reads the inputs by the names that `sweep_evaluator` gave them."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        ledgers = (Path(made.uri) for name, [made] in input_dict.items() if name.startswith(LEDGER_PREFIX))
+        write_evaluations(Path(output_dict["evaluations"][0].uri), input_dict["examples"][0].uri, ledgers)
+
+
+def write_evaluations(folder: Path, domain_uri: str, ledger_folders: Iterable[Path]) -> dict[str, Any]:
+    """Evaluates every cell of a run in one pass, from the stored predictions: no model is loaded.
+
+    Args:
+      folder: for the results; each cell's lie in `folder_name` below it.
+      domain_uri: the target's examples.
+      ledger_folders: with a LEDGER_FILE each, of all transfers and baselines.
+
+    Returns:
+      What INDEX_FILE holds: `cells` (transfer, n, freeze_count, fine_tune, draws, path), `seconds` of wall time for
+      all of them and `seconds_per_cell`.
+
+    Raises:
+      ThawError: the ledgers don't fit each other or the test examples.
+    """
+    started = time.perf_counter()
+    images = read_test_images(domain_uri)
+    ledgers = pair_ledgers(read_ledger(path / LEDGER_FILE) for path in ledger_folders)
+    classes = len(next(iter(ledgers.transfers.values())).header.classes)
+    slices = {key: int(mask.sum()) for key, mask in images.slices().items()}
+    config, metrics = eval_config(classes), metrics_of(classes)
+    cells = []
+    for found in evaluate_cells(ledgers, images):
+        path = folder_name(found.sweep, found.cell)
+        write_result(folder / path, found, slices, metrics, config, domain_uri)
+        cells.append({"transfer": found.sweep, **vars(found.cell), "draws": found.draws, "path": path})
+    seconds = time.perf_counter() - started
+    index = {"seconds": round(seconds, 3), "seconds_per_cell": round(seconds / len(cells), 4), "cells": cells}
+    (folder / INDEX_FILE).write_text(json.dumps(index, indent=1) + "\n")
+    progress.console().print(
+        f"  evaluated {len(cells)} cells in {seconds:.1f} s ({seconds / len(cells):.3f} s a cell)", markup=False
+    )
+    return index
+
+
+def sweep_evaluator(
+    *, examples: types.BaseChannel, ledgers: Mapping[str, types.BaseChannel], code: str
+) -> base_component.BaseComponent:
+    """Makes the node for any number of sweeps, each ledger under a name of its own.
+
+    Args:
+      examples: Examples of the target, with a split `test`.
+      ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
+      code: fingerprint of the sources; in the cache key alone.
+
+    Returns:
+      A node with the output `evaluations` (ThawSweepEvaluation).
+    """
+    inputs = {"examples": examples, **{f"{LEDGER_PREFIX}{name}": channel for name, channel in ledgers.items()}}
+    # TFX reads inputs off the class of a specification, so each set of sweeps has a class of its own.
+    spec_class = type(
+        "SweepEvaluatorSpec",
+        (component_spec.ComponentSpec,),
+        {
+            "PARAMETERS": {"code": component_spec.ExecutionParameter(type=str)},
+            "INPUTS": {name: component_spec.ChannelParameter(type=c.type) for name, c in inputs.items()},
+            "OUTPUTS": {"evaluations": component_spec.ChannelParameter(type=SweepEvaluation)},
+        },
+    )
+    component_class = type(
+        "SweepEvaluator",
+        (base_component.BaseComponent,),
+        {
+            "SPEC_CLASS": spec_class,
+            "EXECUTOR_SPEC": executor_spec.ExecutorClassSpec(SweepEvaluatorExecutor),
+            "__module__": __name__,
+        },
+    )
+    return component_class(spec_class(code=code, evaluations=types.Channel(type=SweepEvaluation), **inputs))
