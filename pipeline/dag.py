@@ -52,6 +52,7 @@ def create_pipeline(
         candidates[pair.id] = nodes.trainer(transfer, target, transform, tuners[pair.id], base_model=source)
         evaluators[pair.id] = nodes.evaluator(pair, target, candidates[pair.id], baselines[pair.architecture])
 
+    nodes.sweep_evaluator(target, tuners)
     report = nodes.report(candidates, evaluators, tuners, left_out)
     nodes.pusher(report)
     return _pipeline(config, nodes.made)

@@ -24,6 +24,7 @@ from acquisition.dataset import Dataset
 from components.anomaly_gate import AnomalyGate
 from components.domain_examples.component import DomainExamples
 from components.domain_examples.records import DomainSettings
+from components.sweep_evaluator.component import sweep_evaluator
 from components.sweep_tuner import SweepTuner
 from components.transfer_report.component import NodeSettings, transfer_report
 from pipeline.config import Architecture, ExperimentConfig, Transfer
@@ -184,6 +185,17 @@ class Nodes:
             eval_config=evaluation_config(self.config),
         )
         return self._add(node, f"Evaluator.{transfer.id}")
+
+    def sweep_evaluator(self, target: Channel, tuners: dict[str, Node]) -> Node:
+        """TFMA's metrics of every cell, from the predictions in the ledgers."""
+        node = sweep_evaluator(
+            examples=target,
+            ledgers={name: tuner.outputs["tuner_results"] for name, tuner in tuners.items()},
+            code=source_fingerprint(
+                "components.sweep_evaluator", "components.transfer_report.cells", "components.transfer_report.ledgers"
+            ),
+        )
+        return self._add(node, "SweepEvaluator")
 
     def report(
         self,

@@ -96,6 +96,7 @@ def finish_run_folder(folder: Path, config: ExperimentConfig, nodes: dict[str, N
     summary["data_origin"] = origin
     summary["seconds_per_node"] = {name: round(node.seconds, 3) for name, node in nodes.items()}
     summary["cached_nodes"] = [name for name, node in nodes.items() if node.cached]
+    summary["sweep_evaluation"] = nodes["SweepEvaluator"].outputs["evaluations"][0]
     summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
     _write_atomically(path, json.dumps(summary, indent=2) + "\n")
     settings = config.model_dump(mode="json", exclude_none=True)

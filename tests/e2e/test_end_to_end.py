@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,8 @@ NODES = [
     "ImportExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate", "Transform",
     "DomainExamples.target", "DomainExamples.ships_planes", "Trainer.source.ships_planes.remastered",
     "Tuner.baseline.remastered", "Trainer.baseline.remastered", "Tuner.transfer.ships_planes__remastered",
-    "Trainer.transfer.ships_planes__remastered", "Evaluator.ships_planes__remastered", "TransferReport", "Pusher",
+    "Trainer.transfer.ships_planes__remastered", "Evaluator.ships_planes__remastered", "SweepEvaluator",
+    "TransferReport", "Pusher",
 ]  # fmt: skip
 
 
@@ -55,7 +57,7 @@ def test_the_first_run_computes_every_node(experiment, first_run):
 def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_run):
     out = first_run.stdout
     assert "Plan: 24 trainings" in out and "minutes if nothing is cached" in out
-    assert "[1/16] ImportExampleGen" in out and "[16/16] Pusher" in out
+    assert "[1/17] ImportExampleGen" in out and "[17/17] Pusher" in out
     assert "sweep ships_planes__remastered: 16 of 16" in out
     assert "report.html" in out and "blessed" in out
     assert first_run.stderr == ""
@@ -79,6 +81,26 @@ def test_every_execution_is_a_row_with_its_baseline_and_gain(experiment, first_r
     for row in (row for row in table if row["transfer"] == "ships_planes__remastered"):
         gain = 100 * (float(row["test_accuracy"]) - float(row["baseline_test_accuracy"]))
         assert float(row["gain_points"]) == pytest.approx(gain)
+
+
+def test_every_cell_has_a_tfma_result_with_the_ledgers_accuracy(experiment, first_run):
+    import tensorflow_model_analysis as tfma
+
+    folder = Path(summary(experiment)["sweep_evaluation"])
+    index = json.loads((folder / "sweep_evaluation.json").read_text())
+    assert len(index["cells"]) == 8
+    for cell in index["cells"]:
+        wanted = tuple(str(cell[key]).lower() for key in ("transfer", "n", "freeze_count", "fine_tune"))
+        accuracies = [
+            float(row["test_accuracy"]) for row in rows(experiment)
+            if tuple(row[key].lower() for key in ("transfer", "n", "freeze_count", "fine_tune")) == wanted
+        ]  # fmt: skip
+        result = tfma.load_eval_result(str(folder / cell["path"]), model_name="candidate")
+        figures = result.get_metrics_for_slice()
+        # The ledger keeps probabilities as float16, in which two classes may come out equal.
+        value = figures["sparse_categorical_accuracy"]["boundedValue"]["value"]
+        assert value == pytest.approx(sum(accuracies) / 2, abs=0.026)
+        assert figures["example_count"]["doubleValue"] == 40
 
 
 def test_the_blessed_winner_is_pushed_and_its_model_answers_to_png_bytes(experiment, first_run):

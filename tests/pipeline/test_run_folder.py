@@ -62,6 +62,7 @@ def finished(tmp_path):
         config = load_config(_quick(), (f"runs={tmp_path}/runs",))
         nodes = {
             "Trainer": NodeRun(2.5, False, {}),
+            "SweepEvaluator": NodeRun(1.5, False, {"evaluations": ["where/tfma/results/are"]}),
             "TransferReport": NodeRun(0.5, True, {"report": [str(report)]}),
             "Pusher": NodeRun(0.1, False, {"pushed_model": [str(pushed)]}),
         }
@@ -81,7 +82,10 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
     folder, config, summary = finished(blessed=True)
     assert (folder / "report.html").exists()
     assert json.loads((folder / "summary.json").read_text()) == summary
-    assert summary["seconds_per_node"] == {"Trainer": 2.5, "TransferReport": 0.5, "Pusher": 0.1}
+    assert summary["seconds_per_node"] == {
+        "Trainer": 2.5, "SweepEvaluator": 1.5, "TransferReport": 0.5, "Pusher": 0.1,
+    }  # fmt: skip
+    assert summary["sweep_evaluation"] == "where/tfma/results/are"
     assert summary["cached_nodes"] == ["TransferReport"]
     assert summary["pushed"]["path"].endswith("pushed")
     assert load_config(folder / "config.yaml") == config
