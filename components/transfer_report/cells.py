@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -208,14 +209,27 @@ def _decide(transfers: Mapping[str, Sequence[CellSummary]]) -> dict[str, Sequenc
     }
 
 
+def lent_variances(own: Mapping[Key, float]) -> dict[Key, float]:
+    """For each cell, the mean variance between draws of the other cells of its n, where they are FEWEST_OTHERS.
+
+    Args:
+      own: the variance of each cell of one architecture.
+    """
+    by_size: dict[int, list[float]] = defaultdict(list)
+    for (_, cell), variance in own.items():
+        by_size[cell.n].append(variance)
+    lent = {}
+    for key, variance in own.items():
+        group = by_size[key[1].n]
+        if len(group) > FEWEST_OTHERS:
+            lent[key] = max(0.0, (math.fsum(group) - variance) / (len(group) - 1))
+    return lent
+
+
 def _others_variance(values: Mapping[Key, np.ndarray]) -> dict[Key, float | None]:
-    """For each cell, the mean `draw_variance` of the other cells of its n; none where they are too few."""
-    by_size: dict[int, dict[Key, float]] = defaultdict(dict)
-    for key, array in values.items():
-        if len(array) > 1:
-            by_size[key[1].n][key] = draw_variance(array)
-    means: dict[Key, float | None] = {}
-    for key in values:
-        others = [variance for other, variance in by_size[key[1].n].items() if other != key]
-        means[key] = statistics.fmean(others) if len(others) >= FEWEST_OTHERS else None
-    return means
+    """`lent_variances` of arrays [draws, images]; none where they are too few.
+
+    A cell with one draw takes no part: it has no variance and no use for another's.
+    """
+    lent = lent_variances({key: draw_variance(array) for key, array in values.items() if len(array) > 1})
+    return {key: lent.get(key) for key in values}

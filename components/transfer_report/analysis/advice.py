@@ -1,0 +1,117 @@
+"""Which transfer to use at each n: chosen on val, reported on test. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from components.transfer_report import formats
+from components.transfer_report.analysis.claim import shown, verdict_of
+from components.transfer_report.analysis.grid import Grid, Place
+from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
+from components.transfer_report.statistics import Interval
+from pipeline.config import MAX_FREEZE_COUNT
+from trainer_module.selection import Cell
+
+ARCHITECTURES = {
+    "original": "the original network",
+    "remastered": "the remastered network",
+    "mobilenet_v2": "MobileNetV2",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """The model with the best val accuracy at one n, among every transfer's and every baseline's best cell.
+
+    Attributes:
+      n: labelled images.
+      best: the model; a baseline where training from scratch is best on val.
+      scratch: the baseline that is best on val.
+      over_scratch: its lead on test over training from scratch, in points: the gain of the report where `scratch`
+        has the same architecture, else the lead over `scratch`. None where it is `scratch`.
+      gain: over the same architecture from scratch; none for a baseline.
+      next_best: the sweep that follows on val; empty where there is none.
+      lead: over `next_best`'s best cell, on test.
+    """
+
+    n: int
+    best: MeasuredCell
+    scratch: MeasuredCell
+    over_scratch: Interval | None
+    gain: Interval | None
+    next_best: str
+    lead: Interval | None
+
+    @property
+    def sentence(self) -> str:
+        """`With 100 labelled images: MobileNetV2, features frozen, 88.1% [86.9, 89.2], +21 points over ...`"""
+        accuracy = self.best.accuracy
+        measured = f"{formats.percent(accuracy.estimate)} {formats.percent_interval((accuracy.low, accuracy.high))}"
+        return f"With {self.n} labelled images: {model_in_words(self.best)}, {measured}{self._worth()}."
+
+    def _worth(self) -> str:
+        if self.over_scratch is None or self.gain is None:
+            return ": no transfer does better on val than training from scratch"
+        over = f", {shown(self.over_scratch)} over training from scratch"
+        if self.scratch.architecture != self.best.architecture:
+            over += f" ({ARCHITECTURES[self.scratch.architecture]}, the best of those on val)"
+        verdict = verdict_of(self.over_scratch)
+        if verdict == "undecided":
+            return over + "; its interval holds 0, so the transfer may gain nothing"
+        return over if verdict == "supported" else over + "; the choice on val did not hold on test"
+
+
+def advise(grid: Grid, summaries: Summaries) -> list[Advice]:
+    """One Advice for each n that any transfer has, rising."""
+    measured: dict[Place, MeasuredCell] = {
+        (summary.sweep, summary.cell): summary
+        for group in (*summaries.transfers.values(), *summaries.baselines.values())
+        for summary in group
+    }
+    return [_advise(grid, measured, n) for n in grid.sizes]
+
+
+def _advise(grid: Grid, measured: dict[Place, MeasuredCell], n: int) -> Advice:
+    transfers = _best_cells(grid, n, baselines=False)
+    scratch = max(_best_cells(grid, n, baselines=True), key=grid.val)
+    ranked = sorted([*transfers, scratch], key=grid.val, reverse=True)
+    best, follower = ranked[0], ranked[1] if len(ranked) > 1 else None
+    summary = measured[best]
+    gain = summary.gain_points if isinstance(summary, CellSummary) else None
+    own = summary.architecture == measured[scratch].architecture  # None for a baseline, which is then `scratch`
+    return Advice(
+        n=n,
+        best=summary,
+        scratch=measured[scratch],
+        over_scratch=gain if own else grid.lead(best, {scratch: 1.0})[0],
+        gain=gain,
+        next_best=follower[0] if follower else "",
+        lead=grid.lead(best, {follower: 1.0})[0] if follower else None,
+    )
+
+
+def _best_cells(grid: Grid, n: int, *, baselines: bool) -> list[Place]:
+    """The best cell on val at n of every transfer, or of every baseline, that has one."""
+    chosen = grid.chosen.baselines if baselines else grid.chosen.transfers
+    names = {name: grid.ledgers.baselines[name].header.sweep if baselines else name for name in chosen}
+    return [(names[name], cells[n]) for name, cells in chosen.items() if n in cells]
+
+
+def model_in_words(measured: MeasuredCell) -> str:
+    """`MobileNetV2 from imagenet, features frozen`."""
+    architecture = ARCHITECTURES[measured.architecture]
+    if not measured.source:
+        return f"{architecture} from scratch"
+    return f"{architecture} from {measured.source}, {way_in_words(measured.cell, measured.architecture)}"
+
+
+def way_in_words(cell: Cell, architecture: str) -> str:
+    """`features frozen`, `first 4 of 8 layers frozen, then fine-tuned`, `nothing frozen`."""
+    most, unit = MAX_FREEZE_COUNT[architecture], "blocks" if architecture == "mobilenet_v2" else "layers"
+    if cell.freeze_count == 0:
+        frozen = "nothing frozen"
+    elif cell.freeze_count == most:
+        frozen = "features frozen"
+    else:
+        frozen = f"first {cell.freeze_count} of {most} {unit} frozen"
+    return f"{frozen}, then fine-tuned" if cell.fine_tune else frozen

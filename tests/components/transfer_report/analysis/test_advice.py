@@ -1,0 +1,62 @@
+"""What to use at each n: chosen on val, told with the figures of test. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from components.transfer_report.analysis.advice import advise, way_in_words
+from components.transfer_report.analysis.grid import Grid
+from components.transfer_report.cells import summarise
+from trainer_module.selection import Cell
+
+SWEEPS = ("baseline__original", "baseline__mobilenet_v2", "cats_dogs__original", "imagenet__mobilenet_v2")
+
+
+def advised(grid_of: Callable[..., Grid], accuracies: dict[str, float]) -> list:
+    grid = grid_of(lambda sweep, n, k, tuned: accuracies[sweep] - 0.1 * tuned, SWEEPS, (100,), (18, 8))
+    return advise(grid, summarise(grid.ledgers))
+
+
+def test_the_best_on_val_is_told_with_its_lead_over_the_best_from_scratch(grid_of: Callable[..., Grid]) -> None:
+    [found] = advised(grid_of, dict(zip(SWEEPS, (0.65, 0.5, 0.7, 0.9), strict=True)))
+    assert found.sentence.startswith("With 100 labelled images: MobileNetV2 from imagenet, features frozen, 90.0% [")
+    assert ", +25.0 points [" in found.sentence
+    assert found.sentence.endswith("over training from scratch (the original network, the best of those on val).")
+    assert found.next_best == "cats_dogs__original"
+    assert found.lead.estimate == pytest.approx(20, abs=1e-3)
+    assert found.gain.estimate == pytest.approx(40)
+
+
+def test_a_lead_over_its_own_baseline_is_the_gain_of_the_report(grid_of: Callable[..., Grid]) -> None:
+    [found] = advised(grid_of, dict(zip(SWEEPS, (0.65, 0.5, 0.9, 0.7), strict=True)))
+    assert found.over_scratch == found.gain
+    assert found.sentence.endswith("over training from scratch.")
+
+
+def test_where_scratch_is_best_on_val_no_transfer_is_advised(grid_of: Callable[..., Grid]) -> None:
+    [found] = advised(grid_of, dict(zip(SWEEPS, (0.9, 0.5, 0.7, 0.7), strict=True)))
+    assert "the original network from scratch, 90.0% [" in found.sentence
+    assert found.sentence.endswith("no transfer does better on val than training from scratch.")
+    assert found.over_scratch is None
+    assert found.next_best in ("cats_dogs__original", "imagenet__mobilenet_v2")
+
+
+def test_a_lead_that_may_be_nothing_is_told_so(grid_of: Callable[..., Grid]) -> None:
+    [found] = advised(grid_of, dict(zip(SWEEPS, (0.699, 0.5, 0.7, 0.6), strict=True)))
+    assert "its interval holds 0, so the transfer may gain nothing" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("cell", "architecture", "words"),
+    [
+        (Cell(10, 8, False), "original", "features frozen"),
+        (Cell(10, 8, True), "original", "features frozen, then fine-tuned"),
+        (Cell(10, 4, False), "original", "first 4 of 8 layers frozen"),
+        (Cell(10, 6, True), "mobilenet_v2", "first 6 of 18 blocks frozen, then fine-tuned"),
+        (Cell(10, 0, False), "remastered", "nothing frozen"),
+    ],
+)
+def test_a_way_of_transferring_in_words(cell: Cell, architecture: str, words: str) -> None:
+    assert way_in_words(cell, architecture) == words
