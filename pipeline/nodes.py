@@ -217,6 +217,8 @@ class Nodes:
                 transfers_left_out=left_out,
                 versions={package: version(package) for package in REPORTED_PACKAGES},
                 seed=config.seed,
+                records_per_image=config.augmentation.copies,
+                batch_size=config.schedule.batch_size,
             ),
             code=source_fingerprint("components.transfer_report", "trainer_module.selection"),
         )

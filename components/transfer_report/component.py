@@ -23,7 +23,7 @@ BLESSED_PROPERTY = "blessed"
 
 
 class TransferReportFolder(types.Artifact):
-    """report.html, cells.csv, figures/ and summary.json of one run."""
+    """report.html, cells.csv, learning_curves.csv, claims.json, figures/ and summary.json of one run."""
 
     TYPE_NAME = "ThawTransferReport"
 
@@ -39,6 +39,8 @@ class NodeSettings(pydantic.BaseModel):
     transfers_left_out: dict[str, str]
     versions: dict[str, str]
     seed: int
+    records_per_image: int
+    batch_size: int
 
 
 class TransferReportExecutor(base_executor.BaseExecutor):

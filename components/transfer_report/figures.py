@@ -1,4 +1,4 @@
-"""The figures as PNG files: one heat map a transfer and an overview. Imports matplotlib without pyplot."""
+"""The figures as PNG files, with what appears on hovering. Imports matplotlib without pyplot."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from components.transfer_report import formats
+from components.transfer_report.analysis.advice import way_in_words
+from components.transfer_report.analysis.grid import Grid
+from components.transfer_report.analysis.learning_curves import Pace, has_inner_points, mean_curve
 from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
+from components.transfer_report.curves_figure import CurvePair, draw_curves
 from components.transfer_report.heat_map import Scales, draw_heat_map
 from components.transfer_report.overview import draw_overview
+from pipeline.config import MAX_FREEZE_COUNT
 from trainer_module.selection import Cell
 
 DOTS_PER_INCH = 110
@@ -23,13 +29,42 @@ DOTS_PER_INCH = 110
 
 SYNTHETIC = "SYNTHETIC"
 
+CURVES_AT = 100
+"""Learning curves are drawn at the size nearest to this one."""
+
 
 @dataclasses.dataclass(frozen=True)
-class Chosen:
-    """The cell with the best val accuracy at each n: transfers by id, baselines by architecture."""
+class Picture:
+    """A PNG file and the rectangles on it that have something to say.
 
-    transfers: Mapping[str, Mapping[int, Cell]]
-    baselines: Mapping[str, Mapping[int, Cell]]
+    Attributes:
+      path: of the file.
+      size_px: width, height.
+      hover: (left, top, width, height, text), in pixels from the top left corner.
+    """
+
+    path: Path
+    size_px: tuple[int, int]
+    hover: tuple[tuple[float, float, float, float, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """All pictures of a report.
+
+    Attributes:
+      overview: every transfer and baseline by n.
+      heat_maps: by transfer id; Figures 4 to 7 of the report.
+      freezing: by id of a transfer of MobileNetV2; Figure 8.
+      curves: learning curves, Figure 2 measured; none where the ledgers hold no points between start and end.
+      curves_n: the size they are drawn at.
+    """
+
+    overview: Picture
+    heat_maps: dict[str, Picture]
+    freezing: dict[str, Picture]
+    curves: Picture | None
+    curves_n: int
 
 
 def is_synthetic(data: str) -> bool:
@@ -37,32 +72,46 @@ def is_synthetic(data: str) -> bool:
     return data.startswith(SYNTHETIC)
 
 
-def write_figures(folder: Path, summaries: Summaries, chosen: Chosen, data: str) -> dict[str, Path]:
-    """Writes `<transfer>.png` for each transfer and `overview.png`.
+def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) -> Pictures:
+    """Writes every picture of a report as PNG; SYNTHETIC data are marked in each.
 
     Args:
       folder: made when absent.
       summaries: every cell.
-      chosen: framed in the heat maps, drawn in the overview.
-      data: name of the data, for the titles; SYNTHETIC data are marked in every picture.
-
-    Returns:
-      Path by transfer id, and of the overview by `overview`.
+      grid: the same cells' executions; its choices are framed in the heat maps and drawn in the overview.
+      pace: turns steps into epochs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    scales = shared_scales(summaries)
-    paths = {}
+    data, scales = grid.ledgers.data, shared_scales(summaries)
+    heat_maps, freezing = {}, {}
     for transfer, cells in summaries.transfers.items():
-        figure = draw_heat_map(cells, frozenset(chosen.transfers[transfer].values()), scales)
-        path = folder / f"{transfer}.png"
-        paths[transfer] = _save(figure, path, f"{transfer} on {data}", _draws(cells), data)
-    series = {name: _picked(cells, chosen.transfers[name]) for name, cells in summaries.transfers.items()}
-    baselines = {name: _picked(cells, chosen.baselines[name]) for name, cells in summaries.baselines.items()}
-    title = f"Test accuracy by number of target images, on {data}"
-    shown = [cell for group in (*series.values(), *baselines.values()) for cell in group]
-    figure = draw_overview(series, baselines)
-    paths["overview"] = _save(figure, folder / "overview.png", title, _draws(shown), data)
-    return paths
+        figure = draw_heat_map(cells, frozenset(grid.chosen.transfers[transfer].values()), scales)
+        title = f"{transfer} on {data}, {_draws(cells)}"
+        heat_maps[transfer] = _save(figure, folder / f"{transfer}.png", title, data)
+        if cells[0].architecture == "mobilenet_v2" and (lines := freezing_lines(cells)):
+            scratch = [one for one in summaries.baselines["mobilenet_v2"] if not one.cell.fine_tune]
+            figure = draw_overview(lines, {"mobilenet_v2": scratch} if scratch else {}, "how much is frozen")
+            title = f"{transfer} with and without freezing, on {data}, {_draws([*cells, *scratch])}"
+            freezing[transfer] = _save(figure, folder / f"freezing_{transfer}.png", title, data)
+    n = min(grid.sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
+    overview = _write_overview(folder, summaries, grid)
+    return Pictures(overview, heat_maps, freezing, _write_curves(folder, grid, pace, n), n)
+
+
+def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:
+    """A transfer's cells with everything frozen, nothing frozen, and everything frozen first; as far as swept."""
+    most = MAX_FREEZE_COUNT[cells[0].architecture]
+    ways = {
+        "all blocks frozen": (most, False),
+        "nothing frozen": (0, False),
+        "all blocks frozen, then fine-tuned": (most, True),
+    }
+    lines: dict[str, list[MeasuredCell]] = {}
+    for name, way in ways.items():
+        found: list[MeasuredCell] = [one for one in cells if (one.cell.freeze_count, one.cell.fine_tune) == way]
+        if found:
+            lines[name] = found
+    return lines
 
 
 def shared_scales(summaries: Summaries) -> Scales:
@@ -74,18 +123,54 @@ def shared_scales(summaries: Summaries) -> Scales:
     return Scales(accuracy=(low, max(high, low + 5)), gain=max(5, 5 * math.ceil(max(gains) / 5)))
 
 
+def curve_pairs(grid: Grid, pace: Pace, n: int) -> list[CurvePair]:
+    """Each transfer's best cell on val at n, and its baseline, where both curves have points on the way."""
+    pairs = []
+    for transfer, chosen in grid.chosen.transfers.items():
+        if n not in chosen:
+            continue
+        cell = chosen[n]
+        rows = grid.sweeps[transfer].cells[cell]
+        baseline_rows = grid.ledgers.baseline_rows(grid.sweeps[transfer], rows)
+        if not all(has_inner_points(row) for row in (*rows, *baseline_rows)):
+            continue
+        twin = grid.sweeps[transfer].cells.get(Cell(n, cell.freeze_count, False), ())
+        phase_2 = pace.epochs(twin[0].curve[-1][0], n) if cell.fine_tune and twin else None
+        title = f"{transfer}:\n{way_in_words(cell, grid.sweeps[transfer].header.architecture)}"
+        pairs.append(CurvePair(title, mean_curve(rows, pace), mean_curve(baseline_rows, pace), phase_2))
+    return pairs
+
+
+def _write_overview(folder: Path, summaries: Summaries, grid: Grid) -> Picture:
+    series = {name: _picked(cells, grid.chosen.transfers[name]) for name, cells in summaries.transfers.items()}
+    baselines = {name: _picked(cells, grid.chosen.baselines[name]) for name, cells in summaries.baselines.items()}
+    shown = [cell for group in (*series.values(), *baselines.values()) for cell in group]
+    title = f"Test accuracy by number of target images, on {grid.ledgers.data}, {_draws(shown)}"
+    figure = draw_overview(series, baselines, "at each n, the best cell on val")
+    return _save(figure, folder / "overview.png", title, grid.ledgers.data)
+
+
+def _write_curves(folder: Path, grid: Grid, pace: Pace, n: int) -> Picture | None:
+    pairs = curve_pairs(grid, pace, n)
+    if not pairs:
+        return None
+    counts = [len(grid.sweeps[name].cells[cells[n]]) for name, cells in grid.chosen.transfers.items() if n in cells]
+    title = f"Learning curves at n = {n}, on {grid.ledgers.data}, mean of {formats.draws(counts)}"
+    return _save(draw_curves(pairs), folder / "learning_curves.png", title, grid.ledgers.data)
+
+
 def _picked(cells: Sequence[MeasuredCell], chosen: Mapping[int, Cell]) -> list[MeasuredCell]:
     wanted = set(chosen.values())
     return [cell for cell in cells if cell.cell in wanted]
 
 
-def _draws(cells: Sequence[MeasuredCell | CellSummary]) -> str:
+def _draws(cells: Sequence[MeasuredCell]) -> str:
     return formats.draws([cell.draws for cell in cells])
 
 
-def _save(figure: Figure, path: Path, title: str, draws: str, data: str) -> Path:
+def _save(figure: Figure, path: Path, title: str, data: str) -> Picture:
     top = 1 - 0.12 / figure.get_figheight()
-    figure.text(0.01, top, f"{title}, {draws}", fontsize=13, fontweight="bold", ha="left", va="top")
+    figure.text(0.01, top, title, fontsize=13, fontweight="bold", ha="left", va="top")
     if is_synthetic(data):
         figure.text(
             0.985, top, f"{SYNTHETIC} IMAGES", ha="right", va="top", fontsize=13, fontweight="bold",
@@ -94,6 +179,13 @@ def _save(figure: Figure, path: Path, title: str, draws: str, data: str) -> Path
     figure.set_dpi(DOTS_PER_INCH)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    # Written without the alpha channel, which would only make the page larger.
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(path)
-    return path
+    pixels = np.asarray(canvas.buffer_rgba())  # [height, width, 4]
+    # Written without the alpha channel, which would only make the file larger.
+    Image.fromarray(pixels).convert("RGB").save(path)
+    height, width = pixels.shape[:2]
+    hover = []
+    for patch in (patch for axes in figure.axes for patch in axes.patches):
+        if isinstance(patch, Rectangle) and patch.get_gid():
+            box = patch.get_window_extent()
+            hover.append((box.x0, height - box.y1, box.width, box.height, str(patch.get_gid())))
+    return Picture(path, (width, height), tuple(hover))

@@ -15,6 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from components.transfer_report import formats
 from components.transfer_report.cells import CellSummary
 from trainer_module.selection import Cell
 
@@ -140,7 +141,8 @@ def _draw_cell(
     low, estimate, high = (unit * value for value in (interval.low, interval.estimate, interval.high))
     face = mappable.to_rgba(estimate)
     corner = (x - 0.5, y - 0.5)
-    axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", linewidth=0.8))
+    patch = axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", linewidth=0.8))
+    patch.set_gid(hover_text(summary))
     # Relative luminance decides between black and white text (ITU-R BT.709 weights).
     ink = "black" if np.dot(face[:3], (0.2126, 0.7152, 0.0722)) > 0.45 else "white"
     hatched = is_gain and summary.verdict == "undecided"
@@ -156,6 +158,21 @@ def _draw_cell(
         label = axes.text(x, y + offset, text, ha="center", va=align, size=size, weight=weight, color=ink)
         if hatched:
             label.set_path_effects([withStroke(linewidth=2, foreground=face)])
+
+
+def hover_text(summary: CellSummary) -> str:
+    """Everything that is known of a cell, in a few lines."""
+    cell = summary.cell
+    accuracy, baseline, gain = summary.accuracy, summary.baseline, summary.gain_points
+    return "\n".join(
+        [
+            f"n = {cell.n}, k = {cell.freeze_count}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}",
+            f"accuracy {formats.percent(accuracy.estimate)} {formats.percent_interval((accuracy.low, accuracy.high))}",
+            f"baseline {formats.percent(baseline.estimate)} {formats.percent_interval((baseline.low, baseline.high))}",
+            f"gain {formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}: "
+            f"{summary.verdict}, {formats.draws([summary.draws])}",
+        ]
+    )
 
 
 def _label_panel(axes: Axes, grid: _Grid, architecture: str, last: bool) -> None:

@@ -1,4 +1,4 @@
-"""The overview: every transfer and baseline by n, at the cells val chose. matplotlib without pyplot."""
+"""Accuracy against n as lines: the overview of all transfers, and Figure 8. matplotlib without pyplot."""
 
 from __future__ import annotations
 
@@ -21,28 +21,31 @@ STEP = 1.025
 
 
 def draw_overview(
-    transfers: Mapping[str, Sequence[MeasuredCell]], baselines: Mapping[str, Sequence[MeasuredCell]]
+    series: Mapping[str, Sequence[MeasuredCell]],
+    baselines: Mapping[str, Sequence[MeasuredCell]],
+    legend_title: str,
 ) -> Figure:
     """Accuracy on test with its interval against n (logarithmic).
 
     Args:
-      transfers: by id, one cell for each n.
+      series: by name, one cell for each n.
       baselines: by architecture, likewise; drawn dashed and grey.
+      legend_title: what the series are.
 
     Returns:
       A figure of 12.8 x 6.4 inches, without title.
     """
     figure = Figure(figsize=(12.8, 6.4), layout=ConstrainedLayoutEngine(rect=(0, 0, 1, 0.945)))
     axes = figure.subplots()
-    middle = (len(transfers) + len(baselines) - 1) / 2
-    for i, (name, cells) in enumerate(transfers.items()):
+    middle = (len(series) + len(baselines) - 1) / 2
+    for i, (name, cells) in enumerate(series.items()):
         _draw_series(axes, name, cells, STEP ** (i - middle), color=COLOURS[i % len(COLOURS)],
                      marker=MARKERS[i % len(MARKERS)], linewidth=2, markersize=6)  # fmt: skip
     for i, (name, cells) in enumerate(baselines.items()):
-        _draw_series(axes, f"baseline, {name}: random weights", cells, STEP ** (i + len(transfers) - middle),
+        _draw_series(axes, f"baseline, {name}: random weights", cells, STEP ** (i + len(series) - middle),
                      color=BASELINE_GREYS[i % 3], marker=BASELINE_MARKERS[i % 3], linewidth=1.6,
                      linestyle="--", markersize=7)  # fmt: skip
-    sizes = sorted({cell.cell.n for cells in (*transfers.values(), *baselines.values()) for cell in cells})
+    sizes = sorted({cell.cell.n for cells in (*series.values(), *baselines.values()) for cell in cells})
     axes.set_xscale("log")
     axes.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
     axes.xaxis.set_major_locator(FixedLocator(sizes))
@@ -54,7 +57,7 @@ def draw_overview(
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=10, alignment="left",
-                title="at each n, the best cell on val")  # fmt: skip
+                title=legend_title)  # fmt: skip
     return figure
 
 

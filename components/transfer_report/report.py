@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.transfer_report.analysis.claims import write_claims
+from components.transfer_report.analysis.grid import Grid
+from components.transfer_report.analysis.learning_curves import Pace, write_measures
 from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
 from components.transfer_report.cells import Summaries, class_f1s, summarise
 from components.transfer_report.executions import executions, write_csv
-from components.transfer_report.figures import Chosen, is_synthetic, write_figures
-from components.transfer_report.ledgers import Ledgers, Sweep, pair_ledgers
+from components.transfer_report.figures import is_synthetic, write_figures
+from components.transfer_report.findings import advice_json, find, labels_json
+from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from components.transfer_report.page import render_page
 from pipeline.config import Blessing
 from pipeline.errors import ThawError
 from trainer_module.ledger import Header, Row
-from trainer_module.selection import Cell, best_cell
 
 __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
 
@@ -36,6 +39,8 @@ class ReportSettings:
       transfers_left_out: transfer id -> why it was not swept.
       versions: package -> version.
       seed: the experiment's.
+      records_per_image: a training image and its copies, with `batch_size` the length of an epoch in steps.
+      batch_size: records per step.
     """
 
     experiment: str
@@ -44,6 +49,8 @@ class ReportSettings:
     transfers_left_out: Mapping[str, str]
     versions: Mapping[str, str]
     seed: int
+    records_per_image: int
+    batch_size: int
 
 
 def write_report(
@@ -52,7 +59,7 @@ def write_report(
     outcomes: Mapping[str, Evaluation],
     settings: ReportSettings,
 ) -> Summary:
-    """Writes report.html, cells.csv, figures/*.png and summary.json.
+    """Writes report.html, cells.csv, learning_curves.csv, claims.json, figures/*.png and summary.json.
 
     Args:
       out_dir: made when absent; files of an earlier report in it are replaced.
@@ -67,45 +74,39 @@ def write_report(
       ThawError: the ledgers don't fit together (see pair_ledgers), a transfer has no execution at the
         deployed size, or no outcome.
     """
-    paired = pair_ledgers(ledgers)
-    summaries = summarise(paired)
-    chosen = _chosen(paired)
-    decision = decide(_candidates(paired, summaries, chosen, outcomes, settings), settings.blessing)
-    summary = _summary(paired, decision, settings)
+    grid = Grid(pair_ledgers(ledgers))
+    summaries = summarise(grid.ledgers)
+    decision = decide(_candidates(grid, summaries, outcomes, settings), settings.blessing)
+    pace = Pace(settings.records_per_image, settings.batch_size)
+    found = find(grid, summaries, pace)
+    summary = _summary(grid.ledgers, decision, settings)
+    summary |= {"advice": advice_json(found.advice), "labels_needed": labels_json(found.labels)}
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_csv(out_dir / "cells.csv", executions(paired))
-    figures = write_figures(out_dir / "figures", summaries, chosen, paired.data)
-    (out_dir / "report.html").write_text(render_page(summary, summaries, figures), encoding="utf-8")
+    write_csv(out_dir / "cells.csv", executions(grid.ledgers))
+    write_measures(out_dir / "learning_curves.csv", found.measures.values())
+    about = {key: summary[key] for key in ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")}
+    write_claims(out_dir / "claims.json", found.claims, about)
+    drawn = write_figures(out_dir / "figures", summaries, grid, pace)
+    (out_dir / "report.html").write_text(render_page(summary, summaries, grid, found, drawn), encoding="utf-8")
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (out_dir / "summary.json").write_text(text + "\n", encoding="utf-8")
     return summary
 
 
-def _chosen(ledgers: Ledgers) -> Chosen:
-    def by_size(sweep: Sweep) -> dict[int, Cell]:
-        return {n: best_cell(sweep.rows, n) for n in sorted({cell.n for cell in sweep.cells})}
-
-    return Chosen(
-        {name: by_size(sweep) for name, sweep in ledgers.transfers.items()},
-        {name: by_size(sweep) for name, sweep in ledgers.baselines.items()},
-    )
-
-
 def _candidates(
-    ledgers: Ledgers,
+    grid: Grid,
     summaries: Summaries,
-    chosen: Chosen,
     outcomes: Mapping[str, Evaluation],
     settings: ReportSettings,
 ) -> list[Candidate]:
     """Each transfer's cell of the deployed size, with the evidence on it."""
     candidates = []
     for transfer, cells in summaries.transfers.items():
-        cell = chosen.transfers[transfer].get(settings.deployed_size)
+        cell = grid.chosen.transfers[transfer].get(settings.deployed_size)
         if cell is None:
             raise ThawError(
                 f"The ledger of {transfer} has no execution at n={settings.deployed_size}, the size to "
-                f"deploy; it has n={sorted(chosen.transfers[transfer])}. Run the same configuration again, "
+                f"deploy; it has n={sorted(grid.chosen.transfers[transfer])}. Run the same configuration again, "
                 "or set candidate_size to one of these."
             )
         if transfer not in outcomes:
@@ -114,7 +115,7 @@ def _candidates(
                 "configuration again."
             )
         summary = next(summary for summary in cells if summary.cell == cell)
-        classes = class_f1s(ledgers, transfer, cell)
+        classes = class_f1s(grid.ledgers, transfer, cell)
         candidates.append(Candidate(transfer, summary, classes, outcomes[transfer]))
     return candidates
 

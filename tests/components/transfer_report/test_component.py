@@ -53,7 +53,7 @@ def run(tmp_path, quick_ledgers):
         }
         blessing = Blessing(min_accuracy=min_accuracy, min_gain_points=-100, max_class_loss_points=100)
         settings = NodeSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
-                                versions={}, seed=1)  # fmt: skip
+                                versions={}, records_per_image=3, batch_size=32, seed=1)  # fmt: skip
         TransferReportExecutor().Do(inputs, outputs, {"settings": settings.model_dump_json(), "code": ""})
         return {name: made for name, [made] in outputs.items()}
 
@@ -80,7 +80,7 @@ def test_the_node_has_an_input_for_each_transfer_by_name():
         return {name: channel.Channel(type=standard_artifacts.Model) for name in names}
 
     settings = NodeSettings(experiment="x", deployed_size=1, blessing=Blessing(), transfers_left_out={}, versions={},
-                            seed=1)  # fmt: skip
+                            seed=1, records_per_image=3, batch_size=32)  # fmt: skip
     node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
                            verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),
                            settings=settings, code="c")  # fmt: skip

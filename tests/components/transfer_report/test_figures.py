@@ -9,9 +9,12 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from components.transfer_report.analysis.grid import Grid
+from components.transfer_report.analysis.learning_curves import Pace
 from components.transfer_report.cells import Summaries, summarise
-from components.transfer_report.figures import shared_scales
-from components.transfer_report.heat_map import Scales, draw_heat_map
+from components.transfer_report.curves_figure import draw_curves
+from components.transfer_report.figures import curve_pairs, freezing_lines, shared_scales
+from components.transfer_report.heat_map import Scales, draw_heat_map, hover_text
 from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.overview import draw_overview
 from trainer_module.ledger import Header, Row
@@ -111,7 +114,7 @@ def test_the_overview_shows_every_transfer_and_baseline_with_its_sizes(quick: Su
     series = {name: [s for s in cells if s.cell.freeze_count == 4 and not s.cell.fine_tune]
               for name, cells in quick.transfers.items()}  # fmt: skip
     baselines = {name: [s for s in cells if not s.cell.fine_tune] for name, cells in quick.baselines.items()}
-    [axes] = draw_overview(series, baselines).axes
+    [axes] = draw_overview(series, baselines, "the best on val").axes
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
@@ -119,8 +122,53 @@ def test_the_overview_shows_every_transfer_and_baseline_with_its_sizes(quick: Su
         "cats_dogs__original",
         "baseline, original: random weights",
     ]
+    assert legend.get_title().get_text() == "the best on val"
     assert axes.get_xscale() == "log"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["20", "100", "400"]
+
+
+def test_a_cell_tells_everything_on_hovering(quick: Summaries) -> None:
+    summary = quick.transfers["all_but_target__original"][0]
+    lines = hover_text(summary).splitlines()
+    assert lines[0] == "n = 20, k = 4, not fine-tuned"
+    assert lines[1].startswith(f"accuracy {100 * summary.accuracy.estimate:.1f}% [")
+    assert lines[3].endswith(f": {summary.verdict}, 2 draws")
+
+
+def test_figure_8_has_a_line_for_each_way_that_was_swept(report_ledgers: list[Ledger]) -> None:
+    ledgers = [one for one in report_ledgers if one[0].architecture == "mobilenet_v2"]
+    few = [(header, [row for row in rows if row.n in (10, 20)]) for header, rows in ledgers]
+    cells = summarise(pair_ledgers(few)).transfers["imagenet__mobilenet_v2"]
+    lines = freezing_lines(cells)
+    assert {name: [(one.cell.freeze_count, one.cell.n) for one in line] for name, line in lines.items()} == {
+        "all blocks frozen": [(18, 10), (18, 20)],
+        "nothing frozen": [(0, 10), (0, 20)],
+        "all blocks frozen, then fine-tuned": [(18, 10), (18, 20)],
+    }
+    assert list(freezing_lines([one for one in cells if one.cell.freeze_count == 18])) == [
+        "all blocks frozen",
+        "all blocks frozen, then fine-tuned",
+    ]
+
+
+def test_learning_curves_have_a_panel_a_transfer_and_mark_where_fine_tuning_begins(
+    quick_ledgers: list[Ledger],
+) -> None:
+    grid = Grid(pair_ledgers(quick_ledgers))
+    pairs = curve_pairs(grid, Pace(3, 32), 100)
+    assert [pair.title.split(":")[0] for pair in pairs] == ["all_but_target__original", "cats_dogs__original"]
+    tuned = [grid.chosen.transfers[name][100].fine_tune for name in grid.chosen.transfers]
+    assert [pair.phase_2 is not None for pair in pairs] == tuned
+    panels = [axes for axes in draw_curves(pairs).axes if axes.get_visible()]
+    assert len(panels) == 2
+    # The transfer's line and the baseline's, and the vertical one where fine-tuning begins.
+    assert [len(axes.lines) for axes in panels] == [2 + one for one in tuned]
+
+
+def test_five_panels_stand_in_two_rows_and_the_sixth_is_empty(quick_ledgers: list[Ledger]) -> None:
+    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    figure = draw_curves([pair] * 5)
+    assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
 
 
 def test_equal_gains_of_zero_still_have_a_scale(header_of: Callable[..., Header], row_of: Callable[..., Row]) -> None:

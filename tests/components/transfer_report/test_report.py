@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.transfer_report.page import evidence, headline, how
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from pipeline.config import Blessing
 from pipeline.errors import ThawError
@@ -26,6 +26,8 @@ SETTINGS = ReportSettings(
     transfers_left_out={"imagenet__mobilenet_v2": "ImageNet weights were not found."},
     versions={"tensorflow": "2.16.2"},
     seed=2022,
+    records_per_image=3,
+    batch_size=32,
 )
 OUTCOMES = {
     "all_but_target__original": Evaluation(True),
@@ -60,9 +62,12 @@ def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> 
     assert files == {
         "report.html",
         "cells.csv",
+        "claims.json",
+        "learning_curves.csv",
         "summary.json",
         "figures/all_but_target__original.png",
         "figures/cats_dogs__original.png",
+        "figures/learning_curves.png",
         "figures/overview.png",
     }
 
@@ -114,9 +119,54 @@ def test_the_page_loads_nothing_from_elsewhere(written: tuple[Path, dict[str, An
     page = (folder / "report.html").read_text()
     assert len(page) < 5_000_000
     sources = re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]{0,30})""", page)
-    assert len(sources) == 3
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert len(sources) == 4
+    assert all(source.startswith("data:image/webp;base64,") for source in sources)
     assert not re.search(r"https?:|url\(|@import|<link|<script", page)
+
+
+def test_every_cell_of_a_heat_map_says_all_on_hovering(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    page = (folder / "report.html").read_text()
+    titles = re.findall(r"<rect [^>]*><title>(.*?)</title></rect>", page, flags=re.DOTALL)
+    # Accuracy and gain of 18 cells of two transfers.
+    assert len(titles) == 2 * 2 * 18
+    assert re.fullmatch(
+        r"n = 20, k = 4, not fine-tuned\naccuracy \d+\.\d% \[.*\]\nbaseline \d+\.\d% \[.*\]\n"
+        r"gain [+-]\d+\.\d points \[.*\]: (gain|loss|undecided), 2 draws",
+        titles[0],
+    )
+
+
+def test_the_page_tells_what_to_use_at_each_n_and_the_summary_holds_it(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = written
+    page = (folder / "report.html").read_text()
+    assert [one["n"] for one in summary["advice"]] == [20, 100, 400]
+    assert all(one["sentence"] in page for one in summary["advice"])
+    assert {one["transfer"] for one in summary["labels_needed"]} == set(OUTCOMES)
+
+
+def test_every_claim_stands_in_the_page(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    page = html.unescape((folder / "report.html").read_text())
+    content = json.loads((folder / "claims.json").read_text())
+    assert content["synthetic"] is True
+    assert [claim["id"] for claim in content["claims"]] == [f"C{number}" for number in range(1, 9)]
+    assert all(claim["sentence"] in page for claim in content["claims"])
+    assert page.count(">not measured<") == sum(not claim["measured"] for claim in content["claims"])
+
+
+def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
+    quick_ledgers: list[Ledger], tmp_path: Path
+) -> None:
+    ends = [
+        (header, [dataclasses.replace(row, curve=(row.curve[0], row.curve[-1])) for row in rows if row.draw == 0])
+        for header, rows in quick_ledgers
+    ]
+    write_report(tmp_path, ends, OUTCOMES, SETTINGS)
+    assert not (tmp_path / "figures" / "learning_curves.png").exists()
+    page = (tmp_path / "report.html").read_text()
+    assert "Left out: the ledgers hold accuracies before and after training alone" in page
+    assert "first 4 epochs</th>" not in page
 
 
 def test_class_names_and_reasons_are_escaped(written: tuple[Path, dict[str, Any]]) -> None:
@@ -132,7 +182,8 @@ def test_every_table_of_a_synthetic_page_is_marked(written: tuple[Path, dict[str
     folder, _ = written
     page = (folder / "report.html").read_text()
     tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
-    assert len(tables) == 4
+    # Closing table, labels saved, claims, data; two tables and the learning curves' for each of two transfers.
+    assert len(tables) == 8
     assert all("SYNTHETIC" in table for table in tables)
     assert "<title>SYNTHETIC" in page
 
@@ -170,41 +221,3 @@ def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], t
 def test_a_transfer_without_the_deployed_size_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     with pytest.raises(ThawError, match=r"no execution at n=800.*n=\[20, 100, 400\]"):
         write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(SETTINGS, deployed_size=800))
-
-
-CELL = {
-    "transfer": "a__original", "architecture": "original", "n": 100, "freeze_count": 4, "fine_tune": True,
-    "draws": 2, "accuracy": 0.9, "accuracy_interval": [0.85, 0.95], "baseline_accuracy": 0.8,
-    "baseline_interval": [0.7, 0.9], "gain_points": 10.0, "gain_interval_points": [4.0, 16.0],
-    "val_accuracy": 0.91, "blessed": True,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({}, "The gain is +10.0 points [+4.0, +16.0]."),
-        ({"gain_interval_points": [-1.0, 21.0]}, "is undecided: its interval holds 0."),
-        ({"gain_points": -9.0, "gain_interval_points": [-12.0, -6.0]}, "The loss is -9.0 points"),
-        ({"draws": 1}, "rests on one draw, so it is undecided."),
-    ],
-)
-def test_the_answer_calls_a_gain_only_when_its_interval_does(change: dict[str, Any], words: str) -> None:
-    assert words in " ".join(evidence({**CELL, **change}, 2))
-
-
-def test_the_answer_says_what_to_use() -> None:
-    summary = {"winner": "a__original", "closing_table": [CELL]}
-    assert headline(summary) == "Use a__original: freeze the first 4 layers, then fine-tune all layers."
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"freeze_count": 0, "fine_tune": False}, "freeze nothing, without fine-tuning"),
-        ({"freeze_count": 1}, "freeze the first layer, then fine-tune all layers"),
-        ({"architecture": "mobilenet_v2"}, "freeze the first 4 blocks, then fine-tune all layers"),
-    ],
-)
-def test_a_cell_is_told_in_words(change: dict[str, Any], words: str) -> None:
-    assert how({**CELL, **change}) == words
