@@ -13,6 +13,14 @@ from acquisition.dataset import Dataset
 from pipeline.config import ExperimentConfig
 from pipeline.nodes import Nodes, workspace_of
 
+BEAM_ARGS = (
+    # Beam's default runner first tries to fetch another one, written in Go, from the network, for every node. This one
+    # runs in the process.
+    "--runner=FnApiRunner",
+    # It needs no image; but TFX builds a source package of itself for every node whose arguments name none.
+    "--sdk_container_image=none",
+)
+
 
 def create_pipeline(
     config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str
@@ -72,5 +80,6 @@ def _pipeline(config: ExperimentConfig, nodes: list[Node]) -> Pipeline:
         pipeline_root=str(workspace / "artifacts"),
         components=nodes,
         enable_cache=True,
+        beam_pipeline_args=list(BEAM_ARGS),
         metadata_connection_config=connection,
     )

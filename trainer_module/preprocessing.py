@@ -27,8 +27,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     """
     encoded = _dense(inputs[custom_config["image_key"]])  # [batch]
     height, width, channels = custom_config["image_shape"]
-    images = decode_images(encoded, (height, width, channels))  # [batch, height, width, channels]
-    serialized = tf.map_fn(tf.io.serialize_tensor, images, fn_output_signature=tf.string)
+    # [batch, height, width, channels] and [batch]
+    images, serialized = _decoded_and_serialized(encoded, (height, width, channels))
     brightness, contrast = image_bands(images)
     return {
         features.IMAGE: serialized,
@@ -41,12 +41,24 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
 def decode_images(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
     """Decodes PNG or JPEG bytes [batch] to uint8 [batch, *image_shape]; an image of another size is an error."""
+    image = tf.TensorSpec(image_shape, tf.uint8)
+    return tf.map_fn(lambda content: _decode_image(content, image_shape), encoded, fn_output_signature=image)
 
-    def decode(content: tf.Tensor) -> tf.Tensor:
-        image = tf.io.decode_image(content, channels=image_shape[-1], expand_animations=False)
-        return tf.ensure_shape(image, image_shape)
 
-    return tf.map_fn(decode, encoded, fn_output_signature=tf.TensorSpec(image_shape, tf.uint8))
+def _decoded_and_serialized(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tuple[tf.Tensor, tf.Tensor]:
+    """decode_images, and each image as serialized tensor; one loop, since loops cost more than their content."""
+
+    def decode(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = _decode_image(content, image_shape)
+        return image, tf.io.serialize_tensor(image)
+
+    signature = (tf.TensorSpec(image_shape, tf.uint8), tf.TensorSpec([], tf.string))
+    return tf.map_fn(decode, encoded, fn_output_signature=signature)
+
+
+def _decode_image(content: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
+    image = tf.io.decode_image(content, channels=image_shape[-1], expand_animations=False)
+    return tf.ensure_shape(image, image_shape)
 
 
 def image_bands(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

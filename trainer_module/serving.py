@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -23,46 +24,40 @@ class ServedModel(tf.Module):
 
     def __init__(self, model: keras.Model, settings: ModelSettings, transform_graph: str):
         super().__init__()
-        self._model = model
-        self._variables = [variable.value for variable in model.variables]
+        self._infer = _inference_with_constants(model)
         self._settings = settings
         self._transform = tft.TFTransformOutput(transform_graph)
         self._transform_layer = self._transform.transform_features_layer()
         self._class_names = tf.constant(settings.classes)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized raw tf.Example protos [batch] to class names, probabilities and logits."""
         spec = {self._settings.image_key: tf.io.FixedLenFeature([], tf.string)}
         parsed = tf.io.parse_example(examples, spec)
         return self._answer(self._decode(parsed[self._settings.image_key]))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """PNG or JPEG bytes [batch] to class names, probabilities and logits."""
         return self._answer(self._decode(image_bytes))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized raw tf.Example protos [batch] to the transformed features."""
         parsed = tf.io.parse_example(examples, self._transform.raw_feature_spec())
         return dict(self._transform_layer(parsed))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def score_transformed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialized examples of a domain [batch] to probabilities [batch, classes]; what the Evaluator calls."""
+        """Serialized examples of a domain [batch] to class indices [batch], int64; what the Evaluator calls."""
         parsed = tf.io.parse_example(examples, {features.IMAGE: tf.io.FixedLenFeature([], tf.string)})
         pixels = tf.io.decode_raw(parsed[features.IMAGE], tf.uint8)
         images = tf.reshape(pixels, [-1, *self._settings.image_shape])
-        return {"probabilities": self._answer(images)["probabilities"]}
+        return {"class_index": tf.argmax(self._answer(images)["probabilities"], axis=-1)}
 
     def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
         return preprocessing.decode_images(encoded, self._settings.image_shape)
-
-    @tf.function
-    def _infer(self, images: tf.Tensor) -> tf.Tensor:
-        # A function of its own, so that the signatures share one copy of the model's graph.
-        return self._model(images, training=False)  # [batch, units]
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = self._infer(tf.ensure_shape(images, [None, *self._settings.image_shape]))
@@ -73,6 +68,25 @@ class ServedModel(tf.Module):
             probabilities = tf.nn.softmax(logits)  # [batch, classes]
         names = tf.gather(self._class_names, tf.argmax(probabilities, axis=-1))
         return {"class_names": names, "probabilities": probabilities, "logits": logits}
+
+
+def _inference_with_constants(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Images to logits [batch, units] as a graph that the signatures share, with the weights as its constants.
+
+    For each variable, SavedModel would trace a dozen operations that save and restore it. The module must not hold the
+    model, or its variables are saved all the same.
+    """
+    weights = [
+        [keras.ops.convert_to_numpy(variable) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
+
+    @tf.function(autograph=False)
+    def infer(images: tf.Tensor) -> tf.Tensor:
+        logits, _ = model.stateless_call(*weights, images, training=False)
+        return logits
+
+    return infer
 
 
 def export(model: keras.Model, settings: ModelSettings, transform_graph: str, folder: Path) -> None:

@@ -89,17 +89,17 @@ def _train_and_val(
 
 
 def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings) -> beam.PCollection:
-    """Reads transformed examples and keeps the domain's, relabelled."""
+    """Reads transformed examples, a file at a time, and keeps the domain's, relabelled."""
     return (
         pipeline
-        | f"Read{name}" >> beam.io.ReadFromTFRecord(files)
-        | f"Relabel{name}" >> beam.FlatMap(_parse_and_relabel, wanted).with_output_types(Kept)
+        | f"{name}Files" >> beam.Create(sorted(tf.io.gfile.glob(files)))
+        | f"Spread{name}" >> beam.Reshuffle()
+        | f"Read{name}" >> beam.FlatMap(_kept_of_file, wanted).with_output_types(Kept)
     )
 
 
-def _parse_and_relabel(content: bytes, wanted: DomainSettings) -> Iterator[Kept]:
-    example = records.relabelled(tf.train.Example.FromString(content), wanted)
-    if example is not None:
+def _kept_of_file(path: str, wanted: DomainSettings) -> Iterator[Kept]:
+    for example in records.domain_records(path, wanted):
         yield records.image_id(example), records.label(example), example.SerializeToString(deterministic=True)
 
 
@@ -110,7 +110,7 @@ def _augment(kept: Kept, wanted: DomainSettings) -> Iterator[bytes]:
 
 def _write(serialized: beam.PCollection, uri: str, split: str) -> None:
     target = f"{uri}/Split-{split}/examples"
-    _ = serialized | f"Write{split.capitalize()}" >> beam.io.WriteToTFRecord(target, num_shards=1)
+    _ = serialized | f"Write{split.capitalize()}" >> beam.io.WriteToTFRecord(target)
 
 
 def _files(uri: str, split: str) -> str:

@@ -31,20 +31,36 @@ class DomainSettings(pydantic.BaseModel):
     """True for the target alone: no source ever holds a test image."""
 
 
-def relabelled(example: tf.train.Example, settings: DomainSettings) -> tf.train.Example | None:
+READ_BATCH = 1024
+
+
+def domain_records(path: str, settings: DomainSettings) -> Iterator[tf.train.Example]:
+    """Reads the domain's records of a file that Transform wrote, relabelled.
+
+    TensorFlow reads the labels of whole batches, so that records of other classes never reach Python.
+
+    Args:
+      path: TFRecords, compressed by gzip where the name ends in `.gz`.
+      settings: the domain's.
+    """
+    wanted = [settings.data_classes.index(name) for name in settings.classes]
+    files = tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
+    spec = {features.LABEL: tf.io.FixedLenFeature([], tf.int64)}
+    for batch in files.batch(READ_BATCH):
+        labels = tf.io.parse_example(batch, spec)[features.LABEL].numpy()
+        for serialized in batch.numpy()[np.isin(labels, wanted)]:
+            yield relabelled(tf.train.Example.FromString(serialized), settings)
+
+
+def relabelled(example: tf.train.Example, settings: DomainSettings) -> tf.train.Example:
     """Makes a transformed example one of the domain's: label within the domain, class name, plain pixels.
 
     Args:
-      example: as Transform wrote it; changed in place.
+      example: as Transform wrote it, of one of the domain's classes; changed in place and returned.
       settings: the domain's.
-
-    Returns:
-      The example, or None when its class is not of the domain.
     """
     content = example.features.feature
     name = settings.data_classes[content[features.LABEL].int64_list.value[0]]
-    if name not in settings.classes:
-        return None
     content[features.LABEL].int64_list.value[0] = settings.classes.index(name)
     content[features.CLASS_NAME].bytes_list.value.append(name.encode())
     content[features.COPY].int64_list.value.append(0)

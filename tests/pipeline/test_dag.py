@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
 from tfx.dsl.compiler import compiler
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 
 from acquisition.dataset import Dataset
 from acquisition.records import RecordFiles
@@ -95,6 +97,17 @@ def test_a_setting_reaches_only_the_nodes_that_depend_on_it(quick):
 
 def _told(pipeline):
     return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in pipeline.components}
+
+
+def test_every_beam_node_runs_in_the_process_and_fetches_no_runner(quick):
+    given = {node.id: node.executor_spec.beam_pipeline_args for node in quick[1].components
+             if isinstance(node.executor_spec, BeamExecutorSpec)}  # fmt: skip
+    assert {"StatisticsGen", "Transform", "DomainExamples.target", "Evaluator.cats_dogs__original"} <= set(given)
+    for name, arguments in given.items():
+        options = PipelineOptions(arguments)
+        assert options.view_as(StandardOptions).runner == "FnApiRunner", name
+        # TFX takes seconds to build a source package for each node that has arguments and lacks this one.
+        assert options.view_as(WorkerOptions).sdk_container_image, name
 
 
 def test_the_metadata_store_lies_in_the_workspace(quick):

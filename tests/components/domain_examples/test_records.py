@@ -43,8 +43,15 @@ def test_a_record_of_the_domain_gets_its_place_among_the_domains_classes():
     np.testing.assert_array_equal(pixels(truck), IMAGE)
 
 
-def test_a_record_of_another_class_is_dropped():
-    assert records.relabelled(transformed(0), settings()) is None
+@pytest.mark.parametrize(("name", "compression"), [("examples.gz", "GZIP"), ("examples", "")])
+def test_records_of_other_classes_are_not_read(tmp_path, name, compression):
+    path = str(tmp_path / name)
+    with tf.io.TFRecordWriter(path, compression) as writer:
+        for label, image_id in ((0, "a"), (2, "b"), (1, "c"), (0, "d")):
+            writer.write(transformed(label, image_id).SerializeToString())
+    kept = records.domain_records(path, settings())
+    found = [(records.image_id(example), records.label(example)) for example in kept]
+    assert found == [("b", 0), ("c", 1)]
 
 
 def test_copies_are_the_image_its_mirror_and_noise():

@@ -1,0 +1,58 @@
+"""ImportExampleGen as we run it: files in, the same files out. Runs the executor on real artifacts."""
+
+import pytest
+import tensorflow as tf
+from google.protobuf import json_format
+from tfx.proto.example_gen_pb2 import Input
+from tfx.types import standard_artifacts
+
+from components.import_examples import CopyFiles, ImportExamples
+
+pytestmark = pytest.mark.component
+
+SPLITS = Input(splits=[Input.Split(name="train", pattern="train/*"), Input.Split(name="test", pattern="*-test.gz")])
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Two plain training files and a compressed test file, imported."""
+    source = tmp_path / "source"
+    for name, compression in (("train/a", ""), ("train/b", ""), ("x-test.gz", "GZIP")):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        with tf.io.TFRecordWriter(str(source / name), compression) as writer:
+            writer.write(name.encode())
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    told = {"input_base": str(source), "input_config": json_format.MessageToJson(SPLITS)}
+    CopyFiles().Do({}, {"examples": [examples]}, told)
+    return examples, told
+
+
+def test_each_split_holds_the_files_of_its_pattern_as_they_were(imported):
+    examples, _ = imported
+    found = {
+        split: {path.rsplit("/", 1)[1] for path in tf.io.gfile.glob(f"{examples.uri}/Split-{split}/*")}
+        for split in ("train", "test")
+    }
+    assert found == {"train": {"a", "b"}, "test": {"x-test.gz"}}
+    content = tf.data.TFRecordDataset(f"{examples.uri}/Split-test/x-test.gz", compression_type="GZIP")
+    assert list(content.as_numpy_iterator()) == [b"x-test.gz"]
+
+
+def test_the_artifact_says_what_it_holds(imported):
+    examples, _ = imported
+    assert examples.splits == ["train", "test"]
+    assert examples.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
+
+
+def test_a_pattern_without_files_is_refused(imported):
+    examples, told = imported
+    config = Input(splits=[Input.Split(name="train", pattern="none/*")])
+    with pytest.raises(ValueError, match=r"No file matches none/\*"):
+        CopyFiles().Do({}, {"examples": [examples]}, {**told, "input_config": json_format.MessageToJson(config)})
+
+
+def test_the_node_keeps_tfxs_driver_and_outputs(tmp_path):
+    node = ImportExamples(input_base=str(tmp_path), input_config=SPLITS)
+    assert node.driver_class.__name__ == "FileBasedDriver"
+    assert list(node.outputs) == ["examples"]
