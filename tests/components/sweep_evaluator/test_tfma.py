@@ -103,9 +103,9 @@ def test_the_folder_says_which_models_were_compared(tmp_path, images_of, ledger_
     folder = tmp_path / folder_name(ours.sweep, ours.cell)
     write_result(folder, ours, slices, metrics_of(2), eval_config(2), "the test split")
     assert folder == tmp_path / "cats_dogs__original" / "n_20__k_6__fine_tune_true"
-    both = tfma.load_eval_results(str(folder)).get_results()
+    both = sorted(tfma.load_eval_results(str(folder)).get_results(), key=lambda result: result.model_location)
     assert [result.model_location for result in both] == [
-        "cats_dogs__original/n_20__k_6__fine_tune_true", "baseline__original/n_20__k_0__fine_tune_true",
+        "baseline__original/n_20__k_0__fine_tune_true", "cats_dogs__original/n_20__k_6__fine_tune_true",
     ]  # fmt: skip
     assert both[0].data_location == "the test split"
     assert both[0].config == eval_config(2)
