@@ -24,7 +24,7 @@ from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData
 
-PLAIN = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, max_steps=None)
+PLAIN = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
 BASELINE, TRANSFER = "baseline", "transfer"
 QUICK_DRAWS = 3
 QUICK = tuple((TRANSFER, n, k, False) for k in (8, 6) for n in grid.SIZES)

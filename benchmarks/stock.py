@@ -82,7 +82,7 @@ def run_trial(trial: StockTrial) -> float:
     """Lets KerasTuner run the one trial; returns accuracy on test."""
     with tempfile.TemporaryDirectory() as folder:
         tuner = keras_tuner.RandomSearch(trial, max_trials=1, directory=folder, project_name="stock")
-        tuner.search()
+        tuner.search(verbose=0)
     keras.utils.clear_session()
     return trial.test_accuracy
 

@@ -99,7 +99,7 @@ class Schedule(_Settings):
     """Records per step."""
     learning_rate: PositiveFloat = 4e-3
     """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
-    fine_tune_learning_rate: PositiveFloat = 1e-4
+    fine_tune_learning_rate: PositiveFloat = 2e-4
     """Adam's at its highest in phase 2."""
     max_steps: PositiveInt | None = 800
     """Upper bound on the steps of phase 1 (a third of it in phase 2); none: epochs alone decide, as they do where only

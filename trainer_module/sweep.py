@@ -16,7 +16,7 @@ from trainer_module.architectures import Network
 from trainer_module.freezing import Weights
 from trainer_module.selection import Cell
 from trainer_module.target import CutData, TargetData
-from trainer_module.training import Program, Score, one_cycle
+from trainer_module.training import CURVE_SETTLING_BATCHES, Program, Score, one_cycle
 
 # Streams of random numbers of one draw; each has its own so that no setting shifts another's numbers.
 INITIAL_STREAM, PHASE_1_STREAM, PHASE_2_STREAM = 1, 2, 3
@@ -119,9 +119,10 @@ class SweepEngine:
         for stop in (*draws.curve_steps(len(records), steps, schedule.batch_size), steps):
             taken = slice(curve[-1][0], stop)
             program.train(cut.train, order[taken], rates[taken])
-            program.settle(cut.train, order[:stop])
             if stop < steps:
+                program.settle(cut.train, order[:stop], CURVE_SETTLING_BATCHES)
                 curve.append((stop, program.evaluate(cut.val, curve_places).accuracy))
+        program.settle(cut.train, order)
         self._assert_frozen(frozen, frozen_hash, cell)
         val, test = program.evaluate(cut.val), program.evaluate(cut.test)
         curve.append((steps, self._curve_accuracy(val)))

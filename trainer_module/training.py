@@ -14,6 +14,7 @@ from trainer_module import freezing, normalization
 from trainer_module.activations import Activations
 
 SETTLING_BATCHES = 20
+CURVE_SETTLING_BATCHES = 5
 WARM_UP = 0.2
 # Keras's defaults.
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7
@@ -73,8 +74,8 @@ class Program:
         )
         self._logits = tf.function(self._inference, input_signature=[activations])
 
-    def settle(self, data: Activations, order: np.ndarray) -> None:
-        """Sets the moving statistics to what the trained weights give on the last SETTLING_BATCHES batches.
+    def settle(self, data: Activations, order: np.ndarray, batches: int = SETTLING_BATCHES) -> None:
+        """Sets the moving statistics to what the trained weights give on the last `batches` of the order.
 
         After some tens of steps from random weights they still lag so far that the network scores at chance in
         inference mode; re-estimating them with the weights at rest mends it (Wu and Johnson, arXiv 2105.07576, section
@@ -84,7 +85,7 @@ class Program:
             return
         for statistic, _ in self._statistics:
             statistic.assign(tf.zeros_like(statistic.value))
-        last = order[-SETTLING_BATCHES:]
+        last = order[-batches:]
         for portion in data.portions(last):
             self._settle(portion.activations, tf.constant(portion.order, tf.int32))
         for statistic, momentum in self._statistics:

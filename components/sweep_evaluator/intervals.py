@@ -23,6 +23,7 @@ from scipy.special import ndtri, stdtrit
 
 from components.sweep_evaluator.metrics import PseudoValues
 from components.transfer_report.cells import FEWEST_OTHERS
+from components.transfer_report.statistics import KNOWN_SHARE
 
 LEVEL = 0.95
 
@@ -115,7 +116,9 @@ def intervals_of(spread: Spread, others: np.ndarray) -> Intervals:
         alone = np.isnan(others)
         degrees = np.where(alone, spread.draws - 1, spread.draws)
         shared = ((spread.draws - 1) * spread.between_draws + others) / spread.draws
-        between = np.maximum(np.where(alone, spread.between_draws, shared), spread.rest) / spread.draws
+        known = np.where(degrees > 1, KNOWN_SHARE * spread.rest, 0)
+        between = (np.maximum(np.where(alone, spread.between_draws, shared), spread.rest) - known) / spread.draws
+        square = square + ndtri((1 - LEVEL) / 2) ** 2 * known / spread.draws
         square = square + stdtrit(degrees, (1 - LEVEL) / 2) ** 2 * between
     half = np.sqrt(square)
     return Intervals(spread.estimate - half, spread.estimate, spread.estimate + half)

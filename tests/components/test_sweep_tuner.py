@@ -11,7 +11,9 @@ from trainer_module.settings import CHIEF_KEY
 
 pytestmark = pytest.mark.component
 
-PROPERTIES = {"custom_config": json.dumps({"settings": {"seed": 1}}), "tuner_fn": "f"}
+PROPERTIES = {
+    "custom_config": json.dumps({"settings": {"seed": 1}}), "tuner_fn": "f", "train_args": "{}", "eval_args": "{}",
+}  # fmt: skip
 
 
 def test_on_one_machine_the_properties_stay_as_they_are():
