@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from typing import Any
@@ -13,6 +14,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src import protos
 
 from pipeline.errors import ThawError
+from trainer_module.distribution import worker_address
 from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_record import SweepRecord
@@ -37,10 +39,13 @@ class SweepWorker(keras_tuner.Tuner):
     Args:
       engine: trains this sweep's cells.
       record: the sweep; its folder is the one that the chief reads.
+      patience: seconds after which a call that the chief does not answer fails.
       sign_of_life: seconds; see SIGN_OF_LIFE.
     """
 
-    def __init__(self, engine: SweepEngine, record: SweepRecord, sign_of_life: float = SIGN_OF_LIFE):
+    def __init__(
+        self, engine: SweepEngine, record: SweepRecord, patience: float, sign_of_life: float = SIGN_OF_LIFE
+    ):
         self.engine = engine
         self.record = record
         self.sign_of_life = sign_of_life
@@ -52,6 +57,9 @@ class SweepWorker(keras_tuner.Tuner):
             directory=str(record.settings.ledger_dir / "keras_tuner"),
             project_name=record.name,
         )
+        # KerasTuner's client would wait an hour for a chief that ended before this worker heard of it.
+        channel = grpc.intercept_channel(_channel(worker_address(os.environ)[1]), _Patience(patience))
+        self.oracle.stub = protos.get_service_grpc().OracleStub(channel)
         self.written = record.parts().new_writer(self.tuner_id)
 
     def search(self, *args: Any, **kwargs: Any) -> None:
@@ -59,7 +67,7 @@ class SweepWorker(keras_tuner.Tuner):
 
         Raises:
           AnotherSweep: see there.
-          grpc.RpcError: the chief went away in the middle of a call.
+          grpc.RpcError: the chief went away in the middle of a call, or did not answer one for too long.
           ThawError: a trial could not be trained; the chief knows.
         """
         ended = threading.Event()
@@ -116,14 +124,26 @@ class SweepWorker(keras_tuner.Tuner):
                     self.oracle.get_trial(trial_id)
 
 
-def served_sweep(address: str, patience: float) -> str | None:
-    """The name of the sweep that the chief serves; waits for the chief, and gives up after `patience` seconds.
+class _Patience(grpc.UnaryUnaryClientInterceptor):
+    """Gives every call the same number of seconds."""
 
-    KerasTuner's own client would look for a chief that was long away once in two minutes.
-    """
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return continuation(client_call_details._replace(timeout=self.seconds), request)
+
+
+def _channel(address: str) -> grpc.Channel:
+    """To a chief that may come back at any time: gRPC would look for it once in two minutes."""
+    return grpc.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 2000)])
+
+
+def served_sweep(address: str, patience: float) -> str | None:
+    """The name of the sweep that the chief serves; waits for the chief, and gives up after `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
-        with grpc.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 2000)]) as channel:
+        with _channel(address) as channel:
             try:
                 grpc.channel_ready_future(channel).result(timeout=max(0.0, deadline - time.monotonic()))
                 stub = protos.get_service_grpc().OracleStub(channel)
