@@ -8,9 +8,12 @@ import json
 import os
 import platform
 import resource
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,6 +21,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import tensorflow as tf
 
+from acquisition.dataset import Dataset
 from benchmarks import grid, plot, schedules, target, workers
 from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial
@@ -39,29 +43,47 @@ def main(argv: list[str]) -> int:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     dataset = target.find_dataset()
-    place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, arguments.out / "source" / "model.keras")
-    data = target.target_data(dataset, target.TARGET, max(n for n, _ in grid.sampled_cells()), arguments.draws + 1)
-    network = target.original_network()
-    engine = SweepEngine(network, target.source_backbone(place, network), data, schedules.PLAIN, target.SEED)
+    ways = three_ways(dataset, arguments.out, arguments.draws)
     peak = matrix_gflops()
     timings, first_runs = [], {}
     for n, k in grid.sampled_cells():
         if k not in first_runs:
-            first_runs[k] = first_run(engine, k, spare_draw=arguments.draws)
+            first_runs[k] = max(first_run(engine, k, spare_draw=arguments.draws) for engine in (ways.thaw, ways.own))
         for draw in range(arguments.draws):
-            for timing in time_cells(engine, place, n, k, draw):
+            for timing in time_cells(ways, n, k, draw):
                 timings.append(timing)
-                print(f"n={n} k={k} fine_tune={timing.fine_tune} draw={draw}: stock {timing.stock_s:.2f} s, "
-                      f"thaw {timing.thaw_s:.2f} s, {timing.stock_s / timing.thaw_s:.1f}x; accuracy "
-                      f"{timing.stock_accuracy:.1%} and {timing.thaw_accuracy:.1%}", flush=True)  # fmt: skip
+                print(told(timing), flush=True)
+    result = summarise(timings, first_runs, arguments.draws, peak, ways.own)
+    result = {"data": dataset.name, **result}
     pairs = list(schedules.compare(dataset, arguments.out, schedules.QUICK, range(schedules.QUICK_DRAWS)))
-    result = summarise(timings, first_runs, arguments.draws, peak, dataset.name)
     result["own_schedule_accuracy"] = schedules.summarise(pairs)
+    # In a process of its own, so that its peak of memory is its own.
+    subprocess.run([sys.executable, "-m", "benchmarks.growth", "--out", str(arguments.out)], check=True)
+    result["growth"] = json.loads((arguments.out / "growth.json").read_text())
     result["workers_s"] = {count: workers.seconds_with(count) for count in (1, 2)}
     (arguments.out / "bench.json").write_text(json.dumps(result, indent=1))
     plot.draw(result, arguments.out / "bench.png")
     print(json.dumps({key: value for key, value in result.items() if key != "cells"}, indent=1))
     return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Ways:
+    """What a cell is trained with: the stock way from a source's file, and Thaw's engine with two schedules."""
+
+    source: Path
+    thaw: SweepEngine
+    own: SweepEngine
+
+
+def three_ways(dataset: Dataset, out: Path, draws: int) -> Ways:
+    """Trains the source where `out` lacks it and builds the engines; one more draw than is timed warms them up."""
+    place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
+    data = target.target_data(dataset, target.TARGET, max(n for n, _ in grid.sampled_cells()), draws + 1)
+    weights = target.source_backbone(place, target.original_network())
+    plain = schedules.PlainEngine(target.original_network(), weights, data, schedules.PLAIN, target.SEED)
+    own = SweepEngine(target.original_network(), weights, data, Schedule(), target.SEED)
+    return Ways(place, plain, own)
 
 
 def first_run(engine: SweepEngine, k: int, spare_draw: int) -> float:
@@ -76,21 +98,36 @@ def first_run(engine: SweepEngine, k: int, spare_draw: int) -> float:
     return max(0.0, sum(seconds[:2]) - sum(seconds[2:]))
 
 
-def time_cells(engine: SweepEngine, place: Path, n: int, k: int, draw: int) -> list[Timing]:
+def time_cells(ways: Ways, n: int, k: int, draw: int) -> list[Timing]:
     """Both cells of (n, k), without and with fine-tuning, Thaw and stock by turns."""
-    layers = tuple(tuple(layer.name for layer in group) for group in engine.network.freezable)
-    stock_data = draw_of(engine.data, n, draw)
+    layers = tuple(tuple(layer.name for layer in group) for group in ways.thaw.network.freezable)
+    stock_data = draw_of(ways.thaw.data, n, draw)
     found = []
     for fine_tune in (False, True):
         cell = Cell(n, k, fine_tune)
-        started = time.perf_counter()
-        execution = engine.run(cell, draw)
-        thaw_s = time.perf_counter() - started
-        started = time.perf_counter()
-        accuracy = run_trial(StockTrial(place, layers, cell, stock_data, grid.EPOCHS, seed=draw + 1))
-        stock_s = time.perf_counter() - started
-        found.append(Timing(n, k, fine_tune, draw, stock_s, thaw_s, accuracy, execution.test.accuracy))
+        trial = StockTrial(ways.source, layers, cell, stock_data, grid.EPOCHS, seed=draw + 1)
+        thaw_s, thaw = timed(ways.thaw.run, cell, draw)
+        stock_s, stock = timed(run_trial, trial)
+        own_s, own = timed(ways.own.run, cell, draw)
+        accuracies = stock, thaw.test.accuracy, own.test.accuracy
+        found.append(Timing(n, k, fine_tune, draw, stock_s, thaw_s, own_s, *accuracies))
     return found
+
+
+def timed(train: Callable[..., Any], *arguments: object) -> tuple[float, Any]:
+    """Seconds, and what came out."""
+    started = time.perf_counter()
+    result = train(*arguments)
+    return time.perf_counter() - started, result
+
+
+def told(t: Timing) -> str:
+    """A cell's line."""
+    return (
+        f"n={t.n} k={t.k} fine_tune={t.fine_tune} draw={t.draw}: stock {t.stock_s:.2f} s; Thaw {t.thaw_s:.2f} s, "
+        f"{t.stock_s / t.thaw_s:.1f}x; with its own schedule {t.own_s:.2f} s, {t.stock_s / t.own_s:.1f}x; accuracy "
+        f"{t.stock_accuracy:.1%}, {t.thaw_accuracy:.1%}, {t.own_accuracy:.1%}"
+    )
 
 
 def draw_of(data: TargetData, n: int, draw: int) -> StockData:
@@ -113,33 +150,49 @@ def matrix_gflops(size: int = 2048) -> float:
 
 
 def summarise(
-    timings: list[Timing], first_runs: dict[int, float], draws: int, peak: float, data_name: str
+    timings: list[Timing], first_runs: dict[int, float], draws: int, peak: float, own_engine: SweepEngine
 ) -> dict[str, object]:
-    """What bench.json holds."""
+    """What bench.json holds of the timed cells and the grid that they stand for."""
     shared = grid.shared_seconds(first_runs, draws)
-    stock = sum(grid.seconds_by_cell(timings, "stock_s").values())
-    thaw = grid.seconds_by_cell(timings, "thaw_s")
-    own = grid.seconds_by_cell(timings, "thaw_s", Schedule().max_steps)
-    mean, low, high = grid.paired_difference([100 * (t.thaw_accuracy - t.stock_accuracy) for t in timings])
-    step_s, _ = grid.line_through([(grid.steps_of(t.n), t.thaw_s) for t in timings if t.k == 0 and not t.fine_tune])
+    costs, most = own_engine.network.multiply_adds, own_engine.schedule.max_steps
+
+    def own_steps(n: int, k: int) -> int:
+        return grid.steps_of(n, most, costs[k] / costs[0])
+
+    def plain_steps(n: int, k: int) -> int:
+        return grid.steps_of(n)
+
+    ways = {"stock_s": plain_steps, "thaw_s": plain_steps, "own_s": own_steps}
+    cells = {way: grid.seconds_by_cell(timings, way, steps) for way, steps in ways.items()}
+    whole = {way: sum(seconds.values()) for way, seconds in cells.items()}
+    whole = {way: seconds + (0 if way == "stock_s" else shared * len(cells[way])) for way, seconds in whole.items()}
+    phase_1 = [(grid.steps_of(t.n), t.thaw_s) for t in timings if t.k == 0 and not t.fine_tune]
+    step_s, _ = grid.line_through(phase_1)
     gflops = grid.BATCH * FORWARD_AND_BACKWARD_MFLOP / 1e3 / step_s
     return {
-        "data": data_name,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}",
         "draws": draws,
         "cells": [{**dataclasses.asdict(t), "ratio": t.stock_s / (t.thaw_s + shared)} for t in timings],
         "shared_s_per_execution": shared,
-        "grid_stock_s": stock,
-        "grid_thaw_s": sum(thaw.values()) + shared * len(thaw),
-        "grid_ratio_same_schedule": stock / (sum(thaw.values()) + shared * len(thaw)),
-        "grid_ratio_own_schedule": stock / (sum(own.values()) + shared * len(own)),
-        "accuracy_difference_points": {"mean": mean, "low": low, "high": high, "pairs": len(timings)},
+        "grid_s": whole,
+        "grid_ratio_same_schedule": whole["stock_s"] / whole["thaw_s"],
+        "grid_ratio_own_schedule": whole["stock_s"] / whole["own_s"],
+        "grid_s_by_n": {way: grid.seconds_by(seconds, 0) for way, seconds in cells.items()},
+        "grid_s_by_k": {way: grid.seconds_by(seconds, 1) for way, seconds in cells.items()},
+        "accuracy_difference_points": difference([100 * (t.thaw_accuracy - t.stock_accuracy) for t in timings]),
+        "own_accuracy_difference_points": difference([100 * (t.own_accuracy - t.stock_accuracy) for t in timings]),
         "matrix_gflops": peak,
         "step_ms_nothing_frozen": 1000 * step_s,
         "peak_share_nothing_frozen": gflops / peak,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def difference(points: list[float]) -> dict[str, float]:
+    """Mean of paired differences with its 95% interval."""
+    mean, low, high = grid.paired_difference(points)
+    return {"mean": mean, "low": low, "high": high, "pairs": len(points)}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,14 +17,18 @@ COPIES = 3
 BATCH = 32
 EPOCHS = 30
 
+Steps = Callable[[int, int], int]
+"""Optimiser steps of phase 1 by (n, freeze_count); phase 2 takes a third of those with nothing frozen."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Seconds of one cell both ways, and what both reached on test.
+    """Seconds of one cell three ways, and what each reached on test.
 
     Attributes:
       stock_s: a whole KerasTuner trial.
-      thaw_s: this execution alone, phase 1 of a fine-tuned cell not counted again.
+      thaw_s: this execution alone, phase 1 of a fine-tuned cell not counted again; the stock way's epochs and rates.
+      own_s: likewise, with Thaw's own schedule.
     """
 
     n: int
@@ -33,29 +37,29 @@ class Timing:
     draw: int
     stock_s: float
     thaw_s: float
+    own_s: float
     stock_accuracy: float
     thaw_accuracy: float
+    own_accuracy: float
 
 
 def sampled_cells() -> list[tuple[int, int]]:
-    """(n, k) that are timed: TIMED_COUNTS at two sizes, and one deep cell at n = 400 to check the line by."""
-    return [(n, k) for k in TIMED_COUNTS for n in (10, 100)] + [(400, 7)]
+    """(n, k) that are timed: TIMED_COUNTS at two sizes, and larger ones to check the lines by."""
+    return [(n, k) for k in TIMED_COUNTS for n in (10, 100)] + [(400, 8), (400, 7), (400, 6), (800, 4)]
 
 
-def steps_of(n: int, max_steps: int | None = None) -> int:
-    """Optimiser steps of phase 1 at that size; phase 2 takes a third of it."""
-    return draws.training_steps(n * COPIES, EPOCHS, BATCH, max_steps)
+def steps_of(n: int, max_steps: int | None = None, share_of_cost: float = 1.0) -> int:
+    """Optimiser steps of phase 1 at that size (draws.training_steps)."""
+    return draws.training_steps(n * COPIES, EPOCHS, BATCH, max_steps, share_of_cost)
 
 
-def seconds_by_cell(
-    timings: Sequence[Timing], way: str, max_steps: int | None = None
-) -> dict[tuple[int, int, bool], float]:
+def seconds_by_cell(timings: Sequence[Timing], way: str, steps: Steps) -> dict[tuple[int, int, bool], float]:
     """Seconds of every cell of the grid: straight lines in the number of steps, and between timed freeze counts.
 
     Args:
-      timings: of the sampled cells, at the plain schedule.
-      way: `stock_s` or `thaw_s`.
-      max_steps: the schedule's bound, where there is one.
+      timings: of the sampled cells.
+      way: `stock_s`, `thaw_s` or `own_s`.
+      steps: of that way.
 
     Returns:
       Seconds by (n, k, fine_tune).
@@ -66,11 +70,21 @@ def seconds_by_cell(
             timed = []
             for k in TIMED_COUNTS:
                 mine = [t for t in timings if (t.k, t.fine_tune) == (k, fine_tune)]
-                slope, start = line_through([(steps_of(t.n), getattr(t, way)) for t in mine])
-                timed.append(max(0.0, start) + slope * steps_of(n, max_steps))
+                # Phase 2 takes its steps from phase 1 with nothing frozen.
+                counted = 0 if fine_tune else k
+                slope, start = line_through([(steps(t.n, counted), getattr(t, way)) for t in mine])
+                timed.append(max(0.0, start) + slope * steps(n, counted))
             seconds = np.interp(FREEZE_COUNTS, TIMED_COUNTS, timed)
             found |= {(n, k, fine_tune): float(value) for k, value in zip(FREEZE_COUNTS, seconds, strict=True)}
     return found
+
+
+def seconds_by(cells: Mapping[tuple[int, int, bool], float], axis: int) -> dict[int, float]:
+    """The grid's seconds summed over everything but n (axis 0) or the freeze count (axis 1)."""
+    sums: dict[int, float] = {}
+    for place, seconds in cells.items():
+        sums[place[axis]] = sums.get(place[axis], 0.0) + seconds
+    return sums
 
 
 def line_through(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

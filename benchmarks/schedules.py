@@ -28,11 +28,14 @@ PLAIN = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate
 BASELINE, TRANSFER = "baseline", "transfer"
 QUICK_DRAWS = 3
 QUICK = tuple((TRANSFER, n, k, False) for k in (8, 6) for n in grid.SIZES)
-WHOLE = (
-    *((TRANSFER, n, k, tuned) for k in (8, 6, 4) for n in (10, 20, 50, 100) for tuned in (False, True)),
-    *((TRANSFER, n, k, False) for k in (8, 6, 4) for n in (200, 400, 800, 1500, 2000)),
-    *((BASELINE, n, 0, False) for n in grid.SIZES),
+BASELINES = tuple((BASELINE, n, 0, False) for n in grid.SIZES)
+DEEP = (
+    *((TRANSFER, n, k, True) for k in (8, 6) for n in (10, 20, 50, 100)),
+    *((TRANSFER, n, 4, tuned) for n in (10, 20, 50, 100) for tuned in (False, True)),
+    *((TRANSFER, n, 4, False) for n in (200, 400, 800, 1500, 2000)),
 )
+CELLS = {"quick": QUICK, "baselines": BASELINES, "deep": DEEP}
+"""What can be compared; all but the first take hours."""
 
 
 class PlainEngine(SweepEngine):
@@ -60,13 +63,12 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=QUICK_DRAWS)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
-    parser.add_argument("--whole", action="store_true", help="deep and large cells, and the baseline (hours)")
+    parser.add_argument("--cells", choices=list(CELLS), default="quick", help="all but quick take hours")
     arguments = parser.parse_args(argv)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    pairs = list(
-        compare(target.find_dataset(), arguments.out, WHOLE if arguments.whole else QUICK, range(arguments.draws))
-    )
+    cells = CELLS[arguments.cells]
+    pairs = list(compare(target.find_dataset(), arguments.out, cells, range(arguments.draws)))
     print(json.dumps(summarise(pairs), indent=1))
     return 0
 

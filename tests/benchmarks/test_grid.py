@@ -6,13 +6,17 @@ from benchmarks import grid
 from benchmarks.grid import Timing
 
 
-def timings(stock, thaw):
-    """The sampled cells, with seconds as functions of (steps, k)."""
+def timings(seconds):
+    """The sampled cells, their seconds a function of (steps, k), the same for all ways."""
     return [
-        Timing(n, k, tuned, 0, stock(grid.steps_of(n), k), thaw(grid.steps_of(n), k), 0.5, 0.6)
+        Timing(n, k, tuned, 0, *[seconds(grid.steps_of(n), k)] * 3, 0.5, 0.6, 0.6)
         for n, k in grid.sampled_cells()
         for tuned in (False, True)
     ]
+
+
+def plain_steps(n, k):
+    return grid.steps_of(n)
 
 
 def test_each_timed_freeze_count_has_two_sizes_or_more_and_both_ends_are_timed():
@@ -25,21 +29,34 @@ def test_each_timed_freeze_count_has_two_sizes_or_more_and_both_ends_are_timed()
 def test_steps_are_those_of_the_reports_schedule():
     assert [grid.steps_of(n) for n in (10, 100, 2000)] == [29, 282, 5625]
     assert grid.steps_of(2000, max_steps=600) == 600 and grid.steps_of(10, max_steps=600) == 29
+    assert grid.steps_of(2000, max_steps=600, share_of_cost=0.01) == 5625
 
 
 def test_the_grid_is_the_line_through_the_timed_cells():
-    found = grid.seconds_by_cell(timings(lambda steps, k: 5 + 0.1 * steps, lambda steps, k: 0.01 * steps), "stock_s")
+    found = grid.seconds_by_cell(timings(lambda steps, k: 5 + 0.1 * steps), "stock_s", plain_steps)
     assert len(found) == len(grid.SIZES) * len(grid.FREEZE_COUNTS) * 2
     assert found[2000, 4, True] == found[2000, 3, True] == pytest.approx(5 + 562.5)
-    capped = grid.seconds_by_cell(
-        timings(lambda steps, k: 1.0, lambda steps, k: 0.01 * steps * (k + 1)), "thaw_s", max_steps=600
-    )
-    assert capped[2000, 1, False] == pytest.approx(12) and capped[10, 0, False] == pytest.approx(0.29)
+
+
+def test_a_bound_on_steps_bounds_the_seconds_and_phase_2_goes_by_the_steps_with_nothing_frozen():
+    def bounded(n, k):
+        return grid.steps_of(n, 600, share_of_cost=1.0 if k < 7 else 0.0)
+
+    found = grid.seconds_by_cell(timings(lambda steps, k: 0.01 * steps * (k + 1)), "own_s", bounded)
+    assert found[2000, 0, False] == pytest.approx(6) and found[10, 0, False] == pytest.approx(0.29)
+    assert found[2000, 8, False] == pytest.approx(0.09 * 5625)
+    small = [timing for timing in timings(lambda steps, k: 0.01 * steps) if timing.n <= 100]
+    assert grid.seconds_by_cell(small, "own_s", bounded)[2000, 8, True] == pytest.approx(6)
 
 
 def test_a_start_below_zero_is_no_credit():
-    found = grid.seconds_by_cell(timings(lambda steps, k: 0.1 * steps - 1, lambda steps, k: 1.0), "stock_s")
+    found = grid.seconds_by_cell(timings(lambda steps, k: 0.1 * steps - 1), "stock_s", plain_steps)
     assert found[2000, 0, False] == pytest.approx(562.5)
+
+
+def test_the_grids_seconds_are_summed_by_size_and_by_freeze_count():
+    cells = {(10, 0, False): 1.0, (10, 1, True): 2.0, (20, 1, False): 4.0}
+    assert grid.seconds_by(cells, 0) == {10: 3.0, 20: 4.0} and grid.seconds_by(cells, 1) == {0: 1.0, 1: 6.0}
 
 
 def test_shared_work_is_borne_by_all_executions_of_a_freeze_count():
