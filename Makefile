@@ -25,6 +25,7 @@ unit: setup ## run the quick tests (under a minute)
 
 lint: setup ## check style, types and import contracts
 	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 

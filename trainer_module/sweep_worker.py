@@ -43,9 +43,7 @@ class SweepWorker(keras_tuner.Tuner):
       sign_of_life: seconds; see SIGN_OF_LIFE.
     """
 
-    def __init__(
-        self, engine: SweepEngine, record: SweepRecord, patience: float, sign_of_life: float = SIGN_OF_LIFE
-    ):
+    def __init__(self, engine: SweepEngine, record: SweepRecord, patience: float, sign_of_life: float = SIGN_OF_LIFE):
         self.engine = engine
         self.record = record
         self.sign_of_life = sign_of_life
