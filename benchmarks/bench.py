@@ -107,8 +107,8 @@ def time_cells(ways: Ways, n: int, k: int, draw: int) -> list[Timing]:
         cell = Cell(n, k, fine_tune)
         trial = StockTrial(ways.source, layers, cell, stock_data, grid.EPOCHS, seed=draw + 1)
         thaw_s, thaw = timed(ways.thaw.run, cell, draw)
-        stock_s, stock = timed(run_trial, trial)
         own_s, own = timed(ways.own.run, cell, draw)
+        stock_s, stock = timed(run_trial, trial)
         accuracies = stock, thaw.test.accuracy, own.test.accuracy
         found.append(Timing(n, k, fine_tune, draw, stock_s, thaw_s, own_s, *accuracies))
     return found

@@ -106,6 +106,13 @@ class Schedule(_Settings):
     dense layers are trained (under a twentieth of the arithmetic)."""
 
 
+class SourceSchedule(Schedule):
+    """How a source is trained on its domain."""
+
+    shift_px: pydantic.NonNegativeInt = 0
+    """Every image is moved by up to so many pixels each way, anew at each step; its edges are mirrored in."""
+
+
 class MobileNet(_Settings):
     """The size of MobileNetV2 and of the images it sees."""
 
@@ -169,7 +176,7 @@ class ExperimentConfig(_Settings):
     """Memory for activations of frozen layers, all workers together, in GiB; what is over is spilled to disk."""
     schedule: Schedule = Schedule()
     """Training on the target."""
-    source_schedule: Schedule = Schedule(epochs=20, batch_size=128, learning_rate=1e-3, max_steps=None)
+    source_schedule: SourceSchedule = SourceSchedule(epochs=20, batch_size=128, max_steps=None, shift_px=2)
     """Training of the sources."""
     mobilenet_v2: MobileNet = MobileNet()
     """Settings of the architecture `mobilenet_v2`."""

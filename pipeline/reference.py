@@ -22,20 +22,24 @@ overrides one setting. An unknown key is refused.
 
 def reference() -> str:
     """The page as Markdown: one table for the experiment, one for each section within it."""
-    sections: list[tuple[str, type[pydantic.BaseModel]]] = [("", ExperimentConfig)]
+    # Where a section has a default of its own, that one's values are shown, not its type's.
+    sections: list[tuple[str, type[pydantic.BaseModel], object]] = [("", ExperimentConfig, None)]
     parts = [HEADING]
-    for prefix, model in sections:
-        rows = [_row(prefix, name, field) for name, field in model.model_fields.items()]
+    for prefix, model, example in sections:
+        rows = [_row(prefix, name, field, example) for name, field in model.model_fields.items()]
         title = f"`{prefix.rstrip('.')}`" if prefix else "The experiment"
         parts.append("\n".join([f"## {title}\n", (model.__doc__ or "").strip(), "", "| key | default | meaning |",
                                 "|---|---|---|", *rows, ""]))  # fmt: skip
         for name, field in model.model_fields.items():
-            sections += [(f"{prefix}{name}{suffix}.", inner) for inner, suffix in _models_within(field.annotation)]
+            within = _models_within(field.annotation)
+            sections += [(f"{prefix}{name}{suffix}.", inner, field.default) for inner, suffix in within]
     return "\n".join(parts)
 
 
-def _row(prefix: str, name: str, field: FieldInfo) -> str:
-    if field.is_required():
+def _row(prefix: str, name: str, field: FieldInfo, example: object) -> str:
+    if isinstance(example, pydantic.BaseModel):
+        default = f"`{_plain(getattr(example, name))}`"
+    elif field.is_required():
         default = "required"
     elif isinstance(field.default, pydantic.BaseModel):
         default = "see below"

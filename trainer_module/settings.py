@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from pipeline.config import Architecture, MobileNet, Schedule
+from pipeline.config import Architecture, MobileNet, Schedule, SourceSchedule
 
 SETTINGS_KEY = "settings"
 CHIEF_KEY = "chief"
@@ -31,7 +31,7 @@ class ModelSettings(pydantic.BaseModel):
     image_key: str
     """Feature with the encoded image in the records that are served."""
     mobilenet: MobileNet
-    schedule: Schedule
+    schedule: Schedule | SourceSchedule
     seed: int
     data_name: str
     code: str

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from pipeline.config import MobileNet
+from pipeline.config import MobileNet, SourceSchedule
 from pipeline.errors import ThawError
 from trainer_module import draws, freezing, progress
 from trainer_module.activations import InMemory
@@ -18,7 +18,7 @@ from trainer_module.settings import ModelSettings
 from trainer_module.training import Program, one_cycle
 
 KERAS_FILE = "model.keras"
-CHECKS = 3
+CHECKS = 5
 """How often val is looked at during the training of a source; the best of these moments is kept."""
 
 
@@ -41,7 +41,8 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     freezing.set_weights(variables, freezing.initial_weights(variables, (settings.seed,)))
     layers = [*network.backbone_layers, network.head]
     trained = [weight for layer in layers for weight in layer.trainable_weights]
-    program = Program(network.segment(0), trained, statistics_held=False)
+    shift_px = schedule.shift_px if isinstance(schedule, SourceSchedule) else 0
+    program = Program(network.segment(0), trained, statistics_held=False, shift_px=shift_px)
     images, val_images = (InMemory(split.images, split.labels) for split in (train, val))
     steps = draws.training_steps(len(train), schedule.epochs, schedule.batch_size, schedule.max_steps)
     order = draws.batch_order(len(train), steps, schedule.batch_size, (settings.seed, 0))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config import MobileNet, Schedule
+from pipeline.config import MobileNet, SourceSchedule
 from pipeline.errors import ThawError
 from trainer_module import freezing, source, trainer
 from trainer_module.architectures import build_network
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # trains real networks
 SETTINGS = ModelSettings(
     role="source", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered", classes=("cat", "dog"),
     image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(alpha=0.35, image_size_px=32),
-    schedule=Schedule(epochs=4, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de",
+    schedule=SourceSchedule(epochs=4, batch_size=16, shift_px=2), seed=1, data_name="SYNTHETIC", code="c0de",
 )  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def test_the_weights_kept_are_those_of_the_best_moment_on_val(make_records):
     network = source.network_of(SETTINGS)
     train, val = make_records(40, "train"), make_records(30, "val", copies=1)
     history = source.train_source(network, train, val, SETTINGS)
-    assert [step for step, _ in history] == [7, 14, 20]
+    assert [step for step, _ in history] == [4, 8, 12, 16, 20]
     logits = network.model(val.images, training=False).numpy()[:, 0]
     accuracy = float(((logits > 0) == val.labels).mean())
     assert accuracy == pytest.approx(max(seen for _, seen in history))

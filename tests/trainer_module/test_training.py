@@ -11,7 +11,7 @@ from pipeline.config import MobileNet
 from trainer_module import freezing
 from trainer_module.activations import InMemory
 from trainer_module.architectures import build_network
-from trainer_module.training import Program, class_probabilities, cross_entropy, one_cycle, score_logits
+from trainer_module.training import Program, class_probabilities, cross_entropy, one_cycle, score_logits, shifted
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -50,6 +50,20 @@ def test_the_rate_rises_for_a_fifth_and_falls_with_the_cosine_towards_0():
 def test_a_training_of_few_steps_has_a_rate_above_0_at_each(steps):
     rates = one_cycle(1e-3, steps)
     assert len(rates) == steps and rates.min() > 0 and rates.max() == pytest.approx(1e-3)
+
+
+def test_shifted_images_are_crops_of_the_mirrored_image_and_each_goes_its_own_way():
+    images = np.arange(64 * 6 * 5).reshape(64, 6, 5, 1) % 251
+    moved = shifted(tf.constant(images), 2, tf.constant([3, 4], tf.int64)).numpy()
+    again = shifted(tf.constant(images), 2, tf.constant([3, 4], tf.int64)).numpy()
+    np.testing.assert_array_equal(moved, again)
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="reflect")
+    corners = [(top, left) for top in range(5) for left in range(5)]
+    found = [
+        next(c for c in corners if np.array_equal(padded[i, c[0] : c[0] + 6, c[1] : c[1] + 5], moved[i]))
+        for i in range(len(images))
+    ]
+    assert {axis[0] for axis in found} == {axis[1] for axis in found} == set(range(5))
 
 
 @pytest.fixture(scope="module")
