@@ -99,7 +99,8 @@ def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> I
 
 def _show_plan(config: ExperimentConfig, inspection: Inspection, terminal: Console) -> None:
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
-    plan = plan_run(config, images, inspection.size_bytes, measure_gflops())
+    workers = config.workers or len(os.sched_getaffinity(0))
+    plan = plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)
     table = Table(title=f"Plan: {plan.executions} trainings", title_justify="left")
     for column in ("sweep", "cells", "draws", "trainings"):
         table.add_column(column, justify="left" if column == "sweep" else "right")

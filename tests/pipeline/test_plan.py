@@ -10,8 +10,8 @@ from pipeline.plan import forward_mflop, measure_gflops, plan_run
 QUICK = load_config(Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml")
 
 
-def plan(config, gflops=50.0):
-    return plan_run(config, 60_000, 140_000_000, gflops)
+def plan(config, gflops=50.0, workers=2):
+    return plan_run(config, 60_000, 140_000_000, gflops, workers)
 
 
 def test_every_cell_of_every_sweep_is_counted_once_per_draw():
@@ -20,13 +20,14 @@ def test_every_cell_of_every_sweep_is_counted_once_per_draw():
         "baseline__original": 6, "baseline__mobilenet_v2": 6, "cats_dogs__original": 18, "ships_planes__original": 18,
         "imagenet__mobilenet_v2": 18,
     }  # fmt: skip
-    assert counted.executions == 2 * 66
+    assert counted.executions == 3 * 66
 
 
 def test_more_draws_and_a_slower_machine_take_longer():
     base = plan(QUICK).minutes
     assert plan(QUICK.model_copy(update={"draws": 4})).minutes > base
     assert plan(QUICK, gflops=25).minutes > base
+    assert plan(QUICK, workers=1).minutes > base
 
 
 def test_frozen_layers_cost_nothing():
