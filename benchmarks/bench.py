@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
     ways = three_ways(dataset, arguments.out, arguments.draws)
     peak = matrix_gflops()
     timings, first_runs = [], {}
+    # By freeze count, as a sweep goes: an engine keeps the activations of one cut at a time.
     for n, k in grid.sampled_cells():
         if k not in first_runs:
             first_runs[k] = max(first_run(engine, k, spare_draw=arguments.draws) for engine in (ways.thaw, ways.own))

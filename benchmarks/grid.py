@@ -44,8 +44,9 @@ class Timing:
 
 
 def sampled_cells() -> list[tuple[int, int]]:
-    """(n, k) that are timed: TIMED_COUNTS at two sizes, and larger ones to check the lines by."""
-    return [(n, k) for k in TIMED_COUNTS for n in (10, 100)] + [(400, 8), (400, 7), (400, 6), (800, 4)]
+    """(n, k) that are timed, by freeze count: each at two sizes, four at a larger one to check the lines by."""
+    checks = [(400, 8), (400, 7), (400, 6), (800, 4)]
+    return sorted([(n, k) for k in TIMED_COUNTS for n in (10, 100)] + checks, key=lambda cell: (cell[1], cell[0]))
 
 
 def steps_of(n: int, max_steps: int | None = None, share_of_cost: float = 1.0) -> int:
