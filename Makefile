@@ -18,7 +18,7 @@ run: setup ## run the experiment of CONFIG on this machine
 	@$(BIN)/python local_runner.py --config $(CONFIG) $(ARGS)
 
 test: lint ## run every check and every test
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
 
 unit: setup ## run the quick tests (under a minute)
 	@$(BIN)/python -m pytest -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)

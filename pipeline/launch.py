@@ -161,8 +161,13 @@ def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
     terminal.print(closing_table(summary))
     _sayer(terminal)(
         f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache.\n"
-        f"Report: {os.path.relpath(folder / 'report.html')} (runs/latest points to its folder)"
+        f"Report: {_shown(folder / 'report.html')} ({_shown(folder.parent / 'latest')} points to its folder)"
     )
+
+
+def _shown(path: Path) -> str:
+    """The path from the working folder where it lies within, else whole."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _explained(error: Exception, node: str, log: Path) -> ThawError:
