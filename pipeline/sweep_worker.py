@@ -57,7 +57,7 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
     while name := served_sweep(address, patience):
         if worker is None or worker.record.name != name:
             worker = None  # its memory is free before the next sweep takes its own
-            worker = join(ledgers, name, patience)
+            worker = join(ledgers, name, address, patience)
             print(f"{tuner_id}: joined {name}", flush=True)
         try:
             worker.search()
@@ -67,8 +67,8 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
     print(f"{tuner_id}: no chief at {address} for {patience:.0f} s, so this worker ends", flush=True)
 
 
-def join(ledgers: Path, name: str, patience: float) -> SweepWorker:
-    """Reads the sweep's job and data; the worker gives up a chief that does not answer for `patience` seconds.
+def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker:
+    """Reads the sweep's job and data; the worker gives up the chief at `address` after `patience` seconds in vain.
 
     Raises:
       ThawError: the job is not to be found, or code, data or source are not the chief's.
@@ -94,7 +94,7 @@ def join(ledgers: Path, name: str, patience: float) -> SweepWorker:
     if record.name != name:
         raise ThawError(f"The data or the source read here ({', '.join((*job.train_files, job.base_model))}) are not "
                         f"those of the chief's sweep {name}. Both must see the same files.")  # fmt: skip
-    return SweepWorker(engine, record, patience)
+    return SweepWorker(engine, record, address, patience)
 
 
 def main(argv: list[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from typing import Any
@@ -14,7 +13,6 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src import protos
 
 from pipeline.errors import ThawError
-from trainer_module.distribution import worker_address
 from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_record import SweepRecord
@@ -34,16 +32,24 @@ class AnotherSweep(keras_tuner.errors.FatalError):
 class SweepWorker(keras_tuner.Tuner):
     """Asks the chief for trials until it has no more; a row is durable before its trial is reported.
 
-    KerasTuner connects it to the chief that KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT name.
+    KerasTuner reads the worker's name from KERASTUNER_TUNER_ID.
 
     Args:
       engine: trains this sweep's cells.
       record: the sweep; its folder is the one that the chief reads.
+      address: the chief's, as host:port.
       patience: seconds after which a call that the chief does not answer fails.
       sign_of_life: seconds; see SIGN_OF_LIFE.
     """
 
-    def __init__(self, engine: SweepEngine, record: SweepRecord, patience: float, sign_of_life: float = SIGN_OF_LIFE):
+    def __init__(
+        self,
+        engine: SweepEngine,
+        record: SweepRecord,
+        address: str,
+        patience: float,
+        sign_of_life: float = SIGN_OF_LIFE,
+    ):
         self.engine = engine
         self.record = record
         self.sign_of_life = sign_of_life
@@ -56,7 +62,7 @@ class SweepWorker(keras_tuner.Tuner):
             project_name=record.name,
         )
         # KerasTuner's client would wait an hour for a chief that ended before this worker heard of it.
-        channel = grpc.intercept_channel(_channel(worker_address(os.environ)[1]), _Patience(patience))
+        channel = grpc.intercept_channel(_channel(address), _Patience(patience))
         self.oracle.stub = protos.get_service_grpc().OracleStub(channel)
         self.written = record.parts().new_writer(self.tuner_id)
 

@@ -34,14 +34,14 @@ def test_a_job_that_was_written_is_read_back(job, tmp_path):
 def test_a_folder_that_the_chief_does_not_share_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep_worker, "JOB_PATIENCE", 0)
     with pytest.raises(ThawError, match=r"serves a-1, but there is no .*a-1/job\.json here"):
-        sweep_worker.join(tmp_path, "a-1", patience=1)
+        sweep_worker.join(tmp_path, "a-1", "127.0.0.1:1", patience=1)
 
 
 def test_another_version_of_thaw_is_refused(job, tmp_path):
     other = dataclasses.replace(job, settings=job.settings.model_copy(update={"code": "0ther"}))
     other.write(tmp_path / "a-1" / "job.json")
     with pytest.raises(ThawError, match="version of Thaw is not the chief's"):
-        sweep_worker.join(tmp_path, "a-1", patience=1)
+        sweep_worker.join(tmp_path, "a-1", "127.0.0.1:1", patience=1)
 
 
 def test_without_the_variables_the_command_says_which_are_missing(tmp_path, monkeypatch, capsys):

@@ -36,7 +36,7 @@ def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, mo
         fine_tune=(False, True), draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
     record = SweepRecord(settings, SweepFacts("", "c0ntent", (0, 1, 1), "1d5"))
-    worker = SweepWorker(engine=None, record=record, patience=1)
+    worker = SweepWorker(engine=None, record=record, address=f"127.0.0.1:{chief_that}", patience=1)
     started = time.monotonic()
     with pytest.raises(grpc.RpcError):
         worker.search()
