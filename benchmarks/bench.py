@@ -56,16 +56,23 @@ def main(argv: list[str]) -> int:
                 print(told(timing), flush=True)
     result = summarise(timings, first_runs, arguments.draws, peak, ways.own)
     result = {"data": dataset.name, **result}
+    # Written before what follows, and again after it: the cells took most of the time.
+    write(result, arguments.out)
     pairs = list(schedules.compare(dataset, arguments.out, schedules.QUICK, range(schedules.QUICK_DRAWS)))
     result["own_schedule_accuracy"] = schedules.summarise(pairs)
     # In a process of its own, so that its peak of memory is its own.
     subprocess.run([sys.executable, "-m", "benchmarks.growth", "--out", str(arguments.out)], check=True)
     result["growth"] = json.loads((arguments.out / "growth.json").read_text())
     result["workers_s"] = {count: workers.seconds_with(count) for count in (1, 2)}
-    (arguments.out / "bench.json").write_text(json.dumps(result, indent=1))
-    plot.draw(result, arguments.out / "bench.png")
+    write(result, arguments.out)
     print(json.dumps({key: value for key, value in result.items() if key != "cells"}, indent=1))
     return 0
+
+
+def write(result: dict[str, Any], out: Path) -> None:
+    """Writes bench.json and its picture."""
+    (out / "bench.json").write_text(json.dumps(result, indent=1))
+    plot.draw(result, out / "bench.png")
 
 
 @dataclasses.dataclass(frozen=True)
