@@ -29,7 +29,7 @@ lint: setup ## check style, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: setup ## time Thaw against stock Keras, mostly on one core (three quarters of an hour)
+bench: setup ## time Thaw against stock Keras, mostly on one core (over an hour)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 clean: ## remove the environment, caches and build outputs; workspace/ and runs/ stay
