@@ -164,11 +164,11 @@ def summarise(
     shared = grid.shared_seconds(first_runs, draws)
     costs, most = own_engine.network.multiply_adds, own_engine.schedule.max_steps
 
-    def own_steps(n: int, k: int) -> int:
-        return grid.steps_of(n, most, costs[k] / costs[0])
+    def own_steps(n: int, k: int, fine_tune: bool) -> int:
+        return grid.steps_of(n, fine_tune, most, costs[k] / costs[0])
 
-    def plain_steps(n: int, k: int) -> int:
-        return grid.steps_of(n)
+    def plain_steps(n: int, k: int, fine_tune: bool) -> int:
+        return grid.steps_of(n, fine_tune)
 
     ways = {"stock_s": plain_steps, "thaw_s": plain_steps, "own_s": own_steps}
     cells = {way: grid.seconds_by_cell(timings, way, steps) for way, steps in ways.items()}

@@ -17,8 +17,8 @@ COPIES = 3
 BATCH = 32
 EPOCHS = 30
 
-Steps = Callable[[int, int], int]
-"""Optimiser steps of phase 1 by (n, freeze_count); phase 2 takes a third of those with nothing frozen."""
+Steps = Callable[[int, int, bool], int]
+"""Optimiser steps that a cell's own seconds pay for, by (n, freeze_count, fine_tune)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +49,10 @@ def sampled_cells() -> list[tuple[int, int]]:
     return sorted([(n, k) for k in TIMED_COUNTS for n in (10, 100)] + checks, key=lambda cell: (cell[1], cell[0]))
 
 
-def steps_of(n: int, max_steps: int | None = None, share_of_cost: float = 1.0) -> int:
-    """Optimiser steps of phase 1 at that size (draws.training_steps)."""
+def steps_of(n: int, fine_tune: bool = False, max_steps: int | None = None, share_of_cost: float = 1.0) -> int:
+    """Optimiser steps of phase 1 at that size, or of phase 2 (trainer_module.draws)."""
+    if fine_tune:
+        return draws.fine_tuning_steps(n * COPIES, EPOCHS, BATCH, max_steps, share_of_cost)[0]
     return draws.training_steps(n * COPIES, EPOCHS, BATCH, max_steps, share_of_cost)
 
 
@@ -71,10 +73,8 @@ def seconds_by_cell(timings: Sequence[Timing], way: str, steps: Steps) -> dict[t
             timed = []
             for k in TIMED_COUNTS:
                 mine = [t for t in timings if (t.k, t.fine_tune) == (k, fine_tune)]
-                # Phase 2 takes its steps from phase 1 with nothing frozen.
-                counted = 0 if fine_tune else k
-                slope, start = line_through([(steps(t.n, counted), getattr(t, way)) for t in mine])
-                timed.append(max(0.0, start) + slope * steps(n, counted))
+                slope, start = line_through([(steps(t.n, k, fine_tune), getattr(t, way)) for t in mine])
+                timed.append(max(0.0, start) + slope * steps(n, k, fine_tune))
             seconds = np.interp(FREEZE_COUNTS, TIMED_COUNTS, timed)
             found |= {(n, k, fine_tune): float(value) for k, value in zip(FREEZE_COUNTS, seconds, strict=True)}
     return found

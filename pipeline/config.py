@@ -94,16 +94,18 @@ class Schedule(_Settings):
     """How one model is trained; the same for a transfer and for its baseline."""
 
     epochs: PositiveInt = 30
-    """How often every record is seen in phase 1; phase 2 takes a third of phase 1's steps."""
+    """How often every record is seen in phase 1; in phase 2 a third as often."""
     batch_size: PositiveInt = 32
     """Records per step."""
     learning_rate: PositiveFloat = 4e-3
     """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
-    fine_tune_learning_rate: PositiveFloat = 2e-4
-    """Adam's at its highest in phase 2."""
+    fine_tune_learning_rate: PositiveFloat = 4e-4
+    """Adam's at its highest in phase 2; where the bound cuts steps it rises in proportion, the more so the more layers
+    were frozen."""
     max_steps: PositiveInt | None = 800
-    """Upper bound on the steps of phase 1 (a third of it in phase 2); none: epochs alone decide, as they do where only
-    dense layers are trained (under a twentieth of the arithmetic)."""
+    """Upper bound on the steps of phase 1 (an eighth to a half of it in phase 2, the more the more layers were frozen);
+    none: epochs alone decide, as they do in phase 1 where only dense layers are trained (under a twentieth of the
+    arithmetic)."""
 
 
 class SourceSchedule(Schedule):

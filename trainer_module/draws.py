@@ -10,6 +10,8 @@ import numpy as np
 
 CURVE_EPOCHS = (1, 3, 10)
 CHEAP = 0.05
+LEAST_PHASE_2, MOST_PHASE_2 = 1 / 8, 1 / 2
+"""Of `max_steps`: the bound on phase 2 where phase 1 froze nothing, and where it froze everything."""
 
 
 def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) -> np.ndarray:
@@ -83,9 +85,29 @@ def training_steps(
     return steps if max_steps is None or share_of_cost < CHEAP else min(steps, max_steps)
 
 
-def fine_tuning_steps(phase_1_steps: int) -> int:
-    """Steps of phase 2: a third of those of phase 1 with nothing frozen (report: 30 epochs, then 10), at least one."""
-    return max(1, round(phase_1_steps / 3))
+def fine_tuning_steps(
+    records: int, epochs: int, batch_size: int, max_steps: int | None, share_of_cost: float
+) -> tuple[int, float]:  # fmt: skip
+    """Steps of phase 2, and by how much its learning rate is raised for those that the bound cuts.
+
+    Unbounded, a third as many epochs as phase 1 (report: 30, then 10). Where phase 1 trained little, phase 2 has most
+    to do: it may take half of `max_steps` where everything was frozen and an eighth where nothing was, between them in
+    proportion to the arithmetic that was frozen; likewise the rate is raised by as much as the steps are fewer
+    (docs/adr/0011-thaws-own-schedule.md).
+
+    Args:
+      records, epochs, batch_size, max_steps: as in training_steps.
+      share_of_cost: of the whole network's arithmetic, what phase 1 trained.
+
+    Returns:
+      Steps, at least one; the factor of the rate, 1 where nothing is cut.
+    """
+    unbounded = max(1, round(training_steps(records, epochs, batch_size, None) / 3))
+    if max_steps is None:
+        return unbounded, 1.0
+    frozen = 1 - share_of_cost
+    steps = max(1, min(unbounded, round(max_steps * (LEAST_PHASE_2 + (MOST_PHASE_2 - LEAST_PHASE_2) * frozen))))
+    return steps, 1 + frozen * (unbounded / steps - 1)
 
 
 def curve_steps(records: int, steps: int, batch_size: int) -> list[int]:

@@ -135,10 +135,13 @@ class SweepEngine:
         program = self._fine_tuning_program()
         images = self._cut_data.at(0)
         records = self._cut_data.subset(cell.n, draw)
-        steps = draws.fine_tuning_steps(self._steps(len(records), 0))
+        schedule, share = self.schedule, self._share_of_cost(cell.freeze_count)
+        steps, factor = draws.fine_tuning_steps(
+            len(records), schedule.epochs, schedule.batch_size, schedule.max_steps, share
+        )
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_2_STREAM)]
         program.reset(self._seed(draw, PHASE_2_STREAM))
-        program.train(images.train, order, self.rates(self.schedule.fine_tune_learning_rate, steps))
+        program.train(images.train, order, self.rates(factor * schedule.fine_tune_learning_rate, steps))
         val, test = program.evaluate(images.val), program.evaluate(images.test)
         total = phase_1.execution.steps + steps
         return Execution(
@@ -153,9 +156,13 @@ class SweepEngine:
         return float(right.mean())
 
     def _steps(self, records: int, freeze_count: int) -> int:
-        costs, schedule = self.network.multiply_adds, self.schedule
-        share = costs[freeze_count] / costs[0]
+        schedule, share = self.schedule, self._share_of_cost(freeze_count)
         return draws.training_steps(records, schedule.epochs, schedule.batch_size, schedule.max_steps, share)
+
+    def _share_of_cost(self, freeze_count: int) -> float:
+        """Of the whole network's multiply-adds, those above the frozen layers."""
+        costs = self.network.multiply_adds
+        return costs[freeze_count] / costs[0]
 
     def _initial_weights(self, draw: int) -> Weights:
         """Random weights of the draw, under the source's backbone where there is one; the head is always new."""

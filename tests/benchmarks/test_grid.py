@@ -1,5 +1,7 @@
 """The benchmark's arithmetic: which cells, how many steps, what the whole grid costs. Imports no TensorFlow."""
 
+import dataclasses
+
 import pytest
 
 from benchmarks import grid
@@ -9,14 +11,14 @@ from benchmarks.grid import Timing
 def timings(seconds):
     """The sampled cells, their seconds a function of (steps, k), the same for all ways."""
     return [
-        Timing(n, k, tuned, 0, *[seconds(grid.steps_of(n), k)] * 3, 0.5, 0.6, 0.6)
+        Timing(n, k, tuned, 0, *[seconds(grid.steps_of(n, tuned), k)] * 3, 0.5, 0.6, 0.6)
         for n, k in grid.sampled_cells()
         for tuned in (False, True)
     ]
 
 
-def plain_steps(n, k):
-    return grid.steps_of(n)
+def plain_steps(n, k, fine_tune):
+    return grid.steps_of(n, fine_tune)
 
 
 def test_each_timed_freeze_count_has_two_sizes_or_more_and_both_ends_are_timed():
@@ -28,6 +30,7 @@ def test_each_timed_freeze_count_has_two_sizes_or_more_and_both_ends_are_timed()
 
 def test_steps_are_those_of_the_reports_schedule():
     assert [grid.steps_of(n) for n in (10, 100, 2000)] == [29, 282, 5625]
+    assert [grid.steps_of(n, fine_tune=True) for n in (10, 100, 2000)] == [10, 94, 1875]
     assert grid.steps_of(2000, max_steps=600) == 600 and grid.steps_of(10, max_steps=600) == 29
     assert grid.steps_of(2000, max_steps=600, share_of_cost=0.01) == 5625
 
@@ -35,18 +38,26 @@ def test_steps_are_those_of_the_reports_schedule():
 def test_the_grid_is_the_line_through_the_timed_cells():
     found = grid.seconds_by_cell(timings(lambda steps, k: 5 + 0.1 * steps), "stock_s", plain_steps)
     assert len(found) == len(grid.SIZES) * len(grid.FREEZE_COUNTS) * 2
-    assert found[2000, 4, True] == found[2000, 3, True] == pytest.approx(5 + 562.5)
+    assert [found[2000, k, True] for k in (3, 4)] == pytest.approx([5 + 187.5] * 2)
+    assert found[2000, 4, False] == pytest.approx(5 + 562.5)
 
 
-def test_a_bound_on_steps_bounds_the_seconds_and_phase_2_goes_by_the_steps_with_nothing_frozen():
-    def bounded(n, k):
-        return grid.steps_of(n, 600, share_of_cost=1.0 if k < 7 else 0.0)
+def test_a_bound_on_steps_bounds_the_seconds_of_either_phase():
+    def bounded(n, k, fine_tune):
+        return grid.steps_of(n, fine_tune, 600, share_of_cost=1.0 if k < 7 else 0.0)
 
     found = grid.seconds_by_cell(timings(lambda steps, k: 0.01 * steps * (k + 1)), "own_s", bounded)
     assert found[2000, 0, False] == pytest.approx(6) and found[10, 0, False] == pytest.approx(0.29)
     assert found[2000, 8, False] == pytest.approx(0.09 * 5625)
-    small = [timing for timing in timings(lambda steps, k: 0.01 * steps) if timing.n <= 100]
-    assert grid.seconds_by_cell(small, "own_s", bounded)[2000, 8, True] == pytest.approx(6)
+    # At most half of 600 steps in phase 2 where all was frozen, an eighth where nothing was.
+    small = [
+        Timing(n, k, True, 0, *[0.01 * grid.steps_of(n, fine_tune=True)] * 3, 0.5, 0.6, 0.6)
+        for n in (10, 20)
+        for k in grid.TIMED_COUNTS
+    ]
+    slow = [dataclasses.replace(timing, fine_tune=False) for timing in small]
+    found = grid.seconds_by_cell(small + slow, "own_s", bounded)
+    assert found[2000, 8, True] == pytest.approx(3) and found[2000, 0, True] == pytest.approx(0.75)
 
 
 def test_a_start_below_zero_is_no_credit():

@@ -81,9 +81,28 @@ def test_steps_cover_the_epochs_up_to_the_bound(records, epochs, max_steps, step
     assert draws.training_steps(records, epochs, 32, max_steps) == steps
 
 
-@pytest.mark.parametrize(("phase_1", "phase_2"), [(30, 10), (1125, 375), (1, 1)])
-def test_fine_tuning_takes_a_third_of_the_steps(phase_1, phase_2):
-    assert draws.fine_tuning_steps(phase_1) == phase_2
+@pytest.mark.parametrize(("records", "steps"), [(32, 10), (1200, 375), (1, 1)])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_unbounded_fine_tuning_takes_a_third_of_the_steps_at_the_rate_given(records, steps, share):
+    assert draws.fine_tuning_steps(records, 30, 32, None, share) == (steps, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("records", "share", "steps", "factor"),
+    [
+        (6000, 0.0, 400, 1875 / 400),  # all was frozen: half of 800 steps, the rate raised by as much as they are fewer
+        (6000, 1.0, 100, 1.0),  # nothing was: an eighth, at the rate given
+        (6000, 0.5, 250, 1 + 0.5 * 6.5),
+        (1200, 0.0, 375, 1.0),  # the bound cuts nothing
+        (60, 1.0, 19, 1.0),
+    ],
+)
+def test_bounded_fine_tuning_takes_more_steps_and_a_higher_rate_the_more_was_frozen(records, share, steps, factor):
+    assert draws.fine_tuning_steps(records, 30, 32, 800, share) == (steps, pytest.approx(factor))
+
+
+def test_fine_tuning_takes_a_step_however_low_the_bound():
+    assert draws.fine_tuning_steps(6000, 30, 32, 1, 1.0)[0] == 1
 
 
 @pytest.mark.parametrize(("share", "steps"), [(1.0, 600), (0.05, 600), (0.049, 5625), (0.0, 5625)])
