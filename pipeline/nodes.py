@@ -30,7 +30,7 @@ from components.sweep_tuner import SweepTuner
 from components.transfer_report.component import NodeSettings, transfer_report
 from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
-from pipeline.fingerprint import TRAINING_CODE, source_fingerprint
+from pipeline.fingerprint import SOURCE_CODE, SWEEP_CODE, TRAINING_CODE, source_fingerprint
 from pipeline.schema import write_schema
 from trainer_module.settings import ModelSettings, SweepSettings
 
@@ -57,7 +57,8 @@ class Nodes:
         self.weights_hash = weights_hash
         self.made: list[Node] = []
         self.workspace = workspace_of(config)
-        # Hashed once: every Trainer and Tuner depends on all of it.
+        self.source_code = source_fingerprint(*SOURCE_CODE)
+        self.sweep_code = source_fingerprint(*SWEEP_CODE)
         self.training_code = source_fingerprint(*TRAINING_CODE)
 
     def example_gen(self) -> Channel:
@@ -127,7 +128,7 @@ class Nodes:
             examples=domain,
             train_args=TRAIN,
             eval_args=VAL if classes else EvalArgs(splits=["train"]),
-            custom_config=settings.model_copy(update=changes).as_custom_config(),
+            custom_config=settings.model_copy(update=changes).as_custom_config(self.source_code),
         )
         return self._add(node, f"Trainer.source.{transfer.source}.{transfer.architecture}").outputs["model"]
 
@@ -158,7 +159,7 @@ class Nodes:
             base_model=base_model,
             train_args=TRAIN,
             eval_args=VAL,
-            custom_config=sweep.as_custom_config(),
+            custom_config=sweep.as_custom_config(self.training_code),
         )
         return self._add(node, f"Tuner.{_path(settings)}")
 
@@ -174,7 +175,7 @@ class Nodes:
             hyperparameters=tuner.outputs["best_hyperparameters"],
             train_args=TRAIN,
             eval_args=VAL,
-            custom_config=settings.as_custom_config(),
+            custom_config=settings.as_custom_config(self.training_code),
         )
         return self._add(node, f"Trainer.{_path(settings)}").outputs["model"]
 
@@ -252,7 +253,7 @@ class Nodes:
             schedule=config.schedule,
             seed=config.seed,
             data_name=self.dataset.name,
-            code=self.training_code,
+            code=self.source_code if role == "source" else self.sweep_code,
         )
 
     def _add(self, node: Node, name: str) -> Node:

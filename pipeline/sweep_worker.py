@@ -17,7 +17,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
 from pipeline.errors import ThawError  # noqa: E402
-from pipeline.fingerprint import TRAINING_CODE, source_fingerprint  # noqa: E402
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint  # noqa: E402
 from trainer_module.distribution import worker_address  # noqa: E402
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
                             "chief's workspace, on a file system that both machines share.")  # fmt: skip
         time.sleep(1)
     job = SweepJob.read(path)
-    if job.settings.code != source_fingerprint(*TRAINING_CODE):
+    if job.settings.code != source_fingerprint(*SWEEP_CODE):
         raise ThawError("This machine's version of Thaw is not the chief's: its results would be others. Install the "
                         "same version here.")  # fmt: skip
     engine = job.build()

@@ -10,6 +10,8 @@ import pydantic
 from pipeline.config import Architecture, MobileNet, Schedule, SourceSchedule
 
 SETTINGS_KEY = "settings"
+CODE_KEY = "code"
+"""Fingerprint of the sources that decide what the node writes; for TFX's cache alone."""
 CHIEF_KEY = "chief"
 """Set by the Tuner's executor, not by the DAG: the host and port at which the node serves its sweep to workers."""
 
@@ -35,12 +37,17 @@ class ModelSettings(pydantic.BaseModel):
     seed: int
     data_name: str
     code: str
-    """Fingerprint of the sources that decide the result; part of every key."""
+    """Fingerprint of the sources that decide the result of the training; part of every key of a ledger."""
     weights_hash: str = ""
     """SHA-256 of the ImageNet weights file, so that another file is another model."""
 
-    def as_custom_config(self) -> dict[str, Any]:
-        return {SETTINGS_KEY: self.model_dump(mode="json")}
+    def as_custom_config(self, node_code: str) -> dict[str, Any]:
+        """A node's custom_config.
+
+        Args:
+          node_code: fingerprint of the sources that decide what the node writes beside the training's result.
+        """
+        return {SETTINGS_KEY: self.model_dump(mode="json"), CODE_KEY: node_code}
 
 
 class SweepSettings(ModelSettings):

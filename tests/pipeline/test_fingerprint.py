@@ -2,9 +2,10 @@
 
 import sys
 
+import grimp
 import pytest
 
-from pipeline.fingerprint import source_fingerprint
+from pipeline.fingerprint import SOURCE_CODE, SWEEP_CODE, source_fingerprint
 
 
 def test_a_changed_file_changes_the_fingerprint(tmp_path, monkeypatch):
@@ -18,6 +19,31 @@ def test_a_changed_file_changes_the_fingerprint(tmp_path, monkeypatch):
     (package / "module.py").write_text("VALUE = 2\n")
     assert source_fingerprint("fingerprinted_package") != first
     assert "fingerprinted_package.module" not in sys.modules
+
+
+def test_what_a_source_file_says_beside_its_code_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plain = "VALUE = 1\n\ndef double(x):\n    return 2 * x\n"
+    told = plain.replace("VALUE = 1", "# Why.\nVALUE = 1\n'What it means.'").replace("2 * x", "(2*x)")
+    prints = []
+    for content in (plain, f'"""What it is."""\n{told}', plain.replace("2", "3")):
+        (tmp_path / "fingerprinted_module.py").write_text(content)
+        prints.append(source_fingerprint("fingerprinted_module"))
+    assert prints[0] == prints[1] != prints[2]
+
+
+@pytest.mark.parametrize(
+    ("code", "entry", "without_result"),
+    [
+        (SOURCE_CODE, "trainer_module.source", {"progress", "settings"}),
+        (SWEEP_CODE, "trainer_module.sweep_job", {"ledger", "progress", "selection", "settings"}),
+    ],
+)
+def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, without_result):
+    """What is left out shows progress, or carries settings and rows, whose values are in the key themselves."""
+    graph = grimp.build_graph("trainer_module", "pipeline")
+    imported = {name for name in graph.find_upstream_modules(entry) if name.startswith("trainer_module.")}
+    assert imported | {entry} == set(code) | {f"trainer_module.{name}" for name in without_result}
 
 
 def test_a_single_module_has_a_fingerprint_of_its_own():

@@ -7,7 +7,7 @@ import pytest
 from pipeline import sweep_worker
 from pipeline.config import MobileNet, Schedule
 from pipeline.errors import ThawError
-from pipeline.fingerprint import TRAINING_CODE, source_fingerprint
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepJob
 
@@ -19,7 +19,7 @@ def job(tmp_path):
     settings = SweepSettings(
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
-        schedule=Schedule(), seed=1, data_name="SYNTHETIC", code=source_fingerprint(*TRAINING_CODE), sizes=(10,),
+        schedule=Schedule(), seed=1, data_name="SYNTHETIC", code=source_fingerprint(*SWEEP_CODE), sizes=(10,),
         freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
     return SweepJob(settings, ("/nowhere/train/*",), ("/nowhere/val/*",), "/model")

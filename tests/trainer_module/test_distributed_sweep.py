@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pipeline.config import Schedule
-from pipeline.fingerprint import TRAINING_CODE, source_fingerprint
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module import fork_server
 from trainer_module.ledger import read_ledger
 from trainer_module.sweep_tuner import SweepTuner
@@ -143,7 +143,7 @@ def job(baseline_job):
     # So that processes begin with everything imported; first of all what sets the environment of the imports.
     fork_server.CONTEXT.set_forkserver_preload(["pipeline.sweep_worker", "trainer_module.chief"])
     multiprocessing.forkserver.ensure_running()
-    changes = {"schedule": Schedule(epochs=6, batch_size=16), "code": source_fingerprint(*TRAINING_CODE)}
+    changes = {"schedule": Schedule(epochs=6, batch_size=16), "code": source_fingerprint(*SWEEP_CODE)}
     return dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update=changes))
 
 

@@ -68,6 +68,6 @@ def test_a_source_without_its_weights_file_is_refused(tmp_path):
         custom_config: dict
         serving_model_dir: str
 
-    arguments = Arguments(settings.as_custom_config(), str(tmp_path / "model"))
+    arguments = Arguments(settings.as_custom_config(""), str(tmp_path / "model"))
     with pytest.raises(ThawError, match=r"give their path as mobilenet_v2\.weights"):
         trainer.run_fn(arguments)
