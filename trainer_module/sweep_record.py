@@ -13,22 +13,9 @@ from trainer_module.selection import Cell
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
-
-Plan = list[tuple[Cell, int]]
-"""Executions: a cell and the number of its draw."""
+from trainer_module.sweep_plan import plan_sweep
 
 JOB_FILE = "job.json"
-
-
-def plan_sweep(settings: SweepSettings) -> Plan:
-    """All executions in the order of KerasTuner's trials, a fine-tuned cell straight after its twin."""
-    return [
-        (Cell(n, freeze_count, fine_tune), draw)
-        for freeze_count in sorted(settings.freeze_counts)
-        for draw in range(settings.draws)
-        for n in sorted(settings.sizes)
-        for fine_tune in sorted(settings.fine_tune)
-    ]
 
 
 class SweepRecord:

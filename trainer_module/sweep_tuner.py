@@ -15,7 +15,8 @@ from trainer_module.selection import Cell, best_cell
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
-from trainer_module.sweep_record import Plan, SweepRecord
+from trainer_module.sweep_plan import Plan
+from trainer_module.sweep_record import SweepRecord
 
 SWEEP_NAME = "sweep"
 """The fixed hyperparameter by which a worker knows whose trial it was given."""

@@ -11,7 +11,7 @@ from trainer_module.selection import Cell, best_cell
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_job import facts_of
-from trainer_module.sweep_record import plan_sweep
+from trainer_module.sweep_plan import draws_of, plan_sweep
 from trainer_module.sweep_tuner import SweepTuner
 
 pytestmark = pytest.mark.slow  # trains real networks
@@ -64,6 +64,7 @@ def test_the_plan_holds_every_execution_once_a_fine_tuned_one_after_its_twin(set
         assert (cell.fine_tune, twin.fine_tune) == (True, False)
         assert (cell.n, cell.freeze_count, draw) == (twin.n, twin.freeze_count, twin_draw)
     assert [cell.freeze_count for cell, _ in plan] == [4] * 8 + [6] * 8
+    assert draws_of(plan) == [0, 1]
 
 
 def test_trials_and_ledger_agree_and_a_second_search_trains_nothing(engine, settings, monkeypatch):
