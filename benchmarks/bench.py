@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
     result = {"data": dataset.name, **result}
     # Written before what follows, and again after it: the cells took most of the time.
     write(result, arguments.out)
-    pairs = list(schedules.compare(dataset, arguments.out, schedules.QUICK, range(schedules.QUICK_DRAWS)))
+    pairs = list(schedules.compare(dataset, arguments.out, schedules.GROUPS["quick"]))
     result["own_schedule_accuracy"] = schedules.summarise(pairs)
     # In a process of its own, so that its peak of memory is its own.
     subprocess.run([sys.executable, "-m", "benchmarks.growth", "--out", str(arguments.out)], check=True)
@@ -87,7 +87,7 @@ class Ways:
 def three_ways(dataset: Dataset, out: Path, draws: int) -> Ways:
     """Trains the source where `out` lacks it and builds the engines; one more draw than is timed warms them up."""
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
-    data = target.target_data(dataset, target.TARGET, max(n for n, _ in grid.sampled_cells()), draws + 1)
+    data = target.target_data(dataset, target.TARGET, max(n for n, _ in grid.sampled_cells()), range(draws + 1))
     weights = target.source_backbone(place, target.original_network())
     plain = schedules.PlainEngine(target.original_network(), weights, data, schedules.PLAIN, target.SEED)
     own = SweepEngine(target.original_network(), weights, data, Schedule(), target.SEED)

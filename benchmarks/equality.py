@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     dataset = target.find_dataset()
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, arguments.out / "source" / "model.keras")
-    data = target.target_data(dataset, target.TARGET, max(n for n, _ in CELLS), arguments.draws)
+    data = target.target_data(dataset, target.TARGET, max(n for n, _ in CELLS), range(arguments.draws))
     weights = target.source_backbone(place, target.original_network())
     cached, uncached = (
         way(target.original_network(), weights, data, Schedule(), target.SEED) for way in (SweepEngine, UncachedEngine)

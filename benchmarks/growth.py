@@ -98,7 +98,7 @@ def executions(draws: int) -> list[tuple[Cell, int]]:
 
 def _sweep(dataset: Dataset, draws: int) -> tuple[float, list[float]]:
     """Seconds from the workers' start to the last execution, and their resident MB together after each."""
-    job = TransferJob(target.target_data(dataset, target.TARGET, max(SIZES), draws))
+    job = TransferJob(target.target_data(dataset, target.TARGET, max(SIZES), range(draws)))
     started = time.perf_counter()
     pool = WorkerPool(job, default_workers())
     memory = []
@@ -112,7 +112,7 @@ def _sweep(dataset: Dataset, draws: int) -> tuple[float, list[float]]:
 
 def _many_images(dataset: Dataset) -> tuple[float, float]:
     """Seconds and peak MB of one execution on 20,000 images of five classes (60,000 records), cut k = 2 on disk."""
-    data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, 1)
+    data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, range(1))
     network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES), MobileNet())
     source = freezing.initial_weights(freezing.backbone_variables(network), (1,))
     engine = SweepEngine(network, source, data, Schedule(max_steps=50), target.SEED, Budget(spill_dir=Path.cwd()))

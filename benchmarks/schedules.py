@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,23 +21,36 @@ import tensorflow as tf
 from acquisition.dataset import Dataset
 from benchmarks import grid, target
 from pipeline.config import Schedule
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from trainer_module import freezing
 from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 
 PLAIN = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
 OWN = Schedule()
 BASELINE, TRANSFER = "baseline", "transfer"
-QUICK_DRAWS = 3
-QUICK = tuple((TRANSFER, n, k, False) for k in (8, 6) for n in grid.SIZES)
-BASELINES = tuple((BASELINE, n, 0, False) for n in grid.SIZES)
-BOUNDED_SIZES = (400, 800, 1500, 2000)
-BOUNDED = (
-    *((TRANSFER, n, k, tuned) for k in (8, 6, 4) for n in BOUNDED_SIZES for tuned in (False, True)),
-    *((BASELINE, n, 0, False) for n in BOUNDED_SIZES),
-)
-SMALL = tuple((TRANSFER, n, k, True) for k in (8, 6) for n in (10, 20, 50, 100, 200))
-CELLS = {"quick": QUICK, "baselines": BASELINES, "bounded": BOUNDED, "small": SMALL}
-"""What can be compared. `bounded`: where max_steps cuts; a draw of it takes an hour. `small`: fine-tuned elsewhere."""
+FIRST_DRAW = 200
+"""Draws from here on: no setting was chosen on them (benchmarks.schedule_choice uses 100 and 101)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A cell of a transfer or of the baseline, on one draw."""
+
+    role: str
+    n: int
+    k: int
+    fine_tune: bool
+    draw: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Test accuracies at one place, same images, head and batches as far as both go."""
+
+    place: Place
+    plain: float
+    own: float
 
 
 class PlainEngine(SweepEngine):
@@ -46,80 +60,69 @@ class PlainEngine(SweepEngine):
         return np.full(steps, learning_rate, np.float32)
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """One cell on one draw with one schedule: a line of schedules.jsonl."""
+def third_of_grid(counts: Sequence[int]) -> tuple[Place, ...]:
+    """Every third (n, k) of the report's grid with these freeze counts, twice each: all sizes and counts come up.
 
-    role: str
-    n: int
-    k: int
-    fine_tune: bool
-    draw: int
-    schedule: str
-    accuracy: float
-
-    @property
-    def place(self) -> tuple[object, ...]:
-        """All but what came out."""
-        return dataclasses.astuple(self)[:-1]
+    A size's third of the counts is another than its neighbour's, and three draws take turns.
+    """
+    chosen = [(i, k) for k in counts for i in range(len(grid.SIZES)) if (i + k) % 3 == 0]
+    return tuple(
+        Place(TRANSFER, grid.SIZES[i], k, tuned, FIRST_DRAW + (i // 3 + k) % 3)
+        for i, k in chosen
+        for tuned in (False, True)
+    )
 
 
-@dataclasses.dataclass(frozen=True)
-class Pair:
-    """Test accuracies of one cell on one draw, same images, head and batches as far as both go."""
-
-    role: str
-    n: int
-    k: int
-    fine_tune: bool
-    draw: int
-    plain: float
-    own: float
+GROUPS = {
+    "quick": tuple(
+        Place(TRANSFER, n, k, False, FIRST_DRAW + 10 + draw) for draw in range(3) for k in (8, 6) for n in grid.SIZES
+    ),
+    "shallow": third_of_grid(range(5)),
+    "deep": third_of_grid(range(5, 9)),
+    "baselines": tuple(Place(BASELINE, n, 0, False, FIRST_DRAW + i % 3) for i, n in enumerate(grid.SIZES)),
+}
+"""What can be compared. `shallow`, `deep` and `baselines` together stand for the grid and take two core-hours."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measures what the file lacks and prints the summary."""
+    """Measures what the record lacks and prints the summary of the groups."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=QUICK_DRAWS)
+    parser.add_argument("--groups", nargs="+", choices=list(GROUPS), default=["quick"], help="all but quick take hours")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
-    parser.add_argument("--cells", choices=list(CELLS), default="quick", help="all but quick take hours")
     arguments = parser.parse_args(argv)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    cells = CELLS[arguments.cells]
-    pairs = list(compare(target.find_dataset(), arguments.out, cells, range(arguments.draws)))
-    print(json.dumps(summarise(pairs), indent=1))
+    places = [place for group in arguments.groups for place in GROUPS[group]]
+    print(json.dumps(summarise(list(compare(target.find_dataset(), arguments.out, places))), indent=1))
     return 0
 
 
-def compare(
-    dataset: Dataset, out: Path, cells: Sequence[tuple[str, int, int, bool]], draws: Iterable[int]
-) -> Iterator[Pair]:
-    """Yields the pairs of the cells, draw by draw; trainings that ended before come from `out`/schedules.jsonl."""
-    record = out / "schedules.jsonl"
+def compare(dataset: Dataset, out: Path, places: Sequence[Place]) -> Iterator[Pair]:
+    """Yields the pairs; trainings that ended before come from `out`/schedule_pairs.jsonl.
+
+    A training is known by its place, its schedule, the source's weights and the code that decides its result.
+    """
+    record = out / "schedule_pairs.jsonl"
     lines = record.read_text().splitlines() if record.exists() else []
-    known = {training.place: training.accuracy for training in (Training(**json.loads(line)) for line in lines)}
-    draws = list(draws)
-    engines = Engines(dataset, out, max(n for _, n, _, _ in cells), max(draws) + 1)
-    for draw in draws:
-        for cell in cells:
-            reached = []
-            for name, schedule in (("plain", PLAIN), ("own", OWN)):
-                place = (*cell, draw, schedule_key(name, schedule))
-                if place not in known:
-                    role, n, k, tuned = cell
-                    known[place] = engines.of(role, name).run(Cell(n, k, tuned), draw).test.accuracy
-                    with record.open("a") as file:
-                        file.write(json.dumps(dataclasses.asdict(Training(*place, known[place]))) + "\n")
-                reached.append(known[place])
-            pair = Pair(*cell, draw, *reached)
-            print(pair, flush=True)
-            yield pair
-
-
-def schedule_key(name: str, schedule: Schedule) -> str:
-    """Name and settings: a training with other settings is another one."""
-    return f"{name} {schedule.model_dump_json()}"
+    known = {json.dumps(line["key"]): line["accuracy"] for line in map(json.loads, lines)}
+    engines = Engines(dataset, out, places)
+    for place in places:
+        reached = []
+        for name, schedule in (("plain", PLAIN), ("own", OWN)):
+            key = {
+                **dataclasses.asdict(place), "schedule": f"{name} {schedule.model_dump_json()}",
+                "source": engines.source_hash, "code": source_fingerprint(*SWEEP_CODE),
+            }  # fmt: skip
+            if json.dumps(key) not in known:
+                engine = engines.of(place.role, name)
+                accuracy = engine.run(Cell(place.n, place.k, place.fine_tune), place.draw).test.accuracy
+                known[json.dumps(key)] = accuracy
+                with record.open("a") as file:
+                    file.write(json.dumps({"key": key, "accuracy": accuracy}) + "\n")
+            reached.append(known[json.dumps(key)])
+        pair = Pair(place, *reached)
+        print(pair, flush=True)
+        yield pair
 
 
 class Engines:
@@ -128,14 +131,15 @@ class Engines:
     Args:
       dataset: CIFAR-10.
       out: the source is kept here.
-      largest: n of the largest cell.
-      draws: how many.
+      places: where they will be asked to train.
     """
 
-    def __init__(self, dataset: Dataset, out: Path, largest: int, draws: int):
-        place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
-        self._source = target.source_backbone(place, target.original_network())
-        self._data = target.target_data(dataset, target.TARGET, largest, draws)
+    def __init__(self, dataset: Dataset, out: Path, places: Iterable[Place]):
+        path = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
+        self._source = target.source_backbone(path, target.original_network())
+        self.source_hash = freezing.weights_hash(self._source)
+        largest, draws = max(place.n for place in places), {place.draw for place in places}
+        self._data = target.target_data(dataset, target.TARGET, largest, sorted(draws))
         self._built: dict[tuple[str, str], SweepEngine] = {}
 
     def of(self, role: str, name: str) -> SweepEngine:
@@ -148,17 +152,30 @@ class Engines:
 
 
 def summarise(pairs: Sequence[Pair]) -> dict[str, object]:
-    """Mean difference (own minus plain, points) with its 95% interval over all pairs, and by role and freeze count."""
+    """Mean difference (own minus plain, points) with its 95% interval over all pairs, and by role, k and n."""
     groups = {"all": list(pairs)}
     for pair in pairs:
-        groups.setdefault(f"{pair.role} k={pair.k}{' fine-tuned' * pair.fine_tune}", []).append(pair)
-        groups.setdefault(f"{pair.role} n={pair.n}", []).append(pair)
-    return {name: _difference(group) for name, group in groups.items() if len(group) > 1}
+        place = pair.place
+        groups.setdefault(place.role, []).append(pair)
+        groups.setdefault(f"{place.role} k={place.k}{' fine-tuned' * place.fine_tune}", []).append(pair)
+        groups.setdefault(f"{place.role} n={place.n}", []).append(pair)
+    return {name: _difference(group) for name, group in groups.items() if len(units(group)) > 1}
+
+
+def units(pairs: Sequence[Pair]) -> list[float]:
+    """Differences in points, one for each (role, n, k, draw): a fine-tuned cell goes on from its twin's training."""
+    shared: dict[Place, list[float]] = {}
+    for pair in pairs:
+        unit = dataclasses.replace(pair.place, fine_tune=False)
+        shared.setdefault(unit, []).append(100 * (pair.own - pair.plain))
+    return [statistics.fmean(differences) for differences in shared.values()]
 
 
 def _difference(pairs: Sequence[Pair]) -> dict[str, float]:
-    mean, low, high = grid.paired_difference([100 * (pair.own - pair.plain) for pair in pairs])
-    return {"mean": round(mean, 2), "low": round(low, 2), "high": round(high, 2), "pairs": len(pairs)}
+    differences = units(pairs)
+    mean, low, high = grid.paired_difference(differences)
+    values = {"mean": round(mean, 2), "low": round(low, 2), "high": round(high, 2)}
+    return {**values, "pairs": len(pairs), "units": len(differences)}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +34,13 @@ def find_dataset() -> Dataset:
     )  # fmt: skip
 
 
-def read_domain(dataset: Dataset, classes: tuple[str, ...], split: str) -> tuple[Records, Records]:
+def read_domain(
+    dataset: Dataset, classes: tuple[str, ...], split: str, val_fraction: float = VAL_FRACTION
+) -> tuple[Records, Records]:
     """Train (with its mirror image and noisy copy) and val of a domain; for `test` the images, and nothing as val."""
     settings = DomainSettings(
         classes=classes, data_classes=CIFAR10_CLASSES, image_shape=IMAGE_SHAPE, augmentation=Augmentation(),
-        val_fraction=VAL_FRACTION, seed=SEED, with_test=True,
+        val_fraction=val_fraction, seed=SEED, with_test=True,
     )  # fmt: skip
     examples = _examples(dataset, settings, split)
     if split == "test":
@@ -46,17 +48,19 @@ def read_domain(dataset: Dataset, classes: tuple[str, ...], split: str) -> tuple
     in_val = set()
     for label in range(len(classes)):
         ids = [records.image_id(example) for example in examples if records.label(example) == label]
-        in_val |= set(records.val_ids(ids, VAL_FRACTION, SEED))
+        in_val |= set(records.val_ids(ids, val_fraction, SEED))
     kept = [example for example in examples if records.image_id(example) not in in_val]
     copies = [copy for example in kept for copy in records.augmented(example, settings)]
     return _as_records(copies), _as_records([e for e in examples if records.image_id(e) in in_val])
 
 
-def target_data(dataset: Dataset, classes: tuple[str, ...], largest: int, draws: int) -> TargetData:
-    """The target as a sweep with `draws` draws of at most `largest` images sees it."""
-    train, val = read_domain(dataset, classes, "train")
+def target_data(
+    dataset: Dataset, classes: tuple[str, ...], largest: int, draws: Iterable[int], val_fraction: float = VAL_FRACTION
+) -> TargetData:
+    """The target as a sweep on these draws of at most `largest` images sees it."""
+    train, val = read_domain(dataset, classes, "train", val_fraction)
     test, _ = read_domain(dataset, classes, "test")
-    narrowed = drawn_records(train, largest, len(classes), SEED, range(draws))
+    narrowed = drawn_records(train, largest, len(classes), SEED, list(draws))
     return TargetData(narrowed, val, test, len(classes), content_hash="")
 
 

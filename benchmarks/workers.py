@@ -21,7 +21,7 @@ class BaselineJob:
     """Builds a baseline's engine in a worker, from the data that the benchmark uses."""
 
     def build(self) -> SweepEngine:
-        data = target.target_data(target.find_dataset(), target.TARGET, 400, 4)
+        data = target.target_data(target.find_dataset(), target.TARGET, 400, range(4))
         return SweepEngine(target.original_network(), None, data, SCHEDULE, target.SEED)
 
 

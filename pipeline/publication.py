@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from components.transfer_report import formats
+from components.transfer_report.closing import divergence_notes
 from pipeline.errors import ThawError
 
 LEDGER, CLAIMS = "ledger.csv.gz", "claims.json"
@@ -112,6 +113,7 @@ def _what_ran(
         f"  - `{name}`: {len({c[1:] for c in cells if c[0] == name})} cells" for name in sorted({c[0] for c in cells})
     ]
     left_out = [f"- Left out: `{name}`. {reason}." for name, reason in summary["left_out"].items()]
+    left_out += [f"- {note}" for note in divergence_notes(summary)]
     return "\n".join([*lines[:2], *grid, *lines[2:], *left_out])
 
 

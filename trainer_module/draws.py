@@ -10,7 +10,7 @@ import numpy as np
 
 CURVE_EPOCHS = (1, 3, 10)
 CHEAP = 0.05
-LEAST_PHASE_2, MOST_PHASE_2 = 1 / 8, 1 / 2
+PHASE_2_BOUND = 1 / 8, 1 / 2
 """Of `max_steps`: the bound on phase 2 where phase 1 froze nothing, and where it froze everything."""
 
 
@@ -86,7 +86,8 @@ def training_steps(
 
 
 def fine_tuning_steps(
-    records: int, epochs: int, batch_size: int, max_steps: int | None, share_of_cost: float
+    records: int, epochs: int, batch_size: int, max_steps: int | None, share_of_cost: float,
+    bound: tuple[float, float] = PHASE_2_BOUND,
 ) -> tuple[int, float]:  # fmt: skip
     """Steps of phase 2, and by how much its learning rate is raised for those that the bound cuts.
 
@@ -98,6 +99,7 @@ def fine_tuning_steps(
     Args:
       records, epochs, batch_size, max_steps: as in training_steps.
       share_of_cost: of the whole network's arithmetic, what phase 1 trained.
+      bound: see PHASE_2_BOUND.
 
     Returns:
       Steps, at least one; the factor of the rate, 1 where nothing is cut.
@@ -106,7 +108,8 @@ def fine_tuning_steps(
     if max_steps is None:
         return unbounded, 1.0
     frozen = 1 - share_of_cost
-    steps = max(1, min(unbounded, round(max_steps * (LEAST_PHASE_2 + (MOST_PHASE_2 - LEAST_PHASE_2) * frozen))))
+    least, most = bound
+    steps = max(1, min(unbounded, round(max_steps * (least + (most - least) * frozen))))
     return steps, 1 + frozen * (unbounded / steps - 1)
 
 

@@ -57,6 +57,8 @@ class Row:
       curve: (step, val_accuracy) pairs along training, step 0 being before any.
       frozen_hash: hash of the frozen weights and statistics, the same before and after (else training raised).
       test_probabilities: float16 array of shape (test images, classes).
+      outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
+        figures are those of the weights that the phase began with.
     """
 
     key: str
@@ -73,6 +75,7 @@ class Row:
     curve: tuple[tuple[int, float], ...]
     frozen_hash: str
     test_probabilities: np.ndarray
+    outcome: str
 
 
 class Ledger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import keras
@@ -35,6 +36,9 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
 
     Returns:
       (step, val accuracy) at each of CHECKS moments.
+
+    Raises:
+      ThawError: the loss is no finite number any more.
     """
     schedule = settings.schedule
     variables = freezing.model_variables(network)
@@ -52,7 +56,12 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     program.reset(settings.seed)
     with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
         for moment in np.array_split(np.arange(steps), CHECKS):
-            program.train(images, order[moment], rates[moment])
+            loss = program.train(images, order[moment], rates[moment])
+            if not math.isfinite(loss):
+                raise ThawError(
+                    f"The source {settings.name} diverged within {int(moment[-1]) + 1} of {steps} steps (loss {loss}). "
+                    f"Run again with a lower source_schedule.learning_rate than {schedule.learning_rate}."
+                )
             accuracy = program.evaluate(val_images).accuracy
             if accuracy > max((seen for _, seen in history), default=0.0):
                 best = freezing.read_weights(variables)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Literal
 
 import keras
 import numpy as np
@@ -21,14 +22,29 @@ from trainer_module.training import CURVE_SETTLING_BATCHES, Program, Score, one_
 # Streams of random numbers of one draw; each has its own so that no setting shifts another's numbers.
 INITIAL_STREAM, PHASE_1_STREAM, PHASE_2_STREAM = 1, 2, 3
 
+RETRY_RATE = 1 / 4
+"""By which the learning rate is multiplied for the second try of a phase that diverged."""
+EXPLODED = 1e3
+"""Nats: a mean loss above it is no training any more (the probability of the truth is zero in every float)."""
+
+Outcome = Literal["trained", "retried", "diverged"]
+
 
 class FrozenWeightsChanged(AssertionError):
     """Training changed a weight that the cell freezes: a defect of Thaw, never of the data."""
 
 
+class _Diverged(ArithmeticError):
+    """The loss is no finite number any more, or a number out of all measure."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """What one cell gave on one draw: scores, cost, and the hash of what stayed frozen."""
+    """What one cell gave on one draw: scores, cost, and the hash of what stayed frozen.
+
+    `outcome` says how training went: as planned; after a phase that diverged, again at RETRY_RATE; or twice in vain, in
+    which case scores and weights are those that the phase began with.
+    """
 
     val: Score
     test: Score
@@ -36,6 +52,7 @@ class Execution:
     seconds: float
     curve: tuple[tuple[int, float], ...]
     frozen_hash: str
+    outcome: Outcome = "trained"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +89,7 @@ class SweepEngine:
         self.data = data
         self.schedule = schedule
         self.seed = seed
+        self.phase_2_bound = draws.PHASE_2_BOUND
         self._programs: dict[int, Program] = {}
         self._fine_tuning: Program | None = None
         self._cut_data = CutData(network, data, seed, budget or Budget())
@@ -98,11 +116,40 @@ class SweepEngine:
         return one_cycle(learning_rate, steps)
 
     def _run_phase_1(self, cell: Cell, draw: int) -> _Phase1:
-        started = time.perf_counter()
+        execution = self._tried(
+            self._initial_weights(draw),
+            lambda rate_factor: self._train_phase_1(cell, draw, rate_factor),
+            lambda: self._untrained(cell.freeze_count),
+        )
+        place = (cell.n, cell.freeze_count, draw)
+        return _Phase1(place, freezing.read_weights(freezing.model_variables(self.network)), execution)
+
+    def _tried(
+        self, start: Weights, train: Callable[[float], Execution], give_up: Callable[[], Execution]
+    ) -> Execution:  # fmt: skip
+        """Trains from `start`, a second time at a lower rate where it diverged; gives up after that."""
+        began = time.perf_counter()
         variables = freezing.model_variables(self.network)
-        freezing.set_weights(variables, self._initial_weights(draw))
-        frozen = [w for layer in self.network.frozen_layers(cell.freeze_count) for w in layer.weights]
-        frozen_hash = freezing.weights_hash(freezing.read_weights(frozen))
+        attempts: tuple[tuple[Outcome, float], ...] = (("trained", 1.0), ("retried", RETRY_RATE))
+        for outcome, rate_factor in attempts:
+            freezing.set_weights(variables, start)
+            try:
+                execution = train(rate_factor)
+            except _Diverged:
+                continue
+            return dataclasses.replace(execution, outcome=outcome, seconds=time.perf_counter() - began)
+        freezing.set_weights(variables, start)
+        return dataclasses.replace(give_up(), outcome="diverged", seconds=time.perf_counter() - began)
+
+    def _untrained(self, freeze_count: int) -> Execution:
+        """What the network is worth as it stands."""
+        program, cut = self._program(freeze_count), self._cut_data.at(freeze_count)
+        val, test = program.evaluate(cut.val), program.evaluate(cut.test)
+        curve = ((0, self._curve_accuracy(val)),)
+        return Execution(val, test, 0, 0.0, curve, self._frozen_hash(freeze_count))
+
+    def _train_phase_1(self, cell: Cell, draw: int, rate_factor: float) -> Execution:
+        frozen_hash = self._frozen_hash(cell.freeze_count)
         cut = self._cut_data.at(cell.freeze_count)
         program = self._program(cell.freeze_count)
         start = (cell.freeze_count, draw)
@@ -113,41 +160,51 @@ class SweepEngine:
         records = self._cut_data.subset(cell.n, draw)
         schedule, steps = self.schedule, self._steps(len(records), cell.freeze_count)
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_1_STREAM)]
-        rates = self.rates(schedule.learning_rate, steps)
+        rates = self.rates(rate_factor * schedule.learning_rate, steps)
         curve = [(0, self._val_at_start[start])]
         program.reset(self._seed(draw, PHASE_1_STREAM))
         for stop in (*draws.curve_steps(len(records), steps, schedule.batch_size), steps):
             taken = slice(curve[-1][0], stop)
-            program.train(cut.train, order[taken], rates[taken])
+            _assert_sound(program.train(cut.train, order[taken], rates[taken]))
             if stop < steps:
                 program.settle(cut.train, order[:stop], CURVE_SETTLING_BATCHES)
                 curve.append((stop, program.evaluate(cut.val, curve_places).accuracy))
         program.settle(cut.train, order)
-        self._assert_frozen(frozen, frozen_hash, cell)
-        val, test = program.evaluate(cut.val), program.evaluate(cut.test)
+        if self._frozen_hash(cell.freeze_count) != frozen_hash:
+            raise FrozenWeightsChanged(f"Weights below freeze_count={cell.freeze_count} changed during phase 1.")
+        val, test = _sound(program.evaluate(cut.val)), program.evaluate(cut.test)
         curve.append((steps, self._curve_accuracy(val)))
-        execution = Execution(val, test, steps, time.perf_counter() - started, tuple(curve), frozen_hash)
-        return _Phase1((cell.n, cell.freeze_count, draw), freezing.read_weights(variables), execution)
+        return Execution(val, test, steps, 0.0, tuple(curve), frozen_hash)
 
     def _run_phase_2(self, cell: Cell, draw: int, phase_1: _Phase1) -> Execution:
-        started = time.perf_counter()
-        freezing.set_weights(freezing.model_variables(self.network), phase_1.weights)
+        before = phase_1.execution
+        if before.outcome == "diverged":
+            freezing.set_weights(freezing.model_variables(self.network), phase_1.weights)
+            return dataclasses.replace(before, seconds=0.0)
+        execution = self._tried(
+            phase_1.weights,
+            lambda rate_factor: self._train_phase_2(cell, draw, before, rate_factor),
+            lambda: before,
+        )
+        retried = before.outcome == "retried" and execution.outcome == "trained"
+        return dataclasses.replace(execution, outcome="retried") if retried else execution
+
+    def _train_phase_2(self, cell: Cell, draw: int, before: Execution, rate_factor: float) -> Execution:
         program = self._fine_tuning_program()
         images = self._cut_data.at(0)
         records = self._cut_data.subset(cell.n, draw)
         schedule, share = self.schedule, self._share_of_cost(cell.freeze_count)
-        steps, factor = draws.fine_tuning_steps(
-            len(records), schedule.epochs, schedule.batch_size, schedule.max_steps, share
+        steps, raised = draws.fine_tuning_steps(
+            len(records), schedule.epochs, schedule.batch_size, schedule.max_steps, share, self.phase_2_bound
         )
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_2_STREAM)]
         program.reset(self._seed(draw, PHASE_2_STREAM))
-        program.train(images.train, order, self.rates(factor * schedule.fine_tune_learning_rate, steps))
-        val, test = program.evaluate(images.val), program.evaluate(images.test)
-        total = phase_1.execution.steps + steps
-        return Execution(
-            val, test, total, time.perf_counter() - started,
-            (*phase_1.execution.curve, (total, self._curve_accuracy(val))), phase_1.execution.frozen_hash,
-        )  # fmt: skip
+        rates = self.rates(rate_factor * raised * schedule.fine_tune_learning_rate, steps)
+        _assert_sound(program.train(images.train, order, rates))
+        val, test = _sound(program.evaluate(images.val)), program.evaluate(images.test)
+        total = before.steps + steps
+        curve = (*before.curve, (total, self._curve_accuracy(val)))
+        return Execution(val, test, total, 0.0, curve, before.frozen_hash)
 
     def _curve_accuracy(self, val: Score) -> float:
         """Accuracy on the images of the learning curves alone, so that a curve's points compare."""
@@ -195,6 +252,17 @@ class SweepEngine:
         layers = [layer for group in above for layer in group] + [self.network.head]
         return [weight for layer in layers for weight in layer.trainable_weights]
 
-    def _assert_frozen(self, frozen: Sequence[keras.Variable], before: str, cell: Cell) -> None:
-        if freezing.weights_hash(freezing.read_weights(frozen)) != before:
-            raise FrozenWeightsChanged(f"Weights below freeze_count={cell.freeze_count} changed during phase 1.")
+    def _frozen_hash(self, freeze_count: int) -> str:
+        frozen = [weight for layer in self.network.frozen_layers(freeze_count) for weight in layer.weights]
+        return freezing.weights_hash(freezing.read_weights(frozen))
+
+
+def _assert_sound(loss: float) -> None:
+    if not loss < EXPLODED:  # true of NaN too
+        raise _Diverged(loss)
+
+
+def _sound(val: Score) -> Score:
+    """The score, where the network still gives numbers."""
+    _assert_sound(val.loss)
+    return val

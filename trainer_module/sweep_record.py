@@ -73,7 +73,7 @@ class SweepRecord:
             test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
             steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
             frozen_hash=execution.frozen_hash,
-            test_probabilities=execution.test.probabilities.astype(np.float16),
+            test_probabilities=execution.test.probabilities.astype(np.float16), outcome=execution.outcome,
         )  # fmt: skip
 
     def parts(self) -> LedgerParts:

@@ -151,7 +151,8 @@ def row_metrics(row: Row) -> dict[str, float]:
 
 def row_note(row: Row) -> str:
     """A row in the progress bar's few words."""
-    return f"n={row.n} k={row.freeze_count} val {row.val_accuracy:.1%}"
+    note = f"n={row.n} k={row.freeze_count} val {row.val_accuracy:.1%}"
+    return note if row.outcome == "trained" else f"{note} ({row.outcome})"
 
 
 def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:

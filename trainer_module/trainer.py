@@ -75,4 +75,5 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network,
     return network, {
         "n": cell.n, "freeze_count": cell.freeze_count, "fine_tune": cell.fine_tune, "draw": DEPLOYED_DRAW,
         "classes": settings.classes, "data": settings.data_name, "val_accuracy": execution.val.accuracy,
+        "outcome": execution.outcome,
     }  # fmt: skip

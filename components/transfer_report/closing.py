@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -59,6 +60,13 @@ def _row(row: dict[str, Any], is_winner: bool) -> list[Text]:
     ]
 
 
+_DIVERGED = {
+    "retried": "diverged and had to be repeated at a quarter of the learning rate, which held",
+    "diverged": "diverged at a quarter of the learning rate too: their figures, in all means, are those of the weights "
+    "that they began with",
+}
+
+
 def _notes(summary: dict[str, Any]) -> Text:
     """What stands below the table: the winner, every reason, what was left out."""
     winner = summary["winner"]
@@ -68,6 +76,7 @@ def _notes(summary: dict[str, Any]) -> Text:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
+    lines += divergence_notes(summary)
     note = (
         "Under each figure its 95% interval. The verdict is on the gain and allows for the number of cells compared "
         "(Benjamini-Hochberg), so a lone interval above 0 can still be undecided."
@@ -76,3 +85,10 @@ def _notes(summary: dict[str, Any]) -> Text:
         note += " With one draw the interval covers the test images alone, and no gain is called."
     lines.append(note)
     return Text("\n".join(lines), style="not italic")
+
+
+def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Sentences about trainings that diverged; none where all went as planned."""
+    counts = {outcome: sum(one["outcome"] == outcome for one in summary["diverged"]) for outcome in _DIVERGED}
+    return [f"{count} {'training' if count == 1 else 'trainings'} {_DIVERGED[outcome]} (summary.json names which)."
+            for outcome, count in counts.items() if count]  # fmt: skip

@@ -16,6 +16,7 @@ from components.transfer_report import formats
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import FIRST_EPOCHS
 from components.transfer_report.cells import FALSE_DISCOVERY_RATE, CellSummary, Summaries
+from components.transfer_report.closing import divergence_notes
 from components.transfer_report.figures import Pictures
 from components.transfer_report.findings import Findings, labels_table, lead_in_words, measures_table
 from trainer_module.selection import Cell
@@ -51,6 +52,7 @@ def render_page(summary: Mapping[str, Any], summaries: Summaries, grid: Grid, fo
         summary=summary,
         headline=headline(summary),
         evidence=evidence(rows[summary["winner"]], len(rows)),
+        diverged=divergence_notes(summary),
         found=found,
         labels=labels_table(found.labels),
         drawn=drawn,

@@ -141,9 +141,23 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
             "reason": None if decision.pushed else "; ".join(winner.reasons),
         },
         "left_out": dict(settings.transfers_left_out),
+        "diverged": _diverged(ledgers),
         "versions": dict(settings.versions),
         "seconds_per_node": {},
     }
+
+
+def _diverged(ledgers: Ledgers) -> list[dict[str, Any]]:
+    """Executions that did not train as planned (sweep.Outcome): their figures are in the means, so they are named."""
+    return [
+        {
+            "sweep": sweep.header.sweep, "n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune,
+            "draw": row.draw, "outcome": row.outcome,
+        }
+        for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())
+        for row in sweep.rows
+        if row.outcome != "trained"
+    ]  # fmt: skip
 
 
 def _closing_row(outcome: Outcome) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from benchmarks import schedules
-from benchmarks.schedules import OWN, PLAIN, TRANSFER, Pair
+from benchmarks import grid, schedule_choice, schedules
+from benchmarks.schedules import BASELINE, GROUPS, OWN, PLAIN, TRANSFER, Pair, Place
 
-CELLS = [(TRANSFER, 10, 8, False), (TRANSFER, 10, 8, True)]
+PLACES = [Place(TRANSFER, 10, 8, False, 0), Place(TRANSFER, 10, 8, True, 0)]
 
 
 class Score:
@@ -18,6 +18,8 @@ class Score:
 
 class CountedEngines:
     """Engines whose accuracies can be told apart, and that remember what they were asked for."""
+
+    source_hash = "one source"
 
     def __init__(self, *arguments):
         type(self).asked = []
@@ -35,31 +37,62 @@ class CountedEngines:
 @pytest.fixture
 def compared(monkeypatch, tmp_path):
     monkeypatch.setattr(schedules, "Engines", CountedEngines)
-    return lambda draws: list(schedules.compare(None, tmp_path, CELLS, range(draws)))
+    return lambda places=PLACES: list(schedules.compare(None, tmp_path, places))
 
 
 def test_what_an_earlier_run_trained_is_not_trained_again(compared):
-    first = compared(1)
-    assert first == [Pair(*cell, 0, 0.5, 0.6) for cell in CELLS] and len(CountedEngines.asked) == 4
-    assert compared(2)[:2] == first
+    first = compared()
+    assert first == [Pair(place, 0.5, 0.6) for place in PLACES] and len(CountedEngines.asked) == 4
+    assert compared([*PLACES, Place(TRANSFER, 10, 8, False, 1)])[:2] == first
     assert {draw for _, _, draw in CountedEngines.asked} == {1}
 
 
 def test_a_training_with_other_settings_is_another_one(compared, monkeypatch):
-    compared(1)
+    compared()
     monkeypatch.setattr(schedules, "OWN", OWN.model_copy(update={"max_steps": 7}))
-    compared(1)
+    compared()
     assert [name for name, _, _ in CountedEngines.asked] == ["own", "own"]
 
 
+@pytest.mark.parametrize("changed", ["source", "code"])
+def test_a_training_of_another_source_or_code_is_another_one(compared, monkeypatch, changed):
+    compared()
+    if changed == "source":
+        monkeypatch.setattr(CountedEngines, "source_hash", "another")
+    else:
+        monkeypatch.setattr(schedules, "source_fingerprint", lambda *names: "another")
+    compared()
+    assert len(CountedEngines.asked) == 4
+
+
 def test_the_record_names_the_whole_schedule(compared, tmp_path):
-    compared(1)
-    lines = [json.loads(line) for line in (tmp_path / "schedules.jsonl").read_text().splitlines()]
-    assert lines[0]["schedule"] == f"plain {PLAIN.model_dump_json()}"
+    compared()
+    lines = [json.loads(line) for line in (tmp_path / "schedule_pairs.jsonl").read_text().splitlines()]
+    assert lines[0]["key"]["schedule"] == f"plain {PLAIN.model_dump_json()}"
 
 
-def test_differences_are_points_of_own_less_plain_by_freeze_count_size_and_fine_tuning():
-    pairs = [Pair(TRANSFER, 10, 8, tuned, draw, 0.5, 0.5 + 0.01 * draw) for tuned in (False, True) for draw in (0, 2)]
+def test_differences_are_points_of_own_less_plain_and_twins_count_once():
+    pairs = [
+        Pair(Place(TRANSFER, 10, 8, tuned, draw), 0.5, 0.5 + 0.01 * draw + 0.02 * tuned)
+        for tuned in (False, True)
+        for draw in (0, 2)
+    ]
     found = schedules.summarise(pairs)
-    assert found["transfer k=8"]["mean"] == found["transfer k=8 fine-tuned"]["mean"] == 1.0
-    assert found["all"]["pairs"] == found["transfer n=10"]["pairs"] == 4
+    assert schedules.units(pairs) == pytest.approx([1.0, 3.0])
+    assert found["transfer k=8"]["mean"] == 1.0 and found["transfer k=8 fine-tuned"]["mean"] == 3.0
+    assert found["all"] == found["transfer"] == found["transfer n=10"]
+    assert found["all"]["mean"] == 2.0 and (found["all"]["pairs"], found["all"]["units"]) == (4, 2)
+
+
+def test_the_third_holds_every_size_and_freeze_count_equally_often():
+    places = [place for place in (*GROUPS["shallow"], *GROUPS["deep"]) if not place.fine_tune]
+    assert len(places) == len(grid.SIZES) * len(grid.FREEZE_COUNTS) / 3
+    assert all(sum(place.n == n for place in places) == 3 for n in grid.SIZES)
+    assert all(sum(place.k == k for place in places) == 3 for k in grid.FREEZE_COUNTS)
+    assert all(sum(place.draw == schedules.FIRST_DRAW + draw for place in places) == 9 for draw in range(3))
+
+
+def test_no_draw_that_chose_the_schedule_is_compared_on():
+    compared = {place.draw for group in GROUPS.values() for place in group}
+    assert min(compared) > max(schedule_choice.DRAWS)
+    assert {place.role for place in GROUPS["baselines"]} == {BASELINE}

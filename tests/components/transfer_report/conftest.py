@@ -72,6 +72,7 @@ def make_row(
         curve=((0, 0.5), (100, accuracy)) if curve is None else curve,
         frozen_hash="f" * 32,
         test_probabilities=probabilities,
+        outcome="trained",
     )
 
 

@@ -49,6 +49,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "winner": "all_but_target__remastered",
         "pushed": {"blessed": True, "transfer": row["transfer"], "path": None, "reason": None},
         "left_out": {},
+        "diverged": [],
     }
     return {**whole, **changes}
 
@@ -93,6 +94,14 @@ def test_a_winner_that_is_not_blessed_pushes_nothing() -> None:
 def test_transfers_left_out_are_named_with_the_reason() -> None:
     left_out = {"imagenet__mobilenet_v2": "ImageNet weights were not found."}
     assert "imagenet__mobilenet_v2 was left out: ImageNet weights" in printed(summary(left_out=left_out), 120)
+
+
+def test_trainings_that_diverged_are_counted_by_how_they_ended() -> None:
+    outcomes = [{"outcome": outcome} for outcome in ("diverged", "retried", "diverged")]
+    text = " ".join(printed(summary(diverged=outcomes), 120).split())
+    assert "1 training diverged and had to be repeated" in text
+    assert "2 trainings diverged at a quarter of the learning rate too" in text
+    assert "diverged" not in printed(summary(), 120)
 
 
 def test_the_title_carries_synthetic_only_where_it_must() -> None:

@@ -1,0 +1,104 @@
+"""Training that diverges: tried again at a lower rate, then given up without stopping the sweep. Trains briefly."""
+
+import numpy as np
+import pytest
+
+from pipeline.config import MobileNet, Schedule, SourceSchedule
+from pipeline.errors import ThawError
+from trainer_module import freezing, source, sweep
+from trainer_module.architectures import build_network
+from trainer_module.selection import Cell
+from trainer_module.settings import ModelSettings
+from trainer_module.sweep import RETRY_RATE, SweepEngine
+
+pytestmark = pytest.mark.slow  # trains real networks
+
+SCHEDULE = Schedule(epochs=2, batch_size=8, learning_rate=1e-3, fine_tune_learning_rate=1e-4)
+FATAL = 1e30
+CELL, TUNED = Cell(8, 5, False), Cell(8, 5, True)
+
+
+class FatalRates(SweepEngine):
+    """Takes steps of a fatal size wherever the learning rate is one of `fatal`."""
+
+    fatal = ()
+
+    def rates(self, learning_rate, steps):
+        fatal = any(learning_rate == pytest.approx(rate) for rate in self.fatal)
+        return np.full(steps, FATAL if fatal else learning_rate, np.float32)
+
+
+@pytest.fixture(scope="module")
+def engine(target_data):
+    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    weights = freezing.initial_weights(freezing.backbone_variables(network), (11,))
+    return FatalRates(network, weights, target_data, SCHEDULE, seed=1)
+
+
+@pytest.fixture
+def run(engine):
+    """Runs cells with some rates fatal, nothing remembered of the cells before."""
+
+    def run(fatal, *cells):
+        engine.fatal, engine._phase_1 = fatal, None
+        return [engine.run(cell, 0) for cell in cells]
+
+    return run
+
+
+PHASE_1, PHASE_2 = SCHEDULE.learning_rate, SCHEDULE.fine_tune_learning_rate
+
+
+def test_what_goes_well_is_trained_once(run):
+    assert [execution.outcome for execution in run((), CELL, TUNED)] == ["trained", "trained"]
+
+
+def test_a_phase_that_diverges_is_trained_again_at_a_quarter_of_the_rate_from_the_same_start(engine, run):
+    (retried,) = run((PHASE_1,), CELL)
+    engine.schedule = SCHEDULE.model_copy(update={"learning_rate": RETRY_RATE * PHASE_1})
+    (alone,) = run((), CELL)
+    engine.schedule = SCHEDULE
+    assert retried.outcome == "retried" and alone.outcome == "trained"
+    np.testing.assert_array_equal(retried.test.probabilities, alone.test.probabilities)
+    assert retried.curve == alone.curve
+
+
+def test_a_cell_that_goes_on_from_a_retried_twin_says_so(run):
+    assert [execution.outcome for execution in run((PHASE_1,), CELL, TUNED)] == ["retried", "retried"]
+
+
+def test_twice_in_vain_gives_the_row_of_the_untrained_network_and_the_sweep_goes_on(engine, run):
+    variables = freezing.model_variables(engine.network)
+    given_up, tuned = run((PHASE_1, RETRY_RATE * PHASE_1), CELL, TUNED)
+    assert given_up.outcome == tuned.outcome == "diverged"
+    assert given_up.steps == 0 and given_up.curve[0][0] == 0
+    assert np.isfinite(given_up.val.loss) and np.isfinite(given_up.test.probabilities).all()
+    np.testing.assert_array_equal(tuned.test.probabilities, given_up.test.probabilities)
+    start = engine._initial_weights(0)
+    assert all(np.array_equal(weight, start[path]) for path, weight in freezing.read_weights(variables).items())
+    assert run((), CELL)[0].outcome == "trained"
+
+
+def test_fine_tuning_in_vain_leaves_what_phase_1_reached(run):
+    twin, tuned = run((PHASE_2, RETRY_RATE * PHASE_2), CELL, TUNED)
+    assert (twin.outcome, tuned.outcome) == ("trained", "diverged")
+    np.testing.assert_array_equal(tuned.test.probabilities, twin.test.probabilities)
+    assert tuned.steps == twin.steps and tuned.curve == twin.curve
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e4])
+def test_what_counts_as_diverged(loss):
+    with pytest.raises(sweep._Diverged):
+        sweep._assert_sound(loss)
+    sweep._assert_sound(25.0)
+
+
+def test_a_source_that_diverges_is_an_error_that_names_the_setting(target_data):
+    settings = ModelSettings(
+        role="source", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
+        classes=("cat", "dog"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(), seed=1,
+        schedule=SourceSchedule(epochs=1, batch_size=8, learning_rate=FATAL), data_name="SYNTHETIC", code="c0de",
+    )  # fmt: skip
+    network = source.network_of(settings)
+    with pytest.raises(ThawError, match=r"source_schedule\.learning_rate"):
+        source.train_source(network, target_data.train, target_data.val, settings)
