@@ -97,7 +97,7 @@ class Schedule(_Settings):
     """How often every record is seen in phase 1; in phase 2 a third as often."""
     batch_size: PositiveInt = 32
     """Records per step."""
-    learning_rate: PositiveFloat = 4e-3
+    learning_rate: PositiveFloat = 6e-3
     """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
     fine_tune_learning_rate: PositiveFloat = 4e-4
     """Adam's at its highest in phase 2; where the bound cuts steps it rises in proportion, the more so the more layers
@@ -172,6 +172,9 @@ class ExperimentConfig(_Settings):
     """Stop after phase 1, or go on with all layers unfrozen at a low learning rate."""
     draws: PositiveInt = 2
     """Repeats of every cell, each on another subset with another head."""
+    most_draws: PositiveInt | None = None
+    """Repeats, one at a time and up to this many in all, of cells whose gain over the baseline is undecided on val;
+    none: no cell gets more than `draws`."""
     workers: PositiveInt | None = None
     """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
     activations_gib: PositiveFloat = 4.0
@@ -199,6 +202,11 @@ class ExperimentConfig(_Settings):
     def deployed_size(self) -> int:
         """The n at which candidates are chosen, trained, evaluated and pushed."""
         return self.candidate_size or max(self.sizes)
+
+    @property
+    def all_draws(self) -> int:
+        """Draws of every baseline, and the most that a cell of a transfer can get."""
+        return self.most_draws or self.draws
 
     @property
     def architectures(self) -> tuple[Architecture, ...]:
@@ -274,6 +282,10 @@ def _grid_problems(config: ExperimentConfig) -> list[str]:
         problems.append(
             f"sizes {uneven} can't be split evenly over the {len(config.target.classes)} target "
             "classes; use multiples of that number"
+        )
+    if config.most_draws is not None and config.most_draws < config.draws:
+        problems.append(
+            f"most_draws is {config.most_draws}, fewer than draws ({config.draws}); raise it, or leave it out"
         )
     if config.candidate_size is not None and config.candidate_size not in config.sizes:
         problems.append(f"candidate_size {config.candidate_size} is not one of sizes {list(config.sizes)}")

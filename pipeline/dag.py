@@ -56,7 +56,7 @@ def create_pipeline(
             domains[pair.source] = nodes.domain(pair.source, classes, transformed, with_test=False)
         source = nodes.source_trainer(pair, domains.get(pair.source, transformed))
         transfer = nodes.transfer(pair)
-        tuners[pair.id] = nodes.tuner(transfer, target, base_model=source)
+        tuners[pair.id] = nodes.tuner(transfer, target, source, baseline=tuners[f"baseline__{pair.architecture}"])
         candidates[pair.id] = nodes.trainer(transfer, target, transform, tuners[pair.id], base_model=source)
         evaluators[pair.id] = nodes.evaluator(pair, target, candidates[pair.id], baselines[pair.architecture])
 

@@ -105,7 +105,7 @@ def _show_plan(config: ExperimentConfig, inspection: Inspection, terminal: Conso
     for column in ("sweep", "cells", "draws", "trainings"):
         table.add_column(column, justify="left" if column == "sweep" else "right")
     for sweep, cells in plan.cells.items():
-        table.add_row(sweep, str(cells), str(config.draws), str(cells * config.draws))
+        table.add_row(sweep, str(cells), *_draws_in_words(config, sweep, cells))
     terminal.print(table)
     free_gb = shutil.disk_usage(_existing_parent(config.workspace)).free / 1e9
     terminal.print(
@@ -116,6 +116,14 @@ def _show_plan(config: ExperimentConfig, inspection: Inspection, terminal: Conso
     if plan.disk_mb / 1000 > free_gb:
         raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
                         f"{plan.disk_mb / 1000:.1f} GB. Free some, or set workspace to another disk.")  # fmt: skip
+
+
+def _draws_in_words(config: ExperimentConfig, sweep: str, cells: int) -> tuple[str, str]:
+    """Draws of a sweep's cells and its trainings, as the plan shows them."""
+    fewest = config.all_draws if sweep.startswith("baseline__") else config.draws
+    if fewest == config.all_draws:
+        return str(fewest), str(cells * fewest)
+    return f"{fewest} to {config.all_draws}", f"{cells * fewest} or more"
 
 
 def _run(

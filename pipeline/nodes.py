@@ -138,16 +138,27 @@ class Nodes:
     def transfer(self, transfer: Transfer) -> ModelSettings:
         return self._model_settings("transfer", transfer.id, transfer.source, transfer.architecture)
 
-    def tuner(self, settings: ModelSettings, target: Channel, base_model: Channel | None) -> Node:
-        """The sweep: freeze_count x n x fine_tune x draw (a baseline has nothing to freeze)."""
+    def tuner(
+        self, settings: ModelSettings, target: Channel, base_model: Channel | None, baseline: Node | None = None
+    ) -> Node:
+        """The sweep: freeze_count x n x fine_tune x draw (a baseline has nothing to freeze).
+
+        Args:
+          settings: of the transfer or the baseline.
+          target: the domain.
+          base_model: the source's; none for a baseline.
+          baseline: the tuner whose ledger says which cells are undecided; none for a baseline.
+        """
         config = self.config
-        baseline = settings.role == "baseline"
+        is_baseline = settings.role == "baseline"
         sweep = SweepSettings(
             **settings.model_dump(),
             sizes=config.sizes,
-            freeze_counts=(0,) if baseline else config.freeze_counts[settings.architecture],
+            freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],
             fine_tune=config.fine_tune,
-            draws=config.draws,
+            # Whatever cell is repeated needs its baseline's draw.
+            draws=config.all_draws if is_baseline else config.draws,
+            most_draws=config.all_draws,
             deployed_size=config.deployed_size,
             ledger_dir=self.workspace / "ledgers",
             workers=config.workers,
@@ -161,6 +172,8 @@ class Nodes:
             eval_args=VAL,
             custom_config=sweep.as_custom_config(self.training_code),
         )
+        if baseline is not None and config.all_draws > config.draws:
+            node.add_upstream_node(baseline)
         return self._add(node, f"Tuner.{_path(settings)}")
 
     def trainer(

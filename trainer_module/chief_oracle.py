@@ -56,6 +56,7 @@ class ChiefOracle(SweepOracle):
       clock: seconds, from any start.
 
     Attributes:
+      finished: every planned execution has its row, and none is to be planned further.
       failure: why the sweep can't go on; none while it can.
       fresh_rows: rows that came since somebody last emptied the list.
     """
@@ -72,6 +73,7 @@ class ChiefOracle(SweepOracle):
         self.trials: dict[str, Trial] = {}
         self.failure: Exception | None = None
         self.fresh_rows: list[Row] = []
+        self.finished = False
         self._ledger = ledger
         self._parts = record.parts()
         self._lost_after = lost_after
@@ -83,10 +85,6 @@ class ChiefOracle(SweepOracle):
         self._pending = group_units(record.plan)
         self._workers: dict[str, _Worker] = {}
         self._losses: collections.Counter[str] = collections.Counter()
-
-    @property
-    def finished(self) -> bool:
-        return len(self._ended) == len(self.record.plan)
 
     def workers_heard_within(self, seconds: float) -> int:
         """How many workers gave a sign of life in the last seconds and do not know yet that the sweep has ended."""
@@ -106,6 +104,19 @@ class ChiefOracle(SweepOracle):
                     trial.status = TrialStatus.COMPLETED
                     super().end_trial(trial)
                     self.fresh_rows.append(row)
+            if len(self._ended) == len(self.record.plan) and not self._go_on():
+                self.finished = True
+
+    def _go_on(self) -> bool:
+        """Plans another draw of what is undecided, if anything is; what the ledger holds of it has ended already."""
+        first = len(self.record.plan)
+        further = self.record.go_on(self._ledger.rows)
+        self._places.update((key, place) for place, key in enumerate(self.record.keys[first:], start=first))
+        self._pending += group_units(further)
+        if further:
+            self._say(f"draw {further[0][1] + 1} of {len(further)} cells that are undecided")
+            self.settle(self._ledger.rows.values())
+        return bool(further)
 
     def create_trial(self, tuner_id: str) -> Trial:
         """The trial that the worker has in hand, else one that suits it; IDLE while others train what is left."""

@@ -57,6 +57,9 @@ class SweepSettings(ModelSettings):
     freeze_counts: tuple[int, ...]
     fine_tune: tuple[bool, ...]
     draws: int
+    """Of every cell."""
+    most_draws: int
+    """Of a cell that is undecided on val (further_draws.py); equal to `draws`: nothing is repeated further."""
     deployed_size: int
     ledger_dir: Path
     workers: int | None = None

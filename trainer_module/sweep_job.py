@@ -10,7 +10,6 @@ from trainer_module import freezing, input_pipeline, ledger, source
 from trainer_module.activations import Budget
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import SweepEngine
-from trainer_module.sweep_plan import draws_of, plan_sweep
 from trainer_module.target import TargetData, drawn_records
 
 
@@ -94,7 +93,7 @@ class SweepJob:
         )
         classes = len(settings.classes)
         return TargetData(
-            train=drawn_records(train, max(settings.sizes), classes, settings.seed, draws_of(plan_sweep(settings))),
+            train=drawn_records(train, max(settings.sizes), classes, settings.seed, range(settings.most_draws)),
             val=val,
             test=test,
             num_classes=classes,

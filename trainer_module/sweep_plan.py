@@ -18,8 +18,3 @@ def plan_sweep(settings: SweepSettings) -> Plan:
         for n in sorted(settings.sizes)
         for fine_tune in sorted(settings.fine_tune)
     ]
-
-
-def draws_of(plan: Plan) -> list[int]:
-    """The draws that any execution is on, rising."""
-    return sorted({draw for _, draw in plan})

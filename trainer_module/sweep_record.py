@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.errors import ThawError
 from trainer_module import ledger
+from trainer_module.further_draws import undecided_cells
 from trainer_module.ledger import Header, Ledger, LedgerParts, Row
 from trainer_module.selection import Cell
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
-from trainer_module.sweep_plan import plan_sweep
+from trainer_module.sweep_plan import Plan, plan_sweep
 
 JOB_FILE = "job.json"
 
@@ -55,15 +58,57 @@ class SweepRecord:
         }
         self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
         self.keys = [self.key(cell, draw) for cell, draw in self.plan]
+        self._facts = facts
 
     @property
     def folder(self) -> Path:
         """What workers on other machines read and write."""
         return self.settings.ledger_dir / self.name
 
+    @property
+    def ledger_path(self) -> Path:
+        """The file of the sweep's rows."""
+        return self.settings.ledger_dir / f"{self.name}.jsonl"
+
     def key(self, cell: Cell, draw: int) -> str:
         """Hash of everything that decides the execution's result."""
         return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune], draw=draw)
+
+    def go_on(self, rows: Mapping[str, Row]) -> Plan:
+        """Adds a further draw of the cells that are undecided on val to the plan, and returns what was added.
+
+        Args:
+          rows: by key; every planned execution's among them.
+
+        Raises:
+          ThawError: the baseline has not been swept with this configuration.
+        """
+        draw = max(draw for _, draw in self.plan) + 1
+        if self.settings.role != "transfer" or draw >= self.settings.most_draws:
+            return []
+        cells = undecided_cells((rows[key] for key in self.keys), self._baseline_rows(), draw)
+        added = [(cell, draw) for cell in cells]
+        self.plan += added
+        self.keys += [self.key(cell, draw) for cell, draw in added]
+        return added
+
+    def _baseline_rows(self) -> list[Row]:
+        """Rows of the baseline with this architecture, data and schedule, from its ledger beside this one."""
+        name = f"baseline__{self.settings.architecture}"
+        settings = self.settings.model_copy(
+            update={"role": "baseline", "name": name, "source": "", "freeze_counts": (0,),
+                    "draws": self.settings.most_draws}
+        )  # fmt: skip
+        record = SweepRecord(settings, dataclasses.replace(self._facts, source_hash=""))
+        path = record.ledger_path
+        rows = {row.key: row for row in ledger.read_ledger(path)[1]} if path.exists() else {}
+        missing = sum(key not in rows for key in record.keys)
+        if missing:
+            raise ThawError(
+                f"{self.settings.name} is to be repeated where it is undecided against {name}, but the ledger {path} "
+                f"lacks {missing} of the {len(record.keys)} executions of that. Run the whole pipeline again."
+            )
+        return [rows[key] for key in record.keys]
 
     def row(self, cell: Cell, draw: int, execution: Execution) -> Row:
         """What the ledger keeps of an execution."""
@@ -82,7 +127,7 @@ class SweepRecord:
 
     def open_ledger(self) -> Ledger:
         """The sweep's ledger, with every row that workers on other machines had written by now."""
-        opened = Ledger(self.settings.ledger_dir / f"{self.name}.jsonl", self.header)
+        opened = Ledger(self.ledger_path, self.header)
         add_missing(opened, self.parts().new_rows())
         return opened
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras_tuner
+from keras_tuner.engine.trial import TrialStatus
 
 from trainer_module import ledger, progress
 from trainer_module.ledger import Ledger, Row
@@ -43,11 +45,17 @@ class SweepOracle(keras_tuner.Oracle):
         self.record = record
         space = keras_tuner.HyperParameters()
         space.Fixed(SWEEP_NAME, record.name)
-        for name, values in zip(("n", "freeze_count", "fine_tune", "draw"), _axes(record.plan), strict=True):
-            space.Choice(name, values)
+        settings = record.settings
+        axes = {
+            "n": settings.sizes, "freeze_count": settings.freeze_counts, "fine_tune": settings.fine_tune,
+            "draw": range(max(settings.draws, settings.most_draws)),
+        }  # fmt: skip
+        for name, values in axes.items():
+            space.Choice(name, sorted(values))
         super().__init__(
             objective=keras_tuner.Objective("val_accuracy", "max"),
-            max_trials=len(record.plan),
+            # What the plan can grow to (SweepRecord.go_on): names of trials have as many digits as this.
+            max_trials=math.prod(len(values) for values in axes.values()),
             hyperparameters=space,
             allow_new_entries=False,
             tune_new_entries=False,
@@ -56,10 +64,12 @@ class SweepOracle(keras_tuner.Oracle):
         self.verbose = 0
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if int(trial_id) >= len(self.record.plan):
+            return {"status": TrialStatus.STOPPED, "values": {}}
         cell, draw = self.record.plan[int(trial_id)]
         values = {SWEEP_NAME: self.record.name, "n": cell.n, "freeze_count": cell.freeze_count}
         values |= {"fine_tune": cell.fine_tune, "draw": draw}
-        return {"status": keras_tuner.engine.trial.TrialStatus.RUNNING, "values": values}
+        return {"status": TrialStatus.RUNNING, "values": values}
 
 
 class LedgerTuner(keras_tuner.Tuner):
@@ -124,20 +134,28 @@ class SweepTuner(LedgerTuner):
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Runs every planned execution that the ledger lacks, then lets KerasTuner go through its trials.
 
+        Cells that are undecided on val are planned again, a draw at a time (further_draws.py).
+
         Raises:
           ThawError: an execution failed; those that ended before are kept.
         """
-        plan, keys = self.record.plan, self.record.keys
-        missing = [execution for execution, key in zip(plan, keys, strict=True) if key not in self.ledger.rows]
         name = f"sweep {self.record.settings.name}"
-        with contextlib.closing(self.runner), progress.progress_bar(name, len(plan)) as advance:
+        with contextlib.closing(self.runner):
+            self._run(self.record.plan, name)
+            while further := self.record.go_on(self.ledger.rows):
+                self._run(further, f"{name}, undecided, draw {further[0][1] + 1}")
+            super().search(*args, verbose=0, **kwargs)
+
+    def _run(self, plan: Plan, label: str) -> None:
+        """Runs what the ledger lacks of a plan."""
+        missing = [execution for execution in plan if self.record.key(*execution) not in self.ledger.rows]
+        with progress.progress_bar(label, len(plan)) as advance:
             for _ in range(len(plan) - len(missing)):
                 advance("from the ledger")
             for execution in self.runner.run(missing):
                 row = self.record.row(*execution)
                 self.ledger.append(row)
                 advance(row_note(row))
-            super().search(*args, verbose=0, **kwargs)
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Val accuracy and loss of the trial's execution, which `search` has put into the ledger."""
@@ -157,9 +175,3 @@ def row_note(row: Row) -> str:
 
 def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
     """KerasTuner wants one; the engine builds its models itself."""
-
-
-def _axes(plan: Plan) -> list[list[Any]]:
-    """Values of n, freeze_count, fine_tune and draw that the plan holds, sorted."""
-    points = [(cell.n, cell.freeze_count, cell.fine_tune, draw) for cell, draw in plan]
-    return [sorted(set(axis)) for axis in zip(*points, strict=True)]
