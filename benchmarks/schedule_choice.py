@@ -65,7 +65,12 @@ CHOICES = {
         tuple(
             Candidate(Schedule().max_steps, Schedule().learning_rate, bound, rate)
             for bound, rate in (
-                ((1 / 8, 1 / 2), 4e-4), ((1 / 8, 0.4), 4e-4), ((1 / 16, 0.4), 4e-4), ((1 / 16, 0.4), 6e-4),
+                ((1 / 8, 1 / 2), 4e-4),
+                ((1 / 8, 0.4), 4e-4),
+                ((1 / 16, 0.4), 4e-4),
+                ((1 / 16, 0.4), 6e-4),
+                ((1 / 16, 1 / 2), 4e-4),
+                ((0.0, 1 / 2), 4e-4),
             )
         ),
         tuple((TRANSFER, Cell(n, k, True)) for k in (8, 4, 0) for n in (2000, 400)),

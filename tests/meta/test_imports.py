@@ -16,6 +16,7 @@ LIGHT_MODULES = (
     "pipeline.errors",
     "trainer_module.draws",
     "trainer_module.features",
+    "trainer_module.further_draws",
     "trainer_module.ledger",
     "trainer_module.selection",
 )
