@@ -9,19 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import warnings
 from pathlib import Path
 
-# Before anything imports TensorFlow Transform, which would else switch this process to Keras 2.
-os.environ["TF_USE_LEGACY_KERAS"] = "0"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow uses oneDNN by itself on newer Intel CPUs alone; on AMD it trains a quarter faster with it (measured).
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+from pipeline.config import ExperimentConfig
+from pipeline.errors import ThawError
+from pipeline.loading import load_config
+from pipeline.process import prepare_process
 
-from pipeline.config import ExperimentConfig  # noqa: E402
-from pipeline.errors import ThawError  # noqa: E402
-from pipeline.loading import load_config  # noqa: E402
+prepare_process(os.environ)
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 DEFAULT_CONFIG = PROJECT_ROOT / "pipeline" / "presets" / "quick.yaml"

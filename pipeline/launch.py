@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -20,7 +21,7 @@ from acquisition.weights import check_weights, locate_weights
 from pipeline import console
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
-from pipeline.plan import measure_gflops, plan_run
+from pipeline.plan import Plan, measure_gflops, plan_run
 from trainer_module import fork_server, progress
 
 
@@ -37,22 +38,51 @@ def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[st
       ThawError: something the user can put right; what was computed before stays and is not repeated.
     """
     terminal = progress.console()
-    say = _sayer(terminal)
-    say(f"Thaw {version('thaw')}, experiment {config.name}")
-    dataset = locate_dataset(
-        config.data.path,
-        project_root=project_root,
-        environment=environment,
-        cache_dir=Path.home() / ".cache" / "thaw",
-        tfds_dir=Path.home() / "tensorflow_datasets",
-        say=say,
-    )
-    inspection = _inspect(config, dataset, terminal)
-    check_sizes(inspection, config)
-    config, left_out, weights_hash = with_weights(config, project_root, say)
-    _show_plan(config, inspection, terminal)
+    prepared = prepare(config, project_root, environment, terminal)
+    _show_plan(prepared, terminal)
     if not plan_only:
-        _run(config, dataset, left_out, weights_hash, terminal)
+        _run(prepared, terminal)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What is known before the DAG is built.
+
+    Attributes:
+      config: the experiment, its transfers being those that can run.
+      dataset: the images.
+      left_out: transfers that can't run, and why.
+      weights_hash: SHA-256 of the ImageNet weights file; empty where none is needed.
+      plan: what would run.
+    """
+
+    config: ExperimentConfig
+    dataset: Dataset
+    left_out: dict[str, str]
+    weights_hash: str
+    plan: Plan
+
+
+def prepare(
+    config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], terminal: Console
+) -> Prepared:
+    """Finds and checks data and weights, and plans the run.
+
+    Args:
+      config, project_root, environment: as in launch.
+      terminal: what is found is said there.
+
+    Raises:
+      ThawError: as launch.
+    """
+    _sayer(terminal)(f"Thaw {version('thaw')}, experiment {config.name}")
+    dataset, inspection = find_data(config, project_root, environment, terminal)
+    check_sizes(inspection, config)
+    config, left_out, weights_hash = with_weights(config, project_root, _sayer(terminal))
+    images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
+    workers = config.workers or len(os.sched_getaffinity(0))
+    plan = plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)
+    return Prepared(config, dataset, left_out, weights_hash, plan)
 
 
 def with_weights(
@@ -90,6 +120,28 @@ def with_weights(
     return config.model_copy(update={"transfers": rest}), {t.id: reason for t in needing}, ""
 
 
+def find_data(
+    config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], terminal: Console
+) -> tuple[Dataset, Inspection]:  # fmt: skip
+    """The images, found and checked record by record (once only, while they stay as they are).
+
+    Args:
+      config, project_root, environment, terminal: as in prepare.
+
+    Raises:
+      ThawError: there are none, or a record is at fault.
+    """
+    dataset = locate_dataset(
+        config.data.path,
+        project_root=project_root,
+        environment=environment,
+        cache_dir=Path.home() / ".cache" / "thaw",
+        tfds_dir=Path.home() / "tensorflow_datasets",
+        say=_sayer(terminal),
+    )
+    return dataset, _inspect(config, dataset, terminal)
+
+
 def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> Inspection:
     folder = config.workspace / "inspections"
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
@@ -97,10 +149,8 @@ def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> I
         return inspect_once(dataset.files, config.data, folder, lambda done: bar.update(task, completed=done))
 
 
-def _show_plan(config: ExperimentConfig, inspection: Inspection, terminal: Console) -> None:
-    images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
-    workers = config.workers or len(os.sched_getaffinity(0))
-    plan = plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)
+def _show_plan(prepared: Prepared, terminal: Console) -> None:
+    config, plan = prepared.config, prepared.plan
     table = Table(title=f"Plan: {plan.executions} trainings", title_justify="left")
     for column in ("sweep", "cells", "draws", "trainings"):
         table.add_column(column, justify="left" if column == "sweep" else "right")
@@ -126,12 +176,11 @@ def _draws_in_words(config: ExperimentConfig, sweep: str, cells: int) -> tuple[s
     return f"{fewest} to {config.all_draws}", f"{cells * fewest} or more"
 
 
-def _run(
-    config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str, terminal: Console
-) -> None:
+def _run(prepared: Prepared, terminal: Console) -> None:
     """Runs the DAG with everything but our own lines in the run's log, and shows what came out."""
     from pipeline import run_folder
 
+    config = prepared.config
     folder = run_folder.new_run_folder(config)
     log = folder / "log.txt"
     with console.output_to_log(log):
@@ -141,7 +190,7 @@ def _run(
 
         from pipeline.dag import create_pipeline, metadata_path
 
-        pipeline = create_pipeline(config, dataset, left_out, weights_hash)
+        pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, prepared.weights_hash)
         store_path = metadata_path(config)
         before = run_folder.latest_run_context(run_folder.open_store(store_path)) if store_path.exists() else 0
         watcher = console.NodeWatcher(len(pipeline.components), _sayer(terminal))
@@ -157,7 +206,7 @@ def _run(
             shutil.rmtree(folder)
             return
         nodes = run_folder.nodes_of_run(store, context)
-        summary = run_folder.finish_run_folder(folder, config, nodes, dataset.origin)
+        summary = run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin)
     _show_results(summary, folder, terminal)
 
 

@@ -1,0 +1,163 @@
+"""What this machine lacks for a run, and what to do about it. Imports acquisition lazily, no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from pipeline.config import ExperimentConfig
+from pipeline.errors import ThawError
+
+State = Literal["ok", "warning", "problem"]
+
+PACKAGES = {"tfx": "1.16.0", "tensorflow": "2.16.2", "keras": "3.12.4", "keras-tuner": "1.4.8"}
+"""Those whose versions must be just these: other ones are known not to work together."""
+LEAST_MEMORY_GB = 6.0
+"""`quick` takes 2.2 GB in its largest process and about 5 in all (measured on two cores)."""
+LEAST_DISK_GB = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+      subject: what.
+      state: a `problem` keeps runs from working, a `warning` makes them slower or smaller.
+      found: what was found.
+      advice: what to do; empty where all is well.
+    """
+
+    subject: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Looks at Python, packages, processor, memory, disk, data, weights and GPU, one after the other.
+
+    Args:
+      config: whose data and weights are looked for, and whose workspace is written to.
+      project_root: `../shared/data` is looked for from here.
+      environment: the process's; `CIFAR10_DIR` is read.
+    """
+    yield _python()
+    yield from (_package(name, wanted) for name, wanted in PACKAGES.items())
+    yield _cores()
+    yield _memory()
+    yield _disk(config)
+    yield _data(config, project_root, environment)
+    if any(not config.sources[transfer.source].classes for transfer in config.transfers):
+        yield _weights(config, project_root)
+    yield _gpu()
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if sys.version_info[:2] == (3, 10):
+        return Finding("Python", "ok", found)
+    return Finding(
+        "Python", "problem", found, "TFX 1.16 needs Python 3.10: run `make setup`, which finds or fetches it."
+    )
+
+
+def _package(name: str, wanted: str) -> Finding:
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        found = "not installed"
+    if found == wanted:
+        return Finding(name, "ok", found)
+    return Finding(name, "problem", found, f"{wanted} is needed: run `make setup`.")
+
+
+def _cores() -> Finding:
+    count = len(os.sched_getaffinity(0))
+    if count > 1:
+        return Finding("cores", "ok", str(count))
+    return Finding("cores", "warning", "1", "Sweeps train one model a core at a time; two cores take half as long.")
+
+
+def _memory() -> Finding:
+    with open("/proc/meminfo") as file:
+        sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.split()[1].isdigit()}
+    free_gb = sizes["MemAvailable"] * 1024 / 1e9
+    found = f"{free_gb:.1f} GB free of {sizes['MemTotal'] * 1024 / 1e9:.1f}"
+    if free_gb >= LEAST_MEMORY_GB:
+        return Finding("memory", "ok", found)
+    advice = f"Preset quick wants {LEAST_MEMORY_GB:.0f} GB: close other programs, or run with --workers 1."
+    return Finding("memory", "warning", found, advice)
+
+
+def _disk(config: ExperimentConfig) -> Finding:
+    place = config.workspace.absolute()
+    existing = next(parent for parent in (place, *place.parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError:
+        return Finding("disk", "problem", f"{existing} can't be written", "Set workspace and runs to folders of yours.")
+    free_gb = shutil.disk_usage(existing).free / 1e9
+    if free_gb >= LEAST_DISK_GB:
+        return Finding("disk", "ok", f"{free_gb:.0f} GB free at {existing}")
+    advice = "Free some, or set workspace to another disk; `thaw plan` says how much a run needs."
+    return Finding("disk", "warning", f"{free_gb:.1f} GB free at {existing}", advice)
+
+
+def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Finding:
+    from acquisition.dataset import locate_dataset
+
+    said: list[str] = []
+    try:
+        dataset = locate_dataset(
+            config.data.path, project_root=project_root, environment=environment,
+            cache_dir=Path.home() / ".cache" / "thaw", tfds_dir=Path.home() / "tensorflow_datasets", say=said.append,
+        )  # fmt: skip
+    except ThawError as error:
+        return Finding("data", "problem", "none", str(error))
+    if dataset.synthetic:
+        advice = "SYNTHETIC results say nothing of CIFAR-10: give its folder with --data, or let this machine reach it."
+        return Finding("data", "warning", dataset.origin, advice)
+    return Finding("data", "ok", dataset.origin)
+
+
+def _weights(config: ExperimentConfig, project_root: Path) -> Finding:
+    from acquisition.weights import check_weights, locate_weights
+
+    settings, said = config.mobilenet_v2, list[str]()
+    try:
+        path = locate_weights(
+            settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras",
+            say=said.append, allow_download=False,
+        )  # fmt: skip
+        if path is not None:
+            check_weights(path, settings.alpha)
+            return Finding("ImageNet weights", "ok", str(path))
+    except ThawError as error:
+        return Finding("ImageNet weights", "problem", "unusable", str(error))
+    advice = "A run asks Keras's server; else give a file with --weights, or MobileNetV2 is left out."
+    return Finding("ImageNet weights", "warning", f"none on this machine for alpha {settings.alpha}", advice)
+
+
+def _gpu() -> Finding:
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    if devices:
+        return Finding("GPU", "ok", ", ".join(device.name for device in devices))
+    return Finding("GPU", "ok", "none; the sweep is made for processors too")
+
+
+def worst(findings: list[Finding]) -> State:
+    """The worst state among findings."""
+    order: list[State] = ["ok", "warning", "problem"]
+    return max((finding.state for finding in findings), key=order.index, default="ok")

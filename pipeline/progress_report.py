@@ -1,0 +1,84 @@
+"""How far an experiment is: executions in its ledgers against the plan. Imports config and plan, no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from pipeline.config import ExperimentConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepState:
+    """One sweep.
+
+    Attributes:
+      sweep: its name.
+      done: executions in its newest ledger.
+      planned: executions that the configuration asks for, further draws (most_draws) not counted.
+      diverged: of those done, how many did not train as planned.
+      training_s: seconds of training that they took, all workers together.
+    """
+
+    sweep: str
+    done: int
+    planned: int
+    diverged: int
+    training_s: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentState:
+    """An experiment: its sweeps in the order of the plan, and its newest run.
+
+    Attributes:
+      run: the newest run's folder; none where nothing ran yet.
+      finished: whether that run came to its end.
+      last_line: the last thing that its log says; empty where it is finished.
+    """
+
+    sweeps: tuple[SweepState, ...]
+    run: Path | None
+    finished: bool
+    last_line: str
+
+
+def state_of(config: ExperimentConfig) -> ExperimentState:
+    """Reads ledgers and run folders; starts nothing and changes nothing."""
+    ways = len(config.sizes) * len(config.fine_tune)
+    planned = {f"baseline__{name}": ways * config.all_draws for name in config.architectures}
+    planned |= {t.id: ways * len(config.freeze_counts[t.architecture]) * config.draws for t in config.transfers}
+    ledgers = config.workspace.absolute() / config.pipeline_name / "ledgers"
+    run = _newest_run(config)
+    finished = run is not None and (run / "summary.json").exists()
+    return ExperimentState(
+        sweeps=tuple(_sweep_state(ledgers, name, count) for name, count in planned.items()),
+        run=run,
+        finished=finished,
+        last_line="" if finished or run is None else _last_line(run / "log.txt"),
+    )
+
+
+def _sweep_state(ledgers: Path, name: str, planned: int) -> SweepState:
+    # Other settings or code leave other ledgers behind; the newest is the one that counts.
+    files = sorted(ledgers.glob(f"{name}-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    rows = [json.loads(line)["row"] for line in _whole_lines(files[-1])[1:]] if files else []
+    diverged = sum(row["outcome"] != "trained" for row in rows)
+    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows))
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Lines that end; the last may be in the middle of being written."""
+    content = path.read_text()
+    return content[: content.rfind("\n") + 1].splitlines()
+
+
+def _newest_run(config: ExperimentConfig) -> Path | None:
+    folders = [path for path in config.runs.absolute().glob(f"*-{config.name}") if path.is_dir()]
+    return max(folders, key=lambda path: path.name, default=None)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,74 @@
+"""Two runs side by side: pairs by draw, verdicts, and what can't be compared. Imports no TensorFlow."""
+
+import csv
+
+import pytest
+import yaml
+
+from components.transfer_report.executions import COLUMNS
+from pipeline.comparison import called, compare_runs, settings_that_differ
+from pipeline.errors import ThawError
+
+CELL = {"transfer": "cats_dogs__original", "n": 20, "freeze_count": 6, "fine_tune": "false"}
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """A function that writes the two files of a run which a comparison reads."""
+
+    def make_run(name, accuracies, cell=CELL, **settings):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.yaml").write_text(yaml.safe_dump({"name": name, "seed": 1, "workspace": name, **settings}))
+        with (folder / "cells.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows([{**cell, "draw": draw, "test_accuracy": value} for draw, value in accuracies.items()])
+        return folder
+
+    return make_run
+
+
+def test_differences_are_paired_by_draw_and_only_common_draws_count(make_run):
+    first = make_run("first", {0: 0.50, 1: 0.90, 2: 0.1})
+    (change,) = compare_runs(first, make_run("second", {1: 0.92, 0: 0.54, 3: 1.0}))
+    assert (change.first, change.second) == pytest.approx((0.70, 0.73))
+    # 4 and 2 points: mean 3, deviation 1.414, Student's t of 1 degree 12.706, half an interval 12.706.
+    assert (change.points.estimate, change.points.low) == pytest.approx((3.0, 3.0 - 12.706), abs=1e-3)
+    assert change.verdict == "undecided" and change.points.draws == 2
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "gain"), (-1, "loss")])
+def test_a_difference_beyond_noise_is_called(make_run, sign, verdict):
+    first = make_run("first", {draw: 0.5 for draw in range(4)})
+    second = make_run("second", {draw: 0.5 + sign * (0.1 + 0.001 * draw) for draw in range(4)})
+    changes = compare_runs(first, second)
+    assert changes[0].verdict == verdict and called(changes)[verdict] == 1
+
+
+def test_one_common_draw_calls_nothing(make_run):
+    (change,) = compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.9}))
+    assert change.verdict == "undecided"
+
+
+@pytest.mark.parametrize("setting", ["seed", "target", "data", "augmentation"])
+def test_runs_whose_draws_hold_other_images_are_refused(make_run, setting):
+    first, second = make_run("first", {0: 0.5}, **{setting: {"a": 1}}), make_run("second", {0: 0.5})
+    with pytest.raises(ThawError, match=f"differ in .*{setting}"):
+        compare_runs(first, second)
+
+
+def test_where_the_images_lie_and_results_are_kept_does_not_matter(make_run):
+    first = make_run("first", {0: 0.5}, data={"path": "/here"}, schedule={"epochs": 1})
+    second = make_run("second", {0: 0.5}, data={"path": "/there"}, schedule={"epochs": 2}, workers=3)
+    assert settings_that_differ(first, second) == {"schedule": ({"epochs": 1}, {"epochs": 2})}
+
+
+def test_no_common_cell_is_an_error(make_run):
+    with pytest.raises(ThawError, match="no cell and draw in common"):
+        compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.5}, {**CELL, "n": 50}))
+
+
+def test_a_folder_that_is_no_run_is_an_error(make_run, tmp_path):
+    with pytest.raises(ThawError, match=r"no config\.yaml"):
+        compare_runs(make_run("first", {0: 0.5}), tmp_path)

@@ -1,0 +1,56 @@
+"""How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.loading import load_config
+from pipeline.progress_report import state_of
+
+QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+
+
+@pytest.fixture
+def config(tmp_path):
+    return load_config(QUICK, (f"workspace={tmp_path / 'ws'}", f"runs={tmp_path / 'runs'}", "most_draws=5"))
+
+
+def write_ledger(config, name, outcomes, age_s=0, partial=""):
+    path = config.workspace / config.pipeline_name / "ledgers" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"row": {"outcome": outcome, "seconds": 2.5}} for outcome in outcomes]
+    path.write_text("".join(json.dumps(line) + "\n" for line in [{"header": {}}, *rows]) + partial)
+    os.utime(path, (1e9 - age_s, 1e9 - age_s))
+
+
+def sweep(config, name):
+    return next(one for one in state_of(config).sweeps if one.sweep == name)
+
+
+def test_nothing_ran_yet(config):
+    state = state_of(config)
+    assert (state.run, state.finished) == (None, False)
+    # 3 sizes, 2 tunings; a baseline gets every draw that a cell can get, a transfer 3 freeze counts and 3 draws.
+    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 30)
+    assert sweep(config, "cats_dogs__original").planned == 54
+
+
+def test_the_newest_ledger_counts_and_a_line_being_written_does_not(config):
+    write_ledger(config, "cats_dogs__original-old.jsonl", ["trained"] * 9, age_s=60)
+    write_ledger(config, "cats_dogs__original-new.jsonl", ["trained", "diverged"], partial='{"row": {"outc')
+    found = sweep(config, "cats_dogs__original")
+    assert (found.done, found.diverged, found.training_s) == (2, 1, 5.0)
+
+
+def test_the_newest_run_says_how_it_stands(config):
+    for name in ("20261124-100000-quick", "20261124-110000-quick"):
+        (config.runs / name).mkdir(parents=True)
+    (config.runs / "latest").symlink_to("20261124-100000-quick")
+    newest = config.runs / "20261124-110000-quick"
+    (newest / "log.txt").write_text("one\nsweep: 3 of 9\n\n")
+    state = state_of(config)
+    assert (state.run, state.finished, state.last_line) == (newest, False, "sweep: 3 of 9")
+    (newest / "summary.json").write_text("{}")
+    assert state_of(config).finished

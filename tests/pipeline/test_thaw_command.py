@@ -1,0 +1,69 @@
+"""The command `thaw` as a process: its help, JSON, exit codes. Trains nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUMMARY = {
+    "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {}, "diverged": [],
+    "pushed": {"blessed": False}, "closing_table": [],
+}  # fmt: skip
+
+
+@pytest.fixture
+def thaw(tmp_path):
+    """A function that runs the command in an empty folder."""
+
+    def thaw(*arguments):
+        command = [sys.executable, str(ROOT / "thaw.py"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    return thaw
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "status", "report", "compare", "doctor", "data"])
+def test_every_command_teaches_its_use(thaw, command):
+    done = thaw(command, "--help")
+    assert done.returncode == 0 and "Usage:" in done.stdout
+    assert command in thaw("--help").stdout
+
+
+def test_help_loads_no_tensorflow():
+    code = "import sys, thaw; print([name for name in ('tensorflow', 'tfx', 'keras') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["plam"], 2, "No such command"),
+        (["status", "--colour"], 2, "No such option"),
+        (["status", "--set", "colour=red"], 1, "unknown key"),
+        (["status", "--config", "nowhere.yaml"], 1, "Can't read the configuration nowhere.yaml"),
+        (["report"], 1, "no finished run"),
+        (["compare", "a", "b"], 1, "a is no finished run"),
+    ],
+)
+def test_what_goes_wrong_has_its_exit_code_and_a_message(thaw, arguments, code, message):
+    done = thaw(*arguments)
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_of_an_experiment_that_never_ran(thaw):
+    state = json.loads(thaw("status", "--json").stdout)
+    assert state["run"] is None and {one["done"] for one in state["sweeps"]} == {0}
+    assert "Nothing ran yet" in thaw("status").stdout
+
+
+def test_a_report_is_found_by_name_below_runs_and_is_json_for_scripts(thaw, tmp_path):
+    folder = tmp_path / "runs" / "20261124-100000-quick"
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text(json.dumps(SUMMARY))
+    assert json.loads(thaw("report", folder.name, "--json").stdout) == SUMMARY
+    assert str(folder / "report.html") in thaw("report", str(folder)).stdout

@@ -1,0 +1,263 @@
+"""The command `thaw`: what TFX's own command lacks. Nothing imports this; local_runner.py is what TFX runs.
+
+Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.config import ExperimentConfig
+from pipeline.errors import ThawError
+from pipeline.loading import load_config
+from pipeline.process import prepare_process
+
+prepare_process(os.environ)
+
+PROJECT_ROOT = Path(__file__).resolve().parent
+PRESETS = PROJECT_ROOT / "pipeline" / "presets"
+STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
+EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
+
+Completion for bash: eval "$(_THAW_COMPLETE=bash_source thaw)"; also zsh_source and fish_source.
+
+TFX's own command runs the same pipeline: tfx pipeline create --pipeline-path=local_runner.py --engine=local."""
+
+Command = Callable[..., None]
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="thaw")
+def cli() -> None:
+    """Is it worth transferring a model? From which source, how many layers to freeze, fine-tune or not?
+
+    Begin with `thaw doctor`, then `thaw plan`, then `thaw run`; `thaw report` shows what came out.
+    """
+
+
+def experiment(command: Command) -> Command:
+    """Adds the options that make an experiment and hands the command its configuration."""
+    options = (
+        click.option("--config", default="quick", show_default=True, help="A preset's name, or a YAML file of yours."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, such as draws=3."),
+        click.option("--data", type=click.Path(path_type=Path), help="Folder of TFRecords (data.path)."),
+        click.option(
+            "--weights", type=click.Path(path_type=Path), help="MobileNetV2's weights (mobilenet_v2.weights)."
+        ),
+        click.option("--workers", type=int, help="Processes that train side by side."),
+        click.option("--strict", is_flag=True, help="Fail where ImageNet's weights can't be had."),
+    )
+
+    def with_config(
+        config: str, settings: tuple[str, ...], data: Path | None, weights: Path | None, workers: int | None,
+        strict: bool, **rest: Any,
+    ) -> None:  # fmt: skip
+        given = {"data.path": data, "mobilenet_v2.weights": weights, "workers": workers, "strict": strict or None}
+        overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+        preset = PRESETS / f"{config}.yaml"
+        command(load_config(preset if preset.exists() else config, (*settings, *overrides)), **rest)
+
+    with_config.__doc__, with_config.__name__ = command.__doc__, command.__name__
+    wrapped: Command = with_config
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+as_json = click.option("--json", "in_json", is_flag=True, help="Write JSON for scripts to standard output.")
+run_argument = click.argument("run", default="latest")
+runs_option = click.option(
+    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
+)
+
+
+@cli.command()
+@as_json
+@experiment
+def plan(config: ExperimentConfig, in_json: bool) -> None:
+    """Show what would run, how long it takes and how much disk it needs; train nothing."""
+    from pipeline.launch import launch, prepare
+
+    if not in_json:
+        launch(config, PROJECT_ROOT, os.environ, plan_only=True)
+        return
+    prepared = prepare(config, PROJECT_ROOT, os.environ, Console(stderr=True))
+    _print_json({**dataclasses.asdict(prepared.plan), "left_out": prepared.left_out, "data": prepared.dataset.origin})
+
+
+@cli.command()
+@experiment
+def run(config: ExperimentConfig) -> None:
+    """Run the experiment; what an earlier run finished is not repeated.
+
+    Ctrl-C stops it; the same command goes on from there.
+    """
+    from pipeline.launch import launch
+
+    launch(config, PROJECT_ROOT, os.environ, plan_only=False)
+
+
+@cli.command()
+@as_json
+@experiment
+def status(config: ExperimentConfig, in_json: bool) -> None:
+    """Show how far an experiment is, by its ledgers; also while it runs."""
+    from pipeline.progress_report import state_of
+
+    state = state_of(config)
+    if in_json:
+        _print_json(dataclasses.asdict(state))
+        return
+    table = Table(title=f"Experiment {config.name}", title_justify="left")
+    for column in ("sweep", "done", "planned", "diverged", "core-hours"):
+        table.add_column(column, justify="left" if column == "sweep" else "right")
+    for one in state.sweeps:
+        hours = f"{one.training_s / 3600:.2f}"
+        table.add_row(one.sweep, str(one.done), str(one.planned), str(one.diverged), hours)
+    console = Console(highlight=False)
+    console.print(table)
+    if state.run is None:
+        console.print("Nothing ran yet: `thaw run` begins.")
+    elif state.finished:
+        console.print(f"The newest run is finished: {state.run / 'report.html'}", soft_wrap=True, markup=False)
+    else:
+        console.print(f"The newest run, {state.run}, is not finished. Its log ends with:", soft_wrap=True, markup=False)
+        console.print(f"  {state.last_line}", markup=False)
+
+
+@cli.command()
+@run_argument
+@runs_option
+@as_json
+def report(run: str, runs: Path, in_json: bool) -> None:
+    """Print what RUN came to (a folder below runs/; the latest if none is named) and where its page lies."""
+    from components.transfer_report.closing import closing_table
+
+    folder = _run_folder(run, runs)
+    summary = json.loads((folder / "summary.json").read_text())
+    if in_json:
+        _print_json(summary)
+        return
+    console = Console(highlight=False)
+    console.print(closing_table(summary))
+    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, markup=False)
+
+
+@cli.command()
+@click.argument("first")
+@click.argument("second")
+@runs_option
+@as_json
+def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
+    """Compare two runs cell by cell, paired by draw: is SECOND better than FIRST?"""
+    from pipeline import comparison
+
+    folders = _run_folder(first, runs), _run_folder(second, runs)
+    changes = comparison.compare_runs(*folders)
+    differing = comparison.settings_that_differ(*folders)
+    if in_json:
+        _print_json({"settings": differing, "cells": [dataclasses.asdict(change) for change in changes]})
+        return
+    _print_comparison(changes, differing, comparison.called(changes))
+
+
+@cli.command()
+@as_json
+@experiment
+def doctor(config: ExperimentConfig, in_json: bool) -> None:
+    """Check Python, packages, cores, memory, disk, data, weights and GPU; say what to do about each problem."""
+    from pipeline.doctor import examine, worst
+
+    findings = list(examine(config, PROJECT_ROOT, os.environ))
+    if in_json:
+        _print_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        table = Table(show_edge=False)
+        for column in ("", "", "found", "what to do"):
+            table.add_column(column, overflow="fold")
+        for one in findings:
+            table.add_row(f"[{STYLES[one.state]}]{one.state}[/]", one.subject, one.found, one.advice)
+        Console(highlight=False).print(table)
+    if worst(findings) == "problem":
+        sys.exit(1)
+
+
+@cli.command()
+@as_json
+@experiment
+def data(config: ExperimentConfig, in_json: bool) -> None:
+    """Find the images, check every record, and count each class."""
+    from pipeline.launch import find_data
+
+    console = Console(stderr=in_json, highlight=False)
+    dataset, found = find_data(config, PROJECT_ROOT, os.environ, console)
+    if in_json:
+        _print_json({"name": dataset.name, "origin": dataset.origin, **dataclasses.asdict(found)})
+        return
+    table = Table(title=dataset.name, title_justify="left")
+    for column in ("class", "train", "test"):
+        table.add_column(column, justify="left" if column == "class" else "right")
+    for name, count in found.train_counts.items():
+        table.add_row(name, f"{count:,}", f"{found.test_counts[name]:,}")
+    console.print(table)
+
+
+def _print_comparison(changes: list[Any], differing: dict[str, Any], counts: dict[str, int]) -> None:
+    console = Console(highlight=False)
+    for name, (before, after) in differing.items():
+        console.print(f"{name}: {before} -> {after}", markup=False)
+    table = Table(caption="Points of test accuracy, second less first, with 95% intervals over draws.")
+    for column in ("sweep", "n", "k", "fine-tuned", "first %", "second %", "points", "verdict"):
+        table.add_column(column, justify="left" if column in ("sweep", "verdict") else "right")
+    for one in changes:
+        points = f"{one.points.estimate:+.1f} [{one.points.low:+.1f}, {one.points.high:+.1f}]"
+        accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
+        verdict = f"[{STYLES[one.verdict]}]{one.verdict}[/]"
+        tuned = "yes" if one.fine_tune else "no"
+        table.add_row(
+            one.sweep, str(one.n), str(one.freeze_count), tuned, *accuracies, points.replace("[", "\\["), verdict
+        )
+    console.print(table)
+    console.print(", ".join(f"{count} {word}" for word, count in counts.items()))
+
+
+def _run_folder(run: str, runs: Path) -> Path:
+    """A finished run's folder, by its path or by its name below `runs`."""
+    folder = next((place for place in (Path(run), runs / run) if (place / "summary.json").exists()), None)
+    if folder is None:
+        raise ThawError(f"{run} is no finished run: neither {Path(run)} nor {runs / run} has a summary.json. "
+                        f"{runs} has {sorted(path.name for path in runs.glob('*')) or 'nothing'}.")  # fmt: skip
+    return folder.resolve()
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+def main() -> None:
+    """Runs the command; what the user can put right ends it with a message and status 1."""
+    try:
+        cli(standalone_mode=False)
+    except ThawError as error:
+        click.echo(f"thaw: {error}", err=True)
+        sys.exit(1)
+    except click.exceptions.Abort:
+        click.echo("\nStopped. Run the same command again: what was finished is not repeated.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
