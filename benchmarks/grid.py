@@ -89,8 +89,10 @@ def seconds_by(cells: Mapping[tuple[int, int, bool], float], axis: int) -> dict[
 
 
 def line_through(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Slope and intercept of the least-squares line through (x, y)."""
+    """Slope and intercept of the least-squares line through (x, y); level where every x is the same."""
     x, y = (np.array(axis, float) for axis in zip(*points, strict=True))
+    if np.ptp(x) == 0:
+        return 0.0, float(y.mean())
     slope, start = np.polyfit(x, y, 1)
     return float(slope), float(start)
 

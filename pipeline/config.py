@@ -103,7 +103,7 @@ class Schedule(_Settings):
     """Adam's at its highest in phase 2; where the bound cuts steps it rises in proportion, the more so the more layers
     were frozen."""
     max_steps: PositiveInt | None = 800
-    """Upper bound on the steps of phase 1 (an eighth to a half of it in phase 2, the more the more layers were frozen);
+    """Upper bound on the steps of phase 1 (up to half of it in phase 2, the more the more layers were frozen);
     none: epochs alone decide, as they do in phase 1 where only dense layers are trained (under a twentieth of the
     arithmetic)."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 CURVE_EPOCHS = (1, 3, 10)
 CHEAP = 0.05
-PHASE_2_BOUND = 1 / 8, 1 / 2
+PHASE_2_BOUND = 0.0, 1 / 2
 """Of `max_steps`: the bound on phase 2 where phase 1 froze nothing, and where it froze everything."""
 
 
@@ -92,8 +92,9 @@ def fine_tuning_steps(
     """Steps of phase 2, and by how much its learning rate is raised for those that the bound cuts.
 
     Unbounded, a third as many epochs as phase 1 (report: 30, then 10). Where phase 1 trained little, phase 2 has most
-    to do: it may take half of `max_steps` where everything was frozen and an eighth where nothing was, between them in
-    proportion to the arithmetic that was frozen; likewise the rate is raised by as much as the steps are fewer
+    to do: it may take half of `max_steps` where everything was frozen and a single step where nothing was (that network
+    was trained whole already), between them in proportion to the arithmetic that was frozen. Likewise the rate is
+    raised: by as much as half of `max_steps` falls short of the steps, where everything was frozen
     (docs/adr/0011-thaws-own-schedule.md).
 
     Args:
@@ -110,7 +111,7 @@ def fine_tuning_steps(
     frozen = 1 - share_of_cost
     least, most = bound
     steps = max(1, min(unbounded, round(max_steps * (least + (most - least) * frozen))))
-    return steps, 1 + frozen * (unbounded / steps - 1)
+    return steps, 1 + frozen * max(0.0, unbounded / (max_steps * most) - 1)
 
 
 def curve_steps(records: int, steps: int, batch_size: int) -> list[int]:

@@ -49,7 +49,7 @@ def test_a_bound_on_steps_bounds_the_seconds_of_either_phase():
     found = grid.seconds_by_cell(timings(lambda steps, k: 0.01 * steps * (k + 1)), "own_s", bounded)
     assert found[2000, 0, False] == pytest.approx(6) and found[10, 0, False] == pytest.approx(0.29)
     assert found[2000, 8, False] == pytest.approx(0.09 * 5625)
-    # At most half of 600 steps in phase 2 where all was frozen, an eighth where nothing was.
+    # At most half of 600 steps in phase 2 where all was frozen, one where nothing was.
     small = [
         Timing(n, k, True, 0, *[0.01 * grid.steps_of(n, fine_tune=True)] * 3, 0.5, 0.6, 0.6)
         for n in (10, 20)
@@ -57,7 +57,9 @@ def test_a_bound_on_steps_bounds_the_seconds_of_either_phase():
     ]
     slow = [dataclasses.replace(timing, fine_tune=False) for timing in small]
     found = grid.seconds_by_cell(small + slow, "own_s", bounded)
-    assert found[2000, 8, True] == pytest.approx(3) and found[2000, 0, True] == pytest.approx(0.75)
+    assert found[2000, 8, True] == pytest.approx(3) and found[2000, 0, True] == pytest.approx(
+        0.01 * (grid.steps_of(10, True) + grid.steps_of(20, True)) / 2  # what the one step of either timed size took
+    )
 
 
 def test_a_start_below_zero_is_no_credit():
@@ -78,3 +80,7 @@ def test_the_paired_interval_is_student_s():
     mean, low, high = grid.paired_difference([1.0, 2.0, 3.0])
     assert mean == pytest.approx(2)
     assert high - mean == pytest.approx(4.3027 / 3**0.5, abs=1e-3) and mean - low == pytest.approx(high - mean)
+
+
+def test_a_line_through_points_above_each_other_is_level():
+    assert grid.line_through([(1, 4.0), (1, 6.0)]) == (0.0, 5.0)

@@ -91,10 +91,11 @@ def test_unbounded_fine_tuning_takes_a_third_of_the_steps_at_the_rate_given(reco
     ("records", "share", "steps", "factor"),
     [
         (6000, 0.0, 400, 1875 / 400),  # all was frozen: half of 800 steps, the rate raised by as much as they are fewer
-        (6000, 1.0, 100, 1.0),  # nothing was: an eighth, at the rate given
-        (6000, 0.5, 250, 1 + 0.5 * 6.5),
+        (6000, 1.0, 1, 1.0),  # nothing was: a single step, at the rate given
+        (6000, 0.5, 200, 1 + 0.5 * (1875 / 400 - 1)),
         (1200, 0.0, 375, 1.0),  # the bound cuts nothing
-        (60, 1.0, 19, 1.0),
+        (60, 0.5, 19, 1.0),
+        (1200, 0.5, 200, 1.0),  # 375 steps are cut, but fewer than half of 800 were wanted: the rate stays
     ],
 )
 def test_bounded_fine_tuning_takes_more_steps_and_a_higher_rate_the_more_was_frozen(records, share, steps, factor):
