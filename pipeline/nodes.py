@@ -236,6 +236,7 @@ class Nodes:
                 seed=config.seed,
                 records_per_image=config.augmentation.copies,
                 batch_size=config.schedule.batch_size,
+                configuration=self._repeatable(),
             ),
             code=source_fingerprint("components.transfer_report", "trainer_module.selection"),
         )
@@ -249,6 +250,12 @@ class Nodes:
             push_destination=PushDestination(filesystem=folder),
         )
         return self._add(node, "Pusher")
+
+    def _repeatable(self) -> dict[str, Any]:
+        """The configuration without what belongs to this machine: folders, files and processes."""
+        elsewhere: dict[str, Any] = {"workspace": True, "runs": True, "workers": True, "activations_gib": True}
+        elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}}
+        return self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
 
     def _model_settings(
         self, role: Literal["source", "transfer", "baseline"], name: str, source: str, architecture: Architecture

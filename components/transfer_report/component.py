@@ -12,14 +12,17 @@ import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import component_spec, standard_artifacts
-from tfx.utils import io_utils
+from tfx.utils import io_utils, path_utils
 
+from components.transfer_report.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from pipeline.config import Blessing
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 Artifacts = dict[str, list[types.Artifact]]
 BLESSED_PROPERTY = "blessed"
+CANDIDATE = "candidate"
+"""The Evaluator's name of the model under test."""
 
 
 class TransferReportFolder(types.Artifact):
@@ -41,6 +44,8 @@ class NodeSettings(pydantic.BaseModel):
     seed: int
     records_per_image: int
     batch_size: int
+    configuration: dict[str, Any]
+    """The experiment's, without the places where it keeps things; for the model card."""
 
 
 class TransferReportExecutor(base_executor.BaseExecutor):
@@ -55,9 +60,15 @@ class TransferReportExecutor(base_executor.BaseExecutor):
             for name, uri in uris.items()
             if name.startswith("evaluation_of_")
         }
-        report_settings = ReportSettings(**{name: getattr(settings, name) for name in NodeSettings.model_fields})
+        report_settings = ReportSettings(
+            **settings.model_dump(exclude={"configuration", "blessing"}), blessing=settings.blessing
+        )
         summary = write_report(Path(output_dict["report"][0].uri), ledgers, outcomes, report_settings)
-        _hand_over_winner(summary, uris[f"candidate_of_{summary['winner']}"], output_dict)
+        winner = summary["winner"]
+        _hand_over_winner(summary, uris[f"candidate_of_{winner}"], output_dict)
+        # Pusher takes this folder alone along.
+        model = Path(path_utils.serving_model_dir(output_dict["winner"][0].uri))
+        write_model_card(model, summary, slice_accuracies(uris[f"evaluation_of_{winner}"]), settings.configuration)
 
 
 def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Artifacts) -> None:
@@ -74,6 +85,22 @@ def _evaluation(uri: str, verdict: types.Artifact) -> Evaluation:
     """TFMA's own blessing of a candidate, and what it found wanting."""
     blessed = verdict.get_int_custom_property(BLESSED_PROPERTY) == 1
     return Evaluation(tfma_blessed=blessed, tfma_reasons=() if blessed else failed_thresholds(uri))
+
+
+def slice_accuracies(evaluation_uri: str) -> list[SliceAccuracy]:
+    """What TFMA measured of a candidate: all images first, then each slice in the order of its name."""
+    found = []
+    for key, outputs in tfma.load_eval_result(evaluation_uri, model_name=CANDIDATE).slicing_metrics:
+        metrics = outputs[""][""]
+        feature, value = key[0] if key else ("", "")
+        bounds = metrics["accuracy"]["boundedValue"]
+        found.append(
+            SliceAccuracy(
+                feature=feature.removesuffix("_xf"), value=value, images=int(metrics["example_count"]["doubleValue"]),
+                accuracy=bounds["value"], low=bounds["lowerBound"], high=bounds["upperBound"],
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: (one.feature, one.value))
 
 
 def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:

@@ -88,12 +88,13 @@ def test_a_setting_reaches_only_the_nodes_that_depend_on_it(quick):
         ({"source_schedule": config.source_schedule.model_copy(update={"shift_px": 3})},
          {n for n in before if n.startswith("Trainer.source")}),
         ({"blessing": config.blessing.model_copy(update={"min_accuracy": 0.7})},
-         {n for n in before if n.startswith(("Evaluator", "TransferReport"))}),
+         {n for n in before if n.startswith("Evaluator")}),
         ({"augmentation": config.augmentation.model_copy(update={"mirror": False})},
-         {n for n in before if n.startswith(("DomainExamples", "TransferReport"))}),
+         {n for n in before if n.startswith("DomainExamples")}),
     ):  # fmt: skip
         after = _told(create_pipeline(config.model_copy(update=changes), dataset, {}, "abc"))
-        assert {name for name in before if after[name] != before[name]} == expected
+        # The report hands the whole configuration on, in the model card.
+        assert {name for name in before if after[name] != before[name]} == expected | {"TransferReport"}
 
 
 def _told(pipeline):

@@ -16,6 +16,7 @@ from pipeline.config import Blessing
 from trainer_module.ledger import LEDGER_FILE, write_ledger
 
 pytestmark = pytest.mark.component
+SERVING = "Format-Serving"
 
 
 def artifact(kind, folder):
@@ -37,7 +38,8 @@ def run(tmp_path, quick_ledgers):
             inputs[f"ledger_of_{header.sweep}"] = [results]
             if header.source:
                 model = artifact(standard_artifacts.Model, tmp_path / "model" / header.sweep)
-                (Path(model.uri) / "who.txt").write_text(header.sweep)
+                (Path(model.uri) / SERVING).mkdir()
+                (Path(model.uri) / SERVING / "who.txt").write_text(header.sweep)
                 verdict = artifact(standard_artifacts.ModelBlessing, tmp_path / "verdict" / header.sweep)
                 verdict.set_int_custom_property("blessed", 1)
                 evaluation = artifact(standard_artifacts.ModelEvaluation, tmp_path / "evaluation" / header.sweep)
@@ -53,7 +55,8 @@ def run(tmp_path, quick_ledgers):
         }
         blessing = Blessing(min_accuracy=min_accuracy, min_gain_points=-100, max_class_loss_points=100)
         settings = NodeSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
-                                versions={}, records_per_image=3, batch_size=32, seed=1)  # fmt: skip
+                                versions={}, records_per_image=3, batch_size=32, seed=1,
+                                configuration={"name": "small"})  # fmt: skip
         TransferReportExecutor().Do(inputs, outputs, {"settings": settings.model_dump_json(), "code": ""})
         return {name: made for name, [made] in outputs.items()}
 
@@ -63,9 +66,15 @@ def run(tmp_path, quick_ledgers):
 def test_the_winners_model_is_handed_over_with_its_blessing(run):
     outputs = run(min_accuracy=0.0)
     summary = json.loads((Path(outputs["report"].uri) / "summary.json").read_text())
-    assert (Path(outputs["winner"].uri) / "who.txt").read_text() == summary["winner"]
+    assert (Path(outputs["winner"].uri) / SERVING / "who.txt").read_text() == summary["winner"]
     assert outputs["blessing"].get_int_custom_property("blessed") == 1
     assert (Path(outputs["blessing"].uri) / "BLESSED").exists()
+
+
+def test_the_winners_card_travels_inside_the_model_that_is_pushed(run):
+    folder = Path(run(min_accuracy=0.0)["winner"].uri) / SERVING
+    assert "SYNTHETIC" in (folder / "model_card.html").read_text()
+    assert (folder / "experiment.yaml").read_text() == "name: small\n"
 
 
 def test_a_refused_winner_is_marked_as_not_blessed(run):
@@ -80,7 +89,7 @@ def test_the_node_has_an_input_for_each_transfer_by_name():
         return {name: channel.Channel(type=standard_artifacts.Model) for name in names}
 
     settings = NodeSettings(experiment="x", deployed_size=1, blessing=Blessing(), transfers_left_out={}, versions={},
-                            seed=1, records_per_image=3, batch_size=32)  # fmt: skip
+                            seed=1, records_per_image=3, batch_size=32, configuration={})  # fmt: skip
     node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
                            verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),
                            settings=settings, code="c")  # fmt: skip

@@ -1,0 +1,62 @@
+"""The card of the pushed model: what it says, of whom, and that it can be repeated. Imports no TensorFlow."""
+
+import pytest
+import yaml
+
+from components.transfer_report.model_card import SliceAccuracy, weak_slices, write_model_card
+from pipeline.loading import load_config
+from tests.components.transfer_report.test_closing import summary
+
+ALL = SliceAccuracy("", "", 2000, 0.90, 0.89, 0.91)
+DARK = SliceAccuracy("brightness", "dark", 600, 0.80, 0.76, 0.84)
+LOW = SliceAccuracy("contrast", "low", 30, 0.70, 0.50, 0.92)  # weaker, but its interval reaches beyond the whole
+SLICES = [ALL, DARK, LOW]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A function that writes a card and returns its Markdown and its page."""
+
+    def written(slices=SLICES, configuration=None, **changes):
+        content = summary(target_classes=["automobile", "truck"], test_images=2000, seed=7, versions={"thaw": "0.1.0"})
+        write_model_card(tmp_path, {**content, **changes}, slices, configuration or {"name": "mine"})
+        return [(tmp_path / f"model_card.{suffix}").read_text() for suffix in ("md", "html")]
+
+    return written
+
+
+def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
+    for text in written():
+        for part in ("all_but_target__remastered", "automobile from truck", "freeze the first 4 layers",
+                     "2000 labelled", "91.2% [85.6, 96.8]", "62.6% [55.0, 70.2]", "+28.6 points [+17.7, +39.5], gain",
+                     "2 draws", "thaw run --config experiment.yaml", "seed 7"):  # fmt: skip
+            assert part in " ".join(text.split()), part
+    markdown, _ = written()
+    assert "Weaker than on the whole: brightness dark (80.0%)." in markdown
+    assert "| contrast low | 30 | 70.0% [50.0, 92.0] |" in markdown
+
+
+def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
+    assert weak_slices(SLICES) == [DARK]
+    assert weak_slices([DARK, LOW]) == [] == weak_slices([])
+
+
+def test_without_a_weak_slice_it_says_so(written):
+    assert all("No slice is shown to be weaker" in text for text in written([ALL, LOW]))
+
+
+def test_a_winner_that_is_not_blessed_says_why(written):
+    for text in written(winner="cats_dogs__original"):
+        assert "Not blessed" in text and "its lower bound is not above 0" in text
+
+
+def test_synthetic_images_are_named_first(written):
+    markdown, page = written(synthetic=True, data="SYNTHETIC shapes")
+    assert markdown.startswith("# SYNTHETIC: ") and "<title>SYNTHETIC: " in page
+
+
+def test_the_configuration_beside_it_can_be_run(written, tmp_path):
+    preset = load_config("pipeline/presets/quick.yaml")
+    written(configuration=preset.model_dump(mode="json", exclude_none=True))
+    assert load_config(tmp_path / "experiment.yaml") == preset
+    assert yaml.safe_load((tmp_path / "experiment.yaml").read_text())["name"] == "quick"
