@@ -14,7 +14,12 @@ import yaml
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline import tensorboard_log
 from pipeline.config import ExperimentConfig
+from trainer_module.ledger import LEDGER_FILE, read_ledger
+
+SERVING_FOLDER = "Format-Serving"
+"""Where TFX puts an exported model within its artifact."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +104,20 @@ def finish_run_folder(folder: Path, config: ExperimentConfig, nodes: dict[str, N
     summary["sweep_evaluation"] = nodes["SweepEvaluator"].outputs["evaluations"][0]
     summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
     _write_atomically(path, json.dumps(summary, indent=2) + "\n")
+    _write_tensorboard(folder / "tensorboard", nodes)
     settings = config.model_dump(mode="json", exclude_none=True)
     _write_atomically(folder / "config.yaml", yaml.safe_dump(settings, sort_keys=False))
     point_latest_to(folder)
     return summary
+
+
+def _write_tensorboard(folder: Path, nodes: dict[str, NodeRun]) -> None:
+    """Sources and sweeps of the run, for `tensorboard --logdir` on the run's folder."""
+    trained = {name: node.outputs["model"][0] for name, node in nodes.items() if name.startswith("Trainer.source.")}
+    models = {name.removeprefix("Trainer.source."): f"{uri}/{SERVING_FOLDER}" for name, uri in trained.items()}
+    tuners = [node.outputs["tuner_results"][0] for name, node in nodes.items() if name.startswith("Tuner.")]
+    sweeps = [read_ledger(Path(uri) / LEDGER_FILE) for uri in tuners]
+    tensorboard_log.write_run(folder, tensorboard_log.source_curves(models), sweeps)
 
 
 def _pushed_path(pusher: NodeRun) -> str | None:
