@@ -81,12 +81,17 @@ def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
 
 
 def placed(config: ExperimentConfig, cluster: ClusterConfig) -> ExperimentConfig:
-    """The experiment with the paths that the pods see: the workspace is the volume, the weights lie on it."""
+    """The experiment with the paths that the pods see (the workspace is the volume), and as many workers as cores."""
     mobilenet = config.mobilenet_v2
     if mobilenet.weights is not None:
         where = cluster.weights or f"{cluster.volume.mount}/weights/{mobilenet.weights.name}"
         mobilenet = mobilenet.model_copy(update={"weights": Path(where)})
-    return config.model_copy(update={"workspace": Path(cluster.volume.mount), "mobilenet_v2": mobilenet})
+    training = cluster.training
+    # A pod sees all of its node's cores, whatever it asked for.
+    workers = config.workers or (1 if training.gpus else max(1, int(training.cpus)))
+    return config.model_copy(
+        update={"workspace": Path(cluster.volume.mount), "mobilenet_v2": mobilenet, "workers": workers}
+    )
 
 
 def compiled(

@@ -205,6 +205,15 @@ def test_options_change_image_data_root_and_gpus(compile_quick):
     assert spec["root"]["dag"]["tasks"]["pusher"]["retryPolicy"]["maxRetryCount"] == 7
 
 
+def test_a_tuner_starts_as_many_workers_as_its_pod_has_cores(compile_quick):
+    for options, workers in (([], 1), (["--gpus", "0"], 4), (["--gpus", "0", "--set", "workers=2"], 2)):
+        spec, _ = yaml.safe_load_all(compile_quick("workers", *options).read_text())
+        told = spec["root"]["dag"]["tasks"]["tuner-baseline-original"]["inputs"]["parameters"]["custom_config"]
+        settings = json.loads(told["runtimeValue"]["constant"])["settings"]
+        assert settings["workers"] == workers
+        assert settings["ledger_dir"] == "/workspace/thaw-quick/ledgers"
+
+
 def test_compiling_leaves_the_clusters_workspace_alone(quick):
     assert not Path("/workspace/thaw-quick").exists()
 
