@@ -61,11 +61,16 @@ def with_uris(output: dict[str, Any], uris: dict[str, str]) -> dict[str, Any]:
     return changed
 
 
-def main(argv: list[str]) -> None:
-    """Runs TFX's program with the arguments that TFX's compiler wrote for it, and ends with its status."""
+def main(argv: list[str], root: Path = Path("/")) -> None:
+    """Runs TFX's program with the arguments that TFX's compiler wrote for it, and ends with its status.
+
+    Args:
+      argv: the container's arguments.
+      root: of the folders that the launcher fills.
+    """
     arguments = list(argv)
     place = arguments.index(INVOCATION) + 1
-    invocation, uris = with_local_paths(json.loads(arguments[place]))
+    invocation, uris = with_local_paths(json.loads(arguments[place]), root)
     arguments[place] = json.dumps(invocation)
     sys.argv = [EXECUTOR, *arguments]
     try:
