@@ -1,12 +1,12 @@
 # Everything a user or CI does here; `make` alone lists it. Needs GNU make and what bootstrap.sh says.
 .DEFAULT_GOAL := help
-.PHONY: setup run test unit lint bench clean help
+.PHONY: setup run compile test unit lint bench clean help
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
 # The presets: quick, report-mini, report.
 CONFIG = pipeline/presets/quick.yaml
-# Further options of local_runner.py, such as ARGS='--set draws=3'.
+# Further options of local_runner.py or kubeflow_runner.py, such as ARGS='--set draws=3'.
 ARGS =
 # Further options of pytest, such as PYTEST_ARGS='-k ledger'.
 PYTEST_ARGS =
@@ -16,6 +16,9 @@ setup: ## install the locked dependencies into .venv (at once when nothing chang
 
 run: setup ## run the experiment of CONFIG on this machine
 	@$(BIN)/python local_runner.py --config $(CONFIG) $(ARGS)
+
+compile: setup ## write the experiment of CONFIG for Kubeflow Pipelines, to build/
+	@$(BIN)/python kubeflow/kubeflow_runner.py --config $(CONFIG) $(ARGS)
 
 test: lint ## run every check and every test
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfx.dsl.components.base.base_component import BaseComponent as Node
-from tfx.orchestration import metadata
+from tfx.orchestration import data_types, metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel as Channel
 
@@ -22,8 +24,25 @@ BEAM_ARGS = (
 )
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """What the DAG must know of a cluster; the orchestrator there keeps the metadata.
+
+    Attributes:
+      pipeline_root: where artifacts lie, a URI.
+      data_path: the folder of the raw records as the pods see it, given when the pipeline is submitted.
+    """
+
+    pipeline_root: str
+    data_path: data_types.RuntimeParameter
+
+
 def create_pipeline(
-    config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str
+    config: ExperimentConfig,
+    dataset: Dataset,
+    left_out: dict[str, str],
+    weights_hash: str,
+    cluster: Cluster | None = None,
 ) -> Pipeline:
     """Builds the experiment's DAG; runs on any TFX orchestrator.
 
@@ -32,8 +51,10 @@ def create_pipeline(
       dataset: where the raw records lie.
       left_out: transfers that can't run, and why; for the report.
       weights_hash: of the ImageNet weights file; empty when no transfer needs it.
+      cluster: none: the pipeline runs on this machine, within the workspace.
     """
-    nodes = Nodes(config, dataset, weights_hash)
+    data_path = cluster.data_path if cluster else str(dataset.files.folder.absolute())
+    nodes = Nodes(config, dataset, weights_hash, data_path)
     raw = nodes.example_gen()
     schema = nodes.schema()
     transform = nodes.transform(raw, schema, gate=nodes.gate(raw, schema))
@@ -63,7 +84,14 @@ def create_pipeline(
     nodes.sweep_evaluator(target, tuners)
     report = nodes.report(candidates, evaluators, tuners, left_out)
     nodes.pusher(report)
-    return _pipeline(config, nodes.made)
+    place = _in_cluster(cluster) if cluster else _in_workspace(config)
+    return Pipeline(
+        pipeline_name=config.pipeline_name,
+        components=nodes.made,
+        enable_cache=True,
+        beam_pipeline_args=list(BEAM_ARGS),
+        **place,
+    )
 
 
 def metadata_path(config: ExperimentConfig) -> Path:
@@ -71,15 +99,12 @@ def metadata_path(config: ExperimentConfig) -> Path:
     return workspace_of(config) / "metadata.sqlite"
 
 
-def _pipeline(config: ExperimentConfig, nodes: list[Node]) -> Pipeline:
+def _in_workspace(config: ExperimentConfig) -> dict[str, Any]:
     workspace = workspace_of(config)
     workspace.mkdir(parents=True, exist_ok=True)
     connection = metadata.sqlite_metadata_connection_config(str(metadata_path(config)))
-    return Pipeline(
-        pipeline_name=config.pipeline_name,
-        pipeline_root=str(workspace / "artifacts"),
-        components=nodes,
-        enable_cache=True,
-        beam_pipeline_args=list(BEAM_ARGS),
-        metadata_connection_config=connection,
-    )
+    return {"pipeline_root": str(workspace / "artifacts"), "metadata_connection_config": connection}
+
+
+def _in_cluster(cluster: Cluster) -> dict[str, Any]:
+    return {"pipeline_root": cluster.pipeline_root}

@@ -1,15 +1,18 @@
-"""Reads a configuration from YAML and the command line, and says what is wrong with it. Imports config alone."""
+"""Reads configurations from YAML and the command line, and says what is wrong. Imports config and cluster alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 import yaml
 
+from pipeline.cluster import ClusterConfig
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
@@ -19,7 +22,19 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
       ThawError: the file is missing or no mapping, an override is no `key=value`, a key is unknown or
         a value is wrong; the message names each.
     """
-    path = Path(path)
+    return validate_config(_settings(Path(path), overrides), str(path))
+
+
+def load_cluster(path: str | Path, overrides: tuple[str, ...] = ()) -> ClusterConfig:
+    """Reads the description of a cluster, such as kubeflow/cluster.yaml, and applies overrides to it.
+
+    Raises:
+      ThawError: as load_config.
+    """
+    return _validate(ClusterConfig, _settings(Path(path), overrides), str(path), "pipeline/cluster.py")
+
+
+def _settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -31,20 +46,24 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
         raise ThawError(f"{path} should hold `key: value` settings, but holds {type(settings).__name__}.")
     for override in overrides:
         _apply_override(settings, override)
-    return validate_config(settings, str(path))
+    return settings
 
 
 def validate_config(settings: dict[str, Any], origin: str) -> ExperimentConfig:
     """Turns settings into a config, or raises a ThawError that lists what is wrong, key by key."""
+    return _validate(ExperimentConfig, settings, origin, "docs/configuration.md")
+
+
+def _validate(model: type[Model], settings: dict[str, Any], origin: str, documented_in: str) -> Model:
     try:
-        return ExperimentConfig.model_validate(settings)
+        return model.model_validate(settings)
     except pydantic.ValidationError as error:
         lines = [f"The configuration {origin} is not valid:"]
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
             text = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
-                text = "unknown key; check its spelling against docs/configuration.md"
+                text = f"unknown key; check its spelling against {documented_in}"
             lines.append(f"  {key}: {text}")
         raise ThawError("\n".join(lines)) from error
 

@@ -10,11 +10,11 @@ from tensorflow_data_validation import StatsOptions
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.pusher.component import Pusher
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_component import BaseComponent as Node
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto.example_gen_pb2 import Input
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
@@ -25,13 +25,14 @@ from components.anomaly_gate import AnomalyGate
 from components.domain_examples.component import DomainExamples
 from components.domain_examples.records import DomainSettings
 from components.import_examples import ImportExamples
+from components.import_schema import ImportSchema
 from components.sweep_evaluator.component import sweep_evaluator
 from components.sweep_tuner import SweepTuner
 from components.transfer_report.component import NodeSettings, transfer_report
 from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import SOURCE_CODE, SWEEP_CODE, TRAINING_CODE, source_fingerprint
-from pipeline.schema import write_schema
+from pipeline.schema import schema_text
 from trainer_module.settings import ModelSettings, SweepSettings
 
 TRAIN = TrainArgs(splits=["train"])
@@ -49,12 +50,16 @@ class Nodes:
       config: the experiment; its transfers are those that can run.
       dataset: where the raw records lie.
       weights_hash: of the ImageNet weights file; empty when no transfer needs it.
+      data_path: the folder of the raw records, as the node that reads them sees it.
     """
 
-    def __init__(self, config: ExperimentConfig, dataset: Dataset, weights_hash: str):
+    def __init__(
+        self, config: ExperimentConfig, dataset: Dataset, weights_hash: str, data_path: str | RuntimeParameter
+    ):
         self.config = config
         self.dataset = dataset
         self.weights_hash = weights_hash
+        self.data_path = data_path
         self.made: list[Node] = []
         self.workspace = workspace_of(config)
         self.source_code = source_fingerprint(*SOURCE_CODE)
@@ -67,12 +72,11 @@ class Nodes:
             Input.Split(name="train", pattern=files.train_pattern),
             Input.Split(name="test", pattern=files.test_pattern),
         ]
-        node = ImportExamples(input_base=str(files.folder.absolute()), input_config=Input(splits=splits))
+        node = ImportExamples(input_base=self.data_path, input_config=Input(splits=splits))
         return self._add(node, "ImportExampleGen").outputs["examples"]
 
     def schema(self) -> Channel:
-        path = write_schema(self.config.data, self.workspace / "schema")
-        return self._add(ImportSchemaGen(schema_file=str(path)), "ImportSchemaGen").outputs["schema"]
+        return self._add(ImportSchema(text=schema_text(self.config.data)), "ImportSchemaGen").outputs["schema"]
 
     def gate(self, raw: Channel, schema: Channel) -> Node:
         """Statistics, their comparison with the schema, and the stop when they differ."""

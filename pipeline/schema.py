@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
@@ -12,22 +11,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from pipeline.config import Data
 
 
-def write_schema(data: Data, folder: Path) -> Path:
-    """Writes the schema for the data's feature keys and number of classes; returns its path.
-
-    TFX's cache looks at the path alone, so the content's hash is part of it.
-    """
+def schema_text(data: Data) -> str:
+    """The schema, as text, with the data's feature keys and number of classes."""
     schema = text_format.Parse(curated_schema(), schema_pb2.Schema())
     names = {"image": data.image_key, "label": data.label_key, "id": data.id_key}
     for feature in schema.feature:
         if feature.name == "label":
             feature.int_domain.max = len(data.classes) - 1
         feature.name = names[feature.name]
-    text = text_format.MessageToString(schema)
-    path = folder / hashlib.sha256(text.encode()).hexdigest()[:12] / "schema.pbtxt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
+    return text_format.MessageToString(schema)
 
 
 def curated_schema() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.types import component_spec
+from tfx.types import component_spec, standard_artifacts
 
 from components.sweep_evaluator.evaluation import evaluate_cells
 from components.sweep_evaluator.examples import read_test_images
@@ -23,12 +23,6 @@ from trainer_module.ledger import LEDGER_FILE, read_ledger
 Artifacts = dict[str, list[types.Artifact]]
 LEDGER_PREFIX = "ledger_of_"
 INDEX_FILE = "sweep_evaluation.json"
-
-
-class SweepEvaluation(types.Artifact):
-    """A TFMA result for every cell of a run, each in a folder of its own, and INDEX_FILE."""
-
-    TYPE_NAME = "ThawSweepEvaluation"
 
 
 class SweepEvaluatorExecutor(base_executor.BaseExecutor):
@@ -85,9 +79,10 @@ def sweep_evaluator(
       code: fingerprint of the sources; in the cache key alone.
 
     Returns:
-      A node with the output `evaluations` (ThawSweepEvaluation).
+      A node with the output `evaluations` (ModelEvaluation: a folder a cell, and INDEX_FILE).
     """
     inputs = {"examples": examples, **{f"{LEDGER_PREFIX}{name}": channel for name, channel in ledgers.items()}}
+    kind = standard_artifacts.ModelEvaluation  # a type of our own could not be read back in Kubeflow
     # TFX reads inputs off the class of a specification, so each set of sweeps has a class of its own.
     spec_class = type(
         "SweepEvaluatorSpec",
@@ -95,7 +90,7 @@ def sweep_evaluator(
         {
             "PARAMETERS": {"code": component_spec.ExecutionParameter(type=str)},
             "INPUTS": {name: component_spec.ChannelParameter(type=c.type) for name, c in inputs.items()},
-            "OUTPUTS": {"evaluations": component_spec.ChannelParameter(type=SweepEvaluation)},
+            "OUTPUTS": {"evaluations": component_spec.ChannelParameter(type=kind)},
         },
     )
     component_class = type(
@@ -107,4 +102,4 @@ def sweep_evaluator(
             "__module__": __name__,
         },
     )
-    return component_class(spec_class(code=code, evaluations=types.Channel(type=SweepEvaluation), **inputs))
+    return component_class(spec_class(code=code, evaluations=types.Channel(type=kind), **inputs))

@@ -12,6 +12,7 @@ import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components.transfer_report.model_card import SliceAccuracy, write_model_card
@@ -23,12 +24,6 @@ Artifacts = dict[str, list[types.Artifact]]
 BLESSED_PROPERTY = "blessed"
 CANDIDATE = "candidate"
 """The Evaluator's name of the model under test."""
-
-
-class TransferReportFolder(types.Artifact):
-    """report.html, cells.csv, learning_curves.csv, claims.json, figures/ and summary.json of one run."""
-
-    TYPE_NAME = "ThawTransferReport"
 
 
 class NodeSettings(pydantic.BaseModel):
@@ -140,7 +135,8 @@ def transfer_report(
       code: fingerprint of the sources; in the cache key alone.
 
     Returns:
-      A node with the outputs `report` (ThawTransferReport), `winner` (Model) and `blessing` (ModelBlessing).
+      A node with the outputs `report` (File: report.html, cells.csv, summary.json and what belongs to them),
+      `winner` (Model) and `blessing` (ModelBlessing).
     """
     inputs = {
         **_named("candidate_of_", candidates),
@@ -149,7 +145,7 @@ def transfer_report(
         **_named("ledger_of_", ledgers),
     }
     outputs = {
-        "report": TransferReportFolder,
+        "report": simple_artifacts.File,  # a type of our own could not be read back in Kubeflow
         "winner": standard_artifacts.Model,
         "blessing": standard_artifacts.ModelBlessing,
     }

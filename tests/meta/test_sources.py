@@ -14,8 +14,13 @@ IN_FOLDERS = [f for folder in FOLDERS for f in (ROOT / folder).rglob("*.py")]
 MODULES = sorted([*ROOT.glob("*.py"), *(f for f in IN_FOLDERS if "build" not in f.relative_to(ROOT).parts)])
 PACKAGE_MODULES = [f for f in MODULES if f.relative_to(ROOT).parts[0] in PACKAGES]
 # Acquisition looks for data where the environment says, and a pod is told by KerasTuner's variables what it is in a
-# distributed sweep; the rest is told by arguments.
-READS_ENVIRONMENT = ("acquisition/", "components/sweep_tuner.py", "pipeline/sweep_worker.py")
+# distributed sweep; a pod's programs set what TensorFlow reads while it is imported. The rest is told by arguments.
+READS_ENVIRONMENT = (
+    "acquisition/",
+    "components/sweep_tuner.py",
+    "pipeline/cluster_task.py",
+    "pipeline/sweep_worker.py",
+)
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 

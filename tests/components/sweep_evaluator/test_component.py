@@ -9,7 +9,6 @@ from tfx.types import channel, standard_artifacts
 
 from components.sweep_evaluator.component import (
     INDEX_FILE,
-    SweepEvaluation,
     SweepEvaluatorExecutor,
     sweep_evaluator,
     write_evaluations,
@@ -42,7 +41,7 @@ def evaluations(tmp_path_factory, images_of, ledger_of, examples_at, ledgers_at)
     }
     inputs["examples"] = [artifact(standard_artifacts.Examples, examples_at(folder / "domain", images))]
     (folder / "out").mkdir()
-    output = artifact(SweepEvaluation, folder / "out")
+    output = artifact(standard_artifacts.ModelEvaluation, folder / "out")
     SweepEvaluatorExecutor().Do(inputs, {"evaluations": [output]}, {"code": ""})
     return Path(output.uri)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from tfx.types import channel, standard_artifacts
+from tfx.types.experimental import simple_artifacts
 
 from components.transfer_report.component import (
     NodeSettings,
     TransferReportExecutor,
-    TransferReportFolder,
     transfer_report,
 )
 from pipeline.config import Blessing
@@ -49,7 +49,7 @@ def run(tmp_path, quick_ledgers):
                     f"evaluation_of_{header.sweep}": [evaluation],
                 }
         outputs = {
-            "report": [artifact(TransferReportFolder, tmp_path / "out" / "report")],
+            "report": [artifact(simple_artifacts.File, tmp_path / "out" / "report")],
             "winner": [artifact(standard_artifacts.Model, tmp_path / "out" / "winner")],
             "blessing": [artifact(standard_artifacts.ModelBlessing, tmp_path / "out" / "blessing")],
         }

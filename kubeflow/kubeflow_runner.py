@@ -1,0 +1,152 @@
+"""The runner for Kubeflow: config and cluster -> create_pipeline -> KubeflowV2DagRunner -> a file. Nothing imports it.
+
+Run it as `python kubeflow/kubeflow_runner.py --config pipeline/presets/report.yaml --cluster my-cluster.yaml`; it runs
+nothing and needs no cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+# As local_runner does, before anything imports TensorFlow Transform.
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+from acquisition.dataset import Dataset  # noqa: E402
+from acquisition.records import RecordFiles  # noqa: E402
+from pipeline import kubeflow_spec  # noqa: E402
+from pipeline.cluster import ClusterConfig  # noqa: E402
+from pipeline.config import ExperimentConfig  # noqa: E402
+from pipeline.errors import ThawError  # noqa: E402
+from pipeline.loading import load_cluster, load_config  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+POD_COMMAND = ("python", "-m", "pipeline.cluster_task")
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """Reads the command line; bad usage ends the process with status 2."""
+    parser = argparse.ArgumentParser(
+        description="Compiles the experiment for Kubeflow Pipelines (v2). Runs nothing.",
+        epilog="kubeflow/README.md says how to submit the file.",
+    )
+    preset = HERE.parent / "pipeline" / "presets" / "quick.yaml"
+    parser.add_argument("--config", type=Path, default=preset, help="preset or YAML file of your own")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, such as --set draws=3"
+    )
+    parser.add_argument("--cluster", type=Path, default=HERE / "cluster.yaml", help="description of the cluster")
+    parser.add_argument(
+        "--cluster-set", action="append", default=[], metavar="KEY=VALUE", help="such as retries.times=5"
+    )
+    parser.add_argument("--image", help="same as --cluster-set image=...")
+    parser.add_argument("--data", help="same as --cluster-set data.path=...; can be changed on submission")
+    parser.add_argument("--pipeline-root", help="same as --cluster-set pipeline_root=...; can be changed on submission")
+    parser.add_argument("--gpus", type=int, help="same as --cluster-set training.gpus=...")
+    parser.add_argument("--gpu-type", help="same as --cluster-set training.gpu_type=...")
+    parser.add_argument("--weights", type=Path, help="this machine's copy of the MobileNetV2 weights")
+    parser.add_argument("--strict", action="store_true", help="fail where transfers would be left out")
+    parser.add_argument("--output", type=Path, help="file to write (build/<pipeline>.yaml)")
+    return parser.parse_args(argv)
+
+
+def cluster_from(arguments: argparse.Namespace) -> ClusterConfig:
+    """The cluster that the command line describes."""
+    given = {
+        "image": arguments.image,
+        "data.path": arguments.data,
+        "pipeline_root": arguments.pipeline_root,
+        "training.gpus": arguments.gpus,
+        "training.gpu_type": arguments.gpu_type,
+    }
+    named = [f"{key}={value}" for key, value in given.items() if value is not None]
+    return load_cluster(arguments.cluster, (*arguments.cluster_set, *named))
+
+
+def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
+    """The experiment that the command line asks for."""
+    overrides = list(arguments.set)
+    if arguments.weights:
+        overrides.append(f"mobilenet_v2.weights={arguments.weights}")
+    if arguments.strict:
+        overrides.append("strict=true")
+    return load_config(arguments.config, tuple(overrides))
+
+
+def placed(config: ExperimentConfig, cluster: ClusterConfig) -> ExperimentConfig:
+    """The experiment with the paths that the pods see (the workspace is the volume), and as many workers as cores."""
+    mobilenet = config.mobilenet_v2
+    if mobilenet.weights is not None:
+        where = cluster.weights or f"{cluster.volume.mount}/weights/{mobilenet.weights.name}"
+        mobilenet = mobilenet.model_copy(update={"weights": Path(where)})
+    training = cluster.training
+    # A pod sees all of its node's cores, whatever it asked for.
+    workers = config.workers or (1 if training.gpus else max(1, int(training.cpus)))
+    return config.model_copy(
+        update={"workspace": Path(cluster.volume.mount), "mobilenet_v2": mobilenet, "workers": workers}
+    )
+
+
+def compiled(
+    config: ExperimentConfig, cluster: ClusterConfig, left_out: dict[str, str], weights_hash: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pipeline as Kubeflow's two documents.
+
+    Raises:
+      ThawError: kfp is not installed, or the names of nodes clash.
+    """
+    try:
+        from tfx.orchestration.data_types import RuntimeParameter
+        from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
+    except ModuleNotFoundError as error:
+        raise ThawError(f"{error}. Compiling for Kubeflow needs the extra packages: pip install 'thaw[kubeflow]', or "
+                        "make setup in a checkout.") from error  # fmt: skip
+    from pipeline.dag import Cluster, create_pipeline
+
+    folder = Path(cluster.data.path)
+    dataset = Dataset(
+        name=cluster.data.name,
+        origin=f"Images in {folder} of the cluster.",
+        synthetic=cluster.data.name == "SYNTHETIC",
+        files=RecordFiles(folder, cluster.data.train, cluster.data.test),
+    )
+    parameter = RuntimeParameter(kubeflow_spec.DATA_PATH, str, cluster.data.path)
+    pipeline = create_pipeline(
+        placed(config, cluster), dataset, left_out, weights_hash, Cluster(cluster.pipeline_root, parameter)
+    )
+    runner_config = KubeflowV2DagRunnerConfig(
+        default_image=cluster.image, default_commands=list(POD_COMMAND), use_pipeline_spec_2_1=True
+    )
+    job = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)
+    spec = kubeflow_spec.finished_spec(job["pipelineSpec"], cluster)
+    return spec, kubeflow_spec.platform_spec(spec, cluster)
+
+
+def main(argv: list[str]) -> int:
+    """Compiles; returns the process's exit status (0 written, 1 the user must act)."""
+    arguments = parse_arguments(argv)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    try:
+        cluster, config = cluster_from(arguments), config_from(arguments)
+        from pipeline.launch import with_weights
+
+        config, left_out, weights_hash = with_weights(config, HERE.parent, print)
+        spec, platform = compiled(config, cluster, left_out, weights_hash)
+        output = arguments.output or HERE.parent / "build" / f"{config.pipeline_name}.yaml"
+        kubeflow_spec.write_pipeline(output, spec, platform)
+    except ThawError as error:
+        print(f"\nthaw: {error}", file=sys.stderr)
+        return 1
+    print(f"{len(spec['root']['dag']['tasks'])} tasks written to {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

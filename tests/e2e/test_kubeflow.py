@@ -1,0 +1,249 @@
+"""The compiled pipeline and the manifests' commands, run as pods would, end as a run on this machine. Takes minutes."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trainer_module.ledger import read_ledger
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+HERE = Path(__file__).parent
+TUNER = "tuner-transfer-ships-planes-remastered"
+SMALLER = ["--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}"]
+
+
+def load_local_cluster():
+    spec = importlib.util.spec_from_file_location("local_cluster", HERE / "local_cluster.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["local_cluster"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module.LocalCluster
+
+
+@pytest.fixture(scope="module")
+def compiled(experiment):
+    """The pipeline's file; its volume is a folder."""
+    file = experiment.folder / "compiled.yaml"
+    command = [
+        sys.executable, str(HERE.parents[1] / "kubeflow" / "kubeflow_runner.py"),
+        "--config", str(experiment.config), *SMALLER, "--output", str(file), "--gpus", "0",
+        "--data", "/nowhere", "--cluster-set", "data={path: /nowhere, name: SYNTHETIC, train: train/*, test: test/*}",
+        "--cluster-set", f"volume.mount={experiment.folder}/volume", "--cluster-set", "retries.first_wait_s=1",
+        "--cluster-set", "training.cpus=2",
+    ]  # fmt: skip
+    finished = experiment.call(command)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return file
+
+
+@pytest.fixture(scope="module")
+def here(experiment):
+    """The same experiment, begun on this machine by local_runner.py; waits for its end when asked."""
+    command = [sys.executable, str(HERE.parents[1] / "local_runner.py"), "--config", str(experiment.config), *SMALLER]
+    finished = experiment.call(command)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return json.loads((experiment.latest / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def cluster(experiment, compiled):
+    return load_local_cluster()(compiled, experiment.folder / "cluster")
+
+
+@pytest.fixture(scope="module")
+def ledgers(experiment):
+    return experiment.folder / "volume" / "thaw-tiny" / "ledgers"
+
+
+@pytest.fixture(scope="module")
+def run(experiment, cluster, ledgers):
+    """A run in which the transfer's Tuner is killed when it has written its first row."""
+
+    def a_row_is_written():
+        written = next(iter(ledgers.glob("ships_planes__remastered-*.jsonl")), None)
+        return written is not None and written.read_bytes().count(b"\n") >= 2
+
+    results = cluster.run({"data_path": str(experiment.data)}, kill={TUNER: a_row_is_written})
+    for name, task in results.items():
+        assert task.state == "done", f"{name}:\n{cluster.log(name)[-5000:]}"
+    return results
+
+
+def decisive(folder):
+    """Rows of every ledger below the folder, less what may differ between two runs."""
+    rows = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for row in read_ledger(path)[1]:
+            assert row.key not in rows
+            rows[row.key] = {**dataclasses.asdict(row), "test_probabilities": row.test_probabilities.tobytes()}
+            del rows[row.key]["seconds"]
+    return rows
+
+
+def test_every_task_of_the_file_was_run(cluster, run):
+    assert set(run) == set(cluster.spec["root"]["dag"]["tasks"])
+    assert len(run) == 17
+
+
+def test_the_ledgers_hold_the_rows_of_a_run_on_this_machine(experiment, run, here, ledgers):
+    rows = decisive(ledgers)
+    assert len(rows) == 8
+    assert rows == decisive(experiment.folder / "workspace" / "thaw-tiny" / "ledgers")
+
+
+def test_the_blessing_is_that_of_a_run_on_this_machine(run, here):
+    report = json.loads((Path(run["transferreport"].outputs["report"]["uri"]) / "summary.json").read_text())
+    for key in ("blessed", "transfer", "reason"):
+        assert report["pushed"].get(key) == here["pushed"].get(key), key
+    assert run["transferreport"].outputs["blessing"]["metadata"]["blessed"] == 1
+    assert run["pusher"].outputs["pushed_model"]["metadata"]["pushed"] == 1
+
+
+def test_the_killed_tuner_was_tried_again_and_went_on_where_it_was(run, ledgers):
+    assert run[TUNER].attempts == [-9, 0]
+    assert [task.attempts for name, task in run.items() if name != TUNER] == [[0]] * 16
+    [ledger] = ledgers.glob("ships_planes__remastered-*.jsonl")
+    keys = [row.key for row in read_ledger(ledger)[1]]
+    assert len(keys) == len(set(keys)) == 4
+
+
+def test_tasks_ran_side_by_side_and_after_those_they_wait_for(cluster, run):
+    spans = sorted((task.began, task.ended) for task in run.values())
+    assert any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
+    for name, task in cluster.spec["root"]["dag"]["tasks"].items():
+        assert all(run[upstream].ended <= run[name].began for upstream in task.get("dependentTasks", []))
+
+
+def test_a_second_run_is_served_from_the_cache(experiment, cluster, run):
+    again = cluster.run({"data_path": str(experiment.data)})
+    assert {task.state for task in again.values()} == {"cached"}
+    assert again["pusher"].outputs == run["pusher"].outputs
+
+
+def test_with_its_driver_example_gen_also_learns_the_datas_fingerprint(experiment, compiled):
+    """As on Vertex AI, which runs the container's lifecycle hook; Kubeflow's own engine passes it over."""
+    vertex = load_local_cluster()(compiled, experiment.folder / "vertex", drivers=True)
+    task = vertex.run({"data_path": str(experiment.data)}, only={"importexamplegen"})["importexamplegen"]
+    assert task.state == "done", vertex.log("importexamplegen")[-5000:]
+    assert task.outputs["examples"]["metadata"]["input_fingerprint"].startswith("split:train")
+
+
+def test_a_task_that_keeps_failing_stops_the_run(experiment, compiled):
+    broken = load_local_cluster()(compiled, experiment.folder / "broken")
+    broken.spec["root"]["dag"]["tasks"]["importexamplegen"]["retryPolicy"]["maxRetryCount"] = 0
+    results = broken.run({"data_path": str(experiment.folder / "nothing")}, only={"importexamplegen", "statisticsgen"})
+    assert results["importexamplegen"].attempts == [1] and "statisticsgen" not in results
+    assert "No file matches train/*" in broken.log("importexamplegen")
+
+
+def test_a_pod_turns_the_buckets_uris_into_the_launchers_folders_and_back(tmp_path):
+    output = tmp_path / "pod" / "output_metadata.json"
+    schema = {"artifacts": [{"uri": "minio://bucket/schema", "type": {"schemaTitle": "tfx.Schema"}, "name": "1"}]}
+    invocation = {"inputs": {"parameters": {"text": {"stringValue": ""}}},
+                  "outputs": {"artifacts": {"schema": schema}, "outputFile": str(output)}}  # fmt: skip
+    code = "import sys, pathlib; from pipeline.cluster_task import main; main(sys.argv[2:], pathlib.Path(sys.argv[1]))"
+    arguments = ["--executor_class_path", "components.import_schema.ImportSchema_Executor",
+                 "--json_serialized_invocation_args", json.dumps(invocation)]  # fmt: skip
+    command = [sys.executable, "-c", code, str(tmp_path / "pod"), *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "pod" / "minio" / "bucket" / "schema" / "schema.pbtxt").exists()
+    [written] = json.loads(output.read_text())["artifacts"]["schema"]["artifacts"]
+    assert written["uri"] == "minio://bucket/schema"
+
+
+class Pods:
+    """Processes of the containers in sweep.yaml: the volume is a folder, the chief's service this machine.
+
+    Args:
+      experiment: whose workspace is the volume.
+    """
+
+    def __init__(self, experiment):
+        self.experiment = experiment
+        self.processes = []
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = str(free.getsockname()[1])
+        text = (HERE.parents[1] / "kubeflow" / "manifests" / "sweep.yaml").read_text()
+        jobs = [found for found in yaml.safe_load_all(text) if found["kind"] == "Job"]
+        self.containers = {
+            job["metadata"]["name"]: job["spec"]["template"]["spec"]["containers"][0] for job in jobs
+        }  # fmt: skip
+
+    def start(self, job, index="0"):
+        """Starts the job's container, or the one with the index, and returns its process."""
+        container = self.containers[job]
+        variables = {told["name"]: self._here(told.get("value", index), index) for told in container["env"]}
+        command = [self._here(part, index) for part in (*container["command"], *container["args"])]
+        log = (self.experiment.folder / f"{job}-{index}-{len(self.processes)}.log").open("wb")
+        environment = {**os.environ, **variables}
+        process = subprocess.Popen(
+            command, cwd=self.experiment.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        self.processes.append(process)
+        return process
+
+    def _here(self, value, index):
+        """A value of the manifest with what differs between a cluster and this machine replaced."""
+        workspace = self.experiment.folder / "workspace"
+        for there, here in (
+            ("/workspace/experiment.yaml", str(self.experiment.config)),
+            ("/workspace/data/cifar10", str(self.experiment.data)),
+            ("/workspace/thaw-experiment", f"{workspace}/thaw-tiny"),
+            ("=/workspace", f"={workspace}"),
+            ("thaw-chief", "127.0.0.1"),
+            ("$(JOB_COMPLETION_INDEX)", index),
+        ):
+            value = value.replace(there, here)
+        return {"python": sys.executable, "8000": self.port}.get(value, value)
+
+    def clean_up(self):
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def pods(experiment, here):
+    pods = Pods(experiment)
+    yield pods
+    pods.clean_up()
+
+
+def rows_of(ledgers, worker):
+    return sum(path.read_bytes().count(b"\n") - 1 for path in ledgers.glob(f"*/{worker}-*.jsonl"))
+
+
+def test_the_manifests_workers_train_every_cell_once_though_one_is_killed(experiment, pods):
+    """With two more draws than before and no ledgers; the killed worker is started again, as its Job would do."""
+    ledgers = experiment.folder / "workspace" / "thaw-tiny" / "ledgers"
+    before = decisive(ledgers)
+    ledgers.rename(ledgers.with_name("before"))
+    pods.containers["thaw-chief"]["args"] += [*SMALLER, "--set", "draws=4"]
+    chief, killed, other = pods.start("thaw-chief"), pods.start("thaw-workers", "0"), pods.start("thaw-workers", "1")
+    while not rows_of(ledgers, "tuner0") and chief.poll() is None:
+        time.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    pods.start("thaw-workers", "0")
+    assert chief.wait() == 0
+    after = decisive(ledgers)  # refuses a key that is there twice
+    assert len(after) == 16
+    assert {key: after[key] for key in before} == before
+    assert other.poll() is None
+    assert rows_of(ledgers, "tuner0") >= 1 and rows_of(ledgers, "tuner1") >= 1
+    assert rows_of(ledgers, "tuner0") + rows_of(ledgers, "tuner1") == 16

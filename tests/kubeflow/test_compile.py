@@ -1,0 +1,223 @@
+"""What `make compile` writes: tasks, edges, containers, resources. Runs the command, reads the file; runs no task."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp import components
+from kfp.kubernetes import kubernetes_executor_config_pb2
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+pytestmark = pytest.mark.component
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden" / "quick_pipeline.json"
+TRAINS = ("trainer-", "tuner-")
+
+
+@pytest.fixture(scope="module")
+def compile_quick(runner, tmp_path_factory):
+    """A function that compiles the preset `quick` with further options and returns the file."""
+    folder = tmp_path_factory.mktemp("compiled")
+
+    def compile_quick(name, *options):
+        path = folder / f"{name}.yaml"
+        # Without the third transfer, which wants ImageNet's weights: not every machine has them.
+        pairs = (
+            "transfers=[{source: cats_dogs, architecture: original}, {source: ships_planes, architecture: original}]"
+        )
+        assert runner.main(["--set", pairs, "--output", str(path), *options]) == 0
+        return path
+
+    return compile_quick
+
+
+@pytest.fixture(scope="module")
+def quick(compile_quick):
+    return compile_quick("quick")
+
+
+@pytest.fixture(scope="module")
+def documents(quick):
+    """The pipeline spec and the platform spec."""
+    return list(yaml.safe_load_all(quick.read_text()))
+
+
+@pytest.fixture(scope="module")
+def edges(documents):
+    """Upstream tasks by task."""
+    tasks = documents[0]["root"]["dag"]["tasks"]
+    return {name: sorted(task.get("dependentTasks", [])) for name, task in tasks.items()}
+
+
+@pytest.fixture(scope="module")
+def containers(documents):
+    """The container of each task, found as Kubeflow finds it."""
+    spec = documents[0]
+    labels = {
+        name: spec["components"][task["componentRef"]["name"]]["executorLabel"]
+        for name, task in spec["root"]["dag"]["tasks"].items()
+    }
+    return {name: spec["deploymentSpec"]["executors"][label]["container"] for name, label in labels.items()}
+
+
+def ancestors(edges, name):
+    return set(edges[name]).union(*(ancestors(edges, upstream) for upstream in edges[name]))
+
+
+def critical_path(edges):
+    """The longest chain of tasks that wait for each other."""
+
+    def longest(name):
+        return [*max((longest(upstream) for upstream in edges[name]), key=len, default=[]), name]
+
+    return max((longest(name) for name in edges), key=len)
+
+
+def greatest_width(edges):
+    """The most tasks of which none waits for another: by Dilworth, all less the most that can be chained in pairs."""
+    before = {name: ancestors(edges, name) for name in edges}
+    chained = {}
+
+    def chain(name, seen):
+        for upstream in before[name] - seen:
+            seen.add(upstream)
+            if upstream not in chained or chain(chained[upstream], seen):
+                chained[upstream] = name
+                return True
+        return False
+
+    return len(edges) - sum(chain(name, set()) for name in edges)
+
+
+def test_tasks_edges_and_executors_are_those_of_the_golden_file(edges, containers):
+    found = {
+        name: {"after": upstream, "executor": containers[name]["args"][1]} for name, upstream in sorted(edges.items())
+    }
+    assert found == json.loads(GOLDEN.read_text()), "if the change is meant: write it into the golden file"
+
+
+def test_every_task_runs_thaws_command_in_the_clusters_image(containers):
+    for name, container in containers.items():
+        assert container["image"] == "registry.example.org/thaw:0.1.0", name
+        assert container["command"] == ["python", "-m", "pipeline.cluster_task"], name
+        assert container["args"][2:4] == ["--json_serialized_invocation_args", "{{$}}"], name
+
+
+def test_kfps_own_loader_takes_the_file(quick):
+    loaded = components.load_component_from_file(str(quick))
+    assert loaded.name == "thaw-quick"
+    assert loaded.platform_spec.platforms["kubernetes"].deployment_spec.executors
+
+
+def test_both_documents_have_no_field_that_kfp_lacks(documents):
+    json_format.ParseDict(documents[0], pipeline_spec_pb2.PipelineSpec())
+    for name, executor in documents[0]["deploymentSpec"]["executors"].items():
+        json_format.ParseDict(executor, pipeline_spec_pb2.PipelineDeploymentConfig.ExecutorSpec()), name
+    for executor in documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        # kfp-kubernetes learnt of tolerations in 1.1; the clusters of that time read them.
+        known = {key: value for key, value in executor.items() if key != "tolerations"}
+        json_format.ParseDict(known, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+
+
+def test_every_producer_stands_in_the_file_and_before_its_consumer(documents, edges):
+    for name, task in documents[0]["root"]["dag"]["tasks"].items():
+        assert task["taskInfo"]["name"] == name
+        producers = [a["taskOutputArtifact"]["producerTask"] for a in task["inputs"].get("artifacts", {}).values()]
+        assert set(producers) <= set(edges[name])
+        assert all(part.isalnum() and part.islower() for part in name.split("-")), name
+
+
+def test_only_training_asks_for_accelerators(containers):
+    for name, container in containers.items():
+        if name.startswith(TRAINS):
+            assert container["resources"] == {
+                "cpuLimit": 4.0, "cpuRequest": 4.0, "memoryLimit": 16.0, "memoryRequest": 16.0,
+                "accelerator": {"type": "nvidia.com/gpu", "count": "1"},
+            }, name  # fmt: skip
+        else:
+            assert "resources" not in container, name
+
+
+def test_only_training_is_bound_to_nodes_and_every_task_sees_the_volume(documents):
+    executors = documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(executors) == set(documents[0]["deploymentSpec"]["executors"])
+    for label, executor in executors.items():
+        training = label.removeprefix("exec-").startswith(TRAINS)
+        assert executor["pvcMount"] == [{"constant": "thaw-workspace", "mountPath": "/workspace"}]
+        assert ("nodeSelector" in executor) == training
+        assert ("tolerations" in executor) == training
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    assert executors["exec-tuner-baseline-original"]["tolerations"] == [toleration]
+
+
+def test_every_task_is_cached_and_tried_again(documents):
+    for task in documents[0]["root"]["dag"]["tasks"].values():
+        assert task["cachingOptions"] == {"enableCache": True}
+        assert task["retryPolicy"] == {
+            "maxRetryCount": 3, "backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "600s"
+        }  # fmt: skip
+
+
+def test_sources_and_transfers_wait_for_none_of_their_kind(edges):
+    for kind in ("trainer-source-", "tuner-", "trainer-transfer-", "evaluator-"):
+        members = [name for name in edges if name.startswith(kind)]
+        assert len(members) >= 2
+        assert not [name for name in members if ancestors(edges, name) & set(members)]
+
+
+def test_the_longest_chain_goes_through_one_transfer_and_the_sweeps_run_side_by_side(edges):
+    path = critical_path(edges)
+    assert [name.split("-")[0] for name in path] == [
+        "importexamplegen", "statisticsgen", "examplevalidator", "anomalygate", "transform", "domainexamples",
+        "trainer", "tuner", "trainer", "evaluator", "transferreport", "pusher",
+    ]  # fmt: skip
+    # The two transfers' Tuners, the baseline's and whatever else waits for none of them.
+    assert greatest_width(edges) == 4
+
+
+def test_the_data_path_can_be_given_on_submission(documents):
+    spec = documents[0]
+    parameter = spec["root"]["inputDefinitions"]["parameters"]["data_path"]
+    assert parameter == {"parameterType": "STRING", "defaultValue": "/workspace/data/cifar10", "isOptional": True}
+    given = spec["root"]["dag"]["tasks"]["importexamplegen"]["inputs"]["parameters"]["input_base"]
+    assert given == {"componentInputParameter": "data_path"}
+    assert spec["defaultPipelineRoot"] == "minio://mlpipeline/v2/artifacts/thaw"
+
+
+def test_no_path_of_this_machine_is_in_the_file(quick):
+    text = quick.read_text()
+    for place in (ROOT, Path.home(), quick.parent):
+        assert str(place) + "/" not in text
+
+
+def test_options_change_image_data_root_and_gpus(compile_quick):
+    options = ["--image", "thaw:2", "--data", "/data", "--pipeline-root", "gs://b/r", "--gpus", "2", "--gpu-type",
+               "amd.com/gpu", "--cluster-set", "retries.times=7"]  # fmt: skip
+    spec, _ = yaml.safe_load_all(compile_quick("changed", *options).read_text())
+    container = spec["deploymentSpec"]["executors"]["exec-tuner-baseline-original"]["container"]
+    assert container["image"] == "thaw:2"
+    assert container["resources"]["accelerator"] == {"type": "amd.com/gpu", "count": "2"}
+    assert spec["root"]["inputDefinitions"]["parameters"]["data_path"]["defaultValue"] == "/data"
+    assert spec["defaultPipelineRoot"] == "gs://b/r"
+    assert spec["root"]["dag"]["tasks"]["pusher"]["retryPolicy"]["maxRetryCount"] == 7
+
+
+def test_a_tuner_starts_as_many_workers_as_its_pod_has_cores(compile_quick):
+    for options, workers in (([], 1), (["--gpus", "0"], 4), (["--gpus", "0", "--set", "workers=2"], 2)):
+        spec, _ = yaml.safe_load_all(compile_quick("workers", *options).read_text())
+        told = spec["root"]["dag"]["tasks"]["tuner-baseline-original"]["inputs"]["parameters"]["custom_config"]
+        settings = json.loads(told["runtimeValue"]["constant"])["settings"]
+        assert settings["workers"] == workers
+        assert settings["ledger_dir"] == "/workspace/thaw-quick/ledgers"
+
+
+def test_compiling_leaves_the_clusters_workspace_alone(quick):
+    assert not Path("/workspace/thaw-quick").exists()
+
+
+def test_a_wrong_key_of_the_cluster_is_named(runner, capsys):
+    assert runner.main(["--cluster-set", "training.gpuz=1"]) == 1
+    assert "training.gpuz: unknown key" in capsys.readouterr().err
