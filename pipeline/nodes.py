@@ -150,6 +150,7 @@ class Nodes:
             draws=config.draws,
             deployed_size=config.deployed_size,
             ledger_dir=self.workspace / "ledgers",
+            allow_untrained_sources=config.allow_untrained_sources,
             workers=config.workers,
             activations_gib=config.activations_gib,
         )
@@ -263,7 +264,7 @@ class Nodes:
 
 def workspace_of(config: ExperimentConfig) -> Path:
     """Where the experiment keeps artifacts, metadata, ledgers and pushed models."""
-    return config.workspace.absolute() / config.pipeline_name
+    return config.pipeline_folder
 
 
 def _path(settings: ModelSettings) -> str:

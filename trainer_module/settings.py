@@ -59,6 +59,7 @@ class SweepSettings(ModelSettings):
     draws: int
     deployed_size: int
     ledger_dir: Path
+    allow_untrained_sources: bool = False
     workers: int | None = None
     """Processes that train side by side; none: workers.default_workers."""
     activations_gib: float = 4.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer_module import ledger
+from trainer_module import ledger, progress
 from trainer_module.ledger import Header, Ledger, LedgerParts, Row
 from trainer_module.selection import Cell
 from trainer_module.settings import SweepSettings
@@ -81,8 +81,16 @@ class SweepRecord:
         return LedgerParts(self.folder, self.header)
 
     def open_ledger(self) -> Ledger:
-        """The sweep's ledger, with every row that workers on other machines had written by now."""
+        """The sweep's ledger, with every row that workers on other machines had written by now.
+
+        Says so where a row was dropped because a kill had cut it short.
+        """
         opened = Ledger(self.settings.ledger_dir / f"{self.name}.jsonl", self.header)
+        if opened.dropped:
+            progress.console().print(
+                f"  {opened.path.name}: the last row was cut short ({opened.dropped} bytes); dropped, its execution "
+                "runs again", markup=False,
+            )  # fmt: skip
         add_missing(opened, self.parts().new_rows())
         return opened
 

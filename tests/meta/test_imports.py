@@ -17,6 +17,7 @@ LIGHT_MODULES = (
     "trainer_module.draws",
     "trainer_module.features",
     "trainer_module.ledger",
+    "trainer_module.sealed_lines",
     "trainer_module.selection",
 )
 
