@@ -21,6 +21,7 @@ from pipeline import console
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.plan import measure_gflops, plan_run
+from pipeline.run_lock import check_writable, locked
 from trainer_module import fork_server, progress
 
 
@@ -47,12 +48,14 @@ def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[st
         tfds_dir=Path.home() / "tensorflow_datasets",
         say=say,
     )
+    check_writable(config.workspace)
     inspection = _inspect(config, dataset, terminal)
     check_sizes(inspection, config)
     config, left_out, weights_hash = with_weights(config, project_root, say)
     _show_plan(config, inspection, terminal)
     if not plan_only:
-        _run(config, dataset, left_out, weights_hash, terminal)
+        with locked(config.pipeline_folder):
+            _run(config, dataset, left_out, weights_hash, terminal)
 
 
 def with_weights(
