@@ -138,7 +138,7 @@ def _parse(data: Data, place: Place, raw: bytes) -> _Record:
 
     try:
         features = tf.train.Example.FromString(raw).features.feature
-    except DecodeError as error:
+    except (DecodeError, SystemError) as error:  # the latter where the name of a feature is not UTF-8
         raise ThawError(f"{place}: not a tf.train.Example. Expected features {data.image_key!r} (bytes) and "
                         f"{data.label_key!r} (int64); convert the data.") from error  # fmt: skip
     images = list(features[data.image_key].bytes_list.value) if data.image_key in features else []

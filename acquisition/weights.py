@@ -82,8 +82,8 @@ def check_weights(path: Path, alpha: float) -> None:
     Keras pairs the file's layers with the model's by their order; names only say which one differs.
 
     Raises:
-      ThawError: the file is missing, not HDF5, not in the layout that Keras loads, or its layers have other
-        shapes than the model's; the message names the first layer that differs.
+      ThawError: the file is missing, not HDF5, not in the layout that Keras loads, holds weights that are no finite
+        numbers, or its layers have other shapes than the model's; the message names the first layer that differs.
     """
     advice = f"Expected MobileNetV2's weights without its top, alpha {float(alpha)}; give another file."
     if path.suffix not in (".h5", ".hdf5") or path.name.endswith(".weights.h5"):
@@ -115,15 +115,24 @@ def _layers_of_file(path: Path, advice: str) -> list[_Layer]:
             group = file if "layer_names" in file.attrs else file.get("model_weights", file)
             names = [_text(name) for name in group.attrs["layer_names"]]
             layers = [(name, _shapes(group[name])) for name in names]
+            broken = [name for name in names if not _is_finite(group[name])]
     except OSError as error:
         raise ThawError(f"{path} can't be read as HDF5 ({error}). {advice}") from error
     except KeyError as error:
         raise ThawError(f"{path} is HDF5, but not laid out as Keras's weights ({error}). {advice}") from error
+    if broken:
+        raise ThawError(f"{path}: layer {broken[0]} holds weights that are no finite numbers. {advice}")
     return [layer for layer in layers if layer[1]]
 
 
 def _shapes(group: Any) -> list[tuple[int, ...]]:
     return [tuple(group[_text(name)].shape) for name in group.attrs["weight_names"]]
+
+
+def _is_finite(group: Any) -> bool:
+    import numpy as np
+
+    return all(np.isfinite(group[_text(name)][()]).all() for name in group.attrs["weight_names"])
 
 
 def _text(name: bytes | str) -> str:

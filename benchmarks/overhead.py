@@ -20,7 +20,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 from benchmarks import target
 
 QUICK = "pipeline/presets/quick.yaml"
-TRIVIAL = ("schedule.max_steps=1", "schedule.epochs=1", "source_schedule.max_steps=1", "draws=1")
+TRIVIAL = ("schedule.max_steps=1", "schedule.epochs=1", "source_schedule.max_steps=1", "draws=1",
+           "allow_untrained_sources=true")  # fmt: skip
 FEW_FILES, MANY_FILES = 1, 5
 """CIFAR-10's training files hold 10,000 images each."""
 

@@ -23,7 +23,7 @@ Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
 
 
 class _Settings(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Data(_Settings):
@@ -152,6 +152,8 @@ class ExperimentConfig(_Settings):
     """True: missing ImageNet weights are an error instead of a transfer left out."""
     allow_overlap: bool = False
     """True: a source may hold classes of the target."""
+    allow_untrained_sources: bool = False
+    """True: a source that is no better than guessing on its own val images may be transferred."""
     data: Data = Data()
     """The images."""
     target: Target = Target()
@@ -197,6 +199,11 @@ class ExperimentConfig(_Settings):
     @property
     def pipeline_name(self) -> str:
         return f"thaw-{self.name.replace('_', '-')}"
+
+    @property
+    def pipeline_folder(self) -> Path:
+        """The experiment's part of the workspace; one run works there at a time."""
+        return self.workspace.absolute() / self.pipeline_name
 
     @property
     def deployed_size(self) -> int:

@@ -22,6 +22,7 @@ from pipeline import console
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.plan import Plan, measure_gflops, plan_run
+from pipeline.run_lock import check_writable, locked
 from trainer_module import fork_server, progress
 
 
@@ -41,7 +42,8 @@ def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[st
     prepared = prepare(config, project_root, environment, terminal)
     _show_plan(prepared, terminal)
     if not plan_only:
-        _run(prepared, terminal)
+        with locked(config.pipeline_folder):
+            _run(prepared, terminal)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +141,7 @@ def find_data(
         tfds_dir=Path.home() / "tensorflow_datasets",
         say=_sayer(terminal),
     )
+    check_writable(config.workspace)
     return dataset, _inspect(config, dataset, terminal)
 
 

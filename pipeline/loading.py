@@ -14,12 +14,17 @@ from pipeline.errors import ThawError
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
+MOST_ALIASES = 20
+"""In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
+MOST_DEPTH = 20
+"""Of brackets within brackets; the time to parse them grows with the square of it."""
+
 
 def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
     """Reads a YAML preset and applies `key.subkey=value` overrides (values are YAML).
 
     Raises:
-      ThawError: the file is missing or no mapping, an override is no `key=value`, a key is unknown or
+      ThawError: the file is missing, no YAML or no mapping, an override is no `key=value`, a key is unknown or
         a value is wrong; the message names each.
     """
     return validate_config(_settings(Path(path), overrides), str(path))
@@ -36,12 +41,14 @@ def load_cluster(path: str | Path, overrides: tuple[str, ...] = ()) -> ClusterCo
 
 def _settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(path.read_text())
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give the path of a YAML "
                         "file, such as pipeline/presets/quick.yaml.") from error  # fmt: skip
-    except yaml.YAMLError as error:
-        raise ThawError(f"{path} is not YAML: {error}") from error
+    except ValueError as error:
+        raise ThawError(f"The configuration {path} is not text in UTF-8: {error}. Give the path of a YAML file, such "
+                        "as pipeline/presets/quick.yaml.") from error  # fmt: skip
+    settings = _parsed(text, f"{path} is not YAML")
     if not isinstance(settings, dict):
         raise ThawError(f"{path} should hold `key: value` settings, but holds {type(settings).__name__}.")
     for override in overrides:
@@ -78,7 +85,32 @@ def _apply_override(settings: dict[str, Any], override: str) -> None:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
             raise ThawError(f"--set {override}: {parent!r} holds a value, not further keys.")
+    place[last] = _parsed(value, f"--set {override}: the value is not YAML")
+
+
+def _parsed(text: str, complaint: str) -> Any:
+    """What the YAML holds.
+
+    Raises:
+      ThawError: beginning with the complaint.
+    """
     try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ThawError(f"--set {override}: the value is not YAML: {error}") from error
+        _check_extent(text, complaint)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: such as a date with a 13th month
+        raise ThawError(f"{complaint}: {error}") from error
+
+
+def _check_extent(text: str, complaint: str) -> None:
+    """Refuses text that takes minutes to parse, or more memory than there is, before it does."""
+    aliases = depth = 0
+    for token in yaml.scan(text):
+        aliases += isinstance(token, yaml.AliasToken)
+        depth += isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken)
+        depth -= isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken)
+        if aliases > MOST_ALIASES:
+            raise ThawError(f"{complaint} that Thaw reads: it has more than {MOST_ALIASES} aliases (*name). Write the "
+                            "values out.")  # fmt: skip
+        if depth > MOST_DEPTH:
+            raise ThawError(f"{complaint} that Thaw reads: it has more than {MOST_DEPTH} brackets within each other. "
+                            "No setting needs so many; take them away.")  # fmt: skip

@@ -165,6 +165,7 @@ class Nodes:
             most_draws=config.all_draws,
             deployed_size=config.deployed_size,
             ledger_dir=self.workspace / "ledgers",
+            allow_untrained_sources=config.allow_untrained_sources,
             workers=config.workers,
             activations_gib=config.activations_gib,
         )
@@ -287,7 +288,7 @@ class Nodes:
 
 def workspace_of(config: ExperimentConfig) -> Path:
     """Where the experiment keeps artifacts, metadata, ledgers and pushed models."""
-    return config.workspace.absolute() / config.pipeline_name
+    return config.pipeline_folder
 
 
 def _path(settings: ModelSettings) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import itertools
 import json
 import os
 import shutil
@@ -16,6 +18,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline import tensorboard_log
 from pipeline.config import ExperimentConfig
+from pipeline.run_lock import check_writable
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 SERVING_FOLDER = "Format-Serving"
@@ -76,11 +79,19 @@ def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[str]]:
 
 
 def new_run_folder(config: ExperimentConfig) -> Path:
-    """Makes runs/<time>-<name>/ for a run that begins now."""
+    """Makes runs/<time>-<name>/ for a run that begins now; with a number behind it where the clock was there before.
+
+    Raises:
+      ThawError: nothing can be written there.
+    """
+    check_writable(config.runs)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = config.runs.absolute() / f"{stamp}-{config.name}"
-    folder.mkdir(parents=True)
-    return folder
+    for number in itertools.count(1):
+        folder = config.runs.absolute() / f"{stamp}-{config.name}{f'-{number}' if number > 1 else ''}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("unreachable")
 
 
 def finish_run_folder(folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str) -> dict[str, Any]:

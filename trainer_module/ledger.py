@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import ThawError
+from trainer_module.sealed_lines import SealedLines, digest_of, sealed_line
 
 LEDGER_FILE = "ledger.jsonl"
 
@@ -81,41 +83,60 @@ class Row:
 class Ledger:
     """Appends rows to one file and finds them again by key.
 
-    A row is flushed to disk before `append` returns. A last line cut short by a kill is dropped on opening, and
-    `dropped` says how many bytes it had.
+    A row is flushed to disk before `append` returns, with a digest by which it is known when it was altered. A last
+    line cut short by a kill is dropped on opening, and `dropped` says how many bytes it had.
 
     Args:
       path: the file; made with its folders when absent.
       header: what must hold for every row.
 
     Raises:
-      ThawError: the file belongs to another sweep, or a line that is not the last is damaged.
+      ThawError: the file belongs to another sweep, can't be written, or a line that is not the last is damaged or
+        altered.
     """
 
     def __init__(self, path: Path, header: Header):
         self.path = path
         self.dropped = 0
         self.rows: dict[str, Row] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file_digest = digest_of(_encode_header(header))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.stat().st_size:
+                self.dropped = _drop_partial_line(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         if path.exists() and path.stat().st_size:
-            self.dropped = _drop_partial_line(path)
-        if path.exists() and path.stat().st_size:
-            found, rows = read_ledger(path)
+            lines, found, rows = _read(path)
             _check_header(path, found, header)
+            self._file_digest = lines.file_digest
             self.rows = {row.key: row for row in rows}
         else:
-            self._write({"header": dataclasses.asdict(header)})
+            self._write(sealed_line("header", _encode_header(header)))
 
     def append(self, row: Row) -> None:
-        """Adds one row and makes it durable."""
-        self._write({"row": _encode_row(row)})
+        """Adds one row and makes it durable.
+
+        Raises:
+          ThawError: the disk is full or the file can't be written; the ledger is then as it was.
+        """
+        self._write(sealed_line("row", _encode_row(row), self._file_digest))
         self.rows[row.key] = row
 
-    def _write(self, line: dict[str, Any]) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(line, separators=(",", ":")) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def _write(self, line: bytes) -> None:
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                size = file.seek(0, os.SEEK_END)
+                try:
+                    _write_all(file.fileno(), line)
+                    os.fsync(file.fileno())
+                except OSError:
+                    # A part of the line would spoil the next one.
+                    with contextlib.suppress(OSError):
+                        file.truncate(size)
+                    raise
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
 
 class LedgerParts:
@@ -132,7 +153,7 @@ class LedgerParts:
     def __init__(self, folder: Path, header: Header):
         self.folder = folder
         self.header = header
-        self._read: dict[Path, tuple[int, int]] = {}
+        self._read: dict[Path, tuple[int, SealedLines]] = {}
 
     def new_writer(self, name: str) -> Ledger:
         """A file of its own for whoever asks, even where another has the same name."""
@@ -142,41 +163,49 @@ class LedgerParts:
         """Rows that were finished since the last call; a line that is being written waits for the next.
 
         Raises:
-          ThawError: a file belongs to another sweep, or a whole line is damaged.
+          ThawError: a file belongs to another sweep, or a whole line is damaged or altered.
         """
         return [row for path in sorted(self.folder.glob("*.jsonl")) for row in self._new_rows_of(path)]
 
     def _new_rows_of(self, path: Path) -> list[Row]:
-        start, lines_read = self._read.get(path, (0, 0))
+        start, lines = self._read.get(path, (0, SealedLines(path)))
         with path.open("rb") as file:
             file.seek(start)
             content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
-        lines = list(_parsed_lines(path, whole.decode(), lines_read))
-        self._read[path] = (start + len(whole), lines_read + len(lines))
-        if lines and not lines_read:
-            _check_header(path, _decode_header(path, lines.pop(0)), self.header)
-        return [_decode_row(line["row"]) for line in lines]
+        rows = [_decode_row(lines, row) for row in lines.read(whole)]
+        self._read[path] = (start + len(whole), lines)
+        if whole and not start:
+            _check_header(path, _decode_header(lines), self.header)
+        return rows
 
 
 def write_ledger(path: Path, header: Header, rows: Iterable[Row]) -> None:
     """Writes a whole ledger at once, for handing on; `path` must not exist yet."""
-    lines = [{"header": dataclasses.asdict(header)}, *({"row": _encode_row(row)} for row in rows)]
-    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    content = _encode_header(header)
+    file_digest = digest_of(content)
+    lines = [sealed_line("header", content), *(sealed_line("row", _encode_row(row), file_digest) for row in rows)]
+    path.write_bytes(b"".join(lines))
 
 
 def read_ledger(path: Path) -> tuple[Header, list[Row]]:
     """Reads a whole ledger.
 
     Raises:
-      ThawError: the file is missing or a line is damaged; the message names file and line.
+      ThawError: the file is missing, or a line is damaged or altered; the message names file and line.
     """
+    _, header, rows = _read(path)
+    return header, rows
+
+
+def _read(path: Path) -> tuple[SealedLines, Header, list[Row]]:
     try:
-        text = path.read_text()
+        content = path.read_bytes()
     except OSError as error:
         raise ThawError(f"Can't read the ledger {path}: {error.strerror}.") from error
-    lines = list(_parsed_lines(path, text))
-    return _decode_header(path, lines[0] if lines else {}), [_decode_row(line["row"]) for line in lines[1:]]
+    lines = SealedLines(path)
+    rows = [_decode_row(lines, row) for row in lines.read(content)]
+    return lines, _decode_header(lines), rows
 
 
 def content_key(**parts: Any) -> str:
@@ -184,27 +213,35 @@ def content_key(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _parsed_lines(path: Path, text: str, lines_before: int = 0) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(text.splitlines(), start=lines_before + 1):
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ThawError(f"{path}, line {number}: damaged ({error}). Restore the file from a copy, or "
-                            "delete it to compute the sweep again.") from error  # fmt: skip
+def _encode_header(header: Header) -> dict[str, Any]:
+    return dataclasses.asdict(header)
 
 
-def _decode_header(path: Path, line: dict[str, Any]) -> Header:
-    if "header" not in line:
-        raise ThawError(f"{path} is not a ledger of Thaw: its first line should be the header.")
-    values = line["header"]
-    lists = {name: tuple(values[name]) for name in ("classes", "test_labels")}
-    return Header(**{**values, **lists})
+def _decode_header(lines: SealedLines) -> Header:
+    try:
+        lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels")}
+        return Header(**{**lines.header, **lists})
+    except (KeyError, TypeError) as error:
+        raise ThawError(f"{lines.path} is not a ledger of Thaw: its first line should be the header, with "
+                        f"{[field.name for field in dataclasses.fields(Header)]}. Move it away, or use another "
+                        "workspace.") from error  # fmt: skip
 
 
 def _check_header(path: Path, found: Header, expected: Header) -> None:
     if found != expected:
         raise ThawError(f"The ledger {path} belongs to another sweep ({found.sweep} on {found.data}). "
                         "Move it away, or use another workspace.")  # fmt: skip
+
+
+def _unwritable(path: Path, error: OSError) -> ThawError:
+    return ThawError(f"Can't write the ledger {path}: {error.strerror}. Its rows so far are kept. Make room, or put "
+                     "the folder's permissions right, and run the same command again.")  # fmt: skip
+
+
+def _write_all(file: int, content: bytes) -> None:
+    """A full disk may take the first part of the content and refuse the rest."""
+    while content:
+        content = content[os.write(file, content) :]
 
 
 def _drop_partial_line(path: Path) -> int:
@@ -227,8 +264,11 @@ def _encode_row(row: Row) -> dict[str, Any]:
     return values
 
 
-def _decode_row(values: dict[str, Any]) -> Row:
-    packed = values["test_probabilities"]
-    flat = np.frombuffer(base64.b64decode(packed["float16"]), np.float16)
-    curve = tuple((int(step), float(accuracy)) for step, accuracy in values["curve"])
-    return Row(**{**values, "curve": curve, "test_probabilities": flat.reshape(packed["shape"])})
+def _decode_row(lines: SealedLines, values: dict[str, Any]) -> Row:
+    try:
+        packed = values["test_probabilities"]
+        flat = np.frombuffer(base64.b64decode(packed["float16"]), np.float16)
+        curve = tuple((int(step), float(accuracy)) for step, accuracy in values["curve"])
+        return Row(**{**values, "curve": curve, "test_probabilities": flat.reshape(packed["shape"])})
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise lines.damaged(f"a row is no row: {error!r}") from error

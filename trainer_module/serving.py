@@ -57,7 +57,9 @@ class ServedModel(tf.Module):
         return {"class_index": tf.argmax(self._answer(images)["probabilities"], axis=-1)}
 
     def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
-        return preprocessing.decode_images(encoded, self._settings.image_shape)
+        # Records were inspected before they are transformed; requests come from anywhere.
+        with tf.control_dependencies([_assert_size(encoded, self._settings.image_shape)]):
+            return preprocessing.decode_images(tf.identity(encoded), self._settings.image_shape)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = self._infer(tf.ensure_shape(images, [None, *self._settings.image_shape]))
@@ -87,6 +89,29 @@ def _inference_with_constants(model: keras.Model) -> Callable[[tf.Tensor], tf.Te
         return logits
 
     return infer
+
+
+def _assert_size(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Operation:
+    """Fails where an image [batch] is no PNG or JPEG, or declares another size; reads headers alone.
+
+    A few bytes can declare gigapixels, and decoding makes room for them before it finds that they are missing.
+    """
+    padded = tf.strings.join([encoded, "\0" * 24])
+    is_png = tf.strings.substr(padded, 0, 8) == b"\x89PNG\r\n\x1a\n"
+    is_jpeg = tf.strings.substr(padded, 0, 3) == b"\xff\xd8\xff"
+    sizes = tf.io.decode_raw(
+        tf.strings.substr(padded, 16, 8), tf.int32, little_endian=False
+    )  # [batch, (width, height)]
+    jpeg_sizes = tf.map_fn(
+        lambda content: tf.io.extract_jpeg_shape(content)[1::-1],
+        tf.boolean_mask(encoded, is_jpeg),
+        fn_output_signature=tf.TensorSpec([2], tf.int32),
+    )
+    sizes = tf.tensor_scatter_nd_update(sizes, tf.where(is_jpeg), jpeg_sizes)
+    height, width, _ = image_shape
+    sound = (is_png | is_jpeg) & tf.reduce_all(sizes == [width, height], axis=-1)
+    message = f"expected PNG or JPEG of {height} x {width} pixels (height x width); images of the request that are not:"
+    return tf.debugging.Assert(tf.reduce_all(sound), [message, tf.where(~sound)[:, 0]])
 
 
 def export(model: keras.Model, settings: ModelSettings, transform_graph: str, folder: Path) -> None:

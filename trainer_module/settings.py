@@ -62,6 +62,7 @@ class SweepSettings(ModelSettings):
     """Of a cell that is undecided on val (further_draws.py); equal to `draws`: nothing is repeated further."""
     deployed_size: int
     ledger_dir: Path
+    allow_untrained_sources: bool = False
     workers: int | None = None
     """Processes that train side by side; none: workers.default_workers."""
     activations_gib: float = 4.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import ThawError
-from trainer_module import ledger
+from trainer_module import ledger, progress
 from trainer_module.further_draws import undecided_cells
 from trainer_module.ledger import Header, Ledger, LedgerParts, Row
 from trainer_module.selection import Cell
@@ -126,8 +126,16 @@ class SweepRecord:
         return LedgerParts(self.folder, self.header)
 
     def open_ledger(self) -> Ledger:
-        """The sweep's ledger, with every row that workers on other machines had written by now."""
+        """The sweep's ledger, with every row that workers on other machines had written by now.
+
+        Says so where a row was dropped because a kill had cut it short.
+        """
         opened = Ledger(self.ledger_path, self.header)
+        if opened.dropped:
+            progress.console().print(
+                f"  {opened.path.name}: the last row was cut short ({opened.dropped} bytes); dropped, its execution "
+                "runs again", markup=False,
+            )  # fmt: skip
         add_missing(opened, self.parts().new_rows())
         return opened
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipeline.errors import ThawError
 from trainer_module import freezing, input_pipeline, progress, serving, source
 from trainer_module.architectures import Network
+from trainer_module.freezing import Weights
 from trainer_module.selection import Cell
 from trainer_module.settings import SETTINGS_KEY, ModelSettings
+from trainer_module.source_card import CARD_FILE, check_unaltered
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData, drawn_records
 
-CARD_FILE = "thaw.json"
 DEPLOYED_DRAW = 0
 
 
@@ -23,6 +26,9 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains the model that custom_config asks for, and writes it to `fn_args.serving_model_dir`.
 
     Every folder holds source.KERAS_FILE and CARD_FILE (what the model is); candidates and baselines a SavedModel too.
+
+    Raises:
+      ThawError: a source can't be trained, has weights that are no numbers, or was altered since it was written.
     """
     settings = ModelSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
     folder = Path(fn_args.serving_model_dir)
@@ -32,8 +38,10 @@ def run_fn(fn_args: FnArgs) -> None:
     else:
         network, card = _train_on_target(fn_args, settings)
         serving.export(network.model, settings, fn_args.transform_graph_path, folder)
+    weights = freezing.read_weights(freezing.backbone_variables(network))
+    _assert_finite(weights, settings.name)
     network.model.save(folder / source.KERAS_FILE)
-    hash_ = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
+    hash_ = freezing.weights_hash(weights)
     card = {"name": settings.name, "role": settings.role, "backbone_hash": hash_, **card}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2))
 
@@ -44,12 +52,33 @@ def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, di
         weights = settings.mobilenet.weights
         if weights is None:
             raise ThawError("ImageNet weights were not found; give their path as mobilenet_v2.weights.")
+        _assert_same_file(weights, settings.weights_hash)
         source.load_imagenet(network, weights, settings.mobilenet)
         return network, {"weights": str(weights)}
     train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
     val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)
     history = source.train_source(network, train, val, settings)
-    return network, {"classes": settings.classes, "val_accuracy_by_step": history}
+    largest_class = float(np.bincount(val.labels).max() / len(val))
+    return network, {
+        "classes": settings.classes, "val_accuracy_by_step": history, "val_images": len(val),
+        "val_largest_class": largest_class,
+    }  # fmt: skip
+
+
+def _assert_finite(weights: Weights, name: str) -> None:
+    broken = [path for path, values in weights.items() if not np.isfinite(values).all()]
+    if broken:
+        raise ThawError(
+            f"The model {name} has weights that are no finite numbers, the first in {broken[0]}. Expected numbers: "
+            "give another weights file, or train with a lower learning rate."
+        )
+
+
+def _assert_same_file(path: Path, expected: str) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected:
+        raise ThawError(f"The weights file {path} changed while the run went on: its SHA-256 was {expected} and is "
+                        f"{found}. Leave it alone, or give another, and run again.")  # fmt: skip
 
 
 def _train_on_target(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
@@ -58,6 +87,8 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network,
     cell = Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"])
     network = source.network_of(settings)
     transferred = source.source_weights(fn_args.base_model, network) if fn_args.base_model else None
+    if transferred is not None:
+        check_unaltered(fn_args.base_model, freezing.weights_hash(transferred))
     classes = len(settings.classes)
     train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
     val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)

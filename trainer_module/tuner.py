@@ -7,6 +7,8 @@ import contextlib
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
+from pipeline.errors import ThawError
+from trainer_module import source_card
 from trainer_module.chief import ChiefTuner
 from trainer_module.settings import CHIEF_KEY, SETTINGS_KEY, SweepSettings
 from trainer_module.sweep_job import SweepJob
@@ -18,17 +20,33 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Builds the sweep of one transfer (a base model is given) or of one baseline (none is).
 
     It runs in this machine's workers; where the node is told that it is a chief, in those of other machines.
+
+    Raises:
+      ThawError: the source is no better than guessing, or was altered since it was trained.
     """
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
     workers = settings.workers or default_workers()
-    job = SweepJob(
-        settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), fn_args.base_model or "", workers
-    )  # fmt: skip
+    base_model = fn_args.base_model or ""
+    if base_model and not settings.allow_untrained_sources:
+        source_card.check_trained(base_model)
+    job = SweepJob(settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), base_model, workers)
     address = fn_args.custom_config.get(CHIEF_KEY)
     if address:
         # A process of its own reads the data for the facts, and gives the memory back.
-        with contextlib.closing(WorkerPool(job, 1)) as pool:
+        with contextlib.closing(_checked_pool(job, 1)) as pool:
             facts = pool.facts
         return TunerFnResult(tuner=ChiefTuner(job, facts, address), fit_kwargs={})
-    tuner = SweepTuner(WorkerPool(job, workers), settings)
+    tuner = SweepTuner(_checked_pool(job, workers), settings)
     return TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+def _checked_pool(job: SweepJob, workers: int) -> WorkerPool:
+    """Workers that have read the source that its card speaks of."""
+    pool = WorkerPool(job, workers)
+    try:
+        if job.base_model:
+            source_card.check_unaltered(job.base_model, pool.facts.source_hash)
+    except ThawError:
+        pool.close()
+        raise
+    return pool

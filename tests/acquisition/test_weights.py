@@ -150,6 +150,16 @@ def test_one_weight_of_another_shape_is_named(sound: Path, tmp_path: Path) -> No
         check_weights(path, 0.35)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_named(sound: Path, tmp_path: Path, value: float) -> None:
+    path = copied(sound, tmp_path)
+    with h5py.File(path, "a") as file:
+        group = file["block_3_project"]
+        group[group.attrs["weight_names"][0]][0, 0, 0, 0] = value
+    with pytest.raises(ThawError, match="layer block_3_project holds weights that are no finite numbers"):
+        check_weights(path, 0.35)
+
+
 def test_weights_with_their_top_are_refused(sound: Path, tmp_path: Path) -> None:
     path = copied(sound, tmp_path)
     with h5py.File(path, "a") as file:

@@ -18,6 +18,7 @@ LIGHT_MODULES = (
     "trainer_module.features",
     "trainer_module.further_draws",
     "trainer_module.ledger",
+    "trainer_module.sealed_lines",
     "trainer_module.selection",
 )
 

@@ -23,7 +23,7 @@ def test_whatever_a_node_raises_is_said_with_the_place_of_the_log(tmp_path, monk
 
     monkeypatch.setattr(LocalDagRunner, "run", fail)
     with pytest.raises(ThawError, match=r"OSError: no space left on device") as raised:
-        launch._run(config, None, {}, "", progress.console())
+        launch._run(launch.Prepared(config, None, {}, "", None), progress.console())
     [folder] = (tmp_path / "runs").glob("2*")
     assert str(folder / "log.txt") in str(raised.value)
     assert isinstance(raised.value.__cause__, OSError)

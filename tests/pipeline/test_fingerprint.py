@@ -36,7 +36,7 @@ def test_what_a_source_file_says_beside_its_code_does_not_count(tmp_path, monkey
     ("code", "entry", "without_result"),
     [
         (SOURCE_CODE, "trainer_module.source", {"progress", "settings"}),
-        (SWEEP_CODE, "trainer_module.sweep_job", {"ledger", "progress", "selection", "settings", "sweep_plan"}),
+        (SWEEP_CODE, "trainer_module.sweep_job", {"ledger", "progress", "sealed_lines", "selection", "settings"}),
     ],
 )
 def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, without_result):

@@ -1,0 +1,65 @@
+"""Keeps two runs from working in one folder at once. Imports errors alone."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import ThawError
+
+LOCK_FILE = "run.lock"
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process; the system lets go of it however the process ends.
+
+    Args:
+      folder: made when absent.
+
+    Raises:
+      ThawError: another process holds it, it can't be written, or its file system knows no locks (ML Metadata needs
+        them too).
+    """
+    check_writable(folder)
+    with (folder / LOCK_FILE).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise ThawError(
+                f"Another run works in {folder}: {file.read().strip() or 'it has just begun'}. Wait until it has ended "
+                "or stop it; or give this run a folder of its own with --set workspace=..."
+            ) from error
+        except OSError as error:
+            raise _unusable(folder, error) from error
+        file.truncate(0)
+        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}")
+        file.flush()
+        yield
+
+
+def check_writable(folder: Path) -> None:
+    """Makes the folder, and a file in it for a moment.
+
+    Raises:
+      ThawError: that can't be done.
+    """
+    probe = folder / f".writable-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> ThawError:
+    return ThawError(f"Can't use the folder {folder.absolute()}: {error.strerror}. Expected one that can be written; "
+                     "put its permissions right, or name another with --set workspace=... or runs=...")  # fmt: skip

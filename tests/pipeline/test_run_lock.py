@@ -1,0 +1,82 @@
+"""One run at a time in a folder, and folders that can't be written. Starts real processes, no TensorFlow."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import run_folder
+from pipeline.errors import ThawError
+from pipeline.loading import load_config
+from pipeline.run_lock import check_writable, locked
+
+QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.run_lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the folder."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "work")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_told_of_the_first(holder, tmp_path):
+    message = rf"Another run works in .*work: process {holder.pid} on .*workspace="
+    with pytest.raises(ThawError, match=message), locked(tmp_path / "work"):
+        pytest.fail("both hold it")
+    with locked(tmp_path / "elsewhere"):
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_was_killed_holds_nothing_any_more(holder, tmp_path, number):
+    os.kill(holder.pid, number)
+    holder.wait()
+    with locked(tmp_path / "work"):
+        assert f"process {os.getpid()} on" in (tmp_path / "work" / "run.lock").read_text()
+    with locked(tmp_path / "work"):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/thaw")):
+        with pytest.raises(ThawError, match=rf"Can't use the folder {folder}: .*permissions"):
+            check_writable(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_folder_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ThawError, match="Permission denied"):
+        check_writable(tmp_path)
+
+
+def test_runs_that_begin_at_the_same_time_by_the_clock_have_folders_of_their_own(tmp_path, monkeypatch):
+    """As after the clock was set back, or when two runs start within a second."""
+
+    class Stopped(run_folder.datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2022, 1, 1)
+
+    monkeypatch.setattr(run_folder.datetime, "datetime", Stopped)
+    config = load_config(QUICK, (f"runs={tmp_path}/runs",))
+    names = [run_folder.new_run_folder(config).name for _ in range(3)]
+    assert names == ["20220101-000000-quick", "20220101-000000-quick-2", "20220101-000000-quick-3"]

@@ -1,0 +1,96 @@
+"""JSON lines that tell when one was altered: each carries a digest of its content. Imports no TensorFlow, no ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ThawError
+
+
+def digest_of(content: Any, file_digest: str = "") -> str:
+    """Digest of a JSON value, 32 hexadecimal digits; with the digest of its file's header it belongs to that file."""
+    text = json.dumps([file_digest, content], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def sealed_line(kind: str, content: dict[str, Any], file_digest: str = "") -> bytes:
+    """One line, its newline included.
+
+    Args:
+      kind: what the content is filed under.
+      content: JSON values by name.
+      file_digest: digest_of the file's header; empty for the header itself.
+    """
+    line = {kind: content, "digest": digest_of(content, file_digest)}
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+class SealedLines:
+    """Reads a file of sealed lines, a header first, piece by piece, and checks every line.
+
+    A file whose header has no digest was begun by a version of Thaw that wrote none; its rows need none either.
+
+    Args:
+      path: for messages alone.
+
+    Attributes:
+      header: the first line's content, once it was read.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.header: dict[str, Any] = {}
+        self._lines = 0
+        self._sealed = False
+
+    def read(self, content: bytes) -> Iterator[dict[str, Any]]:
+        """Yields the rows of further whole lines; the last one's newline may be missing.
+
+        Raises:
+          ThawError: the file has no header, or a line is damaged or altered; the message names file and line.
+        """
+        for raw in content.removesuffix(b"\n").split(b"\n") if content else []:
+            self._lines += 1
+            line = self._parsed(raw)
+            if self._lines == 1:
+                self._read_header(line)
+            else:
+                yield self._content(line, "row", self.file_digest)
+
+    @property
+    def file_digest(self) -> str:
+        """What the digests of this file's rows begin with."""
+        return digest_of(self.header) if self._sealed else ""
+
+    def damaged(self, reason: object) -> ThawError:
+        """The error for the line read last."""
+        return ThawError(f"{self.path}, line {self._lines}: damaged or altered ({reason}). Restore the file from a "
+                         "copy, or delete it to compute the sweep again.")  # fmt: skip
+
+    def _read_header(self, line: dict[str, Any]) -> None:
+        if "header" not in line:
+            raise ThawError(f"{self.path} is not a ledger of Thaw: its first line should be the header. Move it away, "
+                            "or use another workspace.")  # fmt: skip
+        self._sealed = "digest" in line
+        self.header = self._content(line, "header", "")
+
+    def _parsed(self, raw: bytes) -> dict[str, Any]:
+        try:
+            line = json.loads(raw)
+        except (ValueError, RecursionError) as error:  # neither JSON nor UTF-8; or nested without end
+            raise self.damaged(error) from error
+        if not isinstance(line, dict):
+            raise self.damaged(f"expected an object, found {type(line).__name__}")
+        return line
+
+    def _content(self, line: dict[str, Any], kind: str, file_digest: str) -> dict[str, Any]:
+        content = line.get(kind)
+        if not isinstance(content, dict) or line.keys() - {kind, "digest"}:
+            raise self.damaged(f"expected a {kind} and its digest, found {sorted(line)}")
+        if self._sealed and line.get("digest") != digest_of(content, file_digest):
+            raise self.damaged(f"its content does not match its digest {line.get('digest')!r}")
+        return content

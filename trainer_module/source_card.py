@@ -1,0 +1,93 @@
+"""A source's card, written beside its model, and whether that model may be transferred. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy.special import bdtrc
+
+from pipeline.errors import ThawError
+
+CARD_FILE = "thaw.json"
+
+ADVICE = (
+    "Restore the folder from a copy; or remove metadata.sqlite from the workspace and run again, so that everything "
+    "but the ledgers is made anew."
+)
+
+MOST_LUCK = 0.01
+"""A source is transferred if guessing would have reached its val accuracy in fewer than this share of trainings."""
+
+
+def check_unaltered(folder: str, weights_hash: str) -> None:
+    """Refuses a model that is not the one that its card was written for.
+
+    Args:
+      folder: of the model and its card.
+      weights_hash: hash of the backbone's weights as they were read (freezing.weights_hash).
+
+    Raises:
+      ThawError: they are others than the card says, or there is no card.
+    """
+    expected = _read(folder).get("backbone_hash")
+    if weights_hash != expected:
+        raise ThawError(
+            f"The source model {folder} was altered after it was trained: its weights have the hash {weights_hash}, "
+            f"and its {CARD_FILE} says {expected}. {ADVICE}"
+        )
+
+
+def check_trained(folder: str) -> None:
+    """Refuses a model that did no better on its own val images than guessing might have.
+
+    Guessing is to answer with the largest class always. The binomial tail is multiplied by the number of moments that
+    the best was chosen from. ImageNet's weights have no val images here and pass.
+
+    Args:
+      folder: of the model and its card.
+
+    Raises:
+      ThawError: it did not, or there is no card.
+    """
+    card = _read(folder)
+    history = card.get("val_accuracy_by_step")
+    if history is None:
+        return
+    best = max(accuracy for _, accuracy in history)
+    # Cards of earlier versions do not say on how many images.
+    images, chance = card.get("val_images"), card.get("val_largest_class", 1 / len(card["classes"]))
+    if images is None:
+        learned, evidence = best > chance, ""
+    else:
+        luck = luck_of([accuracy for _, accuracy in history], images, chance)
+        learned, evidence = luck < MOST_LUCK, f" of {images} images, which luck alone gives with probability {luck:.2g}"
+    if not learned:
+        raise ThawError(
+            f"The source {card.get('name')} learned nothing worth transferring: its best val accuracy is {best:.1%}"
+            f"{evidence}; guessing gives {chance:.1%}. Train it longer (source_schedule), or set "
+            "allow_untrained_sources: true to transfer it all the same."
+        )
+
+
+def luck_of(accuracies: Sequence[float], images: int, chance: float) -> float:
+    """Bound on the probability that guessing is as good as the best of several looks at the same images.
+
+    P(X >= right answers of the best), X binomial (images, chance), times the number of looks (Bonferroni), at most 1.
+    """
+    right = round(max(accuracies) * images)
+    return min(1.0, len(accuracies) * float(bdtrc(right - 1, images, chance)) if right else 1.0)
+
+
+def _read(folder: str) -> dict[str, Any]:
+    path = Path(folder) / CARD_FILE
+    try:
+        card = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ThawError(f"The source model {folder} has no readable {CARD_FILE} ({error}), so what it is can't be "
+                        f"checked. {ADVICE}") from error  # fmt: skip
+    if not isinstance(card, dict):
+        raise ThawError(f"{path} should hold an object, but holds {type(card).__name__}. {ADVICE}")
+    return card
