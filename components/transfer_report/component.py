@@ -88,11 +88,12 @@ def slice_accuracies(evaluation_uri: str) -> list[SliceAccuracy]:
     for key, outputs in tfma.load_eval_result(evaluation_uri, model_name=CANDIDATE).slicing_metrics:
         metrics = outputs[""][""]
         feature, value = key[0] if key else ("", "")
-        bounds = metrics["accuracy"]["boundedValue"]
+        # A slice of few images has no interval.
+        bounds = metrics["accuracy"].get("boundedValue") or {"value": metrics["accuracy"]["doubleValue"]}
         found.append(
             SliceAccuracy(
                 feature=feature.removesuffix("_xf"), value=value, images=int(metrics["example_count"]["doubleValue"]),
-                accuracy=bounds["value"], low=bounds["lowerBound"], high=bounds["upperBound"],
+                accuracy=bounds["value"], low=bounds.get("lowerBound"), high=bounds.get("upperBound"),
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: (one.feature, one.value))

@@ -23,19 +23,26 @@ class SliceAccuracy:
     Attributes:
       feature, value: what the slice is made by, such as `brightness` and `dark`; both empty for all images.
       images: how many.
-      accuracy, low, high: fractions, with TFMA's 95% interval over images.
+      accuracy, low, high: fractions, with TFMA's 95% interval over images; bounds are none where images are few.
     """
 
     feature: str
     value: str
     images: int
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     @property
     def name(self) -> str:
         return f"{self.feature} {self.value}" if self.feature else "all test images"
+
+    @property
+    def in_words(self) -> str:
+        """The accuracy as the card shows it."""
+        if self.low is None or self.high is None:
+            return f"{formats.percent(self.accuracy)} (too few images for an interval)"
+        return f"{formats.percent(self.accuracy)} {formats.percent_interval((self.low, self.high))}"
 
 
 def write_model_card(
@@ -76,4 +83,5 @@ def weak_slices(slices: Sequence[SliceAccuracy]) -> list[SliceAccuracy]:
     whole = next((one for one in slices if not one.feature), None)
     if whole is None:
         return []
-    return sorted((one for one in slices if one.high < whole.accuracy), key=lambda one: one.accuracy)
+    weak = (one for one in slices if one.high is not None and one.high < whole.accuracy)
+    return sorted(weak, key=lambda one: one.accuracy)

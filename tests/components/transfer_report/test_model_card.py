@@ -41,6 +41,12 @@ def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
     assert weak_slices([DARK, LOW]) == [] == weak_slices([])
 
 
+def test_a_slice_of_few_images_has_no_interval_and_is_not_called_weak(written):
+    few = SliceAccuracy("class", "truck", 3, 0.1, None, None)
+    assert weak_slices([ALL, few]) == []
+    assert all("10.0% (too few images for an interval)" in text for text in written([ALL, few]))
+
+
 def test_without_a_weak_slice_it_says_so(written):
     assert all("No slice is shown to be weaker" in text for text in written([ALL, LOW]))
 
