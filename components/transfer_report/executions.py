@@ -12,7 +12,7 @@ from trainer_module.ledger import Row
 
 COLUMNS = (
     "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
-    "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "data", "outcome",
+    "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "data",
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def _record(sweep: Sweep, row: Row, baseline_accuracy: float | None) -> dict[str
     gain = None if baseline_accuracy is None else 100 * (row.test_accuracy - baseline_accuracy)
     values = (
         header.sweep, header.source, header.architecture, row.n, row.freeze_count, row.fine_tune, row.draw,
-        row.val_accuracy, row.test_accuracy, baseline_accuracy, gain, row.seconds, header.data, row.outcome,
+        row.val_accuracy, row.test_accuracy, baseline_accuracy, gain, row.seconds, header.data,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 

@@ -13,7 +13,7 @@ from trainer_module.ledger import Header, Row
 
 HEADER = (
     "transfer,source,architecture,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy,"
-    "baseline_test_accuracy,gain_points,seconds,data,outcome"
+    "baseline_test_accuracy,gain_points,seconds,data"
 )
 
 
