@@ -229,6 +229,7 @@ def rows_of(ledgers, worker):
     return sum(path.read_bytes().count(b"\n") - 1 for path in ledgers.glob(f"*/{worker}-*.jsonl"))
 
 
+@pytest.mark.exhaustive  # minutes; tests/trainer_module/test_distributed_sweep.py kills one in every run
 def test_the_manifests_workers_train_every_cell_once_though_one_is_killed(experiment, pods):
     """With two more draws than before and no ledgers; the killed worker is started again, as its Job would do."""
     ledgers = experiment.folder / "workspace" / "thaw-tiny" / "ledgers"
