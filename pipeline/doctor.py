@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Literal
 
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+from pipeline.run_lock import check_writable
 
 State = Literal["ok", "warning", "problem"]
 
@@ -102,9 +102,8 @@ def _disk(config: ExperimentConfig) -> Finding:
     place = config.workspace.absolute()
     existing = next(parent for parent in (place, *place.parents) if parent.exists())
     try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError:
+        check_writable(existing)
+    except ThawError:
         return Finding("disk", "problem", f"{existing} can't be written", "Set workspace and runs to folders of yours.")
     free_gb = shutil.disk_usage(existing).free / 1e9
     if free_gb >= LEAST_DISK_GB:
