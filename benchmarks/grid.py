@@ -110,3 +110,25 @@ def paired_difference(differences: Sequence[float]) -> tuple[float, float, float
     values = np.asarray(differences, float)
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
     return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+
+
+def stratified_difference(strata: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+    """Mean over strata of their mean paired differences, with its 95% interval.
+
+    The variance is the strata's own, the degrees of freedom of Student's t are Satterthwaite's (Biometrics Bulletin 2,
+    1946, 110-114).
+
+    Args:
+      strata: differences of each, two or more.
+    """
+    from scipy import stats
+
+    values = [np.asarray(differences, float) for differences in strata]
+    mean = float(np.mean([differences.mean() for differences in values]))
+    parts = [differences.var(ddof=1) / len(differences) / len(values) ** 2 for differences in values]
+    variance = sum(parts)
+    if variance == 0:
+        return mean, mean, mean
+    freedom = variance**2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, values, strict=True))
+    half = float(stats.t.ppf(0.975, freedom)) * math.sqrt(variance)
+    return mean, mean - half, mean + half

@@ -73,6 +73,24 @@ def third_of_grid(counts: Sequence[int]) -> tuple[Place, ...]:
     )
 
 
+MORE_DRAWS = {10: 12, 20: 12, 50: 12, 100: 8, 200: 4}
+"""The small sizes differ most from draw to draw and cost least: they are repeated this many times."""
+
+
+def small_sizes_again() -> tuple[Place, ...]:
+    """Small sizes on draws of their own: a freeze count of the transfer, twice, and every third time the baseline.
+
+    Freeze counts take turns. The order is by draw, so that at every moment all sizes have about as many.
+    """
+    places = []
+    for i in range(max(MORE_DRAWS.values())):
+        for position, n in enumerate(size for size, most in MORE_DRAWS.items() if i < most):
+            k, draw = (2 * i + position) % len(grid.FREEZE_COUNTS), FIRST_DRAW + 20 + i
+            places += [Place(TRANSFER, n, k, tuned, draw) for tuned in (False, True)]
+            places += [Place(BASELINE, n, 0, False, draw)] if i % 3 == 0 else []
+    return tuple(places)
+
+
 GROUPS = {
     "quick": tuple(
         Place(TRANSFER, n, k, False, FIRST_DRAW + 10 + draw) for draw in range(3) for k in (8, 6) for n in grid.SIZES
@@ -80,8 +98,9 @@ GROUPS = {
     "shallow": third_of_grid(range(5)),
     "deep": third_of_grid(range(5, 9)),
     "baselines": tuple(Place(BASELINE, n, 0, False, FIRST_DRAW + i % 3) for i, n in enumerate(grid.SIZES)),
+    "again": small_sizes_again(),
 }
-"""What can be compared. `shallow`, `deep` and `baselines` together stand for the grid and take two core-hours."""
+"""What can be compared. All but `quick` together stand for the grid and take some three core-hours."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -152,7 +171,10 @@ class Engines:
 
 
 def summarise(pairs: Sequence[Pair]) -> dict[str, object]:
-    """Mean difference (own minus plain, points) with its 95% interval over all pairs, and by role, k and n."""
+    """Mean difference (own minus plain, points) with its 95% interval over all pairs, and by role, k and n.
+
+    Where there are several sizes, each counts the same (grid.stratified_difference), however often it was repeated.
+    """
     groups = {"all": list(pairs)}
     for pair in pairs:
         place = pair.place
@@ -172,10 +194,14 @@ def units(pairs: Sequence[Pair]) -> list[float]:
 
 
 def _difference(pairs: Sequence[Pair]) -> dict[str, float]:
-    differences = units(pairs)
-    mean, low, high = grid.paired_difference(differences)
+    sizes = sorted({pair.place.n for pair in pairs})
+    by_size = [units([pair for pair in pairs if pair.place.n == n]) for n in sizes]
+    if all(len(differences) > 1 for differences in by_size):
+        mean, low, high = grid.stratified_difference(by_size)
+    else:
+        mean, low, high = grid.paired_difference(units(pairs))
     values = {"mean": round(mean, 2), "low": round(low, 2), "high": round(high, 2)}
-    return {**values, "pairs": len(pairs), "units": len(differences)}
+    return {**values, "pairs": len(pairs), "units": len(units(pairs))}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks import grid
 from benchmarks.grid import Timing
@@ -80,6 +83,31 @@ def test_the_paired_interval_is_student_s():
     mean, low, high = grid.paired_difference([1.0, 2.0, 3.0])
     assert mean == pytest.approx(2)
     assert high - mean == pytest.approx(4.3027 / 3**0.5, abs=1e-3) and mean - low == pytest.approx(high - mean)
+
+
+def test_one_stratum_has_the_paired_interval():
+    assert grid.stratified_difference([[1.0, 2.0, 4.0]]) == pytest.approx(grid.paired_difference([1.0, 2.0, 4.0]))
+
+
+def test_strata_count_the_same_however_many_values_they_hold():
+    mean, low, high = grid.stratified_difference([[0.0, 2.0], [5.0, 5.0, 5.0, 5.0]])
+    # The first stratum's mean of 1 has variance 1, the second's of 5 none: (1 + 0) / 2^2, one degree of freedom.
+    assert mean == pytest.approx(3) and high - mean == pytest.approx(12.7062 / 2, abs=1e-3) == mean - low
+
+
+def test_strata_without_spread_have_an_interval_without_width():
+    assert grid.stratified_difference([[1.0, 1.0], [3.0, 3.0]]) == (2.0, 2.0, 2.0)
+
+
+@given(st.lists(st.integers(2, 40), min_size=2, max_size=5), st.integers(0, 99))
+def test_the_degrees_of_freedom_lie_between_the_smallest_stratum_s_and_all_together(counts, seed):
+    from scipy import stats
+
+    strata = [np.random.default_rng(seed).normal(size=count) for count in counts]
+    _, low, high = grid.stratified_difference(strata)
+    deviation = sum(s.var(ddof=1) / len(s) for s in strata) ** 0.5 / len(strata)
+    widest, narrowest = (stats.t.ppf(0.975, f) * deviation for f in (min(counts) - 1, sum(counts) - len(counts)))
+    assert narrowest <= (high - low) / 2 * (1 + 1e-9) and (high - low) / 2 <= widest * (1 + 1e-9)
 
 
 def test_a_line_through_points_above_each_other_is_level():

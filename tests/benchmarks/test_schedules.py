@@ -84,6 +84,23 @@ def test_differences_are_points_of_own_less_plain_and_twins_count_once():
     assert found["all"]["mean"] == 2.0 and (found["all"]["pairs"], found["all"]["units"]) == (4, 2)
 
 
+def test_a_size_repeated_more_often_counts_no_more():
+    often = [Pair(Place(TRANSFER, 10, 8, False, draw), 0.5, 0.5) for draw in range(10)]
+    seldom = [Pair(Place(TRANSFER, 20, 8, False, draw), 0.5, 0.54) for draw in range(2)]
+    assert schedules.summarise([*often, *seldom])["all"]["mean"] == 2.0
+
+
+def test_small_sizes_are_repeated_as_often_as_said_on_draws_of_their_own():
+    places = GROUPS["again"]
+    assert len(set(places)) == len(places)
+    for n, count in schedules.MORE_DRAWS.items():
+        mine = [place for place in places if place.n == n and place.role == TRANSFER]
+        assert len({place.draw for place in mine}) == count and len(mine) == 2 * count
+    others = {place.draw for name, group in GROUPS.items() if name != "again" for place in group}
+    assert not others & {place.draw for place in places}
+    assert {place.k for place in places} == set(grid.FREEZE_COUNTS)
+
+
 def test_the_third_holds_every_size_and_freeze_count_equally_often():
     places = [place for place in (*GROUPS["shallow"], *GROUPS["deep"]) if not place.fine_tune]
     assert len(places) == len(grid.SIZES) * len(grid.FREEZE_COUNTS) / 3
