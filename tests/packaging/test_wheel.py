@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "schema")
+PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "transferability", "schema")
 SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js", ".pbtxt")
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,99 @@
+"""LogME: how probable the labels are under Bayesian linear regression on the features. Imports no TensorFlow.
+
+You, Liu, Wang and Long, LogME: Practical Assessment of Pre-trained Models for Transfer Learning, ICML 2021
+(arXiv 2102.11005). Weights w ~ N(0, 1/a), labels y ~ N(F w, 1/b), one regression for each column of the one-hot
+labels. With A = a I + b F'F and m = b A^-1 F'y the logarithm of the evidence is
+
+    L(a, b) = n/2 log b + d/2 log a - n/2 log 2 pi - b/2 |F m - y|^2 - a/2 m'm - 1/2 log |A|
+
+and its maximum is sought as in the paper's Algorithm 1, with g = sum of b s^2 / (a + b s^2) over the singular values:
+
+    a <- g / m'm        b <- (n - g) / |F m - y|^2
+
+The score is the mean over classes of L / n. Everything is written in U and s^2 of F = U diag(s) V', so that a step
+costs O(rank). The features are not centred, as in the paper. Where features repeat a column of the labels exactly,
+L has no upper bound; so the variance of the noise, 1/b, is kept above NOISE_FLOOR of the labels' mean square.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from transferability.checks import checked_features, checked_labels, one_hot
+from transferability.spectra import spectrum_of
+
+MOST_STEPS = 1000
+TOLERANCE = 1e-12
+"""Steps end when L / n changes by less; each step is cheap, and useless features converge slowly."""
+
+NOISE_FLOOR = 1e-8
+TINY = float(np.finfo(np.float64).tiny)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Projected:
+    """One class's labels y [n] as the features see them.
+
+    Attributes:
+      squares: float64 [r], squared singular values of F.
+      along: float64 [r], squares of U'y.
+      outside: |y - U U'y|^2, what no weights reach.
+      rows: n.
+    """
+
+    squares: np.ndarray
+    along: np.ndarray
+    outside: float
+    rows: int
+
+    def log_evidence(self, a: float, b: float) -> float:
+        """L(a, b) of this module's docstring."""
+        weights, residual, _ = self.posterior(a, b)
+        determinant = float(np.sum(np.log1p(b / a * self.squares)))  # log |A| - d log a
+        return 0.5 * (self.rows * math.log(b / (2 * math.pi)) - b * residual - a * weights - determinant)
+
+    def posterior(self, a: float, b: float) -> tuple[float, float, float]:
+        """m'm, |F m - y|^2 and g."""
+        shrunk = a + b * self.squares
+        weights = float(np.sum(self.squares * self.along * (b / shrunk) ** 2))
+        residual = float(np.sum(self.along * (a / shrunk) ** 2)) + self.outside
+        return weights, residual, float(np.sum(b * self.squares / shrunk))
+
+    def maximum(self) -> float:
+        """The largest L that the steps reach."""
+        mean_square = (float(self.along.sum()) + self.outside) / self.rows
+        most = 1 / (NOISE_FLOOR * mean_square)
+        b = 1 / mean_square
+        a = b * float(self.squares.sum()) / self.rows  # so that the features' unit changes nothing
+        evidence = self.log_evidence(a, b)
+        for _ in range(MOST_STEPS):
+            weights, residual, effective = self.posterior(a, b)
+            a = effective / max(weights, TINY)
+            b = min((self.rows - effective) / max(residual, TINY), most)
+            before, evidence = evidence, self.log_evidence(a, b)
+            if abs(evidence - before) <= TOLERANCE * self.rows:
+                break
+        return evidence
+
+
+def logme(features: np.ndarray, labels: np.ndarray) -> float:
+    """The logarithm of the maximum evidence for each row, averaged over classes; higher is better, in nats.
+
+    Args:
+      features: real numbers [n, d].
+      labels: integers [n], 0..C-1, two rows or more of each class.
+
+    Raises:
+      ValueError: features or labels are not so.
+    """
+    x = checked_features(features)
+    targets = one_hot(checked_labels(labels, x.shape[0]))
+    spectrum = spectrum_of(x)
+    along = spectrum.left.T @ targets  # [r, C]
+    outside = np.sum((targets - spectrum.left @ along) ** 2, axis=0)
+    classes = zip(along.T**2, outside, strict=True)
+    evidences = [_Projected(spectrum.squares, a, float(o), x.shape[0]).maximum() for a, o in classes]
+    return float(np.mean(evidences)) / x.shape[0]
