@@ -7,6 +7,9 @@ import numpy as np
 LARGEST = float(np.finfo(np.float32).max)
 """Values beyond this overflow where their fourth powers are summed."""
 
+SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
+"""Differences below this vanish there."""
+
 LEAST_ROWS_PER_CLASS = 2
 """With one row a class has a mean and no spread, and the row left out has no other to be told from."""
 
@@ -41,7 +44,7 @@ def checked_features(features: np.ndarray, name: str = "features") -> np.ndarray
             "them. The model that made them may have diverged: look at its weights."
         )
     rounding = np.finfo(np.float64).eps * np.max(np.abs(x))
-    if np.max(np.ptp(x, axis=0)) <= 4 * rounding or float(np.sum((x - x.mean(axis=0)) ** 2)) == 0:
+    if np.max(np.ptp(x, axis=0)) < max(4 * rounding, SMALLEST):
         raise ValueError(
             f"{name} are the same in all {x.shape[0]} rows; expected rows that differ. Layers whose units are all "
             "dead give such features: leave this source or freeze count out."

@@ -43,7 +43,7 @@ class Probe:
 
 
 def linear_probe(features: np.ndarray, labels: np.ndarray) -> Probe:
-    """The probe of this module's docstring; of equal ridges the stronger.
+    """The probe of this module's docstring.
 
     Args:
       features: real numbers [n, d].
@@ -56,7 +56,7 @@ def linear_probe(features: np.ndarray, labels: np.ndarray) -> Probe:
     y = checked_labels(labels, x.shape[0])
     spectrum, targets = spectrum_of(x), one_hot(y)
     unit = float(spectrum.squares.mean())
-    probes = [_probe(left_out_residuals(spectrum, targets, ridge * unit), targets, ridge) for ridge in RIDGES[::-1]]
+    probes = [_probe(left_out_residuals(spectrum, targets, ridge * unit), targets, ridge) for ridge in RIDGES]
     return min(probes, key=lambda probe: probe.squared_error)
 
 

@@ -30,7 +30,8 @@ TOLERANCE = 1e-12
 """Steps end when L / n changes by less. Useless features converge slowly: in trials L / n was 1e-6 short at the end."""
 
 NOISE_FLOOR = 1e-8
-TINY = float(np.finfo(np.float64).tiny)
+LEAST_WEIGHTS = 1e-150
+"""Where m'm is smaller, the features say nothing of the class: a has no bound, and the noise explains it alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +72,10 @@ class ClassEvidence:
         evidence = self.log_evidence(a, b)
         for _ in range(MOST_STEPS):
             weights, residual, effective = self.posterior(a, b)
-            a = effective / max(weights, TINY)
-            b = min((self.rows - effective) / max(residual, TINY), most)
+            if weights < LEAST_WEIGHTS:
+                return -0.5 * self.rows * (math.log(2 * math.pi * mean_square) + 1)
+            a = effective / weights
+            b = min((self.rows - effective) / residual, most)
             before, evidence = evidence, self.log_evidence(a, b)
             if abs(evidence - before) <= TOLERANCE * self.rows:
                 break

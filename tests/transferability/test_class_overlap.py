@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm, ortho_group
 from sklearn.decomposition import PCA
 
-from transferability.class_overlap import DIRECTIONS, gbc
+from transferability.class_overlap import gbc
 
 QUICK = settings(max_examples=25, deadline=None)
 
@@ -38,7 +38,7 @@ def test_two_classes_of_unequal_spread_overlap_as_their_densities_do():
 @pytest.mark.parametrize(("shape", "classes"), [((200, 90), 2), ((150, 400), 3), ((30, 5), 3), ((10, 200), 2)])
 def test_it_is_the_overlap_along_the_main_directions(shape, classes):
     features, labels = data(1, *shape, classes)
-    directions = min(DIRECTIONS, shape[0] - 1, shape[1])
+    directions = min(64, shape[0] - 1, shape[1])
     projected = PCA(directions, svd_solver="full").fit_transform(features)
     expected = 0.0
     for i in range(classes):
@@ -61,7 +61,7 @@ def test_a_class_without_spread_inside_one_with_spread_does_not_overlap_much():
 
 
 @QUICK
-@given(st.integers(0, 10**6), st.integers(2, 20), st.floats(1e-3, 1e3))
+@given(st.integers(0, 10**6), st.integers(2, 20), st.sampled_from([1e-25, 0.3, 1e25]))
 def test_rotation_shift_and_unit_change_nothing(seed, width, unit):
     features, labels = data(seed, 12, width)
     moved = (features @ ortho_group.rvs(width, random_state=seed) + 2) * unit

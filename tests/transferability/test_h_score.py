@@ -66,6 +66,12 @@ def test_the_shrinkage_never_exceeds_1():
     assert shrunk_h_score(features, np.array([0, 1, 0, 1])) == 0
 
 
+def test_the_shrinkage_of_two_rows_is_0_and_not_below_by_rounding():
+    # x_1 = -x_2, so that |S|^2 is the mean fourth power and k is 0.
+    for seed in range(100):
+        assert 0 <= shrinkage(np.random.default_rng(seed).normal(size=(2, 5))) < 1e-14
+
+
 @pytest.mark.parametrize("shape", [(60, 5), (12, 40), (10, 300)])
 def test_the_shrunk_score_is_the_trace_with_the_shrunk_covariances(shape):
     features, labels = data(4, *shape)

@@ -59,6 +59,14 @@ def test_a_source_class_that_is_never_given_changes_nothing():
     assert leep(np.column_stack([p, np.zeros(4)]), labels) == leep(p, labels)
 
 
+def test_rounding_does_not_lift_a_sure_source_above_0():
+    labels = np.array([0, 0, 1, 1])
+    for seed in range(200):
+        p = np.zeros((4, 6))
+        p[:2, :3], p[2:, 3:] = np.random.default_rng(seed).dirichlet([1, 1, 1], (2, 2))
+        assert -1e-15 < leep(p, labels) <= 0
+
+
 @QUICK
 @given(cases())
 def test_it_is_its_definition_and_never_above_0(case):

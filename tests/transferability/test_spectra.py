@@ -26,6 +26,11 @@ def test_directions_without_variance_are_left_out(width):
     assert (found.left * found.squares) @ found.left.T == pytest.approx(x @ x.T)
 
 
+def test_with_fewer_columns_than_rows_very_weak_directions_are_kept():
+    x = np.linalg.qr(np.random.default_rng(3).normal(size=(10, 3)))[0] * np.array([1.0, 1e-5, 1e-10])
+    assert spectrum_of(x).squares == pytest.approx([1, 1e-10, 1e-20], rel=1e-4)
+
+
 @pytest.mark.parametrize("width", [1, 9])
 def test_a_matrix_of_zeros_has_rank_0(width):
     assert spectrum_of(np.zeros((4, width))).squares.size == 0
