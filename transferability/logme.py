@@ -10,6 +10,10 @@ and its maximum is sought as in the paper's Algorithm 1, with g = sum of b s^2 /
 
     a <- g / m'm        b <- (n - g) / |F m - y|^2
 
+L can have two maxima, one at strong noise and one where weak directions tell the classes apart; steps from a = b = 1
+end in the nearer. So they begin at the best of STARTS, which is found for each ratio a / b with the b that is best
+for it: b = n / (sum of (u'y)^2 / (1 + s^2 b / a) + |y - U U'y|^2).
+
 The score is the mean over classes of L / n. Everything is written in U and s^2 of F = U diag(s) V', so that a step
 costs O(rank). The features are not centred, as in the paper. Where features repeat a column of the labels exactly,
 L has no upper bound; so the variance of the noise, 1/b, is kept above NOISE_FLOOR of the labels' mean square.
@@ -25,9 +29,12 @@ import numpy as np
 from transferability.checks import checked_features, checked_labels, one_hot
 from transferability.spectra import spectrum_of
 
+STARTS = tuple(float(10.0 ** (quarter / 4)) for quarter in range(-56, 13))
+"""a / b in units of the mean of s^2, from beyond the weakest direction that is kept to where features say nothing."""
+
 MOST_STEPS = 1000
 TOLERANCE = 1e-12
-"""Steps end when L / n changes by less. Useless features converge slowly: in trials L / n was 1e-6 short at the end."""
+"""Steps end when L / n changes by less."""
 
 NOISE_FLOOR = 1e-8
 LEAST_WEIGHTS = 1e-150
@@ -67,8 +74,7 @@ class ClassEvidence:
         """The largest L that the steps reach."""
         mean_square = (float(self.along.sum()) + self.outside) / self.rows
         most = 1 / (NOISE_FLOOR * mean_square)
-        b = 1 / mean_square
-        a = b * float(self.squares.sum()) / self.rows  # so that the features' unit changes nothing
+        a, b = max(self.starts(most), key=lambda start: self.log_evidence(*start))
         evidence = self.log_evidence(a, b)
         for _ in range(MOST_STEPS):
             weights, residual, effective = self.posterior(a, b)
@@ -80,6 +86,13 @@ class ClassEvidence:
             if abs(evidence - before) <= TOLERANCE * self.rows:
                 break
         return evidence
+
+    def starts(self, most: float) -> list[tuple[float, float]]:
+        """a and b for each ratio of STARTS to the mean of s^2, b (at most `most`) where L is largest for that ratio."""
+        ratios = np.array(STARTS) * float(self.squares.mean())
+        misfits = np.sum(self.along / (1 + self.squares / ratios[:, None]), axis=1) + self.outside
+        noise = np.minimum(self.rows / misfits, most)
+        return [(float(ratio * b), float(b)) for ratio, b in zip(ratios, noise, strict=True)]
 
 
 def logme(features: np.ndarray, labels: np.ndarray) -> float:

@@ -81,6 +81,24 @@ def test_the_score_is_the_mean_of_the_classes_largest_evidence(rows, width, shif
     assert logme(features, labels) == pytest.approx(np.mean(largest) / rows, abs=1e-5)
 
 
+@pytest.mark.parametrize(("outside", "where"), [(0.01, -30.3), (0.5, -2.3)])
+def test_of_two_maxima_the_larger_is_found(outside, where):
+    # A strong direction that holds the labels' mean, and one 1e5 times weaker that holds nearly all the rest.
+    evidence = ClassEvidence(np.array([1.0, 1e-10]), np.array([3.0, 3.0 - outside]), outside, rows=12)
+
+    def best_noise(log_ratio):
+        ratio = math.exp(log_ratio)
+        b = 12 / (float(np.sum(evidence.along * ratio / (ratio + evidence.squares))) + outside)
+        return evidence.log_evidence(ratio * b, b)
+
+    ratios = np.linspace(-35, 15, 501)
+    profile = np.array([best_noise(ratio) for ratio in ratios])
+    peaks = np.flatnonzero((profile[1:-1] >= profile[:-2]) & (profile[1:-1] > profile[2:])) + 1
+    assert len(peaks) == 2
+    assert ratios[profile.argmax()] == pytest.approx(where, abs=0.11)
+    assert evidence.maximum() == pytest.approx(profile.max(), abs=0.002)
+
+
 def test_useless_features_score_as_noise_alone():
     # No weight: y ~ N(0, 1/b), whose likelihood is largest at 1/b = mean y^2 = 1/2.
     features, labels = data(7, 40, 3, 0.0)
@@ -97,7 +115,7 @@ def test_features_that_are_orthogonal_to_the_labels_to_the_last_digit_score_as_n
 def test_features_that_are_the_labels_score_high_and_finite():
     _, labels = data(8, 20, 1, 0.0)
     exact = logme(np.eye(2)[labels], labels)
-    assert 5 < exact < 20
+    assert 7.5 < exact < 8.7  # log(b / 2 pi) / 2 with b at its bound, 2e8, is 8.6, and weights cost something
     assert exact > logme(np.eye(2)[labels] + 0.01 * np.random.default_rng(8).normal(size=(20, 2)), labels)
 
 
