@@ -1,11 +1,11 @@
 """How well an estimate orders what was then measured: Kendall's tau and the regret of its first choice. Imports scipy.
 
-Kendall's tau-b (Kendall, Biometrika 33, 1945): of all pairs of candidates, the share that both order alike less the share
-that they order differently, corrected for ties.
+Kendall's tau-b (Kendall, Biometrika 33, 1945): of all pairs of candidates, the share that both order alike less the
+share that they order differently, corrected for ties.
 
-Regret, in the unit of the measurements: what the candidate that val would choose reaches, less what the estimate's first
-choice reaches. Both are read on test and neither is chosen there, so luck on test does not make a choice look best; a
-regret below 0 is possible and means that val chose worse.
+Regret, in the unit of the measurements: what the candidate that val would choose reaches, less what the estimate's
+first choice reaches. Both are read on test and neither is chosen there, so luck on test does not make a choice look
+best; a regret below 0 is possible and means that val chose worse.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ def _mean_of_best(merit: np.ndarray, reached: np.ndarray) -> float:
 def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if x.ndim != 1 or x.shape != y.shape or x.size < 2:
-        raise ValueError(f"estimates and measurements have the shapes {x.shape} and {y.shape}; expected two lists of one "
-                         "length, a value for each of two candidates or more.")  # fmt: skip
+        raise ValueError(
+            f"estimates and measurements have the shapes {x.shape} and {y.shape}; expected two lists of one length, a "
+            "value for each of two candidates or more."
+        )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("an estimate or a measurement is no finite number; leave that candidate out.")
     return x, y
