@@ -19,6 +19,7 @@ from acquisition.inspection import Inspection, check_sizes
 from acquisition.remembered import inspect_once
 from acquisition.weights import check_weights, locate_weights
 from pipeline import console
+from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.plan import Plan, measure_gflops, plan_run
@@ -78,6 +79,7 @@ def prepare(
       ThawError: as launch.
     """
     _sayer(terminal)(f"Thaw {version('thaw')}, experiment {config.name}")
+    beam_options(config.beam_args)  # refused here, before every record is read
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
     config, left_out, weights_hash = with_weights(config, project_root, _sayer(terminal))
