@@ -188,6 +188,8 @@ class ExperimentConfig(_Settings):
     """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
     activations_gib: PositiveFloat = 4.0
     """Memory for activations of frozen layers, all workers together, in GiB; what is over is spilled to disk."""
+    pipeline_root: Annotated[str, pydantic.Field(pattern=r"^(gs|s3)://[^/]+(/[^/]+)*$")] | None = None
+    """Where TFX artifacts lie, such as s3://bucket/thaw (docs/storage.md); none: in the workspace."""
     beam_args: tuple[BeamArg, ...] = ()
     """Options of Beam, each as `--name=value`: where Beam nodes run (docs/engines.md); none: in their own process."""
     schedule: Schedule = Schedule()
@@ -244,10 +246,8 @@ def _class_problems(config: ExperimentConfig) -> list[str]:
             problems.append(f"{place}.classes needs two or more different classes, got {list(classes)}")
         overlap = sorted(set(classes) & set(config.target.classes))
         if place != "target" and overlap and not config.allow_overlap:
-            problems.append(
-                f"{place} shares {overlap} with the target; a source that has seen the target's "
-                "classes flatters the transfer. Remove them or set allow_overlap: true"
-            )
+            problems.append(f"{place} shares {overlap} with the target; a source that has seen the target's classes "
+                            "flatters the transfer. Remove them or set allow_overlap: true")  # fmt: skip
     return problems
 
 

@@ -16,6 +16,7 @@ from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.nodes import Nodes, workspace_of
 
+
 @dataclass(frozen=True)
 class Cluster:
     """What the DAG must know of a cluster; the orchestrator there keeps the metadata.
@@ -98,7 +99,8 @@ def _in_workspace(config: ExperimentConfig) -> dict[str, Any]:
     workspace = workspace_of(config)
     workspace.mkdir(parents=True, exist_ok=True)
     connection = metadata.sqlite_metadata_connection_config(str(metadata_path(config)))
-    return {"pipeline_root": str(workspace / "artifacts"), "metadata_connection_config": connection}
+    root = f"{config.pipeline_root}/{config.pipeline_name}" if config.pipeline_root else str(workspace / "artifacts")
+    return {"pipeline_root": root, "metadata_connection_config": connection}
 
 
 def _in_cluster(cluster: Cluster) -> dict[str, Any]:

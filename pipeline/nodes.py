@@ -258,7 +258,9 @@ class Nodes:
 
     def _repeatable(self) -> dict[str, Any]:
         """The configuration without what belongs to this machine: folders, files, processes and Beam's engine."""
-        elsewhere: dict[str, Any] = dict.fromkeys(("workspace", "runs", "workers", "activations_gib", "beam_args"), True)
+        elsewhere: dict[str, Any] = dict.fromkeys(
+            ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
+        )
         elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}}
         return self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
 
