@@ -23,8 +23,11 @@ def open_store(root: str) -> None:
             # TensorFlow's file system for S3 is in it, Beam's needs the other.
             import boto3  # noqa: F401
             import tensorflow_io  # noqa: F401
+        # Made and written to, for a folder alone is nothing that an object store keeps or refuses.
         tf.io.gfile.makedirs(root)
-        tf.io.gfile.stat(root)
+        with tf.io.gfile.GFile(f"{root}/.writable", "w") as file:
+            file.write("")
+        tf.io.gfile.remove(f"{root}/.writable")
     except ImportError as error:
         raise ThawError(f"pipeline_root is {root}, and {error}. S3 needs: pip install {S3_PACKAGES}") from error
     except tf.errors.OpError as error:
