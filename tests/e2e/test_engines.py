@@ -43,7 +43,7 @@ def servers(experiment):
         wait_for(port, started[-1])
     yield [
         "--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", "--environment_type=EXTERNAL",
-        f"--environment_config=localhost:{workers}",
+        f"--environment_config=localhost:{workers}", "--job_server_timeout=3600",
     ]  # fmt: skip
     for process in started:
         process.terminate()
