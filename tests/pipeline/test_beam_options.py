@@ -1,8 +1,10 @@
 """Which options of Beam are taken, and which are refused before anything runs. Starts no engine."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, PortableOptions, StandardOptions
 
 from pipeline import launch
@@ -16,6 +18,15 @@ QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
 def test_without_options_nodes_run_beam_in_their_own_process():
     assert beam_options([]) == list(DEFAULTS)
     assert PipelineOptions(beam_options([])).view_as(StandardOptions).runner == "FnApiRunner"
+
+
+def test_the_options_that_the_documentation_shows_are_taken():
+    page = Path(__file__).parents[2] / "docs" / "engines.md"
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 5
+    for block in blocks:
+        given = yaml.safe_load(block)["beam_args"]
+        assert beam_options(given)[-len(given) :] == given
 
 
 def test_several_processes_keep_the_default_runner():
