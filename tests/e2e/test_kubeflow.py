@@ -101,7 +101,9 @@ def test_every_task_of_the_file_was_run(cluster, run):
 def test_the_ledgers_hold_the_rows_of_a_run_on_this_machine(experiment, run, here, ledgers):
     rows = decisive(ledgers)
     assert len(rows) == 8
-    assert rows == decisive(experiment.folder / "workspace" / "thaw-tiny" / "ledgers")
+    # Other tests of this session sweep further cells in the same workspace.
+    local = decisive(experiment.folder / "workspace" / "thaw-tiny" / "ledgers")
+    assert rows == {key: row for key, row in local.items() if key in rows}
 
 
 def test_the_blessing_is_that_of_a_run_on_this_machine(run, here):

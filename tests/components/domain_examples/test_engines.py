@@ -60,6 +60,6 @@ def records_of(transformed, folder, beam_args):
 
 def test_several_processes_write_the_records_of_one(transformed, tmp_path):
     alone = records_of(transformed, tmp_path / "alone", ())
-    # Two of three classes: 20 of 30 images, 4 of them val and 16 with two copies; 6 of 10 test images.
-    assert len(alone) == 4 + 3 * 16 + 6
+    # Two of three classes: 18 of 30 images, 4 of them val and 14 with two copies; 6 of 10 test images.
+    assert len(alone) == 4 + 3 * 14 + 6
     assert records_of(transformed, tmp_path / "several", SEVERAL_PROCESSES) == alone
