@@ -1,12 +1,10 @@
 """Sweeps killed at any moment go on where they stopped, and repeated ones are equal. Kills real processes."""
 
-import contextlib
 import dataclasses
 import json
 import os
 import pickle
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -17,7 +15,7 @@ import pytest
 
 from trainer_module.ledger import read_ledger
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 FORKED_SWEEPS = Path(__file__).with_name("forked_sweeps.py")
@@ -45,26 +43,13 @@ class Sweep:
         self.ledgers = folder / "ledgers"
 
     @property
-    def ledger(self):
-        return next(iter(self.ledgers.glob("*.jsonl")), None)
+    def content(self):
+        """What the ledger's file holds; nothing where there is none yet."""
+        return b"".join(path.read_bytes() for path in self.ledgers.glob("*.jsonl"))
 
     def whole_rows(self):
-        return self.ledger.read_bytes().count(b"\n") - 1 if self.ledger else -1
-
-    def begun(self):
-        """The executions that were begun, as often as they were."""
-        return self.notes.read_text().splitlines() if self.notes.exists() else []
-
-    def cut_short(self):
-        """Bytes behind the ledger's last newline."""
-        content = self.ledger.read_bytes() if self.ledger else b""
-        return len(content) - content.rfind(b"\n") - 1
-
-    def cut_last_row(self, dice):
-        """Takes bytes from the last row, as a kill amid its writing would."""
-        content = self.ledger.read_bytes()
-        start = content.rfind(b"\n", 0, -1) + 1
-        os.truncate(self.ledger, dice.randrange(start + 1, len(content)))
+        """Rows whose line has an end; -1 before there is a header."""
+        return self.content.count(b"\n") - 1
 
     def wait_for_rows(self, count, still_runs):
         deadline = time.monotonic() + 240
@@ -72,12 +57,18 @@ class Sweep:
             time.sleep(0.005)
 
     def results(self):
-        """All that the ledger says but seconds and the digests over them, by key."""
-        read_ledger(self.ledger)
-        rows = [json.loads(line)["row"] for line in self.ledger.read_bytes().splitlines()[1:]]
+        """All that the ledger's rows say but seconds, by key."""
+        [path] = self.ledgers.glob("*.jsonl")
+        read_ledger(path)  # checks the digests
+        rows = [json.loads(line)["row"] for line in self.content.splitlines()[1:]]
         found = {row["key"]: {name: value for name, value in row.items() if name != "seconds"} for row in rows}
         assert len(rows) == len(found) == EXECUTIONS
         return found
+
+    def noted(self, kind):
+        """(process, cell and draw) of each execution that was `begun` or `ended`, in order."""
+        lines = self.notes.read_text().splitlines() if self.notes.exists() else []
+        return [tuple(line.split(" ", 2)[1:]) for line in lines if line.startswith(kind)]
 
 
 class Forker:
@@ -88,6 +79,7 @@ class Forker:
         self.process = subprocess.Popen([sys.executable, str(FORKED_SWEEPS)], cwd=ROOT, **pipes)
 
     def start(self, sweep):
+        """Returns the id of the sweep's process, which is that of its group too."""
         print(sweep.job, sweep.log, sweep.notes, file=self.process.stdin)
         return int(self.process.stdout.readline())
 
@@ -122,12 +114,6 @@ def never_killed(forker, baseline_job, tmp_path_factory):
     return sweep.results(), time.monotonic() - began
 
 
-def start_afresh(sweep):
-    """Starts the sweep in a process of its own that shares nothing with any other."""
-    command = [sys.executable, "-c", SWEEP, str(sweep.job)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
 def test_the_same_sweep_in_other_processes_and_one_worker_gives_the_same_rows_bit_for_bit(
     forker, make_sweep, never_killed
 ):
@@ -136,62 +122,101 @@ def test_the_same_sweep_in_other_processes_and_one_worker_gives_the_same_rows_bi
     assert sweep.results() == never_killed[0]
 
 
-def test_a_sweep_whose_first_process_was_killed_repeats_nothing_that_it_had_written(make_sweep, never_killed):
-    """The workers are left behind without it. Each run starts from nothing, so that every row is a repeated one."""
+def test_a_sweep_whose_first_process_alone_is_killed_keeps_what_it_had_written(make_sweep, never_killed):
+    """Both runs start from nothing, as a user's do; what workers do whose parent is gone is lost."""
+
+    def start():
+        command = [sys.executable, "-c", SWEEP, str(sweep.job)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
     sweep = make_sweep("orphans")
-    process = start_afresh(sweep)
+    process = start()
     sweep.wait_for_rows(4, lambda: process.poll() is None)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, process.communicate()[1]
-    before = sweep.ledger.read_bytes()
-    kept = before[: before.rfind(b"\n") + 1]
+    kept = sweep.content[: sweep.content.rfind(b"\n") + 1]
 
-    again = start_afresh(sweep)
-    _, errors = again.communicate(timeout=300)
+    again = start()
+    _, errors = again.communicate(timeout=600)
     assert again.returncode == 0, errors
-    after = sweep.ledger.read_bytes()
-    assert after.startswith(kept) and len(after) > len(kept)
+    assert sweep.content.startswith(kept) and len(sweep.content) > len(kept)
     assert sweep.results() == never_killed[0]
 
 
-ALL = pytest.param(30, marks=[pytest.mark.exhaustive, pytest.mark.timeout(7200)], id="all")
+@dataclasses.dataclass
+class Lost:
+    """What kills cost: executions in flight, results on their way to the ledger, and rows cut short."""
+
+    kills: int = 0
+    in_flight: int = 0
+    on_the_way: int = 0
+    cut_short: int = 0
 
 
-@pytest.mark.parametrize("wanted", [pytest.param(3, id="some"), ALL])
-def test_sweeps_killed_at_random_moments_with_all_their_workers_end_as_if_never_killed(
-    forker, make_sweep, never_killed, wanted
+def kill_at_a_random_moment(forker, sweep, dice, seconds):
+    """Runs the sweep and kills its whole process group, between its start and its last row but one.
+
+    Returns whether the kill came before the sweep's end.
+    """
+    before = sweep.whole_rows()
+    target = dice.randrange(before, EXECUTIONS - 1)
+    group = forker.start(sweep)
+    sweep.wait_for_rows(target, lambda: Path(f"/proc/{group}").exists())
+    # Half of the time goes before the first row.
+    time.sleep(dice.random() * seconds * (0.5 if target == before else 0.5 / EXECUTIONS))
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        assert forker.status() == 0
+        return False
+    return forker.status() == signal.SIGKILL
+
+
+def killed(forker, sweep, dice, seconds, lost):
+    """One kill more, and a look at what it left."""
+    kept, rows = sweep.content, sweep.whole_rows()
+    begun, ended = len(sweep.noted("begun")), len(sweep.noted("ended"))
+    if not kill_at_a_random_moment(forker, sweep, dice, seconds):
+        return
+    assert sweep.content.startswith(kept[: kept.rfind(b"\n") + 1])
+    begun, ended = sweep.noted("begun")[begun:], sweep.noted("ended")[ended:]
+    in_flight = set(begun) - set(ended)
+    assert len({process for process, _ in in_flight}) == len(in_flight) <= WORKERS
+    on_the_way = len(ended) - (sweep.whole_rows() - rows)
+    assert 0 <= on_the_way <= WORKERS
+    lost.kills += 1
+    lost.in_flight += len(in_flight)
+    lost.on_the_way += on_the_way
+
+
+def cut_last_row(sweep, dice):
+    """Leaves of the last row what a kill amid its writing would; returns how many bytes that is."""
+    [path] = sweep.ledgers.glob("*.jsonl")
+    whole = sweep.content[: sweep.content.rfind(b"\n") + 1]
+    start = whole.rfind(b"\n", 0, -1) + 1
+    left = dice.randrange(1, len(whole) - start)
+    os.truncate(path, start + left)
+    return left
+
+
+SERIES = [pytest.param(number, 3, marks=[pytest.mark.exhaustive, pytest.mark.timeout(3600)]) for number in range(10)]
+
+
+@pytest.mark.parametrize(("number", "kills"), [(100, 2), *SERIES])
+def test_a_sweep_killed_at_random_moments_ends_with_the_ledger_of_one_never_killed(
+    forker, make_sweep, never_killed, number, kills
 ):
-    """Each sweep is killed three times, and the last row that a kill leaves is cut short at times."""
-    results, seconds = never_killed
-    kills = cuts = repeated = 0
-    while kills < wanted:
-        dice = random.Random(kills)
-        sweep = make_sweep(f"after {kills} kills".replace(" ", "_"))
-        counts = kill_three_times(forker, sweep, dice, seconds)
-        forker.finish(sweep)
-        assert sweep.results() == results
-        begun = len(sweep.begun()) - EXECUTIONS - counts["cuts"]
-        assert begun <= WORKERS * counts["kills"], sweep.begun()
-        assert re.findall(r"cut short \((\d+) bytes\); dropped", sweep.log.read_text()) == counts["bytes"]
-        kills, cuts, repeated = kills + counts["kills"], cuts + counts["cuts"], repeated + begun
-        print(f"{kills} kills, {cuts} cuts, {repeated} executions repeated")
-
-
-def kill_three_times(forker, sweep, dice, seconds):
-    """Counts of what happened: a sweep may end before it is killed for the third time."""
-    counts = {"kills": 0, "cuts": 0, "bytes": []}
-    for rows in sorted(dice.choices(range(-1, EXECUTIONS), k=3)):
-        group = forker.start(sweep)
-        sweep.wait_for_rows(rows, lambda group=group: Path(f"/proc/{group}/exe").exists())
-        # Reading, building and the first training take most of the time.
-        time.sleep(dice.random() * seconds * (0.4 if rows < 1 else 0.03))
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
-        if forker.status() == 0:
-            break
-        counts["kills"] += 1
-        if sweep.whole_rows() > 0 and not sweep.cut_short() and dice.random() < 0.5:
-            sweep.cut_last_row(dice)
-            counts["cuts"] += 1
-        counts["bytes"] += [str(left) for left in [sweep.cut_short()] if left]
-    return counts
+    """SIGKILL to the whole process group, kill upon kill; then the same command is left alone."""
+    expected, seconds = never_killed
+    dice, sweep, lost = random.Random(number), make_sweep("killed"), Lost()
+    while lost.kills < kills and sweep.whole_rows() < EXECUTIONS - 1:
+        killed(forker, sweep, dice, seconds, lost)
+    left = 0
+    if sweep.whole_rows() > 0:
+        left, lost.cut_short = cut_last_row(sweep, dice), 1
+    forker.finish(sweep)
+    assert sweep.results() == expected
+    repeated = len(sweep.noted("begun")) - EXECUTIONS
+    print(f"series {number}: {lost}, repeated {repeated}")
+    assert lost.kills and repeated == lost.in_flight + lost.on_the_way + lost.cut_short
+    assert (f"the last row was cut short ({left} bytes); dropped" in sweep.log.read_text()) == bool(left)
