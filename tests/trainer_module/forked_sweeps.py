@@ -23,7 +23,7 @@ fork_server.start = lambda: None
 
 @dataclasses.dataclass(frozen=True)
 class NotedJob(SweepJob):
-    """A job whose workers note each execution that they begin."""
+    """A job whose workers note when an execution begins and ends."""
 
     notes: str = ""
 
@@ -32,8 +32,10 @@ class NotedJob(SweepJob):
         run, file = engine.run, os.open(self.notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
         def noted(cell, draw):
-            os.write(file, f"{cell}, draw {draw}\n".encode())
-            return run(cell, draw)
+            os.write(file, f"begun {os.getpid()} {cell} {draw}\n".encode())
+            execution = run(cell, draw)
+            os.write(file, f"ended {os.getpid()} {cell} {draw}\n".encode())
+            return execution
 
         engine.run = noted
         return engine
@@ -41,7 +43,7 @@ class NotedJob(SweepJob):
 
 def sweep(job_path, log_path, notes_path):
     os.setsid()
-    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
     with open(job_path, "rb") as file:
