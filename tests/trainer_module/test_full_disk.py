@@ -49,7 +49,7 @@ def test_a_sweep_that_found_the_disk_full_goes_on_when_there_is_room(small_disk,
     settings = baseline_job.settings.model_copy(update={"ledger_dir": small_disk})
     tuner = SweepTuner(WorkerPool(baseline_job, 1), settings)
     filler = fill(small_disk)
-    with pytest.raises(ThawError, match="Can't write the ledger .*: No space left on device"):
+    with pytest.raises(ThawError, match=r"Can't write the ledger .*: No space left on device"):
         tuner.search()
     written = tuner.ledger.path.read_bytes()
     kept = read_ledger(tuner.ledger.path)[1]
