@@ -1,6 +1,6 @@
-"""Answers requests to a pushed model over HTTP: `python -m pipeline.model_server MODEL`. Nothing imports this.
+"""Answers requests to an exported model over HTTP: `python -m pipeline.model_server MODEL`. Nothing imports this.
 
-A small part of TensorFlow Serving's REST interface, for where its server can't be had: docs/serving.md.
+Requests and answers are those of TensorFlow Serving's REST API (docs/serving.md), so that clients need not change.
 """
 
 from __future__ import annotations
@@ -8,218 +8,211 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import functools
+import binascii
+import concurrent.futures
 import json
 import os
-import re
+import signal
 import sys
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+import tornado.httpserver
+import tornado.web
 
 from pipeline.errors import ThawError
 from pipeline.process import prepare_process
 
-prepare_process(os.environ)
-
-SIGNATURES = ("serving_default", "serving_bytes")
-"""Those that stand requests from strangers (docs/reliability.md)."""
+MODEL_PATH = "/v1/models/thaw"
+SIGNATURES = {"serving_default": "examples", "serving_bytes": "image_bytes"}
+"""What may be asked for, and its input; the other signatures trust their input or are for training."""
 MOST_BYTES = 4 << 20
+"""Of a request's body."""
+MOST_BYTES_READ = 64 << 20
+"""What is read of a body that is too large, so that its sender hears why; beyond, the connection is closed."""
 MOST_INSTANCES = 128
-"""A batch's activations take up to a megabyte an image."""
-BODY_SECONDS = 10.0
-"""Within which a request's body must have come."""
+"""Of one request: an image of a few bytes takes as much memory in the network as any other."""
+MOST_SECONDS = 10.0
+"""Within which a request must have arrived; slower clients are disconnected."""
 
-Answer = list[dict[str, Any]]
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Predict = Callable[[str, list[bytes]], list[dict[str, Any]]]
+"""A signature's name and its input, to one answer for each."""
 
 
 class Refused(ThawError):
-    """A request that is not answered, and the HTTP status that says so.
+    """A request that the client has to put right.
 
     Args:
-      message: what happened, what was expected.
-      status: one of 4xx.
+      status: HTTP's, 400 to 499.
+      message: for the client.
     """
 
-    def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST):
+    def __init__(self, status: int, message: str):
         super().__init__(message)
         self.status = status
 
 
-class Predictor:
-    """A SavedModel's signatures as functions of JSON values.
+def load(folder: Path) -> Predict:
+    """The model's answers.
 
     Args:
-      folder: the SavedModel.
+      folder: a SavedModel that Thaw exported.
 
     Raises:
-      ThawError: there is none, or it lacks a signature.
+      ThawError: there is none.
     """
+    import tensorflow as tf
 
-    def __init__(self, folder: Path):
-        import tensorflow as tf
+    try:
+        model = tf.saved_model.load(str(folder))
+        signatures = {name: model.signatures[name] for name in SIGNATURES}
+    except (OSError, KeyError) as error:
+        raise ThawError(f"{folder} holds no model of Thaw ({error}). Expected a folder with a saved_model.pb that has "
+                        f"the signatures {', '.join(SIGNATURES)}; `pushed.path` in runs/latest/summary.json names "
+                        "one.") from error  # fmt: skip
 
-        if not (folder / "saved_model.pb").is_file():
-            raise ThawError(f"{folder} is no pushed model: expected a folder with saved_model.pb. `thaw report` says "
-                            "where the model was pushed; give that folder.")  # fmt: skip
-        self._model = tf.saved_model.load(str(folder))  # the signatures do not keep it alive
-        missing = [name for name in SIGNATURES if name not in self._model.signatures]
-        if missing:
-            raise ThawError(f"The model in {folder} has no signature {missing[0]}: it is none of Thaw's. Push one with "
-                            "`thaw run`.")  # fmt: skip
-        self._refusals = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
-        self._constant = tf.constant
-
-    def predict(self, signature: str, instances: list[bytes]) -> Answer:
-        """One object of class_names, probabilities and logits for each instance.
-
-        Args:
-          signature: one of SIGNATURES.
-          instances: PNG or JPEG bytes, or serialized tf.Examples, at least one.
-
-        Raises:
-          Refused: the model can't read an instance.
-        """
+    def predict(name: str, inputs: list[bytes]) -> list[dict[str, Any]]:
         try:
-            found = self._model.signatures[signature](self._constant(instances))
-        except self._refusals as error:
-            raise Refused(_reason(signature, error.message)) from error
+            outputs = signatures[name](**{SIGNATURES[name]: tf.constant(inputs, tf.string)})
+        except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+            raise Refused(400, f"The model refuses the request: {' '.join(error.message.split())[:300]}") from error
         except TypeError as error:
             # TensorFlow's message quotes the request, and Python can't decode what is not UTF-8 in it.
-            if "codec can't decode" not in str(error):
+            if "codec can't decode byte" not in str(error):
                 raise
-            raise Refused(_reason(signature, "")) from error
-        columns = {name: tensor.numpy().tolist() for name, tensor in found.items()}
-        columns["class_names"] = [name.decode() for name in columns["class_names"]]
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            raise Refused(400, "The model refuses the request: it holds no sound tf.Example or image.") from error
+        columns = {key: [_plain(value) for value in tensor.numpy().tolist()] for key, tensor in outputs.items()}
+        return [{key: column[place] for key, column in columns.items()} for place in range(len(inputs))]
+
+    return predict
 
 
-def _reason(signature: str, message: str) -> str:
-    """What to tell the client: the model's own words where it has some, and nothing of the request."""
-    own = re.search(r"expected PNG or JPEG [^\[\]]*\] \[[\d .]*\]", message)
-    if own:
-        return f"The model refused the request: {own[0]}"
-    kind = "an image, PNG or JPEG," if signature == "serving_bytes" else "a serialized tf.Example with such an image"
-    return f"The model refused the request: expected each instance to be {kind} that can be decoded."
+def _plain(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
 
 
-def parse_request(body: bytes) -> tuple[str, list[bytes]]:
-    """Signature and instances of a request's body.
-
-    Args:
-      body: JSON, `{"signature_name": ..., "instances": [{"b64": ...}, ...]}`; without a name, serving_default.
+def read_request(body: bytes) -> tuple[str, list[bytes]]:
+    """The signature's name and its input from a request's body.
 
     Raises:
-      Refused: it is anything else.
+      Refused: it is not of the form that docs/serving.md shows.
     """
     try:
-        values = json.loads(body)
+        request = json.loads(body)
     except (ValueError, RecursionError) as error:  # neither JSON nor UTF-8; or nested without end
-        raise Refused("The request's body is no JSON.") from error
-    if not isinstance(values, dict) or "instances" not in values or values.keys() - {"signature_name", "instances"}:
-        raise Refused('Expected an object with "instances" and, if wanted, "signature_name", and nothing else.')
-    signature, instances = values.get("signature_name", SIGNATURES[0]), values["instances"]
-    if signature not in SIGNATURES:
-        raise Refused(f"signature_name must be one of {', '.join(SIGNATURES)}.")
+        raise Refused(400, f"The body is no JSON ({str(error)[:100]}).") from error
+    if not isinstance(request, dict) or request.keys() - {"signature_name", "instances"}:
+        raise Refused(400, 'Expected {"signature_name": ..., "instances": [...]} and no other keys.')
+    name = request.get("signature_name", "serving_default")
+    if name not in list(SIGNATURES):
+        raise Refused(400, f"signature_name: expected one of {', '.join(SIGNATURES)}, or none for the first.")
+    instances = request.get("instances")
     if not isinstance(instances, list) or not 1 <= len(instances) <= MOST_INSTANCES:
-        raise Refused(f"instances must be a list of 1 to {MOST_INSTANCES} objects; this is no batch to answer.")
-    return signature, [_decoded(place, instance) for place, instance in enumerate(instances)]
+        raise Refused(400, f"instances: expected a list of 1 to {MOST_INSTANCES} values.")
+    return name, [_decoded(instance, place, SIGNATURES[name]) for place, instance in enumerate(instances)]
 
 
-def _decoded(place: int, instance: object) -> bytes:
-    if not isinstance(instance, dict) or instance.keys() != {"b64"} or not isinstance(instance["b64"], str):
-        raise Refused(f'Instance {place} is not {{"b64": "..."}}.')
+def _decoded(instance: Any, place: int, key: str) -> bytes:
+    """An instance's bytes: {"b64": text}, or {<the input's name>: {"b64": text}}."""
+    if isinstance(instance, dict) and list(instance) == [key]:
+        instance = instance[key]
+    text = instance["b64"] if isinstance(instance, dict) and list(instance) == ["b64"] else None
     try:
-        return base64.b64decode(instance["b64"], validate=True)
-    except ValueError as error:
-        raise Refused(f"Instance {place} is no base64.") from error
+        if isinstance(text, str):
+            return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):  # the second where it is not ASCII
+        pass
+    raise Refused(400, f'instances, number {place}: expected {{"b64": ...}} with base64 in it.')
 
 
-def create_app(predict: Callable[[str, list[bytes]], Answer], threads: int) -> web.Application:
-    """The HTTP side: one model by the name `thaw`.
+class StateHandler(tornado.web.RequestHandler):
+    """Says that the model is loaded, to whoever waits for it."""
 
-    Args:
-      predict: as Predictor.predict.
-      threads: requests that are answered at the same time; others wait.
-    """
-    pool = ThreadPoolExecutor(threads)
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if request.content_type != "application/json":
-            raise Refused("Expected the header Content-Type: application/json.", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        signature, instances = parse_request(await _body(request))
-        work = functools.partial(predict, signature, instances)
-        return web.json_response({"predictions": await asyncio.get_running_loop().run_in_executor(pool, work)})
-
-    async def state(request: web.Request) -> web.StreamResponse:
-        status = {"error_code": "OK", "error_message": ""}
-        return web.json_response({"model_version_status": [{"version": "1", "state": "AVAILABLE", "status": status}]})
-
-    app = web.Application(client_max_size=MOST_BYTES, middlewares=[_refusals_as_json])
-    app.add_routes([web.post("/v1/models/thaw:predict", answer), web.get("/v1/models/thaw", state)])
-    return app
+    def get(self) -> None:
+        """Answers in TensorFlow Serving's words."""
+        self.write({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]})
 
 
-@web.middleware
-async def _refusals_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Refused as refused:
-        response = web.json_response({"error": str(refused)}, status=refused.status)
-        if refused.status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
-            response.force_close()  # the rest of the body is not waited for
-        return response
-    except web.HTTPException as error:
-        return web.json_response({"error": error.reason}, status=error.status)
+@tornado.web.stream_request_body
+class PredictHandler(tornado.web.RequestHandler):
+    """One request, of whose body no more is kept than is allowed."""
+
+    def initialize(self, predict: Predict, threads: concurrent.futures.Executor) -> None:
+        """Called by Tornado for each request."""
+        self._predict, self._threads = predict, threads
+        self._body, self._size = bytearray(), 0
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keeps a piece of the body, or drops all of it once it is too large."""
+        self._size += len(chunk)
+        if self._size <= MOST_BYTES:
+            self._body += chunk
+        else:
+            self._body.clear()
+
+    async def post(self) -> None:
+        """Answers when the body is complete; other requests go on meanwhile."""
+        try:
+            self._check_envelope()
+            loop = asyncio.get_running_loop()
+            predictions = await loop.run_in_executor(self._threads, self._answer, bytes(self._body))
+        except Refused as error:
+            self.set_status(error.status)
+            self.write({"error": str(error)})
+        else:
+            self.write({"predictions": predictions})
+
+    def _check_envelope(self) -> None:
+        if self._size > MOST_BYTES:
+            raise Refused(413, f"The body has {self._size} bytes; expected {MOST_BYTES} at most.")
+        given = self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+        if given != "application/json":
+            raise Refused(415, f"Content-Type: expected application/json, found {given[:100]}.")
+
+    def _answer(self, body: bytes) -> list[dict[str, Any]]:
+        return self._predict(*read_request(body))
 
 
-async def _body(request: web.Request) -> bytes:
-    too_large = Refused(f"The body has more than {MOST_BYTES} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    if (request.content_length or 0) > MOST_BYTES:
-        raise too_large
-    try:
-        return await asyncio.wait_for(request.read(), BODY_SECONDS)
-    except web.HTTPRequestEntityTooLarge as error:
-        raise too_large from error
-    except asyncio.TimeoutError as error:
-        message = f"The body did not come within {BODY_SECONDS:.0f} seconds."
-        raise Refused(message, HTTPStatus.REQUEST_TIMEOUT) from error
+async def serve(predict: Predict, host: str, port: int) -> None:
+    """Answers until the process is told to end (SIGTERM, SIGINT)."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        told = {"predict": predict, "threads": threads}
+        routes = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
+        server = tornado.httpserver.HTTPServer(
+            tornado.web.Application(routes),  # type: ignore[arg-type]
+            max_body_size=MOST_BYTES_READ,
+            body_timeout=MOST_SECONDS,
+            idle_connection_timeout=MOST_SECONDS,
+        )
+        server.listen(port, host)
+        print(f"Serving at http://{host}:{port}{MODEL_PATH}:predict", flush=True)
+        await ended.wait()
+        server.stop()
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """Reads the command line; bad usage ends the process with status 2."""
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.model_server",
-        description="Answers requests to a pushed model over HTTP, as TensorFlow Serving would.",
-        epilog="How to ask, and what is refused: docs/serving.md.",
+        prog="python -m pipeline.model_server", description="Answers requests to an exported model over HTTP."
     )
-    parser.add_argument("model", type=Path, help="the pushed model's folder, with saved_model.pb")
+    parser.add_argument("model", type=Path, help="folder of the SavedModel; summary.json names it as pushed.path")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine alone)")
     parser.add_argument("--port", type=int, default=8501, help="port to listen at (8501)")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> int:
-    """Serves until it is interrupted; returns the process's exit status (0 done, 1 the user must act)."""
+    """Serves; returns the process's exit status (0 told to end, 1 the user must act)."""
     arguments = parse_arguments(argv)
+    prepare_process(os.environ)
     try:
-        app = create_app(Predictor(arguments.model).predict, len(os.sched_getaffinity(0)))
-        told = f"Serving {arguments.model} at http://{arguments.host}:{arguments.port}/v1/models/thaw:predict"
-        web.run_app(
-            app, host=arguments.host, port=arguments.port, access_log=None,
-            print=lambda *_: print(told, flush=True),
-        )  # fmt: skip
-    except ThawError as error:
+        asyncio.run(serve(load(arguments.model), arguments.host, arguments.port))
+    except (ThawError, OSError) as error:  # the second: the port is taken, or no such address
         print(f"\nthaw: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"\nthaw: Can't listen at {arguments.host}:{arguments.port}: {error.strerror}. Give another --host or "
-              "--port.", file=sys.stderr)  # fmt: skip
         return 1
     return 0
 

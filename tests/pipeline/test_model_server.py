@@ -194,7 +194,7 @@ class Load:
 
     KINDS: ClassVar = {
         "valid": 70, "damaged image": 8, "damaged JSON": 6, "damaged base64": 5, "wrong size": 4, "wrong type": 3,
-        "no instances": 3, "50 MB": 0.5, "slow": 0.5,
+        "no instances": 3, "50 MB": 0.6, "slow": 0.7,
     }  # fmt: skip
 
     def __init__(self, server, pngs, expected, mutations):
