@@ -5,6 +5,7 @@ import os
 import random
 import re
 import resource
+import subprocess
 import time
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,20 @@ def mutations() -> Callable[..., Iterator[bytes]]:
             assert taken_kib <= limit_kib, f"mutation {number} took {taken_kib} KiB of memory"
 
     return mutations
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small_disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"can't mount a tmpfs here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture(scope="session")

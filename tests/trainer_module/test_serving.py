@@ -171,4 +171,6 @@ def test_a_batch_of_no_records_is_transformed_to_none(signatures):
 
 def test_weights_are_part_of_the_graph(exported_model):
     """Variables would be saved, and restored by each Evaluator, one by one (docs/overhead.md)."""
-    assert tf.train.list_variables(str(exported_model.folder / "variables" / "variables")) == [("_CHECKPOINTABLE_OBJECT_GRAPH", [])]
+    assert tf.train.list_variables(str(exported_model.folder / "variables" / "variables")) == [
+        ("_CHECKPOINTABLE_OBJECT_GRAPH", [])
+    ]
