@@ -174,7 +174,7 @@ def kill_at_a_random_moment(forker, sweep, dice, seconds):
 
 def killed(forker, sweep, dice, seconds, lost):
     """One kill more, and a look at what it left."""
-    kept, rows = sweep.content, sweep.whole_rows()
+    kept, rows = sweep.content, max(0, sweep.whole_rows())
     begun, ended = len(sweep.noted("begun")), len(sweep.noted("ended"))
     if not kill_at_a_random_moment(forker, sweep, dice, seconds):
         return
@@ -182,7 +182,7 @@ def killed(forker, sweep, dice, seconds, lost):
     begun, ended = sweep.noted("begun")[begun:], sweep.noted("ended")[ended:]
     in_flight = set(begun) - set(ended)
     assert len({process for process, _ in in_flight}) == len(in_flight) <= WORKERS
-    on_the_way = len(ended) - (sweep.whole_rows() - rows)
+    on_the_way = len(ended) - (max(0, sweep.whole_rows()) - rows)
     assert 0 <= on_the_way <= WORKERS
     lost.kills += 1
     lost.in_flight += len(in_flight)
