@@ -32,7 +32,7 @@ class NodeRun:
     """One node of one run: how long it took, and whether TFX's cache served it.
 
     Attributes:
-      seconds: from the first to the last entry in ML Metadata.
+      seconds: from the first to the last entry in ML Metadata, by the clock; 0 where that was set back meanwhile.
       cached: True when nothing was computed.
       outputs: artifact URIs by output name.
     """
@@ -64,7 +64,7 @@ def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
         name = next(context.name for context in contexts if context.type == "node").removeprefix(f"{pipeline}.")
         spent_ms = execution.last_update_time_since_epoch - execution.create_time_since_epoch
         nodes[name] = NodeRun(
-            seconds=spent_ms / 1000,
+            seconds=max(0, spent_ms) / 1000,
             cached=execution.last_known_state == mlmd.Execution.CACHED,
             outputs=_outputs(store, execution.id),
         )

@@ -1,10 +1,13 @@
-"""What TensorFlow reads while it is imported, set before any test does so; mutated input. Imports nothing of ours."""
+"""What TensorFlow reads while it is imported, set before any test does so; mutated input; an exported model."""
 
+import io
 import os
 import random
 import re
 import resource
+import subprocess
 import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -72,3 +75,62 @@ def mutations() -> Callable[..., Iterator[bytes]]:
             assert taken_kib <= limit_kib, f"mutation {number} took {taken_kib} KiB of memory"
 
     return mutations
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small_disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"can't mount a tmpfs here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleNamespace:
+    """A SavedModel as Thaw exports it, in `folder`; its untrained `network`; six `images`; and their `pngs`."""
+    # Here, since most tests need none of it.
+    import apache_beam as beam
+    import numpy as np
+    import tensorflow as tf
+    import tensorflow_transform.beam as tft_beam
+    from PIL import Image
+    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+    from pipeline.config import MobileNet, Schedule
+    from trainer_module import freezing, serving, source
+    from trainer_module.preprocessing import preprocessing_fn
+    from trainer_module.settings import ModelSettings
+
+    settings = ModelSettings(
+        role="transfer", name="a__remastered", source="a", architecture="remastered", classes=("automobile", "truck"),
+        image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1, data_name="d",
+        code="c",
+    )  # fmt: skip
+    images = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3), np.uint8)
+    pngs = []
+    for image in images:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "PNG")
+        pngs.append(buffer.getvalue())
+    network = source.network_of(settings)
+    variables = freezing.model_variables(network)
+    freezing.set_weights(variables, freezing.initial_weights(variables, (1,)))
+
+    folder = tmp_path_factory.mktemp("serving")
+    raw = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(raw))
+    told = {"image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [32, 32, 3]}
+    graph = str(folder / "graph")
+    with beam.Pipeline(runner="FnApiRunner") as pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
+        records = pipeline | beam.Create([{"image": png, "label": 1} for png in pngs[:2]])
+        transform_fn = (records, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, told))
+        _ = transform_fn | tft_beam.WriteTransformFn(graph)
+        _ = metadata | tft_beam.WriteMetadata(f"{graph}/metadata", pipeline=pipeline)
+    serving.export(network.model, settings, graph, folder / "model")
+    return types.SimpleNamespace(folder=folder / "model", network=network, images=images, pngs=pngs)

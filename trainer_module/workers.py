@@ -8,6 +8,7 @@ arithmetic the same on every machine width.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import os
 import sys
@@ -27,6 +28,8 @@ from trainer_module.sweep_job import SweepFacts, facts_of
 
 MOST_DEATHS = 2
 """A unit of work that ends this many processes is not tried again."""
+NEXT_CELL = "next cell"
+"""What a worker is told once its last result is written down."""
 
 
 class WorkerFailed(ThawError):
@@ -125,7 +128,10 @@ class WorkerPool:
                     self._bury(worker, pending)
                     continue
                 if isinstance(message, Execution):
-                    yield worker.advance(message)
+                    yield worker.advance(message)  # whoever takes it has written it down when this goes on
+                    if worker.unit:
+                        with contextlib.suppress(ConnectionError):  # a dead worker is buried above
+                            worker.pipe.send(NEXT_CELL)
                 elif message != self.facts:
                     raise WorkerFailed("The data or the source changed while the sweep ran. Run it again.")
 
@@ -216,7 +222,9 @@ def _work(pipe: Connection, job: Job) -> None:
         pipe.send(facts_of(engine))
         while True:
             unit: Unit = pipe.recv()
-            for cell in unit.cells:
+            for place, cell in enumerate(unit.cells):
+                if place:
+                    pipe.recv()  # NEXT_CELL: a kill costs a worker one execution, not the one before it too
                 pipe.send(engine.run(cell, unit.draw))
     except (EOFError, ConnectionError, KeyboardInterrupt):
         return

@@ -34,13 +34,14 @@ class Experiment:
         self.folder = folder
         self.config = folder / "tiny.yaml"
         self.data = folder / "data"
+        self.runner = ROOT / "local_runner.py"
         write_synthetic(self.data, 40, 20)
         places = {"workspace": str(folder / "workspace"), "runs": str(folder / "runs")}
         self.config.write_text(yaml.safe_dump({**SETTINGS, **places, "data": {"path": str(self.data)}}))
 
     def run(self, *options: str) -> subprocess.CompletedProcess:
         """Runs local_runner.py on the experiment in a process of its own, from another folder."""
-        command = [sys.executable, str(ROOT / "local_runner.py"), "--config", str(self.config), *options]
+        command = [sys.executable, str(self.runner), "--config", str(self.config), *options]
         return self.call(command)
 
     def call(self, command: list[str]) -> subprocess.CompletedProcess:
@@ -64,3 +65,14 @@ class Experiment:
 @pytest.fixture(scope="session")
 def experiment(tmp_path_factory):
     return Experiment(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.fixture
+def make_experiment(tmp_path):
+    """A function that makes further ones, by name."""
+
+    def make_experiment(name: str) -> Experiment:
+        (tmp_path / name).mkdir()
+        return Experiment(tmp_path / name)
+
+    return make_experiment

@@ -33,3 +33,9 @@ def test_a_truncated_file_is_named_with_its_record(experiment, tmp_path):
     finished = experiment.run("--data", str(data))
     assert finished.returncode == 1
     assert victim.name in finished.stderr and "record" in finished.stderr
+
+
+def test_a_disk_that_is_too_small_is_refused_before_any_node(experiment, small_disk):
+    finished = experiment.run("--set", f"workspace={small_disk / 'workspace'}")
+    assert finished.returncode == 1 and "[1/" not in finished.stdout
+    assert "has 0.0 GB free; the run needs about" in finished.stderr

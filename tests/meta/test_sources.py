@@ -19,6 +19,7 @@ READS_ENVIRONMENT = (
     "acquisition/",
     "components/sweep_tuner.py",
     "pipeline/cluster_task.py",
+    "pipeline/model_server.py",
     "pipeline/sweep_worker.py",
 )
 MAX_FILE_LINES = 300

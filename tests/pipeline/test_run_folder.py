@@ -1,6 +1,8 @@
 """The folder that the user takes away. Writes a small real ML Metadata store."""
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 import yaml
@@ -42,6 +44,15 @@ def test_the_newest_run_tells_what_each_node_did(store):
     [(name, node)] = nodes.items()
     assert name == "Trainer.source.a.original"
     assert node.cached and node.outputs == {"model": ["/models/1"]} and node.seconds >= 0
+
+
+def test_a_clock_that_is_set_back_during_a_node_gives_no_negative_time(store, tmp_path):
+    """The newest run stays the one that began last, whatever the clock says."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "metadata.sqlite")) as database, database:
+        database.execute("UPDATE Execution SET last_update_time_since_epoch = create_time_since_epoch - 3600000")
+        database.execute("UPDATE Context SET create_time_since_epoch = 1000 WHERE name = 'run1'")
+    [node] = run_folder.nodes_of_run(store, run_folder.latest_run_context(store)).values()
+    assert node.seconds == 0 and node.outputs == {"model": ["/models/1"]}
 
 
 def test_an_empty_store_has_no_run(tmp_path):

@@ -1,66 +1,225 @@
-"""A sweep killed in the middle goes on where it stopped. Kills real processes."""
+"""Sweeps killed at any moment go on where they stopped, and repeated ones are equal. Kills real processes."""
 
 import dataclasses
+import json
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from trainer_module.ledger import read_ledger
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+ROOT = Path(__file__).parents[2]
+FORKED_SWEEPS = Path(__file__).with_name("forked_sweeps.py")
 SWEEP = """
 import pickle, sys
 from trainer_module.sweep_tuner import SweepTuner
 from trainer_module.workers import WorkerPool
 with open(sys.argv[1], "rb") as file:
     job = pickle.load(file)
-SweepTuner(WorkerPool(job, 2), job.settings).search()
+SweepTuner(WorkerPool(job, job.workers), job.settings).search()
 """
 EXECUTIONS = 16
+WORKERS = 2
+
+
+class Sweep:
+    """A sweep of 16 executions in a folder of its own, to be run as often as wanted."""
+
+    def __init__(self, folder, job, workers=WORKERS):
+        folder.mkdir()
+        settings = job.settings.model_copy(update={"ledger_dir": folder / "ledgers", "draws": 4})
+        self.job, self.log, self.notes = folder / "job.pickle", folder / "log", folder / "notes"
+        with self.job.open("wb") as file:
+            pickle.dump(dataclasses.replace(job, settings=settings, workers=workers), file)
+        self.ledgers, self.workers = folder / "ledgers", workers
+
+    @property
+    def content(self):
+        """What the ledger's file holds; nothing where there is none yet."""
+        return b"".join(path.read_bytes() for path in self.ledgers.glob("*.jsonl"))
+
+    def whole_rows(self):
+        """Rows whose line has an end; -1 before there is a header."""
+        return self.content.count(b"\n") - 1
+
+    def wait_for_rows(self, count, still_runs):
+        deadline = time.monotonic() + 240
+        while self.whole_rows() < count and time.monotonic() < deadline and still_runs():
+            time.sleep(0.005)
+
+    def results(self):
+        """All that the ledger's rows say but seconds, by key."""
+        [path] = self.ledgers.glob("*.jsonl")
+        read_ledger(path)  # checks the digests
+        rows = [json.loads(line)["row"] for line in self.content.splitlines()[1:]]
+        found = {row["key"]: {name: value for name, value in row.items() if name != "seconds"} for row in rows}
+        assert len(rows) == len(found) == EXECUTIONS
+        return found
+
+    def noted(self, kind):
+        """(process, cell and draw) of each execution that was `begun` or `ended`, in order."""
+        lines = self.notes.read_text().splitlines() if self.notes.exists() else []
+        return [tuple(line.split(" ", 2)[1:]) for line in lines if line.startswith(kind)]
+
+
+class Forker:
+    """Starts sweeps as forks of a process that has imported TensorFlow, which is most of what a start costs."""
+
+    def __init__(self):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        self.process = subprocess.Popen([sys.executable, str(FORKED_SWEEPS)], cwd=ROOT, **pipes)
+
+    def start(self, sweep):
+        """Returns the id of the sweep's process, which is that of its group too."""
+        print(sweep.job, sweep.log, sweep.notes, file=self.process.stdin)
+        return int(self.process.stdout.readline())
+
+    def status(self):
+        """What the process that was started last ended with: 0, or the signal that killed it."""
+        return int(self.process.stdout.readline())
+
+    def finish(self, sweep):
+        self.start(sweep)
+        assert self.status() == 0, sweep.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def forker():
+    forker = Forker()
+    yield forker
+    forker.process.stdin.close()
+    assert forker.process.wait(60) == 0
 
 
 @pytest.fixture
-def sweep(baseline_job, tmp_path):
-    """Starts the sweep in a process of its own; its ledger lies in `ledgers`."""
-    settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path / "ledgers", "draws": 4})
-    with (tmp_path / "job.pickle").open("wb") as file:
-        pickle.dump(dataclasses.replace(baseline_job, settings=settings), file)
-    command = [sys.executable, "-c", SWEEP, str(tmp_path / "job.pickle")]
-    return lambda: subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def make_sweep(baseline_job, tmp_path):
+    return lambda name, **changes: Sweep(tmp_path / name, baseline_job, **changes)
 
 
-def ledger_file(tmp_path):
-    return next(iter((tmp_path / "ledgers").glob("*.jsonl")), None)
+@pytest.fixture(scope="module")
+def never_killed(forker, baseline_job, tmp_path_factory):
+    """Results of the sweep when nothing happens to it, and the seconds that it took."""
+    sweep = Sweep(tmp_path_factory.mktemp("never_killed") / "sweep", baseline_job)
+    began = time.monotonic()
+    forker.finish(sweep)
+    return sweep.results(), time.monotonic() - began
 
 
-def wait_for_rows(tmp_path, count, process):
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        path = ledger_file(tmp_path)
-        if path and path.read_bytes().count(b"\n") > count:
-            return
-        time.sleep(0.02)
-    pytest.fail(f"The sweep ended before its row {count}: {process.communicate()[1][-2000:]}")
+def test_the_same_sweep_in_other_processes_and_one_worker_gives_the_same_rows_bit_for_bit(
+    forker, make_sweep, never_killed
+):
+    sweep = make_sweep("again", workers=1)
+    forker.finish(sweep)
+    assert sweep.results() == never_killed[0]
 
 
-def test_a_killed_sweep_repeats_nothing_that_it_had_written(sweep, tmp_path):
-    process = sweep()
-    wait_for_rows(tmp_path, 4, process)
+def test_a_sweep_whose_first_process_alone_is_killed_keeps_what_it_had_written(make_sweep, never_killed):
+    """Both runs start from nothing, as a user's do; what workers do whose parent is gone is lost."""
+
+    def start():
+        command = [sys.executable, "-c", SWEEP, str(sweep.job)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    sweep = make_sweep("orphans")
+    process = start()
+    sweep.wait_for_rows(4, lambda: process.poll() is None)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    before = ledger_file(tmp_path).read_bytes()
-    kept = before[: before.rfind(b"\n") + 1]
+    assert process.wait() == -signal.SIGKILL, process.communicate()[1]
+    kept = sweep.content[: sweep.content.rfind(b"\n") + 1]
 
-    again = sweep()
-    _, errors = again.communicate(timeout=300)
+    again = start()
+    _, errors = again.communicate(timeout=600)
     assert again.returncode == 0, errors
-    after = ledger_file(tmp_path).read_bytes()
-    assert after.startswith(kept) and len(after) > len(kept)
-    _, rows = read_ledger(ledger_file(tmp_path))
-    assert len(rows) == len({row.key for row in rows}) == EXECUTIONS
+    assert sweep.content.startswith(kept) and len(sweep.content) > len(kept)
+    assert sweep.results() == never_killed[0]
+
+
+@dataclasses.dataclass
+class Lost:
+    """What kills cost: executions in flight, results on their way to the ledger, and rows cut short."""
+
+    kills: int = 0
+    in_flight: int = 0
+    on_the_way: int = 0
+    cut_short: int = 0
+
+
+def kill_at_a_random_moment(forker, sweep, dice, seconds):
+    """Runs the sweep and kills its whole process group, at most four rows on and before the last row but one.
+
+    Returns whether the kill came before the sweep's end.
+    """
+    before = sweep.whole_rows()
+    target = dice.randrange(before, min(before + 4, EXECUTIONS - 1))
+    group = forker.start(sweep)
+    sweep.wait_for_rows(target, lambda: Path(f"/proc/{group}").exists())
+    # Half of the time goes before the first row.
+    time.sleep(dice.random() * seconds * (0.5 if target == before else 0.5 / EXECUTIONS))
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        assert forker.status() == 0
+        return False
+    return forker.status() == signal.SIGKILL
+
+
+def killed(forker, sweep, dice, seconds, lost):
+    """One kill more, and a look at what it left."""
+    kept, rows = sweep.content, max(0, sweep.whole_rows())
+    begun, ended = len(sweep.noted("begun")), len(sweep.noted("ended"))
+    if not kill_at_a_random_moment(forker, sweep, dice, seconds):
+        return
+    assert sweep.content.startswith(kept[: kept.rfind(b"\n") + 1])
+    begun, ended = sweep.noted("begun")[begun:], sweep.noted("ended")[ended:]
+    in_flight = set(begun) - set(ended)
+    on_the_way = len(ended) - (max(0, sweep.whole_rows()) - rows)
+    assert on_the_way >= 0 and len(in_flight) + on_the_way <= sweep.workers  # at most one a worker
+    lost.kills += 1
+    lost.in_flight += len(in_flight)
+    lost.on_the_way += on_the_way
+
+
+def cut_last_row(sweep, dice):
+    """Leaves of the last row what a kill amid its writing would; returns how many bytes that is."""
+    [path] = sweep.ledgers.glob("*.jsonl")
+    whole = sweep.content[: sweep.content.rfind(b"\n") + 1]
+    start = whole.rfind(b"\n", 0, -1) + 1
+    left = dice.randrange(1, len(whole) - start)
+    os.truncate(path, start + left)
+    return left
+
+
+# Half of the series have one worker, which can lose one execution a kill; two lose up to two.
+SERIES = [
+    pytest.param(number, 6, 1 + number % 2, marks=[pytest.mark.exhaustive, pytest.mark.timeout(3600)])
+    for number in range(5)
+]
+
+
+@pytest.mark.parametrize(("number", "kills", "workers"), [(100, 2, WORKERS), *SERIES])
+def test_a_sweep_killed_at_random_moments_ends_with_the_ledger_of_one_never_killed(
+    forker, make_sweep, never_killed, number, kills, workers
+):
+    """SIGKILL to the whole process group, kill upon kill; then the same command is left alone."""
+    expected, seconds = never_killed
+    dice, sweep, lost = random.Random(number), make_sweep("killed", workers=workers), Lost()
+    while lost.kills < kills and sweep.whole_rows() < EXECUTIONS - 1:
+        killed(forker, sweep, dice, seconds, lost)
+    left = 0
+    if sweep.whole_rows() > 0:
+        left, lost.cut_short = cut_last_row(sweep, dice), 1
+    forker.finish(sweep)
+    assert sweep.results() == expected
+    repeated = len(sweep.noted("begun")) - EXECUTIONS
+    print(f"series {number}, {workers} workers: {lost}, repeated {repeated}")
+    assert lost.kills and repeated == lost.in_flight + lost.on_the_way + lost.cut_short
+    assert (f"the last row was cut short ({left} bytes); dropped" in sweep.log.read_text()) == bool(left)

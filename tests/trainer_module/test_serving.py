@@ -5,29 +5,16 @@ import resource
 import struct
 import zlib
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform.beam as tft_beam
 from PIL import Image
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-from pipeline.config import MobileNet, Schedule
-from trainer_module import features, freezing, serving, source
-from trainer_module.preprocessing import preprocessing_fn
-from trainer_module.settings import ModelSettings
+from trainer_module import features
 
 pytestmark = pytest.mark.component
 
-RAW = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
-TOLD = {"image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [32, 32, 3]}
-SETTINGS = ModelSettings(
-    role="transfer", name="a__remastered", source="a", architecture="remastered", classes=("automobile", "truck"),
-    image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1, data_name="d",
-    code="c",
-)  # fmt: skip
-IMAGES = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3), np.uint8)
+IMAGES = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3), np.uint8)  # those of exported_model
 
 
 def png(image):
@@ -45,37 +32,14 @@ def example(**values):
 
 
 @pytest.fixture(scope="module")
-def network():
-    network = source.network_of(SETTINGS)
-    variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (1,)))
-    return network
+def signatures(exported_model):
+    return tf.saved_model.load(str(exported_model.folder)).signatures
 
 
 @pytest.fixture(scope="module")
-def folder(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("serving")
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(RAW))
-    records = [{"image": png(image), "label": 1} for image in IMAGES[:2]]
-    graph = str(folder / "graph")
-    with beam.Pipeline(runner="FnApiRunner") as pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
-        raw = pipeline | beam.Create(records)
-        transform_fn = (raw, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, TOLD))
-        _ = transform_fn | tft_beam.WriteTransformFn(graph)
-        _ = metadata | tft_beam.WriteMetadata(f"{graph}/metadata", pipeline=pipeline)
-    serving.export(network.model, SETTINGS, graph, folder / "model")
-    return folder / "model"
-
-
-@pytest.fixture(scope="module")
-def signatures(folder):
-    return tf.saved_model.load(str(folder)).signatures
-
-
-@pytest.fixture(scope="module")
-def positive(network):
+def positive(exported_model):
     """The network's own probability of `truck`, by image."""
-    return tf.sigmoid(network.model(IMAGES, training=False))[:, 0].numpy()
+    return tf.sigmoid(exported_model.network.model(IMAGES, training=False))[:, 0].numpy()
 
 
 @pytest.mark.parametrize("name", ["serving_default", "serving_bytes"])
@@ -161,7 +125,7 @@ def test_images_of_the_expected_size_are_answered_whatever_their_colours(signatu
 
 def assert_sound(answer):
     np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=1), 1, atol=1e-6)
-    assert answer["class_names"].numpy()[0].decode() in SETTINGS.classes
+    assert answer["class_names"].numpy()[0].decode() in ("automobile", "truck")
 
 
 ALL = [
@@ -205,6 +169,8 @@ def test_a_batch_of_no_records_is_transformed_to_none(signatures):
     assert signatures["transform_features"](tf.constant([], tf.string))[features.IMAGE].shape == (0,)
 
 
-def test_weights_are_part_of_the_graph(folder):
+def test_weights_are_part_of_the_graph(exported_model):
     """Variables would be saved, and restored by each Evaluator, one by one (docs/overhead.md)."""
-    assert tf.train.list_variables(str(folder / "variables" / "variables")) == [("_CHECKPOINTABLE_OBJECT_GRAPH", [])]
+    assert tf.train.list_variables(str(exported_model.folder / "variables" / "variables")) == [
+        ("_CHECKPOINTABLE_OBJECT_GRAPH", [])
+    ]
