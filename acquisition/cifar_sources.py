@@ -83,8 +83,8 @@ def _parsed(path: Path, number: int, raw: bytes) -> tuple[bytes, str]:
         features = tf.train.Example.FromString(raw).features.feature
         [encoded] = features["image"].bytes_list.value
         [label] = features["label"].int64_list.value
-        return bytes(encoded), CIFAR10_CLASSES[range(len(CIFAR10_CLASSES))[label]]
-    except (DecodeError, SystemError, ValueError, IndexError) as error:
+        return bytes(encoded), dict(enumerate(CIFAR10_CLASSES))[label]
+    except (DecodeError, SystemError, ValueError, KeyError) as error:
         raise ThawError(f"{Place(path, number)}: not a record of CIFAR-10. Expected one image and one label from 0 to "
                         "9; copy the data again, or unset CIFAR10_DIR.") from error  # fmt: skip
 

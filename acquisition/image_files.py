@@ -96,7 +96,9 @@ def _problem(image: Image.Image) -> str | None:
     if min(width, height) < LEAST_SIDE_PX:
         return f"it has {width} x {height} pixels; expected {LEAST_SIDE_PX} at least on each side. Leave it out"
     if width * height > MOST_PIXELS:
-        return f"it declares {width} x {height} pixels; expected {MOST_PIXELS // 10**6} million at most. Make it smaller"
+        return (
+            f"it declares {width} x {height} pixels; expected {MOST_PIXELS // 10**6} million at most. Make it smaller"
+        )
     return None
 
 

@@ -67,8 +67,8 @@ def find_images(folder: Path) -> dict[str, list[Path]]:
                         "a folder with the name of its class.")  # fmt: skip
     classes = {path.name: _visible(path) for path in entries if path.is_dir()}
     if classes and classes.keys() <= _SPLITS:
-        raise ThawError(f"{folder} is split already, into {', '.join(classes)}. Thaw splits images itself, by their "
-                        "content: give a folder with one folder of images for each class, all splits together.")  # fmt: skip
+        raise ThawError(f"{folder} is split already, into {', '.join(classes)}. Thaw splits images itself, by "
+                        "their content: give a folder with one folder of images for each class, all splits together.")  # fmt: skip
     for name, paths in classes.items():
         _check_class(folder / name, paths)
     if len(classes) < 2:
@@ -173,7 +173,10 @@ def chosen_for_test(ids: Iterable[str]) -> set[str]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    paths = sorted(folder.iterdir())
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise ThawError(f"The folder {folder} can't be read: {error.strerror}. Put its permissions right.") from error
     return [path for path in paths if not path.name.startswith(".") and path.name not in _OF_THE_SYSTEM]
 
 
@@ -182,16 +185,16 @@ def _check_class(folder: Path, paths: Sequence[Path]) -> None:
         raise ThawError(f"The class folder {str(folder)!r} has a name that can't be printed. Rename it.")
     nested = [path for path in paths if path.is_dir()]
     if nested:
-        raise ThawError(f"{nested[0]} is a folder within the class {folder.name!r}. Expected images alone in the folder "
-                        "of a class; move them up, or leave the folder out.")  # fmt: skip
+        raise ThawError(f"{nested[0]} is a folder within the class {folder.name!r}. Expected images alone in the "
+                        "folder of a class; move them up, or leave the folder out.")  # fmt: skip
     _check_count(folder, len(paths), "images")
 
 
 def _check_count(folder: Path, count: int, what: str) -> None:
     if count < LEAST_IMAGES:
         raise ThawError(
-            f"The class {folder.name!r} has {count} {what} in {folder}. Expected {LEAST_IMAGES} at least: {LEAST_TRAIN} "
-            f"to train on, {LEAST_VAL} to choose on and {LEAST_TEST} to test on. Add some, or leave the class out."
+            f"The class {folder.name!r} has {count} {what} in {folder}. Expected {LEAST_IMAGES} at least: "
+            f"{LEAST_TRAIN} to train on, {LEAST_VAL} to choose on and {LEAST_TEST} to test on. Add some, or leave the class out."
         )
 
 
@@ -204,7 +207,9 @@ def _refuse(problems: Sequence[str]) -> None:
 
 def _named(paths: Sequence[Path]) -> str:
     names = ", ".join(path.name for path in paths[:NAMED])
-    return f"{names} and {len(paths) - NAMED} more lie" if len(paths) > NAMED else f"{names} lie" + "s" * (len(paths) == 1)
+    return (
+        f"{names} and {len(paths) - NAMED} more lie" if len(paths) > NAMED else f"{names} lie" + "s" * (len(paths) == 1)
+    )
 
 
 def _reason(side: int) -> str:
