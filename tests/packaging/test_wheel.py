@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "schema")
+PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "transferability", "schema")
 SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js", ".pbtxt")
 
 pytestmark = pytest.mark.slow
@@ -65,12 +65,13 @@ def test_the_wheel_holds_every_module_and_data_file_and_no_others(wheel: Path) -
 
 def test_modules_import_from_the_clean_environment(installed_python: Path, tmp_path: Path) -> None:
     code = (
-        "import acquisition, components, pipeline.config, trainer_module.ledger, importlib.util as u\n"
-        "print(*[m.__file__ for m in (acquisition, components, pipeline.config, trainer_module.ledger)])\n"
+        "import acquisition, components, pipeline.config, trainer_module.ledger, transferability.logme as logme\n"
+        "import importlib.util as u\n"
+        "print(*[m.__file__ for m in (acquisition, components, pipeline.config, trainer_module.ledger, logme)])\n"
         "print(u.find_spec('local_runner').origin)"
     )
     places = run_in(tmp_path, installed_python, "-c", code).split()
-    assert len(places) == 5
+    assert len(places) == 6
     assert [p for p in places if not Path(p).is_relative_to(installed_python.parents[1])] == []
 
 

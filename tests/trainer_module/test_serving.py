@@ -164,12 +164,19 @@ def assert_sound(answer):
     assert answer["class_names"].numpy()[0].decode() in SETTINGS.classes
 
 
-ALL = pytest.param("serving_bytes", range(10_000), marks=[pytest.mark.exhaustive, pytest.mark.timeout(3600)])
+ALL = [
+    pytest.param(name, range(10_000), marks=[pytest.mark.exhaustive, pytest.mark.timeout(3600)])
+    for name in ("serving_default", "serving_bytes")
+]
 SOME = [("serving_default", range(200)), ("serving_bytes", range(200))]
+# TensorFlow 2.16's parse_example ends the process on it (docs/reliability.md).
+REFUSALS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
+FATAL = ("serving_default", range(7380, 7390))
 
 
-# Not all of them for serving_default: TensorFlow 2.16's parse_example crashes on number 7383 (docs/reliability.md).
-@pytest.mark.parametrize(("name", "numbers"), [*SOME, ALL], ids=["examples", "bytes", "all bytes"])
+@pytest.mark.parametrize(
+    ("name", "numbers"), [*SOME, FATAL, *ALL], ids=["examples", "bytes", "fatal", "all examples", "all bytes"]
+)
 def test_a_damaged_request_is_answered_or_refused_and_the_next_one_is_served(signatures, mutations, name, numbers):
     images = [png(IMAGES[0]), encoded("PNG", compress_level=0), encoded("JPEG"), encoded("JPEG", progressive=True)]
     sound = images if name == "serving_bytes" else [example(image=image) for image in images]
@@ -177,14 +184,25 @@ def test_a_damaged_request_is_answered_or_refused_and_the_next_one_is_served(sig
     for request in mutations(sound, numbers):
         try:
             answer = signatures[name](tf.constant([request]))
-        except (tf.errors.InvalidArgumentError, TypeError) as error:
+        except (*REFUSALS, TypeError) as error:
             # TensorFlow's message quotes the request, and Python can't decode what is not UTF-8 in it.
-            assert isinstance(error, tf.errors.InvalidArgumentError) or "codec can't decode byte" in str(error)
+            assert isinstance(error, REFUSALS) or "codec can't decode byte" in str(error)
             refused += 1
         else:
             assert_sound(answer)
     assert 0 < refused < len(numbers)
     assert_sound(signatures[name](tf.constant(sound[:1])))
+
+
+@pytest.mark.parametrize("name", ["serving_default", "transform_features"])
+def test_a_request_that_is_no_example_is_refused_among_sound_ones(signatures, name):
+    sound = example(image=png(IMAGES[0]), label=1)
+    with pytest.raises(tf.errors.DataLossError, match="Unable to parse"):
+        signatures[name](tf.constant([sound, sound[:-1]]))
+
+
+def test_a_batch_of_no_records_is_transformed_to_none(signatures):
+    assert signatures["transform_features"](tf.constant([], tf.string))[features.IMAGE].shape == (0,)
 
 
 def test_weights_are_part_of_the_graph(folder):
