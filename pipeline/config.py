@@ -111,7 +111,13 @@ class Schedule(_Settings):
 class SourceSchedule(Schedule):
     """How a source is trained on its domain."""
 
-    shift_px: pydantic.NonNegativeInt = 0
+    epochs: PositiveInt = 20
+    """How often every record is seen."""
+    batch_size: PositiveInt = 128
+    """Records per step."""
+    max_steps: PositiveInt | None = None
+    """Upper bound on the steps; none: epochs alone decide."""
+    shift_px: pydantic.NonNegativeInt = 2
     """Every image is moved by up to so many pixels each way, anew at each step; its edges are mirrored in."""
 
 
@@ -183,7 +189,7 @@ class ExperimentConfig(_Settings):
     """Memory for activations of frozen layers, all workers together, in GiB; what is over is spilled to disk."""
     schedule: Schedule = Schedule()
     """Training on the target."""
-    source_schedule: SourceSchedule = SourceSchedule(epochs=20, batch_size=128, max_steps=None, shift_px=2)
+    source_schedule: SourceSchedule = SourceSchedule()
     """Training of the sources."""
     mobilenet_v2: MobileNet = MobileNet()
     """Settings of the architecture `mobilenet_v2`."""
@@ -192,7 +198,7 @@ class ExperimentConfig(_Settings):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> ExperimentConfig:
-        for problem in _problems(self):
+        for problem in (*_class_problems(self), *_transfer_problems(self), *_grid_problems(self)):
             raise ValueError(problem)
         return self
 
@@ -219,11 +225,6 @@ class ExperimentConfig(_Settings):
     def architectures(self) -> tuple[Architecture, ...]:
         """Architectures in use, in the order of the transfers."""
         return tuple(dict.fromkeys(t.architecture for t in self.transfers))
-
-
-def _problems(config: ExperimentConfig) -> list[str]:
-    """What is wrong with the settings taken together, each as one sentence for the user."""
-    return [*_class_problems(config), *_transfer_problems(config), *_grid_problems(config)]
 
 
 def _class_problems(config: ExperimentConfig) -> list[str]:

@@ -129,3 +129,10 @@ def test_architectures_come_in_the_order_of_the_transfers():
         settings(transfers=transfers, freeze_counts={"original": [0], "mobilenet_v2": [18]})
     )
     assert config.architectures == ("mobilenet_v2", "original")
+
+
+def test_a_source_schedule_given_in_part_keeps_what_sources_have_by_default() -> None:
+    whole = validate_config(settings(), "test.yaml").source_schedule
+    part = validate_config(settings(source_schedule={"epochs": 8}), "test.yaml").source_schedule
+    assert part == whole.model_copy(update={"epochs": 8})
+    assert part.max_steps is None
