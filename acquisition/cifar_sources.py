@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from acquisition.image_files import fitted_png, load_image
+from acquisition.image_files import fitted, load_image, png_bytes
 from acquisition.image_folder import content_id
 from acquisition.records import RecordFiles
 from acquisition.tfrecords import Place, read_batches
@@ -65,11 +65,10 @@ def cifar_images(
                 encoded, name = _parsed(path, number, raw)
                 if name not in labels or taken[name] >= most:
                     continue
-                image = load_image(encoded, str(Place(path, number)))
+                image = fitted(load_image(encoded, str(Place(path, number))), *size)
                 if content_id(image) in own_ids:
                     continue
-                png = encoded if image.size == (size[1], size[0]) else fitted_png(image, *size)
-                yield png, labels[name], f"{PREFIX}{split}_{name}_{taken[name]:05d}".encode()
+                yield png_bytes(image), labels[name], f"{PREFIX}{split}_{name}_{taken[name]:05d}".encode()
                 taken[name] += 1
         if all(taken[name] >= most for name in labels):
             return

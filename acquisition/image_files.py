@@ -44,7 +44,8 @@ def image_size(path: Path) -> tuple[int, int]:
             if problem := _problem(image):
                 raise ThawError(f"{path}: {problem}")
             width, height = image.size
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
+            # A PNG would be decoded whole for it.
+            turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _TURNED
     except _DAMAGE as error:
         raise ThawError(f"{path}: {_unreadable(path, error)}") from error
     return (height, width) if turned else (width, height)
@@ -72,10 +73,15 @@ def load_image(source: Path | bytes, name: str) -> Image.Image:
         raise ThawError(f"{name}: damaged or cut short ({error}); replace it or leave it out") from error
 
 
-def fitted_png(image: Image.Image, height: int, width: int) -> bytes:
-    """The image as PNG of that size: what is too long for its proportions is cut off evenly at both ends."""
-    if image.size != (width, height):
-        image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+def fitted(image: Image.Image, height: int, width: int) -> Image.Image:
+    """The image in that size: what is too long for its proportions is cut off evenly at both ends."""
+    if image.size == (width, height):
+        return image
+    return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """The image as PNG."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
@@ -105,6 +111,8 @@ def _problem(image: Image.Image) -> str | None:
 def _unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "you may not read it; put its permissions right"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it declares more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
     if path.stat().st_size == 0:
         return "an empty file; leave it out"
     return f"no image that can be read as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; convert it or leave it out"

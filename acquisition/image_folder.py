@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from acquisition.image_files import fitted_png, image_size, load_image
+from acquisition.image_files import fitted, image_size, load_image, png_bytes
 from pipeline.errors import ThawError
 
 LEAST_TRAIN, LEAST_VAL, LEAST_TEST = 5, 1, 2
@@ -35,7 +35,7 @@ class OwnImage:
     """One image of the user's, ready to be written.
 
     Attributes:
-      image_id: hash of its pixels, the same for any file that holds them.
+      image_id: hash of its pixels as they are written, the same for any file that gives them.
       class_name: its folder.
       file: relative to the folder of class folders.
       png: fitted to the chosen size.
@@ -66,7 +66,7 @@ def find_images(folder: Path) -> dict[str, list[Path]]:
         raise ThawError(f"{_named(loose)} in {folder}, beside the class folders: of which class? Put every image into "
                         "a folder with the name of its class.")  # fmt: skip
     classes = {path.name: _visible(path) for path in entries if path.is_dir()}
-    if classes and classes.keys() <= _SPLITS:
+    if classes and {name.lower() for name in classes} <= _SPLITS:
         raise ThawError(f"{folder} is split already, into {', '.join(classes)}. Thaw splits images itself, by "
                         "their content: give a folder with one folder of images for each class, all splits together.")  # fmt: skip
     for name, paths in classes.items():
@@ -142,12 +142,12 @@ def read_images(
             if on_progress:
                 on_progress(done)
             try:
-                image = load_image(path, str(path))
+                image = fitted(load_image(path, str(path)), height, width)
             except ThawError as problem:
                 problems.append(str(problem))
                 continue
             file, image_id = str(path.relative_to(folder)), content_id(image)
-            other = kept.setdefault(image_id, OwnImage(image_id, name, file, fitted_png(image, height, width)))
+            other = kept.setdefault(image_id, OwnImage(image_id, name, file, png_bytes(image)))
             if other.class_name != name:
                 problems.append(f"{path}: the very same image is in {folder / other.file}; leave one of them out")
             elif other.file != file:
@@ -175,6 +175,8 @@ def chosen_for_test(ids: Iterable[str]) -> set[str]:
 def _visible(folder: Path) -> list[Path]:
     try:
         paths = sorted(folder.iterdir())
+        for path in paths[:1]:
+            path.lstat()  # a folder may be listed and yet be closed
     except OSError as error:
         raise ThawError(f"The folder {folder} can't be read: {error.strerror}. Put its permissions right.") from error
     return [path for path in paths if not path.name.startswith(".") and path.name not in _OF_THE_SYSTEM]
