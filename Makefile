@@ -1,6 +1,6 @@
 # Everything a user or CI does here; `make` alone lists it. Needs GNU make and what bootstrap.sh says.
 .DEFAULT_GOAL := help
-.PHONY: setup run compile test unit lint bench clean help
+.PHONY: setup run compile test unit lint docs bench clean help
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -20,7 +20,7 @@ run: setup ## run the experiment of CONFIG on this machine
 compile: setup ## write the experiment of CONFIG for Kubeflow Pipelines, to build/
 	@$(BIN)/python kubeflow/kubeflow_runner.py --config $(CONFIG) $(ARGS)
 
-test: lint ## run every check and every test
+test: lint docs ## run every check and every test
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
 
 unit: setup ## run the quick tests (under a minute)
@@ -31,6 +31,9 @@ lint: setup ## check style, types and import contracts
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+docs: setup ## build the documentation site, build/site/index.html, and check its links
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
 
 bench: setup ## time Thaw against stock Keras, mostly on one core (over an hour)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
