@@ -68,7 +68,8 @@ def find_images(folder: Path) -> dict[str, list[Path]]:
     classes = {path.name: _visible(path) for path in entries if path.is_dir()}
     if classes and {name.lower() for name in classes} <= _SPLITS:
         raise ThawError(f"{folder} is split already, into {', '.join(classes)}. Thaw splits images itself, by "
-                        "their content: give a folder with one folder of images for each class, all splits together.")  # fmt: skip
+                        "their content: give a folder with one folder of images for each class, all splits "
+                        "together.")  # fmt: skip
     for name, paths in classes.items():
         _check_class(folder / name, paths)
     if len(classes) < 2:
@@ -196,7 +197,8 @@ def _check_count(folder: Path, count: int, what: str) -> None:
     if count < LEAST_IMAGES:
         raise ThawError(
             f"The class {folder.name!r} has {count} {what} in {folder}. Expected {LEAST_IMAGES} at least: "
-            f"{LEAST_TRAIN} to train on, {LEAST_VAL} to choose on and {LEAST_TEST} to test on. Add some, or leave the class out."
+            f"{LEAST_TRAIN} to train on, {LEAST_VAL} to choose on and {LEAST_TEST} to test on. Add some, or leave the "
+            "class out."
         )
 
 

@@ -91,8 +91,8 @@ def own_settings(
     if not transfers:
         raise ThawError(
             f"There is nothing to transfer: images with {data.image_shape[2]} channel can't take ImageNet's weights, "
-            "nor CIFAR-10's classes for a source. Write them with three channels; or name two classes with --target and "
-            "leave two more, which are then the source."
+            "nor CIFAR-10's classes for a source. Write them with three channels; or name two classes with --target "
+            "and leave two more, which are then the source."
         )
     used = {transfer["architecture"] for transfer in transfers}
     side = max(preset["mobilenet_v2"]["image_size_px"], min(224, max(data.image_shape[:2])))

@@ -89,7 +89,7 @@ def test_a_folder_that_may_not_be_read_is_named(mode: int) -> None:
 def test_all_files_that_cant_be_used_are_counted_and_the_first_named(folder: Path) -> None:
     for number in range(7):
         (folder / "rose" / f"{number}.png").write_bytes(b"")
-    with pytest.raises(ThawError, match="^7 files can't be used:\n(.*empty file.*\n){5}and 2 more$"):
+    with pytest.raises(ThawError, match=r"^7 files can't be used:\n(.*empty file.*\n){5}and 2 more$"):
         image_sizes(find_images(folder))
 
 
