@@ -1,8 +1,9 @@
-"""`thaw init` on folders of PNGs, and a run of what it wrote, as users do it. Takes a minute or two."""
+"""The worked example of docs/howto/own_data.md, run as it stands there on a few images. Takes a minute or two."""
 
 import csv
-import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,14 @@ import tensorflow as tf
 import yaml
 
 from acquisition.synthetic import write_synthetic
-from pipeline.config import CIFAR10_CLASSES
+from acquisition.tfrecords import write_examples
 
 ROOT = Path(__file__).parents[2]
-PER_CLASS = 24
+PAGE = ROOT / "docs" / "howto" / "own_data.md"
+REAL = ROOT.parent / "shared" / "data" / "cifar10"
+TRAIN, TEST = 24, 4
 TINY = (
-    "transfers=[{source: others, architecture: original}]", "freeze_counts={original: [8]}", "fine_tune=[false]",
+    "transfers=[{source: cats_dogs, architecture: original}]", "freeze_counts={original: [8]}", "fine_tune=[false]",
     "draws=1", "workers=1", "schedule={epochs: 1, max_steps: 4}", "allow_untrained_sources=true",
     "source_schedule={epochs: 1, batch_size: 16, max_steps: 4}",
 )  # fmt: skip
@@ -25,59 +28,75 @@ TINY = (
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
-def write_pngs(records, folder, classes):
-    """Takes images of these classes out of TFRecords, as PNG files in a folder a class."""
-    for raw in tf.data.TFRecordDataset([str(path) for path in sorted((records / "train").iterdir())]).as_numpy_iterator():
-        features = tf.train.Example.FromString(raw).features.feature
-        name = CIFAR10_CLASSES[features["label"].int64_list.value[0]]
-        if name in classes:
-            path = folder / name / f"{features['id'].bytes_list.value[0].decode()}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(features["image"].bytes_list.value[0])
+def example_on_the_page():
+    """The script's name and text, and the commands, of the section that a reader would follow."""
+    section = PAGE.read_text().partition("## Try it")[2].partition("\n## ")[0]
+    [name] = re.findall(r"Save this as `(\w+\.py)`", section)
+    [script] = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    [commands] = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    return name, script, commands
 
 
-def thaw(folder, *arguments):
-    """Runs the command; the drawn images stand where CIFAR-10 would, so that nothing depends on this machine."""
-    environment = {**os.environ, "CIFAR10_DIR": str(folder / "drawn")}
-    command = [sys.executable, str(ROOT / "thaw.py"), *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def write_few(folder):
+    """A few images of each class where a reader has CIFAR-10: real ones where they are at hand, else drawn."""
+    if not REAL.is_dir():
+        write_synthetic(folder / "drawn", TRAIN, TEST)
+    for split, most in (("train", TRAIN), ("test", TEST)):
+        kept = {label: [] for label in range(10)}
+        for file in sorted(((REAL if REAL.is_dir() else folder / "drawn") / split).glob("*.tfrecord*")):
+            for raw in tf.data.TFRecordDataset(str(file)).take(1000).as_numpy_iterator():
+                feature = tf.train.Example.FromString(raw).features.feature
+                label = feature["label"].int64_list.value[0]
+                values = feature["image"].bytes_list.value[0], label, feature["id"].bytes_list.value[0]
+                kept[label] += [values] * (len(kept[label]) < most)
+        assert {len(images) for images in kept.values()} == {most}
+        file = folder / "cifar10" / split / f"cifar10-{split}.tfrecord-00000-of-00001"
+        write_examples(file, [image for images in kept.values() for image in images])
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """The folder where `thaw init` was run on PNGs of four classes, and what it said."""
+def example(tmp_path_factory):
+    """The folder where the page's commands were run, `thaw run` with the settings in TINY; and what they printed."""
     folder = tmp_path_factory.mktemp("own")
-    write_synthetic(folder / "drawn", PER_CLASS, 2)
-    write_pngs(folder / "drawn", folder / "animals", {"deer", "horse", "bird", "frog"})
-    return folder, json.loads(thaw(folder, "init", "animals", "--target", "deer,horse", "--json"))
+    write_few(folder)
+    name, script, commands = example_on_the_page()
+    (folder / name).write_text(script)
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    python, tiny = shlex.quote(sys.executable), " ".join(f"--set {shlex.quote(setting)}" for setting in TINY)
+    thaw = f'{python} {shlex.quote(str(ROOT / "thaw.py"))} "$@"'
+    (programs / "python").write_text(f'#!/bin/sh\nexec {python} "$@"\n')
+    (programs / "thaw").write_text(f'#!/bin/sh\n[ "$1" = init ] && exec {thaw}\nexec {thaw} {tiny}\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
 
 
-def test_init_splits_a_folder_of_pngs_and_writes_an_experiment(made):
-    folder, said = made
-    assert (said["target"], said["sizes"], said["sources"]["others"]) == (["deer", "horse"], [10, 20], "bird, frog")
-    with (folder / "thaw-animals" / "images.csv").open() as file:
+def test_init_wrote_an_experiment_of_the_pngs(example):
+    folder, printed = example
+    made = folder / "thaw-animals"
+    assert "Target: deer against horse, with n = 10, 20 training images." in printed
+    with (made / "images.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len({row["id"] for row in rows}) == 4 * PER_CLASS
-    assert {row["file"] for row in rows} == {
-        str(path.relative_to(folder / "animals")) for path in (folder / "animals").rglob("*.png")
-    }
-    for one in said["classes"]:
-        assert (one["train"], one["val"], one["test"]) == (14, 4, 6)
-    assert yaml.safe_load((folder / "thaw-animals" / "config.yaml").read_text())["target"]["classes"] == ["deer", "horse"]
+    assert len({row["id"] for row in rows}) == len(rows) == 2 * TRAIN
+    assert {row["file"] for row in rows} == {f"{name}/{n:04d}.png" for name in ("deer", "horse") for n in range(TRAIN)}
+    assert [sum(row["split"] == split for row in rows) for split in ("train", "test")] == [36, 12]
+    settings = yaml.safe_load((made / "config.yaml").read_text())
+    assert settings["target"]["classes"] == ["deer", "horse"]
+    assert list(settings["sources"]) == ["cats_dogs", "ships_planes", "imagenet"]
 
 
-def test_the_experiment_runs_to_a_report_and_a_ledger(made):
-    folder, _ = made
-    settings = [part for setting in TINY for part in ("--set", setting)]
-    thaw(folder, "run", "--config", "thaw-animals/config.yaml", *settings)
+def test_the_experiment_ran_to_its_report(example):
+    folder, _ = example
     latest = folder / "runs" / "latest"
-    summary = json.loads((latest / "summary.json").read_text())
-    assert summary["synthetic"] is False and (latest / "report.html").stat().st_size > 0
+    assert (latest / "report.html").stat().st_size > 0
     with (latest / "cells.csv").open() as file:
         rows = list(csv.DictReader(file))
-    trained = {(row["source"], row["n"]) for row in rows if row["transfer"] == "others__original"}
-    assert trained == {("others", "10"), ("others", "20")}
-    ledgers = list((folder / "workspace").rglob("*.jsonl"))
-    assert sum(len(path.read_text().splitlines()) for path in ledgers) >= len(rows) == 4
+    assert {(row["source"], row["n"]) for row in rows if row["transfer"] == "cats_dogs__original"} == {
+        ("cats_dogs", "10"), ("cats_dogs", "20"),
+    }  # fmt: skip
