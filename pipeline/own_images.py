@@ -17,8 +17,8 @@ from acquisition.weights import locate_weights
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.own_output import CONFIG, check_output, written_whole
-from pipeline.own_records import OwnData, Wanted, from_images, from_records, holds_records
-from pipeline.own_settings import VAL_FRACTION, own_settings, validated
+from pipeline.own_records import OwnData, from_images, from_records, holds_records
+from pipeline.own_settings import VAL_FRACTION, Wanted, own_settings, validated
 from pipeline.plan import Plan, measure_gflops, plan_run
 
 FEW_TEST_IMAGES = 50

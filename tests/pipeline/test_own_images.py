@@ -132,7 +132,7 @@ def test_what_does_not_fit_records_is_refused_and_nothing_written(tmp_path, init
 def test_too_few_images_to_test_on_are_named(tmp_path, init):
     folder = write_records(tmp_path / "mine", 2)
     [file] = (folder / "test").iterdir()
-    write_examples(file, [(png_bytes(picture(9, (24, 20))), 0, b""), (png_bytes(picture(8, (24, 20))), 1, b"")],
+    write_examples(file, [(png_bytes(picture(7001, (24, 20))), 0, b""), (png_bytes(picture(7002, (24, 20))), 1, b"")],
                    ("picture", "kind", None))  # fmt: skip
     with pytest.raises(ThawError, match="'class_0' has 10 training and 1 test images"):
         init(folder)
