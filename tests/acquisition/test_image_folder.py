@@ -16,7 +16,7 @@ from PIL import Image
 from acquisition.image_folder import LEAST_TEST, choose_size, chosen_for_test, find_images, image_sizes, read_images
 from pipeline.errors import ThawError
 
-IDS = st.sets(st.text("0123456789abcdef", min_size=4, max_size=4), min_size=2)
+IDS = st.sets(st.integers(0, 0xFFFF).map("{:04x}".format), min_size=2)
 
 
 def picture(number: int, size: tuple[int, int] = (16, 16)) -> Image.Image:
