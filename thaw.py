@@ -42,6 +42,7 @@ def cli() -> None:
     """Is it worth transferring a model? From which source, how many layers to freeze, fine-tune or not?
 
     Begin with `thaw doctor`, then `thaw plan`, then `thaw run`; `thaw report` shows what came out.
+    `thaw init` makes an experiment of your own images.
     """
 
 
@@ -79,6 +80,37 @@ run_argument = click.argument("run", default="latest")
 runs_option = click.option(
     "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
 )
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: thaw-<name>]")
+@click.option("--name", help="Name of the experiment.  [default: the folder's name]")
+@click.option("--target", default="", metavar="A,B", help="Classes to tell apart; two or more others become a source.")
+@click.option("--image-size", type=click.IntRange(16, 224), metavar="PX", help="Side of the square to fit images to.")
+@click.option("--classes", default="", metavar="A,B", help="TFRecords: names of the classes, in the order of labels.")
+@click.option("--image-key", help="TFRecords: feature with the image, where several could be it.")
+@click.option("--label-key", help="TFRecords: feature with the label.")
+@click.option("--id-key", help="TFRecords: feature with the id.")
+@click.option("--force", is_flag=True, help="Replace what an earlier init wrote there.")
+@as_json
+def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json: bool, **asked: Any) -> None:
+    """Make an experiment of your own images: FOLDER holds a folder of images for each class, or TFRecords.
+
+    Nothing in FOLDER is changed. Then: thaw plan, thaw run (--config thaw-<name>/config.yaml).
+    """
+    from pipeline.own_images import make_experiment, show_made
+    from pipeline.own_settings import name_from, wanted_from
+
+    wanted = wanted_from(name or name_from(folder.expanduser().absolute().name), asked)
+    made = make_experiment(
+        folder, out or Path(f"thaw-{wanted.name}"), wanted, force=force, project_root=PROJECT_ROOT,
+        environment=os.environ, terminal=Console(stderr=in_json, highlight=False),
+    )  # fmt: skip
+    if in_json:
+        _print_json(dataclasses.asdict(made))
+    else:
+        show_made(made, Console(highlight=False))
 
 
 @cli.command()

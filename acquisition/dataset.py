@@ -67,6 +67,31 @@ def locate_dataset(
     """
     if explicit is not None:
         return _taken(find_record_files(explicit.expanduser()), "given explicitly", say)
+    found = locate_cifar10(
+        project_root=project_root, environment=environment, cache_dir=cache_dir, tfds_dir=tfds_dir, say=say,
+        download_timeout_s=download_timeout_s, archive=archive,
+    )  # fmt: skip
+    if found is not None:
+        return found
+    drawn = cache_dir / f"synthetic-{synthetic.VERSION}-{synthetic_counts[0]}-{synthetic_counts[1]}"
+    if not drawn.exists():
+        say("Data: nothing found; drawing a synthetic set, which takes about a minute.")
+        _build(drawn, lambda folder: synthetic.write_synthetic(folder, *synthetic_counts))
+    return _taken(find_record_files(drawn), "drawn by Thaw: no photographs", say)
+
+
+def locate_cifar10(
+    *, project_root: Path, environment: Mapping[str, str], cache_dir: Path, tfds_dir: Path,
+    say: Callable[[str], None], download_timeout_s: float = 5.0, archive: cifar10.Archive = cifar10.OFFICIAL,
+) -> Dataset | None:  # fmt: skip
+    """CIFAR-10 from CIFAR10_DIR or a place after it; none: there is none, and locate_dataset would draw images.
+
+    Args:
+      project_root, environment, cache_dir, tfds_dir, say, download_timeout_s, archive: as in locate_dataset.
+
+    Raises:
+      ThawError: CIFAR10_DIR can't be used, or the cache can't be written.
+    """
     if variable := environment.get("CIFAR10_DIR"):
         try:
             return _taken(find_record_files(Path(variable).expanduser()), "named by CIFAR10_DIR", say)
@@ -86,11 +111,7 @@ def locate_dataset(
         return _taken(find_record_files(cached), f"downloaded from {archive.url}", say)
     except ThawError as error:
         say(f"Data: no download. {error}")
-    drawn = cache_dir / f"synthetic-{synthetic.VERSION}-{synthetic_counts[0]}-{synthetic_counts[1]}"
-    if not drawn.exists():
-        say("Data: nothing found; drawing a synthetic set, which takes about a minute.")
-        _build(drawn, lambda folder: synthetic.write_synthetic(folder, *synthetic_counts))
-    return _taken(find_record_files(drawn), "drawn by Thaw: no photographs", say)
+    return None
 
 
 def _taken(files: RecordFiles, origin: str, say: Callable[[str], None]) -> Dataset:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 """Channels by PNG colour type; a palette (3) holds RGB colours."""
 
@@ -22,18 +23,22 @@ def header_problem(image: bytes, shape: Shape) -> str | None:
       image: encoded bytes; PNG and JPEG are taken.
       shape: the expected (height, width, channels), pixels.
     """
-    if image.startswith(_PNG_SIGNATURE):
-        found = _png_shape(image)
-    elif image.startswith(b"\xff\xd8\xff"):
-        found = _jpeg_shape(image)
-    else:
+    if not image.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE)):
         start = image[:8].hex(" ") or "nothing"
         return f"the image bytes are neither PNG nor JPEG (they begin with {start})"
+    found = image_shape(image)
     if found is None:
         return "the image bytes can't be decoded: the header is damaged or cut short"
     if found != shape:
         return f"the image has {_words(found)}; expected {_words(shape)} (data.image_shape)"
     return None
+
+
+def image_shape(image: bytes) -> Shape | None:
+    """Height, width and channels that a PNG's or JPEG's header declares; none where it declares nothing sound."""
+    if image.startswith(_PNG_SIGNATURE):
+        return _png_shape(image)
+    return _jpeg_shape(image) if image.startswith(_JPEG_SIGNATURE) else None
 
 
 @functools.cache  # tracing it takes longer than decoding a small data set

@@ -25,18 +25,30 @@ class Place(NamedTuple):
         return f"{self.path}, record {self.record}"
 
 
-def write_examples(path: Path, examples: Iterable[tuple[bytes, int, bytes]]) -> None:
-    """Writes (PNG bytes, label, id) as TFDS writes CIFAR-10: features `image`, `label` (int64) and `id`."""
+def write_examples(
+    path: Path,
+    examples: Iterable[tuple[bytes, int, bytes]],
+    keys: tuple[str, str, str | None] = ("image", "label", "id"),
+) -> None:
+    """Writes (PNG bytes, label, id) as TFDS writes CIFAR-10; compressed where the file is named *.gz.
+
+    Args:
+      path: of the file; its folder is made when absent.
+      examples: to be written.
+      keys: names of the features image, label (int64) and id; none: ids are left out.
+    """
     import tensorflow as tf
 
+    image_key, label_key, id_key = keys
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    with tf.io.TFRecordWriter(str(path), "GZIP" if path.suffix == ".gz" else None) as writer:
         for image, label, image_id in examples:
             example = tf.train.Example()
             feature = example.features.feature
-            feature["image"].bytes_list.value.append(image)
-            feature["label"].int64_list.value.append(label)
-            feature["id"].bytes_list.value.append(image_id)
+            feature[image_key].bytes_list.value.append(image)
+            feature[label_key].int64_list.value.append(label)
+            if id_key is not None:
+                feature[id_key].bytes_list.value.append(image_id)
             # Maps have no order of their own; equal records must give equal bytes.
             writer.write(example.SerializeToString(deterministic=True))
 

@@ -1,0 +1,118 @@
+"""Opens a user's image files and says what is wrong with one. Imports Pillow and no TensorFlow."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from pipeline.errors import ThawError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF")
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+"""Pillow's names of what has eight bits a channel, or fewer, and whose colours need no profile."""
+LEAST_SIDE_PX = 8
+MOST_PIXELS = 100_000_000
+"""A file of a few bytes can declare more pixels than memory holds."""
+
+_ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+"""Values of EXIF's orientation by which width and height change places."""
+_ANIMATED = ("GIF", "PNG")
+"""The first picture of any other file with several (a camera's preview behind its photograph) is the photograph."""
+# What Pillow raises on bytes that are no image, or a damaged one.
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
+    NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, as the image is looked at (EXIF's orientation is heeded). Decodes nothing.
+
+    Raises:
+      ThawError: the file can't be used; the message names it, says why and what to do.
+    """
+    if not path.is_file():
+        raise ThawError(f"{path}: not a file that can be read")
+    try:
+        with _opened(path) as image:
+            if problem := _problem(image):
+                raise ThawError(f"{path}: {problem}")
+            width, height = image.size
+            # A PNG would be decoded whole for it.
+            turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _TURNED
+    except _DAMAGE as error:
+        raise ThawError(f"{path}: {_unreadable(path, error)}") from error
+    return (height, width) if turned else (width, height)
+
+
+def load_image(source: Path | bytes, name: str) -> Image.Image:
+    """The whole image in RGB, turned as EXIF says; what is transparent is laid on white.
+
+    Args:
+      source: a file, or its bytes.
+      name: of the file, for messages.
+
+    Raises:
+      ThawError: it can't be decoded.
+    """
+    try:
+        with _opened(source) as image:
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in ("LA", "PA", "RGBA") or "transparency" in upright.info:
+                layered = upright.convert("RGBA")
+                white = Image.new("RGBA", layered.size, "white")
+                return Image.alpha_composite(white, layered).convert("RGB")
+            return upright.convert("RGB")
+    except _DAMAGE as error:
+        raise ThawError(f"{name}: damaged or cut short ({error}); replace it or leave it out") from error
+
+
+def fitted(image: Image.Image, height: int, width: int) -> Image.Image:
+    """The image in that size: what is too long for its proportions is cut off evenly at both ends."""
+    if image.size == (width, height):
+        return image
+    return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """The image as PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _opened(source: Path | bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sizes and of broken EXIF: both are looked at here
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+
+
+def _problem(image: Image.Image) -> str | None:
+    width, height = image.size
+    if image.mode not in MODES:
+        return f"its pixels are of the kind {image.mode}; save it with 8 bits a channel, as RGB or grey"
+    if image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1:
+        return "it is an animation; save the one picture that you mean"
+    if min(width, height) < LEAST_SIDE_PX:
+        return f"it has {width} x {height} pixels; expected {LEAST_SIDE_PX} at least on each side. Leave it out"
+    if width * height > MOST_PIXELS:
+        return (
+            f"it declares {width} x {height} pixels; expected {MOST_PIXELS // 10**6} million at most. Make it smaller"
+        )
+    return None
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "you may not read it; put its permissions right"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it declares more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
+    if path.stat().st_size == 0:
+        return "an empty file; leave it out"
+    return f"no image that can be read as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; convert it or leave it out"

@@ -1,0 +1,170 @@
+"""Chooses the settings of an experiment on a user's own images. Imports config and loading; reads no image."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config import Data, ExperimentConfig
+from pipeline.errors import ThawError
+from pipeline.loading import validate_config
+
+PRESET = Path(__file__).parent / "presets" / "quick.yaml"
+"""Grid, draws and schedules are taken from it: what takes minutes."""
+VAL_FRACTION = 0.2
+PER_CLASS = (5, 10, 20, 50, 100, 200)
+"""Target training images of each class to choose sizes from."""
+MOST_SIZES = 3
+SETTINGS_KEPT = ("draws", "schedule", "source_schedule")
+LEFT_OVER = "others"
+"""The source made of the classes that are not the target's."""
+
+HEADING = """# An experiment on your own images, written by `thaw init`. docs/configuration.md describes every setting.
+# `thaw plan --config {path}` shows what it takes, `thaw run --config {path}` runs it.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What the user asks for beside the folder.
+
+    Attributes:
+      name: of the experiment.
+      target: classes to tell apart; empty: all.
+      image_size_px: side of the square that images are fitted to; none: it is chosen.
+      classes: names of the classes of TFRecords by label; empty: `class_0` and on.
+      keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
+    """
+
+    name: str
+    target: tuple[str, ...] = ()
+    image_size_px: int | None = None
+    classes: tuple[str, ...] = ()
+    keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
+
+
+def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
+    """What the command line asks for.
+
+    Args:
+      name: of the experiment.
+      asked: `target` and `classes` with commas between names, `image_size`, `image_key`, `label_key` and `id_key`.
+
+    Raises:
+      ThawError: the name is not one that the configuration takes.
+    """
+    if name != name_from(name):
+        raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
+                        f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
+    target, classes = (tuple(part.strip() for part in asked[key].split(",") if part.strip())
+                       for key in ("target", "classes"))  # fmt: skip
+    keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
+    return Wanted(name, target, asked["image_size"], classes, keys)
+
+
+def own_settings(
+    name: str, data: Data, target: Sequence[str], domains: Mapping[str, Sequence[str]], offered: int
+) -> dict[str, Any]:
+    """The settings that differ from their defaults, for validate_config.
+
+    Args:
+      name: of the experiment and its target.
+      data: the records.
+      target: classes to tell apart.
+      domains: classes of the data by source; ImageNet joins them where images have three channels.
+      offered: training images of the smallest target class, val set aside.
+
+    Raises:
+      ThawError: nothing can be transferred.
+    """
+    preset = yaml.safe_load(PRESET.read_text())
+    sources = {source: {"classes": list(classes)} for source, classes in domains.items()}
+    transfers = [{"source": source, "architecture": "original"} for source in sources]
+    if data.image_shape[2] == 3:
+        sources["imagenet"] = {"classes": []}
+        transfers.append({"source": "imagenet", "architecture": "mobilenet_v2"})
+    if not transfers:
+        raise ThawError(
+            f"There is nothing to transfer: images with {data.image_shape[2]} channel can't take ImageNet's weights, "
+            "nor CIFAR-10's classes for a source. Write them with three channels; or name two classes with --target "
+            "and leave two more, which are then the source."
+        )
+    used = {transfer["architecture"] for transfer in transfers}
+    side = max(preset["mobilenet_v2"]["image_size_px"], min(224, max(data.image_shape[:2])))
+    keys = {key: value for key, value in data.model_dump(include={"image_key", "label_key", "id_key"}).items()}
+    return {
+        "name": name,
+        "data": {
+            "path": str(data.path), **keys, "image_shape": list(data.image_shape), "classes": list(data.classes),
+            "val_fraction": VAL_FRACTION,
+        },
+        "target": {"name": name, "classes": list(target)},
+        "sources": sources,
+        "transfers": transfers,
+        "sizes": choose_sizes(offered, len(target)),
+        "freeze_counts": {key: value for key, value in preset["freeze_counts"].items() if key in used},
+        **{key: preset[key] for key in SETTINGS_KEPT},
+        "mobilenet_v2": {**preset["mobilenet_v2"], "image_size_px": side},
+    }  # fmt: skip
+
+
+def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, str]:
+    """The configuration, and the text of its file.
+
+    Args:
+      settings: see own_settings.
+      path: where the file will lie.
+
+    Raises:
+      ThawError: a setting is wrong.
+    """
+    text = HEADING.format(path=path) + yaml.safe_dump(
+        settings, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
+    )
+    # What is checked is what will be read.
+    return validate_config(yaml.safe_load(text), str(path)), text
+
+
+def choose_sizes(offered: int, classes: int) -> list[int]:
+    """Up to three n, a factor of four or five apart, the largest that the data offers among them.
+
+    Args:
+      offered: training images of the smallest class.
+      classes: of the target.
+    """
+    fitting = [count for count in PER_CLASS if count <= offered]
+    chosen = fitting if len(fitting) < MOST_SIZES else sorted(fitting[::-2][:MOST_SIZES])
+    return [count * classes for count in chosen]
+
+
+def own_domains(classes: Sequence[str], target: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """A source of the classes that are not the target's, where there are two or more of them."""
+    rest = tuple(name for name in classes if name not in target)
+    return {LEFT_OVER: rest} if len(rest) > 1 else {}
+
+
+def chosen_target(classes: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """The classes to tell apart: those asked for, or all.
+
+    Raises:
+      ThawError: one is unknown or named twice, or there are fewer than two.
+    """
+    unknown = [name for name in asked if name not in classes]
+    if unknown:
+        raise ThawError(f"--target names {unknown}, which the images do not have. Their classes are {list(classes)}.")
+    chosen = tuple(asked or classes)
+    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
+        raise ThawError(f"A target needs two or more different classes; got {list(chosen)}.")
+    return chosen
+
+
+def name_from(text: str) -> str:
+    """A name that the configuration takes: small letters, digits and single underscores, a letter first."""
+    slug = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    # A set named `synthetic` would pass for images that Thaw drew.
+    return slug if re.match(r"[a-z]", slug) and slug != "synthetic" else f"own_{slug}".rstrip("_")

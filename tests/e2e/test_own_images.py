@@ -1,0 +1,102 @@
+"""The worked example of docs/howto/own_data.md, run as it stands there on a few images. Takes a minute or two."""
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+import yaml
+
+from acquisition.synthetic import write_synthetic
+from acquisition.tfrecords import write_examples
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "howto" / "own_data.md"
+REAL = ROOT.parent / "shared" / "data" / "cifar10"
+TRAIN, TEST = 24, 4
+TINY = (
+    "transfers=[{source: cats_dogs, architecture: original}]", "freeze_counts={original: [8]}", "fine_tune=[false]",
+    "draws=1", "workers=1", "schedule={epochs: 1, max_steps: 4}", "allow_untrained_sources=true",
+    "source_schedule={epochs: 1, batch_size: 16, max_steps: 4}",
+)  # fmt: skip
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+
+def example_on_the_page():
+    """The script's name and text, and the commands, of the section that a reader would follow."""
+    section = PAGE.read_text().partition("## Try it")[2].partition("\n## ")[0]
+    [name] = re.findall(r"Save this as `(\w+\.py)`", section)
+    [script] = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    [commands] = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    return name, script, commands
+
+
+def write_few(folder):
+    """A few images of each class where a reader has CIFAR-10: real ones where they are at hand, else drawn."""
+    if not REAL.is_dir():
+        write_synthetic(folder / "drawn", TRAIN, TEST)
+    for split, most in (("train", TRAIN), ("test", TEST)):
+        kept = {label: [] for label in range(10)}
+        for file in sorted(((REAL if REAL.is_dir() else folder / "drawn") / split).glob("*.tfrecord*")):
+            for raw in tf.data.TFRecordDataset(str(file)).take(1000).as_numpy_iterator():
+                feature = tf.train.Example.FromString(raw).features.feature
+                label = feature["label"].int64_list.value[0]
+                values = feature["image"].bytes_list.value[0], label, feature["id"].bytes_list.value[0]
+                kept[label] += [values] * (len(kept[label]) < most)
+        assert {len(images) for images in kept.values()} == {most}
+        file = folder / "cifar10" / split / f"cifar10-{split}.tfrecord-00000-of-00001"
+        write_examples(file, [image for images in kept.values() for image in images])
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """The folder where the page's commands were run, `thaw run` with the settings in TINY; and what they printed."""
+    folder = tmp_path_factory.mktemp("own")
+    write_few(folder)
+    name, script, commands = example_on_the_page()
+    (folder / name).write_text(script)
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    python, tiny = shlex.quote(sys.executable), " ".join(f"--set {shlex.quote(setting)}" for setting in TINY)
+    thaw = f'{python} {shlex.quote(str(ROOT / "thaw.py"))} "$@"'
+    (programs / "python").write_text(f'#!/bin/sh\nexec {python} "$@"\n')
+    (programs / "thaw").write_text(f'#!/bin/sh\n[ "$1" = init ] && exec {thaw}\nexec {thaw} {tiny}\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+def test_init_wrote_an_experiment_of_the_pngs(example):
+    folder, printed = example
+    made = folder / "thaw-animals"
+    assert "Target: deer against horse, with n = 10, 20 training images." in printed
+    with (made / "images.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["id"] for row in rows}) == len(rows) == 2 * TRAIN
+    assert {row["file"] for row in rows} == {f"{name}/{n:04d}.png" for name in ("deer", "horse") for n in range(TRAIN)}
+    assert [sum(row["split"] == split for row in rows) for split in ("train", "test")] == [36, 12]
+    settings = yaml.safe_load((made / "config.yaml").read_text())
+    assert settings["target"]["classes"] == ["deer", "horse"]
+    assert list(settings["sources"]) == ["cats_dogs", "ships_planes", "imagenet"]
+
+
+def test_the_experiment_ran_to_its_report(example):
+    folder, _ = example
+    latest = folder / "runs" / "latest"
+    assert (latest / "report.html").stat().st_size > 0
+    with (latest / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["source"], row["n"]) for row in rows if row["transfer"] == "cats_dogs__original"} == {
+        ("cats_dogs", "10"), ("cats_dogs", "20"),
+    }  # fmt: skip

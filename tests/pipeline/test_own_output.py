@@ -1,0 +1,58 @@
+"""The folder that `thaw init` writes appears whole or not at all, and replaces nothing else. Real folders."""
+
+import pytest
+
+from pipeline.errors import ThawError
+from pipeline.own_output import CONFIG, check_output, written_whole
+
+
+def test_it_appears_when_all_went_well_and_replaces_an_earlier_one(tmp_path):
+    for text in ("first", "second"):
+        with written_whole(tmp_path / "out") as draft:
+            (draft / CONFIG).write_text(text)
+        assert (tmp_path / "out" / CONFIG).read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_failure_leaves_the_earlier_one_and_no_rest(tmp_path):
+    with written_whole(tmp_path / "out") as draft:
+        (draft / CONFIG).write_text("first")
+    with pytest.raises(ThawError, match="a word"), written_whole(tmp_path / "out") as draft:
+        (draft / CONFIG).write_text("second")
+        raise ThawError("a word")
+    assert (tmp_path / "out" / CONFIG).read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_place_that_cant_be_written_is_explained(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ThawError, match="can't be written"), written_whole(tmp_path / "file" / "out"):
+        pass
+
+
+def test_an_earlier_output_is_replaced_with_force_alone(tmp_path):
+    out = tmp_path / "out"
+    (out / "records").mkdir(parents=True)
+    (out / CONFIG).touch()
+    with pytest.raises(ThawError, match=r"exists.*--force"):
+        check_output(out, tmp_path / "images", force=False)
+    check_output(out, tmp_path / "images", force=True)
+    (out / "thesis.odt").touch()
+    with pytest.raises(ThawError, match="holds other things"):
+        check_output(out, tmp_path / "images", force=True)
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "empty folder"])
+def test_force_replaces_nothing_of_the_users(tmp_path, kind):
+    out = tmp_path / "out"
+    {"file": out.touch, "link": lambda: out.symlink_to(tmp_path), "empty folder": out.mkdir}[kind]()
+    with pytest.raises(ThawError, match="holds other things"):
+        check_output(out, tmp_path / "images", force=True)
+
+
+def test_the_output_lies_apart_from_the_images_and_in_a_folder(tmp_path):
+    for out, folder in (("a", "a"), ("a/b", "a"), ("a", "a/b")):
+        with pytest.raises(ThawError, match="within each other"):
+            check_output(tmp_path / out, tmp_path / folder, force=True)
+    with pytest.raises(ThawError, match="is no folder"):
+        check_output(tmp_path / "no" / "out", tmp_path / "images", force=False)

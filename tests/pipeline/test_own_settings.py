@@ -1,0 +1,85 @@
+"""Settings that `thaw init` chooses, and the words it refuses. Reads no image."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import Data
+from pipeline.errors import ThawError
+from pipeline.own_settings import (
+    choose_sizes,
+    chosen_target,
+    name_from,
+    own_domains,
+    own_settings,
+    validated,
+    wanted_from,
+)
+
+ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None}
+DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", "iris", "fern"))
+
+
+def test_what_is_written_is_a_valid_experiment_and_reads_back(tmp_path):
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)
+    config, text = validated(settings, tmp_path / "config.yaml")
+    assert f"thaw run --config {tmp_path / 'config.yaml'}" in text
+    assert [transfer.id for transfer in config.transfers] == ["others__original", "imagenet__mobilenet_v2"]
+    assert config.sizes == (10, 40, 100)
+    assert (config.data.image_shape, config.mobilenet_v2.image_size_px) == ((40, 30, 3), 48)
+
+
+def test_grey_images_have_no_imagenet_and_need_another_source():
+    grey = DATA.model_copy(update={"image_shape": (32, 32, 1)})
+    assert list(own_settings("a", grey, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)["sources"]) == ["others"]
+    with pytest.raises(ThawError, match="nothing to transfer: images with 1 channel"):
+        own_settings("a", grey, ("rose", "tulip"), {}, 60)
+
+
+def test_a_setting_that_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(ThawError, match="lily"):
+        validated(own_settings("garden", DATA, ("rose", "lily"), {}, 60), tmp_path / "config.yaml")
+
+
+@given(st.integers(5, 1000), st.integers(2, 20))
+def test_sizes_fit_the_data_and_are_even(offered, classes):
+    sizes = choose_sizes(offered, classes)
+    assert sizes == sorted(set(sizes)) and 1 <= len(sizes) <= 3
+    assert max(sizes) <= offered * classes and not any(size % classes for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [(["lily"], "lily.*do not have"), (["rose"], "two or more different"), (["rose", "rose"], "two or more different")],
+)
+def test_a_target_that_is_none_is_refused(asked, message):
+    with pytest.raises(ThawError, match=message):
+        chosen_target(["rose", "tulip"], asked)
+
+
+def test_without_a_target_all_classes_are_it_and_two_left_over_are_a_source():
+    assert chosen_target(["rose", "tulip"], []) == ("rose", "tulip")
+    assert own_domains(["rose", "tulip", "iris", "fern"], ["rose", "tulip"]) == {"others": ("iris", "fern")}
+    assert own_domains(["rose", "tulip", "iris"], ["rose", "tulip"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("My Flowers!", "my_flowers"),
+        ("2 cats", "own_2_cats"),
+        ("", "own"),
+        ("synthetic", "own_synthetic"),
+        ("ж", "own"),
+    ],
+)
+def test_any_folder_gives_a_name(text, name):
+    assert name_from(text) == name
+    assert wanted_from(name, ASKED).name == name
+
+
+def test_names_between_commas_are_read_and_a_name_that_does_not_fit_is_refused():
+    wanted = wanted_from("flowers", {**ASKED, "target": "rose, tulip,", "id_key": "key"})
+    assert (wanted.target, wanted.keys["id"]) == (("rose", "tulip"), "key")
+    with pytest.raises(ThawError, match="with --name, such as my_flowers"):
+        wanted_from("My Flowers", ASKED)
