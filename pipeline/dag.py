@@ -14,6 +14,7 @@ from tfx.types import BaseChannel as Channel
 from acquisition.dataset import Dataset
 from pipeline.config import ExperimentConfig
 from pipeline.nodes import Nodes, workspace_of
+from pipeline.run_folder import METADATA_FILE
 
 BEAM_ARGS = (
     # Beam's default runner first tries to fetch another one, written in Go, from the network, for every node. This one
@@ -96,7 +97,7 @@ def create_pipeline(
 
 def metadata_path(config: ExperimentConfig) -> Path:
     """The SQLite file of ML Metadata."""
-    return workspace_of(config) / "metadata.sqlite"
+    return workspace_of(config) / METADATA_FILE
 
 
 def _in_workspace(config: ExperimentConfig) -> dict[str, Any]:
