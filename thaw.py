@@ -154,6 +154,32 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 
 
 @cli.command()
+@run_argument
+@runs_option
+@as_json
+def tflite(run: str, runs: Path, in_json: bool) -> None:
+    """Export the model that RUN pushed for TensorFlow Lite, in float and in int8, to RUN/tflite.
+
+    Each file takes uint8 images and gives probabilities. agreement.json says how far it agrees with the SavedModel on
+    1,000 test images.
+    """
+    from pipeline.lite_export import AGREEMENT_FILE, FOLDER, export_run
+
+    folder = _run_folder(run, runs)
+    agreement = export_run(folder)
+    if in_json:
+        _print_json(agreement)
+        return
+    for name, one in agreement["files"].items():
+        click.echo(
+            f"{folder / FOLDER / name}: {one['size_bytes'] / 1000:.0f} kB, {one['equal_decisions']:.1%} equal "
+            f"decisions on {agreement['test_images']} test images, probabilities differ by at most "
+            f"{one['largest_probability_difference']:.2g}"
+        )
+    click.echo(f"Agreement with the SavedModel: {folder / FOLDER / AGREEMENT_FILE}")
+
+
+@cli.command()
 @click.argument("first")
 @click.argument("second")
 @runs_option
