@@ -1,6 +1,6 @@
 # Everything a user or CI does here; `make` alone lists it. Needs GNU make and what bootstrap.sh says.
 .DEFAULT_GOAL := help
-.PHONY: setup run compile notebooks test unit lint bench clean help
+.PHONY: setup run compile notebooks test unit lint docs bench clean help
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -27,7 +27,7 @@ notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there 
 	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config pipeline/presets/tiny.yaml $(ARGS)
 	@$(BIN)/python -m notebooks.render --run $(RUN) --out $(PAGES)
 
-test: lint ## run every check and every test
+test: lint docs ## run every check and every test
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
 
 unit: setup ## run the quick tests (under a minute)
@@ -38,6 +38,9 @@ lint: setup ## check style, types and import contracts
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+docs: setup ## build the documentation site, build/site/index.html, and check its links
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
 
 bench: setup ## time Thaw against stock Keras, mostly on one core (over an hour)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)

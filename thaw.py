@@ -77,7 +77,7 @@ def experiment(command: Command) -> Command:
 as_json = click.option("--json", "in_json", is_flag=True, help="Write JSON for scripts to standard output.")
 run_argument = click.argument("run", default="latest")
 runs_option = click.option(
-    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
+    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
 )
 
 

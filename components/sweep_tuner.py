@@ -13,6 +13,8 @@ from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils, standard_component_specs
 
+from pipeline.errors import ThawError
+from trainer_module.artifact_folders import artifacts_as_folders, is_remote
 from trainer_module.distribution import chief_address
 from trainer_module.ledger import LEDGER_FILE
 from trainer_module.settings import CHIEF_KEY
@@ -29,11 +31,21 @@ class SweepTunerExecutor(tuner_executor.Executor):
     """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        properties = with_chief(exec_properties, chief_address(os.environ))
-        tuner = tuner_executor.search(input_dict, properties, self._get_tmp_dir(), print_tuning_summary=False)
-        tuner_executor.write_best_hyperparameters(tuner, output_dict)
-        results = artifact_utils.get_single_uri(output_dict[standard_component_specs.TUNER_RESULTS_KEY])
-        tuner.write_planned_rows(Path(results) / LEDGER_FILE)
+        address = chief_address(os.environ)
+        remote = [
+            artifact.uri for artifacts in input_dict.values() for artifact in artifacts if is_remote(artifact.uri)
+        ]
+        if address and remote:
+            raise ThawError(
+                f"This node is a chief, whose workers read artifacts as files, and {remote[0]} is none. Leave "
+                "pipeline_root out, so that artifacts lie in the workspace, or unset KerasTuner's variables."
+            )
+        with artifacts_as_folders(input_dict, output_dict):
+            properties = with_chief(exec_properties, address)
+            tuner = tuner_executor.search(input_dict, properties, self._get_tmp_dir(), print_tuning_summary=False)
+            tuner_executor.write_best_hyperparameters(tuner, output_dict)
+            results = artifact_utils.get_single_uri(output_dict[standard_component_specs.TUNER_RESULTS_KEY])
+            tuner.write_planned_rows(Path(results) / LEDGER_FILE)
 
 
 class SweepTuner(Tuner):

@@ -17,6 +17,7 @@ CIFAR10_CLASSES = (
 )  # fmt: skip
 
 Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
 PositiveInt = pydantic.PositiveInt
 PositiveFloat = pydantic.PositiveFloat
 Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
@@ -187,6 +188,10 @@ class ExperimentConfig(_Settings):
     """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
     activations_gib: PositiveFloat = 4.0
     """Memory for activations of frozen layers, all workers together, in GiB; what is over is spilled to disk."""
+    pipeline_root: Annotated[str, pydantic.Field(pattern=r"^(gs|s3)://[^/]+(/[^/]+)*$")] | None = None
+    """Where TFX artifacts lie, such as s3://bucket/thaw (docs/storage.md); none: in the workspace."""
+    beam_args: tuple[BeamArg, ...] = ()
+    """Options of Beam, each as `--name=value`: where Beam nodes run (docs/engines.md); none: in their own process."""
     schedule: Schedule = Schedule()
     """Training on the target."""
     source_schedule: SourceSchedule = SourceSchedule()
@@ -236,17 +241,13 @@ def _class_problems(config: ExperimentConfig) -> list[str]:
     for place, classes in {"target": config.target.classes, **domains}.items():
         unknown = [c for c in classes if c not in known]
         if unknown:
-            problems.append(
-                f"{place}.classes names {unknown}, which the data does not have; data.classes is {list(known)}"
-            )
+            problems.append(f"{place}.classes names {unknown}, which the data does not have; it has {list(known)}")
         if len(set(classes)) != len(classes) or len(classes) < 2:
             problems.append(f"{place}.classes needs two or more different classes, got {list(classes)}")
         overlap = sorted(set(classes) & set(config.target.classes))
         if place != "target" and overlap and not config.allow_overlap:
-            problems.append(
-                f"{place} shares {overlap} with the target; a source that has seen the target's "
-                "classes flatters the transfer. Remove them or set allow_overlap: true"
-            )
+            problems.append(f"{place} shares {overlap} with the target; a source that has seen the target's classes "
+                            "flatters the transfer. Remove them or set allow_overlap: true")  # fmt: skip
     return problems
 
 
@@ -292,9 +293,7 @@ def _grid_problems(config: ExperimentConfig) -> list[str]:
             "classes; use multiples of that number"
         )
     if config.most_draws is not None and config.most_draws < config.draws:
-        problems.append(
-            f"most_draws is {config.most_draws}, fewer than draws ({config.draws}); raise it, or leave it out"
-        )
+        problems.append(f"most_draws is {config.most_draws}, fewer than draws ({config.draws}); raise or remove it")
     if config.candidate_size is not None and config.candidate_size not in config.sizes:
         problems.append(f"candidate_size {config.candidate_size} is not one of sizes {list(config.sizes)}")
     return problems

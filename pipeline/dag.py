@@ -12,17 +12,10 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel as Channel
 
 from acquisition.dataset import Dataset
+from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.nodes import Nodes, workspace_of
 from pipeline.run_folder import METADATA_FILE
-
-BEAM_ARGS = (
-    # Beam's default runner first tries to fetch another one, written in Go, from the network, for every node. This one
-    # runs in the process.
-    "--runner=FnApiRunner",
-    # It needs no image; but TFX builds a source package of itself for every node whose arguments name none.
-    "--sdk_container_image=none",
-)
 
 
 @dataclass(frozen=True)
@@ -53,6 +46,9 @@ def create_pipeline(
       left_out: transfers that can't run, and why; for the report.
       weights_hash: of the ImageNet weights file; empty when no transfer needs it.
       cluster: none: the pipeline runs on this machine, within the workspace.
+
+    Raises:
+      ThawError: `beam_args` are not for Beam.
     """
     data_path = cluster.data_path if cluster else str(dataset.files.folder.absolute())
     nodes = Nodes(config, dataset, weights_hash, data_path)
@@ -90,7 +86,7 @@ def create_pipeline(
         pipeline_name=config.pipeline_name,
         components=nodes.made,
         enable_cache=True,
-        beam_pipeline_args=list(BEAM_ARGS),
+        beam_pipeline_args=beam_options(config.beam_args),
         **place,
     )
 
@@ -104,7 +100,8 @@ def _in_workspace(config: ExperimentConfig) -> dict[str, Any]:
     workspace = workspace_of(config)
     workspace.mkdir(parents=True, exist_ok=True)
     connection = metadata.sqlite_metadata_connection_config(str(metadata_path(config)))
-    return {"pipeline_root": str(workspace / "artifacts"), "metadata_connection_config": connection}
+    root = f"{config.pipeline_root}/{config.pipeline_name}" if config.pipeline_root else str(workspace / "artifacts")
+    return {"pipeline_root": root, "metadata_connection_config": connection}
 
 
 def _in_cluster(cluster: Cluster) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from acquisition.inspection import Inspection, check_sizes
 from acquisition.remembered import inspect_once
 from acquisition.weights import check_weights, locate_weights
 from pipeline import console
+from pipeline.artifact_store import open_store
+from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.plan import Plan, measure_gflops, plan_run
@@ -78,6 +80,7 @@ def prepare(
       ThawError: as launch.
     """
     _sayer(terminal)(f"Thaw {version('thaw')}, experiment {config.name}")
+    beam_options(config.beam_args)  # refused here, before every record is read
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
     config, left_out, weights_hash = with_weights(config, project_root, _sayer(terminal))
@@ -189,6 +192,8 @@ def _run(prepared: Prepared, terminal: Console) -> None:
     with console.output_to_log(log):
         # Here, so that what TFX and its friends print on import lands in the log.
         fork_server.start()
+        if config.pipeline_root:
+            open_store(config.pipeline_root)
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
         from pipeline.dag import create_pipeline, metadata_path

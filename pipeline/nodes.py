@@ -257,8 +257,10 @@ class Nodes:
         return self._add(node, "Pusher")
 
     def _repeatable(self) -> dict[str, Any]:
-        """The configuration without what belongs to this machine: folders, files and processes."""
-        elsewhere: dict[str, Any] = {"workspace": True, "runs": True, "workers": True, "activations_gib": True}
+        """The configuration without what belongs to this machine: folders, files, processes and Beam's engine."""
+        elsewhere: dict[str, Any] = dict.fromkeys(
+            ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
+        )
         elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}}
         return self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
 

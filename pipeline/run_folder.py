@@ -15,10 +15,12 @@ from typing import Any
 import yaml
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tfx.dsl.io import fileio
 
 from pipeline import tensorboard_log
 from pipeline.config import ExperimentConfig
 from pipeline.run_lock import check_writable
+from trainer_module.artifact_folders import read_folder
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 SERVING_FOLDER = "Format-Serving"
@@ -123,7 +125,8 @@ def finish_run_folder(
     Returns:
       The content of summary.json.
     """
-    shutil.copytree(nodes["TransferReport"].outputs["report"][0], folder, dirs_exist_ok=True)
+    with read_folder(nodes["TransferReport"].outputs["report"][0]) as report:
+        shutil.copytree(report, folder, dirs_exist_ok=True)
     path = folder / "summary.json"
     summary: dict[str, Any] = json.loads(path.read_text())
     summary["data_origin"] = origin
@@ -145,14 +148,16 @@ def _write_tensorboard(folder: Path, nodes: dict[str, NodeRun]) -> None:
     trained = {name: node.outputs["model"][0] for name, node in nodes.items() if name.startswith("Trainer.source.")}
     models = {name.removeprefix("Trainer.source."): f"{uri}/{SERVING_FOLDER}" for name, uri in trained.items()}
     tuners = [node.outputs["tuner_results"][0] for name, node in nodes.items() if name.startswith("Tuner.")]
-    sweeps = [read_ledger(Path(uri) / LEDGER_FILE) for uri in tuners]
-    tensorboard_log.write_run(folder, tensorboard_log.source_curves(models), sweeps)
+    with contextlib.ExitStack() as stack:
+        sweeps = [read_ledger(stack.enter_context(read_folder(uri)) / LEDGER_FILE) for uri in tuners]
+        sources = {name: str(stack.enter_context(read_folder(uri))) for name, uri in models.items()}
+        tensorboard_log.write_run(folder, tensorboard_log.source_curves(sources), sweeps)
 
 
 def _pushed_path(pusher: NodeRun) -> str | None:
     """The SavedModel that Pusher wrote, where it wrote one."""
-    folder = Path(pusher.outputs["pushed_model"][0])
-    return str(folder) if (folder / "saved_model.pb").exists() else None
+    folder = pusher.outputs["pushed_model"][0]
+    return folder if fileio.exists(f"{folder}/saved_model.pb") else None
 
 
 def point_latest_to(folder: Path) -> None:

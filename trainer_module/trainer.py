@@ -12,6 +12,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from pipeline.errors import ThawError
 from trainer_module import freezing, input_pipeline, progress, serving, source
 from trainer_module.architectures import Network
+from trainer_module.artifact_folders import read_folder, written_folder
 from trainer_module.freezing import Weights
 from trainer_module.selection import Cell
 from trainer_module.settings import SETTINGS_KEY, ModelSettings
@@ -31,7 +32,11 @@ def run_fn(fn_args: FnArgs) -> None:
       ThawError: a source can't be trained, has weights that are no numbers, or was altered since it was written.
     """
     settings = ModelSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
-    folder = Path(fn_args.serving_model_dir)
+    with written_folder(fn_args.serving_model_dir) as folder:
+        _write_model(fn_args, settings, folder)
+
+
+def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if settings.role == "source":
         network, card = _train_source(fn_args, settings)
@@ -86,9 +91,11 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network,
     chosen = fn_args.hyperparameters["values"]
     cell = Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"])
     network = source.network_of(settings)
-    transferred = source.source_weights(fn_args.base_model, network) if fn_args.base_model else None
-    if transferred is not None:
-        check_unaltered(fn_args.base_model, freezing.weights_hash(transferred))
+    transferred = None
+    if fn_args.base_model:
+        with read_folder(fn_args.base_model) as base_model:
+            transferred = source.source_weights(str(base_model), network)
+            check_unaltered(str(base_model), freezing.weights_hash(transferred))
     classes = len(settings.classes)
     train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
     val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)

@@ -18,6 +18,7 @@ from components.sweep_evaluator.metrics import metrics_of
 from components.sweep_evaluator.results import eval_config, folder_name, write_result
 from components.transfer_report.ledgers import pair_ledgers
 from trainer_module import progress
+from trainer_module.artifact_folders import artifacts_as_folders
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -29,8 +30,9 @@ class SweepEvaluatorExecutor(base_executor.BaseExecutor):
     """Reads the inputs by the names that `sweep_evaluator` gave them."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        ledgers = (Path(made.uri) for name, [made] in input_dict.items() if name.startswith(LEDGER_PREFIX))
-        write_evaluations(Path(output_dict["evaluations"][0].uri), input_dict["examples"][0].uri, ledgers)
+        with artifacts_as_folders(input_dict, output_dict):
+            ledgers = (Path(made.uri) for name, [made] in input_dict.items() if name.startswith(LEDGER_PREFIX))
+            write_evaluations(Path(output_dict["evaluations"][0].uri), input_dict["examples"][0].uri, ledgers)
 
 
 def write_evaluations(folder: Path, domain_uri: str, ledger_folders: Iterable[Path]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tfx.utils import io_utils, path_utils
 from components.transfer_report.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from pipeline.config import Blessing
+from trainer_module.artifact_folders import artifacts_as_folders
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -48,6 +49,10 @@ class TransferReportExecutor(base_executor.BaseExecutor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         settings = NodeSettings.model_validate_json(exec_properties["settings"])
+        with artifacts_as_folders(input_dict, output_dict):
+            self._report(input_dict, output_dict, settings)
+
+    def _report(self, input_dict: Artifacts, output_dict: Artifacts, settings: NodeSettings) -> None:
         uris = {name: artifacts[0].uri for name, artifacts in input_dict.items()}
         ledgers = [read_ledger(Path(uri) / LEDGER_FILE) for name, uri in uris.items() if name.startswith("ledger_of_")]
         outcomes = {

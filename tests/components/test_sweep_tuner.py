@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tfx.types.standard_artifacts import Examples
 
 from components.sweep_tuner import SweepTunerExecutor, with_chief
 from pipeline.errors import ThawError
@@ -28,3 +29,12 @@ def test_a_node_that_is_told_to_be_a_worker_says_that_it_can_t(monkeypatch):
         monkeypatch.setenv(f"KERASTUNER_{name}", value)
     with pytest.raises(ThawError, match="can only be the chief"):
         SweepTunerExecutor().Do({}, {}, PROPERTIES)
+
+
+def test_a_chief_whose_artifacts_lie_in_an_object_store_says_that_its_workers_can_t_read_them(monkeypatch):
+    for name, value in (("TUNER_ID", "chief"), ("ORACLE_IP", "127.0.0.1"), ("ORACLE_PORT", "8000")):
+        monkeypatch.setenv(f"KERASTUNER_{name}", value)
+    examples = Examples()
+    examples.uri = "s3://bucket/examples"
+    with pytest.raises(ThawError, match="s3://bucket/examples is none"):
+        SweepTunerExecutor().Do({"examples": [examples]}, {}, PROPERTIES)

@@ -7,10 +7,12 @@ import json
 import keras
 import numpy as np
 import pytest
+from tfx.utils import io_utils
 
 from pipeline.config import MobileNet, SourceSchedule
 from pipeline.errors import ThawError
 from trainer_module import freezing, source, trainer
+from trainer_module.artifact_folders import read_folder
 from trainer_module.settings import ModelSettings
 from trainer_module.source_card import CARD_FILE
 from trainer_module.tuner import tuner_fn
@@ -39,14 +41,17 @@ def settings(baseline_job, tmp_path):
 
 @pytest.fixture
 def trained(baseline_job, settings, tmp_path):
+    train_source(baseline_job, settings, str(tmp_path / "source"))
+    return tmp_path / "source"
+
+
+def train_source(baseline_job, settings, uri):
     """A source as run_fn writes it, briefly trained on dark and bright images."""
     schedule = SourceSchedule(epochs=4, batch_size=8, max_steps=40)
     shared = settings.model_dump(include=set(ModelSettings.model_fields))
     told = ModelSettings(**{**shared, "role": "source", "schedule": schedule})
-    folder = tmp_path / "source"
     trainer.run_fn(Arguments(told.as_custom_config(""), list(baseline_job.train_files), list(baseline_job.val_files),
-                             str(folder)))  # fmt: skip
-    return folder
+                             uri))  # fmt: skip
 
 
 def tune(job, settings, folder):
@@ -81,6 +86,22 @@ def test_a_source_that_was_trained_is_swept_and_one_that_was_altered_is_refused(
     told = ModelSettings(**settings.model_dump(include=set(ModelSettings.model_fields)))
     candidate = Arguments(told.as_custom_config(""), list(baseline_job.train_files), list(baseline_job.val_files),
                           str(trained / "candidate"), str(trained), chosen)  # fmt: skip
+    with pytest.raises(ThawError, match="altered after it was trained"):
+        trainer.run_fn(candidate)
+
+
+def test_a_source_in_an_object_store_is_written_and_read_like_a_folder(baseline_job, settings, tmp_path):
+    """The store is TensorFlow's own in memory."""
+    train_source(baseline_job, settings, "ram://models/source")
+    with read_folder("ram://models/source") as copied:
+        assert sorted(path.name for path in copied.iterdir()) == sorted([CARD_FILE, source.KERAS_FILE])
+        assert json.loads((copied / CARD_FILE).read_text())["val_images"] == 30
+        alter_weights(copied)
+        io_utils.copy_dir(str(copied), "ram://models/altered")
+    chosen = {"values": {"n": 16, "freeze_count": 6, "fine_tune": False}}
+    told = ModelSettings(**settings.model_dump(include=set(ModelSettings.model_fields)))
+    candidate = Arguments(told.as_custom_config(""), list(baseline_job.train_files), list(baseline_job.val_files),
+                          str(tmp_path / "candidate"), "ram://models/altered", chosen)  # fmt: skip
     with pytest.raises(ThawError, match="altered after it was trained"):
         trainer.run_fn(candidate)
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import tensorflow_model_analysis as tfma
+from tfx.dsl.io import fileio
 from tfx.types import channel, standard_artifacts
+from tfx.utils import io_utils
 
 from components.sweep_evaluator.component import (
     INDEX_FILE,
@@ -13,6 +15,7 @@ from components.sweep_evaluator.component import (
     sweep_evaluator,
     write_evaluations,
 )
+from components.sweep_evaluator.results import METRICS_FILE
 from pipeline.errors import ThawError
 from trainer_module import features
 from trainer_module.selection import Cell
@@ -29,8 +32,8 @@ def artifact(kind, folder):
 
 
 @pytest.fixture(scope="module")
-def evaluations(tmp_path_factory, images_of, ledger_of, examples_at, ledgers_at):
-    """The node's output for one transfer of four cells and two draws."""
+def inputs(tmp_path_factory, images_of, ledger_of, examples_at, ledgers_at):
+    """The node's inputs for one transfer of four cells and two draws."""
     folder = tmp_path_factory.mktemp("node")
     images = images_of(200)
     baseline = ledger_of("baseline__original", images, [Cell(20, 0, False), Cell(20, 0, True)], 2, skill=0.2)
@@ -40,10 +43,26 @@ def evaluations(tmp_path_factory, images_of, ledger_of, examples_at, ledgers_at)
         for place in ledgers_at(folder / "ledgers", [transfer, baseline])
     }
     inputs["examples"] = [artifact(standard_artifacts.Examples, examples_at(folder / "domain", images))]
-    (folder / "out").mkdir()
-    output = artifact(standard_artifacts.ModelEvaluation, folder / "out")
+    return inputs
+
+
+@pytest.fixture(scope="module")
+def evaluations(tmp_path_factory, inputs):
+    output = artifact(standard_artifacts.ModelEvaluation, tmp_path_factory.mktemp("out"))
     SweepEvaluatorExecutor().Do(inputs, {"evaluations": [output]}, {"code": ""})
     return Path(output.uri)
+
+
+def test_an_object_store_gets_the_same_results(inputs, evaluations):
+    """TensorFlow's own store in memory, `ram://`, holds inputs and output."""
+    stored = {name: [artifact(type(made), f"ram://sweep/{name}")] for name, [made] in inputs.items()}
+    for name, [made] in inputs.items():
+        io_utils.copy_dir(made.uri, stored[name][0].uri)
+    output = artifact(standard_artifacts.ModelEvaluation, "ram://sweep/out")
+    SweepEvaluatorExecutor().Do(stored, {"evaluations": [output]}, {"code": ""})
+    for cell in json.loads((evaluations / INDEX_FILE).read_text())["cells"]:
+        with fileio.open(f"{output.uri}/{cell['path']}/{METRICS_FILE}", "rb") as file:
+            assert file.read() == (evaluations / cell["path"] / METRICS_FILE).read_bytes()
 
 
 def test_every_cell_has_a_result_that_tfma_loads(evaluations):

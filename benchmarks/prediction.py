@@ -1,0 +1,121 @@
+"""How well the estimators predict a run's ledger: estimates at every cut, against its cells. Imports TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+import numpy as np
+import pandas as pd
+import yaml
+
+from pipeline import run_folder
+from pipeline.config import ExperimentConfig
+from trainer_module import draws, freezing, source
+from trainer_module.architectures import build_network
+from trainer_module.estimates import estimates, source_probabilities
+from trainer_module.input_pipeline import Records, read_split
+from transferability.agreement import kendall_tau, regret
+
+DOMAIN_IMAGES = 400
+"""Of a source's own training images, drawn at random, for the distances: these are computed up to n = 400."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes estimates.csv and prediction.csv, and prints the latter's means."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
+    parser.add_argument("metadata", type=Path, help="metadata.sqlite of the run's workspace")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
+    arguments = parser.parse_args(argv)
+    config = ExperimentConfig.model_validate(yaml.safe_load((arguments.run / "config.yaml").read_text()))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    found = pd.DataFrame(run_estimates(arguments.metadata, config))
+    found.to_csv(arguments.out / "estimates.csv", index=False)
+    cells = pd.read_csv(arguments.run / "cells.csv")
+    agreement = pd.DataFrame(compared(found, cells))
+    agreement.to_csv(arguments.out / "prediction.csv", index=False)
+    print(agreement.groupby(["question", "estimator"])[["tau", "regret_points"]].agg(["mean", "count"]).round(2))
+    return 0
+
+
+def run_estimates(metadata: Path, config: ExperimentConfig) -> Iterator[dict[str, object]]:
+    """Every estimate of every transfer of the workspace's latest run, as a row with the transfer's id."""
+    store = run_folder.open_store(metadata)
+    nodes = run_folder.nodes_of_run(store, run_folder.latest_run_context(store))
+    target = _originals(nodes["DomainExamples.target"].outputs["domain"][0], config)
+    ranks = {draw: draws.class_ranks(target.ids.tolist(), target.labels, config.seed, draw)
+             for draw in range(config.draws)}  # fmt: skip
+    used = np.any([rank < max(config.sizes) // len(config.target.classes) for rank in ranks.values()], axis=0)
+    target, ranks = target.select(used), {draw: rank[used] for draw, rank in ranks.items()}
+    for pair in config.transfers:
+        began = time.perf_counter()
+        folder = Path(nodes[f"Trainer.source.{pair.source}.{pair.architecture}"].outputs["model"][0])
+        model = folder / run_folder.SERVING_FOLDER
+        network = build_network(
+            pair.architecture, config.data.image_shape, len(config.target.classes), config.mobilenet_v2
+        )
+        freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(model), network))
+        domain = probabilities = None
+        if config.sources[pair.source].classes:
+            trained = keras.saving.load_model(model / source.KERAS_FILE, compile=False, safe_mode=True)
+            probabilities = source_probabilities(trained, target.images)
+            own = _originals(nodes[f"DomainExamples.{pair.source}"].outputs["domain"][0], config)
+            domain = own.images[np.random.default_rng(config.seed).permutation(len(own))[:DOMAIN_IMAGES]]
+        counts = sorted(config.freeze_counts[pair.architecture])
+        for one in estimates(network, target, ranks, config.sizes, counts, domain, probabilities):
+            yield {"transfer": pair.id, **dataclasses.asdict(one)}
+        print(f"{pair.id}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def compared(found: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """Tau and regret of every estimator, for every draw, n and way of tuning; three questions.
+
+    `layers`: which freeze count of one transfer; `source`: which source at one freeze count of one architecture;
+    `both`: which of all cells.
+    """
+    transfers = cells[cells["transfer"].isin(found["transfer"])]
+    joined = transfers.merge(_for_every_count(found), on=["transfer", "n", "freeze_count", "draw"])
+    questions = {"layers": ["transfer"], "source": ["architecture", "freeze_count"], "both": []}
+    for question, fixed in questions.items():
+        for key, group in joined.groupby(["estimator", "draw", "n", "fine_tune", *fixed]):
+            if len(group) < 2:
+                continue
+            promised = group["value"].to_numpy()
+            val, test = (100 * group[name].to_numpy() for name in ("val_accuracy", "test_accuracy"))
+            yield {
+                "question": question, "estimator": key[0], "draw": key[1], "n": key[2], "fine_tune": key[3],
+                "candidates": len(group), "tau": kendall_tau(promised, test),
+                "regret_points": regret(promised, val, test),
+            }  # fmt: skip
+
+
+def _for_every_count(found: pd.DataFrame) -> pd.DataFrame:
+    """LEEP, which knows no freeze count, repeated at each; and three rules that look at nothing, to be beaten."""
+    places = found.loc[found["estimator"] == "logme", ["transfer", "n", "freeze_count", "draw"]]
+    leep = found[found["estimator"] == "leep"].drop(columns="freeze_count").merge(places, on=["transfer", "n", "draw"])
+    rules = [
+        places.assign(estimator="freeze most", value=places["freeze_count"]),
+        places.assign(estimator="freeze least", value=-places["freeze_count"]),
+        places.assign(estimator="pick at random", value=0),
+    ]
+    return pd.concat([found[found["estimator"] != "leep"], leep, *rules])
+
+
+def _originals(uri: str, config: ExperimentConfig) -> Records:
+    train = read_split([f"{uri}/Split-train/*"], config.data.image_shape)
+    return train.select(train.copies == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

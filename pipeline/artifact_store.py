@@ -1,0 +1,35 @@
+"""Whether the pipeline's root in an object store can be used, told before any node runs. Imports errors alone."""
+
+from __future__ import annotations
+
+from pipeline.errors import ThawError
+
+S3_PACKAGES = "tensorflow-io==0.37.1 boto3"
+
+
+def open_store(root: str) -> None:
+    """Lets TensorFlow use the URI's file system and makes the root.
+
+    Args:
+      root: such as gs://bucket/thaw or s3://bucket/thaw.
+
+    Raises:
+      ThawError: a package is missing, or the store refuses.
+    """
+    import tensorflow as tf
+
+    try:
+        if root.startswith("s3://"):
+            # TensorFlow's file system for S3 is in it, Beam's needs the other.
+            import boto3  # noqa: F401
+            import tensorflow_io  # noqa: F401
+        # Made and written to, for a folder alone is nothing that an object store keeps or refuses.
+        tf.io.gfile.makedirs(root)
+        with tf.io.gfile.GFile(f"{root}/.writable", "w") as file:
+            file.write("")
+        tf.io.gfile.remove(f"{root}/.writable")
+    except ImportError as error:
+        raise ThawError(f"pipeline_root is {root}, and {error}. S3 needs: pip install {S3_PACKAGES}") from error
+    except tf.errors.OpError as error:
+        raise ThawError(f"pipeline_root is {root}, which can't be written: {error.message}. docs/storage.md says what "
+                        "bucket, credentials and endpoint have to be like.") from error  # fmt: skip

@@ -1,0 +1,65 @@
+"""The DomainExamples node writes the same records in one process and in several. Starts Beam's worker processes."""
+
+import pytest
+import tensorflow as tf
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types.standard_artifacts import Examples
+
+from components.domain_examples.component import DomainExamples
+from components.domain_examples.records import DomainSettings
+from pipeline.beam_options import beam_options
+from pipeline.config import Augmentation
+from trainer_module import features
+
+pytestmark = pytest.mark.component
+
+SHAPE = (4, 4, 3)
+SETTINGS = DomainSettings(
+    classes=("truck", "cat"), data_classes=("airplane", "cat", "truck"), image_shape=SHAPE,
+    augmentation=Augmentation(), val_fraction=0.2, seed=3, with_test=True,
+)  # fmt: skip
+SEVERAL_PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory):
+    """Transform's output: three files of train and one of test, 10 images a file, of all three classes."""
+    folder = tmp_path_factory.mktemp("transformed")
+    for number, name in enumerate(("train/a", "train/b", "train/c", "test/a")):
+        path = folder / f"Split-{name}"
+        path.parent.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(f"{path}.gz", "GZIP") as writer:
+            for place in range(10):
+                example = tf.train.Example()
+                content = example.features.feature
+                image = tf.fill(SHAPE, tf.constant(number * 10 + place, tf.uint8))
+                content[features.IMAGE].bytes_list.value.append(tf.io.serialize_tensor(image).numpy())
+                content[features.LABEL].int64_list.value.append(place % 3)
+                content[features.ID].bytes_list.value.append(f"{name}/{place}".encode())
+                writer.write(example.SerializeToString())
+    return folder
+
+
+def records_of(transformed, folder, beam_args):
+    """Serialized records of each split, by id and copy, of the domain that the node writes with these options."""
+    inputs, outputs = Examples(), Examples()
+    inputs.uri, outputs.uri = str(transformed), str(folder)
+    context = BaseBeamExecutor.Context(beam_pipeline_args=beam_options(beam_args), tmp_dir=str(folder / "tmp"))
+    executor = DomainExamples.EXECUTOR_SPEC.executor_class(context)
+    properties = {"settings": SETTINGS.model_dump_json(), "code": ""}
+    executor.Do({"examples": [inputs]}, {"domain": [outputs]}, properties)
+    found = {}
+    for split in outputs.splits:
+        for serialized in tf.data.TFRecordDataset(tf.io.gfile.glob(f"{folder}/Split-{split}/*")).as_numpy_iterator():
+            content = tf.train.Example.FromString(serialized).features.feature
+            key = split, content[features.ID].bytes_list.value[0], content[features.COPY].int64_list.value[0]
+            assert key not in found
+            found[key] = serialized
+    return found
+
+
+def test_several_processes_write_the_records_of_one(transformed, tmp_path):
+    alone = records_of(transformed, tmp_path / "alone", ())
+    # Two of three classes: 20 of 30 images, 4 of them val and 16 with two copies; 6 of 10 test images.
+    assert len(alone) == 4 + 3 * 16 + 6
+    assert records_of(transformed, tmp_path / "several", SEVERAL_PROCESSES) == alone

@@ -1,0 +1,146 @@
+"""What a source's features say of the target before any training on it, at every cut. Imports target, no sweep."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer_module import draws
+from trainer_module.activations import READ_BATCH
+from trainer_module.architectures import Network
+from trainer_module.input_pipeline import Records
+from trainer_module.training import class_probabilities
+from transferability.class_overlap import gbc
+from transferability.domain_distance import frechet_distance, proxy_a_distance
+from transferability.h_score import shrunk_h_score
+from transferability.leep import leep
+from transferability.linear_probe import linear_probe
+from transferability.logme import logme
+from transferability.similarity import linear_cka
+
+CELLS = 4
+"""Feature maps are averaged over CELLS x CELLS parts: at most 2,048 features for `original`, whose deepest map has
+4 x 4 places anyway."""
+
+OF_LABELS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "logme": logme,
+    "h_score": shrunk_h_score,
+    "gbc": gbc,
+    "probe": lambda features, labels: linear_probe(features, labels).accuracy,
+    "probe_error": lambda features, labels: -linear_probe(features, labels).squared_error,
+    "cka_labels": lambda features, labels: linear_cka(features, np.eye(int(labels.max()) + 1)[labels]),
+}
+"""Of features [n, d] and labels [n]; higher is better."""
+
+OF_DOMAINS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "frechet": lambda target, source: -frechet_distance(target, source),
+    "a_distance": lambda target, source: -proxy_a_distance(target, source),
+}
+"""Of the target's and the source's features [n, d], the same number of images each; nearer is higher."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """One estimator's value for one place of the grid.
+
+    Attributes:
+      n, freeze_count, draw: which images, and the cut at which their features were taken.
+      estimator: a name of OF_LABELS or OF_DOMAINS, or `leep`, which has one value for all freeze counts.
+      value: higher promises more.
+      seconds: the estimator's own; the walk to the cut is not in it.
+    """
+
+    n: int
+    freeze_count: int
+    draw: int
+    estimator: str
+    value: float
+    seconds: float
+
+
+def features_at(network: Network, images: np.ndarray, freeze_counts: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Walks the images through the backbone once, from cut to cut, in inference mode.
+
+    Args:
+      network: holds the source's weights.
+      images: uint8 [images, height, width, channels].
+      freeze_counts: ascending.
+
+    Yields:
+      (freeze_count, float32 [images, features]), maps averaged over CELLS x CELLS parts.
+    """
+    at, activations = 0, images
+    for freeze_count in freeze_counts:
+        if freeze_count > at:
+            part = network.segment(at, freeze_count)
+            inputs = part.inputs[0]
+            run = tf.function(
+                lambda batch, part=part: part(batch, training=False),
+                input_signature=[tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)],
+            )
+            batches = (activations[start : start + READ_BATCH] for start in range(0, len(images), READ_BATCH))
+            at, activations = freeze_count, np.concatenate([run(batch).numpy() for batch in batches])
+        yield freeze_count, _averaged(activations)
+
+
+def source_probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Probabilities of the source's own classes, float32 [images, classes]; one logit stands for two classes."""
+    return class_probabilities(model.predict(images, batch_size=READ_BATCH, verbose=0))
+
+
+def estimates(
+    network: Network, target: Records, ranks: dict[int, np.ndarray], sizes: Sequence[int],
+    freeze_counts: Sequence[int], domain: np.ndarray | None, probabilities: np.ndarray | None,
+) -> Iterator[Estimate]:  # fmt: skip
+    """All estimates of one source.
+
+    Args:
+      network: holds the source's weights.
+      target: training images without their copies.
+      ranks: for each draw, every image's place in its class's queue (draws.class_ranks).
+      sizes: n; each draws its first n / classes of every class, as the sweep does.
+      freeze_counts: ascending.
+      domain: uint8 [images, height, width, channels], the source's own training images; none: no distances.
+      probabilities: float64 [target images, source classes]; none: no LEEP.
+    """
+    classes = int(target.labels.max()) + 1
+    subsets = {(n, draw): np.flatnonzero(draws.draw_subset(rank, n, classes))
+               for draw, rank in ranks.items() for n in sizes}  # fmt: skip
+    if probabilities is not None:
+        for (n, draw), places in subsets.items():
+            yield _timed(n, 0, draw, "leep", leep, probabilities[places], target.labels[places])
+    images = target.images if domain is None else np.concatenate([target.images, domain])
+    for freeze_count, features in features_at(network, images, freeze_counts):
+        own = features[len(target) :]
+        for (n, draw), places in subsets.items():
+            for name, of_labels in OF_LABELS.items():
+                yield _timed(n, freeze_count, draw, name, of_labels, features[places], target.labels[places])
+            if n <= len(own):
+                for name, of_domains in OF_DOMAINS.items():
+                    yield _timed(n, freeze_count, draw, name, of_domains, features[places], own[:n])
+
+
+def _timed(
+    n: int, freeze_count: int, draw: int, name: str, estimator: Callable[[np.ndarray, np.ndarray], float],
+    first: np.ndarray, second: np.ndarray,
+) -> Estimate:  # fmt: skip
+    began = time.perf_counter()
+    value = estimator(first, second)
+    return Estimate(n, freeze_count, draw, name, float(value), time.perf_counter() - began)
+
+
+def _averaged(activations: np.ndarray) -> np.ndarray:
+    """[images, height, width, channels] averaged over CELLS x CELLS parts and flattened; others flattened."""
+    if activations.ndim != 4:
+        return np.asarray(activations, np.float32).reshape(len(activations), -1)
+    parts = [
+        part.mean(axis=(1, 2), dtype=np.float32)  # [images, channels]
+        for row in np.array_split(activations, min(CELLS, activations.shape[1]), axis=1)
+        for part in np.array_split(row, min(CELLS, activations.shape[2]), axis=2)
+    ]
+    return np.concatenate(parts, axis=1)
