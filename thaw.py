@@ -158,25 +158,26 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 @runs_option
 @as_json
 def tflite(run: str, runs: Path, in_json: bool) -> None:
-    """Export the model that RUN pushed for TensorFlow Lite, in float and in int8, to RUN/tflite.
+    """Write RUN's pushed model for TensorFlow Lite, as floats and as 8-bit integers, to tflite/ in its folder.
 
-    Each file takes uint8 images and gives probabilities. agreement.json says how far it agrees with the SavedModel on
-    1,000 test images.
+    Each file is compared with the SavedModel on 1,000 test images; agreement.json beside them holds the figures.
     """
-    from pipeline.lite_export import AGREEMENT_FILE, FOLDER, export_run
+    from pipeline.tflite import export_run
 
     folder = _run_folder(run, runs)
-    agreement = export_run(folder)
+    about = export_run(folder)
     if in_json:
-        _print_json(agreement)
+        _print_json(about)
         return
-    for name, one in agreement["files"].items():
-        click.echo(
-            f"{folder / FOLDER / name}: {one['size_bytes'] / 1000:.0f} kB, {one['equal_decisions']:.1%} equal "
-            f"decisions on {agreement['test_images']} test images, probabilities differ by at most "
-            f"{one['largest_probability_difference']:.2g}"
-        )
-    click.echo(f"Agreement with the SavedModel: {folder / FOLDER / AGREEMENT_FILE}")
+    table = Table(caption=f"Against the SavedModel, on {about['test_images']} test images of {about['data']}.")
+    for column in ("file", "MB", "accuracy", "SavedModel's", "equal decisions", "largest difference"):
+        table.add_column(column, justify="left" if column == "file" else "right")
+    for one in about["files"]:
+        shares = (f"{one[key]:.1%}" for key in ("accuracy", "saved_model_accuracy", "equal_decisions"))
+        table.add_row(one["file"], f"{one['size_bytes'] / 1e6:.2f}", *shares, f"{one['largest_difference']:.2g}")
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"Written to {folder / 'tflite'}", soft_wrap=True, markup=False)
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
 from pipeline.run_folder import SERVING_FOLDER, NodeRun, nodes_of_run, open_store
+from trainer_module.artifact_folders import read_folder
 from trainer_module.input_pipeline import Records, read_split
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 from trainer_module.selection import Cell
@@ -49,7 +51,9 @@ class FinishedRun:
     def ledgers(self) -> Ledgers:
         """All executions, transfers paired with their baselines."""
         tuners = [node for node in self.nodes if node.startswith("Tuner.")]
-        return pair_ledgers(read_ledger(Path(self.output(node, "tuner_results")) / LEDGER_FILE) for node in tuners)
+        with contextlib.ExitStack() as stack:
+            folders = [stack.enter_context(read_folder(self.output(node, "tuner_results"))) for node in tuners]
+            return pair_ledgers(read_ledger(folder / LEDGER_FILE) for folder in folders)
 
     def records(self, domain: str, split: str) -> Records:
         """Images of a domain (`target`, or a source's name) in the order of the ledgers' predictions.
