@@ -1,13 +1,16 @@
 # Everything a user or CI does here; `make` alone lists it. Needs GNU make and what bootstrap.sh says.
 .DEFAULT_GOAL := help
-.PHONY: setup run compile test unit lint docs bench clean help
+.PHONY: setup run compile notebooks test unit lint docs bench clean help
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
-# The presets: quick, report-mini, report.
+# The presets: tiny, quick, report-mini, report.
 CONFIG = pipeline/presets/quick.yaml
 # Further options of local_runner.py or kubeflow_runner.py, such as ARGS='--set draws=3'.
 ARGS =
+# What `make notebooks` reads, and where its pages go (docs/notebooks for those of the documentation).
+RUN = runs/latest
+PAGES = build/notebooks
 # Further options of pytest, such as PYTEST_ARGS='-k ledger'.
 PYTEST_ARGS =
 
@@ -19,6 +22,10 @@ run: setup ## run the experiment of CONFIG on this machine
 
 compile: setup ## write the experiment of CONFIG for Kubeflow Pipelines, to build/
 	@$(BIN)/python kubeflow/kubeflow_runner.py --config $(CONFIG) $(ARGS)
+
+notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there is none) and write them as pages
+	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config pipeline/presets/tiny.yaml $(ARGS)
+	@$(BIN)/python -m notebooks.render --run $(RUN) --out $(PAGES)
 
 test: lint docs ## run every check and every test
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
@@ -45,4 +52,4 @@ clean: ## remove the environment, caches and build outputs; workspace/ and runs/
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo "Variables: CONFIG=$(CONFIG), ARGS, PYTEST_ARGS"
+	@echo "Variables: CONFIG=$(CONFIG), RUN=$(RUN), PAGES=$(PAGES), ARGS, PYTEST_ARGS"

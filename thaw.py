@@ -186,6 +186,33 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 
 
 @cli.command()
+@run_argument
+@runs_option
+@as_json
+def tflite(run: str, runs: Path, in_json: bool) -> None:
+    """Write RUN's pushed model for TensorFlow Lite, as floats and as 8-bit integers, to tflite/ in its folder.
+
+    Each file is compared with the SavedModel on 1,000 test images; agreement.json beside them holds the figures.
+    """
+    from pipeline.tflite import export_run
+
+    folder = _run_folder(run, runs)
+    about = export_run(folder)
+    if in_json:
+        _print_json(about)
+        return
+    table = Table(caption=f"Against the SavedModel, on {about['test_images']} test images of {about['data']}.")
+    for column in ("file", "MB", "accuracy", "SavedModel's", "equal decisions", "largest difference"):
+        table.add_column(column, justify="left" if column == "file" else "right")
+    for one in about["files"]:
+        shares = (f"{one[key]:.1%}" for key in ("accuracy", "saved_model_accuracy", "equal_decisions"))
+        table.add_row(one["file"], f"{one['size_bytes'] / 1e6:.2f}", *shares, f"{one['largest_difference']:.2g}")
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"Written to {folder / 'tflite'}", soft_wrap=True, markup=False)
+
+
+@cli.command()
 @click.argument("first")
 @click.argument("second")
 @runs_option

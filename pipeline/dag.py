@@ -15,6 +15,7 @@ from acquisition.dataset import Dataset
 from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.nodes import Nodes, workspace_of
+from pipeline.run_folder import METADATA_FILE
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def create_pipeline(
 
 def metadata_path(config: ExperimentConfig) -> Path:
     """The SQLite file of ML Metadata."""
-    return workspace_of(config) / "metadata.sqlite"
+    return workspace_of(config) / METADATA_FILE
 
 
 def _in_workspace(config: ExperimentConfig) -> dict[str, Any]:

@@ -214,7 +214,8 @@ def _run(prepared: Prepared, terminal: Console) -> None:
             shutil.rmtree(folder)
             return
         nodes = run_folder.nodes_of_run(store, context)
-        summary = run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin)
+        record = run_folder.MetadataRecord(store_path, context)
+        summary = run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin, record)
     _show_results(summary, folder, terminal)
 
 

@@ -25,6 +25,8 @@ from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 SERVING_FOLDER = "Format-Serving"
 """Where TFX puts an exported model within its artifact."""
+METADATA_FILE = "metadata.sqlite"
+"""ML Metadata's, in the experiment's part of the workspace."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +42,14 @@ class NodeRun:
     seconds: float
     cached: bool
     outputs: dict[str, list[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class MetadataRecord:
+    """Where ML Metadata keeps a run: the SQLite file, and the id of the run's context in it."""
+
+    store: Path
+    run_context: int
 
 
 def open_store(metadata_path: Path) -> MetadataStore:
@@ -58,17 +68,21 @@ def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
     """What each node of a run did, by node id, in the order they ran."""
     nodes = {}
     for execution in sorted(store.get_executions_by_context(context_id), key=lambda execution: execution.id):
-        contexts = store.get_contexts_by_execution(execution.id)
-        # The node's context is named `<pipeline>.<node id>`, and so is the pipeline's without the node.
-        pipeline = next(context.name for context in contexts if context.type == "pipeline")
-        name = next(context.name for context in contexts if context.type == "node").removeprefix(f"{pipeline}.")
         spent_ms = execution.last_update_time_since_epoch - execution.create_time_since_epoch
-        nodes[name] = NodeRun(
+        nodes[node_id(store, execution.id)] = NodeRun(
             seconds=max(0, spent_ms) / 1000,
             cached=execution.last_known_state == mlmd.Execution.CACHED,
             outputs=_outputs(store, execution.id),
         )
     return nodes
+
+
+def node_id(store: MetadataStore, execution_id: int) -> str:
+    """The node that an execution was of, such as `Tuner.baseline.original`."""
+    contexts = store.get_contexts_by_execution(execution_id)
+    # The node's context is named `<pipeline>.<node id>`, and so is the pipeline's without the node.
+    pipeline = next(context.name for context in contexts if context.type == "pipeline")
+    return str(next(context.name for context in contexts if context.type == "node").removeprefix(f"{pipeline}."))
 
 
 def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[str]]:
@@ -96,7 +110,9 @@ def new_run_folder(config: ExperimentConfig) -> Path:
     raise AssertionError("unreachable")
 
 
-def finish_run_folder(folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str) -> dict[str, Any]:
+def finish_run_folder(
+    folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str, record: MetadataRecord
+) -> dict[str, Any]:
     """Fills the folder from the run's artifacts and points runs/latest to it.
 
     Args:
@@ -104,6 +120,7 @@ def finish_run_folder(folder: Path, config: ExperimentConfig, nodes: dict[str, N
       config: the resolved configuration.
       nodes: what the run's nodes did.
       origin: where the data was found.
+      record: where ML Metadata keeps the run.
 
     Returns:
       The content of summary.json.
@@ -116,6 +133,7 @@ def finish_run_folder(folder: Path, config: ExperimentConfig, nodes: dict[str, N
     summary["seconds_per_node"] = {name: round(node.seconds, 3) for name, node in nodes.items()}
     summary["cached_nodes"] = [name for name, node in nodes.items() if node.cached]
     summary["sweep_evaluation"] = nodes["SweepEvaluator"].outputs["evaluations"][0]
+    summary["ml_metadata"] = {"store": str(record.store.absolute()), "run_context": record.run_context}
     summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
     _write_atomically(path, json.dumps(summary, indent=2) + "\n")
     _write_tensorboard(folder / "tensorboard", nodes)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,7 +11,9 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline import run_folder
 from pipeline.loading import load_config
-from pipeline.run_folder import NodeRun
+from pipeline.run_folder import MetadataRecord, NodeRun
+
+RECORD = MetadataRecord(Path("/workspace/metadata.sqlite"), 7)
 
 
 @pytest.fixture
@@ -78,14 +81,12 @@ def finished(tmp_path):
             "Pusher": NodeRun(0.1, False, {"pushed_model": [str(pushed)]}),
         }
         folder = run_folder.new_run_folder(config)
-        return folder, config, run_folder.finish_run_folder(folder, config, nodes, "found here")
+        return folder, config, run_folder.finish_run_folder(folder, config, nodes, "found here", RECORD)
 
     return finish
 
 
 def _quick():
-    from pathlib import Path
-
     return Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
 
 
@@ -99,6 +100,7 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
     assert summary["sweep_evaluation"] == "where/tfma/results/are"
     assert summary["cached_nodes"] == ["TransferReport"]
     assert summary["pushed"]["path"].endswith("pushed")
+    assert summary["ml_metadata"] == {"store": "/workspace/metadata.sqlite", "run_context": 7}
     assert load_config(folder / "config.yaml") == config
     assert yaml.safe_load((folder / "config.yaml").read_text())["name"] == "quick"
 

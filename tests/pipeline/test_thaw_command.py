@@ -25,7 +25,7 @@ def thaw(tmp_path):
     return thaw
 
 
-@pytest.mark.parametrize("command", ["init", "plan", "run", "status", "report", "compare", "doctor", "data"])
+@pytest.mark.parametrize("command", ["init", "plan", "run", "status", "report", "tflite", "compare", "doctor", "data"])
 def test_every_command_teaches_its_use(thaw, command):
     done = thaw(command, "--help")
     assert done.returncode == 0 and "Usage:" in done.stdout
@@ -46,6 +46,7 @@ def test_help_loads_no_tensorflow():
         (["status", "--set", "colour=red"], 1, "unknown key"),
         (["status", "--config", "nowhere.yaml"], 1, "Can't read the configuration nowhere.yaml"),
         (["report"], 1, "no finished run"),
+        (["tflite"], 1, "no finished run"),
         (["compare", "a", "b"], 1, "a is no finished run"),
         (["init", "nowhere"], 1, "nowhere does not exist"),
         (["init", "nowhere", "--name", "My Flowers"], 1, "such as my_flowers"),

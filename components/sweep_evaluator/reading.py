@@ -1,0 +1,65 @@
+"""TFMA results as plain rows, for tables and plots. Imports TFMA; no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow_model_analysis as tfma
+
+ALL_IMAGES = "all test images"
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceFigure:
+    """One metric on a part of the test images.
+
+    Attributes:
+      feature, value: what the slice is made by, such as `brightness` and `dark`; both empty for all images, and joined
+        by ` x ` where a slice is made by several.
+      images: how many; none where the evaluation did not count them.
+      estimate, low, high: in the metric's own unit; bounds are none where TFMA computed no interval.
+    """
+
+    feature: str
+    value: str
+    images: int | None
+    estimate: float
+    low: float | None
+    high: float | None
+
+    @property
+    def name(self) -> str:
+        """Such as `brightness dark`."""
+        return f"{self.feature} {self.value}" if self.feature else ALL_IMAGES
+
+
+def figures_by_slice(result: tfma.EvalResult, metric: str, class_id: int | None = None) -> list[SliceFigure]:
+    """One metric of every slice that has it: all images first, then in the order of feature and value.
+
+    Args:
+      result: as tfma.load_eval_result or tfma.analyze_raw_data gives it.
+      metric: such as `sparse_categorical_accuracy`, or `auc_diff` for the gain.
+      class_id: the label, for metrics of each class against the rest.
+    """
+    sub_key = "" if class_id is None else f"classId:{class_id}"
+    found = []
+    for key, outputs in result.slicing_metrics:
+        metrics = outputs[""]
+        value = metrics.get(sub_key, {}).get(metric)
+        if value is None:
+            continue
+        count = metrics.get("", {}).get("example_count")
+        bounds = value.get("boundedValue") or {"value": value["doubleValue"]}
+        found.append(
+            SliceFigure(
+                feature=" x ".join(str(feature).removesuffix("_xf") for feature, _ in key),
+                value=" x ".join(str(part) for _, part in key),
+                images=None if count is None else int(_plain(count)),
+                estimate=bounds["value"], low=bounds.get("lowerBound"), high=bounds.get("upperBound"),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: (one.feature, one.value))
+
+
+def _plain(value: dict) -> float:
+    return float(value["boundedValue"]["value"] if "boundedValue" in value else value["doubleValue"])

@@ -1,0 +1,196 @@
+"""TensorFlow Lite files of a run's pushed model, each compared with the SavedModel. Imports no TFX and no DAG."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import ThawError
+from pipeline.finished_run import FinishedRun, open_run
+from trainer_module.artifact_folders import read_folder
+from trainer_module.input_pipeline import Records
+from trainer_module.source import KERAS_FILE
+
+FLOAT_FILE, INT8_FILE, AGREEMENT_FILE = "float.tflite", "int8.tflite", "agreement.json"
+TEST_IMAGES = 1000
+CALIBRATION_IMAGES = 200
+FLOAT_TOLERANCE = 1e-3
+"""Between probabilities of the float file and of the SavedModel; they differ by the order of sums alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """A TFLite file against the SavedModel, on the same test images.
+
+    Attributes:
+      file: its name.
+      size_bytes: of the file.
+      equal_decisions: share of the images of which both name the same class.
+      largest_difference: between any probability of one and of the other.
+      accuracy, saved_model_accuracy: share of the images whose class is named rightly.
+    """
+
+    file: str
+    size_bytes: int
+    equal_decisions: float
+    largest_difference: float
+    accuracy: float
+    saved_model_accuracy: float
+
+
+def export_run(run: Path) -> dict[str, Any]:
+    """Writes the pushed model of a finished run as FLOAT_FILE and INT8_FILE, with AGREEMENT_FILE, to `tflite/` in it.
+
+    Both files take one image, uint8 [1, height, width, channels], and give probabilities, float32 [1, classes]. In the
+    second one weights and activations are 8-bit integers, whose ranges come from training images.
+
+    Args:
+      run: the run's folder.
+
+    Returns:
+      What AGREEMENT_FILE holds: `model`, `data`, `classes`, `test_images`, `calibration_images` and `files`, the
+      fields of an Agreement each.
+
+    Raises:
+      ThawError: the run can't be opened, it pushed nothing, its model is gone, or the float file's probabilities are
+        not the SavedModel's (nothing is written then).
+    """
+    opened = open_run(run)
+    summary = opened.summary
+    if not summary["pushed"]["path"]:
+        raise ThawError(f"{run} pushed no model, so there is none to export: {summary['pushed']['reason']}.")
+    with read_folder(summary["pushed"]["path"]) as folder:
+        return _export(opened, folder)
+
+
+def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
+    """export_run for a run that pushed the model of the folder."""
+    if not (folder / KERAS_FILE).exists():
+        raise ThawError(f"The model that {run.folder} pushed is gone: {folder} has no {KERAS_FILE}. Run the experiment "
+                        "again, or put the workspace back.")  # fmt: skip
+    model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
+    train, test = run.records("target", "train"), run.records("target", "test")
+    calibration, test = _spread(train.select(train.copies == 0), CALIBRATION_IMAGES), _spread(test, TEST_IMAGES)
+    contents = {FLOAT_FILE: float_content(model), INT8_FILE: int8_content(model, calibration.images)}
+    served = _served_probabilities(folder, test.images)
+    found = [_compare(name, content, test, served) for name, content in contents.items()]
+    if found[0].largest_difference > FLOAT_TOLERANCE:
+        raise ThawError(f"The TFLite file of {folder} does not agree with the SavedModel: probabilities differ by up "
+                        f"to {found[0].largest_difference:.2g}; expected at most {FLOAT_TOLERANCE:g}. This is a defect "
+                        "of the conversion: serve the SavedModel, and report it.")  # fmt: skip
+    about = {
+        "model": run.summary["pushed"]["path"], "data": run.summary["data"], "classes": run.summary["target_classes"],
+        "test_images": len(test), "calibration_images": len(calibration),
+        "files": [dataclasses.asdict(one) for one in found],
+    }  # fmt: skip
+    out = run.folder / "tflite"
+    out.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (out / name).write_bytes(content)
+    (out / AGREEMENT_FILE).write_text(json.dumps(about, indent=2) + "\n")
+    return about
+
+
+def float_content(model: keras.Model) -> bytes:
+    """The model as a TFLite file in 32-bit floats.
+
+    Args:
+      model: uint8 images to logits, one for two classes.
+    """
+    return _converter(model, tf.uint8).convert()
+
+
+def int8_content(model: keras.Model, images: np.ndarray) -> bytes:
+    """The model as a TFLite file in 8-bit integers throughout.
+
+    Args:
+      model: as in float_content.
+      images: uint8 [images, height, width, channels], from which the ranges of activations are taken.
+    """
+    # Integers need a float input to quantise: the network anew on one, with the same weights.
+    twin = keras.models.clone_model(model, input_tensors=keras.Input(model.input_shape[1:], name="pixels"))
+    twin.set_weights(model.get_weights())
+    converter = _converter(twin, tf.float32)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.representative_dataset = lambda: _calibration(images)
+    return converter.convert()
+
+
+def probabilities_of(content: bytes, images: np.ndarray) -> np.ndarray:
+    """What a TFLite file of this module says of each image, float32 [images, classes].
+
+    Args:
+      content: the file.
+      images: uint8 [images, height, width, channels].
+    """
+    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    [given], [answered] = interpreter.get_input_details(), interpreter.get_output_details()
+    answers = []
+    for image in images:
+        interpreter.set_tensor(given["index"], image[np.newaxis])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(answered["index"])[0])
+    return np.stack(answers)
+
+
+def _converter(model: keras.Model, dtype: tf.DType) -> tf.lite.TFLiteConverter:
+    # TensorFlow 2.16's converter ends the process over variables of Keras 3, so the weights are constants.
+    weights = [
+        [keras.ops.convert_to_numpy(variable) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([1, *model.input_shape[1:]], dtype, name="image")])
+    def infer(image: tf.Tensor) -> tf.Tensor:
+        logits, _ = model.stateless_call(*weights, image, training=False)
+        if logits.shape[-1] > 1:
+            return tf.nn.softmax(logits)
+        positive = tf.sigmoid(logits)
+        return tf.concat([1 - positive, positive], axis=-1)
+
+    return tf.lite.TFLiteConverter.from_concrete_functions([infer.get_concrete_function()])
+
+
+def _calibration(images: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """One image at a time; the first holds a 0 and a 255, so that the file's input is the pixels themselves."""
+    first = images[0].copy()
+    first.flat[:2] = 0, 255
+    for image in (first, *images[1:]):
+        yield [image[np.newaxis].astype(np.float32)]
+
+
+def _spread(records: Records, most: int) -> Records:
+    """At most so many records, spread evenly over all."""
+    mask = np.zeros(len(records), bool)
+    mask[np.linspace(0, len(records) - 1, min(most, len(records))).round().astype(np.int64)] = True
+    return records.select(mask)
+
+
+def _served_probabilities(folder: Path, images: np.ndarray) -> np.ndarray:
+    """The SavedModel's answers to the images as PNG, float32 [images, classes]."""
+    serve = tf.saved_model.load(str(folder)).signatures["serving_bytes"]
+    encoded = tf.stack([tf.io.encode_png(image) for image in images])
+    return serve(image_bytes=encoded)["probabilities"].numpy()
+
+
+def _compare(name: str, content: bytes, test: Records, served: np.ndarray) -> Agreement:
+    said = probabilities_of(content, test.images)
+    decisions, expected = said.argmax(axis=1), served.argmax(axis=1)
+    return Agreement(
+        file=name,
+        size_bytes=len(content),
+        equal_decisions=float((decisions == expected).mean()),
+        largest_difference=float(np.abs(said - served).max()),
+        accuracy=float((decisions == test.labels).mean()),
+        saved_model_accuracy=float((expected == test.labels).mean()),
+    )

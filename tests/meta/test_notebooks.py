@@ -1,0 +1,57 @@
+"""Notebooks are kept without outputs, and their pages are there, small and complete. Reads text; executes nothing."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = ROOT / "docs" / "notebooks"
+MOST_BYTES = 1_500_000
+
+
+def remains(notebook: dict) -> list[str]:
+    """What an execution left in a notebook's cells."""
+    left = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code" and (cell["outputs"] or cell["execution_count"] is not None):
+            left.append(f"{cell['id']}: {cell['outputs']}, executed as {cell['execution_count']}")
+    return left
+
+
+def foreign_requests(html: str) -> list[str]:
+    """Addresses that a browser would fetch to show the page; links that a reader may follow are none."""
+    return re.findall(r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=[\"'](?:https?:)?//([^\"']+)", html)
+
+
+def test_there_are_notebooks():
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_committed_notebook_has_no_outputs(path):
+    assert remains(json.loads(path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_has_a_page_that_is_small_and_asks_no_other_server(path):
+    page = PAGES / f"{path.stem}.html"
+    assert 10_000 < page.stat().st_size < MOST_BYTES
+    html = page.read_text()
+    assert foreign_requests(html) == []
+    assert "data:image/png;base64," in html
+    assert "Traceback (most recent call last)" not in html
+
+
+def test_what_is_left_of_an_execution_is_seen():
+    cell = {"cell_type": "code", "id": "a", "outputs": [], "execution_count": None}
+    assert remains({"cells": [cell, {"cell_type": "markdown", "id": "b"}]}) == []
+    assert len(remains({"cells": [{**cell, "outputs": ["x"]}, {**cell, "execution_count": 1}]})) == 2
+
+
+def test_a_request_to_another_server_is_seen():
+    assert foreign_requests('<a href="https://a.b"> <script async src="https://c.d/e.js"> <link href=\'//f.g\'>') == [
+        "c.d/e.js", "f.g",
+    ]  # fmt: skip

@@ -1,0 +1,49 @@
+"""Small real ML Metadata stores, written as TFX writes them. Imports MLMD's client alone."""
+
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from pipeline.run_folder import open_store
+
+
+class Recorder:
+    """Writes executions into a store as TFX does."""
+
+    def __init__(self, path):
+        self.store = open_store(path)
+        names = ("pipeline", "pipeline_run", "node")
+        self.types = {name: self.store.put_context_type(mlmd.ContextType(name=name)) for name in names}
+        self.execution_type = self.store.put_execution_type(mlmd.ExecutionType(name="component"))
+        self.artifact_type = self.store.put_artifact_type(mlmd.ArtifactType(name="Artifact"))
+        self.artifacts = {}
+        self.pipeline = self.context("pipeline", "thaw-small")
+
+    def context(self, kind, name):
+        found = self.store.get_context_by_type_and_name(kind, name)
+        if found is None:
+            [made] = self.store.put_contexts([mlmd.Context(type_id=self.types[kind], name=name)])
+            [found] = self.store.get_contexts_by_id([made])
+        return found
+
+    def execution(self, run, node, inputs, outputs, state=mlmd.Execution.COMPLETE, **settings):
+        execution = mlmd.Execution(type_id=self.execution_type, last_known_state=state)
+        for name, value in settings.items():
+            execution.custom_properties[name].string_value = value
+        pairs = []
+        for kind, channels in ((mlmd.Event.INPUT, inputs), (mlmd.Event.OUTPUT, outputs)):
+            for channel, uri in channels.items():
+                event = mlmd.Event(type=kind)
+                event.path.steps.add(key=channel)
+                event.path.steps.add(index=0)
+                artifact = mlmd.Artifact(type_id=self.artifact_type, uri=uri, id=self.artifacts.get(uri))
+                pairs.append((artifact, event))
+        contexts = [self.pipeline, self.context("pipeline_run", run), self.context("node", f"thaw-small.{node}")]
+        _, ids, _ = self.store.put_execution(execution, pairs, contexts)
+        self.artifacts |= {artifact.uri: id_ for (artifact, _), id_ in zip(pairs, ids, strict=True)}
+
+
+def small_settings():
+    """A configuration for a run's config.yaml."""
+    return {
+        "name": "small", "sources": {"a": {"classes": ["cat", "dog"]}}, "sizes": [10],
+        "transfers": [{"source": "a", "architecture": "original"}], "freeze_counts": {"original": [8]},
+    }  # fmt: skip
