@@ -178,7 +178,7 @@ class SweepEngine:
 
     def _run_phase_2(self, cell: Cell, draw: int, phase_1: _Phase1) -> Execution:
         before = phase_1.execution
-        if before.outcome == "diverged":
+        if before.outcome == "diverged" or not self._phase_2_steps(cell, draw)[0]:
             freezing.set_weights(freezing.model_variables(self.network), phase_1.weights)
             return dataclasses.replace(before, seconds=0.0)
         execution = self._tried(
@@ -193,13 +193,10 @@ class SweepEngine:
         program = self._fine_tuning_program()
         images = self._cut_data.at(0)
         records = self._cut_data.subset(cell.n, draw)
-        schedule, share = self.schedule, self._share_of_cost(cell.freeze_count)
-        steps, raised = draws.fine_tuning_steps(
-            len(records), schedule.epochs, schedule.batch_size, schedule.max_steps, share, self.phase_2_bound
-        )
+        steps, raised = self._phase_2_steps(cell, draw)
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_2_STREAM)]
         program.reset(self._seed(draw, PHASE_2_STREAM))
-        rates = self.rates(rate_factor * raised * schedule.fine_tune_learning_rate, steps)
+        rates = self.rates(rate_factor * raised * self.schedule.fine_tune_learning_rate, steps)
         _assert_sound(program.train(images.train, order, rates))
         val, test = _sound(program.evaluate(images.val)), program.evaluate(images.test)
         total = before.steps + steps
@@ -215,6 +212,13 @@ class SweepEngine:
     def _steps(self, records: int, freeze_count: int) -> int:
         schedule, share = self.schedule, self._share_of_cost(freeze_count)
         return draws.training_steps(records, schedule.epochs, schedule.batch_size, schedule.max_steps, share)
+
+    def _phase_2_steps(self, cell: Cell, draw: int) -> tuple[int, float]:
+        records, share = len(self._cut_data.subset(cell.n, draw)), self._share_of_cost(cell.freeze_count)
+        schedule = self.schedule
+        return draws.fine_tuning_steps(
+            records, schedule.epochs, schedule.batch_size, schedule.max_steps, share, self.phase_2_bound
+        )
 
     def _share_of_cost(self, freeze_count: int) -> float:
         """Of the whole network's multiply-adds, those above the frozen layers."""

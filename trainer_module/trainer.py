@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipeline.errors import ThawError
-from trainer_module import freezing, input_pipeline, progress, serving, source
+from trainer_module import freezing, input_pipeline, progress, serving, source, workers
 from trainer_module.architectures import Network
 from trainer_module.artifact_folders import read_folder, written_folder
 from trainer_module.freezing import Weights
@@ -86,29 +88,51 @@ def _assert_same_file(path: Path, expected: str) -> None:
                         f"{found}. Leave it alone, or give another, and run again.")  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class _DeployedJob:
+    """What the deployed model's training needs to begin, as plain values for the process that does it."""
+
+    settings: ModelSettings
+    train_files: tuple[str, ...]
+    val_files: tuple[str, ...]
+    base_model: str
+    n: int
+
+    def build(self) -> SweepEngine:
+        """Reads data and source.
+
+        Raises:
+          ThawError: the source does not fit the architecture, or was altered since it was written.
+        """
+        settings, classes = self.settings, len(self.settings.classes)
+        network, transferred = source.network_of(settings), None
+        if self.base_model:
+            transferred = source.source_weights(self.base_model, network)
+            check_unaltered(self.base_model, freezing.weights_hash(transferred))
+        train = input_pipeline.read_split(self.train_files, settings.image_shape)
+        val = input_pipeline.read_split(self.val_files, settings.image_shape)
+        data = TargetData(
+            train=drawn_records(train, self.n, classes, settings.seed, [DEPLOYED_DRAW]),
+            val=val,
+            # No test image is read here: what the engine scores as test is val again, and is not used.
+            test=val,
+            num_classes=classes,
+            content_hash="",
+        )
+        return SweepEngine(network, transferred, data, settings.schedule, settings.seed)
+
+
 def _train_on_target(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
     """Runs the cell that the Tuner chose, as the sweep ran it, so that the model is the one the ledger speaks of."""
     chosen = fn_args.hyperparameters["values"]
     cell = Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"])
+    with read_folder(fn_args.base_model) if fn_args.base_model else contextlib.nullcontext("") as base_model:
+        job = _DeployedJob(
+            settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), str(base_model), cell.n
+        )  # fmt: skip
+        execution, weights = workers.train_alone(job, cell, DEPLOYED_DRAW)
     network = source.network_of(settings)
-    transferred = None
-    if fn_args.base_model:
-        with read_folder(fn_args.base_model) as base_model:
-            transferred = source.source_weights(str(base_model), network)
-            check_unaltered(str(base_model), freezing.weights_hash(transferred))
-    classes = len(settings.classes)
-    train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
-    val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)
-    data = TargetData(
-        train=drawn_records(train, cell.n, classes, settings.seed, [DEPLOYED_DRAW]),
-        val=val,
-        # No test image is read here: what the engine scores as test is val again, and is not used.
-        test=val,
-        num_classes=classes,
-        content_hash="",
-    )
-    engine = SweepEngine(network, transferred, data, settings.schedule, settings.seed)
-    execution = engine.run(cell, DEPLOYED_DRAW)
+    freezing.set_weights(freezing.model_variables(network), weights)
     progress.console().print(f"  trained {settings.name}: val {execution.val.accuracy:.1%}", markup=False)
     return network, {
         "n": cell.n, "freeze_count": cell.freeze_count, "fine_tune": cell.fine_tune, "draw": DEPLOYED_DRAW,

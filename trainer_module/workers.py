@@ -21,7 +21,8 @@ from typing import Protocol
 import tensorflow as tf
 
 from pipeline.errors import ThawError
-from trainer_module import fork_server
+from trainer_module import fork_server, freezing
+from trainer_module.freezing import Weights
 from trainer_module.selection import Cell
 from trainer_module.sweep import Execution, SweepEngine
 from trainer_module.sweep_job import SweepFacts, facts_of
@@ -212,12 +213,43 @@ def best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: set[int | Non
     return min(pending, key=lambda unit: (unit.freeze_count != warm, unit.freeze_count in elsewhere))
 
 
+def train_alone(job: Job, cell: Cell, draw: int) -> tuple[Execution, Weights]:
+    """Runs one execution as a sweep's worker does, and returns the network's weights as training left them.
+
+    Another thread count adds up in another order, and after a thousand steps that is another model: at high rates one
+    may learn where the other is lost.
+
+    Raises:
+      WorkerFailed: the execution raised, or its process died.
+    """
+    here, there = fork_server.CONTEXT.Pipe()
+    process = fork_server.CONTEXT.Process(target=_work_alone, args=(there, job, cell, draw), daemon=True)
+    process.start()
+    there.close()
+    try:
+        message: tuple[Execution, Weights] | _Failure = here.recv()
+    except (EOFError, ConnectionError) as error:
+        process.join()
+        raise WorkerFailed(
+            f"The process that trained {cell} died (exit code {process.exitcode}; -9: killed, most often because "
+            "memory ran out). Run again on a machine with more memory."
+        ) from error
+    process.join()
+    if isinstance(message, _Failure):
+        raise WorkerFailed(message.message)
+    return message
+
+
+def _work_alone(pipe: Connection, job: Job, cell: Cell, draw: int) -> None:
+    with _failures_told(pipe):
+        engine = job.build()
+        execution = engine.run(cell, draw)
+        pipe.send((execution, freezing.read_weights(freezing.model_variables(engine.network))))
+
+
 def _work(pipe: Connection, job: Job) -> None:
     """A worker's life: facts first, then one execution after the other until the pool closes the pipe."""
-    # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
-    sys.stdout = sys.stderr
-    one_thread()
-    try:
+    with _failures_told(pipe):
         engine = job.build()
         pipe.send(facts_of(engine))
         while True:
@@ -226,6 +258,16 @@ def _work(pipe: Connection, job: Job) -> None:
                 if place:
                     pipe.recv()  # NEXT_CELL: a kill costs a worker one execution, not the one before it too
                 pipe.send(engine.run(cell, unit.draw))
+
+
+@contextlib.contextmanager
+def _failures_told(pipe: Connection) -> Iterator[None]:
+    """Makes this process one thread's, and sends what goes wrong in it instead of raising."""
+    # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
+    sys.stdout = sys.stderr
+    one_thread()
+    try:
+        yield
     except (EOFError, ConnectionError, KeyboardInterrupt):
         return
     except Exception as error:

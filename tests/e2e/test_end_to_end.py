@@ -136,7 +136,7 @@ def test_the_candidates_model_is_the_one_the_ledger_speaks_of(experiment, first_
     uri = nodes["Trainer.transfer.ships_planes__remastered"].outputs["model"][0]
     with open(f"{uri}/Format-Serving/thaw.json") as file:
         card = json.load(file)
-    assert card["val_accuracy"] == pytest.approx(float(row["val_accuracy"]), abs=0.02)
+    assert card["val_accuracy"] == pytest.approx(float(row["val_accuracy"]), abs=1e-6)
 
 
 def test_no_training_or_tuning_file_holds_a_test_image(experiment, first_run):

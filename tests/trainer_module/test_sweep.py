@@ -117,6 +117,15 @@ def test_a_fine_tuned_cell_goes_on_from_its_twin_and_is_the_same_without_it(targ
     assert after_twin.curve[:-1] == twin.curve
 
 
+def test_under_a_bound_a_network_that_was_trained_whole_is_not_fine_tuned(target_data):
+    engine = make_engine(target_data)
+    engine.schedule = SCHEDULE.model_copy(update={"max_steps": 12})
+    twin, tuned = engine.run(Cell(16, 0, False), 0), engine.run(Cell(16, 0, True), 0)
+    np.testing.assert_array_equal(tuned.test.probabilities, twin.test.probabilities)
+    assert (tuned.steps, tuned.curve, tuned.seconds) == (twin.steps, twin.curve, 0.0)
+    assert engine.run(Cell(16, 3, True), 0).steps > engine.run(Cell(16, 3, False), 0).steps
+
+
 def test_the_learning_curve_begins_before_training_and_has_the_ends_of_the_first_epochs(engine):
     execution = engine.run(Cell(16, 4, False), 0)
     # 16 images and their copies in batches of 8: an epoch is 4 steps, and three epochs are the end.

@@ -8,8 +8,17 @@ import time
 import numpy as np
 import pytest
 
+from trainer_module import freezing
 from trainer_module.selection import Cell
-from trainer_module.workers import Unit, WorkerFailed, WorkerPool, best_fit, default_workers, group_units
+from trainer_module.workers import (
+    Unit,
+    WorkerFailed,
+    WorkerPool,
+    best_fit,
+    default_workers,
+    group_units,
+    train_alone,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -103,6 +112,32 @@ def test_what_an_execution_raises_is_raised_here(baseline_job):
 def test_data_that_cannot_be_read_is_said(baseline_job):
     with pytest.raises(WorkerFailed, match="No record in"):
         WorkerPool(dataclasses.replace(baseline_job, train_files=("/nowhere/Split-train/*",)), 1)
+
+
+def test_training_alone_gives_what_the_pool_gives_bit_for_bit_and_the_weights(baseline_job, by_one):
+    execution, weights = train_alone(baseline_job, Cell(16, 0, False), 1)
+    alone = Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())
+    assert alone == by_one[Cell(16, 0, False), 1]
+    engine = baseline_job.build()
+    freezing.set_weights(freezing.model_variables(engine.network), weights)
+    scored = engine.network.model(engine.data.test.images, training=False).numpy()
+    np.testing.assert_allclose(scored, execution.test.probabilities, atol=1e-5)
+
+
+def test_what_training_alone_raises_is_raised_here(baseline_job):
+    with pytest.raises(WorkerFailed, match="ValueError: n=50 asks for more images"):
+        train_alone(baseline_job, Cell(50, 0, False), 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class FatalJob:
+    def build(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_alone_is_said_with_advice():
+    with pytest.raises(WorkerFailed, match=r"exit code -9.*more memory"):
+        train_alone(FatalJob(), Cell(8, 0, False), 0)
 
 
 def test_units_hold_twins_together_and_the_longest_come_first():
