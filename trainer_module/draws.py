@@ -92,10 +92,10 @@ def fine_tuning_steps(
     """Steps of phase 2, and by how much its learning rate is raised for those that the bound cuts.
 
     Unbounded, a third as many epochs as phase 1 (report: 30, then 10). Where phase 1 trained little, phase 2 has most
-    to do: it may take half of `max_steps` where everything was frozen, fewer in proportion to the arithmetic that was
-    frozen, and none where nothing was: that network was trained whole already, and Adam's first step, which moves every
-    weight by the whole rate, can only harm it. Likewise the rate is raised: by as much as half of `max_steps` falls
-    short of the steps, where everything was frozen (docs/adr/0011-thaws-own-schedule.md).
+    to do: it may take half of `max_steps` where everything was frozen and a single step where nothing was (that network
+    was trained whole already; a sweep leaves that step out), between them in proportion to the arithmetic that was
+    frozen. Likewise the rate is raised: by as much as half of `max_steps` falls short of the steps, where everything
+    was frozen (docs/adr/0011-thaws-own-schedule.md).
 
     Args:
       records, epochs, batch_size, max_steps: as in training_steps.
@@ -103,15 +103,12 @@ def fine_tuning_steps(
       bound: see PHASE_2_BOUND.
 
     Returns:
-      Steps, at least one where anything was frozen or nothing is bounded; the factor of the rate, 1 where nothing is
-      cut.
+      Steps, at least one; the factor of the rate, 1 where nothing is cut.
     """
     unbounded = max(1, round(training_steps(records, epochs, batch_size, None) / 3))
     if max_steps is None:
         return unbounded, 1.0
     frozen = 1 - share_of_cost
-    if not frozen:
-        return 0, 1.0
     least, most = bound
     steps = max(1, min(unbounded, round(max_steps * (least + (most - least) * frozen))))
     return steps, 1 + frozen * max(0.0, unbounded / (max_steps * most) - 1)

@@ -178,7 +178,10 @@ class SweepEngine:
 
     def _run_phase_2(self, cell: Cell, draw: int, phase_1: _Phase1) -> Execution:
         before = phase_1.execution
-        if before.outcome == "diverged" or not self._phase_2_steps(cell, draw)[0]:
+        # Phase 1 trained this network whole, as long as it may: Adam's first step, which moves every weight by the whole
+        # rate, could only harm it (docs/adr/0011-thaws-own-schedule.md).
+        trained_whole = cell.freeze_count == 0 and self.schedule.max_steps is not None
+        if before.outcome == "diverged" or trained_whole:
             freezing.set_weights(freezing.model_variables(self.network), phase_1.weights)
             return dataclasses.replace(before, seconds=0.0)
         execution = self._tried(
@@ -193,10 +196,13 @@ class SweepEngine:
         program = self._fine_tuning_program()
         images = self._cut_data.at(0)
         records = self._cut_data.subset(cell.n, draw)
-        steps, raised = self._phase_2_steps(cell, draw)
+        schedule, share = self.schedule, self._share_of_cost(cell.freeze_count)
+        steps, raised = draws.fine_tuning_steps(
+            len(records), schedule.epochs, schedule.batch_size, schedule.max_steps, share, self.phase_2_bound
+        )
         order = records[self._batches(len(records), steps, draw, cell.n, PHASE_2_STREAM)]
         program.reset(self._seed(draw, PHASE_2_STREAM))
-        rates = self.rates(rate_factor * raised * self.schedule.fine_tune_learning_rate, steps)
+        rates = self.rates(rate_factor * raised * schedule.fine_tune_learning_rate, steps)
         _assert_sound(program.train(images.train, order, rates))
         val, test = _sound(program.evaluate(images.val)), program.evaluate(images.test)
         total = before.steps + steps
@@ -212,13 +218,6 @@ class SweepEngine:
     def _steps(self, records: int, freeze_count: int) -> int:
         schedule, share = self.schedule, self._share_of_cost(freeze_count)
         return draws.training_steps(records, schedule.epochs, schedule.batch_size, schedule.max_steps, share)
-
-    def _phase_2_steps(self, cell: Cell, draw: int) -> tuple[int, float]:
-        records, share = len(self._cut_data.subset(cell.n, draw)), self._share_of_cost(cell.freeze_count)
-        schedule = self.schedule
-        return draws.fine_tuning_steps(
-            records, schedule.epochs, schedule.batch_size, schedule.max_steps, share, self.phase_2_bound
-        )
 
     def _share_of_cost(self, freeze_count: int) -> float:
         """Of the whole network's multiply-adds, those above the frozen layers."""

@@ -25,7 +25,7 @@ def test_what_is_written_is_a_valid_experiment_and_reads_back(tmp_path):
     config, text = validated(settings, tmp_path / "config.yaml")
     assert f"thaw run --config {tmp_path / 'config.yaml'}" in text
     assert [transfer.id for transfer in config.transfers] == ["others__original", "imagenet__mobilenet_v2"]
-    assert config.sizes == (10, 40, 100)
+    assert config.sizes == (20, 100)  # 10 and 50 of each class, of 60
     assert (config.data.image_shape, config.mobilenet_v2.image_size_px) == ((40, 30, 3), 48)
 
 

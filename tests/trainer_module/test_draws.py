@@ -91,7 +91,7 @@ def test_unbounded_fine_tuning_takes_a_third_of_the_steps_at_the_rate_given(reco
     ("records", "share", "steps", "factor"),
     [
         (6000, 0.0, 400, 1875 / 400),  # all was frozen: half of 800 steps, the rate raised by as much as they are fewer
-        (6000, 1.0, 0, 1.0),  # nothing was: nothing is left to do
+        (6000, 1.0, 1, 1.0),  # nothing was: a single step, at the rate given
         (6000, 0.5, 200, 1 + 0.5 * (1875 / 400 - 1)),
         (1200, 0.0, 375, 1.0),  # the bound cuts nothing
         (60, 0.5, 19, 1.0),
@@ -103,7 +103,7 @@ def test_bounded_fine_tuning_takes_more_steps_and_a_higher_rate_the_more_was_fro
 
 
 def test_fine_tuning_takes_a_step_however_low_the_bound():
-    assert draws.fine_tuning_steps(6000, 30, 32, 1, 0.99)[0] == 1
+    assert draws.fine_tuning_steps(6000, 30, 32, 1, 1.0)[0] == 1
 
 
 @pytest.mark.parametrize(("share", "steps"), [(1.0, 600), (0.05, 600), (0.049, 5625), (0.0, 5625)])
