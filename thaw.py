@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from pipeline import tables
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
@@ -26,7 +26,6 @@ prepare_process(os.environ)
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 PRESETS = PROJECT_ROOT / "pipeline" / "presets"
-STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
 
 Completion for bash: eval "$(_THAW_COMPLETE=bash_source thaw)"; also zsh_source and fish_source.
@@ -150,14 +149,8 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
     if in_json:
         _print_json(dataclasses.asdict(state))
         return
-    table = Table(title=f"Experiment {config.name}", title_justify="left")
-    for column in ("sweep", "done", "planned", "diverged", "core-hours"):
-        table.add_column(column, justify="left" if column == "sweep" else "right")
-    for one in state.sweeps:
-        hours = f"{one.training_s / 3600:.2f}"
-        table.add_row(one.sweep, str(one.done), str(one.planned), str(one.diverged), hours)
     console = Console(highlight=False)
-    console.print(table)
+    console.print(tables.progress_table(config.name, state.sweeps))
     if state.run is None:
         console.print("Nothing ran yet: `thaw run` begins.")
     elif state.finished:
@@ -201,14 +194,8 @@ def tflite(run: str, runs: Path, in_json: bool) -> None:
     if in_json:
         _print_json(about)
         return
-    table = Table(caption=f"Against the SavedModel, on {about['test_images']} test images of {about['data']}.")
-    for column in ("file", "MB", "accuracy", "SavedModel's", "equal decisions", "largest difference"):
-        table.add_column(column, justify="left" if column == "file" else "right")
-    for one in about["files"]:
-        shares = (f"{one[key]:.1%}" for key in ("accuracy", "saved_model_accuracy", "equal_decisions"))
-        table.add_row(one["file"], f"{one['size_bytes'] / 1e6:.2f}", *shares, f"{one['largest_difference']:.2g}")
     console = Console(highlight=False)
-    console.print(table)
+    console.print(tables.tflite_table(about))
     console.print(f"Written to {folder / 'tflite'}", soft_wrap=True, markup=False)
 
 
@@ -227,7 +214,11 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     if in_json:
         _print_json({"settings": differing, "cells": [dataclasses.asdict(change) for change in changes]})
         return
-    _print_comparison(changes, differing, comparison.called(changes))
+    console = Console(highlight=False)
+    for name, (before, after) in differing.items():
+        console.print(f"{name}: {before} -> {after}", markup=False)
+    console.print(tables.comparison_table(changes))
+    console.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
 
 
 @cli.command()
@@ -241,12 +232,7 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
     if in_json:
         _print_json([dataclasses.asdict(finding) for finding in findings])
     else:
-        table = Table(show_edge=False)
-        for column in ("", "", "found", "what to do"):
-            table.add_column(column, overflow="fold")
-        for one in findings:
-            table.add_row(f"[{STYLES[one.state]}]{one.state}[/]", one.subject, one.found, one.advice)
-        Console(highlight=False).print(table)
+        Console(highlight=False).print(tables.findings_table(findings))
     if worst(findings) == "problem":
         sys.exit(1)
 
@@ -263,31 +249,7 @@ def data(config: ExperimentConfig, in_json: bool) -> None:
     if in_json:
         _print_json({"name": dataset.name, "origin": dataset.origin, **dataclasses.asdict(found)})
         return
-    table = Table(title=dataset.name, title_justify="left")
-    for column in ("class", "train", "test"):
-        table.add_column(column, justify="left" if column == "class" else "right")
-    for name, count in found.train_counts.items():
-        table.add_row(name, f"{count:,}", f"{found.test_counts[name]:,}")
-    console.print(table)
-
-
-def _print_comparison(changes: list[Any], differing: dict[str, Any], counts: dict[str, int]) -> None:
-    console = Console(highlight=False)
-    for name, (before, after) in differing.items():
-        console.print(f"{name}: {before} -> {after}", markup=False)
-    table = Table(caption="Points of test accuracy, second less first, with 95% intervals over draws.")
-    for column in ("sweep", "n", "k", "fine-tuned", "first %", "second %", "points", "verdict"):
-        table.add_column(column, justify="left" if column in ("sweep", "verdict") else "right")
-    for one in changes:
-        points = f"{one.points.estimate:+.1f} [{one.points.low:+.1f}, {one.points.high:+.1f}]"
-        accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
-        verdict = f"[{STYLES[one.verdict]}]{one.verdict}[/]"
-        tuned = "yes" if one.fine_tune else "no"
-        table.add_row(
-            one.sweep, str(one.n), str(one.freeze_count), tuned, *accuracies, points.replace("[", "\\["), verdict
-        )
-    console.print(table)
-    console.print(", ".join(f"{count} {word}" for word, count in counts.items()))
+    console.print(tables.classes_table(dataset.name, found))
 
 
 def _run_folder(run: str, runs: Path) -> Path:

@@ -178,8 +178,8 @@ class SweepEngine:
 
     def _run_phase_2(self, cell: Cell, draw: int, phase_1: _Phase1) -> Execution:
         before = phase_1.execution
-        # Phase 1 trained this network whole, as long as it may: Adam's first step, which moves every weight by the whole
-        # rate, could only harm it (docs/adr/0011-thaws-own-schedule.md).
+        # Phase 1 trained this network whole, as long as it may: Adam's first step, which moves every weight by the
+        # whole rate, could only harm it (docs/adr/0011-thaws-own-schedule.md).
         trained_whole = cell.freeze_count == 0 and self.schedule.max_steps is not None
         if before.outcome == "diverged" or trained_whole:
             freezing.set_weights(freezing.model_variables(self.network), phase_1.weights)
