@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any
 
 from google.protobuf import json_format
 from tfx import types
+from tfx.components.example_gen import utils
+from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
@@ -15,6 +18,7 @@ from tfx.proto import example_gen_pb2
 
 PAYLOAD_PROPERTY = "payload_format"
 PAYLOAD = "FORMAT_TF_EXAMPLE"
+BLOCK_BYTES = 1 << 20
 
 
 class CopyFiles(BaseBeamExecutor):
@@ -50,7 +54,40 @@ class CopyFiles(BaseBeamExecutor):
         examples.set_string_custom_property(PAYLOAD_PROPERTY, PAYLOAD)
 
 
-class ImportExamples(ImportExampleGen):
-    """ImportExampleGen with CopyFiles: the same driver, and so the same fingerprint of the input in the cache key."""
+class ContentDriver(FileBasedDriver):
+    """TFX's driver, but the cache key has what the files hold and not when they were written.
 
+    Images that were copied or downloaded again are the same images; by their times every source would be trained anew.
+    Vertex AI runs TFX's own driver instead, and so still goes by times.
+    """
+
+    def resolve_exec_properties(
+        self, exec_properties: dict[str, Any], pipeline_info: Any, component_info: Any
+    ) -> dict[str, Any]:
+        """Fingerprints each split's files, whatever their folder is called."""
+        resolved = super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
+        resolved[utils.FINGERPRINT_PROPERTY_NAME] = content_fingerprint(
+            resolved["input_base"], json_format.Parse(resolved["input_config"], example_gen_pb2.Input())
+        )
+        return resolved
+
+
+def content_fingerprint(input_base: str, config: example_gen_pb2.Input) -> str:
+    """Hash of the splits' names and of their files' names and bytes."""
+    digest = hashlib.sha256()
+    for split in config.splits:
+        for path in sorted(fileio.glob(os.path.join(input_base, split.pattern))):
+            digest.update(f"{split.name}/{os.path.basename(path)}\0".encode())
+            with fileio.open(path, "rb") as file:
+                content = hashlib.sha256()
+                while block := file.read(BLOCK_BYTES):
+                    content.update(block)
+            digest.update(content.digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+class ImportExamples(ImportExampleGen):
+    """ImportExampleGen with CopyFiles and ContentDriver."""
+
+    DRIVER_CLASS = ContentDriver
     EXECUTOR_SPEC = BeamExecutorSpec(CopyFiles)

@@ -1,12 +1,14 @@
 """ImportExampleGen as we run it: files in, the same files out. Runs the executor on real artifacts."""
 
+import os
+
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format
 from tfx.proto.example_gen_pb2 import Input
 from tfx.types import standard_artifacts
 
-from components.import_examples import CopyFiles, ImportExamples
+from components.import_examples import ContentDriver, CopyFiles, ImportExamples
 
 pytestmark = pytest.mark.component
 
@@ -52,7 +54,23 @@ def test_a_pattern_without_files_is_refused(imported):
         CopyFiles().Do({}, {"examples": [examples]}, {**told, "input_config": json_format.MessageToJson(config)})
 
 
-def test_the_node_keeps_tfxs_driver_and_outputs(tmp_path):
-    node = ImportExamples(input_base=str(tmp_path), input_config=SPLITS)
-    assert node.driver_class.__name__ == "FileBasedDriver"
-    assert list(node.outputs) == ["examples"]
+def fingerprint(node):
+    """What the driver enters in the cache key."""
+    told = {"input_base": node.exec_properties["input_base"], "input_config": node.exec_properties["input_config"]}
+    return ContentDriver(None).resolve_exec_properties(told, None, None)["input_fingerprint"]
+
+
+def test_the_cache_goes_by_what_files_hold_and_not_by_when_they_were_written(imported, tmp_path):
+    node = ImportExamples(input_base=str(tmp_path / "source"), input_config=SPLITS)
+    assert node.driver_class is ContentDriver and list(node.outputs) == ["examples"]
+    before = fingerprint(node)
+    file = tmp_path / "source" / "train" / "a"
+    os.utime(file, (0, 0))
+    assert fingerprint(node) == before
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    changed = fingerprint(node)
+    assert changed != before
+    file.write_bytes(content)
+    file.rename(file.with_name("c"))
+    assert fingerprint(node) not in (before, changed)
