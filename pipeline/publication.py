@@ -37,16 +37,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("docs", type=Path, help="where results.md and results/ go")
     parser.add_argument("--command", required=True, help="what was run, as a reader would type it")
     parser.add_argument("--sources", type=Path, help="sources.json of benchmarks.sources")
+    parser.add_argument("--remarks", type=Path, help="Markdown of yours, such as what is missing and why")
     arguments = parser.parse_args(argv)
     try:
-        publish(arguments.run, arguments.docs, arguments.command, arguments.sources)
+        publish(arguments.run, arguments.docs, arguments.command, arguments.sources, arguments.remarks)
     except ThawError as error:
         print(f"thaw: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def publish(run: Path, docs: Path, command: str, sources: Path | None = None) -> None:
+def publish(
+    run: Path, docs: Path, command: str, sources: Path | None = None, remarks: Path | None = None
+) -> None:  # fmt: skip
     """Writes the page, the ledger's rows, the claims and the figures; what an earlier run left in results/ is removed.
 
     Args:
@@ -54,6 +57,7 @@ def publish(run: Path, docs: Path, command: str, sources: Path | None = None) ->
       docs: `results.md` and `results/` are written here.
       command: what was run.
       sources: how good the sources are, by benchmarks.sources; none: the page says nothing of them.
+      remarks: Markdown for a section that no run can write.
 
     Raises:
       ThawError: the run did not finish.
@@ -72,6 +76,8 @@ def publish(run: Path, docs: Path, command: str, sources: Path | None = None) ->
     (out / LEDGER).write_bytes(gzip.compress(rows, mtime=0))
     executions = list(csv.DictReader(rows.decode().splitlines()))
     page = _page(run, executions, command, json.loads(sources.read_text()) if sources else [])
+    if remarks:
+        page += f"\n## Remarks\n\n{remarks.read_text().strip()}\n"
     (docs / "results.md").write_text(page)
 
 
@@ -134,7 +140,8 @@ def _figures(run: Path) -> list[str]:
     names = [path.name for path in sorted((run / "figures").glob("*.png"))]
     first = [name for name in ("overview.png", "learning_curves.png") if name in names]
     ordered = [*first, *(name for name in names if name not in first)]
-    return [f"![{name.removesuffix('.png').replace('_', ' ')}](results/{name})" for name in ordered]
+    titles = [name.removesuffix(".png").replace("__", ", ").replace("_", " ") for name in ordered]
+    return [f"![{title}](results/{name})" for title, name in zip(titles, ordered, strict=True)]
 
 
 def _labels(labels: list[dict[str, Any]]) -> str:

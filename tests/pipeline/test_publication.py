@@ -56,6 +56,12 @@ def test_the_page_says_what_ran_and_what_was_left_out(docs):
     assert "31 [10, >400]" in page and "not measured" in page
 
 
+def test_remarks_stand_at_the_end(tmp_path):
+    (tmp_path / "remarks.md").write_text("A fifth draw is missing.\n\n")
+    publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", remarks=tmp_path / "remarks.md")
+    assert (tmp_path / "docs" / "results.md").read_text().endswith("\n## Remarks\n\nA fifth draw is missing.\n")
+
+
 def test_every_figure_is_there_and_linked_the_overview_first(docs):
     page = (docs / "results.md").read_text()
     linked = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line.startswith("![")]
