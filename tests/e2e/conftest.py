@@ -57,10 +57,10 @@ class Experiment:
         environment = {**os.environ, **variables}
         return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
 
-    def ledgers(self) -> dict[str, dict[str, dict]]:
+    def ledgers(self, workspace: Path | None = None) -> dict[str, dict[str, dict]]:
         """Each sweep's rows without their seconds, by key; no key may come twice."""
         found = {}
-        for path in (self.metadata.parent / "ledgers").glob("*.jsonl"):
+        for path in (workspace or self.folder / "workspace").glob("thaw-tiny/ledgers/*.jsonl"):
             rows = [json.loads(line)["row"] for line in path.read_bytes().splitlines()[1:]]
             found[path.name] = {row["key"]: {**row, "seconds": 0} for row in rows}
             assert len(rows) == len(found[path.name])

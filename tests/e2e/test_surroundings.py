@@ -1,5 +1,6 @@
-"""A run whose folder is taken or can't be written, and one whose clock goes backwards. Runs the real command line."""
+"""Runs whose folder is taken or read-only, whose disk fills up, or whose clock goes back. The real command line."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -98,3 +99,47 @@ def test_a_clock_that_goes_backwards_changes_no_result_and_a_second_run_neither(
     assert again.returncode == 0, again.stderr
     for name, rows in experiment.ledgers().items():
         assert whole.ledgers()[name].items() <= rows.items() and len(rows) == 2 * len(whole.ledgers()[name])
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 1 GiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"can't mount a tmpfs here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk):
+    """Takes every free block; returns the file that holds them."""
+    with (disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 16))
+    return disk / "filler"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
+def test_a_run_whose_disk_fills_up_ends_with_words_and_goes_on_when_there_is_room(make_experiment, disk):
+    whole, experiment = make_experiment("whole"), make_experiment("full")
+    there = (*SMALL, "--set", f"workspace={disk / 'workspace'}")
+    undisturbed = whole.start(*SMALL)
+    for node in (2, 7, 11, 15):
+        process = experiment.start(*there)
+        while not (line := process.stdout.readline()).startswith(f"[{node}/"):
+            assert line, f"the run ended before node {node}"
+        filler = fill(disk)
+        output, _ = process.communicate()
+        filler.unlink()
+        assert process.returncode == 1 and "\nthaw: " in output and "Traceback" not in output, output
+        print(node, output[output.index("\nthaw: ") :])
+    finished = experiment.start(*there)
+    output, _ = finished.communicate()
+    assert finished.returncode == 0, output
+    output, _ = undisturbed.communicate()
+    assert undisturbed.returncode == 0, output
+    assert len(whole.ledgers()) == 2
+    assert experiment.ledgers(disk / "workspace") == whole.ledgers()
