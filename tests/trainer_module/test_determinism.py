@@ -16,7 +16,7 @@ from trainer_module.ledger import read_ledger
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 TOLERANCE = 1e-4
-"""Of probabilities and losses after EPOCHS; nothing bounds how far longer trainings drift apart (docs/reliability.md)."""
+"""Of probabilities and losses after EPOCHS; longer trainings may drift further apart (docs/reliability.md)."""
 EPOCHS = 5
 
 # Reads a job, trains its source where there is none yet, and sweeps, all with so many threads.
