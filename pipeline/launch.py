@@ -27,6 +27,9 @@ from pipeline.plan import Plan, measure_gflops, plan_run
 from pipeline.run_lock import check_writable, locked
 from trainer_module import fork_server, progress
 
+DISK_FULL = ("No space left on device", "database or disk is full")
+"""What the system and SQLite say of it."""
+
 
 def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:
     """Runs the experiment and prints what the user should see.
@@ -242,6 +245,10 @@ def _explained(error: Exception, node: str, log: Path) -> ThawError:
     while cause is not None:
         if isinstance(cause, ThawError):
             return ThawError(f"{node}: {cause}")
+        if any(words in str(cause) for words in DISK_FULL):
+            return ThawError(f"{node}: the disk is full. Expected room for the workspace and the run's folder; make "
+                             "some, and run the same command again: nodes that had finished, and trainings that are in "
+                             f"the ledger, are not repeated. All that was printed is in {log}.")  # fmt: skip
         cause = cause.__cause__ or cause.__context__
     return ThawError(f"The node {node or '(none)'} failed: {type(error).__name__}: {error}\nAll that it printed is "
                      f"in {log}. Nodes that had finished are not repeated on the next run.")  # fmt: skip

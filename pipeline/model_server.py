@@ -126,12 +126,30 @@ def _decoded(instance: Any, place: int, key: str) -> bytes:
     raise Refused(400, f'instances, number {place}: expected {{"b64": ...}} with base64 in it.')
 
 
-class StateHandler(tornado.web.RequestHandler):
+@tornado.web.stream_request_body
+class BodilessHandler(tornado.web.RequestHandler):
+    """Drops whatever body a request has; without that, Tornado keeps and parses all of it before it is refused."""
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keeps nothing."""
+
+
+class StateHandler(BodilessHandler):
     """Says that the model is loaded, to whoever waits for it."""
 
     def get(self) -> None:
         """Answers in TensorFlow Serving's words."""
         self.write({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]})
+
+
+class UnknownPathHandler(BodilessHandler):
+    """Answers 404 to every method."""
+
+    def refuse(self) -> None:
+        """Says that there is nothing here."""
+        raise tornado.web.HTTPError(404)
+
+    get = head = post = put = delete = patch = options = refuse
 
 
 @tornado.web.stream_request_body
@@ -183,7 +201,7 @@ async def serve(predict: Predict, host: str, port: int) -> None:
         told = {"predict": predict, "threads": threads}
         routes = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
         server = tornado.httpserver.HTTPServer(
-            tornado.web.Application(routes),  # type: ignore[arg-type]
+            tornado.web.Application(routes, default_handler_class=UnknownPathHandler),  # type: ignore[arg-type]
             max_body_size=MOST_BYTES_READ,
             body_timeout=MOST_SECONDS,
             idle_connection_timeout=MOST_SECONDS,

@@ -1,5 +1,6 @@
 """A tiny experiment on TFRecords that the tests write themselves, and a way to run it as users do."""
 
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +44,27 @@ class Experiment:
         """Runs local_runner.py on the experiment in a process of its own, from another folder."""
         command = [sys.executable, str(self.runner), "--config", str(self.config), *options]
         return self.call(command)
+
+    def start(self, *options: str, **variables: str) -> subprocess.Popen:
+        """The same in a process group of its own, its lines in `stdout`; does not wait for it.
+
+        Args:
+          options: of local_runner.py.
+          variables: added to the environment.
+        """
+        command = [sys.executable, str(self.runner), "--config", str(self.config), *options]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        environment = {**os.environ, **variables}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
+
+    def ledgers(self, workspace: Path | None = None) -> dict[str, dict[str, dict]]:
+        """Each sweep's rows without their seconds, by key; no key may come twice."""
+        found = {}
+        for path in (workspace or self.folder / "workspace").glob("thaw-tiny/ledgers/*.jsonl"):
+            rows = [json.loads(line)["row"] for line in path.read_bytes().splitlines()[1:]]
+            found[path.name] = {row["key"]: {**row, "seconds": 0} for row in rows}
+            assert len(rows) == len(found[path.name])
+        return found
 
     def call(self, command: list[str]) -> subprocess.CompletedProcess:
         """Runs a command with this interpreter's programs first on PATH and TFX's own records kept in the folder."""

@@ -1,11 +1,10 @@
-"""The whole run killed when a node begins: the same command finishes it, with the ledgers of a run never killed."""
+"""The whole run killed as nodes begin and amid them: the same command ends with the ledgers of a run never killed."""
 
 import contextlib
-import json
 import os
+import random
 import signal
-import subprocess
-import sys
+import time
 
 import pytest
 
@@ -21,48 +20,40 @@ SMALL = ("--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}")
 def undisturbed(make_experiment):
     """An experiment, and its run, which goes on beside the one that is killed."""
     experiment = make_experiment("undisturbed")
-    return experiment, start(experiment)
+    return experiment, experiment.start(*SMALL)
 
 
-def start(experiment):
-    """The command in a process group of its own."""
-    command = [sys.executable, str(experiment.runner), "--config", str(experiment.config), *SMALL]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=experiment.folder, start_new_session=True, **pipes)
-
-
-def kill_when_it_begins(experiment, node):
-    """Runs until the line that says so; returns the nodes that had ended by then."""
-    process = start(experiment)
+def kill_after_it_begins(experiment, node, seconds):
+    """Runs until so long after the line that says so; returns the nodes that had ended by then."""
+    process = experiment.start(*SMALL)
     seen = []
     for line in process.stdout:
         seen.append(line)
         if line.startswith(f"[{node}/{NODES}]"):
+            time.sleep(seconds)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             break
-    process.communicate()
+    seen += process.communicate()[0].splitlines()
     assert process.returncode == -signal.SIGKILL, "".join(seen)
-    return {name.split()[1] for name in seen if name.startswith("[")} - {seen[-1].split()[1]}
+    begun = [line.split()[1] for line in seen if line.startswith("[")]
+    assert len(begun) == node or seconds
+    return set(begun[:-1])
 
 
-def ledgers(experiment):
-    """Each sweep's rows without their seconds, by key."""
-    found = {}
-    for path in (experiment.metadata.parent / "ledgers").glob("*.jsonl"):
-        rows = [json.loads(line)["row"] for line in path.read_bytes().splitlines()[1:]]
-        found[path.name] = {row["key"]: {**row, "seconds": 0} for row in rows}
-        assert len(rows) == len(found[path.name])
-    return found
+EVERY = [(node, 0.0) for node in range(1, NODES + 1)]
+# The last node of all takes less than the longest wait.
+AMID = [(node, random.Random(node).uniform(0, 4)) for node in range(1, NODES)]
 
 
-@pytest.mark.parametrize("killed_at", [(7, 11, 15), tuple(range(1, NODES + 1))], ids=["three", "every"])
-def test_a_run_killed_as_nodes_begin_is_finished_by_the_same_command(make_experiment, undisturbed, killed_at):
+@pytest.mark.parametrize(
+    "kills", [[(7, 0.0), (11, 0.0), (15, 0.0)], EVERY, AMID], ids=["three", "every node begins", "amid every node"]
+)
+def test_a_run_killed_at_nodes_is_finished_by_the_same_command(make_experiment, undisturbed, kills):
     experiment = make_experiment("killed")
-    for node in killed_at:
-        ended = kill_when_it_begins(experiment, node)
-        assert len(ended) == node - 1
-    finished = start(experiment)
+    for node, seconds in kills:
+        ended = kill_after_it_begins(experiment, node, seconds)
+    finished = experiment.start(*SMALL)
     output, _ = finished.communicate()
     assert finished.returncode == 0, output
     store = open_store(experiment.metadata)
@@ -71,5 +62,5 @@ def test_a_run_killed_as_nodes_begin_is_finished_by_the_same_command(make_experi
     whole, process = undisturbed
     output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert len(ledgers(whole)) == 2 and ledgers(experiment) == ledgers(whole)
+    assert len(whole.ledgers()) == 2 and experiment.ledgers() == whole.ledgers()
     assert (experiment.latest / "cells.csv").exists()

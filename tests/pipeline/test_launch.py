@@ -1,5 +1,7 @@
 """Before the DAG: weights that are missing, and errors that came out of a node. Builds no pipeline."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,15 @@ def test_a_nodes_own_error_is_shown_however_it_was_wrapped():
     except RuntimeError as wrapped:
         explained = launch._explained(wrapped, "AnomalyGate", Path("log.txt"))
     assert str(explained) == "AnomalyGate: the label is 10"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), RuntimeError("query failed: database or disk is full query: X")],
+)
+def test_a_full_disk_is_said_in_words_whoever_found_it(error):
+    explained = launch._explained(error, "Transform", Path("log.txt"))
+    assert str(explained).startswith("Transform: the disk is full. Expected room") and "log.txt" in str(explained)
 
 
 def test_any_other_error_names_node_and_log():

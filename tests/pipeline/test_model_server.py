@@ -31,6 +31,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 PATH = "/v1/models/thaw:predict"
 JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CLASSES = ("automobile", "truck")
 
 
@@ -57,8 +58,12 @@ class Server:
         return answer.status, json.loads(content) if content.startswith(b"{") else content
 
     def peak_mib(self):
+        """Largest resident memory so far, or since it was forgotten."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+    def forget_peak(self):
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +163,16 @@ def test_another_path_or_method_is_refused(server):
     assert server.post({}, path=PATH.removesuffix(":predict"))[0] == 405
 
 
+@pytest.mark.parametrize(("path", "status"), [("/elsewhere", 404), (PATH.removesuffix(":predict"), 405), (PATH, 413)])
+def test_large_bodies_take_no_memory_wherever_they_are_sent(server, path, status):
+    server.forget_peak()
+    before = server.peak_mib()
+    with concurrent.futures.ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: server.post(bytes(60_000_000), FORM, path), range(8)))
+    assert [given for given, _ in answers] == [status] * 8
+    assert server.peak_mib() - before < 200
+
+
 def test_what_is_no_model_is_named(tmp_path):
     command = [sys.executable, "-m", "pipeline.model_server", str(tmp_path)]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -235,7 +250,7 @@ class Load:
         if kind == "wrong size":
             return ask(png[:16] + dice.randrange(33, 2**31).to_bytes(4, "big") + png[20:]), JSON
         if kind == "wrong type":
-            return whole, {"Content-Type": "application/x-www-form-urlencoded"}
+            return whole, FORM
         return (ask(), JSON) if kind == "no instances" else (bytes(50_000_000), JSON)
 
     def send_half(self):

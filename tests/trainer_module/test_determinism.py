@@ -15,7 +15,9 @@ from trainer_module.ledger import read_ledger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-TOLERANCE = 0.01
+TOLERANCE = 1e-4
+"""Of probabilities and losses after EPOCHS; longer trainings may drift further apart (docs/reliability.md)."""
+EPOCHS = 5
 
 # Reads a job, trains its source where there is none yet, and sweeps, all with so many threads.
 SWEEP = """
@@ -59,14 +61,12 @@ SweepTuner(InThisProcess(), settings).search()
 @pytest.fixture(scope="module")
 def swept(baseline_job, tmp_path_factory):
     """A function that sweeps a transfer in a process of its own, and returns its header and rows by key."""
-    changes = {
-        "role": "transfer", "name": "a__remastered", "source": "a", "freeze_counts": (0, 6),
-        "schedule": Schedule(epochs=5, batch_size=16),
-    }  # fmt: skip
-    settings = baseline_job.settings.model_copy(update=changes)
+    changes = {"role": "transfer", "name": "a__remastered", "source": "a", "freeze_counts": (0, 6)}
     tmp = tmp_path_factory.mktemp("determinism")
 
-    def swept(name, threads, source_of=None):
+    def swept(name, threads, source_of=None, epochs=EPOCHS):
+        schedule = Schedule(epochs=epochs, batch_size=16)
+        settings = baseline_job.settings.model_copy(update={**changes, "schedule": schedule})
         job = dataclasses.replace(
             baseline_job, settings=settings, base_model=str(tmp / source_of / "source") if source_of else ""
         )
@@ -102,15 +102,31 @@ def test_a_source_and_its_sweep_again_in_another_process_are_equal_bit_for_bit(s
     assert results(rows) == results(by_one_thread[1])
 
 
-def test_two_threads_give_what_one_gives_within_the_tolerance(swept, by_one_thread):
-    header, rows = swept("two_threads", 2, source_of="one_thread")
-    assert header == by_one_thread[0] and rows.keys() == by_one_thread[1].keys()
-    pairs = [(row, by_one_thread[1][key]) for key, row in rows.items()]
-    apart = {
+def apart(rows, others):
+    """How far two sweeps' rows are from each other at most."""
+    assert rows.keys() == others.keys()
+    pairs = [(row, others[key]) for key, row in rows.items()]
+    assert all(a.steps == b.steps and a.frozen_hash == b.frozen_hash for a, b in pairs)
+    return {
+        "steps": max(row.steps for row in rows.values()),
         "probability": max(np.abs(a.test_probabilities - b.test_probabilities.astype(float)).max() for a, b in pairs),
         "loss": max(abs(getattr(a, name) - getattr(b, name)) for a, b in pairs for name in ("val_loss", "test_loss")),
         "accuracy": max(abs(a.val_accuracy - b.val_accuracy) for a, b in pairs),
     }
-    print(f"two threads against one: {apart}")
-    assert all(a.steps == b.steps and a.frozen_hash == b.frozen_hash for a, b in pairs)
-    assert apart["probability"] <= TOLERANCE and apart["loss"] <= TOLERANCE and apart["accuracy"] == 0
+
+
+def test_two_threads_give_what_one_gives_within_the_tolerance(swept, by_one_thread):
+    header, rows = swept("two_threads", 2, source_of="one_thread")
+    assert header == by_one_thread[0]
+    found = apart(rows, by_one_thread[1])
+    print(f"two threads against one: {found}")
+    assert found["probability"] <= TOLERANCE and found["loss"] <= TOLERANCE and found["accuracy"] == 0
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("epochs", [20, 80, 320])
+def test_longer_trainings_are_equal_by_one_thread_and_drift_apart_by_two(swept, by_one_thread, epochs):
+    """The drift is printed, and bound by nothing: sums in another order, and then another trajectory."""
+    ones = [swept(f"one_{epochs}_{time}", 1, "one_thread", epochs)[1] for time in (1, 2)]
+    assert results(ones[0]) == results(ones[1])
+    print(f"two threads against one: {apart(swept(f'two_{epochs}', 2, 'one_thread', epochs)[1], ones[0])}")

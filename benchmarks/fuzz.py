@@ -1,0 +1,78 @@
+"""Fuzzes what reads files, along the code's branches: `python -m benchmarks.fuzz ledger`. Nothing imports this.
+
+It needs Atheris, which is not in the lock (`uv pip install --only-binary atheris atheris`). An error that is not Thaw's
+own, 30 seconds or 2 GiB of memory end it with the input in a file `crash-...`; what a reader takes is not judged here,
+the mutation tests do that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["pipeline", "trainer_module.ledger", "trainer_module.sealed_lines"]):
+    from pipeline.config import Data
+    from pipeline.errors import ThawError
+    from pipeline.loading import load_config
+    from trainer_module.ledger import read_ledger
+with atheris.instrument_imports(include=["acquisition"]):
+    from acquisition import images, inspection
+    from acquisition.tfrecords import Place
+
+PRESETS = Path(__file__).parents[1] / "pipeline" / "presets"
+SHAPE = (8, 8, 3)
+
+
+def reader(name: str, folder: Path) -> Callable[[bytes], object]:
+    """What is called with each input; raises ThawError where that is refused."""
+    path = folder / "input.yaml"
+    data = Data(image_shape=SHAPE)
+    undecodable = images.make_decoder(data.image_shape)
+
+    def read_record(content: bytes) -> object:
+        return undecodable([inspection._parse(data, Place(path, 0), content).image])
+
+    def read_file(content: bytes) -> object:
+        path.write_bytes(content)
+        return load_config(path) if name == "config" else read_ledger(path)
+
+    return read_record if name == "record" else read_file
+
+
+def seeds(name: str, folder: Path, given: list[Path]) -> Path:
+    """A folder of sound inputs to begin with."""
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    for path in sorted(PRESETS.glob("*.yaml")) if name == "config" else given:
+        (corpus / path.name).write_bytes(path.read_bytes())
+    return corpus
+
+
+def main() -> None:
+    """Reads the command line and fuzzes until so many inputs were read."""
+    parser = argparse.ArgumentParser(description="Fuzzes a reader of Thaw along its branches.")
+    parser.add_argument("reader", choices=("config", "ledger", "record"))
+    parser.add_argument("--runs", type=int, default=100_000, help="inputs to read (100,000)")
+    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="sound ledgers or records to begin with")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp())
+    read = reader(arguments.reader, folder)
+
+    def read_one(content: bytes) -> None:
+        with contextlib.suppress(ThawError):
+            read(content)
+
+    corpus = str(seeds(arguments.reader, folder, arguments.seeds))
+    limits = [f"-runs={arguments.runs}", "-timeout=30", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1"]
+    atheris.Setup([sys.argv[0], *limits, corpus], read_one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
