@@ -123,10 +123,8 @@ class Nodes:
     def source_trainer(self, transfer: Transfer, domain: Channel) -> Channel:
         """Trains a source on its domain; ImageNet's weights are loaded, random ones kept, and no example is read."""
         source = self.config.sources[transfer.source]
-        changes: dict[str, Any] = {
-            "classes": self.config.domain_classes(transfer.source), "schedule": self.config.source_schedule,
-            "control": source.control,
-        }  # fmt: skip
+        classes = self.config.domain_classes(transfer.source)
+        changes = {"classes": classes, "schedule": self.config.source_schedule, "control": source.control}
         if source.is_imagenet:
             changes["weights_hash"] = self.weights_hash
         settings = self._model_settings("source", transfer.id, transfer.source, transfer.architecture)
