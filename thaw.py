@@ -252,6 +252,20 @@ def data(config: ExperimentConfig, in_json: bool) -> None:
     console.print(tables.classes_table(dataset.name, found))
 
 
+@cli.command()
+@run_argument
+@runs_option
+@click.option("--target", default="", metavar="A,B", help="Classes to tell apart.  [default: those of RUN]")
+@click.option("--n", type=click.IntRange(4), help="Labelled images of the target.  [default: the size to deploy]")
+@as_json
+def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> None:
+    """Say which of RUN's sources to transfer to a target, and how many layers to freeze; train nothing but probes."""
+    from pipeline.advice import advise_on, show
+
+    advice = advise_on(_run_folder(run, runs), tuple(filter(None, target.split(","))), n)
+    _print_json(dataclasses.asdict(advice)) if in_json else show(advice, Console(highlight=False))
+
+
 def _run_folder(run: str, runs: Path) -> Path:
     """A finished run's folder, by its path or by its name below `runs`."""
     folder = next((place for place in (Path(run), runs / run) if (place / "summary.json").exists()), None)

@@ -67,7 +67,7 @@ def run_estimates(metadata: Path, config: ExperimentConfig) -> Iterator[dict[str
         )
         freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(model), network))
         domain = probabilities = None
-        if config.sources[pair.source].classes:
+        if config.sources[pair.source].is_trained:
             trained = keras.saving.load_model(model / source.KERAS_FILE, compile=False, safe_mode=True)
             probabilities = source_probabilities(trained, target.images)
             own = _originals(nodes[f"DomainExamples.{pair.source}"].outputs["domain"][0], config)

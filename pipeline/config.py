@@ -1,13 +1,17 @@
-"""The experiment's one typed, frozen configuration. Imports pydantic and nothing of ours."""
+"""The experiment's one typed, frozen configuration. Imports pydantic and, of ours, domains alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pydantic
 
-Architecture = Literal["original", "remastered", "mobilenet_v2"]
+from pipeline.domains import Architecture as Architecture
+from pipeline.domains import Control, Name, Settings
+from pipeline.domains import Source as Source
+from pipeline.domains import Target as Target
+from pipeline.domains import Transfer as Transfer
 
 # Freezable layers, input to output (Tables 1 and 2 of the report; 18 blocks of MobileNetV2).
 MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6, "mobilenet_v2": 18}
@@ -16,18 +20,13 @@ CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 
-Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
 PositiveInt = pydantic.PositiveInt
 PositiveFloat = pydantic.PositiveFloat
 Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
 
 
-class _Settings(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class Data(_Settings):
+class Data(Settings):
     """Where the images are and how their records are laid out."""
 
     path: Path | None = None
@@ -46,7 +45,7 @@ class Data(_Settings):
     """Share of each class's training images set apart for choosing (CIFAR-10: 1,000 a class)."""
 
 
-class Augmentation(_Settings):
+class Augmentation(Settings):
     """Copies added to every training image, as the report adds them to its training set."""
 
     mirror: bool = True
@@ -62,36 +61,7 @@ class Augmentation(_Settings):
         return 1 + int(self.mirror) + self.noisy_copies
 
 
-class Target(_Settings):
-    """The domain transferred to; the first class is label 0."""
-
-    name: Name = "cars_trucks"
-    """For titles."""
-    classes: tuple[str, ...] = ("automobile", "truck")
-    """Classes to tell apart."""
-
-
-class Source(_Settings):
-    """A domain whose trained model is transferred: classes of the data, or ImageNet weights."""
-
-    classes: tuple[str, ...] = ()
-    """Empty: the weights are ImageNet's, and nothing is trained."""
-
-
-class Transfer(_Settings):
-    """One (source, architecture) pair."""
-
-    source: str
-    """One of `sources`."""
-    architecture: Architecture
-    """`original` and `remastered` are the report's Tables 1 and 2."""
-
-    @property
-    def id(self) -> str:
-        return f"{self.source}__{self.architecture}"
-
-
-class Schedule(_Settings):
+class Schedule(Settings):
     """How one model is trained; the same for a transfer and for its baseline."""
 
     epochs: PositiveInt = 30
@@ -122,7 +92,7 @@ class SourceSchedule(Schedule):
     """Every image is moved by up to so many pixels each way, anew at each step; its edges are mirrored in."""
 
 
-class MobileNet(_Settings):
+class MobileNet(Settings):
     """The size of MobileNetV2 and of the images it sees."""
 
     image_size_px: Annotated[int, pydantic.Field(ge=32, le=224)] = 96
@@ -133,7 +103,7 @@ class MobileNet(_Settings):
     """ImageNet weights (.h5, no top); none: the first place of the README's list that has them."""
 
 
-class Blessing(_Settings):
+class Blessing(Settings):
     """What a candidate must show on the test split before it is pushed."""
 
     min_accuracy: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.6
@@ -144,7 +114,7 @@ class Blessing(_Settings):
     """No class may lose more F1 than this (points of 100) against the baseline."""
 
 
-class ExperimentConfig(_Settings):
+class ExperimentConfig(Settings):
     """Everything that decides what a run computes, loaded from YAML and never changed after."""
 
     name: Name
@@ -227,6 +197,17 @@ class ExperimentConfig(_Settings):
         return self.most_draws or self.draws
 
     @property
+    def controls(self) -> dict[str, Control]:
+        """Transfers by id that show what causes a gain and can't be chosen, with the kind of their source."""
+        kinds = {t.id: self.sources[t.source].control for t in self.transfers}
+        return {name: kind for name, kind in kinds.items() if kind is not None}
+
+    def domain_classes(self, source: str) -> tuple[str, ...]:
+        """Classes that a source's head tells apart: the target's for `self` and `random`; empty for ImageNet."""
+        one = self.sources[source]
+        return self.target.classes if one.control in ("self", "random") else one.classes
+
+    @property
     def architectures(self) -> tuple[Architecture, ...]:
         """Architectures in use, in the order of the transfers."""
         return tuple(dict.fromkeys(t.architecture for t in self.transfers))
@@ -258,10 +239,15 @@ def _transfer_problems(config: ExperimentConfig) -> list[str]:
     ids = [t.id for t in config.transfers]
     if len(set(ids)) != len(ids):
         problems.append(f"transfers has a pair twice: {ids}")
+    named = [config.sources[t.source] for t in config.transfers if t.source in config.sources]
+    if named and all(source.control for source in named):
+        problems.append("transfers names controls alone, which can't be chosen; add one of a source without control")
     for transfer in config.transfers:
         if transfer.source not in config.sources:
             problems.append(f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}")
-        elif (not config.sources[transfer.source].classes) != (transfer.architecture == "mobilenet_v2"):
+        elif (source := config.sources[transfer.source]).control != "random" and (
+            source.is_imagenet != (transfer.architecture == "mobilenet_v2")
+        ):
             problems.append(
                 f"transfer {transfer.id}: ImageNet weights (a source without classes) exist for "
                 "mobilenet_v2 alone, and mobilenet_v2 is transferred from them alone"

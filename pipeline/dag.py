@@ -69,12 +69,14 @@ def create_pipeline(
     candidates: dict[str, Channel] = {}
     evaluators: dict[str, Node] = {}
     for pair in config.transfers:
-        classes = config.sources[pair.source].classes
-        if classes and pair.source not in domains:
+        if config.sources[pair.source].is_trained and pair.source not in domains:
+            classes = config.domain_classes(pair.source)
             domains[pair.source] = nodes.domain(pair.source, classes, transformed, with_test=False)
         source = nodes.source_trainer(pair, domains.get(pair.source, transformed))
         transfer = nodes.transfer(pair)
         tuners[pair.id] = nodes.tuner(transfer, target, source, baseline=tuners[f"baseline__{pair.architecture}"])
+        if pair.id in config.controls:  # swept and shown, but never a candidate
+            continue
         candidates[pair.id] = nodes.trainer(transfer, target, transform, tuners[pair.id], base_model=source)
         evaluators[pair.id] = nodes.evaluator(pair, target, candidates[pair.id], baselines[pair.architecture])
 

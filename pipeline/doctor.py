@@ -56,7 +56,7 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield _memory()
     yield _disk(config)
     yield _data(config, project_root, environment)
-    if any(not config.sources[transfer.source].classes for transfer in config.transfers):
+    if any(config.sources[transfer.source].is_imagenet for transfer in config.transfers):
         yield _weights(config, project_root)
     yield _gpu()
 

@@ -105,7 +105,7 @@ def with_weights(
     Raises:
       ThawError: weights are missing and `strict` is set, nothing is left to run, or the file does not fit.
     """
-    needing = [transfer for transfer in config.transfers if not config.sources[transfer.source].classes]
+    needing = [transfer for transfer in config.transfers if config.sources[transfer.source].is_imagenet]
     if not needing:
         return config, {}, ""
     settings = config.mobilenet_v2
@@ -121,7 +121,7 @@ def with_weights(
         "not in Keras's cache, and Keras's server did not answer. Give a file with --weights"
     )
     rest = tuple(transfer for transfer in config.transfers if transfer not in needing)
-    if config.strict or not rest:
+    if config.strict or all(config.sources[transfer.source].control for transfer in rest):
         raise ThawError(f"{reason}, or remove {', '.join(t.id for t in needing)} from transfers.")
     for transfer in needing:
         say(f"!! LEFT OUT: {transfer.id}. {reason}.")

@@ -121,17 +121,18 @@ class Nodes:
         return self._add(node, f"DomainExamples.{name}").outputs["domain"]
 
     def source_trainer(self, transfer: Transfer, domain: Channel) -> Channel:
-        """Trains a source on its domain; where the source is ImageNet, loads its weights and reads no example."""
-        classes = self.config.sources[transfer.source].classes
-        changes: dict[str, Any] = {"classes": classes, "schedule": self.config.source_schedule}
-        if not classes:
+        """Trains a source on its domain; ImageNet's weights are loaded, random ones kept, and no example is read."""
+        source = self.config.sources[transfer.source]
+        classes = self.config.domain_classes(transfer.source)
+        changes = {"classes": classes, "schedule": self.config.source_schedule, "control": source.control}
+        if source.is_imagenet:
             changes["weights_hash"] = self.weights_hash
         settings = self._model_settings("source", transfer.id, transfer.source, transfer.architecture)
         node = Trainer(
             run_fn=RUN_FN,
             examples=domain,
             train_args=TRAIN,
-            eval_args=VAL if classes else EvalArgs(splits=["train"]),
+            eval_args=VAL if source.is_trained else EvalArgs(splits=["train"]),
             custom_config=settings.model_copy(update=changes).as_custom_config(self.source_code),
         )
         return self._add(node, f"Trainer.source.{transfer.source}.{transfer.architecture}").outputs["model"]
@@ -242,6 +243,7 @@ class Nodes:
                 records_per_image=config.augmentation.copies,
                 batch_size=config.schedule.batch_size,
                 configuration=self._repeatable(),
+                controls=config.controls,
             ),
             code=source_fingerprint("components.transfer_report", "trainer_module.selection"),
         )

@@ -60,8 +60,8 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
     for transfer in config.transfers:
         counts = config.freeze_counts[transfer.architecture]
         seconds += _sweep_seconds(config, transfer.architecture, counts, images, gflops, workers)
-        seconds += SECONDS_PER_EVALUATOR
-        if config.sources[transfer.source].classes:
+        seconds += SECONDS_PER_EVALUATOR * (transfer.id not in config.controls)
+        if config.sources[transfer.source].is_trained:
             seconds += _source_seconds(config, transfer.architecture, images, gflops)
     executions = sum(cells.values()) * config.draws
     executions += ways * len(config.architectures) * (config.all_draws - config.draws)
@@ -133,5 +133,5 @@ def _trained_images(n: int, schedule: Schedule, copies: int) -> int:
 
 def _shares(config: ExperimentConfig) -> float:
     """The domains' images as a multiple of the data's."""
-    domains = [config.target.classes] + [s.classes for s in config.sources.values() if s.classes]
+    domains = [config.target.classes] + [config.domain_classes(n) for n, s in config.sources.items() if s.is_trained]
     return sum(len(classes) for classes in domains) / len(config.data.classes)

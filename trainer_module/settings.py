@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import pydantic
 
-from pipeline.config import Architecture, MobileNet, Schedule, SourceSchedule
+from pipeline.config import MobileNet, Schedule, SourceSchedule
+from pipeline.domains import Architecture, Control
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
@@ -40,6 +41,8 @@ class ModelSettings(pydantic.BaseModel):
     """Fingerprint of the sources that decide the result of the training; part of every key of a ledger."""
     weights_hash: str = ""
     """SHA-256 of the ImageNet weights file, so that another file is another model."""
+    control: Control | None = None
+    """Of a source: what it is a control for; `self` is trained as any source is."""
 
     def as_custom_config(self, node_code: str) -> dict[str, Any]:
         """A node's custom_config.
@@ -47,7 +50,9 @@ class ModelSettings(pydantic.BaseModel):
         Args:
           node_code: fingerprint of the sources that decide what the node writes beside the training's result.
         """
-        return {SETTINGS_KEY: self.model_dump(mode="json"), CODE_KEY: node_code}
+        # Left out where there is none: sources that were trained before controls were known stay in TFX's cache.
+        unset = {"control"} if self.control is None else set()
+        return {SETTINGS_KEY: self.model_dump(mode="json", exclude=unset), CODE_KEY: node_code}
 
 
 class SweepSettings(ModelSettings):

@@ -12,7 +12,7 @@ import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipeline.errors import ThawError
-from trainer_module import freezing, input_pipeline, progress, serving, source, workers
+from trainer_module import controls, freezing, input_pipeline, progress, serving, source, workers
 from trainer_module.architectures import Network
 from trainer_module.artifact_folders import read_folder, written_folder
 from trainer_module.freezing import Weights
@@ -62,8 +62,17 @@ def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, di
         _assert_same_file(weights, settings.weights_hash)
         source.load_imagenet(network, weights, settings.mobilenet)
         return network, {"weights": str(weights)}
+    if settings.control == "random":
+        controls.keep_initial_weights(network, settings.seed)
+        return network, {"control": settings.control}
     train = input_pipeline.read_split(fn_args.train_files, settings.image_shape)
     val = input_pipeline.read_split(fn_args.eval_files, settings.image_shape)
+    if settings.control == "shuffled_labels":
+        train = controls.with_permuted_labels(train, settings.seed)
+        learnt = source.train_source(network, train, controls.some_originals(train, len(val)), settings)
+        return network, {
+            "control": settings.control, "classes": settings.classes, "permuted_labels_recalled_by_step": learnt,
+        }  # fmt: skip
     history = source.train_source(network, train, val, settings)
     largest_class = float(np.bincount(val.labels).max() / len(val))
     return network, {

@@ -18,6 +18,7 @@ from tfx.utils import io_utils, path_utils
 from components.transfer_report.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from pipeline.config import Blessing
+from pipeline.domains import Control
 from trainer_module.artifact_folders import artifacts_as_folders
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
@@ -42,6 +43,7 @@ class NodeSettings(pydantic.BaseModel):
     batch_size: int
     configuration: dict[str, Any]
     """The experiment's, without the places where it keeps things; for the model card."""
+    controls: dict[str, Control] = {}
 
 
 class TransferReportExecutor(base_executor.BaseExecutor):

@@ -87,12 +87,12 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
     for transfer, cells in summaries.transfers.items():
         figure = draw_heat_map(cells, frozenset(grid.chosen.transfers[transfer].values()), scales)
         title = f"{transfer} on {data}, {_draws(cells)}"
-        heat_maps[transfer] = _save(figure, folder / f"{transfer}.png", title, data)
+        heat_maps[transfer] = save_picture(figure, folder / f"{transfer}.png", title, data)
         if cells[0].architecture == "mobilenet_v2" and (lines := freezing_lines(cells)):
             scratch = [one for one in summaries.baselines["mobilenet_v2"] if not one.cell.fine_tune]
             figure = draw_overview(lines, {"mobilenet_v2": scratch} if scratch else {}, "how much is frozen")
             title = f"{transfer} with and without freezing, on {data}, {_draws([*cells, *scratch])}"
-            freezing[transfer] = _save(figure, folder / f"freezing_{transfer}.png", title, data)
+            freezing[transfer] = save_picture(figure, folder / f"freezing_{transfer}.png", title, data)
     n = min(grid.sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
     overview = _write_overview(folder, summaries, grid)
     return Pictures(overview, heat_maps, freezing, _write_curves(folder, grid, pace, n), n)
@@ -147,7 +147,7 @@ def _write_overview(folder: Path, summaries: Summaries, grid: Grid) -> Picture:
     shown = [cell for group in (*series.values(), *baselines.values()) for cell in group]
     title = f"Test accuracy by number of target images, on {grid.ledgers.data}, {_draws(shown)}"
     figure = draw_overview(series, baselines, "at each n, the best cell on val")
-    return _save(figure, folder / "overview.png", title, grid.ledgers.data)
+    return save_picture(figure, folder / "overview.png", title, grid.ledgers.data)
 
 
 def _write_curves(folder: Path, grid: Grid, pace: Pace, n: int) -> Picture | None:
@@ -156,7 +156,7 @@ def _write_curves(folder: Path, grid: Grid, pace: Pace, n: int) -> Picture | Non
         return None
     counts = [len(grid.sweeps[name].cells[cells[n]]) for name, cells in grid.chosen.transfers.items() if n in cells]
     title = f"Learning curves at n = {n}, on {grid.ledgers.data}, mean of {formats.draws(counts)}"
-    return _save(draw_curves(pairs), folder / "learning_curves.png", title, grid.ledgers.data)
+    return save_picture(draw_curves(pairs), folder / "learning_curves.png", title, grid.ledgers.data)
 
 
 def _picked(cells: Sequence[MeasuredCell], chosen: Mapping[int, Cell]) -> list[MeasuredCell]:
@@ -168,7 +168,8 @@ def _draws(cells: Sequence[MeasuredCell]) -> str:
     return formats.draws([cell.draws for cell in cells])
 
 
-def _save(figure: Figure, path: Path, title: str, data: str) -> Picture:
+def save_picture(figure: Figure, path: Path, title: str, data: str) -> Picture:
+    """Writes a figure as PNG with its title, and a mark where Thaw drew the images of `data` itself."""
     top = 1 - 0.12 / figure.get_figheight()
     figure.text(0.01, top, title, fontsize=13, fontweight="bold", ha="left", va="top")
     if is_synthetic(data):

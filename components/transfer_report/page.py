@@ -17,12 +17,16 @@ from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import FIRST_EPOCHS
 from components.transfer_report.cells import FALSE_DISCOVERY_RATE, CellSummary, Summaries
 from components.transfer_report.closing import divergence_notes
+from components.transfer_report.controls import ControlsShown
 from components.transfer_report.figures import Pictures
 from components.transfer_report.findings import Findings, labels_table, lead_in_words, measures_table
 from trainer_module.selection import Cell
 
 
-def render_page(summary: Mapping[str, Any], summaries: Summaries, grid: Grid, found: Findings, drawn: Pictures) -> str:
+def render_page(
+    summary: Mapping[str, Any], summaries: Summaries, grid: Grid, found: Findings, drawn: Pictures,
+    controls: ControlsShown | None = None,
+) -> str:  # fmt: skip
     """Renders the page; pictures are embedded, nothing is loaded from elsewhere.
 
     Args:
@@ -31,6 +35,7 @@ def render_page(summary: Mapping[str, Any], summaries: Summaries, grid: Grid, fo
       grid: what val chose.
       found: what is said beyond single cells.
       drawn: the pictures.
+      controls: the section on them; none: there are none.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -56,6 +61,7 @@ def render_page(summary: Mapping[str, Any], summaries: Summaries, grid: Grid, fo
         found=found,
         labels=labels_table(found.labels),
         drawn=drawn,
+        controls=controls,
         sections=[
             {
                 "transfer": transfer,

@@ -13,6 +13,7 @@ from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import Pace, write_measures
 from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
 from components.transfer_report.cells import Summaries, class_f1s, summarise
+from components.transfer_report.controls import without_controls, write_controls
 from components.transfer_report.executions import executions, write_csv
 from components.transfer_report.figures import is_synthetic, write_figures
 from components.transfer_report.findings import advice_json, find, labels_json
@@ -41,6 +42,7 @@ class ReportSettings:
       seed: the experiment's.
       records_per_image: a training image and its copies, with `batch_size` the length of an epoch in steps.
       batch_size: records per step.
+      controls: transfer id -> kind (pipeline.domains.Control); they are shown, and chosen by nothing.
     """
 
     experiment: str
@@ -51,6 +53,7 @@ class ReportSettings:
     seed: int
     records_per_image: int
     batch_size: int
+    controls: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def write_report(
@@ -71,23 +74,26 @@ def write_report(
       What was written to summary.json.
 
     Raises:
-      ThawError: the ledgers don't fit together (see pair_ledgers), a transfer has no execution at the
-        deployed size, or no outcome.
+      ThawError: the ledgers don't fit together (see pair_ledgers), all of them are controls', a transfer has no
+        execution at the deployed size, or no outcome.
     """
-    grid = Grid(pair_ledgers(ledgers))
+    everything = pair_ledgers(ledgers)
+    grid, shown = without_controls(everything, settings.controls)
     summaries = summarise(grid.ledgers)
     decision = decide(_candidates(grid, summaries, outcomes, settings), settings.blessing)
     pace = Pace(settings.records_per_image, settings.batch_size)
     found = find(grid, summaries, pace)
-    summary = _summary(grid.ledgers, decision, settings)
+    summary = _summary(grid.ledgers, decision, settings) | {"diverged": _diverged(everything)}
     summary |= {"advice": advice_json(found.advice), "labels_needed": labels_json(found.labels)}
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_csv(out_dir / "cells.csv", executions(grid.ledgers))
+    write_csv(out_dir / "cells.csv", executions(everything))
     write_measures(out_dir / "learning_curves.csv", found.measures.values())
     about = {key: summary[key] for key in ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")}
     write_claims(out_dir / "claims.json", found.claims, about)
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
-    (out_dir / "report.html").write_text(render_page(summary, summaries, grid, found, drawn), encoding="utf-8")
+    controls = write_controls(out_dir / "figures", shown, summaries, settings.controls, pace) if shown else None
+    page = render_page(summary, summaries, grid, found, drawn, controls)
+    (out_dir / "report.html").write_text(page, encoding="utf-8")
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (out_dir / "summary.json").write_text(text + "\n", encoding="utf-8")
     return summary
@@ -141,7 +147,7 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
             "reason": None if decision.pushed else "; ".join(winner.reasons),
         },
         "left_out": dict(settings.transfers_left_out),
-        "diverged": _diverged(ledgers),
+        "controls": dict(settings.controls),
         "versions": dict(settings.versions),
         "seconds_per_node": {},
     }

@@ -79,11 +79,50 @@ def test_the_candidate_is_chosen_at_the_largest_size_unless_told():
         ({"fine_tune": [True, True]}, "fine_tune needs one or more different"),
         ({"candidate_size": 50}, "candidate_size 50 is not one of sizes"),
         ({"draws": 0}, "draws: Input should be greater than 0"),
+        ({"sources": {"cats_dogs": {"control": "random"}}}, "names controls alone, which can't be chosen"),
+        ({"sources": {"cats_dogs": {"control": "shuffled_labels"}}}, "shuffled_labels needs classes"),
+        ({"sources": {"cats_dogs": {"control": "self", "classes": ["cat", "dog"]}}}, "self takes no classes"),
+        ({"sources": {"cats_dogs": {"control": "placebo"}}}, "control: Input should be 'self', 'random' or"),
         ({"name": "With Spaces"}, "name: String should match"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_reason(changes, message):
     assert message in refused(**changes)
+
+
+def test_controls_join_ordinary_transfers_and_are_told_from_them():
+    controls = {"own": {"control": "self"}, "untrained": {"control": "random"},
+                "permuted": {"control": "shuffled_labels", "classes": ["cat", "dog"]}}  # fmt: skip
+    names = ("cats_dogs", *controls)
+    config = validate_config(
+        settings(
+            sources={"cats_dogs": {"classes": ["cat", "dog"]}, **controls},
+            transfers=[{"source": name, "architecture": "original"} for name in names],
+        ),
+        "x",
+    )
+    assert config.controls == {
+        "own__original": "self", "untrained__original": "random", "permuted__original": "shuffled_labels",
+    }  # fmt: skip
+    assert [config.domain_classes(name) for name in names] == [
+        ("cat", "dog"), config.target.classes, config.target.classes, ("cat", "dog"),
+    ]  # fmt: skip
+    assert [config.sources[name].is_trained for name in names] == [True, True, False, True]
+
+
+def test_random_weights_are_a_control_of_every_architecture_and_trained_ones_are_not_of_mobilenet():
+    changes = {"freeze_counts": {"original": [0], "mobilenet_v2": [18]}}
+    for control, complaint in ({"control": "random"}, ""), ({"control": "self"}, "ImageNet weights"):
+        transfers = [
+            {"source": "cats_dogs", "architecture": "original"}, {"source": "c", "architecture": "mobilenet_v2"},
+        ]  # fmt: skip
+        all_changes = {**changes, "sources": {"cats_dogs": {"classes": ["cat", "dog"]}, "c": control}}
+        if complaint:
+            assert complaint in refused(**all_changes, transfers=transfers)
+        else:
+            assert validate_config(settings(**all_changes, transfers=transfers), "x").controls == {
+                "c__mobilenet_v2": "random"
+            }
 
 
 def test_overlap_with_the_target_can_be_allowed():

@@ -14,7 +14,7 @@ from acquisition.dataset import Dataset
 from acquisition.records import RecordFiles
 from pipeline import nodes
 from pipeline.dag import create_pipeline, metadata_path
-from pipeline.loading import load_config
+from pipeline.loading import load_config, validate_config
 
 pytestmark = pytest.mark.component
 
@@ -120,3 +120,20 @@ def test_the_metadata_store_lies_in_the_workspace(quick):
 def test_the_dag_loads_no_vertex_ai_client():
     """It takes longer to import than TensorFlow (docs/adr/0008-tfx-by-its-modules.md)."""
     assert "google.cloud.aiplatform" not in sys.modules
+
+
+def test_a_control_is_swept_and_reported_but_never_a_candidate(quick):
+    sources = {"imagenet": {}, "untrained": {"control": "random"}, "own": {"control": "self"}}
+    pairs = [("imagenet", "mobilenet_v2"), ("untrained", "mobilenet_v2"), ("own", "original")]
+    changed = quick[0].model_dump(mode="json") | {
+        "sources": sources, "transfers": [{"source": s, "architecture": a} for s, a in pairs],
+        "freeze_counts": {"mobilenet_v2": [18], "original": [8]},
+    }  # fmt: skip
+    config = validate_config(changed, "x")
+    files = RecordFiles(config.workspace.parent, "train/*.tfrecord", "test/*.tfrecord")
+    dataset = Dataset(name="cifar10", origin="here", synthetic=False, files=files)
+    names = {node.id for node in create_pipeline(config, dataset, {}, weights_hash="abc").components}
+    assert {"Tuner.transfer.own__original", "Trainer.source.own.original", "DomainExamples.own"} <= names
+    assert {"Tuner.transfer.untrained__mobilenet_v2", "Trainer.source.untrained.mobilenet_v2"} <= names
+    unwanted = {"DomainExamples.untrained", "Trainer.transfer.own__original", "Evaluator.own__original"}
+    assert not names & unwanted

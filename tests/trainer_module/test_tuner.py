@@ -45,11 +45,11 @@ def trained(baseline_job, settings, tmp_path):
     return tmp_path / "source"
 
 
-def train_source(baseline_job, settings, uri):
+def train_source(baseline_job, settings, uri, control=None):
     """A source as run_fn writes it, briefly trained on dark and bright images."""
     schedule = SourceSchedule(epochs=4, batch_size=8, max_steps=40)
     shared = settings.model_dump(include=set(ModelSettings.model_fields))
-    told = ModelSettings(**{**shared, "role": "source", "schedule": schedule})
+    told = ModelSettings(**{**shared, "role": "source", "schedule": schedule, "control": control})
     trainer.run_fn(Arguments(told.as_custom_config(""), list(baseline_job.train_files), list(baseline_job.val_files),
                              uri))  # fmt: skip
 
@@ -116,6 +116,20 @@ def test_a_source_at_chance_is_refused_before_any_worker_starts_unless_allowed(b
     with pytest.raises(ThawError, match="learned nothing worth transferring"):
         tune(baseline_job, settings, tmp_path)
     tune(baseline_job, settings.model_copy(update={"allow_untrained_sources": True}), tmp_path).tuner.runner.close()
+
+
+@pytest.mark.parametrize("control", ["random", "shuffled_labels"])
+def test_a_control_that_knows_no_class_is_swept_though_an_ordinary_source_like_it_is_not(
+    baseline_job, settings, tmp_path, control
+):
+    train_source(baseline_job, settings, str(tmp_path), control=control)
+    card = json.loads((tmp_path / CARD_FILE).read_text())
+    assert card["control"] == control
+    assert "val_accuracy_by_step" not in card
+    assert ("permuted_labels_recalled_by_step" in card) == (control == "shuffled_labels")
+    tuner = tune(baseline_job, settings, tmp_path).tuner
+    tuner.runner.close()
+    assert tuner.record.header.source_hash == card["backbone_hash"]
 
 
 def imagenet(path, weights_hash):

@@ -1,0 +1,101 @@
+"""Controls shown apart: what they are, their learning curves, accuracy by freeze count. Imports no TensorFlow.
+
+A control (Yosinski et al., NIPS 2014) shows what causes a gain. It is left out of all that chooses or judges: winner,
+claims, advice, labels saved, and the family of verdicts, which the controls have among themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from components.transfer_report import formats
+from components.transfer_report.analysis.grid import Grid
+from components.transfer_report.analysis.learning_curves import Pace
+from components.transfer_report.cells import CellSummary, Summaries, summarise
+from components.transfer_report.controls_figure import draw_by_freeze_count
+from components.transfer_report.curves_figure import draw_curves
+from components.transfer_report.figures import CURVES_AT, Picture, curve_pairs, save_picture
+from components.transfer_report.ledgers import Ledgers
+from pipeline.errors import ThawError
+
+WHAT = {
+    "self": "trained on every training image of the target's own classes, which the draws are taken from: it has seen "
+    "the target's images and many more of their kind. It is no transfer and saves no label; with the domains' distance "
+    "at nothing, what it loses by freezing is co-adaptation of layers",
+    "random": "initial weights, which nothing trained: frozen, they show what the architecture alone gives; with "
+    "nothing frozen, how far another start moves the result",
+    "shuffled_labels": "trained on its domain's images with their labels permuted over them: it has seen images and "
+    "has the scale of trained weights, and knows no class",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ControlsShown:
+    """The page's section on controls.
+
+    Attributes:
+      n: the size that both pictures are drawn at.
+      sections: id, what it is in words, and its cells, for each control.
+      by_freeze_count: accuracy against frozen layers, controls beside transfers.
+      curves: learning curves; none where the ledgers hold no points between start and end.
+    """
+
+    n: int
+    sections: Sequence[tuple[str, str, Sequence[CellSummary]]]
+    by_freeze_count: Picture
+    curves: Picture | None
+
+
+def without_controls(ledgers: Ledgers, controls: Mapping[str, str]) -> tuple[Grid, Grid | None]:
+    """The grid of all that may be chosen and judged, and that of the controls, if there are any.
+
+    Raises:
+      ThawError: all transfers are controls, or sweeps were tested on different images.
+    """
+    ordinary, shown = (
+        {name: sweep for name, sweep in ledgers.transfers.items() if (name in controls) == wanted}
+        for wanted in (False, True)
+    )
+    if not ordinary:
+        raise ThawError(
+            f"The ledgers are those of controls alone ({', '.join(shown)}), which can't be chosen. Add a transfer from "
+            "a source without control."
+        )
+    return Grid(dataclasses.replace(ledgers, transfers=ordinary)), (
+        Grid(dataclasses.replace(ledgers, transfers=shown)) if shown else None
+    )
+
+
+def write_controls(
+    folder: Path, grid: Grid, ordinary: Summaries, kinds: Mapping[str, str], pace: Pace
+) -> ControlsShown:  # fmt: skip
+    """Draws the controls' pictures; their verdicts are a family of their own.
+
+    Args:
+      folder: for the PNG files.
+      grid: the controls' executions.
+      ordinary: the transfers' cells, drawn beside them.
+      kinds: of each control, by id.
+      pace: turns steps into epochs.
+    """
+    cells = summarise(grid.ledgers)
+    n = min(grid.sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
+    data = grid.ledgers.data
+    lines = {**ordinary.transfers, **{f"control: {name}": group for name, group in cells.transfers.items()}}
+    figure = draw_by_freeze_count(lines, cells.baselines, n)
+    everything = [cell for group in cells.transfers.values() for cell in group]
+    title = f"Controls and transfers by frozen layers at n = {n}, on {data}, {_draws(everything)}"
+    by_freeze_count = save_picture(figure, folder / "controls.png", title, data)
+    pairs, curves = curve_pairs(grid, pace, n), None
+    if pairs:
+        title = f"Learning curves of controls at n = {n}, on {data}, mean of {_draws(everything)}"
+        curves = save_picture(draw_curves(pairs), folder / "learning_curves_controls.png", title, data)
+    sections = [(name, WHAT[kinds[name]], group) for name, group in cells.transfers.items()]
+    return ControlsShown(n, sections, by_freeze_count, curves)
+
+
+def _draws(cells: Sequence[CellSummary]) -> str:
+    return formats.draws([cell.draws for cell in cells])

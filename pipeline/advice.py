@@ -1,0 +1,214 @@
+"""`thaw advise`: what a run's sources promise for a target, before any training on it. Imports TensorFlow, no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from components.domain_examples import records
+from components.domain_examples.records import DomainSettings
+from pipeline.advice_rule import AdviceRule, Verdict, predictors_of, read_rule, verdict_of
+from pipeline.config import Architecture, ExperimentConfig, Transfer
+from pipeline.errors import ThawError
+from pipeline.finished_run import FinishedRun, open_run
+from trainer_module import draws, features, freezing, source
+from trainer_module.architectures import build_network
+from trainer_module.estimates import features_at
+from trainer_module.input_pipeline import Records
+from transferability.linear_probe import linear_probe
+
+DRAW = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Promise:
+    """What one way of transferring promises.
+
+    Attributes:
+      transfer, architecture: the transfer.
+      freeze_count, fine_tune: of the cell.
+      probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction.
+      gain_points: expected over the same architecture from random weights.
+      low, high: interval of the gain that one training will show, in points.
+      verdict: see advice_rule.verdict_of.
+    """
+
+    transfer: str
+    architecture: Architecture
+    freeze_count: int
+    fine_tune: bool
+    probe_accuracy: float
+    gain_points: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """Promises for one target, the largest gain first.
+
+    Attributes:
+      target: its classes.
+      n: labelled images that were looked at.
+      data: name of the data.
+      promises: by falling expected gain.
+      left_out: transfer -> why.
+      calibration: what the intervals rest on, in words.
+      seconds: that it took.
+    """
+
+    target: tuple[str, ...]
+    n: int
+    data: str
+    promises: tuple[Promise, ...]
+    left_out: dict[str, str]
+    calibration: str
+    seconds: float
+
+
+def advise_on(folder: Path, target: tuple[str, ...], n: int | None) -> Advice:
+    """Opens a finished run and asks its sources; its own target and size where none is given.
+
+    Raises:
+      ThawError: the run or the calibration can't be read, or as in `advise`.
+    """
+    rule, run = read_rule(), open_run(folder)
+    return advise(run, target or run.config.target.classes, n or run.config.deployed_size, rule)
+
+
+def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) -> Advice:
+    """Ranks every source, freeze count and way of tuning of a run for a target.
+
+    Args:
+      run: whose sources are asked, and whose images hold the target's classes.
+      target: its classes; two or more.
+      n: labelled images of it, drawn as the run would.
+      rule: turns probes into gains.
+
+    Raises:
+      ThawError: the data lacks a class or has too few images of it, or no source is left.
+    """
+    began = time.perf_counter()
+    left_out = _left_out(run.config, target)
+    pairs = [pair for pair in run.config.transfers if pair.id not in left_out]
+    if not pairs:
+        raise ThawError(f"No source of {run.folder} can be asked about {list(target)}: {left_out}. Choose other "
+                        "classes, or another run.")  # fmt: skip
+    images = target_images(run, target, n)
+    promises = [promise for pair in pairs for promise in _promises(run, pair, images, n, rule)]
+    ranked = sorted(promises, key=lambda one: (-one.gain_points, one.transfer, one.freeze_count))
+    data = str(run.summary["data"])
+    return Advice(target, n, data, tuple(ranked), left_out, rule.in_words, time.perf_counter() - began)
+
+
+def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
+    """The n images of a target that a run would draw first, without copies; none of them is of val or test.
+
+    Raises:
+      ThawError: the data lacks a class, n does not split evenly, or a class has too few images.
+    """
+    config = run.config
+    unknown = [name for name in target if name not in config.data.classes]
+    if unknown or len(set(target)) != len(target) or len(target) < 2:
+        raise ThawError(f"--target names {list(target)}; expected two or more different classes of "
+                        f"{list(config.data.classes)}.")  # fmt: skip
+    settings = DomainSettings(
+        classes=target, data_classes=config.data.classes, image_shape=config.data.image_shape,
+        augmentation=config.augmentation, val_fraction=config.data.val_fraction, seed=config.seed, with_test=False,
+    )  # fmt: skip
+    folder = run.output("Transform", "transformed_examples")
+    found = _originals(folder, settings)
+    in_val: set[str] = set()
+    for label in range(len(target)):
+        in_val |= set(records.val_ids(found.ids[found.labels == label].tolist(), settings.val_fraction, config.seed))
+    offered = found.select(~np.isin(found.ids, sorted(in_val)))
+    ranks = draws.class_ranks(offered.ids.tolist(), offered.labels, config.seed, DRAW)
+    try:
+        return offered.select(draws.draw_subset(ranks, n, len(target)))
+    except ValueError as error:
+        raise ThawError(f"n = {n} can't be drawn of {list(target)}: {error}. Give another --n.") from error
+
+
+def _originals(folder: str, settings: DomainSettings) -> Records:
+    """All training images of the target as Transform wrote them, ordered by id, those of val among them."""
+    files = sorted(tf.io.gfile.glob(f"{folder}/Split-train/*"))
+    examples = [example for file in files for example in records.domain_records(file, settings)]
+    ids = np.array([records.image_id(example) for example in examples], str)
+    order = np.argsort(ids, kind="stable")
+    pixels = b"".join(example.features.feature[features.IMAGE].bytes_list.value[0] for example in examples)
+    images = np.frombuffer(pixels, np.uint8).reshape(-1, *settings.image_shape)
+    labels = np.array([records.label(example) for example in examples], np.int64)
+    return Records(images[order], labels[order], ids[order], np.zeros(len(examples), np.int64))
+
+
+def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]:
+    reasons = {}
+    for pair in config.transfers:
+        shared = sorted(set(config.sources[pair.source].classes) & set(target))
+        if pair.id in config.controls:
+            reasons[pair.id] = "it is a control"
+        elif shared:
+            reasons[pair.id] = f"its source has seen {', '.join(shared)}"
+    return reasons
+
+
+def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:
+    """Walks the images through the source once, and probes at every cut."""
+    config = run.config
+    classes = int(images.labels.max()) + 1
+    network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2)
+    folder = run.model(f"source.{pair.source}.{pair.architecture}")
+    freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(folder), network))
+    counts = config.freeze_counts[pair.architecture]
+    cuts = sorted({0, *counts})
+    found = {cut: linear_probe(features, images.labels) for cut, features in features_at(network, images.images, cuts)}
+    errors = {cut: -probe.squared_error for cut, probe in found.items()}
+    cells = [(count, tuned) for count in sorted(counts) for tuned in config.fine_tune]
+    x = np.array([predictors_of(pair.architecture, n, count, tuned, errors) for count, tuned in cells])
+    below, above = rule.bounds(n)
+    for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
+        low, high = expected + below, expected + above
+        yield Promise(
+            pair.id, pair.architecture, count, tuned, found[count].accuracy, expected, low, high,
+            verdict_of(expected, low, high),
+        )  # fmt: skip
+
+
+def sentence(advice: Advice) -> str:
+    """The answer in one sentence."""
+    best = advice.promises[0]
+    if best.verdict == "do not transfer":
+        return f"Do not transfer: no source promises a gain for {' and '.join(advice.target)} at n = {advice.n}."
+    frozen = f"the first {best.freeze_count} frozen" if best.freeze_count else "nothing frozen"
+    tuned = ", then fine-tuned" if best.fine_tune else ""
+    sure = "" if best.verdict == "transfer" else "; it may gain nothing"
+    return (
+        f"Try {best.transfer}, {frozen}{tuned}: {best.gain_points:+.1f} points expected, one training gives "
+        f"[{best.low:+.1f}, {best.high:+.1f}]{sure}."
+    )
+
+
+def show(advice: Advice, console: Console, most: int = 12) -> None:
+    """Prints the answer, the first promises, and what their intervals mean."""
+    table = Table(title=f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}", title_justify="left")
+    for column in ("transfer", "k", "fine-tuned", "probe %", "gain", "interval", "verdict"):
+        table.add_column(column, justify="left" if column in ("transfer", "verdict") else "right", overflow="fold")
+    for one in advice.promises[:most]:
+        bounds, tuned = f"{one.low:+.1f}, {one.high:+.1f}", "yes" if one.fine_tune else "no"
+        accuracy, gain = f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}"
+        table.add_row(one.transfer, str(one.freeze_count), tuned, accuracy, gain, bounds, one.verdict)
+    console.print(table)
+    console.print(sentence(advice), markup=False)
+    console.print("Gain: points over the same architecture from random weights, of one training. " + advice.calibration,
+                  markup=False)  # fmt: skip
+    for transfer, reason in advice.left_out.items():
+        console.print(f"{transfer} was left out: {reason}.", markup=False)
+    console.print(f"{advice.seconds:.0f} s; nothing was trained but linear probes.", markup=False)

@@ -1,0 +1,124 @@
+"""The calibrated rule behind `thaw advise`: its predictors, and its file. Imports config and numpy, no TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pydantic
+import yaml
+
+from pipeline.config import MAX_FREEZE_COUNT, Architecture
+from pipeline.errors import ThawError
+from transferability.calibration import Calibrated, Ridge
+
+CALIBRATION_FILE = Path(__file__).parent / "calibration.yaml"
+PREDICTORS = (
+    "pixels", "here", "top", "log n", "log n squared", "share", "share squared", "share x log n", "here x log n",
+    "top x log n", "top x share", "tuned", "tuned x share", "tuned x log n", "mobilenet", "mobilenet x log n",
+)  # fmt: skip
+
+Verdict = Literal["transfer", "may gain nothing", "do not transfer"]
+
+
+class AdviceRule(pydantic.BaseModel):
+    """What calibration.yaml holds."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    provenance: dict[str, str]
+    """Where the figures come from, in words."""
+    level: float
+    """Share of gains that intervals were made to hold."""
+    coverage: float
+    """Share that they held, over transfers left out."""
+    error_points: float
+    """Root mean square error for transfers left out."""
+    predictors: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    sizes: tuple[int, ...]
+    low: tuple[float, ...]
+    """Points to add to an expected gain, by size."""
+    high: tuple[float, ...]
+
+    @classmethod
+    def of(cls, found: Calibrated, level: float, provenance: Mapping[str, str]) -> AdviceRule:
+        """A rule that was just calibrated."""
+        rule = found.rule
+        return cls(
+            provenance=dict(provenance), level=level, coverage=found.coverage, error_points=found.error,
+            predictors=PREDICTORS, mean=rule.mean, scale=rule.scale, weights=rule.weights, intercept=rule.intercept,
+            sizes=found.strata, low=found.low, high=found.high,
+        )  # fmt: skip
+
+    @property
+    def in_words(self) -> str:
+        """What the intervals rest on."""
+        return (
+            f"Calibrated on {self.provenance.get('transfers', '?')} transfers to {self.provenance.get('target', '?')} "
+            f"({self.provenance.get('data', '?')}): of gains of transfers left out, the intervals held "
+            f"{self.coverage:.0%} (aim {self.level:.0%}). Other targets may differ more."
+        )
+
+    def expected(self, x: np.ndarray) -> np.ndarray:
+        """Expected gains in points, float64 [rows], of predictors [rows, len(PREDICTORS)]."""
+        return Ridge(self.mean, self.scale, self.weights, self.intercept).predict(x)
+
+    def bounds(self, n: int) -> tuple[float, float]:
+        """What to add to an expected gain for its interval: between two sizes by the logarithm of n."""
+        at = np.log(self.sizes)
+        low, high = (float(np.interp(math.log(n), at, values)) for values in (self.low, self.high))
+        return low, high
+
+
+def predictors_of(
+    architecture: Architecture, n: int, freeze_count: int, fine_tune: bool, probes: Mapping[int, float]
+) -> list[float]:
+    """A cell's predictors, in the order of PREDICTORS.
+
+    Args:
+      architecture, n, freeze_count, fine_tune: the cell.
+      probes: by cut, less the squared error of a linear probe on its features (`probe_error`); with cut 0, the pixels.
+    """
+    pixels, top = probes[0], probes[max(probes)]
+    here, log_n = probes[freeze_count], math.log(n / 100)
+    share, tuned = freeze_count / MAX_FREEZE_COUNT[architecture], float(fine_tune)
+    mobile = float(architecture == "mobilenet_v2")
+    return [
+        pixels, here - pixels, top - pixels, log_n, log_n**2, share, share**2, share * log_n, (here - pixels) * log_n,
+        (top - pixels) * log_n, (top - pixels) * share, tuned, tuned * share, tuned * log_n, mobile, mobile * log_n,
+    ]  # fmt: skip
+
+
+def verdict_of(expected: float, low: float, high: float) -> Verdict:
+    """`transfer` where the interval lies above 0; `do not transfer` where a loss is likelier than a gain.
+
+    Args:
+      expected, low, high: gain in points, and the ends of its interval.
+    """
+    if low > 0:
+        return "transfer"
+    return "do not transfer" if expected <= 0 or high < 0 else "may gain nothing"
+
+
+def read_rule(path: Path = CALIBRATION_FILE) -> AdviceRule:
+    """Reads a calibration.
+
+    Raises:
+      ThawError: the file can't be read, or is no calibration of this version.
+    """
+    try:
+        rule = AdviceRule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ThawError(f"{path} is no calibration of `thaw advise` ({error}). Take the file of this version of Thaw, "
+                        "or make one with python -m benchmarks.calibrate.") from error  # fmt: skip
+    if rule.predictors != PREDICTORS:
+        raise ThawError(f"{path} was made for the predictors {list(rule.predictors)}, and this version of Thaw has "
+                        f"{list(PREDICTORS)}. Make it anew with python -m benchmarks.calibrate.")  # fmt: skip
+    return rule

@@ -1,0 +1,68 @@
+"""Target, sources and transfers as the configuration names them. Imports pydantic and nothing of ours."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+Architecture = Literal["original", "remastered", "mobilenet_v2"]
+Control = Literal["self", "random", "shuffled_labels"]
+Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+
+
+class Settings(pydantic.BaseModel):
+    """A section of the configuration: frozen, unknown keys refused, described by the strings below its fields."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Target(Settings):
+    """The domain transferred to; the first class is label 0."""
+
+    name: Name = "cars_trucks"
+    """For titles."""
+    classes: tuple[str, ...] = ("automobile", "truck")
+    """Classes to tell apart."""
+
+
+class Source(Settings):
+    """A domain whose trained model is transferred: classes of the data, or ImageNet weights; or a control."""
+
+    classes: tuple[str, ...] = ()
+    """Empty: the weights are ImageNet's, and nothing is trained (unless `control` says otherwise)."""
+    control: Control | None = None
+    """After Yosinski et al. (2014), to tell causes of a gain apart; never chosen and in no claim. `self`: trained on
+    every training image of the target's own classes, those of the draws among them; `random`: initial weights, nothing
+    is trained; `shuffled_labels`: trained on `classes` with labels permuted. `self` and `random` take no classes."""
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Source:
+        if self.control in ("self", "random") and self.classes:
+            raise ValueError(f"control {self.control} takes no classes, got {list(self.classes)}; leave them out")
+        if self.control == "shuffled_labels" and not self.classes:
+            raise ValueError("control shuffled_labels needs classes: those whose images it is trained on")
+        return self
+
+    @property
+    def is_imagenet(self) -> bool:
+        """True where the weights are read from a file."""
+        return not self.classes and self.control is None
+
+    @property
+    def is_trained(self) -> bool:
+        """True where training on images of the data makes the weights."""
+        return bool(self.classes) or self.control == "self"
+
+
+class Transfer(Settings):
+    """One (source, architecture) pair."""
+
+    source: str
+    """One of `sources`."""
+    architecture: Architecture
+    """`original` and `remastered` are the report's Tables 1 and 2."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.source}__{self.architecture}"

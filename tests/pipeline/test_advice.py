@@ -1,0 +1,115 @@
+"""`thaw advise` on a small run made by hand: images on disk, a source, a rule. SYNTHETIC squares."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from rich.console import Console
+
+from pipeline import advice
+from pipeline.config import MobileNet
+from pipeline.errors import ThawError
+from pipeline.finished_run import FinishedRun
+from pipeline.loading import validate_config
+from pipeline.run_folder import SERVING_FOLDER, NodeRun
+from tests.pipeline.test_advice_rule import made_rule
+from trainer_module import controls, features, source
+from trainer_module.architectures import build_network
+
+CLASSES = ["dark", "bright", "left", "right"]
+
+
+def write_images(folder):
+    """As Transform writes them: 20 a class, told apart by their brightness."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    with tf.io.TFRecordWriter(str(folder / "a.gz"), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+        for place in range(80):
+            label = place % 4
+            image = rng.integers(0, 60, (32, 32, 3)) + 60 * label
+            example = tf.train.Example()
+            content = example.features.feature
+            content[features.IMAGE].bytes_list.value.append(
+                tf.io.serialize_tensor(tf.constant(image, tf.uint8)).numpy()
+            )
+            content[features.LABEL].int64_list.value.append(label)
+            content[features.ID].bytes_list.value.append(f"image{place}".encode())
+            writer.write(example.SerializeToString())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("advised")
+    write_images(folder / "transformed" / "Split-train")
+    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    controls.keep_initial_weights(network, 3)
+    (folder / "model" / SERVING_FOLDER).mkdir(parents=True)
+    network.model.save(folder / "model" / SERVING_FOLDER / source.KERAS_FILE)
+    config = validate_config(
+        {
+            "name": "small", "data": {"classes": CLASSES}, "target": {"classes": ["dark", "bright"]},
+            "sources": {"sides": {"classes": ["left", "right"]}, "untrained": {"control": "random"}},
+            "transfers": [{"source": s, "architecture": "remastered"} for s in ("sides", "untrained")],
+            "sizes": [8, 16], "freeze_counts": {"remastered": [4, 6]},
+        },
+        "x",
+    )  # fmt: skip
+    nodes = {
+        "Transform": NodeRun(0, False, {"transformed_examples": [str(folder / "transformed")]}),
+        "Trainer.source.sides.remastered": NodeRun(0, False, {"model": [str(folder / "model")]}),
+    }
+    return FinishedRun(folder, {"data": "SYNTHETIC squares"}, config, folder / "none.sqlite", nodes)
+
+
+def test_every_way_is_ranked_by_its_expected_gain_and_controls_are_left_out(run):
+    found = advice.advise(run, ("dark", "bright"), 16, made_rule())
+    assert {(one.freeze_count, one.fine_tune) for one in found.promises} == {
+        (4, False), (4, True), (6, False), (6, True),
+    }  # fmt: skip
+    gains = [one.gain_points for one in found.promises]
+    assert gains == sorted(gains, reverse=True)
+    assert all(one.low < one.gain_points < one.high for one in found.promises)
+    assert found.left_out == {"untrained__remastered": "it is a control"}
+    assert max(one.probe_accuracy for one in found.promises) > 0.9
+
+
+def test_images_of_val_are_never_looked_at_and_the_draw_is_nested(run):
+    small, large = (advice.target_images(run, ("dark", "bright"), n) for n in (8, 32))
+    assert set(small.ids) < set(large.ids)
+    assert np.bincount(large.labels).tolist() == [16, 16]
+    with pytest.raises(ThawError, match="only 32 of 40 exist"):
+        advice.target_images(run, ("dark", "bright"), 40)
+
+
+def test_a_source_that_has_seen_the_target_is_not_asked(run):
+    with pytest.raises(ThawError, match="its source has seen left"):
+        advice.advise(run, ("dark", "left"), 16, made_rule())
+
+
+@pytest.mark.parametrize("target", [("dark",), ("dark", "dark"), ("dark", "grey")])
+def test_a_target_that_the_data_does_not_have_is_refused(run, target):
+    with pytest.raises(ThawError, match="expected two or more different classes"):
+        advice.target_images(run, target, 16)
+
+
+def test_the_answer_says_what_to_try_or_not_to_transfer(run):
+    found = advice.advise(run, ("dark", "bright"), 16, made_rule())
+    losing = advice.advise(run, ("dark", "bright"), 16, made_rule(intercept=-50.0))
+    assert advice.sentence(found).startswith("Try sides__remastered")
+    assert advice.sentence(losing) == "Do not transfer: no source promises a gain for dark and bright at n = 16."
+
+
+def test_what_is_printed_names_data_calibration_and_what_was_left_out(run):
+    console = Console(record=True, width=200)
+    advice.show(advice.advise(run, ("dark", "bright"), 16, made_rule()), console)
+    text = console.export_text()
+    assert "SYNTHETIC squares" in text
+    assert "of gains of transfers left out, the intervals held 91%" in text
+    assert "untrained__remastered was left out: it is a control." in text
+
+
+def test_a_promise_can_be_written_as_json_values(run):
+    found = dataclasses.asdict(advice.advise(run, ("dark", "bright"), 8, made_rule()))
+    assert found["n"] == 8
+    assert set(found["promises"][0]) >= {"transfer", "gain_points", "low", "high", "verdict"}
