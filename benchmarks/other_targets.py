@@ -1,8 +1,9 @@
-"""Whether `thaw advise` holds on targets that its rule has never seen: other pairs of CIFAR-10's classes, reduced.
+"""Gains of transfers to other pairs of CIFAR-10's classes, reduced: what `thaw advise` is calibrated on and tested on.
 
-For each pair the rule's promises are written down first; then the cells are trained, one draw each, at two sizes and
-without fine-tuning, and every gain is compared with its interval. Sources that have seen a class of the pair are left
-out. Goes on where it stopped. About four core-minutes a pair. Imports pipeline.advice and the sweep engine.
+For each pair the promises of the present rule are written down first; then the cells are trained, one draw each, at
+three sizes and without fine-tuning, and every gain is compared with its interval. Sources that have seen a class of the
+pair are left out. Pairs are for the calibration or for its test, never for both (benchmarks.calibrate). Goes on where
+it stopped. About three core-minutes a pair. Imports pipeline.advice and the sweep engine.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import tensorflow as tf
 
 from acquisition.dataset import Dataset
 from benchmarks import target
-from pipeline.advice import advise
+from pipeline.advice import advise, probes_of, target_images
 from pipeline.advice_rule import read_rule
-from pipeline.config import MAX_FREEZE_COUNT, Architecture
+from pipeline.config import Architecture
 from pipeline.finished_run import FinishedRun, open_run
 from trainer_module import source
 from trainer_module.architectures import build_network
@@ -32,10 +33,14 @@ from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData
 
-PAIRS = (
+CALIBRATION = (
+    ("automobile", "deer"), ("truck", "frog"), ("bird", "deer"), ("automobile", "horse"), ("ship", "truck"),
+    ("cat", "frog"), ("frog", "horse"), ("airplane", "bird"), ("dog", "horse"), ("automobile", "bird"),
+)  # fmt: skip
+TEST = (
     ("deer", "horse"), ("bird", "frog"), ("automobile", "frog"), ("deer", "frog"), ("bird", "horse"), ("truck", "bird"),
 )  # fmt: skip
-SIZES = (20, 100)
+SIZES = (20, 100, 400)
 DRAW = 0
 MOST_COUNTS = 3
 """Freeze counts of an architecture that are trained: the first, the middle and the last of the run's."""
@@ -46,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="a finished run, such as runs/latest")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
-    parser.add_argument("--pairs", type=int, default=len(PAIRS), help="how many of the pairs, from the first")
+    parser.add_argument("--only", choices=("calibration", "test"), help="the pairs for that alone")
     arguments = parser.parse_args(argv)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -54,12 +59,13 @@ def main(argv: Sequence[str]) -> int:
     record = arguments.out / "other_targets.csv"
     run, dataset = open_run(arguments.run), target.find_dataset()
     done = set(pd.read_csv(record)["target"]) if record.exists() else set()
-    for pair in PAIRS[: arguments.pairs]:
-        if " and ".join(pair) not in done:
-            rows = pd.DataFrame(measured(run, dataset, pair))
+    pairs = [("calibration", pair) for pair in CALIBRATION] + [("test", pair) for pair in TEST]
+    for use, pair in pairs:
+        if arguments.only in (None, use) and " and ".join(pair) not in done:
+            rows = pd.DataFrame(measured(run, dataset, pair)).assign(use=use)
             rows.to_csv(record, mode="a", header=not record.exists(), index=False)
-            print(summarised(rows), flush=True)
-    print(summarised(pd.read_csv(record)))
+            print(summarised(rows).to_string(), flush=True)
+    print(summarised(pd.read_csv(record)).to_string())
     return 0
 
 
@@ -77,6 +83,8 @@ def measured(run: FinishedRun, dataset: Dataset, pair: tuple[str, ...]) -> Itera
         chosen = sorted({counts[0], counts[len(counts) // 2], counts[-1]})[:MOST_COUNTS]
         engine = engine_of(run, transfer.architecture, data, folder)
         for n in SIZES:
+            probes = probes_of(run, transfer, target_images(run, pair, n))
+            errors = {cut: -probe.squared_error for cut, probe in probes.items()}
             place = transfer.architecture, n
             if place not in baselines:
                 scratch = engine_of(run, transfer.architecture, data, "")
@@ -85,9 +93,10 @@ def measured(run: FinishedRun, dataset: Dataset, pair: tuple[str, ...]) -> Itera
             for count in chosen:
                 ended, promise = engine.run(Cell(n, count, False), DRAW), promises[transfer.id, count]
                 yield {
-                    "target": " and ".join(pair), "transfer": transfer.id, "n": n, "freeze_count": count,
-                    "share": count / MAX_FREEZE_COUNT[transfer.architecture], "promised": promise.gain_points,
-                    "low": promise.low, "high": promise.high, "verdict": promise.verdict,
+                    "target": " and ".join(pair), "transfer": transfer.id, "architecture": transfer.architecture,
+                    "n": n, "freeze_count": count, "pixels": errors[0], "here": errors[count],
+                    "top": errors[max(errors)], "promised": promise.gain_points, "low": promise.low,
+                    "high": promise.high, "verdict": promise.verdict,
                     "val_accuracy": ended.val.accuracy, "test_accuracy": ended.test.accuracy,
                     "gain": 100 * (ended.test.accuracy - baselines[place]),
                 }  # fmt: skip

@@ -22,7 +22,7 @@ from trainer_module import draws, features, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.estimates import features_at
 from trainer_module.input_pipeline import Records
-from transferability.linear_probe import linear_probe
+from transferability.linear_probe import Probe, linear_probe
 
 DRAW = 0
 
@@ -160,18 +160,22 @@ def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]
     return reasons
 
 
-def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:
-    """Walks the images through the source once, and probes at every cut."""
+def probes_of(run: FinishedRun, pair: Transfer, images: Records) -> dict[int, Probe]:
+    """Walks the images through a source once, and fits a linear probe at cut 0 and at every cut of the run."""
     config = run.config
     classes = int(images.labels.max()) + 1
     network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2)
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
     freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(folder), network))
-    counts = config.freeze_counts[pair.architecture]
-    cuts = sorted({0, *counts})
-    found = {cut: linear_probe(features, images.labels) for cut, features in features_at(network, images.images, cuts)}
+    cuts = sorted({0, *config.freeze_counts[pair.architecture]})
+    return {cut: linear_probe(features, images.labels) for cut, features in features_at(network, images.images, cuts)}
+
+
+def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:
+    config = run.config
+    found = probes_of(run, pair, images)
     errors = {cut: -probe.squared_error for cut, probe in found.items()}
-    cells = [(count, tuned) for count in sorted(counts) for tuned in config.fine_tune]
+    cells = [(count, tuned) for count in sorted(config.freeze_counts[pair.architecture]) for tuned in config.fine_tune]
     x = np.array([predictors_of(pair.architecture, n, count, tuned, errors) for count, tuned in cells])
     below, above = rule.bounds(n)
     for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
