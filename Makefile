@@ -41,6 +41,7 @@ lint: setup ## check style, types and import contracts
 
 docs: setup ## build the documentation site, build/site/index.html, and check its links
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
+	@echo build/site/index.html
 
 bench: setup ## time Thaw against stock Keras, mostly on one core (over an hour)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)

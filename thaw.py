@@ -9,7 +9,6 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +18,33 @@ from rich.console import Console
 from pipeline import tables
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from pipeline.options import (
+    InOrderOfUse,
+    as_json,
+    complete_run,
+    examples,
+    experiment,
+    find_run,
+    run_argument,
+    runs_option,
+)
 from pipeline.process import prepare_process
 
 prepare_process(os.environ)
 
 PROJECT_ROOT = Path(__file__).resolve().parent
-PRESETS = PROJECT_ROOT / "pipeline" / "presets"
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
 
-Completion for bash: eval "$(_THAW_COMPLETE=bash_source thaw)"; also zsh_source and fish_source.
+\b
+Completion for bash (also zsh_source and fish_source):
+  eval "$(_THAW_COMPLETE=bash_source thaw)"
 
-TFX's own command runs the same pipeline: tfx pipeline create --pipeline-path=local_runner.py --engine=local."""
+\b
+TFX's own command runs the same pipeline:
+  tfx pipeline create --pipeline-path=local_runner.py --engine=local"""
 
-Command = Callable[..., None]
 
-
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=InOrderOfUse, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="thaw")
 def cli() -> None:
     """Is it worth transferring a model? From which source, how many layers to freeze, fine-tune or not?
@@ -45,43 +54,48 @@ def cli() -> None:
     """
 
 
-def experiment(command: Command) -> Command:
-    """Adds the options that make an experiment and hands the command its configuration."""
-    options = (
-        click.option("--config", default="quick", show_default=True, help="A preset's name, or a YAML file of yours."),
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, such as draws=3."),
-        click.option("--data", type=click.Path(path_type=Path), help="Folder of TFRecords (data.path)."),
-        click.option(
-            "--weights", type=click.Path(path_type=Path), help="MobileNetV2's weights (mobilenet_v2.weights)."
-        ),
-        click.option("--workers", type=int, help="Processes that train side by side."),
-        click.option("--strict", is_flag=True, help="Fail where ImageNet's weights can't be had."),
+@cli.command(epilog=examples("thaw doctor", "thaw doctor --config report-mini --json"))
+@as_json
+@experiment
+def doctor(config: ExperimentConfig, in_json: bool) -> None:
+    """Check this machine, the data and the weights.
+
+    Python, packages, cores, memory, disk, images, ImageNet's weights and GPU; for each problem it says what to do.
+    """
+    from pipeline.doctor import examine, worst
+
+    findings = list(examine(config, PROJECT_ROOT, os.environ))
+    if in_json:
+        _print_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        Console(highlight=False).print(tables.findings_table(findings))
+    if worst(findings) == "problem":
+        sys.exit(1)
+
+
+@cli.command(epilog=examples("thaw data", "thaw data --data /my/records --set data.classes=[rose,tulip] --json"))
+@as_json
+@experiment
+def data(config: ExperimentConfig, in_json: bool) -> None:
+    """Find the images, check every record, count each class."""
+    from pipeline.launch import find_data
+
+    console = Console(stderr=in_json, highlight=False)
+    dataset, found = find_data(config, PROJECT_ROOT, os.environ, console)
+    if in_json:
+        about = {"name": dataset.name, "folder": dataset.files.folder, "origin": dataset.origin}
+        _print_json({**about, **dataclasses.asdict(found)})
+        return
+    console.print(tables.classes_table(dataset.name, found))
+
+
+@cli.command(
+    epilog=examples(
+        "thaw init animals",
+        "thaw init animals --target deer,horse --image-size 96",
+        "thaw init flowers --classes rose,tulip,daisy,fern",
     )
-
-    def with_config(
-        config: str, settings: tuple[str, ...], data: Path | None, weights: Path | None, workers: int | None,
-        strict: bool, **rest: Any,
-    ) -> None:  # fmt: skip
-        given = {"data.path": data, "mobilenet_v2.weights": weights, "workers": workers, "strict": strict or None}
-        overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
-        preset = PRESETS / f"{config}.yaml"
-        command(load_config(preset if preset.exists() else config, (*settings, *overrides)), **rest)
-
-    with_config.__doc__, with_config.__name__ = command.__doc__, command.__name__
-    wrapped: Command = with_config
-    for option in reversed(options):
-        wrapped = option(wrapped)
-    return wrapped
-
-
-as_json = click.option("--json", "in_json", is_flag=True, help="Write JSON for scripts to standard output.")
-run_argument = click.argument("run", default="latest")
-runs_option = click.option(
-    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
 )
-
-
-@cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: thaw-<name>]")
 @click.option("--name", help="Name of the experiment.  [default: the folder's name]")
@@ -94,9 +108,10 @@ runs_option = click.option(
 @click.option("--force", is_flag=True, help="Replace what an earlier init wrote there.")
 @as_json
 def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json: bool, **asked: Any) -> None:
-    """Make an experiment of your own images: FOLDER holds a folder of images for each class, or TFRecords.
+    """Make an experiment of your own images.
 
-    Nothing in FOLDER is changed. Then: thaw plan, thaw run (--config thaw-<name>/config.yaml).
+    FOLDER holds a folder of images for each class, or TFRecords; nothing in it is changed. `thaw plan` and `thaw run`
+    then take --config thaw-<name>/config.yaml.
     """
     from pipeline.own_images import make_experiment, show_made
     from pipeline.own_settings import name_from, wanted_from
@@ -112,11 +127,17 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
         show_made(made, Console(highlight=False))
 
 
-@cli.command()
+@cli.command(
+    epilog=examples(
+        "thaw plan",
+        "thaw plan --config report-mini --set draws=3",
+        "thaw plan --set 'sizes=[50,200]' --set 'freeze_counts.original=[0,4,8]'",
+    )
+)
 @as_json
 @experiment
 def plan(config: ExperimentConfig, in_json: bool) -> None:
-    """Show what would run, how long it takes and how much disk it needs; train nothing."""
+    """Show what would run, how long it takes, how much disk."""
     from pipeline.launch import launch, prepare
 
     if not in_json:
@@ -126,23 +147,23 @@ def plan(config: ExperimentConfig, in_json: bool) -> None:
     _print_json({**dataclasses.asdict(prepared.plan), "left_out": prepared.left_out, "data": prepared.dataset.origin})
 
 
-@cli.command()
+@cli.command(epilog=examples("thaw run", "thaw run --config thaw-animals/config.yaml", "thaw run --set draws=5"))
 @experiment
 def run(config: ExperimentConfig) -> None:
-    """Run the experiment; what an earlier run finished is not repeated.
+    """Run the experiment, or go on where it stopped.
 
-    Ctrl-C stops it; the same command goes on from there.
+    What was finished is not repeated. Ctrl-C stops it; the same command goes on from there.
     """
     from pipeline.launch import launch
 
     launch(config, PROJECT_ROOT, os.environ, plan_only=False)
 
 
-@cli.command()
+@cli.command(epilog=examples("thaw status", "thaw status --config report-mini --json"))
 @as_json
 @experiment
 def status(config: ExperimentConfig, in_json: bool) -> None:
-    """Show how far an experiment is, by its ledgers; also while it runs."""
+    """Show how far an experiment is, also while it runs."""
     from pipeline.progress_report import state_of
 
     state = state_of(config)
@@ -156,19 +177,23 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
     elif state.finished:
         console.print(f"The newest run is finished: {state.run / 'report.html'}", soft_wrap=True, markup=False)
     else:
-        console.print(f"The newest run, {state.run}, is not finished. Its log ends with:", soft_wrap=True, markup=False)
-        console.print(f"  {state.last_line}", markup=False)
+        at = f"It is at the node {state.node}, or stopped there" if state.node else f"Its log ends: {state.last_line}"
+        text = f"The newest run, {state.run}, is not finished. {at}; all that it said is in its log.txt."
+        console.print(text, soft_wrap=True, markup=False)
 
 
-@cli.command()
+@cli.command(epilog=examples("thaw report", "thaw report 20261126-101500-quick --json"))
 @run_argument
 @runs_option
 @as_json
 def report(run: str, runs: Path, in_json: bool) -> None:
-    """Print what RUN came to (a folder below runs/; the latest if none is named) and where its page lies."""
+    """Print what RUN came to, and where its page lies.
+
+    RUN is a folder below runs/; the latest finished one if none is named.
+    """
     from components.transfer_report.closing import closing_table
 
-    folder = _run_folder(run, runs)
+    folder = find_run(run, runs)
     summary = json.loads((folder / "summary.json").read_text())
     if in_json:
         _print_json(summary)
@@ -178,37 +203,19 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, markup=False)
 
 
-@cli.command()
-@run_argument
-@runs_option
-@as_json
-def tflite(run: str, runs: Path, in_json: bool) -> None:
-    """Write RUN's pushed model for TensorFlow Lite, as floats and as 8-bit integers, to tflite/ in its folder.
-
-    Each file is compared with the SavedModel on 1,000 test images; agreement.json beside them holds the figures.
-    """
-    from pipeline.tflite import export_run
-
-    folder = _run_folder(run, runs)
-    about = export_run(folder)
-    if in_json:
-        _print_json(about)
-        return
-    console = Console(highlight=False)
-    console.print(tables.tflite_table(about))
-    console.print(f"Written to {folder / 'tflite'}", soft_wrap=True, markup=False)
-
-
-@cli.command()
-@click.argument("first")
-@click.argument("second")
+@cli.command(epilog=examples("thaw compare 20261126-101500-quick latest"))
+@click.argument("first", metavar="RUN_A", shell_complete=complete_run)
+@click.argument("second", metavar="RUN_B", shell_complete=complete_run)
 @runs_option
 @as_json
 def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
-    """Compare two runs cell by cell, paired by draw: is SECOND better than FIRST?"""
+    """Compare two runs cell by cell, with intervals.
+
+    Is RUN_B better than RUN_A? Draws are paired. `latest` is the newest finished run.
+    """
     from pipeline import comparison
 
-    folders = _run_folder(first, runs), _run_folder(second, runs)
+    folders = find_run(first, runs), find_run(second, runs)
     changes = comparison.compare_runs(*folders)
     differing = comparison.settings_that_differ(*folders)
     if in_json:
@@ -221,58 +228,43 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     console.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
 
 
-@cli.command()
-@as_json
-@experiment
-def doctor(config: ExperimentConfig, in_json: bool) -> None:
-    """Check Python, packages, cores, memory, disk, data, weights and GPU; say what to do about each problem."""
-    from pipeline.doctor import examine, worst
-
-    findings = list(examine(config, PROJECT_ROOT, os.environ))
-    if in_json:
-        _print_json([dataclasses.asdict(finding) for finding in findings])
-    else:
-        Console(highlight=False).print(tables.findings_table(findings))
-    if worst(findings) == "problem":
-        sys.exit(1)
-
-
-@cli.command()
-@as_json
-@experiment
-def data(config: ExperimentConfig, in_json: bool) -> None:
-    """Find the images, check every record, and count each class."""
-    from pipeline.launch import find_data
-
-    console = Console(stderr=in_json, highlight=False)
-    dataset, found = find_data(config, PROJECT_ROOT, os.environ, console)
-    if in_json:
-        _print_json({"name": dataset.name, "origin": dataset.origin, **dataclasses.asdict(found)})
-        return
-    console.print(tables.classes_table(dataset.name, found))
-
-
-@cli.command()
+@cli.command(epilog=examples("thaw advise", "thaw advise 20261126-101500-quick --target deer,horse --n 100"))
 @run_argument
 @runs_option
 @click.option("--target", default="", metavar="A,B", help="Classes to tell apart.  [default: those of RUN]")
 @click.option("--n", type=click.IntRange(4), help="Labelled images of the target.  [default: the size to deploy]")
 @as_json
 def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> None:
-    """Say which of RUN's sources to transfer to a target, and how many layers to freeze; train nothing but probes."""
+    """Say which of RUN's sources to transfer, before training.
+
+    And how many layers to freeze, by linear probes alone; RUN must be finished, its target may be another one.
+    """
     from pipeline.advice import advise_on, show
 
-    advice = advise_on(_run_folder(run, runs), tuple(filter(None, target.split(","))), n)
+    advice = advise_on(find_run(run, runs), tuple(filter(None, target.split(","))), n)
     _print_json(dataclasses.asdict(advice)) if in_json else show(advice, Console(highlight=False))
 
 
-def _run_folder(run: str, runs: Path) -> Path:
-    """A finished run's folder, by its path or by its name below `runs`."""
-    folder = next((place for place in (Path(run), runs / run) if (place / "summary.json").exists()), None)
-    if folder is None:
-        raise ThawError(f"{run} is no finished run: neither {Path(run)} nor {runs / run} has a summary.json. "
-                        f"{runs} has {sorted(path.name for path in runs.glob('*')) or 'nothing'}.")  # fmt: skip
-    return folder.resolve()
+@cli.command(epilog=examples("thaw tflite", "thaw tflite 20261126-101500-quick --json"))
+@run_argument
+@runs_option
+@as_json
+def tflite(run: str, runs: Path, in_json: bool) -> None:
+    """Write RUN's pushed model for TensorFlow Lite.
+
+    As floats and as 8-bit integers, to tflite/ in its folder. Each file is compared with the SavedModel on 1,000 test
+    images; agreement.json beside them holds the figures.
+    """
+    from pipeline.tflite import export_run
+
+    folder = find_run(run, runs)
+    about = export_run(folder)
+    if in_json:
+        _print_json(about)
+        return
+    console = Console(highlight=False)
+    console.print(tables.tflite_table(about))
+    console.print(f"Written to {folder / 'tflite'}", soft_wrap=True, markup=False)
 
 
 def _print_json(value: object) -> None:

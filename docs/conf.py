@@ -12,6 +12,8 @@ project = "Thaw"
 extensions = ["myst_parser", "sphinx_click"]
 source_suffix = {".md": "markdown"}
 html_theme = "furo"
+# Commands are copied from pages, so quotes and double hyphens stay as they are written.
+smartquotes = False
 html_title = "Thaw"
 html_copy_source = False
 html_show_copyright = False

@@ -27,7 +27,8 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
       ThawError: the file is missing, no YAML or no mapping, an override is no `key=value`, a key is unknown or
         a value is wrong; the message names each.
     """
-    return validate_config(_settings(Path(path), overrides), str(path))
+    given = "".join(f" --set {override}" for override in overrides)
+    return validate_config(_settings(Path(path), overrides), f"{path}{' with' if given else ''}{given}")
 
 
 def load_cluster(path: str | Path, overrides: tuple[str, ...] = ()) -> ClusterConfig:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 from pipeline.config import ExperimentConfig
+
+NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
+"""What TFX's local runner logs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +39,14 @@ class ExperimentState:
     Attributes:
       run: the newest run's folder; none where nothing ran yet.
       finished: whether that run came to its end.
+      node: the last that its log says was begun; empty where it is finished, or none was.
       last_line: the last thing that its log says; empty where it is finished.
     """
 
     sweeps: tuple[SweepState, ...]
     run: Path | None
     finished: bool
+    node: str
     last_line: str
 
 
@@ -52,11 +58,14 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     ledgers = config.workspace.absolute() / config.pipeline_name / "ledgers"
     run = _newest_run(config)
     finished = run is not None and (run / "summary.json").exists()
+    lines = [] if finished or run is None else _lines(run / "log.txt")
+    begun = (match[1] for line in reversed(lines) if (match := NODE_BEGUN.search(line)))
     return ExperimentState(
         sweeps=tuple(_sweep_state(ledgers, name, count) for name, count in planned.items()),
         run=run,
         finished=finished,
-        last_line="" if finished or run is None else _last_line(run / "log.txt"),
+        node=next(begun, ""),
+        last_line=lines[-1] if lines else "",
     )
 
 
@@ -79,6 +88,7 @@ def _newest_run(config: ExperimentConfig) -> Path | None:
     return max(folders, key=lambda path: path.name, default=None)
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+def _lines(log: Path) -> list[str]:
+    """A log's lines that say something."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -42,8 +42,8 @@ def tflite_table(about: Mapping[str, Any]) -> Table:
 def comparison_table(changes: Iterable[Change]) -> Table:
     """Two runs cell by cell."""
     table = _table(
-        "sweep", "n", "k", "fine-tuned", "first %", "second %", "points", "verdict",
-        caption="Points of test accuracy, second less first, with 95% intervals over draws.",
+        "sweep", "n", "k", "fine-tuned", "A %", "B %", "points", "verdict",
+        caption="Points of test accuracy, RUN_B less RUN_A, with 95% intervals over draws.",
     )  # fmt: skip
     for one in changes:
         points = f"{one.points.estimate:+.1f} [{one.points.low:+.1f}, {one.points.high:+.1f}]"

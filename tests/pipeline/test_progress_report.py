@@ -51,6 +51,10 @@ def test_the_newest_run_says_how_it_stands(config):
     newest = config.runs / "20261124-110000-quick"
     (newest / "log.txt").write_text("one\nsweep: 3 of 9\n\n")
     state = state_of(config)
-    assert (state.run, state.finished, state.last_line) == (newest, False, "sweep: 3 of 9")
+    assert (state.run, state.finished, state.node, state.last_line) == (newest, False, "", "sweep: 3 of 9")
+    log = "".join(f"INFO:absl:Component {name} is running.\nmore\n" for name in ("ImportExampleGen", "Tuner.a__b"))
+    (newest / "log.txt").write_text(log)
+    assert state_of(config).node == "Tuner.a__b"
     (newest / "summary.json").write_text("{}")
-    assert state_of(config).finished
+    state = state_of(config)
+    assert (state.finished, state.node) == (True, "")

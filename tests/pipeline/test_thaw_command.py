@@ -1,6 +1,7 @@
 """The command `thaw` as a process: its help, JSON, exit codes. Trains nothing."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,11 +26,20 @@ def thaw(tmp_path):
     return thaw
 
 
-@pytest.mark.parametrize("command", ["init", "plan", "run", "status", "report", "tflite", "compare", "doctor", "data"])
+COMMANDS = ["doctor", "data", "init", "plan", "run", "status", "report", "compare", "advise", "tflite"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_teaches_its_use(thaw, command):
     done = thaw(command, "--help")
     assert done.returncode == 0 and "Usage:" in done.stdout
-    assert command in thaw("--help").stdout
+    assert f"Examples:\n    thaw {command}" in done.stdout
+
+
+def test_commands_are_listed_in_the_order_of_their_use_none_cut_short(thaw):
+    listed = thaw("--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert not [line for line in listed if line.endswith("...")]
 
 
 def test_help_loads_no_tensorflow():
@@ -45,7 +55,9 @@ def test_help_loads_no_tensorflow():
         (["status", "--colour"], 2, "No such option"),
         (["status", "--set", "colour=red"], 1, "unknown key"),
         (["status", "--config", "nowhere.yaml"], 1, "Can't read the configuration nowhere.yaml"),
-        (["report"], 1, "no finished run"),
+        (["status", "--config", "quik"], 1, "or a preset's name: quick, report, report-mini, tiny"),
+        (["status", "--workers", "0"], 1, "quick.yaml with --set workers=0 is not valid"),
+        (["report"], 1, "Finished in runs: none"),
         (["tflite"], 1, "no finished run"),
         (["compare", "a", "b"], 1, "a is no finished run"),
         (["init", "nowhere"], 1, "nowhere does not exist"),
@@ -71,3 +83,26 @@ def test_a_report_is_found_by_name_below_runs_and_is_json_for_scripts(thaw, tmp_
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
     assert json.loads(thaw("report", folder.name, "--json").stdout) == SUMMARY
     assert str(folder / "report.html") in thaw("report", str(folder)).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("thaw st", "plain,status\n"),
+        ("thaw plan --config rep", "plain,report\nplain,report-mini\nfile,rep\n"),
+        ("thaw report 2026", "plain,20261124-100000-quick\n"),
+        ("thaw compare latest 2026", "plain,20261124-100000-quick\n"),
+        ("thaw report --runs elsewhere 2026", ""),
+    ],
+)
+def test_completion_offers_commands_presets_and_finished_runs(tmp_path, words, offered):
+    for name, finished in (("20261124-100000-quick", True), ("20261125-100000-quick", False)):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        if finished:
+            (tmp_path / "runs" / name / "summary.json").write_text("{}")
+    asked = {"_THAW_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import thaw; thaw.cli(prog_name='thaw')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.splitlines() == (offered.splitlines() or [""]), done.stderr

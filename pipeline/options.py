@@ -1,0 +1,117 @@
+"""Options and help that several commands of `thaw` share, and what completion offers. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from pipeline.errors import ThawError
+from pipeline.loading import load_config
+
+PRESETS = Path(__file__).resolve().parent / "presets"
+
+Command = Callable[..., None]
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: commands to copy, which are not wrapped."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def preset_names() -> list[str]:
+    """Names that `--config` takes beside paths."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def find_config(config: str) -> Path:
+    """The file that `--config` means: a preset by its name, or a path.
+
+    Raises:
+      ThawError: there is neither.
+    """
+    places = PRESETS / f"{config}.yaml", Path(config)
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        raise ThawError(f"Can't read the configuration {config}: there is no such file. Give the path of a YAML file, "
+                        f"or a preset's name: {', '.join(preset_names())}.")  # fmt: skip
+    return found
+
+
+def find_run(run: str, runs: Path) -> Path:
+    """A finished run's folder, by its path or by its name below `runs`.
+
+    Raises:
+      ThawError: there is none.
+    """
+    folder = next((place for place in (Path(run), runs / run) if (place / "summary.json").exists()), None)
+    if folder is None:
+        raise ThawError(f"{run} is no finished run: neither {Path(run)} nor {runs / run} has a summary.json. Finished "
+                        f"in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` begins a run, or goes on "
+                        "with one that stopped; `thaw status` says how far it is.")  # fmt: skip
+    return folder.resolve()
+
+
+def finished_runs(runs: Path) -> list[str]:
+    """Names of the finished runs in a folder, `latest` among them."""
+    return sorted(path.parent.name for path in runs.glob("*/summary.json"))
+
+
+def complete_config(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What a shell offers for `--config`: presets, and files."""
+    names = [CompletionItem(name) for name in preset_names() if name.startswith(begun)]
+    return [*names, CompletionItem(begun, type="file")]
+
+
+def complete_run(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    """What a shell offers for a run: those that are finished, in the folder that --runs names."""
+    return [name for name in finished_runs(Path(context.params.get("runs") or "runs")) if name.startswith(begun)]
+
+
+def experiment(command: Command) -> Command:
+    """Adds the options that make an experiment and hands the command its configuration."""
+    path = click.Path(path_type=Path)
+    options = (
+        click.option("--config", default="quick", show_default=True, shell_complete=complete_config,
+                     help=f"A preset ({', '.join(preset_names())}), or a YAML file of yours."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+                     help="A setting, such as draws=3; as often as you like. docs/configuration.md lists them."),
+        click.option("--data", type=path, metavar="FOLDER", help="TFRecords; short for --set data.path=FOLDER."),
+        click.option("--weights", type=path, metavar="FILE",
+                     help="MobileNetV2's; short for --set mobilenet_v2.weights=FILE."),
+        click.option("--workers", type=int, metavar="N",
+                     help="Processes that train side by side; short for --set workers=N."),
+        click.option("--strict", is_flag=True,
+                     help="Fail where ImageNet's weights can't be had; short for --set strict=true."),
+    )  # fmt: skip
+
+    def with_config(
+        config: str, settings: tuple[str, ...], data: Path | None, weights: Path | None, workers: int | None,
+        strict: bool, **rest: Any,
+    ) -> None:  # fmt: skip
+        given = {"data.path": data, "mobilenet_v2.weights": weights, "workers": workers, "strict": strict or None}
+        overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+        command(load_config(find_config(config), (*settings, *overrides)), **rest)
+
+    with_config.__doc__, with_config.__name__ = command.__doc__, command.__name__
+    wrapped: Command = with_config
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+class InOrderOfUse(click.Group):
+    """A group that lists its commands in the order in which they are written."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+as_json = click.option("--json", "in_json", is_flag=True, help="Write JSON for scripts to standard output.")
+run_argument = click.argument("run", default="latest", shell_complete=complete_run)
+runs_option = click.option(
+    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
+)
