@@ -4,7 +4,7 @@
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
-# The presets: tiny, quick, report-mini, report.
+# The presets: tiny, quick, report-mini, report, controls.
 CONFIG = pipeline/presets/quick.yaml
 # Further options of local_runner.py or kubeflow_runner.py, such as ARGS='--set draws=3'.
 ARGS =

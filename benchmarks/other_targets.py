@@ -3,7 +3,7 @@
 For each pair the promises of the present rule are written down first; then the cells are trained, one draw each, at
 three sizes and without fine-tuning, and every gain is compared with its interval. Sources that have seen a class of the
 pair are left out. Pairs are for the calibration or for its test, never for both (benchmarks.calibrate). Goes on where
-it stopped. About three core-minutes a pair. Imports pipeline.advice and the sweep engine.
+it stopped. About ten core-minutes a pair. Imports pipeline.advice and the sweep engine.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ class AdviceRule(pydantic.BaseModel):
     level: float
     """Share of gains that intervals were made to hold."""
     coverage: float
-    """Share that they held, over transfers left out."""
+    """Share that they held, over targets left out."""
     error_points: float
-    """Root mean square error for transfers left out."""
+    """Root mean square error for targets left out."""
     predictors: tuple[str, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
@@ -60,10 +60,10 @@ class AdviceRule(pydantic.BaseModel):
     @property
     def in_words(self) -> str:
         """What the intervals rest on."""
+        targets, data = (self.provenance.get(key, "?") for key in ("targets", "data"))
         return (
-            f"Calibrated on {self.provenance.get('transfers', '?')} transfers to {self.provenance.get('target', '?')} "
-            f"({self.provenance.get('data', '?')}): of gains of transfers left out, the intervals held "
-            f"{self.coverage:.0%} (aim {self.level:.0%}). Other targets may differ more."
+            f"Calibrated on {targets} targets of {data}: of gains on targets left out, the intervals held "
+            f"{self.coverage:.0%} (aim {self.level:.0%}). Other data may differ more."
         )
 
     def expected(self, x: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = ROOT / "docs" / "notebooks"
-MOST_BYTES = 1_500_000
+MOST_BYTES = 2_500_000
+"""The heat map of the full grid alone, 684 cells of MobileNetV2, takes 1.3 MB."""
 
 
 def remains(notebook: dict) -> list[str]:

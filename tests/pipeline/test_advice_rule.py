@@ -15,7 +15,7 @@ def made_rule(**changes):
     weights = [0.0] * len(PREDICTORS)
     weights[PREDICTORS.index("top")] = 10.0
     values = {
-        "provenance": {"transfers": "5", "target": "a and b", "data": "SYNTHETIC shapes"}, "level": 0.9,
+        "provenance": {"targets": "5", "data": "SYNTHETIC shapes"}, "level": 0.9,
         "coverage": 0.91, "error_points": 3.0, "predictors": PREDICTORS, "mean": [0.0] * len(PREDICTORS),
         "scale": [1.0] * len(PREDICTORS), "weights": weights, "intercept": 1.0, "sizes": [10, 1000],
         "low": [-8.0, -2.0], "high": [6.0, 2.0],
@@ -55,7 +55,7 @@ def test_the_calibration_that_is_shipped_is_of_this_version_and_says_where_it_co
     rule = read_rule()
     assert rule.provenance["cells_sha256"]
     assert rule.coverage >= rule.level - 0.05
-    assert "of gains of transfers left out" in rule.in_words
+    assert "of gains on targets left out" in rule.in_words
 
 
 def test_a_calibration_of_another_version_is_refused(tmp_path):

@@ -55,7 +55,7 @@ def test_help_loads_no_tensorflow():
         (["status", "--colour"], 2, "No such option"),
         (["status", "--set", "colour=red"], 1, "unknown key"),
         (["status", "--config", "nowhere.yaml"], 1, "Can't read the configuration nowhere.yaml"),
-        (["status", "--config", "quik"], 1, "or a preset's name: quick, report, report-mini, tiny"),
+        (["status", "--config", "quik"], 1, "or a preset's name: controls, quick, report, report-mini, tiny"),
         (["status", "--workers", "0"], 1, "quick.yaml with --set workers=0 is not valid"),
         (["report"], 1, "Finished in runs: none"),
         (["tflite"], 1, "no finished run"),
