@@ -19,6 +19,7 @@ from pipeline import tables
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.options import (
+    EPILOG,
     InOrderOfUse,
     as_json,
     complete_run,
@@ -29,19 +30,11 @@ from pipeline.options import (
     runs_option,
 )
 from pipeline.process import prepare_process
+from trainer_module import progress
 
 prepare_process(os.environ)
 
 PROJECT_ROOT = Path(__file__).resolve().parent
-EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
-
-\b
-Completion for bash (also zsh_source and fish_source):
-  eval "$(_THAW_COMPLETE=bash_source thaw)"
-
-\b
-TFX's own command runs the same pipeline:
-  tfx pipeline create --pipeline-path=local_runner.py --engine=local"""
 
 
 @click.group(cls=InOrderOfUse, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -164,7 +157,7 @@ def run(config: ExperimentConfig) -> None:
 @experiment
 def status(config: ExperimentConfig, in_json: bool) -> None:
     """Show how far an experiment is, also while it runs."""
-    from pipeline.progress_report import state_of
+    from pipeline.progress_report import in_words, state_of
 
     state = state_of(config)
     if in_json:
@@ -172,14 +165,7 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
         return
     console = Console(highlight=False)
     console.print(tables.progress_table(config.name, state.sweeps))
-    if state.run is None:
-        console.print("Nothing ran yet: `thaw run` begins.")
-    elif state.finished:
-        console.print(f"The newest run is finished: {state.run / 'report.html'}", soft_wrap=True, markup=False)
-    else:
-        at = f"It is at the node {state.node}, or stopped there" if state.node else f"Its log ends: {state.last_line}"
-        text = f"The newest run, {state.run}, is not finished. {at}; all that it said is in its log.txt."
-        console.print(text, soft_wrap=True, markup=False)
+    console.print(in_words(state), soft_wrap=True, markup=False)
 
 
 @cli.command(epilog=examples("thaw report", "thaw report 20261126-101500-quick --json"))
@@ -243,6 +229,26 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
 
     advice = advise_on(find_run(run, runs), tuple(filter(None, target.split(","))), n)
     _print_json(dataclasses.asdict(advice)) if in_json else show(advice, Console(highlight=False))
+
+
+@cli.command(epilog=examples("thaw search --n 200", "thaw search 20261126-101500-quick --n 50 --draws 5 --budget 0.1"))
+@run_argument
+@runs_option
+@click.option("--n", type=click.IntRange(4), help="Labelled images.  [default: the size to deploy]")
+@click.option("--draws", type=click.IntRange(1), default=3, show_default=True, help="Trainings of the chosen cell.")
+@click.option("--budget", type=click.FloatRange(0, 1, min_open=True), default=0.25, show_default=True,
+              help="Share of the time that training every cell would take.")  # fmt: skip
+@as_json
+def search(run: str, runs: Path, n: int | None, draws: int, budget: float, in_json: bool) -> None:
+    """Find the best cell of all of RUN's transfers at one n, without the grid.
+
+    Any freeze count, fine-tuned or not; estimates and what was trained so far say what to train next.
+    """
+    from pipeline.search import search_run, show
+
+    terminal = Console(quiet=True) if in_json else progress.console()
+    found = search_run(find_run(run, runs), n, draws, budget, terminal)
+    _print_json(dataclasses.asdict(found)) if in_json else show(found, terminal)
 
 
 @cli.command(epilog=examples("thaw tflite", "thaw tflite 20261126-101500-quick --json"))

@@ -162,13 +162,20 @@ def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]
 
 def probes_of(run: FinishedRun, pair: Transfer, images: Records) -> dict[int, Probe]:
     """Walks the images through a source once, and fits a linear probe at cut 0 and at every cut of the run."""
+    cuts = sorted({0, *run.config.freeze_counts[pair.architecture]})
+    return {cut: linear_probe(features, images.labels) for cut, features in features_of(run, pair, images, cuts)}
+
+
+def features_of(
+    run: FinishedRun, pair: Transfer, images: Records, cuts: Sequence[int]
+) -> Iterator[tuple[int, np.ndarray]]:  # fmt: skip
+    """What a source makes of the images at each cut; see estimates.features_at."""
     config = run.config
     classes = int(images.labels.max()) + 1
     network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2)
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
     freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(folder), network))
-    cuts = sorted({0, *config.freeze_counts[pair.architecture]})
-    return {cut: linear_probe(features, images.labels) for cut, features in features_at(network, images.images, cuts)}
+    return features_at(network, images.images, cuts)
 
 
 def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:

@@ -14,7 +14,7 @@ from tfx.types import BaseChannel as Channel
 from acquisition.dataset import Dataset
 from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
-from pipeline.nodes import Nodes, workspace_of
+from pipeline.nodes import Nodes
 from pipeline.run_folder import METADATA_FILE
 
 
@@ -95,11 +95,11 @@ def create_pipeline(
 
 def metadata_path(config: ExperimentConfig) -> Path:
     """The SQLite file of ML Metadata."""
-    return workspace_of(config) / METADATA_FILE
+    return config.pipeline_folder / METADATA_FILE
 
 
 def _in_workspace(config: ExperimentConfig) -> dict[str, Any]:
-    workspace = workspace_of(config)
+    workspace = config.pipeline_folder
     workspace.mkdir(parents=True, exist_ok=True)
     connection = metadata.sqlite_metadata_connection_config(str(metadata_path(config)))
     root = f"{config.pipeline_root}/{config.pipeline_name}" if config.pipeline_root else str(workspace / "artifacts")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 from tensorflow_data_validation import StatsOptions
@@ -33,7 +32,8 @@ from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import SOURCE_CODE, SWEEP_CODE, TRAINING_CODE, source_fingerprint
 from pipeline.schema import schema_text
-from trainer_module.settings import ModelSettings, SweepSettings
+from pipeline.training_settings import model_settings, sweep_settings
+from trainer_module.settings import ModelSettings
 
 TRAIN = TrainArgs(splits=["train"])
 VAL = EvalArgs(splits=["val"])
@@ -61,7 +61,7 @@ class Nodes:
         self.weights_hash = weights_hash
         self.data_path = data_path
         self.made: list[Node] = []
-        self.workspace = workspace_of(config)
+        self.workspace = config.pipeline_folder
         self.source_code = source_fingerprint(*SOURCE_CODE)
         self.sweep_code = source_fingerprint(*SWEEP_CODE)
         self.training_code = source_fingerprint(*TRAINING_CODE)
@@ -127,7 +127,7 @@ class Nodes:
         changes = {"classes": classes, "schedule": self.config.source_schedule, "control": source.control}
         if source.is_imagenet:
             changes["weights_hash"] = self.weights_hash
-        settings = self._model_settings("source", transfer.id, transfer.source, transfer.architecture)
+        settings = self._model_settings("source", transfer.source, transfer.architecture)
         node = Trainer(
             run_fn=RUN_FN,
             examples=domain,
@@ -138,10 +138,10 @@ class Nodes:
         return self._add(node, f"Trainer.source.{transfer.source}.{transfer.architecture}").outputs["model"]
 
     def baseline(self, architecture: Architecture) -> ModelSettings:
-        return self._model_settings("baseline", f"baseline__{architecture}", "", architecture)
+        return self._model_settings("baseline", "", architecture)
 
     def transfer(self, transfer: Transfer) -> ModelSettings:
-        return self._model_settings("transfer", transfer.id, transfer.source, transfer.architecture)
+        return self._model_settings("transfer", transfer.source, transfer.architecture)
 
     def tuner(
         self, settings: ModelSettings, target: Channel, base_model: Channel | None, baseline: Node | None = None
@@ -155,21 +155,7 @@ class Nodes:
           baseline: the tuner whose ledger says which cells are undecided; none for a baseline.
         """
         config = self.config
-        is_baseline = settings.role == "baseline"
-        sweep = SweepSettings(
-            **settings.model_dump(),
-            sizes=config.sizes,
-            freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],
-            fine_tune=config.fine_tune,
-            # Whatever cell is repeated needs its baseline's draw.
-            draws=config.all_draws if is_baseline else config.draws,
-            most_draws=config.all_draws,
-            deployed_size=config.deployed_size,
-            ledger_dir=self.workspace / "ledgers",
-            allow_untrained_sources=config.allow_untrained_sources,
-            workers=config.workers,
-            activations_gib=config.activations_gib,
-        )
+        sweep = sweep_settings(config, settings)
         node = SweepTuner(
             tuner_fn=TUNER_FN,
             examples=target,
@@ -267,32 +253,14 @@ class Nodes:
         return self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
 
     def _model_settings(
-        self, role: Literal["source", "transfer", "baseline"], name: str, source: str, architecture: Architecture
+        self, role: Literal["source", "transfer", "baseline"], source: str, architecture: Architecture
     ) -> ModelSettings:
-        config = self.config
-        return ModelSettings(
-            role=role,
-            name=name,
-            source=source,
-            architecture=architecture,
-            classes=config.target.classes,
-            image_shape=config.data.image_shape,
-            image_key=config.data.image_key,
-            mobilenet=config.mobilenet_v2,
-            schedule=config.schedule,
-            seed=config.seed,
-            data_name=self.dataset.name,
-            code=self.source_code if role == "source" else self.sweep_code,
-        )
+        code = self.source_code if role == "source" else self.sweep_code
+        return model_settings(self.config, role, source, architecture, data_name=self.dataset.name, code=code)
 
     def _add(self, node: Node, name: str) -> Node:
         self.made.append(node.with_id(name))
         return node
-
-
-def workspace_of(config: ExperimentConfig) -> Path:
-    """Where the experiment keeps artifacts, metadata, ledgers and pushed models."""
-    return config.pipeline_folder
 
 
 def _path(settings: ModelSettings) -> str:

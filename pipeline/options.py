@@ -13,6 +13,15 @@ from pipeline.errors import ThawError
 from pipeline.loading import load_config
 
 PRESETS = Path(__file__).resolve().parent / "presets"
+EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
+
+\b
+Completion for bash (also zsh_source and fish_source):
+  eval "$(_THAW_COMPLETE=bash_source thaw)"
+
+\b
+TFX's own command runs the same pipeline:
+  tfx pipeline create --pipeline-path=local_runner.py --engine=local"""
 
 Command = Callable[..., None]
 

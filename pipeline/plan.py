@@ -92,6 +92,23 @@ def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_c
     return scale * sum((CONVOLUTION_MFLOP + DENSE_MFLOP[architecture])[freeze_count:])
 
 
+def training_seconds(
+    config: ExperimentConfig, architecture: Architecture, n: int, freeze_count: int, fine_tune: bool,
+    scored: float, gflops: float,
+) -> float:  # fmt: skip
+    """One training of one cell and its scoring, of a fine-tuned cell the phase before it too; on one core.
+
+    Args:
+      config, architecture, n, freeze_count, fine_tune: the cell.
+      scored: images of val and test.
+      gflops: as in plan_run.
+    """
+    per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
+    trained = _trained_images(n, config.schedule, config.augmentation.copies)
+    seconds = (3 * trained + scored) * forward_mflop(config, architecture, freeze_count) * per_mflop
+    return seconds + fine_tune * (trained + scored) * forward_mflop(config, architecture, 0) * per_mflop
+
+
 def _sweep_seconds(
     config: ExperimentConfig,
     architecture: Architecture,
@@ -105,15 +122,13 @@ def _sweep_seconds(
     # Val, and test: a sixth of the images, as in CIFAR-10.
     scored = images * len(config.target.classes) / len(config.data.classes) * (5 * config.data.val_fraction + 1) / 6
     whole = forward_mflop(config, architecture, 0)
+    tuned = True in config.fine_tune
     shared = 0.0
     for count in counts:
         above = forward_mflop(config, architecture, count)
         shared += (scored + max(config.sizes) * config.augmentation.copies) * (whole - above) * per_mflop
         for n in config.sizes:
-            trained = _trained_images(n, config.schedule, config.augmentation.copies)
-            once = (3 * trained + scored) * above * per_mflop
-            once += (trained + scored) * whole * per_mflop * (True in config.fine_tune)
-            shared += once * config.draws
+            shared += training_seconds(config, architecture, n, count, tuned, scored, gflops) * config.draws
     compiled = SECONDS_PER_PROGRAM * (len(counts) + (True in config.fine_tune))
     return SECONDS_PER_SWEEP + compiled + shared / workers
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import ExperimentConfig
@@ -53,15 +54,18 @@ class ExperimentState:
 def state_of(config: ExperimentConfig) -> ExperimentState:
     """Reads ledgers and run folders; starts nothing and changes nothing."""
     ways = len(config.sizes) * len(config.fine_tune)
-    planned = {f"baseline__{name}": ways * config.all_draws for name in config.architectures}
-    planned |= {t.id: ways * len(config.freeze_counts[t.architecture]) * config.draws for t in config.transfers}
+    counts: dict[str, tuple[int, ...]] = {f"baseline__{name}": (0,) for name in config.architectures}
+    counts |= {transfer.id: config.freeze_counts[transfer.architecture] for transfer in config.transfers}
     ledgers = config.workspace.absolute() / config.pipeline_name / "ledgers"
     run = _newest_run(config)
     finished = run is not None and (run / "summary.json").exists()
     lines = [] if finished or run is None else _lines(run / "log.txt")
     begun = (match[1] for line in reversed(lines) if (match := NODE_BEGUN.search(line)))
     return ExperimentState(
-        sweeps=tuple(_sweep_state(ledgers, name, count) for name, count in planned.items()),
+        sweeps=tuple(
+            _sweep_state(config, ledgers, name, some, ways * len(some) * _draws(config, name))
+            for name, some in counts.items()
+        ),
         run=run,
         finished=finished,
         node=next(begun, ""),
@@ -69,10 +73,28 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     )
 
 
-def _sweep_state(ledgers: Path, name: str, planned: int) -> SweepState:
+def in_words(state: ExperimentState) -> str:
+    """What the newest run is at."""
+    if state.run is None:
+        return "Nothing ran yet: `thaw run` begins."
+    if state.finished:
+        return f"The newest run is finished: {state.run / 'report.html'}"
+    at = f"It is at the node {state.node}, or stopped there" if state.node else f"Its log ends: {state.last_line}"
+    return f"The newest run, {state.run}, is not finished. {at}; all that it said is in its log.txt."
+
+
+def _draws(config: ExperimentConfig, sweep: str) -> int:
+    return config.all_draws if sweep.startswith("baseline__") else config.draws
+
+
+def _sweep_state(
+    config: ExperimentConfig, ledgers: Path, name: str, counts: Sequence[int], planned: int
+) -> SweepState:  # fmt: skip
     # Other settings or code leave other ledgers behind; the newest is the one that counts.
     files = sorted(ledgers.glob(f"{name}-*.jsonl"), key=lambda path: path.stat().st_mtime)
     rows = [json.loads(line)["row"] for line in _whole_lines(files[-1])[1:]] if files else []
+    # A search may have trained other cells, and so may a run with other sizes.
+    rows = [row for row in rows if row["n"] in config.sizes and row["freeze_count"] in counts]
     diverged = sum(row["outcome"] != "trained" for row in rows)
     return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows))
 

@@ -7,13 +7,11 @@ import contextlib
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from pipeline.errors import ThawError
-from trainer_module import source_card
 from trainer_module.chief import ChiefTuner
 from trainer_module.settings import CHIEF_KEY, SETTINGS_KEY, SweepSettings
 from trainer_module.sweep_job import SweepJob
 from trainer_module.sweep_tuner import SweepTuner
-from trainer_module.workers import WorkerPool, default_workers
+from trainer_module.workers import checked_pool, default_workers
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -27,26 +25,12 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
     workers = settings.workers or default_workers()
     base_model = fn_args.base_model or ""
-    if base_model and not settings.allow_untrained_sources:
-        source_card.check_trained(base_model)
     job = SweepJob(settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), base_model, workers)
     address = fn_args.custom_config.get(CHIEF_KEY)
     if address:
         # A process of its own reads the data for the facts, and gives the memory back.
-        with contextlib.closing(_checked_pool(job, 1)) as pool:
+        with contextlib.closing(checked_pool(job, 1)) as pool:
             facts = pool.facts
         return TunerFnResult(tuner=ChiefTuner(job, facts, address), fit_kwargs={})
-    tuner = SweepTuner(_checked_pool(job, workers), settings)
+    tuner = SweepTuner(checked_pool(job, workers), settings)
     return TunerFnResult(tuner=tuner, fit_kwargs={})
-
-
-def _checked_pool(job: SweepJob, workers: int) -> WorkerPool:
-    """Workers that have read the source that its card speaks of."""
-    pool = WorkerPool(job, workers)
-    try:
-        if job.base_model:
-            source_card.check_unaltered(job.base_model, pool.facts.source_hash)
-    except ThawError:
-        pool.close()
-        raise
-    return pool

@@ -21,11 +21,11 @@ from typing import Protocol
 import tensorflow as tf
 
 from pipeline.errors import ThawError
-from trainer_module import fork_server, freezing
+from trainer_module import fork_server, freezing, source_card
 from trainer_module.freezing import Weights
 from trainer_module.selection import Cell
 from trainer_module.sweep import Execution, SweepEngine
-from trainer_module.sweep_job import SweepFacts, facts_of
+from trainer_module.sweep_job import SweepFacts, SweepJob, facts_of
 
 MOST_DEATHS = 2
 """A unit of work that ends this many processes is not tried again."""
@@ -189,6 +189,24 @@ class WorkerPool:
         if isinstance(message, _Failure):
             raise WorkerFailed(message.message)
         return message
+
+
+def checked_pool(job: SweepJob, workers: int) -> WorkerPool:
+    """A sweep's workers, once its source has been found fit to be transferred.
+
+    Raises:
+      ThawError: the source is no better than guessing, or was altered since it was trained.
+    """
+    if job.base_model and not job.settings.allow_untrained_sources:
+        source_card.check_trained(job.base_model)
+    pool = WorkerPool(job, workers)
+    try:
+        if job.base_model:
+            source_card.check_unaltered(job.base_model, pool.facts.source_hash)
+    except ThawError:
+        pool.close()
+        raise
+    return pool
 
 
 def group_units(executions: Sequence[tuple[Cell, int]]) -> list[Unit]:

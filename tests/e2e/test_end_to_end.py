@@ -2,12 +2,14 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.run_folder import latest_run_context, nodes_of_run, open_store
 
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 NODES = [
@@ -231,3 +233,21 @@ def test_tfx_creates_lists_and_runs_the_pipeline(experiment, second_run):
     for question in (["list", "--pipeline-name=thaw-tiny"], ["status", "--pipeline-name=thaw-tiny", "--run-id=1"]):
         answered = experiment.call(["tfx", "run", *question, engine])
         assert answered.returncode == 0 and "Not supported for local orchestrator." in answered.stdout
+
+
+def test_a_search_finds_what_the_run_trained_and_keeps_what_it_trains(experiment, first_run):
+    before = experiment.ledgers()
+    command = [sys.executable, str(ROOT / "thaw.py"), "search", "--runs", str(experiment.latest.parent)]
+    finished = experiment.call([*command, "--n", "10", "--draws", "2", "--json"])
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    found, after = json.loads(finished.stdout), experiment.ledgers()
+    assert found["chosen"]["cell"]["n"] == 10 and found["chosen"]["accuracy"]["draws"] == 2
+    assert found["share"] <= 0.25 and found["data"].startswith("SYNTHETIC")
+    assert set(after) == set(before)  # the same sweeps, the same files
+    assert all(before[name].items() <= after[name].items() for name in before)
+    sweep = next(name for name in after if name.startswith("ships_planes__remastered"))
+    new = [row for key, row in after[sweep].items() if key not in before[sweep]]
+    assert new and all(row["n"] == 10 and row["freeze_count"] < 5 for row in new)  # 5 and 6 were there already
+    again = experiment.call([*command, "--n", "10", "--draws", "2", "--json"])
+    assert experiment.ledgers() == after
+    assert json.loads(again.stdout)["chosen"] == found["chosen"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.loading import load_config
-from pipeline.plan import forward_mflop, measure_gflops, plan_run
+from pipeline.plan import forward_mflop, measure_gflops, plan_run, training_seconds
 
 QUICK = load_config(Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml")
 
@@ -39,3 +39,15 @@ def test_frozen_layers_cost_nothing():
 
 def test_the_machines_rate_is_positive():
     assert measure_gflops(0.01, 64) > 0
+
+
+def test_a_fine_tuned_cell_costs_its_twin_and_the_whole_network():
+    def seconds(count, tuned):
+        return training_seconds(QUICK, "original", 20, count, tuned, scored=1000, gflops=50.0)
+
+    assert seconds(0, False) > seconds(4, False) > seconds(8, False) == 0
+    assert seconds(8, True) - seconds(8, False) == pytest.approx(seconds(0, True) - seconds(0, False))
+    # Three passes over what is trained, one over what is scored, at 60% of 50 GFLOPS.
+    schedule = QUICK.schedule
+    trained = min(20 * QUICK.augmentation.copies * schedule.epochs, schedule.max_steps * schedule.batch_size)
+    assert seconds(0, False) == pytest.approx((3 * trained + 1000) * forward_mflop(QUICK, "original", 0) / 30e3)

@@ -26,7 +26,8 @@ def thaw(tmp_path):
     return thaw
 
 
-COMMANDS = ["doctor", "data", "init", "plan", "run", "status", "report", "compare", "advise", "tflite"]
+COMMANDS = ["doctor", "data", "init", "plan", "run", "status", "report", "compare", "advise", "search",
+            "tflite"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,278 @@
+"""`thaw search`: the best cell of all transfers at one n, at a part of the grid's cost. Imports TensorFlow, no TFX."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from components.transfer_report.cells import CellSummary, summarise
+from components.transfer_report.ledgers import pair_ledgers
+from pipeline.advice import features_of, target_images
+from pipeline.config import MAX_FREEZE_COUNT, ExperimentConfig
+from pipeline.console import output_to_log
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.finished_run import FinishedRun, open_run
+from pipeline.loading import validate_config
+from pipeline.plan import SECONDS_PER_PROGRAM, training_seconds
+from pipeline.run_lock import locked
+from pipeline.training_settings import model_settings, sweep_settings
+from trainer_module import fork_server
+from trainer_module.advised_oracle import AdvisedOracle, Candidate
+from trainer_module.beliefs import Place
+from trainer_module.estimates import OF_LABELS
+from trainer_module.ledger import Header, Row
+from trainer_module.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps
+from trainer_module.search_tuner import Asked, SearchTuner
+from trainer_module.selection import Cell
+from trainer_module.sweep_job import SweepJob
+from trainer_module.workers import default_workers
+
+ESTIMATORS = ("logme", "probe")
+"""Of OF_LABELS; on the images of draw 0."""
+USUAL_GFLOPS = 50.0
+"""Of a core; not measured, so that a search that stopped asks for the same again. Only shares of seconds count."""
+LOG_FILE = "search.log"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What to search.
+
+    Attributes:
+      n: labelled images of the run's target.
+      draws: trainings of the cell that is chosen, and the most of any cell.
+      share: of the seconds that the whole grid is expected to take.
+    """
+
+    n: int
+    draws: int
+    share: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """One cell that was trained; val_accuracy is a fraction, the mean over `draws`."""
+
+    transfer: str
+    freeze_count: int
+    fine_tune: bool
+    draws: int
+    val_accuracy: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Attributes:
+      data: name of the data.
+      wanted: what was searched.
+      chosen: the cell to take, on test, against the baseline of its architecture on the same draws.
+      tried: all cells that were trained, the best on val first.
+      cells: that there are.
+      trainings: that were asked for, baselines apart; those that a ledger held already among them.
+      share: of the whole grid's expected seconds.
+      expected_loss: points of val accuracy that the choice may lose on average, by the search's own beliefs.
+      seconds: by the clock, estimates and baselines among them.
+    """
+
+    data: str
+    wanted: Wanted
+    chosen: CellSummary
+    tried: tuple[Tried, ...]
+    cells: int
+    trainings: int
+    share: float
+    expected_loss: float
+    seconds: float
+
+
+def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: Console) -> Found:
+    """Searches every freeze count of a finished run's transfers, whichever of them the run has swept.
+
+    Rows go to the ledgers of the run's workspace: a search that stopped goes on, and a run finds them.
+
+    Args:
+      folder: of the run.
+      n: labelled images; none: the size to deploy.
+      draws, share: see Wanted.
+      terminal: is told what is trained.
+
+    Raises:
+      ThawError: the run can't be opened, another run works in its workspace, n can't be drawn, or a training failed.
+    """
+    run = open_run(folder)
+    wanted = Wanted(n or run.config.deployed_size, draws, share)
+    config = searched_config(run.config, wanted)
+    with locked(config.pipeline_folder), output_to_log(config.pipeline_folder / LOG_FILE):
+        fork_server.start()
+        sweeps = SearchSweeps({name: SearchSweep(job) for name, job in jobs_of(run, config).items()})
+        with contextlib.closing(sweeps):
+            return _search(run, config, wanted, sweeps, terminal)
+
+
+def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfig:
+    """The run's experiment with one size and every freeze count, controls left out.
+
+    Raises:
+      ThawError: the experiment can't be had with that size or so many draws.
+    """
+    kept = tuple(transfer for transfer in config.transfers if transfer.id not in config.controls)
+    architectures = {transfer.architecture for transfer in kept}
+    changes = {
+        "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws, "most_draws": None,
+        "transfers": [transfer.model_dump() for transfer in kept],
+        "sources": {t.source: config.sources[t.source].model_dump(exclude_none=True) for t in kept},
+        "freeze_counts": {name: list(range(MAX_FREEZE_COUNT[name] + 1)) for name in sorted(architectures)},
+    }  # fmt: skip
+    return validate_config({**config.model_dump(exclude_none=True), **changes}, f"to search at n = {wanted.n}")
+
+
+def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
+    """One sweep for each transfer and each baseline, by name."""
+    domain, data_name = run.output("DomainExamples.target", "domain"), str(run.summary["data"])
+    code, workers = source_fingerprint(*SWEEP_CODE), config.workers or default_workers()
+    jobs = {}
+    for source, architecture in [(t.source, t.architecture) for t in config.transfers] + [
+        ("", architecture) for architecture in config.architectures
+    ]:
+        role: Literal["transfer", "baseline"] = "transfer" if source else "baseline"
+        settings = model_settings(config, role, source, architecture, data_name=data_name, code=code)
+        sweep = sweep_settings(config, settings).model_copy(update={"workers": workers})
+        model = str(run.model(f"source.{source}.{architecture}")) if source else ""
+        jobs[sweep.name] = SweepJob(
+            sweep, (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",), model, workers * MOST_OPEN
+        )
+    return jobs
+
+
+def _search(
+    run: FinishedRun, config: ExperimentConfig, wanted: Wanted, sweeps: SearchSweeps, terminal: Console
+) -> Found:  # fmt: skip
+    began = time.perf_counter()
+    candidates = list(candidates_of(run, config, wanted.n))
+    whole = grid_seconds(candidates, wanted.draws)
+    terminal.print(
+        f"n = {wanted.n}: {len(candidates)} cells of {len(config.transfers)} transfers; the grid would take "
+        f"{wanted.draws * len(candidates)} trainings", markup=False,
+    )  # fmt: skip
+    oracle = AdvisedOracle(candidates, wanted.draws, wanted.share * whole, config.seed)
+
+    def train(asked: Sequence[Asked]) -> list[list[float]]:
+        found = _trained(sweeps, asked)
+        for one, accuracies in zip(asked, found, strict=True):
+            cell, share = one.cells[-1], oracle.spent_seconds / whole
+            terminal.print(f"  {one.transfer}, {in_words(cell.freeze_count, cell.fine_tune)}, draw {one.draw}: "
+                           f"val {accuracies[-1]:.1%}; {share:.1%} of the grid", markup=False)  # fmt: skip
+        return found
+
+    folder = config.pipeline_folder / "ledgers" / "keras_tuner"
+    SearchTuner(oracle, wanted.n, train, folder, config.workers or default_workers()).search()
+    best = candidates[oracle.best()]
+    chosen = _against_baseline(sweeps, best.place.transfer, Cell(wanted.n, best.freeze_count, best.place.fine_tune),
+                               sorted(draw for place, draw in oracle.done if place == oracle.best()))  # fmt: skip
+    return Found(
+        str(run.summary["data"]), wanted, chosen, _tried(oracle), len(candidates), len(oracle.done),
+        oracle.spent_seconds / whole, oracle.expected_loss, time.perf_counter() - began,
+    )  # fmt: skip
+
+
+def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterator[Candidate]:
+    """Every cell, with what it is expected to cost and what the estimators say of its source at its cut.
+
+    A network that phase 1 trained whole, as long as it may, is not fine-tuned (sweep.py): that cell is left out.
+    """
+    images = target_images(run, config.target.classes, n)
+    scored = sum(len(run.records("target", split)) for split in ("val", "test"))
+    for transfer in config.transfers:
+        architecture = transfer.architecture
+        counts = config.freeze_counts[architecture]
+        for count, features in features_of(run, transfer, images, counts):
+            said = tuple(OF_LABELS[name](features, images.labels) for name in ESTIMATORS)
+            for tuned in config.fine_tune:
+                if tuned and count == 0 and config.schedule.max_steps is not None:
+                    continue
+                seconds = training_seconds(config, architecture, n, count, tuned, scored, USUAL_GFLOPS)
+                seconds += SECONDS_PER_PROGRAM / config.draws
+                yield Candidate(Place(transfer.id, count / max(counts), tuned, said), count, seconds)
+
+
+def grid_seconds(candidates: Sequence[Candidate], draws: int) -> float:
+    """Expected seconds of training every cell: a fine-tuned cell has its twin's among its own."""
+    dearest: dict[tuple[str, int], float] = {}
+    for one in candidates:
+        place = one.place.transfer, one.freeze_count
+        dearest[place] = max(dearest.get(place, 0.0), one.seconds)
+    return draws * sum(dearest.values())
+
+
+def _trained(sweeps: SearchSweeps, asked: Sequence[Asked]) -> list[list[float]]:
+    """Val accuracies of each trial's cells."""
+    wanted: dict[str, list[tuple[Cell, int]]] = {}
+    for one in asked:
+        wanted.setdefault(one.transfer, []).extend((cell, one.draw) for cell in one.cells)
+    rows = sweeps.rows({name: list(dict.fromkeys(executions)) for name, executions in wanted.items()})
+    found = {(name, row.freeze_count, row.fine_tune, row.draw): row.val_accuracy
+             for name, group in rows.items() for row in group}  # fmt: skip
+    return [[found[one.transfer, cell.freeze_count, cell.fine_tune, one.draw] for cell in one.cells] for one in asked]
+
+
+def _against_baseline(sweeps: SearchSweeps, transfer: str, cell: Cell, draws: Sequence[int]) -> CellSummary:
+    """The chosen cell on test, and the baseline of its architecture on the same draws, trained now."""
+    baseline = f"baseline__{transfer.split('__')[-1]}"
+    asked = {transfer: cell, baseline: Cell(cell.n, 0, cell.fine_tune)}
+    ledgers: list[tuple[Header, list[Row]]] = []
+    for name, one in asked.items():
+        twins = [Cell(one.n, one.freeze_count, tuned) for tuned in sorted({False, one.fine_tune})]
+        rows = sweeps.rows({name: [(twin, draw) for draw in draws for twin in twins]})[name]
+        record, _ = sweeps.sweeps[name].open()
+        ledgers.append((record.header, [row for row in rows if row.fine_tune == one.fine_tune]))
+    return summarise(pair_ledgers(ledgers)).transfers[transfer][0]
+
+
+def _tried(oracle: AdvisedOracle) -> tuple[Tried, ...]:
+    by_cell: dict[int, list[float]] = {}
+    for (place, _), accuracy in oracle.done.items():
+        by_cell.setdefault(place, []).append(accuracy / 100)
+    tried = []
+    for place, accuracies in by_cell.items():
+        one = oracle.candidates[place]
+        mean = sum(accuracies) / len(accuracies)
+        tried.append(Tried(one.place.transfer, one.freeze_count, one.place.fine_tune, len(accuracies), mean))
+    return tuple(sorted(tried, key=lambda one: -one.val_accuracy))
+
+
+def in_words(freeze_count: int, fine_tune: bool) -> str:
+    """A cell of a transfer, for a sentence."""
+    frozen = f"the first {freeze_count} frozen" if freeze_count else "nothing frozen"
+    return f"{frozen}, then fine-tuned" if fine_tune else frozen
+
+
+def show(found: Found, terminal: Console, most: int = 8) -> None:
+    """Prints the cells that came first on val, and what the chosen one is worth on test."""
+    table = Table(title=f"n = {found.wanted.n}, on {found.data}", title_justify="left")
+    for column in ("transfer", "k", "fine-tuned", "draws", "val %"):
+        table.add_column(column, justify="left" if column == "transfer" else "right", overflow="fold")
+    for one in found.tried[:most]:
+        tuned = "yes" if one.fine_tune else "no"
+        table.add_row(one.transfer, str(one.freeze_count), tuned, str(one.draws), f"{100 * one.val_accuracy:.1f}")
+    terminal.print(table)
+    chosen, gain = found.chosen, found.chosen.gain_points
+    terminal.print(
+        f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "
+        f"{chosen.accuracy.estimate:.1%} [{chosen.accuracy.low:.1%}, {chosen.accuracy.high:.1%}], against the same "
+        f"architecture from random weights {gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: "
+        f"{chosen.verdict} ({chosen.draws} draws).", markup=False,
+    )  # fmt: skip
+    terminal.print(
+        f"{found.trainings} of {found.cells * found.wanted.draws} trainings, {found.share:.0%} of the grid's expected "
+        f"time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
+        f"{found.expected_loss:.1f} points.", markup=False,
+    )  # fmt: skip

@@ -1,0 +1,111 @@
+"""What trainings so far say of all cells of a search: a Gaussian process. Imports numpy and scipy alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize
+
+TRANSFER, ESTIMATE, LAYERS, TUNED, DRAW, NOISE = range(6)
+"""Places of the scales in Beliefs.scales, all in points of accuracy: see there."""
+USUAL_SCALES = np.array([5.0, 4.0, 3.0, 1.5, 2.0, 1.5])
+SCALES_VARY = 0.7
+"""Standard deviation of a scale's logarithm around that of its usual value."""
+LAYERS_REACH = 0.25
+"""Share of an architecture's layers over which accuracies stay alike."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a cell stands among others of the same n.
+
+    Attributes:
+      transfer: its id.
+      share: of the architecture's layers that are frozen, 0 to 1.
+      fine_tune: of the cell.
+      estimates: what estimators say of the source at this freeze count; any unit, higher promises more.
+    """
+
+    transfer: str
+    share: float
+    fine_tune: bool
+    estimates: tuple[float, ...]
+
+
+class Beliefs:
+    """A Gaussian process over the accuracies of one n, in points, fitted to the trainings so far.
+
+    accuracy(cell, draw) = mean + transfer + estimates' slopes + smooth in the share of frozen layers, apart for each
+    transfer, with a part of it apart for fine-tuning + draw + noise; every term but the mean is normal with a scale of
+    its own. The scales are those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1),
+    under log-normal priors around USUAL_SCALES.
+
+    Args:
+      places: the cells.
+    """
+
+    def __init__(self, places: Sequence[Place]):
+        self.places = places
+        transfers = np.array([place.transfer for place in places])
+        shares = np.array([place.share for place in places])
+        tuned = np.array([place.fine_tune for place in places])
+        estimates = standardised(np.array([place.estimates for place in places], float))  # [cells, estimators]
+        same = (transfers[:, None] == transfers[None, :]).astype(float)  # [cells, cells]
+        near = same * np.exp(-0.5 * ((shares[:, None] - shares[None, :]) / LAYERS_REACH) ** 2)
+        self._parts = np.stack([
+            same, estimates @ estimates.T / max(1, estimates.shape[1]), near, near * (tuned[:, None] == tuned[None, :]),
+        ])  # fmt: skip
+        self.scales = USUAL_SCALES
+
+    def posterior(
+        self, cells: np.ndarray, draws: np.ndarray, accuracies: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        """Mean and covariance of every cell's accuracy, averaged over all draws that there could be.
+
+        Args:
+          cells, draws: int [trainings], which cell was trained on which draw.
+          accuracies: float64 [trainings], on val, in points.
+
+        Returns:
+          float64 [cells] and [cells, cells].
+        """
+        start = np.log(self.scales)
+        found = minimize(self._cost, start, (cells, draws, accuracies), method="L-BFGS-B", options={"maxiter": 30})
+        self.scales = np.exp(found.x)
+        latent = self._latent(self.scales)
+        covariance = self._observed(latent, self.scales, cells, draws)
+        mean, weights = _mean_and_weights(covariance, accuracies)
+        across = latent[:, cells]  # [cells, trainings]
+        return mean + across @ weights, latent - across @ np.linalg.solve(covariance, across.T)
+
+    def _latent(self, scales: np.ndarray) -> np.ndarray:
+        return np.tensordot(scales[: len(self._parts)] ** 2, self._parts, axes=1)
+
+    @staticmethod
+    def _observed(latent: np.ndarray, scales: np.ndarray, cells: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        same_draw = draws[:, None] == draws[None, :]
+        noise = scales[NOISE] ** 2 * np.eye(len(cells))
+        return latent[np.ix_(cells, cells)] + scales[DRAW] ** 2 * same_draw + noise
+
+    def _cost(self, logs: np.ndarray, cells: np.ndarray, draws: np.ndarray, accuracies: np.ndarray) -> float:
+        """Less the log posterior density of scales, up to a constant."""
+        scales = np.exp(logs)
+        covariance = self._observed(self._latent(scales), scales, cells, draws)
+        mean, weights = _mean_and_weights(covariance, accuracies)
+        fit = 0.5 * (accuracies - mean) @ weights + 0.5 * np.linalg.slogdet(covariance)[1]
+        return float(fit + 0.5 * np.sum(((logs - np.log(USUAL_SCALES)) / SCALES_VARY) ** 2))
+
+
+def _mean_and_weights(covariance: np.ndarray, accuracies: np.ndarray) -> tuple[float, np.ndarray]:
+    """The mean by generalised least squares, and covariance^-1 (accuracies - mean)."""
+    ones = np.linalg.solve(covariance, np.ones(len(accuracies)))
+    mean = float(ones @ accuracies / ones.sum())
+    return mean, np.linalg.solve(covariance, accuracies - mean)
+
+
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Columns with mean 0 and standard deviation 1; a column that is constant becomes 0."""
+    spread = values.std(axis=0)
+    return (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
