@@ -240,9 +240,10 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
               help="Share of the time that training every cell would take.")  # fmt: skip
 @as_json
 def search(run: str, runs: Path, n: int | None, draws: int, budget: float, in_json: bool) -> None:
-    """Find the best cell of all of RUN's transfers at one n, without the grid.
+    """Find RUN's best cell at one n, without the grid.
 
-    Any freeze count, fine-tuned or not; estimates and what was trained so far say what to train next.
+    Of all its transfers, any freeze count, fine-tuned or not; estimates and what was trained so far say what to train
+    next.
     """
     from pipeline.search import search_run, show
 
