@@ -14,21 +14,14 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import keras
-import numpy as np
 import pandas as pd
 import yaml
 
 from pipeline import run_folder
 from pipeline.config import ExperimentConfig
-from trainer_module import draws, freezing, source
 from trainer_module.architectures import build_network
-from trainer_module.estimates import estimates, source_probabilities
-from trainer_module.input_pipeline import Records, read_split
+from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
 from transferability.agreement import kendall_tau, regret
-
-DOMAIN_IMAGES = 400
-"""Of a source's own training images, drawn at random, for the distances: these are computed up to n = 400."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,27 +46,19 @@ def run_estimates(metadata: Path, config: ExperimentConfig) -> Iterator[dict[str
     """Every estimate of every transfer of the workspace's latest run, as a row with the transfer's id."""
     store = run_folder.open_store(metadata)
     nodes = run_folder.nodes_of_run(store, run_folder.latest_run_context(store))
-    target = _originals(nodes["DomainExamples.target"].outputs["domain"][0], config)
-    ranks = {draw: draws.class_ranks(target.ids.tolist(), target.labels, config.seed, draw)
-             for draw in range(config.draws)}  # fmt: skip
-    used = np.any([rank < max(config.sizes) // len(config.target.classes) for rank in ranks.values()], axis=0)
-    target, ranks = target.select(used), {draw: rank[used] for draw, rank in ranks.items()}
+    classes, shape = len(config.target.classes), config.data.image_shape
+    originals = read_originals(nodes["DomainExamples.target"].outputs["domain"][0], shape)
+    target, ranks = drawn(originals, classes, config.sizes, config.draws, config.seed)
     for pair in config.transfers:
         began = time.perf_counter()
         folder = Path(nodes[f"Trainer.source.{pair.source}.{pair.architecture}"].outputs["model"][0])
-        model = folder / run_folder.SERVING_FOLDER
-        network = build_network(
-            pair.architecture, config.data.image_shape, len(config.target.classes), config.mobilenet_v2
-        )
-        freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(model), network))
-        domain = probabilities = None
+        network = build_network(pair.architecture, shape, classes, config.mobilenet_v2)
+        own = None
         if config.sources[pair.source].is_trained:
-            trained = keras.saving.load_model(model / source.KERAS_FILE, compile=False, safe_mode=True)
-            probabilities = source_probabilities(trained, target.images)
-            own = _originals(nodes[f"DomainExamples.{pair.source}"].outputs["domain"][0], config)
-            domain = own.images[np.random.default_rng(config.seed).permutation(len(own))[:DOMAIN_IMAGES]]
+            own = some_images(nodes[f"DomainExamples.{pair.source}"].outputs["domain"][0], shape, config.seed)
         counts = sorted(config.freeze_counts[pair.architecture])
-        for one in estimates(network, target, ranks, config.sizes, counts, domain, probabilities):
+        model = folder / run_folder.SERVING_FOLDER
+        for one in estimates_of_source(model, network, target, ranks, config.sizes, counts, own):
             yield {"transfer": pair.id, **dataclasses.asdict(one)}
         print(f"{pair.id}: {time.perf_counter() - began:.0f} s", flush=True)
 
@@ -110,11 +95,6 @@ def _for_every_count(found: pd.DataFrame) -> pd.DataFrame:
         places.assign(estimator="pick at random", value=0),
     ]
     return pd.concat([found[found["estimator"] != "leep"], leep, *rules])
-
-
-def _originals(uri: str, config: ExperimentConfig) -> Records:
-    train = read_split([f"{uri}/Split-train/*"], config.data.image_shape)
-    return train.select(train.copies == 0)
 
 
 if __name__ == "__main__":

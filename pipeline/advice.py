@@ -14,10 +14,11 @@ from rich.table import Table
 
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
-from pipeline.advice_rule import AdviceRule, Verdict, predictors_of, read_rule, verdict_of
-from pipeline.config import Architecture, ExperimentConfig, Transfer
+from pipeline.advice_rule import AdviceRule, read_rule
+from pipeline.config import ExperimentConfig, Transfer
 from pipeline.errors import ThawError
 from pipeline.finished_run import FinishedRun, open_run
+from pipeline.promises import Promise, promises_of, ranked, sentence
 from trainer_module import draws, features, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.estimates import features_at
@@ -25,30 +26,6 @@ from trainer_module.input_pipeline import Records
 from transferability.linear_probe import Probe, linear_probe
 
 DRAW = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Promise:
-    """What one way of transferring promises.
-
-    Attributes:
-      transfer, architecture: the transfer.
-      freeze_count, fine_tune: of the cell.
-      probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction.
-      gain_points: expected over the same architecture from random weights.
-      low, high: interval of the gain that one training will show, in points.
-      verdict: see advice_rule.verdict_of.
-    """
-
-    transfer: str
-    architecture: Architecture
-    freeze_count: int
-    fine_tune: bool
-    probe_accuracy: float
-    gain_points: float
-    low: float
-    high: float
-    verdict: Verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,9 +81,8 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
                         "classes, or another run.")  # fmt: skip
     images = target_images(run, target, n)
     promises = [promise for pair in pairs for promise in _promises(run, pair, images, n, rule)]
-    ranked = sorted(promises, key=lambda one: (-one.gain_points, one.transfer, one.freeze_count))
     data = str(run.summary["data"])
-    return Advice(target, n, data, tuple(ranked), left_out, rule.in_words, time.perf_counter() - began)
+    return Advice(target, n, data, ranked(promises), left_out, rule.in_words, time.perf_counter() - began)
 
 
 def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
@@ -179,32 +155,9 @@ def features_of(
 
 
 def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:
-    config = run.config
-    found = probes_of(run, pair, images)
-    errors = {cut: -probe.squared_error for cut, probe in found.items()}
-    cells = [(count, tuned) for count in sorted(config.freeze_counts[pair.architecture]) for tuned in config.fine_tune]
-    x = np.array([predictors_of(pair.architecture, n, count, tuned, errors) for count, tuned in cells])
-    below, above = rule.bounds(n)
-    for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
-        low, high = expected + below, expected + above
-        yield Promise(
-            pair.id, pair.architecture, count, tuned, found[count].accuracy, expected, low, high,
-            verdict_of(expected, low, high),
-        )  # fmt: skip
-
-
-def sentence(advice: Advice) -> str:
-    """The answer in one sentence."""
-    best = advice.promises[0]
-    if best.verdict == "do not transfer":
-        return f"Do not transfer: no source promises a gain for {' and '.join(advice.target)} at n = {advice.n}."
-    frozen = f"the first {best.freeze_count} frozen" if best.freeze_count else "nothing frozen"
-    tuned = ", then fine-tuned" if best.fine_tune else ""
-    sure = "" if best.verdict == "transfer" else "; it may gain nothing"
-    return (
-        f"Try {best.transfer}, {frozen}{tuned}: {best.gain_points:+.1f} points expected, one training gives "
-        f"[{best.low:+.1f}, {best.high:+.1f}]{sure}."
-    )
+    probes = {cut: (one.accuracy, one.squared_error) for cut, one in probes_of(run, pair, images).items()}
+    counts = run.config.freeze_counts[pair.architecture]
+    return promises_of(pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule)
 
 
 def show(advice: Advice, console: Console, most: int = 12) -> None:
@@ -217,7 +170,7 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
         accuracy, gain = f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}"
         table.add_row(one.transfer, str(one.freeze_count), tuned, accuracy, gain, bounds, one.verdict)
     console.print(table)
-    console.print(sentence(advice), markup=False)
+    console.print(sentence(advice.promises[0], advice.target, advice.n), markup=False)
     console.print("Gain: points over the same architecture from random weights, of one training. " + advice.calibration,
                   markup=False)  # fmt: skip
     for transfer, reason in advice.left_out.items():

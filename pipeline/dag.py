@@ -66,8 +66,8 @@ def create_pipeline(
         baselines[architecture] = nodes.trainer(baseline, target, transform, tuners[baseline.name], base_model=None)
 
     domains: dict[str, Channel] = {}
-    candidates: dict[str, Channel] = {}
-    evaluators: dict[str, Node] = {}
+    sources: dict[str, Channel] = {}
+    candidates, evaluators = dict[str, Channel](), dict[str, Node]()
     for pair in config.transfers:
         if config.sources[pair.source].is_trained and pair.source not in domains:
             classes = config.domain_classes(pair.source)
@@ -77,20 +77,18 @@ def create_pipeline(
         tuners[pair.id] = nodes.tuner(transfer, target, source, baseline=tuners[f"baseline__{pair.architecture}"])
         if pair.id in config.controls:  # swept and shown, but never a candidate
             continue
+        sources[pair.id] = source
         candidates[pair.id] = nodes.trainer(transfer, target, transform, tuners[pair.id], base_model=source)
         evaluators[pair.id] = nodes.evaluator(pair, target, candidates[pair.id], baselines[pair.architecture])
 
+    advisor = nodes.transfer_advisor(target, sources, domains)
     nodes.sweep_evaluator(target, tuners)
-    report = nodes.report(candidates, evaluators, tuners, left_out)
-    nodes.pusher(report)
+    nodes.pusher(nodes.report(candidates, evaluators, tuners, advisor, left_out))
     place = _in_cluster(cluster) if cluster else _in_workspace(config)
     return Pipeline(
-        pipeline_name=config.pipeline_name,
-        components=nodes.made,
-        enable_cache=True,
-        beam_pipeline_args=beam_options(config.beam_args),
-        **place,
-    )
+        pipeline_name=config.pipeline_name, components=nodes.made, enable_cache=True,
+        beam_pipeline_args=beam_options(config.beam_args), **place,
+    )  # fmt: skip
 
 
 def metadata_path(config: ExperimentConfig) -> Path:

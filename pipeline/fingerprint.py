@@ -20,6 +20,12 @@ SWEEP_CODE = (*SOURCE_CODE, "trainer_module.sweep", "trainer_module.sweep_job", 
 TRAINING_CODE = ("trainer_module", "pipeline.config", "pipeline.domains")
 """What decides all that Trainers and Tuners write."""
 
+ADVICE_CODE = (
+    "components.transfer_advisor", "transferability", "pipeline.advice_rule", "pipeline.promises",
+    "trainer_module.estimates", "trainer_module.source_estimates",
+)  # fmt: skip
+"""What decides what sources promise, beside the rule itself, which is a setting of the node."""
+
 
 def source_fingerprint(*packages: str) -> str:
     """Hash of what every source file and template of the packages does, 16 hexadecimal digits.

@@ -27,10 +27,12 @@ from components.import_examples import ImportExamples
 from components.import_schema import ImportSchema
 from components.sweep_evaluator.component import sweep_evaluator
 from components.sweep_tuner import SweepTuner
+from components.transfer_advisor.component import AdvisorSettings, Asked, transfer_advisor
 from components.transfer_report.component import NodeSettings, transfer_report
+from pipeline.advice_rule import read_rule
 from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
-from pipeline.fingerprint import SOURCE_CODE, SWEEP_CODE, TRAINING_CODE, source_fingerprint
+from pipeline.fingerprint import ADVICE_CODE, SOURCE_CODE, SWEEP_CODE, TRAINING_CODE, source_fingerprint
 from pipeline.schema import schema_text
 from pipeline.training_settings import model_settings, sweep_settings
 from trainer_module.settings import ModelSettings
@@ -206,19 +208,39 @@ class Nodes:
         )
         return self._add(node, "SweepEvaluator")
 
+    def transfer_advisor(self, target: Channel, sources: dict[str, Channel], domains: dict[str, Channel]) -> Node:
+        """What the sources promise, from the target's training images alone; controls promise nothing."""
+        config = self.config
+        pairs = [pair for pair in config.transfers if pair.id in sources]
+        settings = AdvisorSettings(
+            classes=config.target.classes, image_shape=config.data.image_shape, mobilenet=config.mobilenet_v2,
+            transfers=tuple(
+                Asked(name=pair.id, source=pair.source, architecture=pair.architecture,
+                      freeze_counts=config.freeze_counts[pair.architecture]) for pair in pairs
+            ),
+            sizes=config.sizes, fine_tune=config.fine_tune, draws=config.draws, seed=config.seed,
+            rule=read_rule(),
+        )  # fmt: skip
+        node = transfer_advisor(
+            examples=target,
+            sources=sources,
+            domains={name: domain for name, domain in domains.items() if name in {pair.source for pair in pairs}},
+            settings=settings,
+            code=source_fingerprint(*ADVICE_CODE),
+        )
+        return self._add(node, "TransferAdvisor")
+
     def report(
-        self,
-        candidates: dict[str, Channel],
-        evaluators: dict[str, Node],
-        tuners: dict[str, Node],
+        self, candidates: dict[str, Channel], evaluators: dict[str, Node], tuners: dict[str, Node], advisor: Node,
         left_out: dict[str, str],
-    ) -> Node:
+    ) -> Node:  # fmt: skip
         config = self.config
         node = transfer_report(
             candidates=candidates,
             evaluations={name: node.outputs["evaluation"] for name, node in evaluators.items()},
             verdicts={name: node.outputs["blessing"] for name, node in evaluators.items()},
             ledgers={name: node.outputs["tuner_results"] for name, node in tuners.items()},
+            advice=advisor.outputs["advice"],
             settings=NodeSettings(
                 experiment=config.name,
                 deployed_size=config.deployed_size,
@@ -231,7 +253,12 @@ class Nodes:
                 configuration=self._repeatable(),
                 controls=config.controls,
             ),
-            code=source_fingerprint("components.transfer_report", "trainer_module.selection"),
+            code=source_fingerprint(
+                "components.transfer_report",
+                "trainer_module.selection",
+                "pipeline.promises",
+                "transferability.agreement",
+            ),
         )
         return self._add(node, "TransferReport")
 

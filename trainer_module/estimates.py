@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -51,7 +52,7 @@ class Estimate:
     Attributes:
       n, freeze_count, draw: which images, and the cut at which their features were taken.
       estimator: a name of OF_LABELS or OF_DOMAINS, or `leep`, which has one value for all freeze counts.
-      value: higher promises more.
+      value: higher promises more; never NaN: what an estimator refuses, such as too few images, is left out.
       seconds: the estimator's own; the walk to the cut is not in it.
     """
 
@@ -113,25 +114,29 @@ def estimates(
                for draw, rank in ranks.items() for n in sizes}  # fmt: skip
     if probabilities is not None:
         for (n, draw), places in subsets.items():
-            yield _timed(n, 0, draw, "leep", leep, probabilities[places], target.labels[places])
+            yield from _timed(n, 0, draw, "leep", leep, probabilities[places], target.labels[places])
     images = target.images if domain is None else np.concatenate([target.images, domain])
     for freeze_count, features in features_at(network, images, freeze_counts):
         own = features[len(target) :]
         for (n, draw), places in subsets.items():
             for name, of_labels in OF_LABELS.items():
-                yield _timed(n, freeze_count, draw, name, of_labels, features[places], target.labels[places])
+                yield from _timed(n, freeze_count, draw, name, of_labels, features[places], target.labels[places])
             if n <= len(own):
                 for name, of_domains in OF_DOMAINS.items():
-                    yield _timed(n, freeze_count, draw, name, of_domains, features[places], own[:n])
+                    yield from _timed(n, freeze_count, draw, name, of_domains, features[places], own[:n])
 
 
 def _timed(
     n: int, freeze_count: int, draw: int, name: str, estimator: Callable[[np.ndarray, np.ndarray], float],
     first: np.ndarray, second: np.ndarray,
-) -> Estimate:  # fmt: skip
+) -> Iterator[Estimate]:  # fmt: skip
     began = time.perf_counter()
-    value = estimator(first, second)
-    return Estimate(n, freeze_count, draw, name, float(value), time.perf_counter() - began)
+    try:
+        value = float(estimator(first, second))
+    except ValueError:  # too few images for it; transferability.checks
+        return
+    if math.isfinite(value):
+        yield Estimate(n, freeze_count, draw, name, value, time.perf_counter() - began)
 
 
 def _averaged(activations: np.ndarray) -> np.ndarray:

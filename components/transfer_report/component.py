@@ -19,6 +19,7 @@ from components.transfer_report.model_card import SliceAccuracy, write_model_car
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from pipeline.config import Blessing
 from pipeline.domains import Control
+from pipeline.promises import ADVICE_FILE, read_before_training
 from trainer_module.artifact_folders import artifacts_as_folders
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
@@ -65,7 +66,8 @@ class TransferReportExecutor(base_executor.BaseExecutor):
         report_settings = ReportSettings(
             **settings.model_dump(exclude={"configuration", "blessing"}), blessing=settings.blessing
         )
-        summary = write_report(Path(output_dict["report"][0].uri), ledgers, outcomes, report_settings)
+        before = read_before_training(Path(uris["advice"]) / ADVICE_FILE)
+        summary = write_report(Path(output_dict["report"][0].uri), ledgers, outcomes, report_settings, before)
         winner = summary["winner"]
         _hand_over_winner(summary, uris[f"candidate_of_{winner}"], output_dict)
         # Pusher takes this folder alone along.
@@ -129,6 +131,7 @@ def transfer_report(
     evaluations: Mapping[str, types.BaseChannel],
     verdicts: Mapping[str, types.BaseChannel],
     ledgers: Mapping[str, types.BaseChannel],
+    advice: types.BaseChannel,
     settings: NodeSettings,
     code: str,
 ) -> base_component.BaseComponent:
@@ -139,6 +142,7 @@ def transfer_report(
       evaluations: ModelEvaluation by transfer.
       verdicts: ModelBlessing (TFMA's) by transfer.
       ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
+      advice: File with ADVICE_FILE, the TransferAdvisor's.
       settings: see there.
       code: fingerprint of the sources; in the cache key alone.
 
@@ -151,6 +155,7 @@ def transfer_report(
         **_named("evaluation_of_", evaluations),
         **_named("verdict_of_", verdicts),
         **_named("ledger_of_", ledgers),
+        "advice": advice,
     }
     outputs = {
         "report": simple_artifacts.File,  # a type of our own could not be read back in Kubeflow
@@ -162,10 +167,7 @@ def transfer_report(
         "TransferReportSpec",
         (component_spec.ComponentSpec,),
         {
-            "PARAMETERS": {
-                "settings": component_spec.ExecutionParameter(type=str),
-                "code": component_spec.ExecutionParameter(type=str),
-            },
+            "PARAMETERS": {name: component_spec.ExecutionParameter(type=str) for name in ("settings", "code")},
             "INPUTS": {name: component_spec.ChannelParameter(type=c.type) for name, c in inputs.items()},
             "OUTPUTS": {name: component_spec.ChannelParameter(type=kind) for name, kind in outputs.items()},
         },

@@ -15,17 +15,19 @@ from PIL import Image
 from components.transfer_report import formats
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import FIRST_EPOCHS
+from components.transfer_report.before_training import BeforeTrainingShown
 from components.transfer_report.cells import FALSE_DISCOVERY_RATE, CellSummary, Summaries
 from components.transfer_report.closing import divergence_notes
 from components.transfer_report.controls import ControlsShown
 from components.transfer_report.figures import Pictures
 from components.transfer_report.findings import Findings, labels_table, lead_in_words, measures_table
+from components.transfer_report.prediction import QUESTIONS
 from trainer_module.selection import Cell
 
 
 def render_page(
     summary: Mapping[str, Any], summaries: Summaries, grid: Grid, found: Findings, drawn: Pictures,
-    controls: ControlsShown | None = None,
+    before: BeforeTrainingShown, controls: ControlsShown | None = None,
 ) -> str:  # fmt: skip
     """Renders the page; pictures are embedded, nothing is loaded from elsewhere.
 
@@ -35,6 +37,7 @@ def render_page(
       grid: what val chose.
       found: what is said beyond single cells.
       drawn: the pictures.
+      before: the section on what was known before training.
       controls: the section on them; none: there are none.
     """
     environment = jinja2.Environment(
@@ -61,6 +64,8 @@ def render_page(
         found=found,
         labels=labels_table(found.labels),
         drawn=drawn,
+        before=before,
+        questions=QUESTIONS,
         controls=controls,
         sections=[
             {

@@ -11,6 +11,7 @@ from typing import Any
 from components.transfer_report.analysis.claims import write_claims
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import Pace, write_measures
+from components.transfer_report.before_training import write_before_training
 from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
 from components.transfer_report.cells import Summaries, class_f1s, summarise
 from components.transfer_report.controls import without_controls, write_controls
@@ -21,6 +22,7 @@ from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from components.transfer_report.page import render_page
 from pipeline.config import Blessing
 from pipeline.errors import ThawError
+from pipeline.promises import BeforeTraining
 from trainer_module.ledger import Header, Row
 
 __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
@@ -61,14 +63,17 @@ def write_report(
     ledgers: list[tuple[Header, list[Row]]],
     outcomes: Mapping[str, Evaluation],
     settings: ReportSettings,
+    before: BeforeTraining,
 ) -> Summary:
-    """Writes report.html, cells.csv, learning_curves.csv, claims.json, figures/*.png and summary.json.
+    """Writes report.html, cells.csv, learning_curves.csv, promises.csv, estimates.csv, claims.json, figures/*.png and
+    summary.json.
 
     Args:
       out_dir: made when absent; files of an earlier report in it are replaced.
       ledgers: header and rows of every transfer and of every baseline.
       outcomes: TFMA's, by transfer id.
       settings: see ReportSettings.
+      before: what was promised before training.
 
     Returns:
       What was written to summary.json.
@@ -92,7 +97,9 @@ def write_report(
     write_claims(out_dir / "claims.json", found.claims, about)
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
     controls = write_controls(out_dir / "figures", shown, summaries, settings.controls, pace) if shown else None
-    page = render_page(summary, summaries, grid, found, drawn, controls)
+    promised = write_before_training(out_dir, before, grid.ledgers, grid.sizes)
+    summary["before_training"] = promised.as_json()
+    page = render_page(summary, summaries, grid, found, drawn, promised, controls)
     (out_dir / "report.html").write_text(page, encoding="utf-8")
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (out_dir / "summary.json").write_text(text + "\n", encoding="utf-8")

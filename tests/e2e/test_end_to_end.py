@@ -16,8 +16,8 @@ NODES = [
     "ImportExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate", "Transform",
     "DomainExamples.target", "DomainExamples.ships_planes", "Trainer.source.ships_planes.remastered",
     "Tuner.baseline.remastered", "Trainer.baseline.remastered", "Tuner.transfer.ships_planes__remastered",
-    "Trainer.transfer.ships_planes__remastered", "Evaluator.ships_planes__remastered", "SweepEvaluator",
-    "TransferReport", "Pusher",
+    "Trainer.transfer.ships_planes__remastered", "Evaluator.ships_planes__remastered", "TransferAdvisor",
+    "SweepEvaluator", "TransferReport", "Pusher",
 ]  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def test_the_first_run_computes_every_node(experiment, first_run):
 def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_run):
     out = first_run.stdout
     assert "Plan: 24 trainings" in out and "minutes if nothing is cached" in out
-    assert "[1/17] ImportExampleGen" in out and "[17/17] Pusher" in out
+    assert "[1/18] ImportExampleGen" in out and "[18/18] Pusher" in out
     assert "sweep ships_planes__remastered: 16 of 16" in out
     assert "report.html" in out and "blessed" in out
     assert first_run.stderr == ""

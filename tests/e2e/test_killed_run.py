@@ -12,7 +12,7 @@ from pipeline.run_folder import latest_run_context, nodes_of_run, open_store
 
 pytestmark = [pytest.mark.e2e, pytest.mark.exhaustive, pytest.mark.timeout(7200)]
 
-NODES = 17
+NODES = 18
 SMALL = ("--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}")
 
 

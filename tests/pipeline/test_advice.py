@@ -12,6 +12,7 @@ from pipeline.config import MobileNet
 from pipeline.errors import ThawError
 from pipeline.finished_run import FinishedRun
 from pipeline.loading import validate_config
+from pipeline.promises import sentence
 from pipeline.run_folder import SERVING_FOLDER, NodeRun
 from tests.pipeline.test_advice_rule import made_rule
 from trainer_module import controls, features, source
@@ -94,10 +95,13 @@ def test_a_target_that_the_data_does_not_have_is_refused(run, target):
 
 
 def test_the_answer_says_what_to_try_or_not_to_transfer(run):
-    found = advice.advise(run, ("dark", "bright"), 16, made_rule())
-    losing = advice.advise(run, ("dark", "bright"), 16, made_rule(intercept=-50.0))
-    assert advice.sentence(found).startswith("Try sides__remastered")
-    assert advice.sentence(losing) == "Do not transfer: no source promises a gain for dark and bright at n = 16."
+    found = advice.advise(run, ("dark", "bright"), 16, made_rule()).promises[0]
+    losing = advice.advise(run, ("dark", "bright"), 16, made_rule(intercept=-50.0)).promises[0]
+    assert sentence(found, ("dark", "bright"), 16).startswith("Try sides__remastered")
+    assert (
+        sentence(losing, ("dark", "bright"), 16)
+        == "Do not transfer: no source promises a gain for dark and bright at n = 16."
+    )
 
 
 def test_what_is_printed_names_data_calibration_and_what_was_left_out(run):

@@ -84,7 +84,7 @@ def test_a_setting_reaches_only_the_nodes_that_depend_on_it(quick):
     dataset = Dataset("cifar10", "here", False, RecordFiles(config.workspace.parent, "train/*", "test/*"))
     before = _told(create_pipeline(config, dataset, {}, "abc"))
     for changes, expected in (
-        ({"draws": 5}, {name for name in before if name.startswith("Tuner")}),
+        ({"draws": 5}, {name for name in before if name.startswith(("Tuner", "TransferAdvisor"))}),
         ({"source_schedule": config.source_schedule.model_copy(update={"shift_px": 3})},
          {n for n in before if n.startswith("Trainer.source")}),
         ({"blessing": config.blessing.model_copy(update={"min_accuracy": 0.7})},

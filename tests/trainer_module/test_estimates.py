@@ -89,3 +89,11 @@ def test_probabilities_are_the_models_own(network: Network, target: Records) -> 
     logits = network.model.predict(target.images, verbose=0)[:, 0]
     assert probabilities.shape == (24, 2)
     np.testing.assert_allclose(probabilities[:, 1], 1 / (1 + np.exp(-logits)), rtol=1e-5)
+
+
+def test_what_an_estimator_refuses_is_left_out_and_ends_nothing(
+    network: Network, target: Records, ranks: dict[int, np.ndarray]
+) -> None:
+    found = list(estimates.estimates(network, target, ranks, [2], [8], None, None))  # one image a class
+    assert {one.estimator for one in found} < set(estimates.OF_LABELS)
+    assert all(np.isfinite(one.value) for one in found)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from pipeline.advice_rule import verdict_of
+from pipeline.promises import BeforeTraining, Estimated, Promise, ranked
 from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
@@ -170,3 +172,35 @@ def report_grid(draws: int, images: int) -> list[Ledger]:
         name = f"{source}__{architecture}"
         ledgers.append(make_sweep(name, (ceiling, scale), grid, draws, images, "CIFAR-10"))
     return ledgers
+
+
+@pytest.fixture(scope="session")
+def before_of() -> Callable[[list[Ledger]], BeforeTraining]:
+    """A function that makes up estimates and promises for every cell of some ledgers' transfers."""
+    return made_before
+
+
+def made_before(ledgers: list[Ledger]) -> BeforeTraining:
+    """LogME and the probe know what will be reached, on draw 0 and up to noise; LEEP knows the source alone."""
+    estimates, promises = [], {}
+    for header, rows in ledgers:
+        if not header.source:
+            continue
+        for row in (row for row in rows if not row.fine_tune):
+            place = {"transfer": header.sweep, "n": row.n, "freeze_count": row.freeze_count, "draw": row.draw}
+            noise = _rng("estimate", *place.values()).normal() * 0.05
+            for estimator, value in (("logme", row.test_accuracy), ("probe", row.test_accuracy + noise)):
+                estimates.append(Estimated(**place, estimator=estimator, value=value, seconds=0.1))
+            if row.freeze_count == 4:
+                leep = len(header.source)
+                estimates.append(Estimated(**place | {"freeze_count": 0}, estimator="leep", value=leep, seconds=0.1))
+        for row in (row for row in rows if row.draw == 0):
+            gain = 100 * (row.test_accuracy - 0.6)
+            promises.setdefault(row.n, []).append(
+                Promise(header.sweep, header.architecture, row.freeze_count, row.fine_tune, 0.8, gain, gain - 5,
+                        gain + 5, verdict_of(gain, gain - 5, gain + 5))
+            )  # fmt: skip
+    return BeforeTraining(
+        calibration="Calibrated on SYNTHETIC shapes.", level=0.9, estimates=tuple(estimates), seconds=1.5,
+        promises={n: ranked(group) for n, group in promises.items()},
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from components.transfer_report.component import (
     transfer_report,
 )
 from pipeline.config import Blessing
+from pipeline.promises import ADVICE_FILE
 from trainer_module.ledger import LEDGER_FILE, write_ledger
 
 pytestmark = pytest.mark.component
@@ -27,7 +28,7 @@ def artifact(kind, folder):
 
 
 @pytest.fixture
-def run(tmp_path, quick_ledgers):
+def run(tmp_path, quick_ledgers, before_of):
     """A function that runs the node on the small ledgers with a given accuracy floor."""
 
     def run(min_accuracy):
@@ -48,6 +49,9 @@ def run(tmp_path, quick_ledgers):
                     f"verdict_of_{header.sweep}": [verdict],
                     f"evaluation_of_{header.sweep}": [evaluation],
                 }
+        advice = artifact(simple_artifacts.File, tmp_path / "advice")
+        (Path(advice.uri) / ADVICE_FILE).write_text(before_of(quick_ledgers).model_dump_json())
+        inputs["advice"] = [advice]
         outputs = {
             "report": [artifact(simple_artifacts.File, tmp_path / "out" / "report")],
             "winner": [artifact(standard_artifacts.Model, tmp_path / "out" / "winner")],
@@ -92,7 +96,7 @@ def test_the_node_has_an_input_for_each_transfer_by_name():
                             seed=1, records_per_image=3, batch_size=32, configuration={})  # fmt: skip
     node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
                            verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),
-                           settings=settings, code="c")  # fmt: skip
+                           advice=channel.Channel(type=simple_artifacts.File), settings=settings, code="c")  # fmt: skip
     assert set(node.inputs) == {"candidate_of_a__original", "evaluation_of_a__original", "verdict_of_a__original",
-                                "ledger_of_a__original", "ledger_of_baseline__original"}  # fmt: skip
+                                "ledger_of_a__original", "ledger_of_baseline__original", "advice"}  # fmt: skip
     assert set(node.outputs) == {"report", "winner", "blessing"}

@@ -12,10 +12,12 @@ from components.transfer_report.controls import WHAT
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from pipeline.config import Blessing
 from pipeline.errors import ThawError
+from pipeline.promises import BeforeTraining
 from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 PLAIN = ReportSettings("quick", 400, Blessing(), {}, {}, 2022, 3, 32)
+BEFORE = BeforeTraining(calibration="", level=0.9, promises={}, estimates=(), seconds=0.0)
 OUTCOMES = {"cats_dogs__original": Evaluation(True)}
 # all_but_target is by far the better of the two: it would win and change every claim.
 CONTROLLED = dataclasses.replace(PLAIN, controls={"all_but_target__original": "self"})
@@ -24,7 +26,7 @@ CONTROLLED = dataclasses.replace(PLAIN, controls={"all_but_target__original": "s
 @pytest.fixture(scope="module")
 def controlled(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("controlled")
-    write_report(folder, quick_ledgers, OUTCOMES, CONTROLLED)
+    write_report(folder, quick_ledgers, OUTCOMES, CONTROLLED, BEFORE)
     return folder
 
 
@@ -32,7 +34,7 @@ def test_a_control_changes_nothing_that_is_chosen_or_judged(
     controlled: Path, quick_ledgers: list[Ledger], tmp_path: Path
 ) -> None:
     rest = [ledger for ledger in quick_ledgers if ledger[0].sweep != "all_but_target__original"]
-    write_report(tmp_path, rest, OUTCOMES, PLAIN)
+    write_report(tmp_path, rest, OUTCOMES, PLAIN, BEFORE)
     with_it, without = (json.loads((folder / "summary.json").read_text()) for folder in (controlled, tmp_path))
     assert with_it.pop("controls") == {"all_but_target__original": "self"}
     assert without.pop("controls") == {}
@@ -53,14 +55,14 @@ def test_its_executions_are_in_the_table_and_its_curves_on_the_page(controlled: 
 
 def test_a_report_without_controls_has_no_such_section(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     outcomes = {**OUTCOMES, "all_but_target__original": Evaluation(True)}
-    write_report(tmp_path, quick_ledgers, outcomes, PLAIN)
+    write_report(tmp_path, quick_ledgers, outcomes, PLAIN, BEFORE)
     assert ">Controls</h2>" not in (tmp_path / "report.html").read_text()
 
 
 def test_controls_alone_are_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     kinds = dict.fromkeys(("all_but_target__original", "cats_dogs__original"), "random")
     with pytest.raises(ThawError, match="controls alone"):
-        write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(PLAIN, controls=kinds))
+        write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(PLAIN, controls=kinds), BEFORE)
 
 
 def test_every_kind_of_control_is_explained() -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from pipeline.config import Blessing
 from pipeline.errors import ThawError
+from pipeline.promises import BeforeTraining
 from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
@@ -29,6 +30,7 @@ SETTINGS = ReportSettings(
     records_per_image=3,
     batch_size=32,
 )
+BEFORE = BeforeTraining(calibration="", level=0.9, promises={}, estimates=(), seconds=0.0)
 OUTCOMES = {
     "all_but_target__original": Evaluation(True),
     "cats_dogs__original": Evaluation(False, ("<b>below</b> the threshold",)),
@@ -36,11 +38,13 @@ OUTCOMES = {
 
 
 @pytest.fixture(scope="module")
-def written(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def written(
+    quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory, before_of: Any
+) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("runs") / "run"
     nasty = "<script>alert(1)</script>"
     ledgers = [(dataclasses.replace(header, classes=(nasty, "truck")), rows) for header, rows in quick_ledgers]
-    return folder, write_report(folder, ledgers, OUTCOMES, SETTINGS)
+    return folder, write_report(folder, ledgers, OUTCOMES, SETTINGS, before_of(ledgers))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def refused(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactor
         if header.sweep != "cats_dogs__original"
     ]
     strict = dataclasses.replace(SETTINGS, blessing=Blessing(min_accuracy=0.99))
-    return folder, write_report(folder, ledgers, OUTCOMES, strict)
+    return folder, write_report(folder, ledgers, OUTCOMES, strict, BEFORE)
 
 
 def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> None:
@@ -63,10 +67,13 @@ def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> 
         "report.html",
         "cells.csv",
         "claims.json",
+        "estimates.csv",
         "learning_curves.csv",
+        "promises.csv",
         "summary.json",
         "figures/all_but_target__original.png",
         "figures/cats_dogs__original.png",
+        "figures/estimates.png",
         "figures/learning_curves.png",
         "figures/overview.png",
     }
@@ -119,7 +126,7 @@ def test_the_page_loads_nothing_from_elsewhere(written: tuple[Path, dict[str, An
     page = (folder / "report.html").read_text()
     assert len(page) < 5_000_000
     sources = re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]{0,30})""", page)
-    assert len(sources) == 4
+    assert len(sources) == 5
     assert all(source.startswith("data:image/webp;base64,") for source in sources)
     assert not re.search(r"https?:|url\(|@import|<link|<script", page)
 
@@ -162,7 +169,7 @@ def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
         (header, [dataclasses.replace(row, curve=(row.curve[0], row.curve[-1])) for row in rows if row.draw == 0])
         for header, rows in quick_ledgers
     ]
-    write_report(tmp_path, ends, OUTCOMES, SETTINGS)
+    write_report(tmp_path, ends, OUTCOMES, SETTINGS, BEFORE)
     assert not (tmp_path / "figures" / "learning_curves.png").exists()
     page = (tmp_path / "report.html").read_text()
     assert "Left out: the ledgers hold accuracies before and after training alone" in page
@@ -182,8 +189,8 @@ def test_every_table_of_a_synthetic_page_is_marked(written: tuple[Path, dict[str
     folder, _ = written
     page = (folder / "report.html").read_text()
     tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
-    # Closing table, labels saved, claims, data; two tables and the learning curves' for each of two transfers.
-    assert len(tables) == 8
+    # Closing table, labels saved, claims, data; promises twice and estimators; two tables a transfer.
+    assert len(tables) == 11
     assert all("SYNTHETIC" in table for table in tables)
     assert "<title>SYNTHETIC" in page
 
@@ -210,14 +217,15 @@ def test_every_cell_stands_in_the_page_with_its_verdict(written: tuple[Path, dic
     folder, _ = written
     page = (folder / "report.html").read_text()
     details = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
-    assert [len(re.findall(r'<td class="(?:gain|loss|undecided)">', part)) for part in details] == [18, 18]
+    assert [len(re.findall(r'<td class="(?:gain|loss|undecided)">', part)) for part in details[1:]] == [18, 18]
+    assert details[0].count("<tr>") == 1 + 36  # every promise
 
 
 def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     with pytest.raises(ThawError, match="nothing of cats_dogs__original"):
-        write_report(tmp_path, quick_ledgers, {"all_but_target__original": Evaluation(True)}, SETTINGS)
+        write_report(tmp_path, quick_ledgers, {"all_but_target__original": Evaluation(True)}, SETTINGS, BEFORE)
 
 
 def test_a_transfer_without_the_deployed_size_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     with pytest.raises(ThawError, match=r"no execution at n=800.*n=\[20, 100, 400\]"):
-        write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(SETTINGS, deployed_size=800))
+        write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(SETTINGS, deployed_size=800), BEFORE)

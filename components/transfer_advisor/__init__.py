@@ -1,0 +1,1 @@
+"""The node TransferAdvisor: what the sources promise before any training on the target."""
