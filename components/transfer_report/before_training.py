@@ -107,7 +107,7 @@ def _write_plots(
     for estimator, name in NAMES.items():
         points = _points(before, ledgers, estimator, n)
         if points:
-            panels[name] = f"tau over all cells and sizes {_in_words(tau.get(estimator), 2)}", points
+            panels[name] = f"tau over all cells and sizes {_tau(tau.get(estimator))}", points
     draws = formats.draws([len({one.draw for one in before.estimates})])
     title = f"Estimates before training against accuracy at n = {n}, on {ledgers.data}, mean of {draws}"
     return save_picture(draw_estimates(panels), folder / "estimates.png", title, ledgers.data)
@@ -137,16 +137,24 @@ def _table(measured: Sequence[Worth]) -> dict[str, dict[Question, tuple[str, str
         fields: dict[Question, tuple[str, str]] = {}
         for question in QUESTIONS:
             one = by_place.get((estimator, question), Worth(estimator, question, None, None))
-            fields[question] = (_in_words(one.tau, 2), _in_words(one.regret_points, 1))
+            fields[question] = (_tau(one.tau), _in_words(one.regret_points, 1))
         if any(field != ("-", "-") for field in fields.values()):
             table[name] = fields
     return table
 
 
+def _tau(interval: Interval | None) -> str:
+    """Tau lies between -1 and 1, so its interval is cut there."""
+    if interval is None:
+        return "-"
+    return _in_words(dataclasses.replace(interval, low=max(-1.0, interval.low), high=min(1.0, interval.high)), 2)
+
+
 def _in_words(interval: Interval | None, digits: int) -> str:
     if interval is None:
         return "-"
-    text = f"{interval.estimate:.{digits}f}"
+    # 0.0 is added so that what rounds to zero has no sign.
+    low, estimate, high = (round(x, digits) + 0.0 for x in (interval.low, interval.estimate, interval.high))
     if interval.draws < 2 or interval.low == interval.high:
-        return text
-    return f"{text} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+        return f"{estimate:.{digits}f}"
+    return f"{estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

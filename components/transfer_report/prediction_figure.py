@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from components.transfer_report.overview import COLOURS, MARKERS
 
@@ -45,6 +46,7 @@ def draw_estimates(panels: Mapping[str, tuple[str, Points]]) -> Figure:
         axes.grid(color="#e4e4e4")
         axes.set_axisbelow(True)
         axes.tick_params(labelsize=8.5)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.spines[["top", "right"]].set_visible(False)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)
@@ -52,6 +54,6 @@ def draw_estimates(panels: Mapping[str, tuple[str, Points]]) -> Figure:
         axes.set_ylabel("accuracy on test, %", fontsize=10)
     figure.supxlabel("estimate before training (more promises more)", fontsize=10)
     figure.legend(
-        handles=[drawn[name] for name in transfers], loc="outside right upper", frameon=False, fontsize=9.5
+        handles=[drawn[name] for name in transfers], loc="outside lower center", ncols=3, frameon=False, fontsize=9.5
     )  # fmt: skip
     return figure

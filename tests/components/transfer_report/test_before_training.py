@@ -8,9 +8,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.transfer_report.before_training import write_before_training
+from components.transfer_report.before_training import _in_words, _tau, write_before_training
 from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.prediction import agreements, judged, values_by_estimator, worths
+from components.transfer_report.statistics import Interval
 from pipeline.promises import BeforeTraining, Estimated, Promise
 
 
@@ -139,3 +140,10 @@ def test_without_estimates_there_is_no_picture(quick_ledgers, before_of, tmp_pat
     section = write_before_training(tmp_path, before, pair_ledgers(quick_ledgers), (20, 100, 400))
     assert section.plots is None and section.worth == {}
     assert dataclasses.asdict(section)["draws"] == 0
+
+
+def test_figures_in_words_have_no_signed_zero_and_tau_stays_within_its_bounds():
+    assert _in_words(Interval(-1.0, -0.01, 1.0, 3), 1) == "0.0 [-1.0, 1.0]"
+    assert _in_words(Interval(0.5, 0.5, 0.5, 1), 1) == "0.5"
+    assert _tau(Interval(-1.6, -0.5, 0.6, 3)) == "-0.50 [-1.00, 0.60]"
+    assert _tau(None) == _in_words(None, 1) == "-"
