@@ -243,7 +243,8 @@ def _moderated(own: float, degrees: int, others: float | None) -> tuple[float, i
 
 def _p_value(spread: _Spread) -> float:
     distance = abs(spread.estimate)
-    if not spread.degrees or distance == 0:
+    # Of values that cancel out, rounding leaves a distance smaller than that of the quantile at p = 1.
+    if not spread.degrees or distance <= spread.half_width(1.0):
         return 1.0
     if spread.half_width(SMALLEST_P) <= distance:
         return SMALLEST_P

@@ -251,3 +251,10 @@ def test_values_without_draws_and_images_are_refused(shape: tuple[int, ...]) -> 
 def test_pairs_of_unequal_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="equal shapes"):
         paired_gain_interval(np.ones((2, 5)), np.ones((1, 5)))
+
+
+@pytest.mark.parametrize("rest", [0.0, 1e-17, -1e-17, 1e-300, 5e-324])
+def test_values_that_cancel_out_but_for_rounding_prove_nothing(rest: float) -> None:
+    interval, p_value = draws_interval([1.5, -1.5, 3 * rest])
+    assert p_value == 1.0
+    assert interval.low < 0 < interval.high
