@@ -33,11 +33,12 @@ test: lint docs ## run every check and every test
 unit: setup ## run the quick tests (under a minute)
 	@$(BIN)/python -m pytest -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)
 
-lint: setup ## check style, types and import contracts
+lint: setup ## check style, types, import contracts and the Dockerfile
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/hadolint kubeflow/Dockerfile
 
 docs: setup ## build the documentation site, build/site/index.html, and check its links
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site

@@ -67,8 +67,14 @@ def main(argv: list[str], root: Path = Path("/")) -> None:
     Args:
       argv: the container's arguments.
       root: of the folders that the launcher fills.
+
+    Raises:
+      SystemExit: as TFX's program ends; with a message where the arguments are not those of a task.
     """
     arguments = list(argv)
+    if INVOCATION not in arguments[:-1]:
+        sys.exit(f"pipeline.cluster_task is what pods of a compiled pipeline run. Expected {INVOCATION} and its value "
+                 f"among the arguments, got {arguments}. Submit the file that `make compile` writes.")  # fmt: skip
     place = arguments.index(INVOCATION) + 1
     invocation, uris = with_local_paths(json.loads(arguments[place]), root)
     arguments[place] = json.dumps(invocation)

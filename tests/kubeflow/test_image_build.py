@@ -80,8 +80,8 @@ def test_it_runs_as_a_user_without_rights(container):
 
 
 def test_a_tasks_program_starts_in_it(container):
-    said = called("buildah", "run", container, "--", "python", "-m", "pipeline.cluster_task", "--help")
-    assert "executor_class_path" in said
+    said = called("buildah", "run", container, "--", "sh", "-c", "python -m pipeline.cluster_task 2>&1 || true")
+    assert "Expected --json_serialized_invocation_args" in said
 
 
 def test_every_executor_and_the_workers_program_can_be_imported_in_it(container):
@@ -91,7 +91,7 @@ def test_every_executor_and_the_workers_program_can_be_imported_in_it(container)
         "trainer_module.trainer, pipeline.sweep_worker, local_runner, thaw"
     )
     code = f"import os; os.environ['TF_USE_LEGACY_KERAS'] = '0'; import {modules}; print(tensorflow.__version__)"
-    assert called("buildah", "run", container, "--", "python", "-c", code) == "2.16.2"
+    assert called("buildah", "run", container, "--", "python", "-c", code).split()[-1] == "2.16.2"
 
 
 def test_neither_tests_nor_compilers_nor_secrets_are_in_it(container):

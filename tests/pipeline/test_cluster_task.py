@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pipeline import cluster_task
 from pipeline.cluster_task import local_path, with_local_paths, with_uris
 
 
@@ -45,3 +46,9 @@ def test_the_input_itself_is_not_changed(tmp_path):
     before = json.dumps(invocation)
     with_local_paths(invocation, tmp_path)
     assert json.dumps(invocation) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], [cluster_task.INVOCATION]])
+def test_arguments_that_are_no_tasks_end_with_a_message(arguments):
+    with pytest.raises(SystemExit, match="Submit the file that `make compile` writes"):
+        cluster_task.main(arguments)
