@@ -86,11 +86,14 @@ def placed(config: ExperimentConfig, cluster: ClusterConfig) -> ExperimentConfig
     if mobilenet.weights is not None:
         where = cluster.weights or f"{cluster.volume.mount}/weights/{mobilenet.weights.name}"
         mobilenet = mobilenet.model_copy(update={"weights": Path(where)})
+    own = config.own
+    if own is not None:
+        own = own.model_copy(update={"model": Path(cluster.volume.mount) / "weights" / own.model.name})
     training = cluster.training
     # A pod sees all of its node's cores, whatever it asked for.
     workers = config.workers or (1 if training.gpus else max(1, int(training.cpus)))
     return config.model_copy(
-        update={"workspace": Path(cluster.volume.mount), "mobilenet_v2": mobilenet, "workers": workers}
+        update={"workspace": Path(cluster.volume.mount), "mobilenet_v2": mobilenet, "own": own, "workers": workers}
     )
 
 
@@ -136,8 +139,9 @@ def main(argv: list[str]) -> int:
     try:
         cluster, config = cluster_from(arguments), config_from(arguments)
         from pipeline.launch import with_weights
+        from pipeline.own_model import with_own_model
 
-        config, left_out, weights_hash = with_weights(config, HERE.parent, print)
+        config, left_out, weights_hash = with_weights(with_own_model(config), HERE.parent, print)
         spec, platform = compiled(config, cluster, left_out, weights_hash)
         output = arguments.output or HERE.parent / "build" / f"{config.pipeline_name}.yaml"
         kubeflow_spec.write_pipeline(output, spec, platform)

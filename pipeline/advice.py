@@ -148,7 +148,7 @@ def features_of(
     """What a source makes of the images at each cut; see estimates.features_at."""
     config = run.config
     classes = int(images.labels.max()) + 1
-    network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2)
+    network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2, config.own)
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
     freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(folder), network))
     return features_at(network, images.images, cuts)

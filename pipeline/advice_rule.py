@@ -12,6 +12,7 @@ import pydantic
 import yaml
 
 from pipeline.config import MAX_FREEZE_COUNT, Architecture
+from pipeline.domains import PRETRAINED
 from pipeline.errors import ThawError
 from transferability.calibration import Calibrated, Ridge
 
@@ -89,7 +90,7 @@ def predictors_of(
     pixels, top = probes[0], probes[max(probes)]
     here, log_n = probes[freeze_count], math.log(n / 100)
     share, tuned = freeze_count / MAX_FREEZE_COUNT[architecture], float(fine_tune)
-    mobile = float(architecture == "mobilenet_v2")
+    mobile = float(architecture in PRETRAINED)  # `own` was not calibrated on: taken for another of these
     return [
         pixels, here - pixels, top - pixels, log_n, log_n**2, share, share**2, share * log_n, (here - pixels) * log_n,
         (top - pixels) * log_n, (top - pixels) * share, tuned, tuned * share, tuned * log_n, mobile, mobile * log_n,

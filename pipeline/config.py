@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pydantic
 
+from pipeline.domains import PRETRAINED, Control, Name, Settings
 from pipeline.domains import Architecture as Architecture
-from pipeline.domains import Control, Name, Settings
 from pipeline.domains import Source as Source
 from pipeline.domains import Target as Target
 from pipeline.domains import Transfer as Transfer
 
-# Freezable layers, input to output (Tables 1 and 2 of the report; 18 blocks of MobileNetV2).
-MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6, "mobilenet_v2": 18}
+# Freezable layers, input to output (Tables 1 and 2 of the report; 18 blocks of MobileNetV2; at most 8 parts of a model
+# of your own).
+MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6, "mobilenet_v2": 18, "own": 8}
 
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -103,6 +104,27 @@ class MobileNet(Settings):
     """ImageNet weights (.h5, no top); none: the first place of the README's list that has them."""
 
 
+class OwnModel(Settings):
+    """The architecture `own`: a Keras model of yours, or one of keras.applications that was saved."""
+
+    model: Path
+    """A .keras file: one input of images, one output, no models within the model. Its classification layer is left
+    out."""
+    scale: Literal["0..255", "0..1", "-1..1"] = "0..255"
+    """What the model expects pixels to be; `0..255` where it has a layer that scales them itself."""
+    features: str | None = None
+    """Name of the layer whose output is classified; none: what goes into the last dense layer, or the model's
+    output."""
+    image_size_px: Annotated[int, pydantic.Field(ge=16, le=512)] | None = None
+    """Images are resized to this inside the model; none: the model's own size, or that of the data."""
+    sha256: str = ""
+    """Of the file; filled in by a run."""
+    mflop: float = 0.0
+    """Millions of operations of one image; filled in by a run."""
+    parts: int = 0
+    """That it can be cut into; filled in by a run."""
+
+
 class Blessing(Settings):
     """What a candidate must show on the test split before it is pushed."""
 
@@ -168,6 +190,8 @@ class ExperimentConfig(Settings):
     """Training of the sources."""
     mobilenet_v2: MobileNet = MobileNet()
     """Settings of the architecture `mobilenet_v2`."""
+    own: OwnModel | None = None
+    """Settings of the architecture `own` (docs/howto/own_source.md)."""
     blessing: Blessing = Blessing()
     """Conditions for pushing."""
 
@@ -246,12 +270,14 @@ def _transfer_problems(config: ExperimentConfig) -> list[str]:
         if transfer.source not in config.sources:
             problems.append(f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}")
         elif (source := config.sources[transfer.source]).control != "random" and (
-            source.is_imagenet != (transfer.architecture == "mobilenet_v2")
+            source.is_imagenet != (transfer.architecture in PRETRAINED)
         ):
             problems.append(
-                f"transfer {transfer.id}: ImageNet weights (a source without classes) exist for "
-                "mobilenet_v2 alone, and mobilenet_v2 is transferred from them alone"
+                f"transfer {transfer.id}: a source without classes is read from a file, ImageNet's for mobilenet_v2 "
+                "and own.model for own, and these two are transferred from such a source alone"
             )
+        if transfer.architecture == "own" and config.own is None:
+            problems.append(f"transfer {transfer.id}: the architecture own needs the setting own.model, a .keras file")
         if transfer.architecture not in config.freeze_counts:
             problems.append(f"freeze_counts has no entry for {transfer.architecture}")
     return problems

@@ -56,7 +56,9 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield _memory()
     yield _disk(config)
     yield _data(config, project_root, environment)
-    if any(config.sources[transfer.source].is_imagenet for transfer in config.transfers):
+    if "own" in config.architectures:
+        yield _own_model(config)
+    if "mobilenet_v2" in config.architectures:
         yield _weights(config, project_root)
     yield _gpu()
 
@@ -145,6 +147,17 @@ def _weights(config: ExperimentConfig, project_root: Path) -> Finding:
         return Finding("ImageNet weights", "problem", "unusable", str(error))
     advice = "A run asks Keras's server; else give a file with --weights, or MobileNetV2 is left out."
     return Finding("ImageNet weights", "warning", f"none on this machine for alpha {settings.alpha}", advice)
+
+
+def _own_model(config: ExperimentConfig) -> Finding:
+    from pipeline.own_model import with_own_model
+
+    try:
+        own = with_own_model(config).own
+    except ThawError as error:
+        return Finding("own model", "problem", "unusable", str(error))
+    assert own is not None
+    return Finding("own model", "ok", f"{own.model}, {own.parts} parts, {own.mflop:.0f} MFLOP an image")
 
 
 def _gpu() -> Finding:

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import pydantic
 
-Architecture = Literal["original", "remastered", "mobilenet_v2"]
+Architecture = Literal["original", "remastered", "mobilenet_v2", "own"]
+PRETRAINED: tuple[Architecture, ...] = ("mobilenet_v2", "own")
+"""Architectures whose source's weights are read from a file, not trained here."""
 Control = Literal["self", "random", "shuffled_labels"]
 Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 
@@ -27,10 +29,11 @@ class Target(Settings):
 
 
 class Source(Settings):
-    """A domain whose trained model is transferred: classes of the data, or ImageNet weights; or a control."""
+    """A domain whose trained model is transferred: classes of the data, or weights from a file; or a control."""
 
     classes: tuple[str, ...] = ()
-    """Empty: the weights are ImageNet's, and nothing is trained (unless `control` says otherwise)."""
+    """Empty: the weights are read from a file, ImageNet's or those of `own.model`, and nothing is trained (unless
+    `control` says otherwise)."""
     control: Control | None = None
     """After Yosinski et al. (2014), to tell causes of a gain apart; never chosen and in no claim. `self`: trained on
     every training image of the target's own classes, those of the draws among them; `random`: initial weights, nothing
@@ -61,7 +64,7 @@ class Transfer(Settings):
     source: str
     """One of `sources`."""
     architecture: Architecture
-    """`original` and `remastered` are the report's Tables 1 and 2."""
+    """`original` and `remastered` are the report's Tables 1 and 2; `own` is that of `own.model`."""
 
     @property
     def id(self) -> str:

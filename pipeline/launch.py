@@ -23,6 +23,7 @@ from pipeline.artifact_store import open_store
 from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
 from pipeline.run_lock import check_writable, locked
 from trainer_module import fork_server, progress
@@ -86,7 +87,7 @@ def prepare(
     beam_options(config.beam_args)  # refused here, before every record is read
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
-    config, left_out, weights_hash = with_weights(config, project_root, _sayer(terminal))
+    config, left_out, weights_hash = with_weights(with_own_model(config), project_root, _sayer(terminal))
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or len(os.sched_getaffinity(0))
     plan = plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)
@@ -105,7 +106,8 @@ def with_weights(
     Raises:
       ThawError: weights are missing and `strict` is set, nothing is left to run, or the file does not fit.
     """
-    needing = [transfer for transfer in config.transfers if config.sources[transfer.source].is_imagenet]
+    needing = [transfer for transfer in config.transfers
+               if config.sources[transfer.source].is_imagenet and transfer.architecture == "mobilenet_v2"]  # fmt: skip
     if not needing:
         return config, {}, ""
     settings = config.mobilenet_v2

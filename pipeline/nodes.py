@@ -128,7 +128,8 @@ class Nodes:
         classes = self.config.domain_classes(transfer.source)
         changes = {"classes": classes, "schedule": self.config.source_schedule, "control": source.control}
         if source.is_imagenet:
-            changes["weights_hash"] = self.weights_hash
+            own = self.config.own if transfer.architecture == "own" else None
+            changes["weights_hash"] = own.sha256 if own else self.weights_hash
         settings = self._model_settings("source", transfer.source, transfer.architecture)
         node = Trainer(
             run_fn=RUN_FN,
@@ -214,7 +215,7 @@ class Nodes:
         pairs = [pair for pair in config.transfers if pair.id in sources]
         settings = AdvisorSettings(
             classes=config.target.classes, image_shape=config.data.image_shape, mobilenet=config.mobilenet_v2,
-            transfers=tuple(
+            own=config.own, transfers=tuple(
                 Asked(name=pair.id, source=pair.source, architecture=pair.architecture,
                       freeze_counts=config.freeze_counts[pair.architecture]) for pair in pairs
             ),
@@ -276,7 +277,7 @@ class Nodes:
         elsewhere: dict[str, Any] = dict.fromkeys(
             ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
         )
-        elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}}
+        elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}, "own": {"model"}}
         return self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
 
     def _model_settings(

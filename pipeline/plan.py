@@ -15,7 +15,7 @@ CONVOLUTION_MFLOP = (1.77, 18.87, 9.44, 18.87, 9.44, 18.87)
 DENSE_MFLOP = {"original": (1.05, 0.07), "remastered": ()}
 MOBILENET_MFLOP_224 = 600.0
 # Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.
-EFFICIENCY: dict[Architecture, float] = {"original": 0.6, "remastered": 0.6, "mobilenet_v2": 0.07}
+EFFICIENCY: dict[Architecture, float] = {"original": 0.6, "remastered": 0.6, "mobilenet_v2": 0.07, "own": 0.15}
 # Seconds of what is not training, on two cores.
 SECONDS_PER_PROGRAM = 2.0
 SECONDS_PER_EVALUATOR = 20.0
@@ -88,6 +88,9 @@ def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_c
         settings = config.mobilenet_v2
         whole = MOBILENET_MFLOP_224 * settings.alpha**1.55 * (settings.image_size_px / 224) ** 2
         return whole * (1 - freeze_count / MAX_FREEZE_COUNT[architecture])
+    if architecture == "own":  # a part is taken for as dear as another
+        own = config.own
+        return own.mflop * (1 - freeze_count / max(1, own.parts)) if own else 0.0
     scale = config.data.image_shape[0] * config.data.image_shape[1] / 1024
     return scale * sum((CONVOLUTION_MFLOP + DENSE_MFLOP[architecture])[freeze_count:])
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from components.transfer_report.cells import CellSummary, summarise
 from components.transfer_report.ledgers import pair_ledgers
 from pipeline.advice import features_of, target_images
-from pipeline.config import MAX_FREEZE_COUNT, ExperimentConfig
+from pipeline.config import MAX_FREEZE_COUNT, Architecture, ExperimentConfig
 from pipeline.console import output_to_log
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.finished_run import FinishedRun, open_run
@@ -130,9 +130,15 @@ def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfi
         "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws, "most_draws": None,
         "transfers": [transfer.model_dump() for transfer in kept],
         "sources": {t.source: config.sources[t.source].model_dump(exclude_none=True) for t in kept},
-        "freeze_counts": {name: list(range(MAX_FREEZE_COUNT[name] + 1)) for name in sorted(architectures)},
+        "freeze_counts": {name: list(range(most_frozen(config, name) + 1)) for name in sorted(architectures)},
     }  # fmt: skip
     return validate_config({**config.model_dump(exclude_none=True), **changes}, f"to search at n = {wanted.n}")
+
+
+def most_frozen(config: ExperimentConfig, architecture: Architecture) -> int:
+    """Layers, blocks or parts of an architecture that can be frozen."""
+    own = config.own if architecture == "own" else None
+    return own.parts if own else MAX_FREEZE_COUNT[architecture]
 
 
 def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:

@@ -36,6 +36,7 @@ def model_settings(
         image_shape=config.data.image_shape,
         image_key=config.data.image_key,
         mobilenet=config.mobilenet_v2,
+        own=config.own if architecture == "own" else None,
         schedule=config.schedule,
         seed=config.seed,
         data_name=data_name,

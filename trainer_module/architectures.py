@@ -1,4 +1,4 @@
-"""The three architectures as Keras models, and where each can be cut. Imports pipeline.config, no training code."""
+"""The architectures as Keras models, and where each can be cut. Imports pipeline.config, no training code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from keras.layers import Layer
 
-from pipeline.config import MAX_FREEZE_COUNT, Architecture, MobileNet
+from pipeline.config import MAX_FREEZE_COUNT, Architecture, MobileNet, OwnModel
 from trainer_module.normalization import FusedBatchNormalization
+from trainer_module.own_model import own_parts
 
 _Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """Features, the names of the cuts, and the names of the layers with weights, grouped by freezable layer."""
@@ -83,21 +84,28 @@ class Network:
 
 
 def build_network(
-    architecture: Architecture, image_shape: Sequence[int], num_classes: int, mobilenet: MobileNet
-) -> Network:
+    architecture: Architecture, image_shape: Sequence[int], num_classes: int, mobilenet: MobileNet,
+    own: OwnModel | None = None,
+) -> Network:  # fmt: skip
     """Builds an architecture with fresh weights (callers set them: see freezing.initial_weights).
 
     Args:
-      architecture: `original` (report, Table 1), `remastered` (Table 2) or `mobilenet_v2`.
+      architecture: `original` (report, Table 1), `remastered` (Table 2), `mobilenet_v2` or `own`.
       image_shape: height, width, channels of the uint8 input.
       num_classes: two give one logit, more give one logit each.
       mobilenet: input size and width of `mobilenet_v2`; the others ignore it.
+      own: the model of `own`; the others ignore it.
 
     Raises:
-      ValueError: `mobilenet_v2` with other than three channels.
+      ValueError: `mobilenet_v2` with other than three channels, or `own` without settings.
+      ThawError: `own`, with a model that can't be cut or doesn't take the images.
     """
     images = keras.Input(tuple(image_shape), dtype="uint8", name="image")
-    if architecture == "mobilenet_v2":
+    if architecture == "own":
+        if own is None:
+            raise ValueError("The architecture own needs its settings.")
+        features, cuts, freezable = own_parts(images, own)
+    elif architecture == "mobilenet_v2":
         features, cuts, freezable = _mobilenet_v2(images, mobilenet)
     else:
         features, cuts, freezable = _convolutional(images, DENSE_UNITS[architecture])
@@ -107,7 +115,8 @@ def build_network(
     )
     layers = tuple(tuple(model.get_layer(name) for name in group) for group in freezable)
     network = Network(model, model.get_layer(head.name), tuple(cuts), layers)
-    assert network.max_freeze_count == MAX_FREEZE_COUNT[architecture]
+    most = MAX_FREEZE_COUNT[architecture]
+    assert network.max_freeze_count == most or (architecture == "own" and network.max_freeze_count < most)
     return network
 
 

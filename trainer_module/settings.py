@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from pipeline.config import MobileNet, Schedule, SourceSchedule
+from pipeline.config import MobileNet, OwnModel, Schedule, SourceSchedule
 from pipeline.domains import Architecture, Control
 
 SETTINGS_KEY = "settings"
@@ -41,6 +41,8 @@ class ModelSettings(pydantic.BaseModel):
     """Fingerprint of the sources that decide the result of the training; part of every key of a ledger."""
     weights_hash: str = ""
     """SHA-256 of the ImageNet weights file, so that another file is another model."""
+    own: OwnModel | None = None
+    """Of the architecture `own`."""
     control: Control | None = None
     """Of a source: what it is a control for; `self` is trained as any source is."""
 
@@ -50,8 +52,8 @@ class ModelSettings(pydantic.BaseModel):
         Args:
           node_code: fingerprint of the sources that decide what the node writes beside the training's result.
         """
-        # Left out where there is none: sources that were trained before controls were known stay in TFX's cache.
-        unset = {"control"} if self.control is None else set()
+        # Left out where there is none: sources that were trained before these were known stay in TFX's cache.
+        unset = {name for name in ("control", "own") if getattr(self, name) is None}
         return {SETTINGS_KEY: self.model_dump(mode="json", exclude=unset), CODE_KEY: node_code}
 
 

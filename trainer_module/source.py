@@ -8,13 +8,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from pipeline.config import MobileNet, SourceSchedule
+from pipeline.config import MobileNet, OwnModel, SourceSchedule
 from pipeline.errors import ThawError
 from trainer_module import draws, freezing, progress
 from trainer_module.activations import InMemory
 from trainer_module.architectures import Network, build_network
 from trainer_module.freezing import Weights
 from trainer_module.input_pipeline import Records
+from trainer_module.own_model import read_model
 from trainer_module.settings import ModelSettings
 from trainer_module.training import Program, one_cycle
 
@@ -89,9 +90,27 @@ def load_imagenet(network: Network, path: Path, settings: MobileNet) -> None:
     freezing.set_weights(freezing.backbone_variables(network), freezing.read_weights(alike.weights))
 
 
+def load_own(network: Network, settings: OwnModel) -> None:
+    """Loads a model's own weights below the head.
+
+    Args:
+      network: an `own` of these settings; its backbone is overwritten.
+      settings: where the model lies.
+
+    Raises:
+      ThawError: as own_model.read_model.
+    """
+    model = read_model(settings)
+    layers = {layer.name: layer for layer in model.layers}
+    for layer in network.backbone_layers:
+        for variable, value in zip(layer.weights, layers[layer.name].weights, strict=True):
+            variable.assign(value)
+
+
 def network_of(settings: ModelSettings) -> Network:
     """The settings' architecture, its weights still to be set."""
-    return build_network(settings.architecture, settings.image_shape, max(2, len(settings.classes)), settings.mobilenet)
+    classes = max(2, len(settings.classes))
+    return build_network(settings.architecture, settings.image_shape, classes, settings.mobilenet, settings.own)
 
 
 def source_weights(model_folder: str, network: Network) -> Weights:

@@ -48,12 +48,14 @@ class SweepRecord:
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
         )
+        decisive = {"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"}
         self._content = {
             "source": facts.source_hash,
             "data": facts.content_hash,
             "settings": settings.model_dump(
                 mode="json",
-                include={"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"},
+                include=decisive if settings.own is None else {*decisive, "own"},
+                exclude={"own": {"model"}} if settings.own is not None else None,  # its content counts, not its place
             ),
         }
         self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"

@@ -55,6 +55,10 @@ def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None
 
 def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
     network = source.network_of(settings)
+    if not settings.classes and settings.own is not None:
+        _assert_same_file(settings.own.model, settings.weights_hash)
+        source.load_own(network, settings.own)
+        return network, {"model": str(settings.own.model)}
     if not settings.classes:
         weights = settings.mobilenet.weights
         if weights is None:

@@ -16,7 +16,7 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import path_utils
 
 from pipeline.advice_rule import AdviceRule
-from pipeline.config import MobileNet
+from pipeline.config import MobileNet, OwnModel
 from pipeline.domains import Architecture
 from pipeline.promises import ADVICE_FILE, BeforeTraining, Estimated, Promise, promises_of, ranked, sentence
 from trainer_module import progress
@@ -50,6 +50,7 @@ class AdvisorSettings(pydantic.BaseModel):
     """Of the target."""
     image_shape: tuple[int, int, int]
     mobilenet: MobileNet
+    own: OwnModel | None = None
     transfers: tuple[Asked, ...]
     sizes: tuple[int, ...]
     fine_tune: tuple[bool, ...]
@@ -102,7 +103,7 @@ def _estimates(
     inputs: Mapping[str, str], settings: AdvisorSettings, asked: Asked, target: Records, ranks: dict[int, np.ndarray]
 ) -> Iterator[Estimated]:
     network = build_network(
-        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet
+        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet, settings.own
     )  # fmt: skip
     domain = inputs.get(f"domain_of_{asked.source}")
     own = some_images(domain, settings.image_shape, settings.seed) if domain else None

@@ -13,6 +13,7 @@ import jinja2
 from PIL import Image
 
 from components.transfer_report import formats
+from components.transfer_report.analysis.advice import UNITS
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import FIRST_EPOCHS
 from components.transfer_report.before_training import BeforeTrainingShown
@@ -96,7 +97,7 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 def how(cell: Mapping[str, Any]) -> str:
     """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune`."""
-    unit = "block" if cell["architecture"] == "mobilenet_v2" else "layer"
+    unit = UNITS.get(cell["architecture"], "layer")
     count = cell["freeze_count"]
     frozen = "freeze nothing" if not count else f"freeze the first {count} {unit}s"
     if count == 1:

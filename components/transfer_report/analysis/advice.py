@@ -16,7 +16,10 @@ ARCHITECTURES = {
     "original": "the original network",
     "remastered": "the remastered network",
     "mobilenet_v2": "MobileNetV2",
+    "own": "the own model",
 }
+UNITS = {"mobilenet_v2": "block", "own": "part"}
+"""What is frozen, one by one, where it is no single layer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +110,7 @@ def model_in_words(measured: MeasuredCell) -> str:
 
 def way_in_words(cell: Cell, architecture: str) -> str:
     """`features frozen`, `first 4 of 8 layers frozen, then fine-tuned`, `nothing frozen`."""
-    most, unit = MAX_FREEZE_COUNT[architecture], "blocks" if architecture == "mobilenet_v2" else "layers"
+    most, unit = MAX_FREEZE_COUNT[architecture], UNITS.get(architecture, "layer") + "s"
     if cell.freeze_count == 0:
         frozen = "nothing frozen"
     elif cell.freeze_count == most:
