@@ -36,8 +36,9 @@ class Beliefs:
     """A Gaussian process over the accuracies of one n, in points, fitted to the trainings so far.
 
     accuracy(cell, draw) = mean + transfer + smooth in the share of frozen layers, apart for each transfer, with a part
-    of it apart for fine-tuning + draw + noise; every term but the mean is normal with a scale of its own. The scales are those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1),
-    under log-normal priors around USUAL_SCALES.
+    of it apart for fine-tuning + draw + noise; every term but the mean is normal with a scale of its own. The scales
+    are those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1), under log-normal priors
+    around USUAL_SCALES.
 
     Args:
       places: the cells.
