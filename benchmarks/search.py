@@ -220,9 +220,9 @@ def candidates_of(grid: Grid, estimates: pd.DataFrame | None) -> list[Candidate]
     names = () if estimates is None else ESTIMATORS
     return [
         Candidate(
-            Place(transfer, count / MAX_FREEZE_COUNT[grid.architectures[transfer]], tuned,
-                  tuple(said[transfer, count, name] for name in names)),
+            Place(transfer, count / MAX_FREEZE_COUNT[grid.architectures[transfer]], tuned),
             count, cell_seconds(grid, (transfer, count, tuned)),
+            tuple(said[transfer, count, name] for name in names),
         )
         for transfer, count, tuned in grid.ways
     ]  # fmt: skip

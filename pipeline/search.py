@@ -75,7 +75,7 @@ class Found:
       data: name of the data.
       wanted: what was searched.
       chosen: the cell to take, on test, against the baseline of its architecture on the same draws.
-      tried: all cells that were trained, the best on val first.
+      tried: all cells that were trained; those with most draws first, and of these the best on val.
       cells: that there are.
       trainings: that were asked for, baselines apart; those that a ledger held already among them.
       share: of the whole grid's expected seconds.
@@ -207,7 +207,7 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
                     continue
                 seconds = training_seconds(config, architecture, n, count, tuned, scored, USUAL_GFLOPS)
                 seconds += SECONDS_PER_PROGRAM / config.draws
-                yield Candidate(Place(transfer.id, count / max(counts), tuned, said), count, seconds)
+                yield Candidate(Place(transfer.id, count / max(counts), tuned), count, seconds, said)
 
 
 def grid_seconds(candidates: Sequence[Candidate], draws: int) -> float:
@@ -252,7 +252,7 @@ def _tried(oracle: AdvisedOracle) -> tuple[Tried, ...]:
         one = oracle.candidates[place]
         mean = sum(accuracies) / len(accuracies)
         tried.append(Tried(one.place.transfer, one.freeze_count, one.place.fine_tune, len(accuracies), mean))
-    return tuple(sorted(tried, key=lambda one: -one.val_accuracy))
+    return tuple(sorted(tried, key=lambda one: (-one.draws, -one.val_accuracy)))
 
 
 def in_words(freeze_count: int, fine_tune: bool) -> str:
@@ -262,7 +262,7 @@ def in_words(freeze_count: int, fine_tune: bool) -> str:
 
 
 def show(found: Found, terminal: Console, most: int = 8) -> None:
-    """Prints the cells that came first on val, and what the chosen one is worth on test."""
+    """Prints the cells with most draws, the best on val first, and what the chosen one is worth on test."""
     table = Table(title=f"n = {found.wanted.n}, on {found.data}", title_justify="left")
     for column in ("transfer", "k", "fine-tuned", "draws", "val %"):
         table.add_column(column, justify="left" if column == "transfer" else "right", overflow="fold")

@@ -11,7 +11,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from trainer_module.beliefs import Beliefs, Place, standardised
+from trainer_module.beliefs import Beliefs, Place
 
 SAMPLES = 512
 """Of the posterior, of which each names the cell that is best in it."""
@@ -27,24 +27,27 @@ class Candidate:
       place: where it stands among the others.
       freeze_count: of the cell.
       seconds: that one training is expected to take.
+      estimates: what estimators say of the source at this freeze count; any unit, higher promises more.
     """
 
     place: Place
     freeze_count: int
     seconds: float
+    estimates: tuple[float, ...]
 
 
 class AdvisedOracle(keras_tuner.Oracle):
     """Orders and prunes the cells of one n by estimates and by what was trained so far.
 
-    It begins with each transfer's first cell by the estimates. From then on every step samples the posterior of all
+    It begins with each transfer's first cell by the estimates, which count no further: they order freeze counts no
+    better than chance (docs/prediction.md). From then on every step samples the posterior of all
     cells (Beliefs) and trains a further draw of the cell that is best most often for its seconds: Thompson sampling
     (Russo et al. 2018, section 4) by count of samples. Cells that are never best are never trained. It ends when the
     leading cell has `draws` trainings and the samples lose less than TOLERANCE_POINTS by it on average, or when
     `budget_seconds` are spent.
 
     Args:
-      candidates: the cells; estimates of different kinds may be of any unit.
+      candidates: the cells.
       draws: at most this many trainings a cell.
       budget_seconds: of expected seconds; no training begins that would exceed it.
       seed: of the samples.
@@ -58,7 +61,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         self.spent_seconds = 0.0
         self.expected_loss = math.inf
         self._seconds = np.array([candidate.seconds for candidate in self.candidates])
-        estimates = standardised(np.array([candidate.place.estimates for candidate in self.candidates], float))
+        estimates = standardised(np.array([candidate.estimates for candidate in self.candidates], float))
         self._promise = estimates.sum(axis=1)  # [candidates]
         self._beliefs = Beliefs([candidate.place for candidate in self.candidates])
         self._places = {(one.place.transfer, one.freeze_count, one.place.fine_tune): place
@@ -175,3 +178,9 @@ class AdvisedOracle(keras_tuner.Oracle):
     def _posterior(self) -> tuple[np.ndarray, np.ndarray]:
         places, draws = np.array(list(self.done)).T
         return self._beliefs.posterior(places, draws, np.array(list(self.done.values())))
+
+
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Columns with mean 0 and standard deviation 1; a column that is constant becomes 0."""
+    spread = values.std(axis=0)
+    return (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)

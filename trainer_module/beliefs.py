@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize
 
-TRANSFER, ESTIMATE, LAYERS, TUNED, DRAW, NOISE = range(6)
+TRANSFER, LAYERS, TUNED, DRAW, NOISE = range(5)
 """Places of the scales in Beliefs.scales, all in points of accuracy: see there."""
-USUAL_SCALES = np.array([5.0, 4.0, 3.0, 1.5, 2.0, 1.5])
+USUAL_SCALES = np.array([5.0, 3.0, 1.5, 2.0, 1.5])
 SCALES_VARY = 0.7
 """Standard deviation of a scale's logarithm around that of its usual value."""
 LAYERS_REACH = 0.25
@@ -25,22 +25,20 @@ class Place:
       transfer: its id.
       share: of the architecture's layers that are frozen, 0 to 1.
       fine_tune: of the cell.
-      estimates: what estimators say of the source at this freeze count; any unit, higher promises more.
     """
 
     transfer: str
     share: float
     fine_tune: bool
-    estimates: tuple[float, ...]
 
 
 class Beliefs:
     """A Gaussian process over the accuracies of one n, in points, fitted to the trainings so far.
 
-    accuracy(cell, draw) = mean + transfer + estimates' slopes + smooth in the share of frozen layers, apart for each
-    transfer, with a part of it apart for fine-tuning + draw + noise; every term but the mean is normal with a scale of
-    its own. The scales are those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1),
-    under log-normal priors around USUAL_SCALES.
+    accuracy(cell, draw) = mean + transfer + smooth in the share of frozen layers, apart for each transfer, with a part
+    of it apart for fine-tuning + draw + noise; every term but the mean is normal with a scale of its own. The scales
+    are those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1), under log-normal priors
+    around USUAL_SCALES.
 
     Args:
       places: the cells.
@@ -51,12 +49,9 @@ class Beliefs:
         transfers = np.array([place.transfer for place in places])
         shares = np.array([place.share for place in places])
         tuned = np.array([place.fine_tune for place in places])
-        estimates = standardised(np.array([place.estimates for place in places], float))  # [cells, estimators]
         same = (transfers[:, None] == transfers[None, :]).astype(float)  # [cells, cells]
         near = same * np.exp(-0.5 * ((shares[:, None] - shares[None, :]) / LAYERS_REACH) ** 2)
-        self._parts = np.stack([
-            same, estimates @ estimates.T / max(1, estimates.shape[1]), near, near * (tuned[:, None] == tuned[None, :]),
-        ])  # fmt: skip
+        self._parts = np.stack([same, near, near * (tuned[:, None] == tuned[None, :])])
         self.scales = USUAL_SCALES
 
     def posterior(
@@ -103,9 +98,3 @@ def _mean_and_weights(covariance: np.ndarray, accuracies: np.ndarray) -> tuple[f
     ones = np.linalg.solve(covariance, np.ones(len(accuracies)))
     mean = float(ones @ accuracies / ones.sum())
     return mean, np.linalg.solve(covariance, accuracies - mean)
-
-
-def standardised(values: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and standard deviation 1; a column that is constant becomes 0."""
-    spread = values.std(axis=0)
-    return (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)

@@ -116,7 +116,7 @@ def test_the_blessing_is_that_of_a_run_on_this_machine(run, here):
 
 def test_the_killed_tuner_was_tried_again_and_went_on_where_it_was(run, ledgers):
     assert run[TUNER].attempts == [-9, 0]
-    assert [task.attempts for name, task in run.items() if name != TUNER] == [[0]] * 16
+    assert [task.attempts for name, task in run.items() if name != TUNER] == [[0]] * (len(run) - 1)
     [ledger] = ledgers.glob("ships_planes__remastered-*.jsonl")
     keys = [row.key for row in read_ledger(ledger)[1]]
     assert len(keys) == len(set(keys)) == 4

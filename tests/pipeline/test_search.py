@@ -46,7 +46,7 @@ def test_a_size_that_the_experiment_can_not_have_is_refused(config):
 
 def test_the_grid_costs_each_cell_once_with_its_twin():
     cells = [(0, False, 2.0), (1, False, 1.0), (1, True, 4.0)]
-    candidates = [Candidate(Place("a", share, tuned, ()), share, seconds) for share, tuned, seconds in cells]
+    candidates = [Candidate(Place("a", share, tuned), share, seconds, ()) for share, tuned, seconds in cells]
     assert search.grid_seconds(candidates, draws=3) == 3 * (2.0 + 4.0)
 
 

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from trainer_module.advised_oracle import AdvisedOracle, Candidate
+from trainer_module.advised_oracle import AdvisedOracle, Candidate, standardised
 from trainer_module.beliefs import Place
 from trainer_module.search_tuner import SearchTuner
 
@@ -13,7 +14,7 @@ COUNTS = range(5)
 
 def made_candidates(transfers, tuned=(False, True), seconds=lambda count: 10.0, promise=lambda transfer, count: 0.0):
     return [
-        Candidate(Place(transfer, count / 4, tune, (promise(transfer, count),)), count, seconds(count))
+        Candidate(Place(transfer, count / 4, tune), count, seconds(count), (promise(transfer, count),))
         for transfer in transfers for count in COUNTS for tune in tuned
     ]  # fmt: skip
 
@@ -66,6 +67,11 @@ def test_it_begins_with_each_transfers_most_promising_cell_not_fine_tuned(tmp_pa
     assert world.trained[:2] == [("good", 3, False, 0), ("bad", 1, False, 0)] or world.trained[:2] == [
         ("bad", 1, False, 0), ("good", 3, False, 0),
     ]  # fmt: skip
+
+
+def test_estimates_are_standardised_and_a_constant_one_says_nothing():
+    values = standardised(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    assert values.tolist() == [[-1.0, 0.0], [1.0, 0.0]]
 
 
 def test_a_hopeless_transfer_is_pruned(tmp_path):

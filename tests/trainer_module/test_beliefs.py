@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_module.beliefs import DRAW, NOISE, USUAL_SCALES, Beliefs, Place, _mean_and_weights, standardised
+from trainer_module.beliefs import DRAW, NOISE, USUAL_SCALES, Beliefs, Place, _mean_and_weights
 
 
 def places(transfers=("near", "far"), shares=(0.0, 0.5, 1.0)):
     return [
-        Place(transfer, share, tuned, (share, 2.0 * share))
+        Place(transfer, share, tuned)
         for transfer in transfers for share in shares for tuned in (False, True)
     ]  # fmt: skip
 
@@ -24,11 +24,6 @@ def test_the_mean_is_that_of_generalised_least_squares():
     mean, weights = _mean_and_weights(np.diag([1.0, 3.0]), np.array([0.0, 4.0]))
     assert mean == pytest.approx(1.0)
     assert weights == pytest.approx([-1.0, 1.0])
-
-
-def test_estimates_are_standardised_and_a_constant_one_says_nothing():
-    values = standardised(np.array([[1.0, 5.0], [3.0, 5.0]]))
-    assert values.tolist() == [[-1.0, 0.0], [1.0, 0.0]]
 
 
 def test_without_trainings_of_others_a_cell_is_drawn_to_its_neighbours():
