@@ -108,10 +108,10 @@ class OwnModel(Settings):
     """The architecture `own`: a Keras model of yours, or one of keras.applications that was saved."""
 
     model: Path
-    """A .keras file: one input of images, one output, no models within the model. Its classification layer is left
-    out."""
-    scale: Literal["0..255", "0..1", "-1..1"] = "0..255"
-    """What the model expects pixels to be; `0..255` where it has a layer that scales them itself."""
+    """A .keras file: one input of images, one output. Its classification layer is left out."""
+    scale: Literal["0..255", "0..1", "-1..1", "torch", "caffe"] | None = None
+    """What the model expects pixels to be, `torch` and `caffe` being names of keras.applications; none: `0..255`, for a
+    model that begins with a layer which scales them."""
     features: str | None = None
     """Name of the layer whose output is classified; none: what goes into the last dense layer, or the model's
     output."""

@@ -10,8 +10,8 @@ from pathlib import Path
 SOURCE_CODE = tuple(
     f"trainer_module.{name}"
     for name in (
-        "activations", "architectures", "draws", "features", "freezing", "input_pipeline", "normalization", "own_model",
-        "source", "training",
+        "activations", "architectures", "draws", "features", "freezing", "input_pipeline", "normalization", "own_cuts",
+        "own_model", "source", "training",
     )
 )  # fmt: skip
 """What decides which weights a source ends with."""

@@ -172,11 +172,13 @@ def _mobilenet_v2(images: keras.KerasTensor, settings: MobileNet) -> _Parts:
 
 
 def _with_our_normalization(layer: Layer) -> Layer:
-    """The layer anew; a BatchNormalization as the fused one, with NORMALIZATION_MOMENTUM."""
+    """The layer anew; a BatchNormalization with NORMALIZATION_MOMENTUM, and as the fused one where that can be."""
     settings = layer.get_config()
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return FusedBatchNormalization.from_config({**settings, "momentum": NORMALIZATION_MOMENTUM})
-    return layer.__class__.from_config(settings)
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return layer.__class__.from_config(settings)
+    fusible = layer.scale and layer.center and layer.axis in (-1, 3) and len(layer.input.shape) == 4
+    made = FusedBatchNormalization if fusible else keras.layers.BatchNormalization
+    return made.from_config({**settings, "momentum": NORMALIZATION_MOMENTUM})
 
 
 def _multiply_adds(layer: Layer) -> int:

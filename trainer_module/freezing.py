@@ -43,7 +43,7 @@ def initial_weights(variables: Sequence[keras.Variable], seed: Sequence[int]) ->
     """Random weights as Keras initialises them, fixed by the seed alone.
 
     Kernels are Glorot uniform (Glorot and Bengio, AISTATS 2010): U(-a, a), a = sqrt(6 / (fan_in + fan_out)); scales
-    and variances are 1; the rest is 0.
+    and moving variances are 1; the rest is 0.
 
     Args:
       variables: the variables to make values for, in a fixed order.
@@ -59,7 +59,7 @@ def _initial_value(variable: keras.Variable, generator: np.random.Generator) -> 
         receptive = math.prod(shape[:-2])
         limit = math.sqrt(6 / (receptive * (shape[-2] + shape[-1])))
         return generator.uniform(-limit, limit, shape).astype(np.float32)
-    if name in ("gamma", "moving_variance", "variance"):
+    if name in ("gamma", "moving_variance"):
         return np.ones(shape, np.float32)
     return np.zeros(shape, np.float32)
 

@@ -1,9 +1,4 @@
-"""The architecture `own`: a Keras model of the user's, read, checked, and cut into parts. Imports pipeline.config alone.
-
-A model is cut where one tensor alone holds all that the layers above it need. Layers that own no kernel, such as
-BatchNormalization, belong with the kernel before them. Where there are more places than MAX_FREEZE_COUNT, neighbouring
-parts are joined so that all hold about as many kernels.
-"""
+"""The architecture `own`: a Keras model of the user's, read, checked and laid flat. Imports own_cuts, no training."""
 
 from __future__ import annotations
 
@@ -12,18 +7,50 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.layers import Layer
 
-from pipeline.config import MAX_FREEZE_COUNT, OwnModel
+from pipeline.config import OwnModel
 from pipeline.errors import ThawError
+from trainer_module.own_cuts import cuts_of
 
 Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """As architectures._Parts."""
 
-SCALES = {"0..255": (1.0, 0.0), "0..1": (1 / 255, 0.0), "-1..1": (1 / 127.5, -1.0)}
-"""Factor and offset of a grey level."""
-TAKEN_NAMES = {"image", "scale", "resize", "pool", "head"}
-"""Of layers that Thaw adds."""
+MODES = {"0..1": "unit", "-1..1": "tf", "torch": "torch", "caffe": "caffe"}
+"""By the setting `scale`: what keras.applications.imagenet_utils.preprocess_input calls it."""
+PREFIX = "thaw_"
+"""Begins the names of layers that Thaw adds, so that they are no name of the model's."""
+AUGMENTATIONS = (
+    keras.layers.RandomBrightness, keras.layers.RandomContrast, keras.layers.RandomFlip, keras.layers.RandomRotation,
+    keras.layers.RandomTranslation, keras.layers.RandomZoom, keras.layers.GaussianNoise,
+)  # fmt: skip
+"""They do nothing but in training, where Thaw has its own copies: left out."""
+SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
+
+
+@keras.saving.register_keras_serializable("thaw")
+class ScaledPixels(Layer):
+    """Grey levels 0 to 255 to what a model expects, as keras.applications' preprocess_input does it.
+
+    Args:
+      mode: one of MODES' values.
+    """
+
+    def __init__(self, mode: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.mode = mode
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Float32 of the same shape, [batch, height, width, channels]."""
+        levels = keras.ops.cast(images, "float32")
+        if self.mode == "unit":
+            return levels / 255
+        return keras.applications.imagenet_utils.preprocess_input(levels, "channels_last", self.mode)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, for saving."""
+        return {**super().get_config(), "mode": self.mode}
 
 
 def own_parts(images: keras.KerasTensor, settings: OwnModel) -> Parts:
@@ -34,133 +61,152 @@ def own_parts(images: keras.KerasTensor, settings: OwnModel) -> Parts:
       settings: see there.
 
     Raises:
-      ThawError: as read_model; the model takes other channels, or can't be cut anywhere.
+      ThawError: as read_model; the model does not take such images, or has nothing to freeze.
     """
     model = read_model(settings)
+    cuts, groups = cuts_of(model)
+    if not cuts:
+        raise ThawError(f"{settings.model} has no layer with a kernel below its features, so nothing can be frozen. "
+                        "Give another model, or name a later layer as own.features.")  # fmt: skip
     height, width, channels = model.input.shape[1:]
-    if channels != images.shape[-1]:
+    if channels not in (None, images.shape[-1]) or (images.shape[-1] != 3 and settings.scale in ("torch", "caffe")):
         raise ThawError(f"{settings.model} takes images of {channels} channels, and the data has {images.shape[-1]}. "
                         "Expected as many; give another model, or write the images anew.")  # fmt: skip
-    layers = keras.layers
-    factor, offset = SCALES[settings.scale]
-    x = layers.Rescaling(factor, offset=offset, name="scale")(images)
-    size = (settings.image_size_px,) * 2 if settings.image_size_px else (height, width)
+    side = settings.image_size_px
+    size = (side, side) if side else (height, width)
+    x = images
+    if settings.scale not in (None, "0..255"):
+        x = ScaledPixels(MODES[settings.scale], name=f"{PREFIX}scale")(x)
     if None not in size and size != tuple(images.shape[1:3]):
-        x = layers.Resizing(*size, interpolation="bilinear", name="resize")(x)
-    x = _through(model, x)
-    cuts, groups = cuts_of(model, settings)
+        x = keras.layers.Resizing(*size, interpolation="bilinear", dtype="float32", name=f"{PREFIX}resize")(x)
+    if x is images:
+        x = keras.layers.Rescaling(1.0, name=f"{PREFIX}scale")(x)  # to float32
+    try:
+        # Not model(x): that would be a model within the model, which can't be cut.
+        x = model._run_through_graph(x, operation_fn=lambda layer: layer)
+    except (ValueError, TypeError) as error:
+        raise ThawError(f"{settings.model} does not take images of {x.shape[1]} x {x.shape[2]} pixels ({error}). Give "
+                        "the size that it takes as own.image_size_px; images are resized to it.") from error  # fmt: skip
     if len(x.shape) == 4:
-        x = layers.GlobalAveragePooling2D(name="pool")(x)  # [batch, channels]
-        cuts[-1] = "pool"
+        x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)  # [batch, channels]
+        cuts = [*cuts[:-1], f"{PREFIX}pool"]
     return x, [images.name, *cuts], groups
 
 
 def read_model(settings: OwnModel) -> keras.Model:
-    """The model from its input to its features, with the file's weights.
+    """The model from its input to its features, with the file's weights; models within the model are laid flat.
 
     Raises:
-      ThawError: the file can't be read, or holds a model that Thaw can't cut: nested, with several inputs or outputs,
-        with layers used twice or random layers other than dropout; or weights that are no finite numbers.
+      ThawError: the file can't be read, or holds a model that Thaw can't take: with several inputs or outputs, with
+        layers used twice, or random ones other than dropout and augmentation; its scale is not said; or its weights
+        are no finite numbers.
     """
-    path = settings.model
-    try:
-        whole = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise ThawError(f"{path} can't be read as a Keras model ({error}). Expected a .keras file of layers that Keras "
-                        "knows, as model.save writes it.") from error  # fmt: skip
-    problem = next(_problems(whole), None)
-    if problem:
-        raise ThawError(f"{path}: {problem}")
-    features = whole.get_layer(settings.features).output if settings.features else _features(whole)
-    model = keras.Model(whole.inputs[0], features)
+    whole = _loaded(settings)
+    flat = _Flattening(str(settings.model)).of(whole)
+    features = _features(flat, settings)
+    model = keras.Model(flat.inputs[0], features)
     if len(features.shape) not in (2, 4):
-        raise ThawError(f"{path}: the features have the shape {tuple(features.shape)}. Expected one vector or one map "
-                        "an image; name another layer as own.features.")  # fmt: skip
-    if not all(np.isfinite(weight.numpy()).all() for weight in model.weights):
-        raise ThawError(f"{path} holds weights that are no finite numbers. Give another file.")
+        raise ThawError(f"{settings.model}: the features have the shape {tuple(features.shape)}. Expected one vector "
+                        "or one map an image; name another layer as own.features.")  # fmt: skip
+    problem = next(_problems(model), None)
+    if problem:
+        raise ThawError(f"{settings.model}: {problem}")
+    first = next((layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None)
+    if settings.scale is None and not isinstance(first, SCALING):
+        raise ThawError(
+            f"{settings.model} does not begin with a layer that scales pixels (Rescaling or Normalization), so own.scale "
+            "must say what it expects: 0..255, 0..1, -1..1, torch or caffe (docs/howto/own_source.md has a table)."
+        )
     return model
 
 
-def cuts_of(model: keras.Model, settings: OwnModel) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Names of the layers to cut behind, the last being that of the features, and the layers with weights between.
+def _loaded(settings: OwnModel) -> keras.Model:
+    path = settings.model
+    if path.suffix != ".keras":
+        raise ThawError(f"{path} is no .keras file. Load it where it was made, and save it: model.save('mine.keras').")
+    try:
+        whole = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zipfile, JSON, h5py and Keras each raise their own
+        raise ThawError(f"{path} can't be read as a Keras model ({error}). Expected a .keras file of layers that Keras "
+                        "knows, as model.save writes it.") from error  # fmt: skip
+    if not isinstance(whole, keras.Sequential | keras.src.models.Functional) or not whole.inputs:
+        raise ThawError(f"{path} holds no model whose layers Thaw can see. Expected a Functional model, or a Sequential "
+                        "one that was built, not a class of your own.")  # fmt: skip
+    if len(whole.inputs) != 1 or len(whole.outputs) != 1 or len(whole.inputs[0].shape) != 4:
+        shapes = [tuple(tensor.shape) for tensor in (*whole.inputs, *whole.outputs)]
+        raise ThawError(f"{path}: expected one input of images and one output, got the shapes {shapes}.")
+    return whole
+
+
+class _Flattening:
+    """Makes a model anew, of layers alone: models within it become their layers, augmentation is left out.
+
+    A Normalization's mean and variance become settings of the layer, as they belong to the input and are never trained.
+    """
+
+    def __init__(self, name: str):
+        self._name = name
+        self._pairs: list[tuple[Layer, Layer]] = []
+        self._used: set[int] = set()
+
+    def of(self, model: keras.Model) -> keras.Model:
+        """The flat model, with the weights of `model`.
+
+        Raises:
+          ThawError: a layer is used twice, or can't be made anew.
+        """
+        inputs = keras.Input(model.inputs[0].shape[1:], dtype=model.inputs[0].dtype)
+        flat = keras.Model(inputs, self._run(model, inputs))
+        for old, new in self._pairs:
+            new.set_weights(old.get_weights())
+        return flat
+
+    def _run(self, model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
+        if isinstance(model, keras.Sequential):
+            model = keras.Model(model.inputs[0], model.outputs[0])
+        # Behind keras.models.clone_model, which would add inputs of its own here.
+        return model._run_through_graph(x, operation_fn=self._anew, call_fn=self._call)
+
+    def _anew(self, layer: Any) -> Any:
+        """A layer, or a bare operation such as x + 3, without its connections."""
+        if id(layer) in self._used:
+            raise ThawError(f"{self._name}: the layer {layer.name} is used more than once, so that it can't be frozen "
+                            "at one place. Give a model whose layers are used once.")  # fmt: skip
+        self._used.add(id(layer))
+        if isinstance(layer, keras.Model):
+            return layer
+        settings = layer.get_config()
+        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+            mean, variance = (weight.numpy().tolist() for weight in (layer.adapt_mean, layer.adapt_variance))
+            return keras.layers.Normalization.from_config({**settings, "mean": mean, "variance": variance})
+        new = layer.__class__.from_config(settings)
+        if isinstance(layer, Layer) and layer.weights:
+            self._pairs.append((layer, new))
+        return new
+
+    def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(layer, AUGMENTATIONS):
+            return args[0]
+        kwargs.pop("training", None)  # whether it trains is Thaw's to say
+        if isinstance(layer, keras.Model):
+            return self._run(layer, args[0])
+        return layer(*args, **kwargs)
+
+
+def _features(model: keras.Model, settings: OwnModel) -> keras.KerasTensor:
+    """Output of own.features; else what goes into the last dense layer where the model ends with one; else its output.
 
     Raises:
-      ThawError: there is no layer with weights.
+      ThawError: the model has no such layer.
     """
-    parts = _parts(model)
-    if not parts:
-        raise ThawError(f"{settings.model} has no layer with a kernel below its features, so nothing can be frozen. "
-                        "Give another model, or name a later layer as own.features.")  # fmt: skip
-    joined = np.array_split(np.arange(len(parts)), min(len(parts), MAX_FREEZE_COUNT["own"]))
-    cuts = [parts[int(places[-1])][0] for places in joined]
-    groups = [tuple(name for place in places for name in parts[int(place)][1]) for places in joined]
-    return [*cuts[:-1], model.output._keras_history.operation.name], groups
-
-
-def _parts(model: keras.Model) -> list[tuple[str, tuple[str, ...]]]:
-    """The smallest parts: the layer each ends with, and its layers with weights."""
-    ordered = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    narrow = _narrow_places(model)
-    parts: list[tuple[str, tuple[str, ...]]] = []
-    weighted: list[str] = []
-    end = ""
-    for layer in ordered:
-        if _has_kernel(layer) and end:
-            parts.append((end, tuple(weighted)))
-            weighted, end = [], ""
-        if layer.weights:
-            weighted.append(layer.name)
-        has_kernel = any(_has_kernel(model.get_layer(name)) for name in weighted)
-        # Dropout at a cut belongs to the part above it.
-        if has_kernel and layer.name in narrow and not isinstance(layer, keras.layers.Dropout):
-            end = layer.name
-    if any(_has_kernel(model.get_layer(name)) for name in weighted):
-        parts.append((end or ordered[-1].name, tuple(weighted)))
-    elif weighted and parts:
-        parts[-1] = (parts[-1][0], (*parts[-1][1], *weighted))
-    return parts
-
-
-def _has_kernel(layer: Layer) -> bool:
-    return any("kernel" in weight.path.rsplit("/", 1)[-1] for weight in layer.weights)
-
-
-def _narrow_places(model: keras.Model) -> set[str]:
-    """Layers after which their own output is all that later layers take."""
-    ordered = [operation.name for operation in model.operations]  # layers, and bare operations such as x + 3
-    place = {name: number for number, name in enumerate(ordered)}
-    last_use = {name: place[name] for name in ordered}
-    for operation in model.operations:
-        for tensor in operation._inbound_nodes[0].input_tensors:
-            source = tensor._keras_history.operation.name
-            last_use[source] = max(last_use[source], place[operation.name])
-    narrow = set()
-    reach = -1  # of all layers before
-    for name in ordered:
-        if reach <= place[name]:
-            narrow.add(name)
-        reach = max(reach, last_use[name])
-    return narrow
-
-
-def _through(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
-    """The same layers called on another tensor, in a graph without a model within the model."""
-    known: dict[str, keras.KerasTensor] = {}
-    for operation in model.operations:
-        if isinstance(operation, keras.layers.InputLayer):
-            known[operation.name] = x
-            continue
-        node = operation._inbound_nodes[0]
-        args, kwargs = node.arguments.fill_in(
-            {id(tensor): known[tensor._keras_history.operation.name] for tensor in node.input_tensors}
-        )
-        known[operation.name] = operation(*args, **kwargs)
-    return known[model.output._keras_history.operation.name]
-
-
-def _features(model: keras.Model) -> keras.KerasTensor:
-    """What goes into the last dense layer where the model ends with one, else the model's output."""
-    ends: Sequence[Any] = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    if settings.features:
+        named = {layer.name: layer for layer in layers}
+        if settings.features not in named:
+            raise ThawError(f"{settings.model} has no layer {settings.features!r} (own.features). Its last ones are "
+                            f"{list(named)[-8:]}.")  # fmt: skip
+        return named[settings.features].output
+    ends: Sequence[Any] = layers
     while ends and isinstance(ends[-1], keras.layers.Activation | keras.layers.Softmax | keras.layers.Dropout):
         ends = ends[:-1]
     if ends and isinstance(ends[-1], keras.layers.Dense) and len(model.outputs[0].shape) == 2:
@@ -171,20 +217,15 @@ def _features(model: keras.Model) -> keras.KerasTensor:
 
 
 def _problems(model: keras.Model) -> Iterator[str]:
-    """Why the model can't be cut, in words."""
-    if not isinstance(model, keras.Model) or not model.inputs:
-        yield "it is no model of layers with a known input. Save a Functional or a built Sequential model."
-        return
-    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.inputs[0].shape) != 4:
-        shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
-        yield f"expected one input of images and one output, got the shapes {shapes}."
+    """Why the flat model can't be taken, in words."""
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield (f"the layer {layer.name} is a model itself, which can't be cut. Save one model of all layers: "
-                   f"base = {layer.name}; keras.Model(base.input, head(base.output)).")  # fmt: skip
-        if len(layer._inbound_nodes) > 1 and not isinstance(model, keras.Sequential):
-            yield f"the layer {layer.name} is used more than once, so that it can't be frozen at one place."
-        if layer.name in TAKEN_NAMES and layer.weights:
+        if layer.name == "head" or layer.name.startswith(PREFIX):
             yield f"a layer is called {layer.name}, as one of Thaw's own. Give it another name."
-        if hasattr(layer, "seed_generator") and not isinstance(layer, keras.layers.Dropout):
-            yield f"the layer {layer.name} draws random numbers. Leave augmentation out: Thaw adds its own copies."
+        # Variables that are no weights are states of random numbers.
+        if len(layer.variables) > len(layer.weights) and not isinstance(layer, keras.layers.Dropout):
+            yield f"the layer {layer.name} draws random numbers, which Thaw can't repeat. Leave it out."
+        if layer.compute_dtype != "float32" and not isinstance(layer, keras.layers.InputLayer):
+            yield (f"the layer {layer.name} computes in {layer.compute_dtype}. Expected float32: build the model under "
+                   "keras.config.set_dtype_policy('float32'), set its weights, and save it again.")  # fmt: skip
+        if not all(np.isfinite(weight.numpy()).all() for weight in layer.weights):
+            yield f"weights of the layer {layer.name} are no finite numbers. Give another file."

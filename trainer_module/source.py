@@ -101,10 +101,8 @@ def load_own(network: Network, settings: OwnModel) -> None:
       ThawError: as own_model.read_model.
     """
     model = read_model(settings)
-    layers = {layer.name: layer for layer in model.layers}
     for layer in network.backbone_layers:
-        for variable, value in zip(layer.weights, layers[layer.name].weights, strict=True):
-            variable.assign(value)
+        layer.set_weights(model.get_layer(layer.name).get_weights())
 
 
 def network_of(settings: ModelSettings) -> Network:
