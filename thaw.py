@@ -26,6 +26,7 @@ from pipeline.options import (
     examples,
     experiment,
     find_run,
+    own_images_options,
     run_argument,
     runs_option,
 )
@@ -86,18 +87,12 @@ def data(config: ExperimentConfig, in_json: bool) -> None:
     epilog=examples(
         "thaw init animals",
         "thaw init animals --target deer,horse --image-size 96",
+        "thaw init animals --model efficientnet_b0.keras",
         "thaw init flowers --classes rose,tulip,daisy,fern",
     )
 )
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: thaw-<name>]")
-@click.option("--name", help="Name of the experiment.  [default: the folder's name]")
-@click.option("--target", default="", metavar="A,B", help="Classes to tell apart; two or more others become a source.")
-@click.option("--image-size", type=click.IntRange(16, 224), metavar="PX", help="Side of the square to fit images to.")
-@click.option("--classes", default="", metavar="A,B", help="TFRecords: names of the classes, in the order of labels.")
-@click.option("--image-key", help="TFRecords: feature with the image, where several could be it.")
-@click.option("--label-key", help="TFRecords: feature with the label.")
-@click.option("--id-key", help="TFRecords: feature with the id.")
+@own_images_options
 @click.option("--force", is_flag=True, help="Replace what an earlier init wrote there.")
 @as_json
 def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json: bool, **asked: Any) -> None:

@@ -89,8 +89,10 @@ def predictors_of(
     """
     pixels, top = probes[0], probes[max(probes)]
     here, log_n = probes[freeze_count], math.log(n / 100)
-    share, tuned = freeze_count / MAX_FREEZE_COUNT[architecture], float(fine_tune)
-    mobile = float(architecture in PRETRAINED)  # `own` was not calibrated on: taken for another of these
+    # Not calibrated on models of the user's: they are taken for MobileNetV2, whose weights were made elsewhere too.
+    most = max(probes) if architecture == "own" else MAX_FREEZE_COUNT[architecture]
+    share, tuned = freeze_count / max(most, 1), float(fine_tune)
+    mobile = float(architecture in PRETRAINED)
     return [
         pixels, here - pixels, top - pixels, log_n, log_n**2, share, share**2, share * log_n, (here - pixels) * log_n,
         (top - pixels) * log_n, (top - pixels) * share, tuned, tuned * share, tuned * log_n, mobile, mobile * log_n,

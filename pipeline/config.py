@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pydantic
 
+from pipeline.backbones import MobileNet as MobileNet
+from pipeline.backbones import OwnModel as OwnModel
 from pipeline.domains import PRETRAINED, Control, Name, Settings
 from pipeline.domains import Architecture as Architecture
 from pipeline.domains import Source as Source
@@ -91,38 +93,6 @@ class SourceSchedule(Schedule):
     """Upper bound on the steps; none: epochs alone decide."""
     shift_px: pydantic.NonNegativeInt = 2
     """Every image is moved by up to so many pixels each way, anew at each step; its edges are mirrored in."""
-
-
-class MobileNet(Settings):
-    """The size of MobileNetV2 and of the images it sees."""
-
-    image_size_px: Annotated[int, pydantic.Field(ge=32, le=224)] = 96
-    """Images are resized to this inside the model."""
-    alpha: PositiveFloat = 1.0
-    """Width multiplier."""
-    weights: Path | None = None
-    """ImageNet weights (.h5, no top); none: the first place of the README's list that has them."""
-
-
-class OwnModel(Settings):
-    """The architecture `own`: a Keras model of yours, or one of keras.applications that was saved."""
-
-    model: Path
-    """A .keras file: one input of images, one output. Its classification layer is left out."""
-    scale: Literal["0..255", "0..1", "-1..1", "torch", "caffe"] | None = None
-    """What the model expects pixels to be, `torch` and `caffe` being names of keras.applications; none: `0..255`, for a
-    model that begins with a layer which scales them."""
-    features: str | None = None
-    """Name of the layer whose output is classified; none: what goes into the last dense layer, or the model's
-    output."""
-    image_size_px: Annotated[int, pydantic.Field(ge=16, le=512)] | None = None
-    """Images are resized to this inside the model; none: the model's own size, or that of the data."""
-    sha256: str = ""
-    """Of the file; filled in by a run."""
-    mflop: float = 0.0
-    """Millions of operations of one image; filled in by a run."""
-    parts: int = 0
-    """That it can be cut into; filled in by a run."""
 
 
 class Blessing(Settings):

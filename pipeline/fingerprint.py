@@ -17,7 +17,7 @@ SOURCE_CODE = tuple(
 """What decides which weights a source ends with."""
 SWEEP_CODE = (*SOURCE_CODE, "trainer_module.sweep", "trainer_module.sweep_job", "trainer_module.target")
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
-TRAINING_CODE = ("trainer_module", "pipeline.config", "pipeline.domains")
+TRAINING_CODE = ("trainer_module", "pipeline.backbones", "pipeline.config", "pipeline.domains")
 """What decides all that Trainers and Tuners write."""
 
 ADVICE_CODE = (

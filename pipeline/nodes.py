@@ -278,7 +278,10 @@ class Nodes:
             ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
         )
         elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}, "own": {"model"}}
-        return self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
+        dumped = self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
+        if self.config.own is not None:
+            dumped["own"]["model"] = self.config.own.model.name
+        return dumped
 
     def _model_settings(
         self, role: Literal["source", "transfer", "baseline"], source: str, architecture: Architecture

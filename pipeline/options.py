@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from click.shell_completion import CompletionItem
 
+from pipeline.backbones import Scale
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
 
@@ -110,6 +111,30 @@ def experiment(command: Command) -> Command:
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
+
+
+def own_images_options(command: Command) -> Command:
+    """Adds what `thaw init` can be told beside the folder."""
+    path = click.Path(path_type=Path)
+    options = (
+        click.option("--out", type=path, help="Folder to write.  [default: thaw-<name>]"),
+        click.option("--name", help="Name of the experiment.  [default: the folder's name]"),
+        click.option("--target", default="", metavar="A,B",
+                     help="Classes to tell apart; two or more others become a source."),
+        click.option("--image-size", type=click.IntRange(16, 224), metavar="PX",
+                     help="Side of the square to fit images to."),
+        click.option("--model", type=path, metavar="FILE", help="A .keras file of yours: a source beside the others."),
+        click.option("--scale", type=click.Choice(get_args(Scale)),
+                     help="What --model expects pixels to be, where it has no layer that scales them."),
+        click.option("--classes", default="", metavar="A,B",
+                     help="TFRecords: names of the classes, in the order of labels."),
+        click.option("--image-key", help="TFRecords: feature with the image, where several could be it."),
+        click.option("--label-key", help="TFRecords: feature with the label."),
+        click.option("--id-key", help="TFRecords: feature with the id."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 class InOrderOfUse(click.Group):

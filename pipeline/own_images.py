@@ -14,11 +14,12 @@ from acquisition.dataset import Dataset, locate_cifar10
 from acquisition.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.inspection import Inspection, check_sizes, inspect_records
 from acquisition.weights import locate_weights
-from pipeline.config import ExperimentConfig
+from pipeline.config import ExperimentConfig, Transfer
 from pipeline.errors import ThawError
+from pipeline.own_model import fitted
 from pipeline.own_output import CONFIG, check_output, written_whole
 from pipeline.own_records import OwnData, from_images, from_records, holds_records
-from pipeline.own_settings import VAL_FRACTION, Wanted, own_settings, validated
+from pipeline.own_settings import VAL_FRACTION, Wanted, own_settings, shown_px, validated
 from pipeline.plan import Plan, measure_gflops, plan_run
 
 FEW_TEST_IMAGES = 50
@@ -98,7 +99,9 @@ def make_experiment(
         own = make(folder, draft, out, wanted, find_cifar, terminal)
         inspection = inspect_records(own.files, own.data)
         offered = _least_offered(own, inspection)
-        config, text = validated(own_settings(wanted.name, own.data, own.target, own.domains, offered), out / CONFIG)
+        model = fitted(wanted.own, own.data.image_shape, shown_px(own.data)) if wanted.own else None
+        settings = own_settings(wanted.name, own.data, own.target, own.domains, offered, model)
+        config, text = validated(settings, out / CONFIG)
         check_sizes(inspection, config)
         (draft / CONFIG).write_text(text, encoding="utf-8")
         written = sorted(path.name for path in draft.iterdir())
@@ -110,10 +113,10 @@ def make_experiment(
         target=list(own.target),
         image_shape=config.data.image_shape,
         size_reason=own.size_reason,
-        sources={name: ", ".join(source.classes) or "ImageNet's weights" for name, source in config.sources.items()},
+        sources={transfer.source: _in_words(config, transfer) for transfer in config.transfers},
         sizes=list(config.sizes),
         notes=[*own.notes, *_warnings(config, inspection, project_root)],
-        plan=_plan(config, inspection),
+        plan=_plan(config.model_copy(update={"own": model}), inspection),
     )
 
 
@@ -141,6 +144,13 @@ def _lines(made: Made) -> Iterator[str]:
     yield f"A run takes about {made.plan.minutes:.0f} minutes ({made.plan.executions} trainings) on this machine. Next:"
     yield f"  thaw plan --config {made.config}"
     yield f"  thaw run --config {made.config}"
+
+
+def _in_words(config: ExperimentConfig, transfer: Transfer) -> str:
+    """What a transfer's source is: its classes, or where its weights come from."""
+    if transfer.architecture == "own" and config.own is not None:
+        return f"your model {config.own.model}"
+    return ", ".join(config.sources[transfer.source].classes) or "ImageNet's weights"
 
 
 def _least_offered(own: OwnData, inspection: Inspection) -> int:
@@ -178,7 +188,7 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Pa
         settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras",
         say=lambda line: None, allow_download=False,
     )  # fmt: skip
-    if found is None and "imagenet" in config.sources:
+    if found is None and "mobilenet_v2" in config.architectures:
         yield ("ImageNet's weights are not on this machine: a run asks Keras's server for them, and leaves that "
                "transfer out where it gets none. Give a file with --weights.")  # fmt: skip
 

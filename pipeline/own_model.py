@@ -3,33 +3,81 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from pipeline.config import ExperimentConfig
+from pipeline.config import ExperimentConfig, MobileNet, OwnModel
 from pipeline.errors import ThawError
+
+SIDES = (96, 224)
+"""Sides in pixels to try where a model of no size of its own does not take smaller images."""
 
 
 def with_own_model(config: ExperimentConfig) -> ExperimentConfig:
     """The configuration with what the file says of itself: place, hash, cost and number of parts.
 
     Raises:
-      ThawError: the model is missing, can't be cut or does not take the images, or has fewer parts than are to be frozen.
+      ThawError: as looked_at; the file is not the one of the configuration's `sha256`, or has fewer parts than are to
+        be frozen.
     """
-    if "own" not in config.architectures or config.own is None:
+    own = config.own
+    if "own" not in config.architectures or own is None:
         return config
-    path = config.own.model
+    found = looked_at(own, config.data.image_shape)
+    if own.sha256 and own.sha256 != found.sha256:
+        raise ThawError(f"{own.model} is another file than the one that the configuration was written for: its SHA-256 "
+                        f"is {found.sha256}, expected {own.sha256}. Give that file as own.model, or leave own.sha256 "
+                        "out.")  # fmt: skip
+    beyond = [count for count in config.freeze_counts["own"] if count > found.parts]
+    if beyond:
+        raise ThawError(f"freeze_counts.own asks for {beyond}; {own.model} can be cut into {found.parts} parts, so 0 "
+                        f"to {found.parts} can be frozen.")  # fmt: skip
+    return config.model_copy(update={"own": found})
+
+
+def looked_at(own: OwnModel, image_shape: Sequence[int]) -> OwnModel:
+    """The settings with what the file says of itself.
+
+    Args:
+      own: where the model lies, and what it expects.
+      image_shape: height, width, channels of the data.
+
+    Raises:
+      ThawError: the file is missing, can't be cut or does not take the images.
+    """
+    path = own.model.expanduser().absolute()
     if not path.is_file():
         raise ThawError(f"The model {path} (own.model) does not exist. Give a .keras file, as model.save writes it.")
     from trainer_module.architectures import build_network
 
-    network = build_network(
-        "own", config.data.image_shape, len(config.target.classes), config.mobilenet_v2, config.own
-    )  # fmt: skip
-    beyond = [count for count in config.freeze_counts["own"] if count > network.max_freeze_count]
-    if beyond:
-        raise ThawError(f"freeze_counts.own asks for {beyond}; {path} can be cut into {network.max_freeze_count} parts, "
-                        f"so 0 to {network.max_freeze_count} can be frozen.")  # fmt: skip
-    found = {
-        "model": path.absolute(), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "mflop": 2e-6 * network.multiply_adds[0], "parts": network.max_freeze_count,
-    }  # fmt: skip
-    return config.model_copy(update={"own": config.own.model_copy(update=found)})
+    own = own.model_copy(update={"model": path})
+    network = build_network("own", image_shape, 2, MobileNet(), own)
+    return own.model_copy(
+        update={
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "mflop": round(2e-6 * network.multiply_adds[0], 3),
+            "parts": network.max_freeze_count,
+        }
+    )
+
+
+def fitted(own: OwnModel, image_shape: Sequence[int], side: int) -> OwnModel:
+    """As looked_at, with a size chosen where the model has none of its own.
+
+    Args:
+      own, image_shape: as in looked_at.
+      side: pixels of the smallest square to try.
+
+    Raises:
+      ThawError: as looked_at.
+    """
+    from trainer_module.own_model import read_model
+
+    looked_at_first = own.model_copy(update={"model": own.model.expanduser().absolute()})
+    if not looked_at_first.model.is_file() or None not in read_model(looked_at_first).input.shape[1:3]:
+        return looked_at(own, image_shape)
+    for wider in (side, *SIDES[:-1]):
+        try:
+            return looked_at(own.model_copy(update={"image_size_px": wider}), image_shape)
+        except ThawError:
+            continue
+    return looked_at(own.model_copy(update={"image_size_px": SIDES[-1]}), image_shape)

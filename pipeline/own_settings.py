@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import Data, ExperimentConfig
+from pipeline.config import Data, ExperimentConfig, OwnModel
 from pipeline.errors import ThawError
 from pipeline.loading import validate_config
 
@@ -21,6 +21,8 @@ PER_CLASS = (5, 10, 20, 50, 100, 200)
 """Target training images of each class to choose sizes from."""
 MOST_SIZES = 3
 SETTINGS_KEPT = ("draws", "schedule", "source_schedule")
+OWN_KEPT = {"model", "scale", "features", "image_size_px"}
+"""What a run can't find in the file itself."""
 LEFT_OVER = "others"
 """The source made of the classes that are not the target's."""
 
@@ -39,6 +41,7 @@ class Wanted:
       image_size_px: side of the square that images are fitted to; none: it is chosen.
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
+      own: a Keras model of the user's to transfer from; none: there is none.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Wanted:
     image_size_px: int | None = None
     classes: tuple[str, ...] = ()
     keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
+    own: OwnModel | None = None
 
 
 def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
@@ -53,10 +57,11 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
 
     Args:
       name: of the experiment.
-      asked: `target` and `classes` with commas between names, `image_size`, `image_key`, `label_key` and `id_key`.
+      asked: `target` and `classes` with commas between names, `image_size`, `image_key`, `label_key` and `id_key`;
+        `model`, a file, and `scale`, what its pixels are.
 
     Raises:
-      ThawError: the name is not one that the configuration takes.
+      ThawError: the name is not one that the configuration takes, or there is a scale without a model.
     """
     if name != name_from(name):
         raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
@@ -64,12 +69,16 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
     target, classes = (tuple(part.strip() for part in asked[key].split(",") if part.strip())
                        for key in ("target", "classes"))  # fmt: skip
     keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
-    return Wanted(name, target, asked["image_size"], classes, keys)
+    if asked["scale"] and not asked["model"]:
+        raise ThawError("--scale says what the pixels of a --model are, and there is none. Give both, or neither.")
+    own = OwnModel(model=asked["model"].absolute(), scale=asked["scale"]) if asked["model"] else None
+    return Wanted(name, target, asked["image_size"], classes, keys, own)
 
 
 def own_settings(
-    name: str, data: Data, target: Sequence[str], domains: Mapping[str, Sequence[str]], offered: int
-) -> dict[str, Any]:
+    name: str, data: Data, target: Sequence[str], domains: Mapping[str, Sequence[str]], offered: int,
+    own: OwnModel | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The settings that differ from their defaults, for validate_config.
 
     Args:
@@ -78,6 +87,7 @@ def own_settings(
       target: classes to tell apart.
       domains: classes of the data by source; ImageNet joins them where images have three channels.
       offered: training images of the smallest target class, val set aside.
+      own: the user's model, its parts counted; its file's name becomes the source's.
 
     Raises:
       ThawError: nothing can be transferred.
@@ -88,14 +98,20 @@ def own_settings(
     if data.image_shape[2] == 3:
         sources["imagenet"] = {"classes": []}
         transfers.append({"source": "imagenet", "architecture": "mobilenet_v2"})
+    if own is not None:
+        source = name_from(own.model.stem)
+        source = f"{source}_model" if source in sources else source
+        sources[source] = {"classes": []}
+        transfers.append({"source": source, "architecture": "own"})
     if not transfers:
         raise ThawError(
             f"There is nothing to transfer: images with {data.image_shape[2]} channel can't take ImageNet's weights, "
-            "nor CIFAR-10's classes for a source. Write them with three channels; or name two classes with --target "
+            "nor CIFAR-10's classes for a source. Write them with three channels; give a --model of your "
+            "own; or name two classes with --target "
             "and leave two more, which are then the source."
         )
     used = {transfer["architecture"] for transfer in transfers}
-    side = max(preset["mobilenet_v2"]["image_size_px"], min(224, max(data.image_shape[:2])))
+    counts = {**preset["freeze_counts"], "own": own_freeze_counts(own.parts) if own else []}
     keys = {key: value for key, value in data.model_dump(include={"image_key", "label_key", "id_key"}).items()}
     return {
         "name": name,
@@ -107,10 +123,17 @@ def own_settings(
         "sources": sources,
         "transfers": transfers,
         "sizes": choose_sizes(offered, len(target)),
-        "freeze_counts": {key: value for key, value in preset["freeze_counts"].items() if key in used},
+        "freeze_counts": {key: value for key, value in counts.items() if key in used},
         **{key: preset[key] for key in SETTINGS_KEPT},
-        "mobilenet_v2": {**preset["mobilenet_v2"], "image_size_px": side},
+        "mobilenet_v2": {**preset["mobilenet_v2"], "image_size_px": shown_px(data)},
+        **({"own": own.model_dump(mode="json", include=OWN_KEPT, exclude_none=True)} if own else {}),
     }  # fmt: skip
+
+
+def shown_px(data: Data) -> int:
+    """Side in pixels of the images that a network made for larger ones sees."""
+    preset = yaml.safe_load(PRESET.read_text())
+    return max(preset["mobilenet_v2"]["image_size_px"], min(224, max(data.image_shape[:2])))
 
 
 def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, str]:
@@ -140,6 +163,11 @@ def choose_sizes(offered: int, classes: int) -> list[int]:
     fitting = [count for count in PER_CLASS if count <= offered]
     chosen = fitting if len(fitting) < MOST_SIZES else sorted(fitting[::-2][:MOST_SIZES])
     return [count * classes for count in chosen]
+
+
+def own_freeze_counts(parts: int) -> list[int]:
+    """All parts of the user's model, and one and two fewer, as in the preset."""
+    return list(range(max(0, parts - 2), parts + 1))
 
 
 def own_domains(classes: Sequence[str], target: Collection[str]) -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.config import MAX_FREEZE_COUNT
 from pipeline.errors import ThawError
 from trainer_module.sealed_lines import SealedLines, digest_of, sealed_line
 
@@ -34,6 +35,7 @@ class Header:
       source_hash: hash of the source model's weights; empty for a baseline.
       test_labels: label of each test image, in the order of every row's probabilities.
       test_ids_hash: hash of the test images' ids in that order; equal in ledgers that can be paired.
+      parts: that a model of the user's can be cut into; 0 for the other architectures.
     """
 
     sweep: str
@@ -44,6 +46,12 @@ class Header:
     source_hash: str
     test_labels: tuple[int, ...]
     test_ids_hash: str
+    parts: int = 0
+
+    @property
+    def max_freeze_count(self) -> int:
+        """Layers, blocks or parts that can be frozen."""
+        return self.parts or MAX_FREEZE_COUNT[self.architecture]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,7 +222,8 @@ def content_key(**parts: Any) -> str:
 
 
 def _encode_header(header: Header) -> dict[str, Any]:
-    return dataclasses.asdict(header)
+    # Left out where it says nothing: ledgers of before there were such models have the same first line.
+    return {name: value for name, value in dataclasses.asdict(header).items() if name != "parts" or value}
 
 
 def _decode_header(lines: SealedLines) -> Header:

@@ -35,6 +35,7 @@ class ScaledPixels(Layer):
 
     Args:
       mode: one of MODES' values.
+      kwargs: as keras.layers.Layer's.
     """
 
     def __init__(self, mode: str, **kwargs: Any):
@@ -85,8 +86,10 @@ def own_parts(images: keras.KerasTensor, settings: OwnModel) -> Parts:
         # Not model(x): that would be a model within the model, which can't be cut.
         x = model._run_through_graph(x, operation_fn=lambda layer: layer)
     except (ValueError, TypeError) as error:
-        raise ThawError(f"{settings.model} does not take images of {x.shape[1]} x {x.shape[2]} pixels ({error}). Give "
-                        "the size that it takes as own.image_size_px; images are resized to it.") from error  # fmt: skip
+        raise ThawError(
+            f"{settings.model} does not take images of {x.shape[1]} x {x.shape[2]} pixels ({error}). Give the size that "
+            "it takes as own.image_size_px; images are resized to it."
+        ) from error
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)  # [batch, channels]
         cuts = [*cuts[:-1], f"{PREFIX}pool"]
@@ -114,8 +117,9 @@ def read_model(settings: OwnModel) -> keras.Model:
     first = next((layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None)
     if settings.scale is None and not isinstance(first, SCALING):
         raise ThawError(
-            f"{settings.model} does not begin with a layer that scales pixels (Rescaling or Normalization), so own.scale "
-            "must say what it expects: 0..255, 0..1, -1..1, torch or caffe (docs/howto/own_source.md has a table)."
+            f"{settings.model} does not begin with a layer that scales pixels (Rescaling or Normalization), so "
+            "own.scale must say what it expects: 0..255, 0..1, -1..1, torch or caffe (docs/howto/own_source.md has a "
+            "table)."
         )
     return model
 
@@ -130,8 +134,8 @@ def _loaded(settings: OwnModel) -> keras.Model:
         raise ThawError(f"{path} can't be read as a Keras model ({error}). Expected a .keras file of layers that Keras "
                         "knows, as model.save writes it.") from error  # fmt: skip
     if not isinstance(whole, keras.Sequential | keras.src.models.Functional) or not whole.inputs:
-        raise ThawError(f"{path} holds no model whose layers Thaw can see. Expected a Functional model, or a Sequential "
-                        "one that was built, not a class of your own.")  # fmt: skip
+        raise ThawError(f"{path} holds no model whose layers Thaw can see. Expected a Functional model, or a "
+                        "Sequential one that was built, not a class of your own.")  # fmt: skip
     if len(whole.inputs) != 1 or len(whole.outputs) != 1 or len(whole.inputs[0].shape) != 4:
         shapes = [tuple(tensor.shape) for tensor in (*whole.inputs, *whole.outputs)]
         raise ThawError(f"{path}: expected one input of images and one output, got the shapes {shapes}.")

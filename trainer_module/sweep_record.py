@@ -47,6 +47,7 @@ class SweepRecord:
             source_hash=facts.source_hash,
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
+            parts=settings.own.parts if settings.own else 0,
         )
         decisive = {"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"}
         self._content = {

@@ -37,7 +37,7 @@ class MeasuredCell:
     """One cell of any sweep, a baseline's among them.
 
     Attributes:
-      sweep, source, architecture: as in the ledger's header.
+      sweep, source, architecture, max_freeze_count: as in the ledger's header.
       val_accuracy: mean over draws, a fraction; what choosing reads.
       accuracy: on test, a fraction, with its draws.
     """
@@ -45,6 +45,7 @@ class MeasuredCell:
     sweep: str
     source: str
     architecture: str
+    max_freeze_count: int
     cell: Cell
     val_accuracy: float
     accuracy: Interval
@@ -150,6 +151,7 @@ def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray, others_variance: fl
         sweep=sweep.header.sweep,
         source=sweep.header.source,
         architecture=sweep.header.architecture,
+        max_freeze_count=sweep.header.max_freeze_count,
         cell=cell,
         val_accuracy=statistics.fmean(row.val_accuracy for row in sweep.cells[cell]),
         accuracy=mean_interval(correct, others_variance),

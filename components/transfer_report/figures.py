@@ -14,14 +14,14 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.advice import way_in_words
+from components.transfer_report.analysis.advice import UNITS, way_in_words
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import Pace, has_inner_points, mean_curve
 from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
 from components.transfer_report.curves_figure import CurvePair, draw_curves
 from components.transfer_report.heat_map import Scales, draw_heat_map
 from components.transfer_report.overview import draw_overview
-from pipeline.config import MAX_FREEZE_COUNT
+from pipeline.domains import PRETRAINED
 from trainer_module.selection import Cell
 
 DOTS_PER_INCH = 110
@@ -88,9 +88,10 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
         figure = draw_heat_map(cells, frozenset(grid.chosen.transfers[transfer].values()), scales)
         title = f"{transfer} on {data}, {_draws(cells)}"
         heat_maps[transfer] = save_picture(figure, folder / f"{transfer}.png", title, data)
-        if cells[0].architecture == "mobilenet_v2" and (lines := freezing_lines(cells)):
-            scratch = [one for one in summaries.baselines["mobilenet_v2"] if not one.cell.fine_tune]
-            figure = draw_overview(lines, {"mobilenet_v2": scratch} if scratch else {}, "how much is frozen")
+        architecture = cells[0].architecture
+        if architecture in PRETRAINED and (lines := freezing_lines(cells)):
+            scratch = [one for one in summaries.baselines[architecture] if not one.cell.fine_tune]
+            figure = draw_overview(lines, {architecture: scratch} if scratch else {}, "how much is frozen")
             title = f"{transfer} with and without freezing, on {data}, {_draws([*cells, *scratch])}"
             freezing[transfer] = save_picture(figure, folder / f"freezing_{transfer}.png", title, data)
     n = min(grid.sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
@@ -100,11 +101,11 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
 
 def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:
     """A transfer's cells with everything frozen, nothing frozen, and everything frozen first; as far as swept."""
-    most = MAX_FREEZE_COUNT[cells[0].architecture]
+    most, unit = cells[0].max_freeze_count, UNITS[cells[0].architecture] + "s"
     ways = {
-        "all blocks frozen": (most, False),
+        f"all {unit} frozen": (most, False),
         "nothing frozen": (0, False),
-        "all blocks frozen, then fine-tuned": (most, True),
+        f"all {unit} frozen, then fine-tuned": (most, True),
     }
     lines: dict[str, list[MeasuredCell]] = {}
     for name, way in ways.items():
@@ -136,7 +137,8 @@ def curve_pairs(grid: Grid, pace: Pace, n: int) -> list[CurvePair]:
             continue
         twin = grid.sweeps[transfer].cells.get(Cell(n, cell.freeze_count, False), ())
         phase_2 = pace.epochs(twin[0].curve[-1][0], n) if cell.fine_tune and twin else None
-        title = f"{transfer}:\n{way_in_words(cell, grid.sweeps[transfer].header.architecture)}"
+        header = grid.sweeps[transfer].header
+        title = f"{transfer}:\n{way_in_words(cell, header.architecture, header.max_freeze_count)}"
         pairs.append(CurvePair(title, mean_curve(rows, pace), mean_curve(baseline_rows, pace), phase_2))
     return pairs
 

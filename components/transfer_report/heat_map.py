@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from components.transfer_report import formats
+from components.transfer_report.analysis.advice import UNITS
 from components.transfer_report.cells import CellSummary
 from trainer_module.selection import Cell
 
@@ -186,8 +187,7 @@ def _label_panel(axes: Axes, grid: _Grid, architecture: str, last: bool) -> None
         side.set_visible(False)
     if last:
         axes.set_xlabel("n, labelled target images", fontsize=9.5)
-    unit = "layers" if architecture in SHIFTED_AXIS else "blocks"
-    axes.set_ylabel(f"frozen {unit} k", fontsize=9.5)
+    axes.set_ylabel(f"frozen {UNITS.get(architecture, 'layer')}s k", fontsize=9.5)
     if architecture in SHIFTED_AXIS:
         right = axes.secondary_yaxis("right")
         # The report's 0 and 1 are the same model, nothing frozen.

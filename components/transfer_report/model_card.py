@@ -71,6 +71,7 @@ def write_model_card(
     facts = {
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
+        "own": configuration.get("own"),
     }  # fmt: skip
     for suffix in ("md", "html"):
         text = environment.get_template(f"model_card.{suffix}.j2").render(**facts)

@@ -9,14 +9,13 @@ from components.transfer_report.analysis.claim import shown, verdict_of
 from components.transfer_report.analysis.grid import Grid, Place
 from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
 from components.transfer_report.statistics import Interval
-from pipeline.config import MAX_FREEZE_COUNT
 from trainer_module.selection import Cell
 
 ARCHITECTURES = {
     "original": "the original network",
     "remastered": "the remastered network",
     "mobilenet_v2": "MobileNetV2",
-    "own": "the own model",
+    "own": "your own model",
 }
 UNITS = {"mobilenet_v2": "block", "own": "part"}
 """What is frozen, one by one, where it is no single layer."""
@@ -105,12 +104,18 @@ def model_in_words(measured: MeasuredCell) -> str:
     architecture = ARCHITECTURES[measured.architecture]
     if not measured.source:
         return f"{architecture} from scratch"
-    return f"{architecture} from {measured.source}, {way_in_words(measured.cell, measured.architecture)}"
+    way = way_in_words(measured.cell, measured.architecture, measured.max_freeze_count)
+    return f"{architecture} from {measured.source}, {way}"
 
 
-def way_in_words(cell: Cell, architecture: str) -> str:
-    """`features frozen`, `first 4 of 8 layers frozen, then fine-tuned`, `nothing frozen`."""
-    most, unit = MAX_FREEZE_COUNT[architecture], UNITS.get(architecture, "layer") + "s"
+def way_in_words(cell: Cell, architecture: str, most: int) -> str:
+    """`features frozen`, `first 4 of 8 layers frozen, then fine-tuned`, `nothing frozen`.
+
+    Args:
+      cell, architecture: what is transferred how.
+      most: layers, blocks or parts that can be frozen.
+    """
+    unit = UNITS.get(architecture, "layer") + "s"
     if cell.freeze_count == 0:
         frozen = "nothing frozen"
     elif cell.freeze_count == most:

@@ -18,7 +18,6 @@ from components.transfer_report.analysis.claim import (
     verdict_of,
 )
 from components.transfer_report.analysis.grid import Grid, Place, Terms, averaged
-from pipeline.config import MAX_FREEZE_COUNT
 from trainer_module.selection import Cell
 
 
@@ -89,7 +88,7 @@ def freezing_most_is_best_when_small(grid: Grid) -> Claim:
 
 def mostly_frozen(grid: Grid, place: Place) -> bool:
     """True where more than half of the architecture's freezable layers are frozen."""
-    return place[1].freeze_count > MAX_FREEZE_COUNT[grid.sweeps[place[0]].header.architecture] / 2
+    return place[1].freeze_count > grid.sweeps[place[0]].header.max_freeze_count / 2
 
 
 def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[Place], bool]) -> list[Terms]:

@@ -18,6 +18,7 @@ SUMMARY = CellSummary(
     sweep="cats_dogs__original",
     source="cats_dogs",
     architecture="original",
+    max_freeze_count=8,
     cell=Cell(400, 4, True),
     val_accuracy=0.8,
     accuracy=Interval(0.75, 0.8, 0.85, 2),

@@ -49,14 +49,16 @@ def test_a_lead_that_may_be_nothing_is_told_so(grid_of: Callable[..., Grid]) -> 
 
 
 @pytest.mark.parametrize(
-    ("cell", "architecture", "words"),
+    ("cell", "architecture", "most", "words"),
     [
-        (Cell(10, 8, False), "original", "features frozen"),
-        (Cell(10, 8, True), "original", "features frozen, then fine-tuned"),
-        (Cell(10, 4, False), "original", "first 4 of 8 layers frozen"),
-        (Cell(10, 6, True), "mobilenet_v2", "first 6 of 18 blocks frozen, then fine-tuned"),
-        (Cell(10, 0, False), "remastered", "nothing frozen"),
+        (Cell(10, 8, False), "original", 8, "features frozen"),
+        (Cell(10, 8, True), "original", 8, "features frozen, then fine-tuned"),
+        (Cell(10, 4, False), "original", 8, "first 4 of 8 layers frozen"),
+        (Cell(10, 6, True), "mobilenet_v2", 18, "first 6 of 18 blocks frozen, then fine-tuned"),
+        (Cell(10, 0, False), "remastered", 6, "nothing frozen"),
+        (Cell(10, 3, False), "own", 3, "features frozen"),
+        (Cell(10, 2, True), "own", 3, "first 2 of 3 parts frozen, then fine-tuned"),
     ],
 )
-def test_a_way_of_transferring_in_words(cell: Cell, architecture: str, words: str) -> None:
-    assert way_in_words(cell, architecture) == words
+def test_a_way_of_transferring_in_words(cell: Cell, architecture: str, most: int, words: str) -> None:
+    assert way_in_words(cell, architecture, most) == words

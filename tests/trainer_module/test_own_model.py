@@ -1,0 +1,305 @@
+"""Models of the user's own: read, laid flat, cut, and refused with a reason. Builds small Keras models."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from pipeline.config import MobileNet, OwnModel, Schedule
+from pipeline.errors import ThawError
+from trainer_module import source, trainer
+from trainer_module.architectures import build_network
+from trainer_module.normalization import FusedBatchNormalization
+from trainer_module.own_cuts import cuts_of
+from trainer_module.own_model import ScaledPixels, read_model
+from trainer_module.settings import ModelSettings
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A function that saves a model and gives its settings."""
+
+    def own(model, scale=None, **settings):
+        path = tmp_path / f"{model.name}.keras"
+        model.save(path)
+        return OwnModel(model=path, scale=scale, **settings)
+
+    return own
+
+
+def network_of(settings, shape=(32, 32, 3)):
+    network = build_network("own", shape, 2, MobileNet(), settings)
+    source.load_own(network, settings)
+    return network
+
+
+def features(settings, images=IMAGES):
+    network = network_of(settings, images.shape[1:])
+    return network.segment(0, network.max_freeze_count)(images, training=False).numpy()
+
+
+def chain(*inner, size=(32, 32, 3), end=(layers.Dense(5, activation="softmax"),)):
+    return keras.Sequential([keras.Input(size), layers.Rescaling(1 / 255), *inner, *end])
+
+
+def small():
+    return chain(
+        layers.Conv2D(4, 3, name="a"), layers.BatchNormalization(name="a_norm"), layers.ReLU(), layers.MaxPooling2D(),
+        layers.Dropout(0.2), layers.Conv2D(8, 3, name="b"), layers.Flatten(), layers.Dense(16, name="c"),
+        layers.BatchNormalization(name="c_norm"), layers.Dropout(0.3),
+    )  # fmt: skip
+
+
+def residual():
+    inputs = keras.Input((24, 24, 3))
+    x = layers.Conv2D(8, 3, padding="same", name="stem")(layers.Rescaling(1 / 127.5, -1)(inputs))
+    for block in range(3):
+        y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"first_{block}")(x)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+        x = layers.ReLU(name=f"out_{block}")(layers.Conv2D(8, 3, padding="same", name=f"second_{block}")(y) + x)
+    return keras.Model(inputs, x)
+
+
+def settled(model):
+    """Moving statistics that are not what every layer begins with."""
+    for weight in model.weights:
+        if "moving" in weight.path:
+            weight.assign(weight + np.random.default_rng(1).uniform(0.1, 0.5, weight.shape))
+    return model
+
+
+def test_a_sequential_model_is_cut_behind_each_kernel_and_loses_its_classification_layer(own):
+    network = network_of(own(small()))
+    assert [[layer.name for layer in group] for group in network.freezable] == [["a", "a_norm"], ["b"], ["c", "c_norm"]]
+    assert network.cuts[1].startswith("max_pooling2d")  # dropout at a cut is trained above it
+    assert network.segment(3).input.shape == (None, 16)
+
+
+def test_a_residual_model_is_cut_where_one_tensor_alone_goes_on(own):
+    network = network_of(own(residual()))
+    assert network.cuts[2:] == ("out_0", "out_1", "thaw_pool")
+    assert [len(group) for group in network.freezable] == [1, 3, 3, 3]
+
+
+@pytest.mark.parametrize("model", [small, residual])
+def test_features_are_those_of_the_model_and_parts_give_the_whole(own, model):
+    made = settled(model())
+    network = network_of(own(made))
+    size = made.inputs[0].shape[1:3]
+    shown = keras.ops.image.resize(IMAGES.astype(np.float32), size, interpolation="bilinear")
+    last = made if model is residual else keras.Model(made.inputs[0], made.layers[-2].output)
+    expected = np.array(last(shown, training=False))
+    expected = expected.mean(axis=(1, 2)) if expected.ndim == 4 else expected
+    count = network.max_freeze_count
+    found = network.segment(0, count)(IMAGES, training=False).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    whole = network.model(IMAGES, training=False).numpy()
+    for cut in range(1, count + 1):
+        activations = network.segment(0, cut)(IMAGES, training=False)
+        np.testing.assert_allclose(network.segment(cut)(activations, training=False).numpy(), whole, rtol=1e-5)
+        below = {layer for layer in network.segment(0, cut).layers if layer.weights}
+        assert below == set(network.frozen_layers(cut))
+
+
+def test_more_than_eight_parts_are_joined_evenly():
+    inputs = keras.Input((8, 8, 3))
+    x = inputs
+    for number in range(20):
+        x = layers.Conv2D(2, 1, name=f"conv_{number}")(x)
+    cuts, groups = cuts_of(keras.Model(inputs, x))
+    assert [len(group) for group in groups] == [3, 3, 3, 3, 2, 2, 2, 2]
+    assert cuts == [f"conv_{number}" for number in (2, 5, 8, 11, 13, 15, 17, 19)]
+
+
+def test_a_model_within_the_model_is_laid_flat_and_augmentation_left_out(own):
+    base = keras.Sequential(
+        [keras.Input((32, 32, 3)), layers.Conv2D(4, 3, name="a"), layers.BatchNormalization(name="n")]
+    )
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Rescaling(1 / 255)(layers.RandomFlip()(inputs))
+    inner = keras.Sequential([keras.Input((32, 32, 3)), base, layers.Conv2D(4, 3, name="b")], name="inner")
+    model = settled(keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(inner(x, training=False)))))
+    network = network_of(own(model))
+    assert [[layer.name for layer in group] for group in network.freezable] == [["a", "n"], ["b"]]
+    assert not any(isinstance(layer, keras.Model | layers.RandomFlip) for layer in network.model.layers)
+    expected = keras.Model(inputs, model.layers[-2].output)(IMAGES.astype(np.float32), training=False)
+    found = network.segment(0, 2)(IMAGES, training=False)
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-4, atol=1e-6)
+
+
+def test_the_mean_and_variance_of_a_normalization_are_kept(own):
+    normalization = layers.Normalization()
+    normalization.adapt(np.random.default_rng(0).normal(90, 40, (10, 8, 8, 3)))
+    model = keras.Sequential([keras.Input((32, 32, 3)), normalization, layers.Conv2D(3, 3), layers.Flatten()])
+    settings = own(model)
+    np.testing.assert_allclose(features(settings), np.array(model(IMAGES.astype(np.float32))), rtol=1e-4, atol=1e-5)
+    untrained = build_network("own", (32, 32, 3), 2, MobileNet(), settings)  # the baseline sees such pixels as well
+    kept = next(layer for layer in untrained.model.layers if isinstance(layer, layers.Normalization))
+    np.testing.assert_allclose(kept.mean, normalization.mean)
+
+
+@pytest.mark.parametrize("scale", ["0..255", "0..1", "-1..1", "torch", "caffe"])
+def test_pixels_are_scaled_as_keras_applications_do(own, scale):
+    model = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3), layers.Flatten()])
+    levels = IMAGES.astype(np.float32)
+    modes = {"-1..1": "tf", "torch": "torch", "caffe": "caffe"}
+    if scale in modes:
+        levels = keras.applications.imagenet_utils.preprocess_input(levels, mode=modes[scale])
+    elif scale == "0..1":
+        levels = levels / 255
+    expected = np.array(model(levels))
+    np.testing.assert_allclose(features(own(model, scale)), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_layer_that_scales_pixels_can_be_saved():
+    assert ScaledPixels.from_config(ScaledPixels("caffe").get_config()).mode == "caffe"
+
+
+def test_images_are_resized_to_the_model_s_size_or_to_the_one_asked_for(own):
+    fixed = network_of(own(residual())).model.get_layer("thaw_resize")
+    assert (fixed.height, fixed.width) == (24, 24)
+    model = chain(layers.Conv2D(3, 3), layers.GlobalAveragePooling2D(), size=(None, None, 3), end=())
+    assert "thaw_resize" not in {layer.name for layer in network_of(own(model)).model.layers}
+    assert network_of(own(model, image_size_px=48)).model.get_layer("thaw_resize").height == 48
+
+
+def test_bare_operations_and_layers_that_keras_can_not_fuse_are_kept(own):
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(4, 3)((inputs / 255.0)[..., ::-1])
+    x = layers.BatchNormalization(scale=False)(keras.ops.relu(x) + 1.0)
+    x = layers.BatchNormalization()(layers.Dense(6)(layers.Flatten()(x)))
+    model = settled(keras.Model(inputs, x))
+    network = network_of(own(model, "0..255"))
+    found = [layer for layer in network.model.layers if isinstance(layer, layers.BatchNormalization)]
+    assert not any(isinstance(layer, FusedBatchNormalization) for layer in found) and len(found) == 2
+    assert {layer.momentum for layer in found} == {0.9}
+    expected = np.array(model(IMAGES.astype(np.float32), training=False))
+    np.testing.assert_allclose(features(own(model, "0..255")), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_another_layer_can_be_named_for_the_features(own):
+    network = network_of(own(small(), features="b"))
+    assert [len(group) for group in network.freezable] == [2, 1]
+    with pytest.raises(ThawError, match="no layer 'z'.*'c', 'c_norm'"):
+        network_of(own(small(), features="z"))
+
+
+def test_a_grey_model_takes_grey_images(own):
+    model = chain(layers.Conv2D(3, 3), size=(32, 32, 1), end=())
+    assert features(own(model), IMAGES[..., :1]).shape == (4, 3)
+    with pytest.raises(ThawError, match="takes images of 1 channels, and the data has 3"):
+        network_of(own(model))
+
+
+def shared():
+    inputs = keras.Input((32, 32, 3))
+    layer = layers.Conv2D(3, 3, padding="same", name="twice")
+    return keras.Model(inputs, layer(layer(layers.Rescaling(1.0)(inputs))))
+
+
+def two_outputs():
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(3, 3)(inputs)
+    return keras.Model(inputs, [x, x])
+
+
+def broken():
+    model = chain(layers.Conv2D(3, 3))
+    model.layers[1].bias.assign([np.nan, 0, 0])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (shared, "the layer twice is used more than once"),
+        (two_outputs, "one input of images and one output, got"),
+        (broken, "no finite numbers"),
+        (lambda: chain(layers.Flatten(), end=()), "no layer with a kernel below its features"),
+        (lambda: chain(layers.Conv2D(3, 3, name="head"), end=()), "a layer is called head"),
+        (lambda: chain(layers.GaussianDropout(0.1), layers.Conv2D(3, 3), end=()), "draws random numbers"),
+        (lambda: chain(layers.Conv2D(3, 3, dtype="mixed_float16"), end=()), "computes in float16"),
+        (lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3)]), "own.scale must say"),
+        (lambda: chain(layers.Conv2D(3, 3), layers.Reshape((30, 90)), end=()), "features have the shape"),
+        (lambda: chain(layers.Conv2D(3, 3), size=(None, None, None), end=()), "can't be read|channel"),
+    ],
+)
+def test_what_can_not_be_taken_is_refused_with_a_reason(own, model, message):
+    with pytest.raises((ThawError, ValueError), match=message):
+        network_of(own(model()))
+
+
+def test_images_that_the_model_does_not_take_are_refused_with_advice(own):
+    model = chain(*(layers.Conv2D(2, 3, strides=2) for _ in range(6)), size=(None, None, 3), end=())
+    with pytest.raises(ThawError, match="does not take images of 32 x 32 pixels.*own.image_size_px"):
+        network_of(own(model))
+
+
+class OfTheUser(layers.Layer):
+    def call(self, x):
+        return x
+
+
+def test_files_that_are_no_model_are_refused(own, tmp_path):
+    wrong = tmp_path / "wrong.keras"
+    wrong.write_bytes(b"no zip")
+    with pytest.raises(ThawError, match="can't be read as a Keras model"):
+        read_model(OwnModel(model=wrong))
+    with pytest.raises(ThawError, match="no .keras file"):
+        read_model(OwnModel(model=tmp_path / "old.h5"))
+    for inner in (OfTheUser(), layers.Lambda(lambda x: x)):  # code in a file is never run
+        with pytest.raises(ThawError, match="can't be read as a Keras model"):
+            read_model(own(chain(inner, layers.Conv2D(3, 3), end=())))
+    with pytest.raises(ThawError, match="no model whose layers Thaw can see"):
+        read_model(own(keras.Sequential([layers.Conv2D(3, 3)])))
+
+
+def test_an_own_architecture_needs_its_settings():
+    with pytest.raises(ValueError, match="own needs its settings"):
+        build_network("own", (32, 32, 3), 2, MobileNet())
+
+
+def test_a_file_that_changed_while_the_run_went_on_is_refused(own):
+    settings = ModelSettings(
+        role="source", name="mine__own", source="mine", architecture="own", classes=(), image_shape=(32, 32, 3),
+        image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de",
+        own=own(small()), weights_hash="0" * 64,
+    )  # fmt: skip
+    with pytest.raises(ThawError, match="changed while the run went on"):
+        trainer._train_source(None, settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "scale", "parts"),
+    [
+        ("MobileNetV3Small", None, 8),
+        ("EfficientNetB0", None, 8),
+        *(
+            pytest.param(*place, marks=pytest.mark.exhaustive)
+            for place in (
+                ("MobileNet", "-1..1", 8), ("ResNet50", "caffe", 8), ("ResNet50V2", "-1..1", 8), ("VGG16", "caffe", 8),
+                ("DenseNet121", "torch", 8), ("Xception", "-1..1", 8), ("InceptionV3", "-1..1", 8),
+                ("InceptionResNetV2", "-1..1", 8), ("NASNetMobile", "-1..1", 2), ("ConvNeXtTiny", None, 8),
+                ("EfficientNetV2B0", None, 8),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_backbones_of_keras_applications_are_cut_and_give_their_features(own, name, scale, parts):
+    model = settled(getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(96, 96, 3)))
+    network = network_of(own(model, scale))
+    assert network.max_freeze_count == parts
+    levels = keras.ops.image.resize(IMAGES[:2].astype(np.float32), (96, 96), interpolation="bilinear").numpy()
+    mode = {"-1..1": "tf", None: None}.get(scale, scale)
+    shown = keras.applications.imagenet_utils.preprocess_input(levels, mode=mode) if mode else levels
+    expected = np.array(model(shown, training=False)).mean(axis=(1, 2))
+    scale_of = np.abs(expected).max()
+    found = network.segment(0, parts)(IMAGES[:2], training=False).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-2 * scale_of + 1e-12)
+    whole = network.model(IMAGES[:2], training=False).numpy()
+    for cut in range(1, parts + 1):
+        activations = network.segment(0, cut)(IMAGES[:2], training=False)
+        np.testing.assert_allclose(network.segment(cut)(activations, training=False).numpy(), whole, atol=1e-5)
