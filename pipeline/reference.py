@@ -58,8 +58,6 @@ def _models_within(annotation: object) -> list[tuple[type[pydantic.BaseModel], s
         return [(annotation, "")]
     kinds = {dict: ".<name>", tuple: "[]"}
     suffix = next((ending for kind, ending in kinds.items() if typing.get_origin(annotation) is kind), "")
-        ".<name>" if typing.get_origin(annotation) is dict else "[]" if typing.get_origin(annotation) is tuple else ""
-    )
     found = [model for argument in typing.get_args(annotation) for model, _ in _models_within(argument)]
     return [(model, suffix) for model in found]
 

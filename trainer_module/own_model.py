@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -75,20 +76,18 @@ def own_parts(images: keras.KerasTensor, settings: OwnModel) -> Parts:
                         "Expected as many; give another model, or write the images anew.")  # fmt: skip
     side = settings.image_size_px
     size = (side, side) if side else (height, width)
-    x = images
-    if settings.scale not in (None, "0..255"):
-        x = ScaledPixels(MODES[settings.scale], name=f"{PREFIX}scale")(x)
+    mode = MODES.get(settings.scale or "0..255")
+    scaled = ScaledPixels(mode, name=f"{PREFIX}scale") if mode else keras.layers.Rescaling(1.0, name=f"{PREFIX}scale")
+    x = scaled(images)  # float32, before resizing: uint8 would be cut off to whole numbers again
     if None not in size and size != tuple(images.shape[1:3]):
         x = keras.layers.Resizing(*size, interpolation="bilinear", dtype="float32", name=f"{PREFIX}resize")(x)
-    if x is images:
-        x = keras.layers.Rescaling(1.0, name=f"{PREFIX}scale")(x)  # to float32
     try:
         # Not model(x): that would be a model within the model, which can't be cut.
         x = model._run_through_graph(x, operation_fn=lambda layer: layer)
     except (ValueError, TypeError) as error:
         raise ThawError(
-            f"{settings.model} does not take images of {x.shape[1]} x {x.shape[2]} pixels ({error}). Give the size that "
-            "it takes as own.image_size_px; images are resized to it."
+            f"{settings.model} does not take images of {x.shape[1]} x {x.shape[2]} pixels ({_in_a_line(error)}). Give "
+            "the size that it takes as own.image_size_px; images are resized to it."
         ) from error
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)  # [batch, channels]
@@ -131,15 +130,21 @@ def _loaded(settings: OwnModel) -> keras.Model:
     try:
         whole = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # zipfile, JSON, h5py and Keras each raise their own
-        raise ThawError(f"{path} can't be read as a Keras model ({error}). Expected a .keras file of layers that Keras "
-                        "knows, as model.save writes it.") from error  # fmt: skip
-    if not isinstance(whole, keras.Sequential | keras.src.models.Functional) or not whole.inputs:
+        raise ThawError(f"{path} can't be read as a Keras model ({_in_a_line(error)}). Expected a .keras file of "
+                        "layers that Keras knows, as model.save writes it.") from error  # fmt: skip
+    if not isinstance(whole, keras.Sequential | keras.src.models.Functional) or not whole.built:
         raise ThawError(f"{path} holds no model whose layers Thaw can see. Expected a Functional model, or a "
                         "Sequential one that was built, not a class of your own.")  # fmt: skip
     if len(whole.inputs) != 1 or len(whole.outputs) != 1 or len(whole.inputs[0].shape) != 4:
         shapes = [tuple(tensor.shape) for tensor in (*whole.inputs, *whole.outputs)]
         raise ThawError(f"{path}: expected one input of images and one output, got the shapes {shapes}.")
     return whole
+
+
+def _in_a_line(error: Exception) -> str:
+    """What a library complains of, without terminal colours and the list of arguments."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received")[0]
+    return re.sub(r"\s+", " ", text).strip().rstrip(".")
 
 
 class _Flattening:

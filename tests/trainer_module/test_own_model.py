@@ -40,7 +40,8 @@ def features(settings, images=IMAGES):
     return network.segment(0, network.max_freeze_count)(images, training=False).numpy()
 
 
-def chain(*inner, size=(32, 32, 3), end=(layers.Dense(5, activation="softmax"),)):
+def chain(*inner, size=(32, 32, 3), end=None):
+    end = [layers.Dense(5, activation="softmax")] if end is None else end
     return keras.Sequential([keras.Input(size), layers.Rescaling(1 / 255), *inner, *end])
 
 
@@ -182,7 +183,7 @@ def test_bare_operations_and_layers_that_keras_can_not_fuse_are_kept(own):
 def test_another_layer_can_be_named_for_the_features(own):
     network = network_of(own(small(), features="b"))
     assert [len(group) for group in network.freezable] == [2, 1]
-    with pytest.raises(ThawError, match="no layer 'z'.*'c', 'c_norm'"):
+    with pytest.raises(ThawError, match=r"no layer 'z'.*'c', 'c_norm'"):
         network_of(own(small(), features="z"))
 
 
@@ -206,7 +207,7 @@ def two_outputs():
 
 
 def broken():
-    model = chain(layers.Conv2D(3, 3))
+    model = chain(layers.Conv2D(3, 3), end=())
     model.layers[1].bias.assign([np.nan, 0, 0])
     return model
 
@@ -223,17 +224,16 @@ def broken():
         (lambda: chain(layers.Conv2D(3, 3, dtype="mixed_float16"), end=()), "computes in float16"),
         (lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3)]), "own.scale must say"),
         (lambda: chain(layers.Conv2D(3, 3), layers.Reshape((30, 90)), end=()), "features have the shape"),
-        (lambda: chain(layers.Conv2D(3, 3), size=(None, None, None), end=()), "can't be read|channel"),
     ],
 )
 def test_what_can_not_be_taken_is_refused_with_a_reason(own, model, message):
-    with pytest.raises((ThawError, ValueError), match=message):
+    with pytest.raises(ThawError, match=message):
         network_of(own(model()))
 
 
 def test_images_that_the_model_does_not_take_are_refused_with_advice(own):
     model = chain(*(layers.Conv2D(2, 3, strides=2) for _ in range(6)), size=(None, None, 3), end=())
-    with pytest.raises(ThawError, match="does not take images of 32 x 32 pixels.*own.image_size_px"):
+    with pytest.raises(ThawError, match=r"does not take images of 32 x 32 pixels.*own.image_size_px"):
         network_of(own(model))
 
 
@@ -247,7 +247,7 @@ def test_files_that_are_no_model_are_refused(own, tmp_path):
     wrong.write_bytes(b"no zip")
     with pytest.raises(ThawError, match="can't be read as a Keras model"):
         read_model(OwnModel(model=wrong))
-    with pytest.raises(ThawError, match="no .keras file"):
+    with pytest.raises(ThawError, match=r"no \.keras file"):
         read_model(OwnModel(model=tmp_path / "old.h5"))
     for inner in (OfTheUser(), layers.Lambda(lambda x: x)):  # code in a file is never run
         with pytest.raises(ThawError, match="can't be read as a Keras model"):
