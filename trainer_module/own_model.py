@@ -81,18 +81,26 @@ def own_parts(images: keras.KerasTensor, settings: OwnModel) -> Parts:
     x = scaled(images)  # float32, before resizing: uint8 would be cut off to whole numbers again
     if None not in size and size != tuple(images.shape[1:3]):
         x = keras.layers.Resizing(*size, interpolation="bilinear", dtype="float32", name=f"{PREFIX}resize")(x)
-    try:
-        # Not model(x): that would be a model within the model, which can't be cut.
-        x = model._run_through_graph(x, operation_fn=lambda layer: layer)
-    except (ValueError, TypeError) as error:
-        raise ThawError(
-            f"{settings.model} does not take images of {x.shape[1]} x {x.shape[2]} pixels ({_in_a_line(error)}). Give "
-            "the size that it takes as own.image_size_px; images are resized to it."
-        ) from error
+    x = _run_on(model, x, settings)
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)  # [batch, channels]
         cuts = [*cuts[:-1], f"{PREFIX}pool"]
     return x, [images.name, *cuts], groups
+
+
+def _run_on(model: keras.Model, images: keras.KerasTensor, settings: OwnModel) -> keras.KerasTensor:
+    """The model's output for these images."""
+    try:
+        # Not model(images): that would be a model within the model, which can't be cut.
+        features = model._run_through_graph(images, operation_fn=lambda layer: layer)
+        if 0 in features.shape:  # a last convolution over less than its kernel
+            raise ValueError("nothing is left of them")
+    except (ValueError, TypeError) as error:
+        raise ThawError(
+            f"{settings.model} does not take images of {images.shape[1]} x {images.shape[2]} pixels "
+            f"({_in_a_line(error)}). Give the size that it takes as own.image_size_px; images are resized to it."
+        ) from error
+    return features
 
 
 def read_model(settings: OwnModel) -> keras.Model:

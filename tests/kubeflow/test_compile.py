@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import pytest
 import yaml
 from google.protobuf import json_format
@@ -212,6 +213,19 @@ def test_a_tuner_starts_as_many_workers_as_its_pod_has_cores(compile_quick):
         settings = json.loads(told["runtimeValue"]["constant"])["settings"]
         assert settings["workers"] == workers
         assert settings["ledger_dir"] == "/workspace/thaw-quick/ledgers"
+
+
+def test_a_model_of_the_users_is_read_from_the_clusters_volume(compile_quick, tmp_path):
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
+    keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "net.keras")
+    settings = (f"own.model={tmp_path / 'net.keras'}", "sources={net: {}}", "freeze_counts={own: [0, 1]}",
+                "transfers=[{source: net, architecture: own}]")  # fmt: skip
+    path = compile_quick("own", *(part for one in settings for part in ("--set", one)))
+    spec, _ = yaml.safe_load_all(path.read_text())
+    told = spec["root"]["dag"]["tasks"]["trainer-source-net-own"]["inputs"]["parameters"]["custom_config"]
+    own = json.loads(told["runtimeValue"]["constant"])["settings"]["own"]
+    assert (own["model"], own["parts"]) == ("/workspace/weights/net.keras", 1)
+    assert str(tmp_path) not in path.read_text()
 
 
 def test_compiling_leaves_the_clusters_workspace_alone(quick):

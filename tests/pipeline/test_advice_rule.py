@@ -33,6 +33,11 @@ def test_predictors_are_taken_from_the_cut_the_top_and_the_pixels():
     assert other[PREDICTORS.index("mobilenet x log n")] == pytest.approx(math.log(2))
 
 
+def test_a_model_of_the_users_is_taken_for_mobilenet_with_a_share_of_its_own_parts():
+    x = dict(zip(PREDICTORS, predictors_of("own", 100, 3, False, {0: -0.5, 3: -0.4, 4: -0.2}), strict=True))
+    assert (x["share"], x["mobilenet"]) == (0.75, 1.0)
+
+
 def test_an_expected_gain_follows_the_rule_and_its_interval_narrows_with_n():
     rule = made_rule()
     x = np.array([predictors_of("original", 100, 8, False, {0: -0.5, 8: -0.2})])

@@ -69,7 +69,16 @@ def test_the_candidate_is_chosen_at_the_largest_size_unless_told():
         ({"data": {"classes": ["cat", "cat"]}}, "data.classes has a name twice"),
         ({"transfers": []}, "transfers is empty"),
         ({"transfers": [{"source": "lions", "architecture": "original"}]}, "the source 'lions'"),
-        ({"transfers": [{"source": "imagenet", "architecture": "original"}]}, "ImageNet weights"),
+        (
+            {"transfers": [{"source": "imagenet", "architecture": "original"}]},
+            "a source without classes is read from a file",
+        ),
+        (
+            {"transfers": [{"source": "cats_dogs", "architecture": "own"}]},
+            "ImageNet's for mobilenet_v2 and own.model for own",
+        ),
+        ({"transfers": [{"source": "imagenet", "architecture": "own"}]}, "needs the setting own.model, a .keras file"),
+        ({"own": {"model": "a.keras", "scale": "bright"}}, "own.scale: Input should be '0..255'"),
         ({"transfers": [{"source": "cats_dogs", "architecture": "original"}] * 2}, "a pair twice"),
         ({"freeze_counts": {"original": [0, 9]}}, "original has 8 freezable layers, so 0 to 8"),
         ({"freeze_counts": {"original": []}}, "needs different counts"),
@@ -112,7 +121,7 @@ def test_controls_join_ordinary_transfers_and_are_told_from_them():
 
 def test_random_weights_are_a_control_of_every_architecture_and_trained_ones_are_not_of_mobilenet():
     changes = {"freeze_counts": {"original": [0], "mobilenet_v2": [18]}}
-    for control, complaint in ({"control": "random"}, ""), ({"control": "self"}, "ImageNet weights"):
+    for control, complaint in ({"control": "random"}, ""), ({"control": "self"}, "read from a file"):
         transfers = [
             {"source": "cats_dogs", "architecture": "original"}, {"source": "c", "architecture": "mobilenet_v2"},
         ]  # fmt: skip

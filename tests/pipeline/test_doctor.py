@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from pipeline import doctor
@@ -60,6 +61,17 @@ def test_weights_that_are_not_there_are_a_warning_and_a_wrong_file_a_problem(tmp
     wrong = tmp_path / "weights.h5"
     wrong.write_bytes(b"no weights")
     assert doctor._weights(config(f"mobilenet_v2.weights={wrong}"), tmp_path / "project").state == "problem"
+
+
+def test_a_model_of_the_users_is_looked_at(tmp_path):
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
+    model.save(tmp_path / "net.keras")
+    changes = [f"own={{model: {tmp_path / 'net.keras'}, scale: 0..1}}", "sources={net: {}}",
+               "transfers=[{source: net, architecture: own}]", "freeze_counts={own: [0, 1]}"]  # fmt: skip
+    found = doctor._own_model(config(*changes))
+    assert (found.state, "1 parts" in found.found) == ("ok", True)
+    beyond = doctor._own_model(config(*changes, "freeze_counts={own: [2]}"))
+    assert beyond.state == "problem" and "can be cut into 1 parts" in beyond.advice
 
 
 def test_the_worst_state_decides():

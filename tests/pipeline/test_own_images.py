@@ -3,6 +3,7 @@
 import csv
 import io
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from acquisition.image_files import png_bytes
 from acquisition.inspection import inspect_records
 from acquisition.records import find_record_files
 from acquisition.tfrecords import write_examples
+from pipeline.config import OwnModel
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
 from pipeline.own_images import make_experiment, show_made
@@ -77,6 +79,20 @@ def test_a_folder_of_images_becomes_an_experiment(tmp_path, init):
     printed = io.StringIO()
     show_made(made, Console(file=printed, width=200))
     assert "thaw run --config" in printed.getvalue() and "Target: rose against tulip" in printed.getvalue()
+
+
+def test_a_model_of_the_users_joins_the_sources(tmp_path, init):
+    folder = write_images(tmp_path / "images", ["rose", "tulip"])
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(9)]
+    keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "plants.keras")
+    made = init(folder, own=OwnModel(model=tmp_path / "plants.keras", scale="0..1"))
+    config = load_config(made.config)
+    assert config.own == OwnModel(model=tmp_path / "plants.keras", scale="0..1")
+    assert config.transfers[-1].id == "plants__own" and config.freeze_counts["own"] == (0, 1)
+    assert made.sources["plants"] == f"your model {tmp_path / 'plants.keras'}"
+    with pytest.raises(ThawError, match=r"own\.scale must say"):
+        init(folder, force=True, own=OwnModel(model=tmp_path / "plants.keras"))
+    assert load_config(made.config) == config  # the earlier experiment is still there
 
 
 def test_classes_that_cifar10_has_too_need_no_cifar10(tmp_path, init):

@@ -1,22 +1,26 @@
 """Settings that `thaw init` chooses, and the words it refuses. Reads no image."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Data
+from pipeline.config import Data, OwnModel
 from pipeline.errors import ThawError
 from pipeline.own_settings import (
     choose_sizes,
     chosen_target,
     name_from,
     own_domains,
+    own_freeze_counts,
     own_settings,
     validated,
     wanted_from,
 )
 
-ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None}
+ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None,
+         "model": None, "scale": None}  # fmt: skip
 DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", "iris", "fern"))
 
 
@@ -34,6 +38,27 @@ def test_grey_images_have_no_imagenet_and_need_another_source():
     assert list(own_settings("a", grey, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)["sources"]) == ["others"]
     with pytest.raises(ThawError, match="nothing to transfer: images with 1 channel"):
         own_settings("a", grey, ("rose", "tulip"), {}, 60)
+
+
+def test_a_model_of_the_users_is_a_source_named_after_its_file_with_its_last_parts_to_freeze(tmp_path):
+    own = OwnModel(model=tmp_path / "My Net.keras", scale="0..1", sha256="ab", mflop=3.0, parts=5)
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"my_net": ("iris", "fern")}, 60, own)
+    config, text = validated(settings, tmp_path / "config.yaml")
+    assert [transfer.id for transfer in config.transfers] == [
+        "my_net__original", "imagenet__mobilenet_v2", "my_net_model__own",
+    ]  # fmt: skip
+    assert config.freeze_counts["own"] == (3, 4, 5)
+    assert config.own == OwnModel(model=own.model, scale="0..1") and "sha256" not in text
+    grey = DATA.model_copy(update={"image_shape": (32, 32, 1)})
+    assert list(own_settings("a", grey, ("rose", "tulip"), {}, 60, own)["sources"]) == ["my_net"]
+    assert [own_freeze_counts(parts) for parts in (1, 2, 8)] == [[0, 1], [0, 1, 2], [6, 7, 8]]
+
+
+def test_a_scale_without_a_model_is_refused():
+    with pytest.raises(ThawError, match="Give both, or neither"):
+        wanted_from("garden", {**ASKED, "scale": "caffe"})
+    wanted = wanted_from("garden", {**ASKED, "scale": "caffe", "model": Path("net.keras")})
+    assert wanted.own == OwnModel(model=Path("net.keras").absolute(), scale="caffe")
 
 
 def test_a_setting_that_does_not_fit_is_refused(tmp_path):

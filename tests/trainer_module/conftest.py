@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import MobileNet, Schedule
+from pipeline.config import MobileNet, OwnModel, Schedule
 from trainer_module import features
 from trainer_module.input_pipeline import Records
 from trainer_module.ledger import Row
@@ -88,3 +88,15 @@ def write_records(path, records):
             }  # fmt: skip
             example = tf.train.Example(features=tf.train.Features(feature={k: feature(v) for k, v in values.items()}))
             writer.write(example.SerializeToString())
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A function that saves a model and gives its settings."""
+
+    def own(model, scale=None, **settings):
+        path = tmp_path / f"{model.name}.keras"
+        model.save(path)
+        return OwnModel(model=path, scale=scale, **settings)
+
+    return own

@@ -35,6 +35,16 @@ def test_opening_again_finds_the_rows_by_key(make_row, tmp_path):
     assert list(Ledger(tmp_path / "sweep.jsonl", HEADER).rows) == ["k7"]
 
 
+def test_a_header_names_parts_where_there_are_some_and_says_how_much_can_be_frozen(make_row, tmp_path):
+    own = dataclasses.replace(HEADER, architecture="own", parts=5)
+    for header, most in (HEADER, 8), (own, 5):
+        ledger = Ledger(tmp_path / f"{header.architecture}.jsonl", header)
+        ledger.append(make_row())
+        found, _ = read_ledger(ledger.path)
+        assert found == header and found.max_freeze_count == most
+        assert ('"parts"' in ledger.path.read_text()) == bool(header.parts)  # older ledgers' first lines stay the same
+
+
 @settings(deadline=None)  # a row waits for the disk
 @given(st.integers(1, 400))
 def test_a_last_line_cut_short_anywhere_is_dropped_and_the_rest_kept(make_row, tmp_path_factory, cut):

@@ -7,68 +7,13 @@ from keras import layers
 
 from pipeline.config import MobileNet, OwnModel, Schedule
 from pipeline.errors import ThawError
-from trainer_module import source, trainer
+from tests.trainer_module.own_models import IMAGES, chain, features, network_of, residual, settled, small
+from trainer_module import trainer
 from trainer_module.architectures import build_network
 from trainer_module.normalization import FusedBatchNormalization
 from trainer_module.own_cuts import cuts_of
 from trainer_module.own_model import ScaledPixels, read_model
 from trainer_module.settings import ModelSettings
-
-IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
-
-
-@pytest.fixture
-def own(tmp_path):
-    """A function that saves a model and gives its settings."""
-
-    def own(model, scale=None, **settings):
-        path = tmp_path / f"{model.name}.keras"
-        model.save(path)
-        return OwnModel(model=path, scale=scale, **settings)
-
-    return own
-
-
-def network_of(settings, shape=(32, 32, 3)):
-    network = build_network("own", shape, 2, MobileNet(), settings)
-    source.load_own(network, settings)
-    return network
-
-
-def features(settings, images=IMAGES):
-    network = network_of(settings, images.shape[1:])
-    return network.segment(0, network.max_freeze_count)(images, training=False).numpy()
-
-
-def chain(*inner, size=(32, 32, 3), end=None):
-    end = [layers.Dense(5, activation="softmax")] if end is None else end
-    return keras.Sequential([keras.Input(size), layers.Rescaling(1 / 255), *inner, *end])
-
-
-def small():
-    return chain(
-        layers.Conv2D(4, 3, name="a"), layers.BatchNormalization(name="a_norm"), layers.ReLU(), layers.MaxPooling2D(),
-        layers.Dropout(0.2), layers.Conv2D(8, 3, name="b"), layers.Flatten(), layers.Dense(16, name="c"),
-        layers.BatchNormalization(name="c_norm"), layers.Dropout(0.3),
-    )  # fmt: skip
-
-
-def residual():
-    inputs = keras.Input((24, 24, 3))
-    x = layers.Conv2D(8, 3, padding="same", name="stem")(layers.Rescaling(1 / 127.5, -1)(inputs))
-    for block in range(3):
-        y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"first_{block}")(x)
-        y = layers.ReLU()(layers.BatchNormalization()(y))
-        x = layers.ReLU(name=f"out_{block}")(layers.Conv2D(8, 3, padding="same", name=f"second_{block}")(y) + x)
-    return keras.Model(inputs, x)
-
-
-def settled(model):
-    """Moving statistics that are not what every layer begins with."""
-    for weight in model.weights:
-        if "moving" in weight.path:
-            weight.assign(weight + np.random.default_rng(1).uniform(0.1, 0.5, weight.shape))
-    return model
 
 
 def test_a_sequential_model_is_cut_behind_each_kernel_and_loses_its_classification_layer(own):
@@ -269,37 +214,3 @@ def test_a_file_that_changed_while_the_run_went_on_is_refused(own):
     )  # fmt: skip
     with pytest.raises(ThawError, match="changed while the run went on"):
         trainer._train_source(None, settings)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "scale", "parts"),
-    [
-        ("MobileNetV3Small", None, 8),
-        ("EfficientNetB0", None, 8),
-        *(
-            pytest.param(*place, marks=pytest.mark.exhaustive)
-            for place in (
-                ("MobileNet", "-1..1", 8), ("ResNet50", "caffe", 8), ("ResNet50V2", "-1..1", 8), ("VGG16", "caffe", 8),
-                ("DenseNet121", "torch", 8), ("Xception", "-1..1", 8), ("InceptionV3", "-1..1", 8),
-                ("InceptionResNetV2", "-1..1", 8), ("NASNetMobile", "-1..1", 2), ("ConvNeXtTiny", None, 8),
-                ("EfficientNetV2B0", None, 8),
-            )
-        ),
-    ],
-)  # fmt: skip
-def test_backbones_of_keras_applications_are_cut_and_give_their_features(own, name, scale, parts):
-    model = settled(getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(96, 96, 3)))
-    network = network_of(own(model, scale))
-    assert network.max_freeze_count == parts
-    levels = keras.ops.image.resize(IMAGES[:2].astype(np.float32), (96, 96), interpolation="bilinear").numpy()
-    mode = {"-1..1": "tf", None: None}.get(scale, scale)
-    shown = keras.applications.imagenet_utils.preprocess_input(levels, mode=mode) if mode else levels
-    expected = np.array(model(shown, training=False)).mean(axis=(1, 2))
-    scale_of = np.abs(expected).max()
-    found = network.segment(0, parts)(IMAGES[:2], training=False).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-2 * scale_of + 1e-12)
-    whole = network.model(IMAGES[:2], training=False).numpy()
-    for cut in range(1, parts + 1):
-        activations = network.segment(0, cut)(IMAGES[:2], training=False)
-        np.testing.assert_allclose(network.segment(cut)(activations, training=False).numpy(), whole, atol=1e-5)

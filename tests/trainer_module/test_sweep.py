@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.config import MAX_FREEZE_COUNT, MobileNet, Schedule
+from pipeline.config import MAX_FREEZE_COUNT, MobileNet, OwnModel, Schedule
+from tests.trainer_module.own_models import residual
 from trainer_module import draws, freezing, sweep
 from trainer_module.activations import Budget, InMemory
 from trainer_module.architectures import build_network
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.slow  # trains real networks
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
 
 
-def make_engine(target_data, source_seed=11, architecture="remastered", budget=None):
-    network = build_network(architecture, (32, 32, 3), 2, MobileNet(alpha=0.35, image_size_px=96))
+def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, own=None):
+    network = build_network(architecture, (32, 32, 3), 2, MobileNet(alpha=0.35, image_size_px=96), own)
     backbone = freezing.backbone_variables(network)
     source = None if source_seed is None else freezing.initial_weights(backbone, (source_seed,))
     return SweepEngine(network, source, target_data, SCHEDULE, seed=1, budget=budget)
@@ -39,7 +40,7 @@ def without_dropout(network):
 
 IN_CI = [("original", 0), ("original", 3), ("original", 6), ("original", 8), ("remastered", 2), ("remastered", 5),
          ("mobilenet_v2", 9), ("mobilenet_v2", 18)]  # fmt: skip
-EVERY = [(name, k) for name, most in MAX_FREEZE_COUNT.items() for k in range(most + 1)]
+EVERY = [(name, k) for name, most in MAX_FREEZE_COUNT.items() if name != "own" for k in range(most + 1)]
 
 
 @pytest.mark.parametrize(("architecture", "freeze_count"), IN_CI)
@@ -53,10 +54,16 @@ def test_so_they_do_at_every_other_freeze_count(target_data, architecture, freez
     check_cached_equals_uncached(target_data, architecture, freeze_count)
 
 
-def check_cached_equals_uncached(target_data, architecture, freeze_count):
+@pytest.mark.parametrize("freeze_count", [0, 1, 3, 4])
+def test_so_they_do_in_a_model_of_the_users(target_data, tmp_path, freeze_count):
+    residual().save(tmp_path / "mine.keras")
+    check_cached_equals_uncached(target_data, "own", freeze_count, OwnModel(model=tmp_path / "mine.keras"))
+
+
+def check_cached_equals_uncached(target_data, architecture, freeze_count, own=None):
     """Three epochs with dropout off."""
-    engine = make_engine(target_data, architecture=architecture)
-    if architecture == "mobilenet_v2":
+    engine = make_engine(target_data, architecture=architecture, own=own)
+    if architecture in ("mobilenet_v2", "own"):
         settle_source(engine)
     without_dropout(engine.network)
     cached = engine.run(Cell(16, freeze_count, False), draw=0)

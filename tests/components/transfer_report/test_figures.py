@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -149,6 +150,14 @@ def test_figure_8_has_a_line_for_each_way_that_was_swept(report_ledgers: list[Le
         "all blocks frozen",
         "all blocks frozen, then fine-tuned",
     ]
+
+
+def test_a_model_of_the_users_is_frozen_by_parts(quick: Summaries) -> None:
+    shipped = quick.transfers["all_but_target__original"]
+    cells = [dataclasses.replace(one, architecture="own", max_freeze_count=8) for one in shipped]
+    assert draw_heat_map(cells, (), SCALES).axes[0].get_ylabel() == "frozen parts k"
+    assert "all parts frozen" in freezing_lines(cells)
+    assert not freezing_lines([dataclasses.replace(one, max_freeze_count=9) for one in cells if one.cell.freeze_count])
 
 
 def test_learning_curves_have_a_panel_a_transfer_and_mark_where_fine_tuning_begins(

@@ -61,6 +61,13 @@ def test_synthetic_images_are_named_first(written):
     assert markdown.startswith("# SYNTHETIC: ") and "<title>SYNTHETIC: " in page
 
 
+def test_a_model_of_the_users_is_named_with_its_hash_and_how_to_give_it(written):
+    for text in written(configuration={"name": "mine", "own": {"model": "net.keras", "sha256": "abc123"}}):
+        shown = " ".join(text.split())
+        assert "the file net.keras of SHA-256 abc123" in shown and "--set own.model=FILE" in shown
+    assert all("SHA-256" not in text for text in written())
+
+
 def test_the_configuration_beside_it_can_be_run(written, tmp_path):
     preset = load_config("pipeline/presets/quick.yaml")
     written(configuration=preset.model_dump(mode="json", exclude_none=True))

@@ -1,0 +1,53 @@
+"""Small Keras models as a user would bring them, and networks made of them. Imports no TFX."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from pipeline.config import MobileNet
+from trainer_module import source
+from trainer_module.architectures import build_network
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+
+
+def network_of(settings, shape=(32, 32, 3)):
+    network = build_network("own", shape, 2, MobileNet(), settings)
+    source.load_own(network, settings)
+    return network
+
+
+def features(settings, images=IMAGES):
+    network = network_of(settings, images.shape[1:])
+    return network.segment(0, network.max_freeze_count)(images, training=False).numpy()
+
+
+def chain(*inner, size=(32, 32, 3), end=None):
+    end = [layers.Dense(5, activation="softmax")] if end is None else end
+    return keras.Sequential([keras.Input(size), layers.Rescaling(1 / 255), *inner, *end])
+
+
+def small():
+    return chain(
+        layers.Conv2D(4, 3, name="a"), layers.BatchNormalization(name="a_norm"), layers.ReLU(), layers.MaxPooling2D(),
+        layers.Dropout(0.2), layers.Conv2D(8, 3, name="b"), layers.Flatten(), layers.Dense(16, name="c"),
+        layers.BatchNormalization(name="c_norm"), layers.Dropout(0.3),
+    )  # fmt: skip
+
+
+def residual():
+    inputs = keras.Input((24, 24, 3))
+    x = layers.Conv2D(8, 3, padding="same", name="stem")(layers.Rescaling(1 / 127.5, -1)(inputs))
+    for block in range(3):
+        y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"first_{block}")(x)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+        x = layers.ReLU(name=f"out_{block}")(layers.Conv2D(8, 3, padding="same", name=f"second_{block}")(y) + x)
+    return keras.Model(inputs, x)
+
+
+def settled(model):
+    """Moving statistics that are not what every layer begins with."""
+    for weight in model.weights:
+        if "moving" in weight.path:
+            weight.assign(weight + np.random.default_rng(1).uniform(0.1, 0.5, weight.shape))
+    return model
