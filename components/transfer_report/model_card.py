@@ -11,6 +11,7 @@ import jinja2
 import yaml
 
 from components.transfer_report import formats
+from components.transfer_report.analysis.advice import ARCHITECTURES
 from components.transfer_report.page import how
 
 CONFIGURATION_FILE = "experiment.yaml"
@@ -68,10 +69,12 @@ def write_model_card(
         points_interval=formats.points_interval,
     )  # fmt: skip
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
+    own = configuration.get("own") if row["architecture"] == "own" else None
+    network = ARCHITECTURES[row["architecture"]] + (f", {own['model']}" if own else "")
     facts = {
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
-        "own": configuration.get("own"),
+        "own": own, "network": network[0].upper() + network[1:],
     }  # fmt: skip
     for suffix in ("md", "html"):
         text = environment.get_template(f"model_card.{suffix}.j2").render(**facts)

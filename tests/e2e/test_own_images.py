@@ -1,6 +1,7 @@
 """The worked example of docs/howto/own_data.md, run as it stands there on a few images. Takes a minute or two."""
 
 import csv
+import hashlib
 import os
 import re
 import shlex
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 import tensorflow as tf
 import yaml
@@ -100,3 +102,29 @@ def test_the_experiment_ran_to_its_report(example):
     assert {(row["source"], row["n"]) for row in rows if row["transfer"] == "cats_dogs__original"} == {
         ("cats_dogs", "10"), ("cats_dogs", "20"),
     }  # fmt: skip
+
+
+def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(example):
+    folder, _ = example
+    model = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))
+    model.save(folder / "backbone.keras")
+    thaw = [sys.executable, str(ROOT / "thaw.py")]
+    own = "transfers=[{source: backbone, architecture: own}]"
+    tiny = [part for setting in (own, "freeze_counts={own: [7, 8]}", *TINY[2:]) for part in ("--set", setting)]
+    environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}
+    for command in (
+        ["init", "animals", "--out", "with-model", "--model", "backbone.keras"],
+        ["run", "--config", "with-model/config.yaml", *tiny],
+    ):
+        done = subprocess.run([*thaw, *command], cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    written = yaml.safe_load((folder / "with-model" / "config.yaml").read_text())
+    assert written["own"] == {"model": str(folder / "backbone.keras")}
+    assert written["freeze_counts"]["own"] == [6, 7, 8]
+    latest = folder / "runs" / "latest"
+    with (latest / "cells.csv").open() as file:
+        counts = {row["freeze_count"] for row in csv.DictReader(file) if row["transfer"] == "backbone__own"}
+    assert counts == {"7", "8"}
+    [card] = {path for path in (folder / "workspace").rglob("winner/*/Format-Serving/model_card.md")
+              if "backbone__own" in path.read_text()}  # fmt: skip
+    assert hashlib.sha256((folder / "backbone.keras").read_bytes()).hexdigest() in card.read_text()

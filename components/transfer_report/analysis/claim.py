@@ -9,11 +9,12 @@ from typing import Literal
 from components.transfer_report import formats
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.statistics import Interval
+from pipeline.domains import PRETRAINED
 
 ClaimVerdict = Literal["supported", "contradicted", "undecided"]
 
 IMAGENET = "imagenet"
-"""The source's name in the presets; every other source is a domain of the data at hand."""
+"""The source's name in the presets."""
 
 VERY_SMALL_N = 20
 SMALL_N = 50
@@ -99,7 +100,7 @@ def but_one_draw(difference: Interval) -> str:
 
 def domain_transfers(grid: Grid) -> list[str]:
     """Transfers whose source is a domain of the data: those of the report's Figures 4 to 7."""
-    return [name for name, sweep in grid.ledgers.transfers.items() if sweep.header.source != IMAGENET]
+    return [name for name, sweep in grid.ledgers.transfers.items() if sweep.header.architecture not in PRETRAINED]
 
 
 def sizes_within(grid: Grid, low: float, high: float) -> list[int]:

@@ -62,10 +62,15 @@ def test_synthetic_images_are_named_first(written):
 
 
 def test_a_model_of_the_users_is_named_with_its_hash_and_how_to_give_it(written):
-    for text in written(configuration={"name": "mine", "own": {"model": "net.keras", "sha256": "abc123"}}):
+    configuration = {"name": "mine", "own": {"model": "net.keras", "sha256": "abc123"}}
+    [row, *_] = summary()["closing_table"]
+    own = {**row, "architecture": "own"}
+    for text in written(configuration=configuration, closing_table=[own]):
         shown = " ".join(text.split())
+        assert "Your own model, net.keras, transferred from" in shown and "the first 4 parts" in shown
         assert "the file net.keras of SHA-256 abc123" in shown and "--set own.model=FILE" in shown
-    assert all("SHA-256" not in text for text in written())
+    for text in written(configuration=configuration):  # another transfer has won
+        assert "SHA-256" not in text and "The remastered network, transferred from" in text
 
 
 def test_the_configuration_beside_it_can_be_run(written, tmp_path):

@@ -94,6 +94,15 @@ def test_mobilenet_is_never_beaten_only_if_it_leads_everywhere(
     assert len(found.numbers) == 6
 
 
+def test_a_model_of_the_users_is_no_domain_of_the_data(grid_of: Callable[..., Grid]) -> None:
+    accuracy = by_sweep({"cats_dogs__original": 0.7, "imagenet__mobilenet_v2": 0.8, "net__own": 0.9})
+    claim = judged(grid_of(accuracy, ("baseline__original", "baseline__mobilenet_v2", "baseline__own",
+                                      "cats_dogs__original", "imagenet__mobilenet_v2", "net__own"),
+                           counts=(8, 18)))["C7"]  # fmt: skip
+    assert claim.verdict == "supported" and claim.difference is not None
+    assert claim.difference.estimate == pytest.approx(10)
+
+
 def test_the_differences_are_those_stated(grid_of: Callable[..., Grid]) -> None:
     claims = judged(grid_of(with_gain({10: 0.05, 200: 0.3, 2000: 0.1}, tuned=-0.05), BOTH))
     for name, points in (("C1", 20), ("C3", 20), ("C4", -5), ("C5", 5)):
