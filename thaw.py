@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pipeline import tables
 from pipeline.config import ExperimentConfig
+from pipeline.console import RUN_LOG, output_to_log
 from pipeline.errors import ThawError
 from pipeline.options import (
     EPILOG,
@@ -222,7 +223,9 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
     """
     from pipeline.advice import advise_on, show
 
-    advice = advise_on(find_run(run, runs), tuple(filter(None, target.split(","))), n)
+    folder = find_run(run, runs)
+    with output_to_log(folder / RUN_LOG):
+        advice = advise_on(folder, tuple(filter(None, target.split(","))), n)
     _print_json(dataclasses.asdict(advice)) if in_json else show(advice, Console(highlight=False))
 
 
@@ -260,7 +263,8 @@ def tflite(run: str, runs: Path, in_json: bool) -> None:
     from pipeline.tflite import export_run
 
     folder = find_run(run, runs)
-    about = export_run(folder)
+    with output_to_log(folder / RUN_LOG):
+        about = export_run(folder)
     if in_json:
         _print_json(about)
         return

@@ -168,7 +168,8 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
     for one in advice.promises[:most]:
         bounds, tuned = f"{one.low:+.1f}, {one.high:+.1f}", "yes" if one.fine_tune else "no"
         accuracy, gain = f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}"
-        table.add_row(one.transfer, str(one.freeze_count), tuned, accuracy, gain, bounds, one.verdict)
+        name = one.transfer.replace("__", "\n")  # else folded within a word at 80 columns
+        table.add_row(name, str(one.freeze_count), tuned, accuracy, gain, bounds, one.verdict)
     console.print(table)
     console.print(sentence(advice.promises[0], advice.target, advice.n), markup=False)
     console.print("Gain: points over the same architecture from random weights, of one training. " + advice.calibration,

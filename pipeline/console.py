@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+RUN_LOG = "log.txt"
+"""In a run's folder."""
 NODE_STATE = re.compile(r"Component (?P<node>\S+) is (?P<state>running|finished)\.")
 
 

@@ -193,7 +193,7 @@ def _run(prepared: Prepared, terminal: Console) -> None:
 
     config = prepared.config
     folder = run_folder.new_run_folder(config)
-    log = folder / "log.txt"
+    log = folder / console.RUN_LOG
     with console.output_to_log(log):
         # Here, so that what TFX and its friends print on import lands in the log.
         fork_server.start()

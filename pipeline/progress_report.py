@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import ExperimentConfig
+from pipeline.console import RUN_LOG
 
 NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
 """What TFX's local runner logs."""
@@ -59,7 +60,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     ledgers = config.workspace.absolute() / config.pipeline_name / "ledgers"
     run = _newest_run(config)
     finished = run is not None and (run / "summary.json").exists()
-    lines = [] if finished or run is None else _lines(run / "log.txt")
+    lines = [] if finished or run is None else _lines(run / RUN_LOG)
     begun = (match[1] for line in reversed(lines) if (match := NODE_BEGUN.search(line)))
     return ExperimentState(
         sweeps=tuple(

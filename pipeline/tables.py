@@ -50,9 +50,8 @@ def comparison_table(changes: Iterable[Change]) -> Table:
         accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
         verdict = f"[{STYLES[one.verdict]}]{one.verdict}[/]"
         tuned = "yes" if one.fine_tune else "no"
-        table.add_row(
-            one.sweep, str(one.n), str(one.freeze_count), tuned, *accuracies, points.replace("[", "\\["), verdict
-        )
+        name = one.sweep.replace("__", "\n")  # else cut off at 80 columns
+        table.add_row(name, str(one.n), str(one.freeze_count), tuned, *accuracies, points.replace("[", "\\["), verdict)
     return table
 
 
