@@ -21,6 +21,7 @@ from acquisition.cifar10 import encode_png
 from acquisition.shapes import Paint, Pen
 from acquisition.tfrecords import write_examples
 from pipeline.config import CIFAR10_CLASSES
+from pipeline.random_streams import Stream, stream_generator
 
 NAME = "synthetic"
 """First part of the files' names, by which a copy of the set is known."""
@@ -56,16 +57,15 @@ def write_synthetic(folder: Path, train_per_class: int, test_per_class: int, see
       train_per_class, test_per_class: images of each class.
       seed: of all that is random.
     """
-    for split, per_class in ((0, train_per_class), (1, test_per_class)):
-        name = ("train", "test")[split]
-        labels = np.random.default_rng([seed, split]).permutation(np.repeat(np.arange(10), per_class))
+    for name, per_class in (("train", train_per_class), ("test", test_per_class)):
+        labels = stream_generator(seed, Stream.SYNTHETIC_LABELS, name).permutation(np.repeat(np.arange(10), per_class))
         path = folder / name / f"{NAME}-{name}.tfrecord-00000-of-00001"
-        write_examples(path, _examples(name, labels.tolist(), (seed, split)))
+        write_examples(path, _examples(name, labels.tolist(), seed))
 
 
-def _examples(name: str, labels: list[int], seed: tuple[int, int]) -> Iterator[tuple[bytes, int, bytes]]:
+def _examples(name: str, labels: list[int], seed: int) -> Iterator[tuple[bytes, int, bytes]]:
     for index, label in enumerate(labels):
-        image = draw_image(CIFAR10_CLASSES[label], np.random.default_rng([*seed, index]))
+        image = draw_image(CIFAR10_CLASSES[label], stream_generator(seed, Stream.SYNTHETIC_IMAGES, name, index))
         yield encode_png(image), label, f"{NAME}_{name}_{index:05d}".encode()
 
 

@@ -81,7 +81,7 @@ class TransferJob:
 
     def build(self) -> SweepEngine:
         network = target.original_network()
-        source = freezing.initial_weights(freezing.backbone_variables(network), (1,))
+        source = freezing.initial_weights(network.backbone_layers, 1)
         return SweepEngine(network, source, self.data, SCHEDULE, target.SEED)
 
 
@@ -114,7 +114,7 @@ def _many_images(dataset: Dataset) -> tuple[float, float]:
     """Seconds and peak MB of one execution on 20,000 images of five classes (60,000 records), cut k = 2 on disk."""
     data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, range(1))
     network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES), MobileNet())
-    source = freezing.initial_weights(freezing.backbone_variables(network), (1,))
+    source = freezing.initial_weights(network.backbone_layers, 1)
     engine = SweepEngine(network, source, data, Schedule(max_steps=50), target.SEED, Budget(spill_dir=Path.cwd()))
     started = time.perf_counter()
     engine.run(Cell(MANY_IMAGES, 2, False), 0)

@@ -7,22 +7,27 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-SOURCE_CODE = tuple(
-    f"trainer_module.{name}"
-    for name in (
-        "activations", "architectures", "draws", "features", "freezing", "input_pipeline", "normalization", "own_cuts",
-        "own_model", "source", "training",
-    )
+SOURCE_CODE = (
+    "pipeline.random_streams",
+    *(
+        f"trainer_module.{name}"
+        for name in (
+            "activations", "architectures", "controls", "draws", "features", "freezing", "input_pipeline",
+            "normalization", "own_cuts", "own_model", "own_model_file", "source", "training",
+        )
+    ),
 )  # fmt: skip
 """What decides which weights a source ends with."""
 SWEEP_CODE = (*SOURCE_CODE, "trainer_module.sweep", "trainer_module.sweep_job", "trainer_module.target")
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
-TRAINING_CODE = ("trainer_module", "pipeline.backbones", "pipeline.config", "pipeline.domains")
+TRAINING_CODE = (
+    "trainer_module", "pipeline.backbones", "pipeline.config", "pipeline.domains", "pipeline.random_streams",
+)  # fmt: skip
 """What decides all that Trainers and Tuners write."""
 
 ADVICE_CODE = (
     "components.transfer_advisor", "transferability", "pipeline.advice_rule", "pipeline.promises",
-    "trainer_module.estimates", "trainer_module.source_estimates",
+    "pipeline.random_streams", "trainer_module.estimates", "trainer_module.source_estimates",
 )  # fmt: skip
 """What decides what sources promise, beside the rule itself, which is a setting of the node."""
 

@@ -118,7 +118,7 @@ class Nodes:
             seed=config.seed,
             with_test=with_test,
         )
-        code = source_fingerprint("components.domain_examples", "trainer_module.features")
+        code = source_fingerprint("components.domain_examples", "pipeline.random_streams", "trainer_module.features")
         node = DomainExamples(examples=transformed, settings=settings.model_dump_json(), code=code)
         return self._add(node, f"DomainExamples.{name}").outputs["domain"]
 

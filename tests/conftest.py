@@ -120,7 +120,7 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
         pngs.append(buffer.getvalue())
     network = source.network_of(settings)
     variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (1,)))
+    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, 1))
 
     folder = tmp_path_factory.mktemp("serving")
     raw = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}

@@ -11,6 +11,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from pipeline.random_streams import Stream, stream_generator
 from trainer_module.beliefs import Beliefs, Place
 
 SAMPLES = 512
@@ -66,7 +67,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         self._beliefs = Beliefs([candidate.place for candidate in self.candidates])
         self._places = {(one.place.transfer, one.freeze_count, one.place.fine_tune): place
                         for place, one in enumerate(self.candidates)}  # fmt: skip
-        self._random = np.random.default_rng(seed)
+        self._random = stream_generator(seed, Stream.ORACLE)
         self._given: dict[str, tuple[int, int]] = {}
         space = keras_tuner.HyperParameters()
         space.Choice("transfer", sorted({one.place.transfer for one in self.candidates}))

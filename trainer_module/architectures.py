@@ -54,6 +54,11 @@ class Network:
         """All layers that own backbone weights, input to output."""
         return tuple(layer for group in self.freezable for layer in group)
 
+    @property
+    def weighted_layers(self) -> tuple[Layer, ...]:
+        """All layers that own weights, the head last."""
+        return (*self.backbone_layers, self.head)
+
     def segment(self, start: int, stop: int | None = None) -> keras.Model:
         """The part from cut `start` up to cut `stop` (none: up to the logits); it shares this network's layers.
 
@@ -205,5 +210,4 @@ def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> l
 
 def weight_counts(network: Network) -> list[int]:
     """Weights per layer that owns any, input to output, the head last (as the report's tables list them)."""
-    ordered = (*network.backbone_layers, network.head)
-    return [int(sum(np.prod(weight.shape) for weight in layer.weights)) for layer in ordered]
+    return [int(sum(np.prod(weight.shape) for weight in layer.weights)) for layer in network.weighted_layers]

@@ -1,4 +1,4 @@
-"""Sources that no domain taught: initial weights, and permuted labels. Imports freezing, no training and no sweep.
+"""Sources that no domain taught: initial weights, and permuted labels. Imports source, no sweep.
 
 After Yosinski, Clune, Bengio and Lipson (How transferable are features in deep neural networks?, NIPS 2014): random
 frozen features, and a network trained on its own task. Permuted labels after Zhang et al. (Understanding deep learning
@@ -12,15 +12,16 @@ import dataclasses
 
 import numpy as np
 
+from pipeline.random_streams import Stream, stream_generator
 from trainer_module import freezing
 from trainer_module.architectures import Network
 from trainer_module.input_pipeline import Records
+from trainer_module.source import source_initial_weights
 
 
 def keep_initial_weights(network: Network, seed: int) -> None:
     """Gives every layer the weights that a source's training begins with; BatchNormalization's statistics too."""
-    variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (seed,)))
+    freezing.set_weights(freezing.model_variables(network), source_initial_weights(network, seed))
 
 
 def with_permuted_labels(records: Records, seed: int) -> Records:
@@ -36,7 +37,7 @@ def with_permuted_labels(records: Records, seed: int) -> Records:
     ids = np.asarray(records.ids)
     originals = np.flatnonzero(records.copies == 0)
     originals = originals[np.argsort(ids[originals], kind="stable")]  # whatever the order of the files
-    shuffled = np.random.default_rng(seed).permutation(records.labels[originals])
+    shuffled = stream_generator(seed, Stream.PERMUTED_LABELS).permutation(records.labels[originals])
     # For each record, the place of its image among the sorted originals.
     places = np.searchsorted(ids[originals], ids)
     return dataclasses.replace(records, labels=shuffled[places].astype(records.labels.dtype))

@@ -1,12 +1,13 @@
-"""Draws: which images, in which order, from which seeds; the same for every transfer. Imports numpy alone."""
+"""Draws: which images, in which order, for which seeds; equal for every transfer. Imports no TensorFlow."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 
 import numpy as np
+
+from pipeline.random_streams import Stream, stream_digest
 
 CURVE_EPOCHS = (1, 3, 10)
 CHEAP = 0.05
@@ -29,7 +30,7 @@ def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) ->
     Returns:
       int64 array of shape (images,): 0 for the first of its class.
     """
-    hashes = [hashlib.sha256(f"{seed}/{draw}/{image_id}".encode()).digest() for image_id in ids]
+    hashes = [stream_digest(seed, Stream.SUBSETS, draw, image_id) for image_id in ids]
     ranks = np.zeros(len(ids), np.int64)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -52,7 +53,7 @@ def draw_subset(ranks: np.ndarray, n: int, num_classes: int) -> np.ndarray:
     return mask
 
 
-def batch_order(records: int, steps: int, batch_size: int, seed: Sequence[int]) -> np.ndarray:
+def batch_order(records: int, steps: int, batch_size: int, generator: np.random.Generator) -> np.ndarray:
     """The records of each step: shuffled epochs laid end to end, cut into full batches.
 
     Batches may straddle two epochs, so that no step is partial and every record is seen equally often (give or take
@@ -61,7 +62,6 @@ def batch_order(records: int, steps: int, batch_size: int, seed: Sequence[int]) 
     Returns:
       int32 array of shape (steps, batch_size) with values below `records`.
     """
-    generator = np.random.default_rng(list(seed))
     epochs = math.ceil(steps * batch_size / records) if steps else 0
     order = [generator.permutation(records) for _ in range(epochs)]
     flat = np.concatenate(order) if order else np.zeros(0, np.int64)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import math
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
+from pipeline.errors import ThawError
 from trainer_module.architectures import Network
 
 Weights = dict[str, np.ndarray]
@@ -39,29 +42,48 @@ def set_weights(variables: Sequence[keras.Variable], weights: Weights) -> None:
         variable.assign(weights[variable.path])
 
 
-def initial_weights(variables: Sequence[keras.Variable], seed: Sequence[int]) -> Weights:
-    """Random weights as Keras initialises them, fixed by the seed alone.
+def initial_weights(layers: Sequence[keras.layers.Layer], seed: int) -> Weights:
+    """Random weights and statistics as each layer's own initialisers make them, fixed by the seed alone.
 
-    Kernels are Glorot uniform (Glorot and Bengio, AISTATS 2010): U(-a, a), a = sqrt(6 / (fan_in + fan_out)); scales
-    and moving variances are 1; the rest is 0.
+    Every layer is built anew from its settings, so that whatever it calls a variable begins as it does in Keras: scales
+    with ones, kernels by their initialiser. Seeds that the settings name do not count: two draws would be equal.
 
     Args:
-      variables: the variables to make values for, in a fixed order.
-      seed: non-negative integers.
+      layers: built; they are not changed.
+      seed: non-negative; each layer draws from its own place of it.
+
+    Raises:
+      ThawError: a layer can't be built anew.
     """
-    generator = np.random.default_rng(list(seed))
-    return {variable.path: _initial_value(variable, generator) for variable in variables}
+    weights: Weights = {}
+    for place, layer in enumerate(layers):
+        with _keras_seeded(f"{seed}/{place}"):
+            fresh = layer.__class__.from_config(_without_seeds(layer.get_config()))
+            fresh.build_from_config(layer.get_build_config() or {})
+        if [tuple(weight.shape) for weight in fresh.weights] != [tuple(weight.shape) for weight in layer.weights]:
+            raise ThawError(f"The layer {layer.name} ({type(layer).__name__}) has other weights when it is built again "
+                            "from its settings, so it can't start from random weights. Expected get_config and build "
+                            "to say all that decides its weights; change them, or leave the layer out.")  # fmt: skip
+        weights |= {old.path: new.numpy() for old, new in zip(layer.weights, fresh.weights, strict=True)}
+    return weights
 
 
-def _initial_value(variable: keras.Variable, generator: np.random.Generator) -> np.ndarray:
-    name, shape = variable.path.rsplit("/", 1)[-1], tuple(variable.shape)
-    if "kernel" in name:
-        receptive = math.prod(shape[:-2])
-        limit = math.sqrt(6 / (receptive * (shape[-2] + shape[-1])))
-        return generator.uniform(-limit, limit, shape).astype(np.float32)
-    if name in ("gamma", "moving_variance"):
-        return np.ones(shape, np.float32)
-    return np.zeros(shape, np.float32)
+@contextlib.contextmanager
+def _keras_seeded(seed: str) -> Iterator[None]:
+    """Fixes the seeds that initialisers without one take: Keras draws them from Python's own generator."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+def _without_seeds(settings: Any) -> Any:
+    """A layer's settings with None for every seed, those of its initialisers among them."""
+    if isinstance(settings, dict):
+        return {name: None if name == "seed" else _without_seeds(value) for name, value in settings.items()}
+    return [_without_seeds(value) for value in settings] if isinstance(settings, list) else settings
 
 
 def weights_hash(weights: Weights) -> str:
@@ -75,7 +97,7 @@ def weights_hash(weights: Weights) -> str:
 
 
 def seed_dropout(model: keras.Model, seed: int) -> None:
-    """Starts every dropout layer's random numbers anew, each layer from its own place."""
-    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    for index, layer in enumerate(dropouts):
-        layer.seed_generator.state.assign([seed % 2**32, index * 2**20])
+    """Starts the random numbers of every layer that draws any anew, each layer from its own place."""
+    generators = [layer.seed_generator for layer in model.layers if getattr(layer, "seed_generator", None) is not None]
+    for place, generator in enumerate(generators):
+        generator.state.assign([seed % 2**32, place * 2**20])

@@ -1,9 +1,8 @@
-"""The architecture `own`: a Keras model of the user's, read, checked and laid flat. Imports own_cuts, no training."""
+"""The architecture `own`: a Keras model of the user's, read, checked and laid flat. Imports no training."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -14,6 +13,7 @@ from keras.layers import Layer
 from pipeline.config import OwnModel
 from pipeline.errors import ThawError
 from trainer_module.own_cuts import cuts_of
+from trainer_module.own_model_file import in_a_line, load_file
 
 Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """As architectures._Parts."""
@@ -27,6 +27,10 @@ AUGMENTATIONS = (
     keras.layers.RandomTranslation, keras.layers.RandomZoom, keras.layers.GaussianNoise,
 )  # fmt: skip
 """They do nothing but in training, where Thaw has its own copies: left out."""
+AFTER_CLASSES = (
+    keras.layers.Activation, keras.layers.Softmax, keras.layers.Dropout, keras.layers.Reshape, keras.layers.Flatten,
+)  # fmt: skip
+"""What may stand between a classification layer and a model's output."""
 SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
@@ -98,7 +102,7 @@ def _run_on(model: keras.Model, images: keras.KerasTensor, settings: OwnModel) -
     except (ValueError, TypeError) as error:
         raise ThawError(
             f"{settings.model} does not take images of {images.shape[1]} x {images.shape[2]} pixels "
-            f"({_in_a_line(error)}). Give the size that it takes as own.image_size_px; images are resized to it."
+            f"({in_a_line(error)}). Give the size that it takes as own.image_size_px; images are resized to it."
         ) from error
     return features
 
@@ -111,7 +115,7 @@ def read_model(settings: OwnModel) -> keras.Model:
         layers used twice, or random ones other than dropout and augmentation; its scale is not said; or its weights
         are no finite numbers.
     """
-    whole = _loaded(settings)
+    whole = load_file(settings.model)
     flat = _Flattening(str(settings.model)).of(whole)
     features = _features(flat, settings)
     model = keras.Model(flat.inputs[0], features)
@@ -129,30 +133,6 @@ def read_model(settings: OwnModel) -> keras.Model:
             "table)."
         )
     return model
-
-
-def _loaded(settings: OwnModel) -> keras.Model:
-    path = settings.model
-    if path.suffix != ".keras":
-        raise ThawError(f"{path} is no .keras file. Load it where it was made, and save it: model.save('mine.keras').")
-    try:
-        whole = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # zipfile, JSON, h5py and Keras each raise their own
-        raise ThawError(f"{path} can't be read as a Keras model ({_in_a_line(error)}). Expected a .keras file of "
-                        "layers that Keras knows, as model.save writes it.") from error  # fmt: skip
-    if not isinstance(whole, keras.Sequential | keras.src.models.Functional) or not whole.built:
-        raise ThawError(f"{path} holds no model whose layers Thaw can see. Expected a Functional model, or a "
-                        "Sequential one that was built, not a class of your own.")  # fmt: skip
-    if len(whole.inputs) != 1 or len(whole.outputs) != 1 or len(whole.inputs[0].shape) != 4:
-        shapes = [tuple(tensor.shape) for tensor in (*whole.inputs, *whole.outputs)]
-        raise ThawError(f"{path}: expected one input of images and one output, got the shapes {shapes}.")
-    return whole
-
-
-def _in_a_line(error: Exception) -> str:
-    """What a library complains of, without terminal colours and the list of arguments."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received")[0]
-    return re.sub(r"\s+", " ", text).strip().rstrip(".")
 
 
 class _Flattening:
@@ -176,6 +156,9 @@ class _Flattening:
         flat = keras.Model(inputs, self._run(model, inputs))
         for old, new in self._pairs:
             new.set_weights(old.get_weights())
+        # What was frozen when the file was saved is not what a cell freezes: every layer can be trained, those within
+        # a layer too.
+        flat.trainable = True
         return flat
 
     def _run(self, model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -196,7 +179,7 @@ class _Flattening:
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             mean, variance = (weight.numpy().tolist() for weight in (layer.adapt_mean, layer.adapt_variance))
             return keras.layers.Normalization.from_config({**settings, "mean": mean, "variance": variance})
-        new = layer.__class__.from_config(settings)
+        new = layer.__class__.from_config({**settings, "trainable": True} if "trainable" in settings else settings)
         if isinstance(layer, Layer) and layer.weights:
             self._pairs.append((layer, new))
         return new
@@ -211,26 +194,52 @@ class _Flattening:
 
 
 def _features(model: keras.Model, settings: OwnModel) -> keras.KerasTensor:
-    """Output of own.features; else what goes into the last dense layer where the model ends with one; else its output.
+    """Output of own.features; else what the classification layer takes where the model ends with one; else its output.
 
     Raises:
-      ThawError: the model has no such layer.
+      ThawError: the model has no such layer, or ends with class probabilities of an unknown layer.
     """
-    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     if settings.features:
-        named = {layer.name: layer for layer in layers}
+        named = {layer.name: layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
         if settings.features not in named:
             raise ThawError(f"{settings.model} has no layer {settings.features!r} (own.features). Its last ones are "
                             f"{list(named)[-8:]}.")  # fmt: skip
         return named[settings.features].output
-    ends: Sequence[Any] = layers
-    while ends and isinstance(ends[-1], keras.layers.Activation | keras.layers.Softmax | keras.layers.Dropout):
-        ends = ends[:-1]
-    if ends and isinstance(ends[-1], keras.layers.Dense) and len(model.outputs[0].shape) == 2:
-        tensor = ends[-1].input
+    if len(model.outputs[0].shape) != 2:
+        return model.outputs[0]
+    last, probabilities = _last_layer(model.outputs[0])
+    if isinstance(last, keras.layers.Dense) or (
+        _is_pointwise(last) and (probabilities or last.output.shape[1:3] == (1, 1))
+    ):
+        tensor = last.input
         history = tensor._keras_history.operation
         return history.input if isinstance(history, keras.layers.Dropout) else tensor
+    if probabilities:
+        raise ThawError(f"{settings.model} ends with class probabilities, and the layer {last.name} "
+                        f"({type(last).__name__}) before them is not one that Thaw knows (Dense, or a 1 x 1 "
+                        "convolution). Name the layer whose output is to be classified as own.features.")  # fmt: skip
     return model.outputs[0]
+
+
+def _last_layer(output: keras.KerasTensor) -> tuple[Any, bool]:
+    """The last operation that does more than reshape or activate, and whether class probabilities come after it."""
+    operation, probabilities = output._keras_history.operation, False
+    while isinstance(operation, AFTER_CLASSES):
+        function = getattr(operation, "activation", None)
+        probabilities |= isinstance(operation, keras.layers.Softmax)
+        probabilities |= function in (keras.activations.softmax, keras.activations.sigmoid)
+        operation = operation.input._keras_history.operation
+    # Class scores of every place, then their mean: only probabilities tell them from features.
+    below = (
+        operation.input._keras_history.operation if isinstance(operation, keras.layers.GlobalAveragePooling2D) else None
+    )
+    while below is not None and isinstance(below, keras.layers.Activation | keras.layers.ReLU):
+        below = below.input._keras_history.operation
+    return (below, True) if probabilities and below is not None and _is_pointwise(below) else (operation, probabilities)
+
+
+def _is_pointwise(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Conv2D) and tuple(layer.kernel_size) == (1, 1)
 
 
 def _problems(model: keras.Model) -> Iterator[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.config import MobileNet, OwnModel, SourceSchedule
 from pipeline.errors import ThawError
+from pipeline.random_streams import Stream, stream_generator, stream_seed
 from trainer_module import draws, freezing, progress
 from trainer_module.activations import InMemory
 from trainer_module.architectures import Network, build_network
@@ -43,18 +44,20 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     """
     schedule = settings.schedule
     variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (settings.seed,)))
-    layers = [*network.backbone_layers, network.head]
-    trained = [weight for layer in layers for weight in layer.trainable_weights]
+    freezing.set_weights(variables, source_initial_weights(network, settings.seed))
+    trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
     shift_px = schedule.shift_px if isinstance(schedule, SourceSchedule) else 0
     program = Program(network.segment(0), trained, statistics_held=False, shift_px=shift_px)
     images, val_images = (InMemory(split.images, split.labels) for split in (train, val))
     steps = draws.training_steps(len(train), schedule.epochs, schedule.batch_size, schedule.max_steps)
-    order = draws.batch_order(len(train), steps, schedule.batch_size, (settings.seed, 0))
+    batches = stream_generator(settings.seed, Stream.SOURCE_BATCHES)
+    order = draws.batch_order(len(train), steps, schedule.batch_size, batches)
     history: list[tuple[int, float]] = []
     best = freezing.read_weights(variables)
     rates = one_cycle(schedule.learning_rate, steps)
-    program.reset(settings.seed)
+    program.reset(
+        stream_seed(settings.seed, Stream.SOURCE_DROPOUT), shift_seed=stream_seed(settings.seed, Stream.SOURCE_SHIFT)
+    )
     with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
         for moment in np.array_split(np.arange(steps), CHECKS):
             loss = program.train(images, order[moment], rates[moment])
@@ -70,6 +73,11 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
             advance(f"val {accuracy:.1%}")
     freezing.set_weights(variables, best)
     return history
+
+
+def source_initial_weights(network: Network, seed: int) -> Weights:
+    """What a source's training begins with, the head's among them; the control `random` keeps them."""
+    return freezing.initial_weights(network.weighted_layers, stream_seed(seed, Stream.SOURCE_WEIGHTS))
 
 
 def load_imagenet(network: Network, path: Path, settings: MobileNet) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from pipeline.random_streams import Stream, stream_generator
 from trainer_module import draws, freezing, source
 from trainer_module.architectures import Network
 from trainer_module.estimates import Estimate, estimates, source_probabilities
@@ -31,7 +32,7 @@ def read_originals(domain: str, image_shape: Sequence[int]) -> Records:
 def some_images(domain: str, image_shape: Sequence[int], seed: int) -> np.ndarray:
     """DOMAIN_IMAGES training images of a source's domain at random, uint8 [images, height, width, channels]."""
     own = read_originals(domain, image_shape)
-    return np.asarray(own.images[np.random.default_rng(seed).permutation(len(own))[:DOMAIN_IMAGES]])
+    return np.asarray(own.images[stream_generator(seed, Stream.DOMAIN_SAMPLE).permutation(len(own))[:DOMAIN_IMAGES]])
 
 
 def drawn(

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from pipeline.config import Schedule
+from pipeline.random_streams import Stream, stream_generator, stream_seed
 from trainer_module import draws, freezing
 from trainer_module.activations import Budget
 from trainer_module.architectures import Network
@@ -18,9 +19,6 @@ from trainer_module.freezing import Weights
 from trainer_module.selection import Cell
 from trainer_module.target import CutData, TargetData
 from trainer_module.training import CURVE_SETTLING_BATCHES, Program, Score, one_cycle
-
-# Streams of random numbers of one draw; each has its own so that no setting shifts another's numbers.
-INITIAL_STREAM, PHASE_1_STREAM, PHASE_2_STREAM = 1, 2, 3
 
 RETRY_RATE = 1 / 4
 """By which the learning rate is multiplied for the second try of a phase that diverged."""
@@ -159,10 +157,10 @@ class SweepEngine:
 
         records = self._cut_data.subset(cell.n, draw)
         schedule, steps = self.schedule, self._steps(len(records), cell.freeze_count)
-        order = records[self._batches(len(records), steps, draw, cell.n, PHASE_1_STREAM)]
+        order = records[self._batches(len(records), steps, draw, cell.n, Stream.PHASE_1_BATCHES)]
         rates = self.rates(rate_factor * schedule.learning_rate, steps)
         curve = [(0, self._val_at_start[start])]
-        program.reset(self._seed(draw, PHASE_1_STREAM))
+        program.reset(stream_seed(self.seed, Stream.PHASE_1_DROPOUT, draw))
         for stop in (*draws.curve_steps(len(records), steps, schedule.batch_size), steps):
             taken = slice(curve[-1][0], stop)
             _assert_sound(program.train(cut.train, order[taken], rates[taken]))
@@ -200,8 +198,8 @@ class SweepEngine:
         steps, raised = draws.fine_tuning_steps(
             len(records), schedule.epochs, schedule.batch_size, schedule.max_steps, share, self.phase_2_bound
         )
-        order = records[self._batches(len(records), steps, draw, cell.n, PHASE_2_STREAM)]
-        program.reset(self._seed(draw, PHASE_2_STREAM))
+        order = records[self._batches(len(records), steps, draw, cell.n, Stream.PHASE_2_BATCHES)]
+        program.reset(stream_seed(self.seed, Stream.PHASE_2_DROPOUT, draw))
         rates = self.rates(rate_factor * raised * schedule.fine_tune_learning_rate, steps)
         _assert_sound(program.train(images.train, order, rates))
         val, test = _sound(program.evaluate(images.val)), program.evaluate(images.test)
@@ -226,17 +224,15 @@ class SweepEngine:
 
     def _initial_weights(self, draw: int) -> Weights:
         """Random weights of the draw, under the source's backbone where there is one; the head is always new."""
-        head = freezing.initial_weights(self.network.head.weights, (self.seed, draw, INITIAL_STREAM, 0))
+        head = freezing.initial_weights([self.network.head], stream_seed(self.seed, Stream.HEAD_WEIGHTS, draw))
         if self.source is not None:
             return {**self.source, **head}
-        backbone = freezing.backbone_variables(self.network)
-        return {**freezing.initial_weights(backbone, (self.seed, draw, INITIAL_STREAM, 1)), **head}
+        seed = stream_seed(self.seed, Stream.BACKBONE_WEIGHTS, draw)
+        return {**freezing.initial_weights(self.network.backbone_layers, seed), **head}
 
-    def _batches(self, records: int, steps: int, draw: int, n: int, stream: int) -> np.ndarray:
-        return draws.batch_order(records, steps, self.schedule.batch_size, (self.seed, draw, n, stream))
-
-    def _seed(self, draw: int, stream: int) -> int:
-        return int(np.random.SeedSequence((self.seed, draw, stream)).generate_state(1)[0])
+    def _batches(self, records: int, steps: int, draw: int, n: int, stream: Stream) -> np.ndarray:
+        generator = stream_generator(self.seed, stream, draw, n)
+        return draws.batch_order(records, steps, self.schedule.batch_size, generator)
 
     def _program(self, freeze_count: int) -> Program:
         if freeze_count not in self._programs:

@@ -97,12 +97,12 @@ class Program:
             # A moving average that began at zero is too small by this factor (Adam's bias correction).
             statistic.assign(statistic.value / (1 - momentum ** len(last)))
 
-    def reset(self, seed: int) -> None:
+    def reset(self, dropout_seed: int, *, shift_seed: int = 0) -> None:
         """Clears the optimiser's memory and starts the dropout masks and the shifts anew."""
         for state in (self._steps_taken, *(moment for pair in self._moments for moment in pair)):
             state.assign(tf.zeros_like(state))
-        self._shift_seed.assign(seed)
-        freezing.seed_dropout(self.model, seed)
+        self._shift_seed.assign(shift_seed)
+        freezing.seed_dropout(self.model, dropout_seed)
 
     def train(self, data: Activations, order: np.ndarray, rates: np.ndarray) -> float:
         """Takes one step of Adam per row of `order`, with the optimiser as the last call left it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +10,7 @@ import pydantic
 import tensorflow as tf
 
 from pipeline.config import Augmentation
+from pipeline.random_streams import Stream, stream_digest, stream_generator
 from trainer_module import features
 
 
@@ -83,7 +83,7 @@ def val_ids(ids: Sequence[str], val_fraction: float, seed: int) -> list[str]:
 
     The same for every domain, so that no image is val in one and train in another.
     """
-    queue = sorted(ids, key=lambda name: hashlib.sha256(f"{seed}/val/{name}".encode()).digest())
+    queue = sorted(ids, key=lambda name: stream_digest(seed, Stream.VAL_SPLIT, name))
     return queue[: val_count(len(queue), val_fraction)]
 
 
@@ -103,7 +103,7 @@ def augmented(example: tf.train.Example, settings: DomainSettings) -> Iterator[t
     image = np.frombuffer(content, np.uint8).reshape(settings.image_shape)
     copies = [image[:, ::-1]] if augmentation.mirror else []
     for number in range(augmentation.noisy_copies):
-        generator = _noise_generator(settings.seed, image_id(example), number)
+        generator = stream_generator(settings.seed, Stream.NOISE, image_id(example), number)
         noisy = image + generator.standard_normal(image.shape, np.float32) * augmentation.noise_stddev
         copies.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
     for number, copied in enumerate(copies, start=1):
@@ -112,8 +112,3 @@ def augmented(example: tf.train.Example, settings: DomainSettings) -> Iterator[t
         result.features.feature[features.IMAGE].bytes_list.value[0] = copied.tobytes()
         result.features.feature[features.COPY].int64_list.value[0] = number
         yield result
-
-
-def _noise_generator(seed: int, name: str, number: int) -> np.random.Generator:
-    digest = hashlib.sha256(f"{seed}/noise/{name}/{number}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))

@@ -27,7 +27,7 @@ def network_of(num_classes, seed=1):
     """A `remastered` of random weights."""
     network = build_network("remastered", (32, 32, 3), num_classes, MobileNet())
     variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (seed,)))
+    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, seed))
     return network.model
 
 

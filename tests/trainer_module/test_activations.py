@@ -44,7 +44,7 @@ def test_batches_of_places_are_those_records(data):
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_portions_hold_every_step_s_records_in_order(records, steps, batch, fitting):
-    order = draws.batch_order(records, steps, batch, (1,))
+    order = draws.batch_order(records, steps, batch, np.random.default_rng(1))
     data = spilled(fitting)
     reached = 0
     for portion in data.portions(order):
@@ -59,7 +59,7 @@ def test_portions_hold_every_step_s_records_in_order(records, steps, batch, fitt
 
 
 def test_in_memory_one_portion_is_all():
-    order = draws.batch_order(1203, 5, 4, (1,))
+    order = draws.batch_order(1203, 5, 4, np.random.default_rng(1))
     (portion,) = InMemory(VALUES, LABELS).portions(order)
     np.testing.assert_array_equal(portion.activations.numpy()[portion.order], VALUES[order])
 

@@ -41,7 +41,7 @@ def test_eight_classes_change_the_head_alone():
 def test_every_cut_splits_the_network_into_two_parts_with_its_logits(architecture):
     network = build(architecture)
     variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (3,)))
+    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, 3))
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     whole = network.model(images, training=False).numpy()
     counts = range(1, network.max_freeze_count + 1)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import MobileNet
-from trainer_module import controls, freezing
+from trainer_module import controls, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.input_pipeline import Records
 from trainer_module.settings import SETTINGS_KEY, ModelSettings
@@ -53,7 +53,7 @@ def test_initial_weights_are_those_that_a_sources_training_begins_with():
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
     controls.keep_initial_weights(network, 5)
     variables = freezing.model_variables(network)
-    begun = freezing.initial_weights(variables, (5,))
+    begun = source.source_initial_weights(network, 5)
     assert all(np.array_equal(np.asarray(variable), begun[variable.path]) for variable in variables)
 
 

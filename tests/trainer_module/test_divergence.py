@@ -31,7 +31,7 @@ class FatalRates(SweepEngine):
 @pytest.fixture(scope="module")
 def engine(target_data):
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    weights = freezing.initial_weights(freezing.backbone_variables(network), (11,))
+    weights = freezing.initial_weights(network.backbone_layers, 11)
     return FatalRates(network, weights, target_data, SCHEDULE, seed=1)
 
 

@@ -63,14 +63,14 @@ def test_a_size_beyond_the_data_is_refused():
 @settings(max_examples=50)
 @given(st.integers(1, 40), st.integers(0, 12), st.integers(1, 16))
 def test_batches_are_full_and_use_every_record_equally_often(records, steps, batch_size):
-    order = draws.batch_order(records, steps, batch_size, (1, 2))
+    order = draws.batch_order(records, steps, batch_size, np.random.default_rng(12))
     assert order.shape == (steps, batch_size) and order.dtype == np.int32
     counts = np.bincount(order.ravel(), minlength=records)
     assert counts.max() - counts.min() <= 1
 
 
 def test_the_order_of_batches_is_fixed_by_the_seed():
-    first, again, other = (draws.batch_order(30, 4, 8, seed) for seed in ((1, 2), (1, 2), (1, 3)))
+    first, again, other = (draws.batch_order(30, 4, 8, np.random.default_rng(seed)) for seed in (2, 2, 3))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 

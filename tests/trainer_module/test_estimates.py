@@ -20,7 +20,7 @@ COUNTS = (0, 3, 6, 8)
 def network() -> Network:
     made = build_network("original", SHAPE, 2, MobileNet())
     variables = freezing.model_variables(made)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (SEED,)))
+    freezing.set_weights(variables, freezing.initial_weights(made.weighted_layers, SEED))
     return made
 
 

@@ -14,7 +14,7 @@ def network():
 
 
 def test_initial_kernels_are_glorot_uniform_and_the_rest_is_neutral(network):
-    weights = freezing.initial_weights(freezing.model_variables(network), (5,))
+    weights = freezing.initial_weights(network.weighted_layers, 5)
     kernel = weights["conv_2/kernel"]
     limit = np.sqrt(6 / (9 * (32 + 32)))
     assert np.abs(kernel).max() <= limit and np.abs(kernel).max() > 0.99 * limit
@@ -24,14 +24,14 @@ def test_initial_kernels_are_glorot_uniform_and_the_rest_is_neutral(network):
 
 
 def test_initial_weights_are_fixed_by_the_seed(network):
-    variables = freezing.model_variables(network)
-    hashes = [freezing.weights_hash(freezing.initial_weights(variables, seed)) for seed in ((1,), (1,), (2,))]
+    layers = network.weighted_layers
+    hashes = [freezing.weights_hash(freezing.initial_weights(layers, seed)) for seed in (1, 1, 2)]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_weights_that_were_set_are_read_back(network):
     variables = freezing.model_variables(network)
-    weights = freezing.initial_weights(variables, (9,))
+    weights = freezing.initial_weights(network.weighted_layers, 9)
     freezing.set_weights(variables, weights)
     assert freezing.weights_hash(freezing.read_weights(variables)) == freezing.weights_hash(weights)
 

@@ -9,6 +9,27 @@ from tests.trainer_module.own_models import IMAGES, network_of, settled
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    ("name", "width"),
+    [
+        ("MobileNetV3Small", 1024),
+        *(
+            pytest.param(*place, marks=pytest.mark.exhaustive)
+            for place in (
+                ("MobileNet", 1024), ("MobileNetV2", 1280), ("MobileNetV3Large", 1280), ("EfficientNetB0", 1280),
+                ("EfficientNetV2B0", 1280), ("ResNet50", 2048), ("ResNet50V2", 2048), ("VGG16", 4096),
+                ("DenseNet121", 1024), ("Xception", 2048), ("InceptionV3", 2048), ("InceptionResNetV2", 1536),
+                ("NASNetMobile", 1056), ("ConvNeXtTiny", 768),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_the_classification_layer_of_keras_applications_is_left_out(own, name, width):
+    model = getattr(keras.applications, name)(weights=None, input_shape=(96, 96, 3), classes=7)
+    assert network_of(own(model, "0..255")).head.input.shape == (None, width)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
     ("name", "scale", "parts"),
     [
         ("MobileNetV3Small", None, 8),

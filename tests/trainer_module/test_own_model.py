@@ -1,5 +1,7 @@
 """Models of the user's own: read, laid flat, cut, and refused with a reason. Builds small Keras models."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -182,6 +184,30 @@ def test_images_that_the_model_does_not_take_are_refused_with_advice(own):
         network_of(own(model))
 
 
+def scores_of_every_place():
+    ends = [layers.Conv2D(5, 1, name="scores"), layers.ReLU(), layers.GlobalAveragePooling2D(), layers.Softmax()]
+    return chain(layers.Conv2D(8, 3, name="a"), end=ends)
+
+
+def scores_by_a_convolution():
+    ends = [layers.GlobalAveragePooling2D(keepdims=True), layers.Dropout(0.1), layers.Conv2D(5, 1, name="scores"),
+            layers.Reshape((5,)), layers.Activation("softmax")]  # fmt: skip
+    return chain(layers.Conv2D(8, 3, name="a"), end=ends)
+
+
+@pytest.mark.parametrize("model", [scores_of_every_place, scores_by_a_convolution])
+def test_a_classification_layer_that_is_a_convolution_is_left_out(own, model):
+    network = network_of(own(model()))
+    assert "scores" not in {layer.name for layer in network.model.layers}
+    assert network.head.input.shape == (None, 8)
+
+
+def test_class_probabilities_of_an_unknown_layer_are_not_taken_for_features(own):
+    ends = [layers.LayerNormalization(name="last"), layers.Softmax()]
+    with pytest.raises(ThawError, match=r"the layer last \(LayerNormalization\).*own.features"):
+        network_of(own(chain(layers.Conv2D(8, 3), layers.Flatten(), end=ends)))
+
+
 class OfTheUser(layers.Layer):
     def call(self, x):
         return x
@@ -189,14 +215,25 @@ class OfTheUser(layers.Layer):
 
 def test_files_that_are_no_model_are_refused(own, tmp_path):
     wrong = tmp_path / "wrong.keras"
-    wrong.write_bytes(b"no zip")
-    with pytest.raises(ThawError, match="can't be read as a Keras model"):
-        read_model(OwnModel(model=wrong))
-    with pytest.raises(ThawError, match=r"no \.keras file"):
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("a.txt", "text")
+    contents = {b"": "empty", b"no zip": "not a zip archive", b"\x89HDF\r\n\x1a\n": "HDF5"}
+    contents[(tmp_path / "other.zip").read_bytes()] = "without a Keras model"
+    for content, words in contents.items():
+        wrong.write_bytes(content)
+        with pytest.raises(ThawError, match=f"wrong.keras can't be read as a Keras model: .*{words}"):
+            read_model(OwnModel(model=wrong))
+    (tmp_path / "folder.keras").mkdir()
+    with pytest.raises(ThawError, match="it is a folder"):
+        read_model(OwnModel(model=tmp_path / "folder.keras"))
+    with pytest.raises(ThawError, match=r"not a \.keras file"):
         read_model(OwnModel(model=tmp_path / "old.h5"))
     for inner in (OfTheUser(), layers.Lambda(lambda x: x)):  # code in a file is never run
         with pytest.raises(ThawError, match="can't be read as a Keras model"):
             read_model(own(chain(inner, layers.Conv2D(3, 3), end=())))
+    with pytest.raises(ThawError, match="a layer of the class OfTheUser, which Keras does not know") as caught:
+        read_model(own(chain(OfTheUser(), layers.Conv2D(3, 3), end=())))
+    assert len(str(caught.value)) < 400
     with pytest.raises(ThawError, match="no model whose layers Thaw can see"):
         read_model(own(keras.Sequential([layers.Conv2D(3, 3)])))
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.config import MAX_FREEZE_COUNT, MobileNet, OwnModel, Schedule
+from pipeline.random_streams import Stream, stream_generator
 from tests.trainer_module.own_models import residual
-from trainer_module import draws, freezing, sweep
+from trainer_module import draws, freezing
 from trainer_module.activations import Budget, InMemory
 from trainer_module.architectures import build_network
 from trainer_module.selection import Cell
@@ -22,8 +23,7 @@ SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
 
 def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, own=None):
     network = build_network(architecture, (32, 32, 3), 2, MobileNet(alpha=0.35, image_size_px=96), own)
-    backbone = freezing.backbone_variables(network)
-    source = None if source_seed is None else freezing.initial_weights(backbone, (source_seed,))
+    source = None if source_seed is None else freezing.initial_weights(network.backbone_layers, source_seed)
     return SweepEngine(network, source, target_data, SCHEDULE, seed=1, budget=budget)
 
 
@@ -73,7 +73,7 @@ def check_cached_equals_uncached(target_data, architecture, freeze_count, own=No
     freezing.set_weights(variables, engine._initial_weights(0))
     program = Program(Uncached(engine.network, freeze_count), engine._trained(freeze_count), statistics_held=False)
     records = np.flatnonzero(record_ranks(target_data.train, 1, 0) < 8)
-    order = records[draws.batch_order(32, 12, 8, (1, 0, 16, sweep.PHASE_1_STREAM))]
+    order = records[draws.batch_order(32, 12, 8, stream_generator(1, Stream.PHASE_1_BATCHES, 0, 16))]
     train, val = (InMemory(split.images, split.labels) for split in (target_data.train, target_data.val))
     program.reset(0)
     program.train(train, order, one_cycle(1e-3, 12))

@@ -31,7 +31,7 @@ def settings(tmp_path):
 @pytest.fixture(scope="module")
 def engine(target_data):
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    source = freezing.initial_weights(freezing.backbone_variables(network), (5,))
+    source = freezing.initial_weights(network.backbone_layers, 5)
     return SweepEngine(network, source, target_data, Schedule(epochs=1, batch_size=16), seed=1)
 
 

@@ -46,7 +46,7 @@ def test_transform_learns_nothing_from_the_images():
 def executions(data):
     """Val scores, learning curves and trained weights of a cell and its fine-tuned twin."""
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    backbone = freezing.initial_weights(freezing.backbone_variables(network), (11,))
+    backbone = freezing.initial_weights(network.backbone_layers, 11)
     engine = SweepEngine(network, backbone, data, SCHEDULE, seed=1)
     found = []
     for fine_tune in (False, True):

@@ -84,8 +84,8 @@ def train(program, records, order, seed):
 
 
 def run(trained, seed=1, steps=6):
-    _, variables, program, records = trained
-    freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+    network, variables, program, records = trained
+    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, 4))
     order = np.arange(steps * 16).reshape(steps, 16).astype(np.int32) % len(records)
     train(program, records, order, seed)
     return freezing.read_weights(variables)
@@ -98,18 +98,18 @@ def test_a_run_repeats_itself_to_float_tolerance_though_the_program_is_reused(tr
 
 
 def test_training_moves_every_layer_and_the_moving_statistics(trained):
-    _, variables, _, _ = trained
-    before = freezing.initial_weights(variables, (4,))
+    network, _, _, _ = trained
+    before = freezing.initial_weights(network.weighted_layers, 4)
     after = run(trained)
     assert all(np.abs(after[path] - before[path]).max() > 0 for path in before)
 
 
 def test_settled_statistics_do_not_remember_what_they_were(trained):
-    _, variables, program, records = trained
+    network, variables, program, records = trained
     data, order = InMemory(records.images, records.labels), np.arange(48, dtype=np.int32).reshape(3, 16)
     found = []
     for start in (0.0, 50.0):
-        freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+        freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, 4))
         program.reset(0)
         for variable in variables:
             if "moving" in variable.path:
@@ -122,7 +122,7 @@ def test_settled_statistics_do_not_remember_what_they_were(trained):
 
 def test_settling_on_one_batch_gives_that_batch_s_statistics(trained):
     network, variables, program, records = trained
-    freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, 4))
     program.settle(InMemory(records.images, records.labels), np.arange(32, dtype=np.int32)[None])
     first = network.model.get_layer("norm_1")
     seen = keras.Model(network.model.inputs, first.input)(records.images[:32], training=False).numpy()
@@ -140,7 +140,7 @@ def test_one_step_of_held_training_leaves_statistics_and_moves_scale_and_offset(
     network, variables, _, records = trained
     trainable = [w for layer in (*network.backbone_layers, network.head) for w in layer.trainable_weights]
     program = Program(network.segment(0), trainable, statistics_held=True)
-    freezing.set_weights(variables, freezing.initial_weights(variables, (4,)))
+    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, 4))
     before = freezing.read_weights(variables)
     order = np.arange(16, dtype=np.int32)[None]
     train(program, records, order, seed=0)
