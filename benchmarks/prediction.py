@@ -19,7 +19,9 @@ import yaml
 
 from pipeline import run_folder
 from pipeline.config import ExperimentConfig
+from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
+from trainer_module.artifact_folders import SERVING_FOLDER
 from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
 from transferability.agreement import kendall_tau, regret
 
@@ -57,8 +59,8 @@ def run_estimates(metadata: Path, config: ExperimentConfig) -> Iterator[dict[str
         if config.sources[pair.source].is_trained:
             own = some_images(nodes[f"DomainExamples.{pair.source}"].outputs["domain"][0], shape, config.seed)
         counts = sorted(config.freeze_counts[pair.architecture])
-        model = folder / run_folder.SERVING_FOLDER
-        for one in estimates_of_source(model, network, target, ranks, config.sizes, counts, own):
+        model = folder / SERVING_FOLDER
+        for one in estimates_of_source(model, network, target, ranks, config.sizes, counts, own, Budget()):
             yield {"transfer": pair.id, **dataclasses.asdict(one)}
         print(f"{pair.id}: {time.perf_counter() - began:.0f} s", flush=True)
 

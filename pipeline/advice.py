@@ -20,6 +20,7 @@ from pipeline.errors import ThawError
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.promises import Promise, promises_of, ranked, sentence
 from trainer_module import draws, features, freezing, source
+from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.estimates import features_at
 from trainer_module.input_pipeline import Records
@@ -151,7 +152,7 @@ def features_of(
     network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2, config.own)
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
     freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(folder), network))
-    return features_at(network, images.images, cuts)
+    return features_at(network, images.images, cuts, Budget(int(config.activations_gib * 2**30)))
 
 
 def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:

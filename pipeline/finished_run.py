@@ -12,8 +12,8 @@ from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
-from pipeline.run_folder import SERVING_FOLDER, NodeRun, nodes_of_run, open_store
-from trainer_module.artifact_folders import read_folder
+from pipeline.run_folder import NodeRun, nodes_of_run, open_store
+from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
 from trainer_module.input_pipeline import Records, read_split
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 from trainer_module.selection import Cell

@@ -27,7 +27,8 @@ from components.import_examples import ImportExamples
 from components.import_schema import ImportSchema
 from components.sweep_evaluator.component import sweep_evaluator
 from components.sweep_tuner import SweepTuner
-from components.transfer_advisor.component import AdvisorSettings, Asked, transfer_advisor
+from components.transfer_advisor.component import transfer_advisor
+from components.transfer_advisor.estimation import AdvisorSettings, Asked
 from components.transfer_report.component import NodeSettings, transfer_report
 from pipeline.advice_rule import read_rule
 from pipeline.config import Architecture, ExperimentConfig, Transfer
@@ -220,7 +221,7 @@ class Nodes:
                       freeze_counts=config.freeze_counts[pair.architecture]) for pair in pairs
             ),
             sizes=config.sizes, fine_tune=config.fine_tune, draws=config.draws, seed=config.seed,
-            rule=read_rule(),
+            activations_gib=config.activations_gib, rule=read_rule(),
         )  # fmt: skip
         node = transfer_advisor(
             examples=target,

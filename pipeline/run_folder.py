@@ -20,11 +20,9 @@ from tfx.dsl.io import fileio
 from pipeline import tensorboard_log
 from pipeline.config import ExperimentConfig
 from pipeline.run_lock import check_writable
-from trainer_module.artifact_folders import read_folder
+from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
 from trainer_module.ledger import LEDGER_FILE, read_ledger
 
-SERVING_FOLDER = "Format-Serving"
-"""Where TFX puts an exported model within its artifact."""
 METADATA_FILE = "metadata.sqlite"
 """ML Metadata's, in the experiment's part of the workspace."""
 

@@ -49,8 +49,8 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
     """
     import grpc
 
+    from trainer_module.single_thread import one_thread
     from trainer_module.sweep_worker import IDLE, AnotherSweep, served_sweep
-    from trainer_module.workers import one_thread
 
     one_thread()
     worker: SweepWorker | None = None

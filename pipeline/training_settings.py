@@ -41,6 +41,7 @@ def model_settings(
         seed=config.seed,
         data_name=data_name,
         code=code,
+        activations_gib=config.activations_gib,
     )
 
 
@@ -59,5 +60,4 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         ledger_dir=config.pipeline_folder / "ledgers",
         allow_untrained_sources=config.allow_untrained_sources,
         workers=config.workers,
-        activations_gib=config.activations_gib,
     )

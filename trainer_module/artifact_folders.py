@@ -10,6 +10,8 @@ from typing import Any
 
 from tfx.utils import io_utils
 
+SERVING_FOLDER = "Format-Serving"
+"""Where TFX puts an exported model within its artifact."""
 Artifacts = dict[str, list[Any]]
 """As executors get them: lists of TFX's artifacts by name."""
 

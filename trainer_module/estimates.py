@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer_module import draws
-from trainer_module.activations import READ_BATCH
+from trainer_module.activations import READ_BATCH, Activations, Budget, InMemory, kept
 from trainer_module.architectures import Network
 from trainer_module.input_pipeline import Records
 from trainer_module.training import class_probabilities
@@ -64,18 +64,23 @@ class Estimate:
     seconds: float
 
 
-def features_at(network: Network, images: np.ndarray, freeze_counts: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+def features_at(
+    network: Network, images: np.ndarray, freeze_counts: Sequence[int], budget: Budget
+) -> Iterator[tuple[int, np.ndarray]]:  # fmt: skip
     """Walks the images through the backbone once, from cut to cut, in inference mode.
 
     Args:
       network: holds the source's weights.
       images: uint8 [images, height, width, channels].
       freeze_counts: ascending.
+      budget: memory for activations; what is over goes to disk.
 
     Yields:
       (freeze_count, float32 [images, features]), maps averaged over CELLS x CELLS parts.
     """
-    at, activations = 0, images
+    unlabelled = np.zeros(len(images), np.int64)
+    at = 0
+    activations: Activations = InMemory(images, unlabelled)
     for freeze_count in freeze_counts:
         if freeze_count > at:
             part = network.segment(at, freeze_count)
@@ -84,9 +89,10 @@ def features_at(network: Network, images: np.ndarray, freeze_counts: Sequence[in
                 lambda batch, part=part: part(batch, training=False),
                 input_signature=[tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)],
             )
-            batches = (activations[start : start + READ_BATCH] for start in range(0, len(images), READ_BATCH))
-            at, activations = freeze_count, np.concatenate([run(batch).numpy() for batch in batches])
-        yield freeze_count, _averaged(activations)
+            spill = 4 * len(images) * math.prod(part.outputs[0].shape[1:]) > budget.share_bytes
+            walked = (run(batch) for batch in activations.batches())
+            at, activations = freeze_count, kept(walked, unlabelled, budget, spill=spill)
+        yield freeze_count, np.concatenate([_averaged(batch.numpy()) for batch in activations.batches()])
 
 
 def source_probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -96,7 +102,7 @@ def source_probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def estimates(
     network: Network, target: Records, ranks: dict[int, np.ndarray], sizes: Sequence[int],
-    freeze_counts: Sequence[int], domain: np.ndarray | None, probabilities: np.ndarray | None,
+    freeze_counts: Sequence[int], domain: np.ndarray | None, probabilities: np.ndarray | None, budget: Budget,
 ) -> Iterator[Estimate]:  # fmt: skip
     """All estimates of one source.
 
@@ -108,6 +114,7 @@ def estimates(
       freeze_counts: ascending.
       domain: uint8 [images, height, width, channels], the source's own training images; none: no distances.
       probabilities: float64 [target images, source classes]; none: no LEEP.
+      budget: memory for activations.
     """
     classes = int(target.labels.max()) + 1
     subsets = {(n, draw): np.flatnonzero(draws.draw_subset(rank, n, classes))
@@ -116,7 +123,7 @@ def estimates(
         for (n, draw), places in subsets.items():
             yield from _timed(n, 0, draw, "leep", leep, probabilities[places], target.labels[places])
     images = target.images if domain is None else np.concatenate([target.images, domain])
-    for freeze_count, features in features_at(network, images, freeze_counts):
+    for freeze_count, features in features_at(network, images, freeze_counts, budget):
         own = features[len(target) :]
         for (n, draw), places in subsets.items():
             for name, of_labels in OF_LABELS.items():

@@ -45,6 +45,8 @@ class ModelSettings(pydantic.BaseModel):
     """Of the architecture `own`."""
     control: Control | None = None
     """Of a source: what it is a control for; `self` is trained as any source is."""
+    activations_gib: float = 4.0
+    """Memory for activations, all processes together."""
 
     def as_custom_config(self, node_code: str) -> dict[str, Any]:
         """A node's custom_config.
@@ -72,5 +74,3 @@ class SweepSettings(ModelSettings):
     allow_untrained_sources: bool = False
     workers: int | None = None
     """Processes that train side by side; none: workers.default_workers."""
-    activations_gib: float = 4.0
-    """Memory for activations, all processes together."""

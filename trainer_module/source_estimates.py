@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.random_streams import Stream, stream_generator
 from trainer_module import draws, freezing, source
+from trainer_module.activations import Budget
 from trainer_module.architectures import Network
 from trainer_module.estimates import Estimate, estimates, source_probabilities
 from trainer_module.input_pipeline import Records, read_split
@@ -54,7 +55,7 @@ def drawn(
 
 def estimates_of_source(
     model: Path, network: Network, target: Records, ranks: Mapping[int, np.ndarray], sizes: Sequence[int],
-    freeze_counts: Sequence[int], domain: np.ndarray | None,
+    freeze_counts: Sequence[int], domain: np.ndarray | None, budget: Budget,
 ) -> Iterator[Estimate]:  # fmt: skip
     """See estimates.estimates.
 
@@ -65,6 +66,7 @@ def estimates_of_source(
       sizes: n.
       freeze_counts: ascending.
       domain: some of the source's own images; none: it has no classes and images of the data (ImageNet).
+      budget: memory for activations.
 
     Raises:
       ThawError: the source does not fit the architecture.
@@ -74,4 +76,4 @@ def estimates_of_source(
     if domain is not None:
         trained = keras.saving.load_model(model / source.KERAS_FILE, compile=False, safe_mode=True)
         probabilities = source_probabilities(trained, target.images)
-    return estimates(network, target, dict(ranks), sizes, freeze_counts, domain, probabilities)
+    return estimates(network, target, dict(ranks), sizes, freeze_counts, domain, probabilities, budget)

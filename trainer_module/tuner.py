@@ -32,5 +32,10 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         with contextlib.closing(checked_pool(job, 1)) as pool:
             facts = pool.facts
         return TunerFnResult(tuner=ChiefTuner(job, facts, address), fit_kwargs={})
-    tuner = SweepTuner(checked_pool(job, workers), settings)
+    pool = checked_pool(job, workers)
+    try:
+        tuner = SweepTuner(pool, settings)
+    except BaseException:  # the ledger can't be opened
+        pool.close()
+        raise
     return TunerFnResult(tuner=tuner, fit_kwargs={})

@@ -11,8 +11,7 @@ import collections
 import contextlib
 import dataclasses
 import os
-import sys
-import traceback
+import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -20,10 +19,9 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from pipeline.errors import ThawError
-from trainer_module import fork_server, freezing, source_card
-from trainer_module.freezing import Weights
+from trainer_module import fork_server, source_card
 from trainer_module.selection import Cell
+from trainer_module.single_thread import Failure, WorkerFailed, failures_told
 from trainer_module.sweep import Execution, SweepEngine
 from trainer_module.sweep_job import SweepFacts, SweepJob, facts_of
 
@@ -31,10 +29,6 @@ MOST_DEATHS = 2
 """A unit of work that ends this many processes is not tried again."""
 NEXT_CELL = "next cell"
 """What a worker is told once its last result is written down."""
-
-
-class WorkerFailed(ThawError):
-    """A worker process raised, or died again and again."""
 
 
 class Job(Protocol):
@@ -73,13 +67,6 @@ class _Worker:
         return cell, unit.draw, execution
 
 
-@dataclasses.dataclass(frozen=True)
-class _Failure:
-    """What a worker sends before it ends because of an error."""
-
-    message: str
-
-
 def default_workers() -> int:
     """One a core where the arithmetic is done by the CPU; one in all where a GPU does it."""
     return 1 if tf.config.list_physical_devices("GPU") else len(os.sched_getaffinity(0))
@@ -98,16 +85,27 @@ class WorkerPool:
 
     def __init__(self, job: Job, workers: int):
         self._job = job
-        fork_server.start()
-        self._workers = [self._start() for _ in range(workers)]
+        self._workers: list[_Worker] = []
         self._deaths: collections.Counter[Unit] = collections.Counter()
-        self.facts: SweepFacts = self._first_message(self._workers[0])
+        # A search closes pools from another thread than the one that runs them.
+        self._lock = threading.Lock()
+        self._closed = False
+        fork_server.start()
+        try:
+            for _ in range(workers):
+                self._workers.append(self._start())
+            self.facts: SweepFacts = self._first_message(self._workers[0])
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Ends the processes; what they had in hand is lost."""
-        for worker in self._workers:
-            worker.process.terminate()
-            worker.pipe.close()
+        """Ends the processes; what they had in hand is lost, and no process starts any more."""
+        with self._lock:
+            self._closed = True
+            for worker in self._workers:
+                worker.process.terminate()
+                worker.pipe.close()
         for worker in self._workers:
             worker.process.join()
 
@@ -163,13 +161,17 @@ class WorkerPool:
         rest = Unit(unit.cells[worker.done :], unit.draw)
         self._deaths[rest] = self._deaths[unit]
         pending.insert(0, rest)
-        self._workers[self._workers.index(worker)] = self._start()
+        worker.pipe.close()
+        with self._lock:
+            if self._closed:
+                raise WorkerFailed(f"The sweep was ended while it ran {unit.cells[0]}. Run it again.")
+            self._workers[self._workers.index(worker)] = self._start()
 
     def _start(self) -> _Worker:
         here, there = fork_server.CONTEXT.Pipe()
         process = fork_server.CONTEXT.Process(target=_work, args=(there, self._job), daemon=True)
-        process.start()
-        there.close()
+        with there:
+            process.start()
         return _Worker(process, here)
 
     def _first_message(self, worker: _Worker) -> SweepFacts:
@@ -185,8 +187,8 @@ class WorkerPool:
         return facts
 
     def _receive(self, worker: _Worker) -> Execution | SweepFacts:
-        message: Execution | SweepFacts | _Failure = worker.pipe.recv()
-        if isinstance(message, _Failure):
+        message: Execution | SweepFacts | Failure = worker.pipe.recv()
+        if isinstance(message, Failure):
             raise WorkerFailed(message.message)
         return message
 
@@ -203,7 +205,7 @@ def checked_pool(job: SweepJob, workers: int) -> WorkerPool:
     try:
         if job.base_model:
             source_card.check_unaltered(job.base_model, pool.facts.source_hash)
-    except ThawError:
+    except BaseException:
         pool.close()
         raise
     return pool
@@ -220,54 +222,14 @@ def group_units(executions: Sequence[tuple[Cell, int]]) -> list[Unit]:
     return sorted(units, key=lambda unit: (unit.freeze_count, -unit.cells[0].n, unit.draw))
 
 
-def one_thread() -> None:
-    """Lets TensorFlow use one thread in this process; to be called before it computes anything."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
 def best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: set[int | None]) -> Unit:
     """A unit of the freeze count whose program the worker has compiled; else of one that no other worker has."""
     return min(pending, key=lambda unit: (unit.freeze_count != warm, unit.freeze_count in elsewhere))
 
 
-def train_alone(job: Job, cell: Cell, draw: int) -> tuple[Execution, Weights]:
-    """Runs one execution as a sweep's worker does, and returns the network's weights as training left them.
-
-    Another thread count adds up in another order, and after a thousand steps that is another model: at high rates one
-    may learn where the other is lost.
-
-    Raises:
-      WorkerFailed: the execution raised, or its process died.
-    """
-    here, there = fork_server.CONTEXT.Pipe()
-    process = fork_server.CONTEXT.Process(target=_work_alone, args=(there, job, cell, draw), daemon=True)
-    process.start()
-    there.close()
-    try:
-        message: tuple[Execution, Weights] | _Failure = here.recv()
-    except (EOFError, ConnectionError) as error:
-        process.join()
-        raise WorkerFailed(
-            f"The process that trained {cell} died (exit code {process.exitcode}; -9: killed, most often because "
-            "memory ran out). Run again on a machine with more memory."
-        ) from error
-    process.join()
-    if isinstance(message, _Failure):
-        raise WorkerFailed(message.message)
-    return message
-
-
-def _work_alone(pipe: Connection, job: Job, cell: Cell, draw: int) -> None:
-    with _failures_told(pipe):
-        engine = job.build()
-        execution = engine.run(cell, draw)
-        pipe.send((execution, freezing.read_weights(freezing.model_variables(engine.network))))
-
-
 def _work(pipe: Connection, job: Job) -> None:
     """A worker's life: facts first, then one execution after the other until the pool closes the pipe."""
-    with _failures_told(pipe):
+    with failures_told(pipe):
         engine = job.build()
         pipe.send(facts_of(engine))
         while True:
@@ -276,18 +238,3 @@ def _work(pipe: Connection, job: Job) -> None:
                 if place:
                     pipe.recv()  # NEXT_CELL: a kill costs a worker one execution, not the one before it too
                 pipe.send(engine.run(cell, unit.draw))
-
-
-@contextlib.contextmanager
-def _failures_told(pipe: Connection) -> Iterator[None]:
-    """Makes this process one thread's, and sends what goes wrong in it instead of raising."""
-    # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
-    sys.stdout = sys.stderr
-    one_thread()
-    try:
-        yield
-    except (EOFError, ConnectionError, KeyboardInterrupt):
-        return
-    except Exception as error:
-        traceback.print_exc()
-        pipe.send(_Failure(str(error) if isinstance(error, ThawError) else f"{type(error).__name__}: {error}"))

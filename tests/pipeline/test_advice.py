@@ -13,10 +13,11 @@ from pipeline.errors import ThawError
 from pipeline.finished_run import FinishedRun
 from pipeline.loading import validate_config
 from pipeline.promises import sentence
-from pipeline.run_folder import SERVING_FOLDER, NodeRun
+from pipeline.run_folder import NodeRun
 from tests.pipeline.test_advice_rule import made_rule
 from trainer_module import controls, features, source
 from trainer_module.architectures import build_network
+from trainer_module.artifact_folders import SERVING_FOLDER
 
 CLASSES = ["dark", "bright", "left", "right"]
 

@@ -1,4 +1,4 @@
-"""The same sweep again gives the same rows bit for bit, and with another number of threads nearly. Real processes."""
+"""Source, sweep and deployed model are equal bit for bit, whatever cores and threads there are. Real processes."""
 
 import dataclasses
 import os
@@ -7,126 +7,81 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline.config import Schedule, SourceSchedule
 from trainer_module.ledger import read_ledger
+from trainer_module.settings import ModelSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-TOLERANCE = 1e-4
-"""Of probabilities and losses after EPOCHS; longer trainings may drift further apart (docs/reliability.md)."""
-EPOCHS = 5
-
-# Reads a job, trains its source where there is none yet, and sweeps, all with so many threads.
-SWEEP = """
-import dataclasses, pickle, sys
+# Reads settings, and trains a source, its sweep and a deployed model as the nodes do.
+NODES = """
+import dataclasses, os, pickle, sys
 from pathlib import Path
-import keras, tensorflow as tf
-from trainer_module import input_pipeline, source
-from trainer_module.settings import ModelSettings
-from trainer_module.sweep_job import facts_of
+
+job_path, folder, cores = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+from trainer_module import freezing, source
+from trainer_module.model_jobs import DeployedJob, trained_cell, trained_source
+from trainer_module.selection import Cell
+from trainer_module.single_thread import run_alone
 from trainer_module.sweep_tuner import SweepTuner
+from trainer_module.workers import WorkerPool
 
-job_path, threads, folder = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-tf.config.threading.set_intra_op_parallelism_threads(threads)
-tf.config.threading.set_inter_op_parallelism_threads(1)
-job, source_schedule = pickle.loads(job_path.read_bytes())
-settings = job.settings.model_copy(update={"ledger_dir": folder / "ledgers"})
-
-if not job.base_model:
-    shared = settings.model_dump(include=set(ModelSettings.model_fields) - {"schedule"})
-    network = source.network_of(settings)
-    train, val = (input_pipeline.read_split(files, settings.image_shape) for files in (job.train_files, job.val_files))
-    source.train_source(network, train, val, ModelSettings(**{**shared, "role": "source"}, schedule=source_schedule))
+if __name__ == "__main__":
+    settings, target, domain = pickle.loads(job_path.read_bytes())
+    weights, about = run_alone(trained_source, domain, target.train_files, target.val_files, task="trained")
+    network = source.network_of(domain)
+    freezing.set_weights(freezing.model_variables(network), weights)
     (folder / "source").mkdir(parents=True)
     network.model.save(folder / "source" / source.KERAS_FILE)
-engine = dataclasses.replace(job, settings=settings, base_model=job.base_model or str(folder / "source")).build()
-
-class InThisProcess:
-    facts = facts_of(engine)
-
-    def run(self, executions):
-        for cell, draw in executions:
-            yield cell, draw, engine.run(cell, draw)
-
-    def close(self):
-        pass
-
-SweepTuner(InThisProcess(), settings).search()
+    backbone = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
+    (folder / "source" / "thaw.json").write_text('{"backbone_hash": "%s"}' % backbone)
+    settings = settings.model_copy(update={"ledger_dir": folder / "ledgers"})
+    job = dataclasses.replace(target, settings=settings, base_model=str(folder / "source"))
+    SweepTuner(WorkerPool(job, cores), settings).search()
+    deployed = DeployedJob(
+        settings, target.train_files, target.val_files, job.base_model, Cell(16, 0, True), 1.0, folder
+    )
+    execution, weights = run_alone(trained_cell, deployed, task="trained")
+    (folder / "deployed").write_text(f"{execution.val.accuracy} {execution.val.loss} {freezing.weights_hash(weights)}")
 """
 
 
 @pytest.fixture(scope="module")
-def swept(baseline_job, tmp_path_factory):
-    """A function that sweeps a transfer in a process of its own, and returns its header and rows by key."""
-    changes = {"role": "transfer", "name": "a__remastered", "source": "a", "freeze_counts": (0, 6)}
+def results_with(baseline_job, tmp_path_factory):
+    """A function that runs NODES with so many cores and such an environment, and returns all that is decided there."""
     tmp = tmp_path_factory.mktemp("determinism")
+    script = tmp / "nodes.py"
+    script.write_text(NODES)
+    changes = {"role": "transfer", "name": "a__remastered", "source": "a", "freeze_counts": (0, 6), "sizes": (16,)}
+    schedule = Schedule(epochs=2, batch_size=16)
+    settings = baseline_job.settings.model_copy(update={**changes, "schedule": schedule})
+    shared = settings.model_dump(include=set(ModelSettings.model_fields) - {"schedule"})
+    domain = ModelSettings(
+        **{**shared, "role": "source"}, schedule=SourceSchedule(epochs=1, batch_size=8, shift_px=2)
+    )  # fmt: skip
+    (tmp / "job.pickle").write_bytes(pickle.dumps((settings, baseline_job, domain)))
+    root = Path(__file__).parents[2]
+    fixed = {"PYTHONHASHSEED", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"}
+    inherited = {key: value for key, value in os.environ.items() if key not in fixed} | {"PYTHONPATH": str(root)}
 
-    def swept(name, threads, source_of=None, epochs=EPOCHS):
-        schedule = Schedule(epochs=epochs, batch_size=16)
-        settings = baseline_job.settings.model_copy(update={**changes, "schedule": schedule})
-        job = dataclasses.replace(
-            baseline_job, settings=settings, base_model=str(tmp / source_of / "source") if source_of else ""
-        )
-        (tmp / f"{name}.pickle").write_bytes(pickle.dumps((job, SourceSchedule(epochs=1, batch_size=8, shift_px=2))))
-        command = [sys.executable, "-c", SWEEP, str(tmp / f"{name}.pickle"), str(threads), str(tmp / name)]
-        # Python's own order of sets is another in each process, as it is for users.
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONHASHSEED"}
-        done = subprocess.run(command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True)
+    def run(name, cores, **environment):
+        command = [sys.executable, str(script), str(tmp / "job.pickle"), str(tmp / name), str(cores)]
+        done = subprocess.run(command, cwd=root, env={**inherited, **environment}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         [path] = (tmp / name / "ledgers").glob("*.jsonl")
         header, rows = read_ledger(path)
-        return header, {row.key: row for row in rows}
+        decided = [
+            {**dataclasses.asdict(row), "seconds": 0, "test_probabilities": row.test_probabilities.tobytes()}
+            for row in sorted(rows, key=lambda row: row.key)
+        ]
+        return path.name, header, decided, (tmp / name / "deployed").read_text()
 
-    return swept
-
-
-@pytest.fixture(scope="module")
-def by_one_thread(swept):
-    return swept("one_thread", 1)
-
-
-def results(rows):
-    """What rows say, seconds apart."""
-    return {
-        key: {**dataclasses.asdict(row), "seconds": 0, "test_probabilities": row.test_probabilities.tobytes()}
-        for key, row in rows.items()
-    }
+    return run
 
 
-def test_a_source_and_its_sweep_again_in_another_process_are_equal_bit_for_bit(swept, by_one_thread):
-    header, rows = swept("again", 1)
-    assert header == by_one_thread[0]  # with the hash of the source's weights
-    assert results(rows) == results(by_one_thread[1])
-
-
-def apart(rows, others):
-    """How far two sweeps' rows are from each other at most."""
-    assert rows.keys() == others.keys()
-    pairs = [(row, others[key]) for key, row in rows.items()]
-    assert all(a.steps == b.steps and a.frozen_hash == b.frozen_hash for a, b in pairs)
-    return {
-        "steps": max(row.steps for row in rows.values()),
-        "probability": max(np.abs(a.test_probabilities - b.test_probabilities.astype(float)).max() for a, b in pairs),
-        "loss": max(abs(getattr(a, name) - getattr(b, name)) for a, b in pairs for name in ("val_loss", "test_loss")),
-        "accuracy": max(abs(a.val_accuracy - b.val_accuracy) for a, b in pairs),
-    }
-
-
-def test_two_threads_give_what_one_gives_within_the_tolerance(swept, by_one_thread):
-    header, rows = swept("two_threads", 2, source_of="one_thread")
-    assert header == by_one_thread[0]
-    found = apart(rows, by_one_thread[1])
-    print(f"two threads against one: {found}")
-    assert found["probability"] <= TOLERANCE and found["loss"] <= TOLERANCE and found["accuracy"] == 0
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("epochs", [20, 80, 320])
-def test_longer_trainings_are_equal_by_one_thread_and_drift_apart_by_two(swept, by_one_thread, epochs):
-    """The drift is printed, and bound by nothing: sums in another order, and then another trajectory."""
-    ones = [swept(f"one_{epochs}_{time}", 1, "one_thread", epochs)[1] for time in (1, 2)]
-    assert results(ones[0]) == results(ones[1])
-    print(f"two threads against one: {apart(swept(f'two_{epochs}', 2, 'one_thread', epochs)[1], ones[0])}")
+def test_one_core_and_one_thread_give_what_two_give(results_with):
+    by_two = results_with("two", 2, PYTHONHASHSEED="1")
+    assert results_with("one", 1, OMP_NUM_THREADS="1", PYTHONHASHSEED="2", CUDA_VISIBLE_DEVICES="") == by_two

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.config import MobileNet
 from trainer_module import draws, estimates, freezing
+from trainer_module.activations import Budget
 from trainer_module.architectures import Network, build_network
 from trainer_module.input_pipeline import Records
 from transferability.leep import leep
@@ -39,19 +40,25 @@ def ranks(target: Records) -> dict[int, np.ndarray]:
     return {draw: draws.class_ranks(target.ids.tolist(), target.labels, SEED, draw) for draw in (0, 1)}
 
 
+def test_features_that_do_not_fit_in_memory_are_the_same(network, target, tmp_path):
+    in_memory = dict(estimates.features_at(network, target.images, COUNTS, Budget()))
+    spilled = dict(estimates.features_at(network, target.images, COUNTS, Budget(3, tmp_path)))
+    assert all(np.array_equal(in_memory[count], spilled[count]) for count in COUNTS)
+
+
 def test_one_walk_gives_what_a_walk_to_each_cut_gives(network: Network, target: Records) -> None:
-    walked = dict(estimates.features_at(network, target.images, COUNTS))
+    walked = dict(estimates.features_at(network, target.images, COUNTS, Budget()))
     assert tuple(walked) == COUNTS
     assert [walked[count].shape[1] for count in COUNTS] == [3 * 16, 64 * 16, 128 * 16, 128]
     for count in COUNTS[1:]:
-        alone = dict(estimates.features_at(network, target.images, [count]))[count]
+        alone = dict(estimates.features_at(network, target.images, [count], Budget()))[count]
         np.testing.assert_allclose(walked[count], alone, rtol=1e-4, atol=1e-4)
 
 
 def test_a_map_is_averaged_over_its_parts(network: Network) -> None:
     images = np.zeros((2, *SHAPE), np.uint8)
     images[0, :8, 8:16] = [16, 32, 64]
-    features = dict(estimates.features_at(network, images, [0]))[0].reshape(2, 4, 4, 3)
+    features = dict(estimates.features_at(network, images, [0], Budget()))[0].reshape(2, 4, 4, 3)
     np.testing.assert_array_equal(features[0, 0, 1], [16, 32, 64])
     assert features.sum() == 112, "every other part is black"
 
@@ -61,10 +68,10 @@ def test_every_estimate_is_of_its_draws_own_images(
 ) -> None:
     probabilities = np.random.default_rng(1).dirichlet(np.ones(5), len(target))
     domain = target.images[::-1][:12]
-    found = list(estimates.estimates(network, target, ranks, [8, 16], [0, 6], domain, probabilities))
+    found = list(estimates.estimates(network, target, ranks, [8, 16], [0, 6], domain, probabilities, Budget()))
     by_place = {(one.n, one.freeze_count, one.draw, one.estimator): one for one in found}
     assert len(by_place) == len(found)
-    features = dict(estimates.features_at(network, target.images, [6]))[6]
+    features = dict(estimates.features_at(network, target.images, [6], Budget()))[6]
     for draw in (0, 1):
         for n in (8, 16):
             chosen = np.flatnonzero(draws.draw_subset(ranks[draw], n, 2))
@@ -80,7 +87,7 @@ def test_every_estimate_is_of_its_draws_own_images(
 def test_without_a_domain_and_a_head_there_is_no_distance_and_no_leep(
     network: Network, target: Records, ranks: dict[int, np.ndarray]
 ) -> None:
-    found = list(estimates.estimates(network, target, {0: ranks[0]}, [8], [8], None, None))
+    found = list(estimates.estimates(network, target, {0: ranks[0]}, [8], [8], None, None, Budget()))
     assert {one.estimator for one in found} == set(estimates.OF_LABELS)
 
 
@@ -94,6 +101,6 @@ def test_probabilities_are_the_models_own(network: Network, target: Records) -> 
 def test_what_an_estimator_refuses_is_left_out_and_ends_nothing(
     network: Network, target: Records, ranks: dict[int, np.ndarray]
 ) -> None:
-    found = list(estimates.estimates(network, target, ranks, [2], [8], None, None))  # one image a class
+    found = list(estimates.estimates(network, target, ranks, [2], [8], None, None, Budget()))  # one image a class
     assert {one.estimator for one in found} < set(estimates.OF_LABELS)
     assert all(np.isfinite(one.value) for one in found)

@@ -6,20 +6,24 @@ import os
 import signal
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from trainer_module import freezing
+from pipeline.errors import ThawError
+from trainer_module import freezing, tuner
+from trainer_module.model_jobs import DeployedJob, trained_cell
 from trainer_module.selection import Cell
+from trainer_module.settings import SETTINGS_KEY
+from trainer_module.single_thread import WorkerFailed, run_alone
 from trainer_module.workers import (
     Unit,
-    WorkerFailed,
     WorkerPool,
     best_fit,
     default_workers,
     group_units,
-    train_alone,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -114,33 +118,61 @@ def test_data_that_cannot_be_read_is_said(baseline_job):
         WorkerPool(dataclasses.replace(baseline_job, train_files=("/nowhere/Split-train/*",)), 1)
 
 
-def test_training_alone_gives_what_the_pool_gives_bit_for_bit_and_the_weights(baseline_job, by_one):
-    execution, weights = train_alone(baseline_job, Cell(16, 0, False), 1)
-    alone = Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())
-    assert alone == by_one[Cell(16, 0, False), 1]
+def test_a_pool_that_can_not_be_made_leaves_no_process(baseline_job):
+    before = set(multiprocessing.active_children())
+    with pytest.raises(WorkerFailed, match="No record in"):
+        WorkerPool(dataclasses.replace(baseline_job, train_files=("/nowhere/Split-train/*",)), 2)
+    assert not set(multiprocessing.active_children()) - before
+
+
+def test_a_closed_pool_starts_no_process_for_one_that_died(baseline_job):
+    pool = WorkerPool(baseline_job, 1)
+    results = pool.run([(Cell(16, 0, False), 0)])
+    closer = threading.Timer(0.5, pool.close)
+    closer.start()
+    with pytest.raises((WorkerFailed, OSError)):
+        list(results)
+    closer.join()
+    assert not any(worker.process.is_alive() for worker in pool._workers)
+
+
+def test_a_tuner_whose_ledger_can_not_be_opened_leaves_no_process(baseline_job, tmp_path):
+    before = set(multiprocessing.active_children())
+    (tmp_path / "ledgers").write_text("a file in the folder's place")
+    settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path / "ledgers", "workers": 1})
+    custom = {SETTINGS_KEY: settings.model_dump(mode="json")}
+    asked = types.SimpleNamespace(
+        custom_config=custom, train_files=baseline_job.train_files, eval_files=baseline_job.val_files, base_model=None
+    )
+    with pytest.raises(ThawError, match="Can't write the ledger"):
+        tuner.tuner_fn(asked)
+    assert not set(multiprocessing.active_children()) - before
+
+
+def deployed_job(job, n, folder):
+    return DeployedJob(job.settings, job.train_files, job.val_files, "", Cell(n, 0, False), 1.0, folder)
+
+
+def test_a_deployed_model_is_what_the_pool_trains_bit_for_bit(baseline_job, tmp_path):
+    pool = WorkerPool(baseline_job, 1)
+    swept = next(pool.run([(Cell(16, 0, False), 0)]))[2]
+    pool.close()
+    execution, weights = run_alone(trained_cell, deployed_job(baseline_job, 16, tmp_path), task="trained it")
+    assert execution.val.probabilities.tobytes() == swept.val.probabilities.tobytes()
     engine = baseline_job.build()
     freezing.set_weights(freezing.model_variables(engine.network), weights)
-    logits = engine.network.model(engine.data.test.images, training=False).numpy()[:, 0]  # [test images]
-    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), execution.test.probabilities[:, 1], atol=1e-5)
+    logits = engine.network.model(engine.data.val.images, training=False).numpy()[:, 0]  # [val images]
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), execution.val.probabilities[:, 1], atol=1e-4)
 
 
-def test_what_training_alone_raises_is_raised_here(baseline_job):
+def test_what_a_function_raises_alone_is_raised_here(baseline_job, tmp_path):
     with pytest.raises(WorkerFailed, match="ValueError: n=50 asks for more images"):
-        train_alone(baseline_job, Cell(50, 0, False), 0)
+        run_alone(trained_cell, deployed_job(baseline_job, 50, tmp_path), task="trained it")
 
 
-def test_a_process_that_dies_alone_is_said_with_advice(baseline_job):
-    def kill_it() -> None:
-        while not (started := [process for process in multiprocessing.active_children() if process not in before]):
-            time.sleep(0.01)
-        os.kill(started[0].pid, signal.SIGKILL)
-
-    before = multiprocessing.active_children()
-    killer = threading.Thread(target=kill_it)
-    killer.start()
-    with pytest.raises(WorkerFailed, match=r"exit code -9.*more memory"):
-        train_alone(baseline_job, Cell(16, 0, False), 0)
-    killer.join()
+def test_a_process_that_dies_alone_is_said_with_advice():
+    with pytest.raises(WorkerFailed, match=r"process that computed died \(exit code -9.*more memory"):
+        run_alone(signal.raise_signal, signal.SIGKILL, task="computed")
 
 
 def test_units_hold_twins_together_and_the_longest_come_first():
@@ -158,5 +190,6 @@ def test_a_worker_stays_with_its_freeze_count_and_else_takes_one_that_no_other_h
     assert best_fit(units[:2], warm=8, elsewhere={6}).freeze_count == 6
 
 
-def test_by_default_there_is_a_worker_for_each_core():
-    assert default_workers() == len(os.sched_getaffinity(0))
+def test_by_default_there_is_a_worker_for_each_core_and_one_where_there_is_a_gpu():
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    assert default_workers() == (1 if on_gpu else len(os.sched_getaffinity(0)))

@@ -1,0 +1,106 @@
+"""What sources promise for a target, from its training images and theirs. Imports no TFX, and no sweep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pydantic
+
+from pipeline.advice_rule import AdviceRule
+from pipeline.config import MobileNet, OwnModel
+from pipeline.domains import Architecture
+from pipeline.promises import BeforeTraining, Estimated, Promise, promises_of, ranked
+from trainer_module.activations import Budget
+from trainer_module.architectures import build_network
+from trainer_module.artifact_folders import SERVING_FOLDER
+from trainer_module.input_pipeline import Records
+from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
+
+PROMISED_ON = 0
+"""The draw whose images promises are made on."""
+
+
+class Asked(pydantic.BaseModel):
+    """One transfer to be asked."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str
+    architecture: Architecture
+    freeze_counts: tuple[int, ...]
+
+
+class AdvisorSettings(pydantic.BaseModel):
+    """The node's JSON parameter."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    classes: tuple[str, ...]
+    """Of the target."""
+    image_shape: tuple[int, int, int]
+    mobilenet: MobileNet
+    own: OwnModel | None = None
+    transfers: tuple[Asked, ...]
+    sizes: tuple[int, ...]
+    fine_tune: tuple[bool, ...]
+    draws: int
+    seed: int
+    activations_gib: float = 4.0
+    """Memory for activations."""
+    rule: AdviceRule
+    """Turns probes into gains."""
+
+
+def before_training(inputs: Mapping[str, str], settings: AdvisorSettings) -> BeforeTraining:
+    """Estimates of every source at every cut, n and draw, and what the rule makes of the probes among them.
+
+    Only training images of the target and of the sources' domains are read.
+
+    Args:
+      inputs: folders by the names of the node's inputs.
+      settings: see there.
+
+    Raises:
+      ThawError: a source does not fit its architecture.
+    """
+    began = time.perf_counter()
+    originals = read_originals(inputs["examples"], settings.image_shape)
+    target, ranks = drawn(originals, len(settings.classes), settings.sizes, settings.draws, settings.seed)
+    estimates = [one for asked in settings.transfers for one in _estimates(inputs, settings, asked, target, ranks)]
+    promises = {n: ranked([p for asked in settings.transfers for p in _promises(estimates, settings, asked, n)])
+                for n in settings.sizes}  # fmt: skip
+    return BeforeTraining(
+        calibration=settings.rule.in_words, level=settings.rule.level, promises=promises, estimates=tuple(estimates),
+        seconds=time.perf_counter() - began,
+    )  # fmt: skip
+
+
+def _estimates(
+    inputs: Mapping[str, str], settings: AdvisorSettings, asked: Asked, target: Records, ranks: dict[int, np.ndarray]
+) -> Iterator[Estimated]:
+    network = build_network(
+        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet, settings.own
+    )  # fmt: skip
+    domain = inputs.get(f"domain_of_{asked.source}")
+    own = some_images(domain, settings.image_shape, settings.seed) if domain else None
+    model = Path(inputs[f"source_of_{asked.name}"], SERVING_FOLDER)
+    counts = sorted({0, *asked.freeze_counts})
+    for one in estimates_of_source(
+        model, network, target, ranks, settings.sizes, counts, own, Budget(int(settings.activations_gib * 2**30))
+    ):
+        yield Estimated(transfer=asked.name, **vars(one))
+
+
+def _promises(estimates: list[Estimated], settings: AdvisorSettings, asked: Asked, n: int) -> Iterator[Promise]:
+    said = {(one.estimator, one.freeze_count): one.value for one in estimates
+            if (one.transfer, one.n, one.draw) == (asked.name, n, PROMISED_ON)}  # fmt: skip
+    cuts = sorted({0, *asked.freeze_counts})
+    probes = {cut: (said["probe", cut], -said["probe_error", cut]) for cut in cuts if ("probe", cut) in said}
+    if len(probes) == len(cuts):
+        yield from promises_of(
+            asked.name, asked.architecture, n, asked.freeze_counts, settings.fine_tune, probes, settings.rule
+        )  # fmt: skip
