@@ -91,7 +91,7 @@ def open_run(folder: Path | str) -> FinishedRun:
       folder: such as runs/latest.
 
     Raises:
-      ThawError: the run did not finish, is older than the entry that leads to ML Metadata, or its workspace is gone.
+      ThawError: the run did not finish, its summary is damaged, or its workspace is gone.
     """
     folder = Path(folder).resolve()
     path = folder / "summary.json"
@@ -100,7 +100,7 @@ def open_run(folder: Path | str) -> FinishedRun:
     summary = json.loads(path.read_text())
     if "ml_metadata" not in summary:
         raise ThawError(
-            f"{path} does not say where ML Metadata keeps the run, for it was written by an older Thaw. Run the same "
+            f"{path} does not say where ML Metadata keeps the run (ml_metadata): the file is damaged. Run the same "
             "configuration again: what was computed is not repeated."
         )
     store = Path(summary["ml_metadata"]["store"])

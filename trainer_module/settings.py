@@ -52,9 +52,7 @@ class ModelSettings(pydantic.BaseModel):
         Args:
           node_code: fingerprint of the sources that decide what the node writes beside the training's result.
         """
-        # Left out where there is none: sources that were trained before these were known stay in TFX's cache.
-        unset = {name for name in ("control", "own") if getattr(self, name) is None}
-        return {SETTINGS_KEY: self.model_dump(mode="json", exclude=unset), CODE_KEY: node_code}
+        return {SETTINGS_KEY: self.model_dump(mode="json"), CODE_KEY: node_code}
 
 
 class SweepSettings(ModelSettings):

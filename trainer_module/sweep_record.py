@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.errors import ThawError
 from trainer_module import ledger, progress
 from trainer_module.further_draws import undecided_cells
@@ -45,14 +43,18 @@ class SweepRecord:
             data=settings.data_name,
             classes=settings.classes,
             source_hash=facts.source_hash,
+            content_hash=facts.content_hash,
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
             parts=settings.own.parts if settings.own else 0,
+            stack=facts.stack,
         )
         decisive = {"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"}
         self._content = {
             "source": facts.source_hash,
             "data": facts.content_hash,
+            "data_name": settings.data_name,
+            "stack": dataclasses.asdict(facts.stack),
             "settings": settings.model_dump(
                 mode="json",
                 include=decisive if settings.own is None else {*decisive, "own"},
@@ -121,7 +123,7 @@ class SweepRecord:
             test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
             steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
             frozen_hash=execution.frozen_hash,
-            test_probabilities=execution.test.probabilities.astype(np.float16), outcome=execution.outcome,
+            test_probabilities=execution.test.probabilities, outcome=execution.outcome,
         )  # fmt: skip
 
     def parts(self) -> LedgerParts:
