@@ -21,7 +21,7 @@ def running_stack() -> Stack:
         tensorflow=tf.__version__,
         keras=keras.__version__,
         numpy=np.__version__,
-        precision="float32",
+        precision=keras.config.dtype_policy().name,
         onednn=_pywrap_util_port.IsMklEnabled(),
         device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
     )

@@ -9,10 +9,13 @@ import pydantic
 
 from pipeline.config import MobileNet, OwnModel, Schedule, SourceSchedule
 from pipeline.domains import Architecture, Control
+from trainer_module.machine import read_machine
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
 """Fingerprint of the sources that decide what the node writes; for TFX's cache alone."""
+STACK_KEY = "stack"
+"""What would train (trainer_module.stack), in words; for TFX's cache alone: the ledger says what did."""
 CHIEF_KEY = "chief"
 """Set by the Tuner's executor, not by the DAG: the host and port at which the node serves its sweep to workers."""
 
@@ -33,7 +36,8 @@ class ModelSettings(pydantic.BaseModel):
     image_shape: tuple[int, int, int]
     image_key: str
     """Feature with the encoded image in the records that are served."""
-    mobilenet: MobileNet
+    mobilenet: MobileNet | None = None
+    """Of the architecture `mobilenet_v2`; the weights' path for its source alone."""
     schedule: Schedule | SourceSchedule
     seed: int
     data_name: str
@@ -69,6 +73,10 @@ class SweepSettings(ModelSettings):
     ledger_dir: Path
     allow_untrained_sources: bool = False
     workers: int | None = None
-    """Processes that train side by side; none: workers.default_workers."""
     activations_gib: float = 4.0
-    """Memory for activations, all processes together."""
+    """As in machine.Machine, whose file goes before."""
+
+    def on_this_machine(self) -> SweepSettings:
+        """The same, with what the machine's file says."""
+        machine = read_machine(self.ledger_dir)
+        return self.model_copy(update=machine.model_dump()) if machine else self

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+Device = Literal["CPU", "GPU"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
@@ -12,7 +14,7 @@ class Stack:
 
     Attributes:
       tensorflow, keras, numpy: versions; numpy draws the random numbers, and may change its streams with a version.
-      precision: of activations and weights while training.
+      precision: Keras's dtype policy, such as `float32`.
       onednn: whether TensorFlow uses oneDNN's kernels.
       device: where the arithmetic is done.
     """
@@ -20,9 +22,9 @@ class Stack:
     tensorflow: str
     keras: str
     numpy: str
-    precision: Literal["float32"]
+    precision: str
     onednn: bool
-    device: Literal["CPU", "GPU"]
+    device: Device
 
     @property
     def in_words(self) -> str:

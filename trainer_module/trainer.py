@@ -60,8 +60,8 @@ def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, di
         source.load_own(network, settings.own)
         return network, {"model": str(settings.own.model)}
     if not settings.classes:
-        weights = settings.mobilenet.weights
-        if weights is None:
+        weights = settings.mobilenet.weights if settings.mobilenet else None
+        if settings.mobilenet is None or weights is None:
             raise ThawError("ImageNet weights were not found; give their path as mobilenet_v2.weights.")
         _assert_same_file(weights, settings.weights_hash)
         source.load_imagenet(network, weights, settings.mobilenet)

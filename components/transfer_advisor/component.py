@@ -49,7 +49,7 @@ class AdvisorSettings(pydantic.BaseModel):
     classes: tuple[str, ...]
     """Of the target."""
     image_shape: tuple[int, int, int]
-    mobilenet: MobileNet
+    mobilenet: MobileNet | None = None
     own: OwnModel | None = None
     transfers: tuple[Asked, ...]
     sizes: tuple[int, ...]
@@ -58,6 +58,8 @@ class AdvisorSettings(pydantic.BaseModel):
     seed: int
     rule: AdviceRule
     """Turns probes into gains."""
+    stack: str
+    """What computes the estimates; in the cache key alone."""
 
 
 class TransferAdvisorExecutor(base_executor.BaseExecutor):
@@ -103,7 +105,8 @@ def _estimates(
     inputs: Mapping[str, str], settings: AdvisorSettings, asked: Asked, target: Records, ranks: dict[int, np.ndarray]
 ) -> Iterator[Estimated]:
     network = build_network(
-        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet, settings.own
+        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet or MobileNet(),
+        settings.own,
     )  # fmt: skip
     domain = inputs.get(f"domain_of_{asked.source}")
     own = some_images(domain, settings.image_shape, settings.seed) if domain else None
