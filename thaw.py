@@ -200,12 +200,13 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     folders = find_run(first, runs), find_run(second, runs)
     changes = comparison.compare_runs(*folders)
     differing = comparison.settings_that_differ(*folders)
+    stacks = comparison.stacks_that_differ(*folders)
     if in_json:
-        _print_json({"settings": differing, "cells": [dataclasses.asdict(change) for change in changes]})
-        return
+        cells = [dataclasses.asdict(change) for change in changes]
+        return _print_json({"settings": differing, "stack": stacks, "cells": cells})
     console = Console(highlight=False)
-    for name, (before, after) in differing.items():
-        console.print(f"{name}: {before} -> {after}", markup=False)
+    for line in comparison.differences_in_words(differing, stacks):
+        console.print(line, markup=False)
     console.print(tables.comparison_table(changes))
     console.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
 

@@ -15,10 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import pandas as pd
-import yaml
 
-from pipeline import run_folder
-from pipeline.config import ExperimentConfig
+from pipeline.finished_run import FinishedRun, open_run
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER
@@ -30,12 +28,11 @@ def main(argv: Sequence[str]) -> int:
     """Writes estimates.csv and prediction.csv, and prints the latter's means."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
-    parser.add_argument("metadata", type=Path, help="metadata.sqlite of the run's workspace")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    config = ExperimentConfig.model_validate(yaml.safe_load((arguments.run / "config.yaml").read_text()))
+    run = open_run(arguments.run)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    found = pd.DataFrame(run_estimates(arguments.metadata, config))
+    found = pd.DataFrame(run_estimates(run))
     found.to_csv(arguments.out / "estimates.csv", index=False)
     cells = pd.read_csv(arguments.run / "cells.csv")
     agreement = pd.DataFrame(compared(found, cells))
@@ -44,10 +41,12 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def run_estimates(metadata: Path, config: ExperimentConfig) -> Iterator[dict[str, object]]:
-    """Every estimate of every transfer of the workspace's latest run, as a row with the transfer's id."""
-    store = run_folder.open_store(metadata)
-    nodes = run_folder.nodes_of_run(store, run_folder.latest_run_context(store))
+def run_estimates(run: FinishedRun) -> Iterator[dict[str, object]]:
+    """Every estimate of every transfer of the run, as a row with the transfer's id.
+
+    The run's own nodes are asked: the workspace's latest may be of other data or sources.
+    """
+    config, nodes = run.config, run.nodes
     classes, shape = len(config.target.classes), config.data.image_shape
     originals = read_originals(nodes["DomainExamples.target"].outputs["domain"][0], shape)
     target, ranks = drawn(originals, classes, config.sizes, config.draws, config.seed)

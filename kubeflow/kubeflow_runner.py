@@ -17,6 +17,7 @@ from typing import Any
 # As local_runner does, before anything imports TensorFlow Transform.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the pods do, whose stack this one stands for
 warnings.filterwarnings("ignore", category=FutureWarning)
 
 from acquisition.dataset import Dataset  # noqa: E402
@@ -121,9 +122,8 @@ def compiled(
         files=RecordFiles(folder, cluster.data.train, cluster.data.test),
     )
     parameter = RuntimeParameter(kubeflow_spec.DATA_PATH, str, cluster.data.path)
-    pipeline = create_pipeline(
-        placed(config, cluster), dataset, left_out, weights_hash, Cluster(cluster.pipeline_root, parameter)
-    )
+    pods = Cluster(cluster.pipeline_root, parameter, "GPU" if cluster.training.gpus else "CPU")
+    pipeline = create_pipeline(placed(config, cluster), dataset, left_out, weights_hash, pods)
     runner_config = KubeflowV2DagRunnerConfig(
         default_image=cluster.image, default_commands=list(POD_COMMAND), use_pipeline_spec_2_1=True
     )

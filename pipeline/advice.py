@@ -24,6 +24,7 @@ from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.estimates import features_at
 from trainer_module.input_pipeline import Records
+from trainer_module.source_card import check_unaltered
 from transferability.linear_probe import Probe, linear_probe
 
 DRAW = 0
@@ -151,7 +152,9 @@ def features_of(
     classes = int(images.labels.max()) + 1
     network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2, config.own)
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
-    freezing.set_weights(freezing.backbone_variables(network), source.source_weights(str(folder), network))
+    weights = source.source_weights(str(folder), network)
+    check_unaltered(str(folder), freezing.weights_hash(weights))
+    freezing.set_weights(freezing.backbone_variables(network), weights)
     return features_at(network, images.images, cuts, Budget(int(config.activations_gib * 2**30)))
 
 

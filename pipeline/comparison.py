@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ Place = tuple[str, int, int, bool]
 
 PAIRED_BY = ("seed", "target", "data", "augmentation")
 """Settings that decide which images a draw holds; only where they are equal are draws of two runs the same."""
+
+IMAGES = {
+    "test_ids_hash": "the ids of the test images", "test_labels_hash": "the labels of the test images",
+    "content_hash": "images, labels or ids of the target",
+}  # fmt: skip
+"""What the summary's entry `target` says, and how it is called in a message."""
+CHANGE_NOTHING = {"name", "workspace", "runs", "workers", "activations_gib", "pipeline_root", "beam_args"}
+"""Settings that are no reason for another result."""
+PLACES = {"data": "path", "mobilenet_v2": "weights", "own": "model"}
+"""Where files lie, by section; what is in them counts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +63,11 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
       first, second: run folders.
 
     Raises:
-      ThawError: a folder is no finished run; the runs' draws hold other images; no cell is common.
+      ThawError: a folder is no finished run; the runs' draws hold other images, or their data are not the same images
+        with the same labels; no cell is common.
     """
     _check_comparable(first, second)
+    _check_same_images(first, second)
     accuracies = [_accuracies(run) for run in (first, second)]
     common = [place for place in accuracies[0] if set(accuracies[0][place]) & set(accuracies[1].get(place, {}))]
     if not common:
@@ -68,14 +81,35 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
 
 
 def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
-    """Top-level settings of two runs that are not equal, by name; where results are kept does not count.
+    """Top-level settings of two runs that are not equal, by name; places and what changes no result do not count.
 
     Raises:
       ThawError: a folder is no finished run.
     """
     one, other = _settings(first), _settings(second)
-    names = sorted({*one, *other} - {"workspace", "runs", "workers", "name"})
+    names = sorted({*one, *other} - CHANGE_NOTHING)
     return {name: (one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)}
+
+
+def stacks_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
+    """Parts of what trained two runs that are not equal, by name (trainer_module.stack.Stack).
+
+    Raises:
+      ThawError: a summary does not say.
+    """
+    one, other = (_said(run, "stack") for run in (first, second))
+    return {name: (one.get(name), other.get(name)) for name in one if one.get(name) != other.get(name)}
+
+
+def differences_in_words(
+    settings: Mapping[str, tuple[Any, Any]], stacks: Mapping[str, tuple[Any, Any]]
+) -> Iterator[str]:  # fmt: skip
+    """A line for each setting that differs, and one for the stack."""
+    for name, (before, after) in settings.items():
+        yield f"{name}: {before} -> {after}"
+    if stacks:
+        parts = "; ".join(f"{name} {before} -> {after}" for name, (before, after) in stacks.items())
+        yield f"Trained by another stack, which alone may change every figure: {parts}"
 
 
 def _check_comparable(first: Path, second: Path) -> None:
@@ -88,13 +122,43 @@ def _check_comparable(first: Path, second: Path) -> None:
         )
 
 
+def _check_same_images(first: Path, second: Path) -> None:
+    """Equal settings may be those of other images: a folder's content changes, and Thaw can draw images itself."""
+    names = [_said(run, "data") for run in (first, second)]
+    if names[0] != names[1]:
+        raise ThawError(f"{first} ran on {names[0]} and {second} on {names[1]}, so no draw of them is the same and "
+                        "they can't be paired. Run one of them again on the other's images.")  # fmt: skip
+    targets = [_said(run, "target") for run in (first, second)]
+    differing = [words for name, words in IMAGES.items() if targets[0].get(name) != targets[1].get(name)]
+    if differing:
+        raise ThawError(
+            f"{first} and {second} name the same data, but differ in {', '.join(differing)}: a record was changed, "
+            "added or taken away between them, so they can't be paired. Run one of them again on the same images."
+        )
+
+
+def _said(run: Path, name: str) -> Any:
+    """An entry of a run's summary.json.
+
+    Raises:
+      ThawError: there is none.
+    """
+    path = run / "summary.json"
+    try:
+        return json.loads(path.read_text())[name]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ThawError(f"{path} does not say on which data and with which versions the run was made ({name}). "
+                        "Expected the file that a finished run wrote; run the same configuration again: what was "
+                        "computed is not repeated.") from error  # fmt: skip
+
+
 def _settings(run: Path) -> Mapping[str, Any]:
     path = run / "config.yaml"
     if not path.exists():
         raise ThawError(f"{run} is no finished run: it has no config.yaml. Give a folder below runs/, or `latest`.")
     settings: dict[str, Any] = yaml.safe_load(path.read_text())
-    # Where the images lie decides nothing; that they are the same ones, `cells.csv` can't tell.
-    settings.get("data", {}).pop("path", None)
+    for section, place in PLACES.items():
+        settings.get(section, {}).pop(place, None)
     return settings
 
 

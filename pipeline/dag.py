@@ -16,6 +16,7 @@ from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.nodes import Nodes
 from pipeline.run_folder import METADATA_FILE
+from trainer_module.stack import Device
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class Cluster:
     Attributes:
       pipeline_root: where artifacts lie, a URI.
       data_path: the folder of the raw records as the pods see it, given when the pipeline is submitted.
+      device: of the pods that train.
     """
 
     pipeline_root: str
     data_path: data_types.RuntimeParameter
+    device: Device = "CPU"
 
 
 def create_pipeline(
@@ -51,7 +54,7 @@ def create_pipeline(
       ThawError: `beam_args` are not for Beam.
     """
     data_path = cluster.data_path if cluster else str(dataset.files.folder.absolute())
-    nodes = Nodes(config, dataset, weights_hash, data_path)
+    nodes = Nodes(config, dataset, weights_hash, data_path, cluster.device if cluster else None)
     raw = nodes.example_gen()
     schema = nodes.schema()
     transform = nodes.transform(raw, schema, gate=nodes.gate(raw, schema))

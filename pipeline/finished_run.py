@@ -11,6 +11,7 @@ from typing import Any
 from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+from pipeline.kept_files import kept_path, sha256_of
 from pipeline.loading import load_config
 from pipeline.run_folder import NodeRun, nodes_of_run, open_store
 from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
@@ -91,7 +92,7 @@ def open_run(folder: Path | str) -> FinishedRun:
       folder: such as runs/latest.
 
     Raises:
-      ThawError: the run did not finish, is older than the entry that leads to ML Metadata, or its workspace is gone.
+      ThawError: the run did not finish, its summary is damaged, or its workspace is gone.
     """
     folder = Path(folder).resolve()
     path = folder / "summary.json"
@@ -100,7 +101,7 @@ def open_run(folder: Path | str) -> FinishedRun:
     summary = json.loads(path.read_text())
     if "ml_metadata" not in summary:
         raise ThawError(
-            f"{path} does not say where ML Metadata keeps the run, for it was written by an older Thaw. Run the same "
+            f"{path} does not say where ML Metadata keeps the run (ml_metadata): the file is damaged. Run the same "
             "configuration again: what was computed is not repeated."
         )
     store = Path(summary["ml_metadata"]["store"])
@@ -110,4 +111,21 @@ def open_run(folder: Path | str) -> FinishedRun:
             "workspace back, or run the same configuration again."
         )
     nodes = nodes_of_run(open_store(store), summary["ml_metadata"]["run_context"])
-    return FinishedRun(folder, summary, load_config(folder / "config.yaml"), store, nodes)
+    config = load_config(folder / "config.yaml")
+    return FinishedRun(folder, summary, _with_own_copy(config, store.parent), store, nodes)
+
+
+def _with_own_copy(config: ExperimentConfig, pipeline_folder: Path) -> ExperimentConfig:
+    """The configuration with the workspace's copy of the user's model, as the run used it.
+
+    Raises:
+      ThawError: the copy is gone or altered.
+    """
+    own = config.own
+    if own is None or not own.sha256:
+        return config
+    path = kept_path(pipeline_folder, own.sha256, own.model)
+    if not path.exists() or sha256_of(path) != own.sha256:
+        raise ThawError(f"{path}, the run's copy of {own.model}, is missing or altered. Run the same configuration "
+                        "again: what was computed is not repeated.")  # fmt: skip
+    return config.model_copy(update={"own": own.model_copy(update={"model": path})})

@@ -23,10 +23,12 @@ from pipeline.artifact_store import open_store
 from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+from pipeline.kept_files import keep_files
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
 from pipeline.run_lock import check_writable, locked
 from trainer_module import fork_server, progress
+from trainer_module.machine import Machine
 
 DISK_FULL = ("No space left on device", "database or disk is full")
 """What the system and SQLite say of it."""
@@ -203,6 +205,10 @@ def _run(prepared: Prepared, terminal: Console) -> None:
 
         from pipeline.dag import create_pipeline, metadata_path
 
+        keep_files(config, prepared.weights_hash)
+        Machine(workers=config.workers, activations_gib=config.activations_gib).write(
+            config.pipeline_folder / "ledgers"
+        )
         pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, prepared.weights_hash)
         store_path = metadata_path(config)
         before = run_folder.latest_run_context(run_folder.open_store(store_path)) if store_path.exists() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -34,9 +35,13 @@ from pipeline.advice_rule import read_rule
 from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import ADVICE_CODE, SOURCE_CODE, SWEEP_CODE, TRAINING_CODE, source_fingerprint
+from pipeline.kept_files import with_kept_paths
 from pipeline.schema import schema_text
-from pipeline.training_settings import model_settings, sweep_settings
-from trainer_module.settings import ModelSettings
+from pipeline.training_settings import model_settings, own_settings, repeatable, source_settings, sweep_settings
+from trainer_module.machine import Machine
+from trainer_module.running_stack import running_stack
+from trainer_module.settings import STACK_KEY, ModelSettings
+from trainer_module.stack import Device
 
 TRAIN = TrainArgs(splits=["train"])
 VAL = EvalArgs(splits=["val"])
@@ -54,17 +59,22 @@ class Nodes:
       dataset: where the raw records lie.
       weights_hash: of the ImageNet weights file; empty when no transfer needs it.
       data_path: the folder of the raw records, as the node that reads them sees it.
+      cluster_device: of the pods that train; none: this machine trains.
     """
 
     def __init__(
-        self, config: ExperimentConfig, dataset: Dataset, weights_hash: str, data_path: str | RuntimeParameter
-    ):
+        self, config: ExperimentConfig, dataset: Dataset, weights_hash: str, data_path: str | RuntimeParameter,
+        cluster_device: Device | None = None,
+    ):  # fmt: skip
         self.config = config
+        self.in_cluster = cluster_device is not None
+        self.placed = config if self.in_cluster else with_kept_paths(config, weights_hash)
+        stack = running_stack()
+        self.stack = replace(stack, device=cluster_device) if cluster_device else stack
         self.dataset = dataset
         self.weights_hash = weights_hash
         self.data_path = data_path
         self.made: list[Node] = []
-        self.workspace = config.pipeline_folder
         self.source_code = source_fingerprint(*SOURCE_CODE)
         self.sweep_code = source_fingerprint(*SWEEP_CODE)
         self.training_code = source_fingerprint(*TRAINING_CODE)
@@ -126,18 +136,13 @@ class Nodes:
     def source_trainer(self, transfer: Transfer, domain: Channel) -> Channel:
         """Trains a source on its domain; ImageNet's weights are loaded, random ones kept, and no example is read."""
         source = self.config.sources[transfer.source]
-        classes = self.config.domain_classes(transfer.source)
-        changes = {"classes": classes, "schedule": self.config.source_schedule, "control": source.control}
-        if source.is_imagenet:
-            own = self.config.own if transfer.architecture == "own" else None
-            changes["weights_hash"] = own.sha256 if own else self.weights_hash
-        settings = self._model_settings("source", transfer.source, transfer.architecture)
+        settings = source_settings(self.placed, transfer, weights_hash=self.weights_hash, code=self.source_code)
         node = Trainer(
             run_fn=RUN_FN,
             examples=domain,
             train_args=TRAIN,
             eval_args=VAL if source.is_trained else EvalArgs(splits=["train"]),
-            custom_config=settings.model_copy(update=changes).as_custom_config(self.source_code),
+            custom_config=self._told(settings, self.source_code),
         )
         return self._add(node, f"Trainer.source.{transfer.source}.{transfer.architecture}").outputs["model"]
 
@@ -166,7 +171,7 @@ class Nodes:
             base_model=base_model,
             train_args=TRAIN,
             eval_args=VAL,
-            custom_config=sweep.as_custom_config(self.training_code),
+            custom_config=self._told(sweep, self.training_code),
         )
         if baseline is not None and config.all_draws > config.draws:
             node.add_upstream_node(baseline)
@@ -184,7 +189,7 @@ class Nodes:
             hyperparameters=tuner.outputs["best_hyperparameters"],
             train_args=TRAIN,
             eval_args=VAL,
-            custom_config=settings.as_custom_config(self.training_code),
+            custom_config=self._told(settings, self.training_code),
         )
         return self._add(node, f"Trainer.{_path(settings)}").outputs["model"]
 
@@ -212,16 +217,18 @@ class Nodes:
 
     def transfer_advisor(self, target: Channel, sources: dict[str, Channel], domains: dict[str, Channel]) -> Node:
         """What the sources promise, from the target's training images alone; controls promise nothing."""
-        config = self.config
+        config = self.placed
         pairs = [pair for pair in config.transfers if pair.id in sources]
+        asked = {pair.architecture for pair in pairs}
         settings = AdvisorSettings(
-            classes=config.target.classes, image_shape=config.data.image_shape, mobilenet=config.mobilenet_v2,
-            own=config.own, transfers=tuple(
+            classes=config.target.classes, image_shape=config.data.image_shape,
+            mobilenet=config.mobilenet_v2.model_copy(update={"weights": None}) if "mobilenet_v2" in asked else None,
+            own=own_settings(config) if "own" in asked else None, stack=self.stack.in_words, transfers=tuple(
                 Asked(name=pair.id, source=pair.source, architecture=pair.architecture,
                       freeze_counts=config.freeze_counts[pair.architecture]) for pair in pairs
             ),
             sizes=config.sizes, fine_tune=config.fine_tune, draws=config.draws, seed=config.seed,
-            activations_gib=config.activations_gib, rule=read_rule(),
+            ledger_dir=config.pipeline_folder / "ledgers", rule=read_rule(),
         )  # fmt: skip
         node = transfer_advisor(
             examples=target,
@@ -252,7 +259,7 @@ class Nodes:
                 seed=config.seed,
                 records_per_image=config.augmentation.copies,
                 batch_size=config.schedule.batch_size,
-                configuration=self._repeatable(),
+                configuration=repeatable(config),
                 controls=config.controls,
             ),
             code=source_fingerprint(
@@ -265,7 +272,7 @@ class Nodes:
         return self._add(node, "TransferReport")
 
     def pusher(self, report: Node) -> Node:
-        folder = PushDestination.Filesystem(base_directory=str(self.workspace / "pushed"))
+        folder = PushDestination.Filesystem(base_directory=str(self.config.pipeline_folder / "pushed"))
         node = Pusher(
             model=report.outputs["winner"],
             model_blessing=report.outputs["blessing"],
@@ -273,22 +280,16 @@ class Nodes:
         )
         return self._add(node, "Pusher")
 
-    def _repeatable(self) -> dict[str, Any]:
-        """The configuration without what belongs to this machine: folders, files, processes and Beam's engine."""
-        elsewhere: dict[str, Any] = dict.fromkeys(
-            ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
-        )
-        elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}, "own": {"model"}}
-        dumped = self.config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
-        if self.config.own is not None:
-            dumped["own"]["model"] = self.config.own.model.name
-        return dumped
-
     def _model_settings(
-        self, role: Literal["source", "transfer", "baseline"], source: str, architecture: Architecture
+        self, role: Literal["transfer", "baseline"], source: str, architecture: Architecture
     ) -> ModelSettings:
-        code = self.source_code if role == "source" else self.sweep_code
-        return model_settings(self.config, role, source, architecture, data_name=self.dataset.name, code=code)
+        about = {"data_name": self.dataset.name, "code": self.sweep_code}
+        return model_settings(self.placed, role, source, architecture, **about)
+
+    def _told(self, settings: ModelSettings, code: str) -> dict[str, Any]:
+        if not self.in_cluster:  # what this machine does is said by its file, which is in no key
+            settings = settings.model_copy(update=Machine().model_dump(include=set(type(settings).model_fields)))
+        return {**settings.as_custom_config(code), STACK_KEY: self.stack.in_words}
 
     def _add(self, node: Node, name: str) -> Node:
         self.made.append(node.with_id(name))

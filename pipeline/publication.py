@@ -60,10 +60,16 @@ def publish(
       remarks: Markdown for a section that no run can write.
 
     Raises:
-      ThawError: the run did not finish.
+      ThawError: the run did not finish, or the sources were scored on other data.
     """
     if not (run / "summary.json").exists():
         raise ThawError(f"{run} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
+    scored = json.loads(sources.read_text()) if sources else []
+    data = json.loads((run / "summary.json").read_text())["data"]
+    others = sorted({one["data"] for one in scored} - {data})
+    if others:
+        raise ThawError(f"{sources} tells of sources on {', '.join(others)}, and {run} ran on {data}. Give the file "
+                        "that benchmarks.sources wrote for this run.")  # fmt: skip
     out = docs / "results"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -75,7 +81,7 @@ def publish(
     # Without a time in the header the same rows are the same file.
     (out / LEDGER).write_bytes(gzip.compress(rows, mtime=0))
     executions = list(csv.DictReader(rows.decode().splitlines()))
-    page = _page(run, executions, command, json.loads(sources.read_text()) if sources else [])
+    page = _page(run, executions, command, scored)
     if remarks:
         page += f"\n## Remarks\n\n{remarks.read_text().strip()}\n"
     (docs / "results.md").write_text(page)

@@ -21,6 +21,7 @@ from pipeline.fingerprint import SWEEP_CODE, source_fingerprint  # noqa: E402
 from trainer_module.distribution import worker_address  # noqa: E402
 
 if TYPE_CHECKING:
+    from trainer_module.sweep_record import SweepRecord
     from trainer_module.sweep_worker import SweepWorker
 
 JOB_PATIENCE = 60.0
@@ -92,9 +93,24 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
     settings = job.settings.model_copy(update={"ledger_dir": ledgers.absolute()})
     record = SweepRecord(settings, facts_of(engine))
     if record.name != name:
+        _check_stack(record, ledgers.absolute() / f"{name}.jsonl")
         raise ThawError(f"The data or the source read here ({', '.join((*job.train_files, job.base_model))}) are not "
                         f"those of the chief's sweep {name}. Both must see the same files.")  # fmt: skip
     return SweepWorker(engine, record, address, patience)
+
+
+def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
+    """Makes sure that it is not the stack for which this worker's sweep is another than the chief's.
+
+    Raises:
+      ThawError: it is.
+    """
+    from trainer_module.ledger import read_ledger
+
+    here, there = record.header.stack, read_ledger(chiefs_ledger)[0].stack
+    if here != there:
+        raise ThawError(f"This machine would train with {here.in_words}; the chief with {there.in_words}: the results "
+                        "would be others. Use the same on both.")  # fmt: skip
 
 
 def main(argv: list[str]) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pipeline.config import Architecture, ExperimentConfig
+from pipeline.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
 from trainer_module.settings import ModelSettings, SweepSettings
 
 
@@ -35,21 +35,62 @@ def model_settings(
         classes=config.target.classes,
         image_shape=config.data.image_shape,
         image_key=config.data.image_key,
-        mobilenet=config.mobilenet_v2,
-        own=config.own if architecture == "own" else None,
+        mobilenet=_mobilenet(config, role) if architecture == "mobilenet_v2" else None,
+        own=own_settings(config) if architecture == "own" else None,
         schedule=config.schedule,
         seed=config.seed,
         data_name=data_name,
         code=code,
         activations_gib=config.activations_gib,
+        ledger_dir=None if role == "source" else config.pipeline_folder / "ledgers",
     )
+
+
+def source_settings(
+    config: ExperimentConfig, transfer: Transfer, *, weights_hash: str, code: str
+) -> ModelSettings:  # fmt: skip
+    """A transfer's source; one that is not trained is told no schedule, and one that is read from a file no seed.
+
+    Args:
+      config: the experiment.
+      transfer: whose source it is.
+      weights_hash: of the ImageNet weights file.
+      code: fingerprint of the sources that decide the training's result.
+    """
+    source = config.sources[transfer.source]
+    # Neither the data's name nor the feature of served records is of any use to a source.
+    settings = model_settings(config, "source", transfer.source, transfer.architecture, data_name="", code=code)
+    changes: dict[str, Any] = {
+        "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "",
+        "schedule": _of_source(config.source_schedule) if source.is_trained else SourceSchedule(),
+    }  # fmt: skip
+    if source.is_imagenet:
+        own = config.own if transfer.architecture == "own" else None
+        changes |= {"weights_hash": own.sha256 if own else weights_hash, "seed": 0}
+    return settings.model_copy(update=changes)
+
+
+def _of_source(schedule: SourceSchedule) -> SourceSchedule:
+    """Without the rate of phase 2, which a source has none of."""
+    return schedule.model_copy(update={"fine_tune_learning_rate": SourceSchedule().fine_tune_learning_rate})
+
+
+def own_settings(config: ExperimentConfig) -> OwnModel | None:
+    """Settings of the architecture `own`, without its cost, which only plans a run."""
+    return config.own.model_copy(update={"mflop": 0.0}) if config.own else None
+
+
+def _mobilenet(config: ExperimentConfig, role: str) -> MobileNet:
+    """The network's size, and for a source the file of its weights."""
+    return config.mobilenet_v2 if role == "source" else config.mobilenet_v2.model_copy(update={"weights": None})
 
 
 def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSettings:
     """The sweep over a transfer's or a baseline's cells; a baseline has nothing to freeze."""
     is_baseline = settings.role == "baseline"
     return SweepSettings(
-        **settings.model_dump(),
+        **settings.model_dump(exclude={"image_key", "ledger_dir"}),
+        image_key="",  # of served records
         sizes=config.sizes,
         freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],
         fine_tune=config.fine_tune,
@@ -58,6 +99,18 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         most_draws=config.all_draws,
         deployed_size=config.deployed_size,
         ledger_dir=config.pipeline_folder / "ledgers",
-        allow_untrained_sources=config.allow_untrained_sources,
+        allow_untrained_sources=config.allow_untrained_sources and not is_baseline,
         workers=config.workers,
     )
+
+
+def repeatable(config: ExperimentConfig) -> dict[str, Any]:
+    """The configuration without what belongs to this machine: folders, files, processes and Beam's engine."""
+    elsewhere: dict[str, Any] = dict.fromkeys(
+        ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
+    )
+    elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}, "own": {"model"}}
+    dumped = config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
+    if config.own is not None:
+        dumped["own"]["model"] = config.own.model.name
+    return dumped

@@ -18,8 +18,11 @@ import numpy as np
 from pipeline.config import MAX_FREEZE_COUNT
 from pipeline.errors import ThawError
 from trainer_module.sealed_lines import SealedLines, digest_of, sealed_line
+from trainer_module.stack import Stack
 
 LEDGER_FILE = "ledger.jsonl"
+FLOAT = np.dtype("<f4")
+"""Of stored probabilities, on every machine: as many bits as they are computed with, so that no two become equal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +36,11 @@ class Header:
       data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
       classes: target class names in the order of their labels.
       source_hash: hash of the source model's weights; empty for a baseline.
+      content_hash: hash of all images, labels and ids of the target's splits.
       test_labels: label of each test image, in the order of every row's probabilities.
       test_ids_hash: hash of the test images' ids in that order; equal in ledgers that can be paired.
       parts: that a model of the user's can be cut into; 0 for the other architectures.
+      stack: what trained.
     """
 
     sweep: str
@@ -44,9 +49,11 @@ class Header:
     data: str
     classes: tuple[str, ...]
     source_hash: str
+    content_hash: str
     test_labels: tuple[int, ...]
     test_ids_hash: str
-    parts: int = 0
+    parts: int
+    stack: Stack
 
     @property
     def max_freeze_count(self) -> int:
@@ -66,7 +73,8 @@ class Row:
       seconds: wall time of this execution; shared work (cached prefix, phase 1) counts where it was done.
       curve: (step, val_accuracy) pairs along training, step 0 being before any.
       frozen_hash: hash of the frozen weights and statistics, the same before and after (else training raised).
-      test_probabilities: float16 array of shape (test images, classes).
+      test_probabilities: float32 array of shape (test images, classes), as `test_accuracy` and `test_loss` were
+        computed from: whoever computes them again gets the same.
       outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
         figures are those of the weights that the phase began with.
     """
@@ -222,14 +230,13 @@ def content_key(**parts: Any) -> str:
 
 
 def _encode_header(header: Header) -> dict[str, Any]:
-    # Left out where it says nothing: ledgers of before there were such models have the same first line.
-    return {name: value for name, value in dataclasses.asdict(header).items() if name != "parts" or value}
+    return dataclasses.asdict(header)
 
 
 def _decode_header(lines: SealedLines) -> Header:
     try:
         lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels")}
-        return Header(**{**lines.header, **lists})
+        return Header(**{**lines.header, **lists, "stack": Stack(**lines.header["stack"])})
     except (KeyError, TypeError) as error:
         raise ThawError(f"{lines.path} is not a ledger of Thaw: its first line should be the header, with "
                         f"{[field.name for field in dataclasses.fields(Header)]}. Move it away, or use another "
@@ -238,8 +245,10 @@ def _decode_header(lines: SealedLines) -> Header:
 
 def _check_header(path: Path, found: Header, expected: Header) -> None:
     if found != expected:
-        raise ThawError(f"The ledger {path} belongs to another sweep ({found.sweep} on {found.data}). "
-                        "Move it away, or use another workspace.")  # fmt: skip
+        names = [field.name for field in dataclasses.fields(Header)]
+        other = ", ".join(name for name in names if getattr(found, name) != getattr(expected, name))
+        raise ThawError(f"The ledger {path} belongs to another sweep ({found.sweep} on {found.data}); "
+                        f"it differs in {other}. Move it away, or use another workspace.")  # fmt: skip
 
 
 def _unwritable(path: Path, error: OSError) -> ThawError:
@@ -265,10 +274,10 @@ def _drop_partial_line(path: Path) -> int:
 
 def _encode_row(row: Row) -> dict[str, Any]:
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
-    probabilities = np.asarray(row.test_probabilities, np.float16)  # [test images, classes]
+    probabilities = np.asarray(row.test_probabilities, FLOAT)  # [test images, classes]
     values["test_probabilities"] = {
         "shape": list(probabilities.shape),
-        "float16": base64.b64encode(probabilities.tobytes()).decode(),
+        "float32": base64.b64encode(probabilities.tobytes()).decode(),
     }
     return values
 
@@ -276,7 +285,7 @@ def _encode_row(row: Row) -> dict[str, Any]:
 def _decode_row(lines: SealedLines, values: dict[str, Any]) -> Row:
     try:
         packed = values["test_probabilities"]
-        flat = np.frombuffer(base64.b64decode(packed["float16"]), np.float16)
+        flat = np.frombuffer(base64.b64decode(packed["float32"]), FLOAT)
         curve = tuple((int(step), float(accuracy)) for step, accuracy in values["curve"])
         return Row(**{**values, "curve": curve, "test_probabilities": flat.reshape(packed["shape"])})
     except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -32,8 +32,6 @@ def sealed_line(kind: str, content: dict[str, Any], file_digest: str = "") -> by
 class SealedLines:
     """Reads a file of sealed lines, a header first, piece by piece, and checks every line.
 
-    A file whose header has no digest was begun by a version of Thaw that wrote none; its rows need none either.
-
     Args:
       path: for messages alone.
 
@@ -45,7 +43,6 @@ class SealedLines:
         self.path = path
         self.header: dict[str, Any] = {}
         self._lines = 0
-        self._sealed = False
 
     def read(self, content: bytes) -> Iterator[dict[str, Any]]:
         """Yields the rows of further whole lines; the last one's newline may be missing.
@@ -64,7 +61,7 @@ class SealedLines:
     @property
     def file_digest(self) -> str:
         """What the digests of this file's rows begin with."""
-        return digest_of(self.header) if self._sealed else ""
+        return digest_of(self.header)
 
     def damaged(self, reason: object) -> ThawError:
         """The error for the line read last."""
@@ -75,7 +72,6 @@ class SealedLines:
         if "header" not in line:
             raise ThawError(f"{self.path} is not a ledger of Thaw: its first line should be the header. Move it away, "
                             "or use another workspace.")  # fmt: skip
-        self._sealed = "digest" in line
         self.header = self._content(line, "header", "")
 
     def _parsed(self, raw: bytes) -> dict[str, Any]:
@@ -89,8 +85,8 @@ class SealedLines:
 
     def _content(self, line: dict[str, Any], kind: str, file_digest: str) -> dict[str, Any]:
         content = line.get(kind)
-        if not isinstance(content, dict) or line.keys() - {kind, "digest"}:
+        if not isinstance(content, dict) or line.keys() != {kind, "digest"}:
             raise self.damaged(f"expected a {kind} and its digest, found {sorted(line)}")
-        if self._sealed and line.get("digest") != digest_of(content, file_digest):
-            raise self.damaged(f"its content does not match its digest {line.get('digest')!r}")
+        if line["digest"] != digest_of(content, file_digest):
+            raise self.damaged(f"its content does not match its digest {line['digest']!r}")
         return content

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
+from typing_extensions import Self
 
 from pipeline.config import MobileNet, OwnModel, Schedule, SourceSchedule
 from pipeline.domains import Architecture, Control
+from trainer_module.machine import read_machine
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
 """Fingerprint of the sources that decide what the node writes; for TFX's cache alone."""
+STACK_KEY = "stack"
+"""What would train (trainer_module.stack), in words; for TFX's cache alone: the ledger says what did."""
 CHIEF_KEY = "chief"
 """Set by the Tuner's executor, not by the DAG: the host and port at which the node serves its sweep to workers."""
 
@@ -33,7 +37,8 @@ class ModelSettings(pydantic.BaseModel):
     image_shape: tuple[int, int, int]
     image_key: str
     """Feature with the encoded image in the records that are served."""
-    mobilenet: MobileNet
+    mobilenet: MobileNet | None = None
+    """Of the architecture `mobilenet_v2`; the weights' path for its source alone."""
     schedule: Schedule | SourceSchedule
     seed: int
     data_name: str
@@ -46,7 +51,9 @@ class ModelSettings(pydantic.BaseModel):
     control: Control | None = None
     """Of a source: what it is a control for; `self` is trained as any source is."""
     activations_gib: float = 4.0
-    """Memory for activations, all processes together."""
+    """Memory for activations, all processes together; as in machine.Machine, whose file goes before."""
+    ledger_dir: Path | None = None
+    """Where the sweeps' ledgers and the machine's file lie; none for a source."""
 
     def as_custom_config(self, node_code: str) -> dict[str, Any]:
         """A node's custom_config.
@@ -54,9 +61,13 @@ class ModelSettings(pydantic.BaseModel):
         Args:
           node_code: fingerprint of the sources that decide what the node writes beside the training's result.
         """
-        # Left out where there is none: sources that were trained before these were known stay in TFX's cache.
-        unset = {name for name in ("control", "own") if getattr(self, name) is None}
-        return {SETTINGS_KEY: self.model_dump(mode="json", exclude=unset), CODE_KEY: node_code}
+        return {SETTINGS_KEY: self.model_dump(mode="json"), CODE_KEY: node_code}
+
+    def on_this_machine(self) -> Self:
+        """The same, with what the machine's file says."""
+        machine = read_machine(self.ledger_dir) if self.ledger_dir else None
+        known = machine.model_dump(include=set(type(self).model_fields)) if machine else {}
+        return self.model_copy(update=known)
 
 
 class SweepSettings(ModelSettings):

@@ -116,7 +116,9 @@ def load_own(network: Network, settings: OwnModel) -> None:
 def network_of(settings: ModelSettings) -> Network:
     """The settings' architecture, its weights still to be set."""
     classes = max(2, len(settings.classes))
-    return build_network(settings.architecture, settings.image_shape, classes, settings.mobilenet, settings.own)
+    return build_network(
+        settings.architecture, settings.image_shape, classes, settings.mobilenet or MobileNet(), settings.own
+    )
 
 
 def source_weights(model_folder: str, network: Network) -> Weights:

@@ -57,18 +57,17 @@ def check_trained(folder: str) -> None:
     if history is None:
         return
     best = max(accuracy for _, accuracy in history)
-    # Cards of earlier versions do not say on how many images.
-    images, chance = card.get("val_images"), card.get("val_largest_class", 1 / len(card["classes"]))
-    if images is None:
-        learned, evidence = best > chance, ""
-    else:
-        luck = luck_of([accuracy for _, accuracy in history], images, chance)
-        learned, evidence = luck < MOST_LUCK, f" of {images} images, which luck alone gives with probability {luck:.2g}"
-    if not learned:
+    missing = [name for name in ("val_images", "val_largest_class") if name not in card]
+    if missing:
+        raise ThawError(f"{Path(folder) / CARD_FILE} lacks {' and '.join(missing)}, so whether the source learned "
+                        f"anything can't be checked. {ADVICE}")  # fmt: skip
+    images, chance = card["val_images"], card["val_largest_class"]
+    luck = luck_of([accuracy for _, accuracy in history], images, chance)
+    if luck >= MOST_LUCK:
         raise ThawError(
-            f"The source {card.get('name')} learned nothing worth transferring: its best val accuracy is {best:.1%}"
-            f"{evidence}; guessing gives {chance:.1%}. Train it longer (source_schedule), or set "
-            "allow_untrained_sources: true to transfer it all the same."
+            f"The source {card.get('name')} learned nothing worth transferring: its best val accuracy is {best:.1%} "
+            f"of {images} images, which luck alone gives with probability {luck:.2g}; guessing gives {chance:.1%}. "
+            "Train it longer (source_schedule), or set allow_untrained_sources: true to transfer it all the same."
         )
 
 

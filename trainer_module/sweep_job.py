@@ -8,7 +8,9 @@ from pathlib import Path
 
 from trainer_module import freezing, input_pipeline, ledger, source
 from trainer_module.activations import Budget
+from trainer_module.running_stack import running_stack
 from trainer_module.settings import SweepSettings
+from trainer_module.stack import Stack
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData, drawn_records
 
@@ -22,12 +24,14 @@ class SweepFacts:
       content_hash: of all images, labels and ids of the target's splits.
       test_labels: of the test images, in the order of every execution's probabilities.
       test_ids_hash: of their ids in that order.
+      stack: of the process that trains.
     """
 
     source_hash: str
     content_hash: str
     test_labels: tuple[int, ...]
     test_ids_hash: str
+    stack: Stack
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +106,12 @@ class SweepJob:
 
 
 def facts_of(engine: SweepEngine) -> SweepFacts:
-    """The facts of an engine's data and source."""
+    """The facts of an engine's data, its source and this process."""
     data = engine.data
     return SweepFacts(
         source_hash=freezing.weights_hash(engine.source) if engine.source else "",
         content_hash=data.content_hash,
         test_labels=tuple(data.test.labels.tolist()),
         test_ids_hash=ledger.content_key(ids=data.test.ids.tolist()),
+        stack=running_stack(),
     )

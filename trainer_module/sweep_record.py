@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from pipeline.errors import ThawError
 from trainer_module import ledger, progress
@@ -45,19 +44,18 @@ class SweepRecord:
             data=settings.data_name,
             classes=settings.classes,
             source_hash=facts.source_hash,
+            content_hash=facts.content_hash,
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
             parts=settings.own.parts if settings.own else 0,
+            stack=facts.stack,
         )
-        decisive = {"role", "architecture", "classes", "mobilenet", "schedule", "seed", "code"}
         self._content = {
             "source": facts.source_hash,
             "data": facts.content_hash,
-            "settings": settings.model_dump(
-                mode="json",
-                include=decisive if settings.own is None else {*decisive, "own"},
-                exclude={"own": {"model"}} if settings.own is not None else None,  # its content counts, not its place
-            ),
+            "data_name": settings.data_name,
+            "stack": dataclasses.asdict(facts.stack),
+            "settings": _decisive(settings),
         }
         self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
         self.keys = [self.key(cell, draw) for cell, draw in self.plan]
@@ -121,7 +119,7 @@ class SweepRecord:
             test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
             steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
             frozen_hash=execution.frozen_hash,
-            test_probabilities=execution.test.probabilities.astype(np.float16), outcome=execution.outcome,
+            test_probabilities=execution.test.probabilities, outcome=execution.outcome,
         )  # fmt: skip
 
     def parts(self) -> LedgerParts:
@@ -141,6 +139,17 @@ class SweepRecord:
             )  # fmt: skip
         add_missing(opened, self.parts().new_rows())
         return opened
+
+
+def _decisive(settings: SweepSettings) -> dict[str, Any]:
+    """Settings that decide an execution's result, beside cell and draw; of files the content counts, not the place."""
+    included = {"role", "architecture", "classes", "image_shape", "schedule", "seed", "code"}
+    of_architecture: dict[str, tuple[str, dict[str, set[str]]]] = {
+        "mobilenet_v2": ("mobilenet", {"mobilenet": {"weights"}}),
+        "own": ("own", {"own": {"model"}}),
+    }
+    name, places = of_architecture.get(settings.architecture, ("", {}))
+    return settings.model_dump(mode="json", include={*included, name}, exclude=places)
 
 
 def add_missing(to: Ledger, rows: Iterable[Row]) -> None:

@@ -30,7 +30,7 @@ def run_fn(fn_args: FnArgs) -> None:
     Raises:
       ThawError: a source can't be trained, has weights that are no numbers, or was altered since it was written.
     """
-    settings = ModelSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
+    settings = ModelSettings.model_validate(fn_args.custom_config[SETTINGS_KEY]).on_this_machine()
     with written_folder(fn_args.serving_model_dir) as folder:
         _write_model(fn_args, settings, folder)
 
@@ -57,8 +57,8 @@ def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, di
         source.load_own(network, settings.own)
         return network, {"model": str(settings.own.model)}
     if not settings.classes:
-        weights = settings.mobilenet.weights
-        if weights is None:
+        weights = settings.mobilenet.weights if settings.mobilenet else None
+        if settings.mobilenet is None or weights is None:
             raise ThawError("ImageNet weights were not found; give their path as mobilenet_v2.weights.")
         _assert_same_file(weights, settings.weights_hash)
         source.load_imagenet(network, weights, settings.mobilenet)

@@ -217,8 +217,12 @@ def class_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def score_logits(logits: np.ndarray, labels: np.ndarray) -> Score:
-    """Accuracy, cross-entropy and probabilities of logits [images, units] against labels [images]."""
+    """Accuracy, cross-entropy and probabilities of logits [images, units] against labels [images].
+
+    Both figures come from the float32 probabilities, of which the ledger keeps every bit; where the most probable
+    classes are equal in float32 the first is called.
+    """
     probabilities = class_probabilities(logits)
-    truth = probabilities[np.arange(len(labels)), labels]
+    truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     loss = float(-np.log(np.maximum(truth, 1e-12)).mean())
     return Score(float((probabilities.argmax(axis=-1) == labels).mean()), loss, probabilities)

@@ -22,7 +22,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     Raises:
       ThawError: the source is no better than guessing, or was altered since it was trained.
     """
-    settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY])
+    settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY]).on_this_machine()
     workers = settings.workers or default_workers()
     base_model = fn_args.base_model or ""
     job = SweepJob(settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), base_model, workers)

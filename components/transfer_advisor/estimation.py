@@ -17,6 +17,7 @@ from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER
 from trainer_module.input_pipeline import Records
+from trainer_module.machine import Machine, read_machine
 from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
 
 PROMISED_ON = 0
@@ -42,17 +43,19 @@ class AdvisorSettings(pydantic.BaseModel):
     classes: tuple[str, ...]
     """Of the target."""
     image_shape: tuple[int, int, int]
-    mobilenet: MobileNet
+    mobilenet: MobileNet | None = None
     own: OwnModel | None = None
     transfers: tuple[Asked, ...]
     sizes: tuple[int, ...]
     fine_tune: tuple[bool, ...]
     draws: int
     seed: int
-    activations_gib: float = 4.0
-    """Memory for activations."""
+    ledger_dir: Path | None = None
+    """Where the machine's own settings lie."""
     rule: AdviceRule
     """Turns probes into gains."""
+    stack: str
+    """What computes the estimates; in the cache key alone."""
 
 
 def before_training(inputs: Mapping[str, str], settings: AdvisorSettings) -> BeforeTraining:
@@ -83,15 +86,15 @@ def _estimates(
     inputs: Mapping[str, str], settings: AdvisorSettings, asked: Asked, target: Records, ranks: dict[int, np.ndarray]
 ) -> Iterator[Estimated]:
     network = build_network(
-        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet, settings.own
+        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet or MobileNet(), settings.own
     )  # fmt: skip
     domain = inputs.get(f"domain_of_{asked.source}")
     own = some_images(domain, settings.image_shape, settings.seed) if domain else None
     model = Path(inputs[f"source_of_{asked.name}"], SERVING_FOLDER)
     counts = sorted({0, *asked.freeze_counts})
-    for one in estimates_of_source(
-        model, network, target, ranks, settings.sizes, counts, own, Budget(int(settings.activations_gib * 2**30))
-    ):
+    machine = (read_machine(settings.ledger_dir) if settings.ledger_dir else None) or Machine()
+    budget = Budget(int(machine.activations_gib * 2**30))
+    for one in estimates_of_source(model, network, target, ranks, settings.sizes, counts, own, budget):
         yield Estimated(transfer=asked.name, **vars(one))
 
 

@@ -82,8 +82,8 @@ def pair_ledgers(ledgers: Iterable[tuple[Header, list[Row]]]) -> Ledgers:
 
     Raises:
       ThawError: no transfer among them; a sweep comes twice or is empty; a (cell, draw) comes twice; a row's
-        probabilities don't fit the header; data differ; a transfer's baseline is missing, or was tested on
-        other images.
+        probabilities don't fit the header; data (by name or content) or stacks differ; a transfer's baseline is
+        missing, or was tested on other images.
     """
     transfers: dict[str, Sweep] = {}
     baselines: dict[str, Sweep] = {}
@@ -141,6 +141,20 @@ def _check_pairs(ledgers: Ledgers) -> None:
                 f"{header.test_ids_hash[:12]} and {baseline.test_ids_hash[:12]}), so no gain can be "
                 "computed. Delete both ledgers and run again."
             )
-    names = {sweep.header.data for sweep in (*ledgers.transfers.values(), *ledgers.baselines.values())}
-    if len(names) > 1:
-        raise ThawError(f"The ledgers rest on different data: {sorted(names)}. Report on one data set at a time.")
+    headers = [sweep.header for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())]
+    if len({(header.data, header.content_hash) for header in headers}) > 1:
+        raise ThawError(f"The ledgers rest on different data: {_by_value(headers, 'data', 'content_hash')}. Report on "
+                        "one data set at a time: run the same configuration again.")  # fmt: skip
+    if len({header.stack for header in headers}) > 1:
+        raise ThawError("The ledgers were computed by different stacks, whose figures can't be told from the effect of "
+                        f"a transfer: {_by_value(headers, 'stack')}. Run the same configuration again with one of "
+                        "them.")  # fmt: skip
+
+
+def _by_value(headers: Iterable[Header], *names: str) -> str:
+    """Which sweeps have which values of some fields of their headers."""
+    sweeps: dict[str, list[str]] = {}
+    for header in headers:
+        values = [header.stack.in_words if name == "stack" else getattr(header, name) for name in names]
+        sweeps.setdefault(" ".join(values), []).append(header.sweep)
+    return "; ".join(f"{value} ({', '.join(group)})" for value, group in sweeps.items())

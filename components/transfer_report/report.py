@@ -23,7 +23,7 @@ from components.transfer_report.page import render_page
 from pipeline.config import Blessing
 from pipeline.errors import ThawError
 from pipeline.promises import BeforeTraining
-from trainer_module.ledger import Header, Row
+from trainer_module.ledger import Header, Row, content_key
 
 __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
 
@@ -142,6 +142,11 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
         "synthetic": is_synthetic(ledgers.data),
         "target_classes": list(header.classes),
         "test_images": len(header.test_labels),
+        "target": {
+            "content_hash": header.content_hash,
+            "test_ids_hash": header.test_ids_hash,
+            "test_labels_hash": content_key(labels=header.test_labels),
+        },
         "deployed_size": settings.deployed_size,
         "seed": settings.seed,
         "blessing": settings.blessing.model_dump(),
@@ -156,6 +161,7 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
         "left_out": dict(settings.transfers_left_out),
         "controls": dict(settings.controls),
         "versions": dict(settings.versions),
+        "stack": dataclasses.asdict(header.stack),
         "seconds_per_node": {},
     }
 

@@ -12,6 +12,7 @@ from components.transfer_advisor.estimation import AdvisorSettings, Asked
 from pipeline.config import MobileNet
 from pipeline.promises import ADVICE_FILE, read_before_training
 from tests.pipeline.test_advice_rule import made_rule
+from tests.stacks import STACK
 from tests.trainer_module.conftest import write_records
 from trainer_module import controls, source
 from trainer_module.architectures import build_network
@@ -44,6 +45,7 @@ def made_settings(**changes):
     values = {
         "classes": ("dark", "bright"), "image_shape": SHAPE, "mobilenet": MobileNet(), "sizes": (8, 16),
         "transfers": (sides,), "fine_tune": (False, True), "draws": 2, "seed": 5, "rule": made_rule(),
+        "stack": STACK.in_words,
     }  # fmt: skip
     return AdvisorSettings(**values | changes)
 

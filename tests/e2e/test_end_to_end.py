@@ -99,9 +99,8 @@ def test_every_cell_has_a_tfma_result_with_the_ledgers_accuracy(experiment, firs
         ]  # fmt: skip
         result = tfma.load_eval_result(str(folder / cell["path"]), model_name="candidate")
         figures = result.get_metrics_for_slice()
-        # The ledger keeps probabilities as float16, in which two classes may come out equal.
         value = figures["sparse_categorical_accuracy"]["boundedValue"]["value"]
-        assert value == pytest.approx(sum(accuracies) / 2, abs=0.026)
+        assert value == pytest.approx(sum(accuracies) / 2, abs=1e-9)
         assert figures["example_count"]["doubleValue"] == 40
 
 

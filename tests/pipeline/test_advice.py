@@ -1,6 +1,7 @@
 """`thaw advise` on a small run made by hand: images on disk, a source, a rule. SYNTHETIC squares."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from pipeline.loading import validate_config
 from pipeline.promises import sentence
 from pipeline.run_folder import NodeRun
 from tests.pipeline.test_advice_rule import made_rule
-from trainer_module import controls, features, source
+from trainer_module import controls, features, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER
+from trainer_module.source_card import CARD_FILE
 
 CLASSES = ["dark", "bright", "left", "right"]
 
@@ -48,6 +50,8 @@ def run(tmp_path_factory):
     controls.keep_initial_weights(network, 3)
     (folder / "model" / SERVING_FOLDER).mkdir(parents=True)
     network.model.save(folder / "model" / SERVING_FOLDER / source.KERAS_FILE)
+    hash_ = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
+    (folder / "model" / SERVING_FOLDER / CARD_FILE).write_text(json.dumps({"backbone_hash": hash_}))
     config = validate_config(
         {
             "name": "small", "data": {"classes": CLASSES}, "target": {"classes": ["dark", "bright"]},
@@ -118,3 +122,14 @@ def test_a_promise_can_be_written_as_json_values(run):
     found = dataclasses.asdict(advice.advise(run, ("dark", "bright"), 8, made_rule()))
     assert found["n"] == 8
     assert set(found["promises"][0]) >= {"transfer", "gain_points", "low", "high", "verdict"}
+
+
+def test_a_source_that_was_altered_since_the_run_is_not_asked(run):
+    card = run.model("source.sides.remastered") / CARD_FILE
+    content = card.read_text()
+    card.write_text(json.dumps({"backbone_hash": "another"}))
+    try:
+        with pytest.raises(ThawError, match="was altered after it was trained"):
+            advice.advise(run, ("dark", "bright"), 8, made_rule())
+    finally:
+        card.write_text(content)

@@ -1,24 +1,30 @@
 """Two runs side by side: pairs by draw, verdicts, and what can't be compared. Imports no TensorFlow."""
 
 import csv
+import json
 
 import pytest
 import yaml
 
 from components.transfer_report.executions import COLUMNS
-from pipeline.comparison import called, compare_runs, settings_that_differ
+from pipeline.comparison import called, compare_runs, differences_in_words, settings_that_differ, stacks_that_differ
 from pipeline.errors import ThawError
 
+SUMMARY = {
+    "data": "CIFAR-10", "target": {"content_hash": "c", "test_ids_hash": "i", "test_labels_hash": "l"},
+    "stack": {"tensorflow": "2.16.2", "onednn": True},
+}  # fmt: skip
 CELL = {"transfer": "cats_dogs__original", "n": 20, "freeze_count": 6, "fine_tune": "false"}
 
 
 @pytest.fixture
 def make_run(tmp_path):
-    """A function that writes the two files of a run which a comparison reads."""
+    """A function that writes the files of a run which a comparison reads."""
 
-    def make_run(name, accuracies, cell=CELL, **settings):
+    def make_run(name, accuracies, cell=CELL, summary=SUMMARY, **settings):
         folder = tmp_path / name
         folder.mkdir()
+        (folder / "summary.json").write_text(json.dumps(summary))
         (folder / "config.yaml").write_text(yaml.safe_dump({"name": name, "seed": 1, "workspace": name, **settings}))
         with (folder / "cells.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
@@ -59,8 +65,10 @@ def test_runs_whose_draws_hold_other_images_are_refused(make_run, setting):
 
 
 def test_where_the_images_lie_and_results_are_kept_does_not_matter(make_run):
-    first = make_run("first", {0: 0.5}, data={"path": "/here"}, schedule={"epochs": 1})
-    second = make_run("second", {0: 0.5}, data={"path": "/there"}, schedule={"epochs": 2}, workers=3)
+    here = {"data": {"path": "/a"}, "own": {"model": "/a", "sha256": "5a"}, "mobilenet_v2": {"weights": "/a"}}
+    there = {"data": {"path": "/b"}, "own": {"model": "/b", "sha256": "5a"}, "mobilenet_v2": {"weights": "/b"}}
+    first = make_run("first", {0: 0.5}, **here, schedule={"epochs": 1})
+    second = make_run("second", {0: 0.5}, **there, schedule={"epochs": 2}, workers=3, activations_gib=1)
     assert settings_that_differ(first, second) == {"schedule": ({"epochs": 1}, {"epochs": 2})}
 
 
@@ -72,3 +80,42 @@ def test_no_common_cell_is_an_error(make_run):
 def test_a_folder_that_is_no_run_is_an_error(make_run, tmp_path):
     with pytest.raises(ThawError, match=r"no config\.yaml"):
         compare_runs(make_run("first", {0: 0.5}), tmp_path)
+
+
+def test_a_real_run_is_not_compared_with_a_synthetic_one(make_run):
+    second = make_run("second", {0: 0.5}, summary={**SUMMARY, "data": "SYNTHETIC shapes"})
+    with pytest.raises(ThawError, match=r"first ran on CIFAR-10 and .*second on SYNTHETIC shapes"):
+        compare_runs(make_run("first", {0: 0.5}), second)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"test_ids_hash": "j", "content_hash": "d"}, "the ids of the test images, images, labels or ids"),
+        ({"test_labels_hash": "m", "content_hash": "d"}, "the labels of the test images, images, labels or ids"),
+        ({"content_hash": "d"}, " images, labels or ids of the target"),
+    ],
+    ids=["another id", "another label", "another picture"],
+)
+def test_runs_before_and_after_a_record_was_altered_are_not_compared(make_run, change, said):
+    second = make_run("second", {0: 0.5}, summary={**SUMMARY, "target": {**SUMMARY["target"], **change}})
+    with pytest.raises(ThawError, match=f"name the same data, but differ in.*{said}"):
+        compare_runs(make_run("first", {0: 0.5}), second)
+
+
+@pytest.mark.parametrize("summary", [{}, [], {"data": "CIFAR-10"}])
+def test_a_summary_that_does_not_say_what_was_compared_is_refused(make_run, summary):
+    with pytest.raises(ThawError, match=r"second/summary\.json does not say on which data"):
+        compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.5}, summary=summary))
+
+
+def test_another_stack_is_named(make_run):
+    first = make_run("first", {0: 0.5})
+    other = {**SUMMARY, "stack": {"tensorflow": "2.21.0", "onednn": True}}
+    found = stacks_that_differ(first, make_run("second", {0: 0.5}, summary=other))
+    assert found == {"tensorflow": ("2.16.2", "2.21.0")} and stacks_that_differ(first, first) == {}
+    assert list(differences_in_words({"seed": (1, 2)}, found)) == [
+        "seed: 1 -> 2",
+        "Trained by another stack, which alone may change every figure: tensorflow 2.16.2 -> 2.21.0",
+    ]
+    assert list(differences_in_words({}, {})) == []

@@ -79,28 +79,6 @@ def test_every_dotted_path_can_be_imported(path):
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_a_setting_reaches_only_the_nodes_that_depend_on_it(quick):
-    config, _ = quick
-    dataset = Dataset("cifar10", "here", False, RecordFiles(config.workspace.parent, "train/*", "test/*"))
-    before = _told(create_pipeline(config, dataset, {}, "abc"))
-    for changes, expected in (
-        ({"draws": 5}, {name for name in before if name.startswith(("Tuner", "TransferAdvisor"))}),
-        ({"source_schedule": config.source_schedule.model_copy(update={"shift_px": 3})},
-         {n for n in before if n.startswith("Trainer.source")}),
-        ({"blessing": config.blessing.model_copy(update={"min_accuracy": 0.7})},
-         {n for n in before if n.startswith("Evaluator")}),
-        ({"augmentation": config.augmentation.model_copy(update={"mirror": False})},
-         {n for n in before if n.startswith("DomainExamples")}),
-    ):  # fmt: skip
-        after = _told(create_pipeline(config.model_copy(update=changes), dataset, {}, "abc"))
-        # The report hands the whole configuration on, in the model card.
-        assert {name for name in before if after[name] != before[name]} == expected | {"TransferReport"}
-
-
-def _told(pipeline):
-    return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in pipeline.components}
-
-
 def test_every_beam_node_runs_in_the_process_and_fetches_no_runner(quick):
     given = {node.id: node.executor_spec.beam_pipeline_args for node in quick[1].components
              if isinstance(node.executor_spec, BeamExecutorSpec)}  # fmt: skip

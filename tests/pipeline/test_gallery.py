@@ -7,16 +7,18 @@ import pytest
 
 from components.transfer_report.ledgers import Sweep
 from pipeline.gallery import captions, mistakes, picture_sheet
+from tests.stacks import STACK
 from trainer_module.ledger import Header, Row
 
 HEADER = Header(
     sweep="cats_dogs__original", source="cats_dogs", architecture="original", data="CIFAR-10",
-    classes=("automobile", "truck"), source_hash="", test_labels=(0, 1, 1, 0), test_ids_hash="",
+    classes=("automobile", "truck"), source_hash="", content_hash="", test_labels=(0, 1, 1, 0),
+    test_ids_hash="", parts=0, stack=STACK,
 )  # fmt: skip
 ROW = Row(
     key="", n=20, freeze_count=8, fine_tune=False, draw=0, val_accuracy=0.5, val_loss=1.0, test_accuracy=0.25,
     test_loss=1.0, steps=1, seconds=1.0, curve=(), frozen_hash="", outcome="trained",
-    test_probabilities=np.array([[0.4, 0.6], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], np.float16),
+    test_probabilities=np.array([[0.4, 0.6], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], np.float32),
 )  # fmt: skip
 SWEEP = Sweep(HEADER, {})
 
@@ -26,7 +28,7 @@ def test_mistakes_come_with_the_surest_first():
 
 
 def test_a_model_without_mistakes_has_none():
-    right = dataclasses.replace(ROW, test_probabilities=np.eye(2, dtype=np.float16)[list(HEADER.test_labels)])
+    right = dataclasses.replace(ROW, test_probabilities=np.eye(2, dtype=np.float32)[list(HEADER.test_labels)])
     assert mistakes(SWEEP, right).tolist() == []
 
 

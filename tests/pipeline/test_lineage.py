@@ -85,9 +85,9 @@ def test_an_unfinished_run_cannot_be_opened(tmp_path):
         open_run(tmp_path)
 
 
-def test_a_run_of_an_older_thaw_cannot_be_opened(folder):
+def test_a_run_whose_summary_does_not_lead_to_ml_metadata_cannot_be_opened(folder):
     (folder / "summary.json").write_text("{}")
-    with pytest.raises(ThawError, match="written by an older Thaw"):
+    with pytest.raises(ThawError, match="the file is damaged"):
         open_run(folder)
 
 

@@ -83,15 +83,24 @@ def test_synthetic_results_are_labelled(tmp_path):
     assert "**SYNTHETIC images" in (tmp_path / "docs" / "results.md").read_text()
 
 
+SCORED = {
+    "source": "cats_dogs__original", "data": "cifar10", "test_accuracy": 0.8695, "test_images": 2000, "seconds": 956.4,
+    "val_accuracy_by_step": [[800, 0.724], [1600, 0.821]], "from_cache": False,
+}  # fmt: skip
+
+
 def test_sources_are_shown_where_they_were_scored(tmp_path):
-    scored = {
-        "source": "cats_dogs__original", "test_accuracy": 0.8695, "test_images": 2000, "seconds": 956.4,
-        "val_accuracy_by_step": [[800, 0.724], [1600, 0.821]], "from_cache": False,
-    }  # fmt: skip
-    (tmp_path / "sources.json").write_text(json.dumps([scored]))
+    (tmp_path / "sources.json").write_text(json.dumps([SCORED]))
     publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", tmp_path / "sources.json")
     row = "| `cats_dogs__original` | 87.0% of 2,000 | 800: 72.4%, 1,600: 82.1% | 956 |"
     assert row in (tmp_path / "docs" / "results.md").read_text()
+
+
+def test_sources_that_were_scored_on_other_data_are_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "sources.json").write_text(json.dumps([SCORED, {**SCORED, "data": "SYNTHETIC shapes"}]))
+    with pytest.raises(ThawError, match=r"sources on SYNTHETIC shapes, and .*run ran on cifar10"):
+        publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", tmp_path / "sources.json")
+    assert not (tmp_path / "docs").exists()
 
 
 def test_a_run_that_did_not_finish_is_refused(tmp_path, capsys):

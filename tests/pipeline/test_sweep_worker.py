@@ -8,8 +8,10 @@ from pipeline import sweep_worker
 from pipeline.config import MobileNet, Schedule
 from pipeline.errors import ThawError
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from tests.stacks import STACK
 from trainer_module.settings import SweepSettings
-from trainer_module.sweep_job import SweepJob
+from trainer_module.sweep_job import SweepFacts, SweepJob
+from trainer_module.sweep_record import SweepRecord
 
 pytestmark = pytest.mark.slow  # imports TensorFlow
 
@@ -42,6 +44,18 @@ def test_another_version_of_thaw_is_refused(job, tmp_path):
     other.write(tmp_path / "a-1" / "job.json")
     with pytest.raises(ThawError, match="version of Thaw is not the chief's"):
         sweep_worker.join(tmp_path, "a-1", "127.0.0.1:1", patience=1)
+
+
+def test_another_stack_than_the_chiefs_is_refused_by_its_name(job, tmp_path):
+    records = [
+        SweepRecord(job.settings, SweepFacts("", "c0", (0, 1), "1d5", stack))
+        for stack in (STACK, dataclasses.replace(STACK, device="GPU"))
+    ]
+    assert records[0].name != records[1].name
+    chiefs = records[1].open_ledger()
+    sweep_worker._check_stack(records[1], chiefs.path)
+    with pytest.raises(ThawError, match=r"would train with .* on CPU; the chief with .* on GPU"):
+        sweep_worker._check_stack(records[0], chiefs.path)
 
 
 def test_without_the_variables_the_command_says_which_are_missing(tmp_path, monkeypatch, capsys):

@@ -8,9 +8,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from pipeline.tensorboard_log import VAL_ACCURACY, source_curves, write_run
+from tests.stacks import STACK
 from trainer_module.ledger import Header, Row
 
-HEADER = Header("cats_dogs__original", "cats_dogs", "original", "SYNTHETIC", ("a", "b"), "5", (0, 1), "1")
+HEADER = Header(
+    "cats_dogs__original", "cats_dogs", "original", "SYNTHETIC", ("a", "b"), "5", "c0", (0, 1), "1", 0, STACK
+)
 CURVE = ((0, 0.5), (9, 0.7), (30, 0.75))
 
 
@@ -18,7 +21,7 @@ def row(n, freeze_count, fine_tune, draw):
     return Row(
         key=f"{n}-{freeze_count}-{fine_tune}-{draw}", n=n, freeze_count=freeze_count, fine_tune=fine_tune, draw=draw,
         val_accuracy=0.75, val_loss=0.5, test_accuracy=0.25, test_loss=1.0, steps=30, seconds=1.0, curve=CURVE,
-        frozen_hash="f", test_probabilities=np.full((2, 2), 0.5, np.float16), outcome="trained",
+        frozen_hash="f", test_probabilities=np.full((2, 2), 0.5, np.float32), outcome="trained",
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.config import MobileNet, Schedule
 from pipeline.errors import ThawError
+from tests.stacks import STACK
 from trainer_module.chief import ChiefTuner
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts, SweepJob
@@ -31,7 +32,7 @@ def chief(tmp_path, taken):
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(0,),
         fine_tune=(False, True), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
-    return ChiefTuner(SweepJob(settings, (), (), ""), SweepFacts("", "c0ntent", (0, 1, 1), "1d5"), taken)
+    return ChiefTuner(SweepJob(settings, (), (), ""), SweepFacts("", "c0ntent", (0, 1, 1), "1d5", STACK), taken)
 
 
 def test_an_address_that_is_taken_is_said(chief, taken):

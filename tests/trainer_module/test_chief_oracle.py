@@ -7,6 +7,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from pipeline.config import MobileNet, Schedule
 from pipeline.errors import ThawError
+from tests.stacks import STACK
 from trainer_module.chief_oracle import MOST_LOSSES, ChiefOracle
 from trainer_module.selection import Cell
 from trainer_module.settings import SweepSettings
@@ -26,7 +27,7 @@ def record(tmp_path):
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10, 20), freeze_counts=(4, 6),
         fine_tune=(False, True), draws=1, most_draws=1, deployed_size=20, ledger_dir=tmp_path,
     )  # fmt: skip
-    return SweepRecord(settings, SweepFacts("5ource", "c0ntent", (0, 1, 1), "1d5"))
+    return SweepRecord(settings, SweepFacts("5ource", "c0ntent", (0, 1, 1), "1d5", STACK))
 
 
 class Chief:

@@ -8,7 +8,6 @@ from pipeline.config import MobileNet
 from trainer_module import controls, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.input_pipeline import Records
-from trainer_module.settings import SETTINGS_KEY, ModelSettings
 
 
 def made_records(images, copies, classes=2):
@@ -55,12 +54,3 @@ def test_initial_weights_are_those_that_a_sources_training_begins_with():
     variables = freezing.model_variables(network)
     begun = source.source_initial_weights(network, 5)
     assert all(np.array_equal(np.asarray(variable), begun[variable.path]) for variable in variables)
-
-
-def test_what_an_ordinary_source_is_told_is_what_it_was_told_before_there_were_controls():
-    known = {"role": "source", "name": "a__original", "source": "a", "architecture": "original", "classes": ("x", "y"),
-             "image_shape": (32, 32, 3), "image_key": "image", "mobilenet": MobileNet(), "schedule": {}, "seed": 1,
-             "data_name": "d", "code": "c"}  # fmt: skip
-    assert "control" not in ModelSettings(**known).as_custom_config("")[SETTINGS_KEY]
-    told = ModelSettings(**known, control="random").as_custom_config("")[SETTINGS_KEY]
-    assert told["control"] == "random"

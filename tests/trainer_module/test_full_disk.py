@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.errors import ThawError
+from tests.stacks import STACK
 from trainer_module.activations import Budget, OnDisk
 from trainer_module.ledger import Header, Ledger, read_ledger
 from trainer_module.sweep_tuner import SweepTuner
@@ -16,7 +17,9 @@ from trainer_module.workers import WorkerPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-HEADER = Header("a__original", "a", "original", "cifar10", ("automobile", "truck"), "ab", (0, 1, 1), "cd")
+HEADER = Header(
+    "a__original", "a", "original", "cifar10", ("automobile", "truck"), "ab", "c0", (0, 1, 1), "cd", 0, STACK
+)
 
 
 def fill(disk):

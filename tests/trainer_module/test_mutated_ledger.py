@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ThawError
+from tests.stacks import STACK
 from trainer_module.ledger import Header, Ledger, LedgerParts, read_ledger, write_ledger
+from trainer_module.sealed_lines import sealed_line
 
 HEADER = Header(
-    "cats_dogs__original", "cats_dogs", "original", "cifar10", ("automobile", "truck"), "ab", (0, 1, 1), "cd"
-)
+    sweep="cats_dogs__original", source="cats_dogs", architecture="original", data="cifar10",
+    classes=("automobile", "truck"), source_hash="ab", content_hash="c0", test_labels=(0, 1, 1), test_ids_hash="cd",
+    parts=0, stack=STACK,
+)  # fmt: skip
 ALL = [pytest.mark.exhaustive, pytest.mark.timeout(3600)]
 
 
@@ -91,7 +95,7 @@ def test_a_row_without_its_digest_is_refused(whole, tmp_path):
     lines = whole.splitlines()
     lines[1] = json.dumps({"row": json.loads(lines[1])["row"]}).encode()
     (tmp_path / "sweep.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    with pytest.raises(ThawError, match=r"line 2: .*does not match its digest None"):
+    with pytest.raises(ThawError, match=r"line 2: .*expected a row and its digest"):
         read_ledger(tmp_path / "sweep.jsonl")
 
 
@@ -110,15 +114,24 @@ def test_a_row_from_the_ledger_of_another_source_is_refused(make_row, whole, tmp
         read_ledger(path)
 
 
-def test_a_ledger_begun_before_rows_had_digests_goes_on(rows, whole, tmp_path):
-    kinds = [
-        {kind: json.loads(line)[kind]} for line, kind in zip(whole.splitlines(), ["header", *["row"] * 3], strict=True)
-    ]
+@pytest.mark.parametrize("bare", [[0], [0, 1, 2, 3]], ids=["the header", "every line"])
+def test_a_ledger_whose_header_has_no_digest_is_refused(bare, whole, tmp_path):
+    lines = [json.loads(line) for line in whole.splitlines()]
+    for place in bare:
+        del lines[place]["digest"]
     path = tmp_path / "sweep.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in kinds[:3]))
-    Ledger(path, HEADER).append(rows[2])
-    assert [row.key for row in read_ledger(path)[1]] == ["k0", "k1", "k2"]
-    assert list(Ledger(path, HEADER).rows) == ["k0", "k1", "k2"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for reading in (lambda: read_ledger(path), lambda: Ledger(path, HEADER)):
+        with pytest.raises(ThawError, match=r"sweep\.jsonl, line 1: .*expected a header and its digest"):
+            reading()
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Header)])
+def test_a_header_that_lacks_a_field_is_refused(name, tmp_path):
+    content = {key: value for key, value in dataclasses.asdict(HEADER).items() if key != name}
+    (tmp_path / "sweep.jsonl").write_bytes(sealed_line("header", content))
+    with pytest.raises(ThawError, match=r"is not a ledger of Thaw: its first line should be the header"):
+        read_ledger(tmp_path / "sweep.jsonl")
 
 
 APPENDS_ON_A_FULL_DISK = """

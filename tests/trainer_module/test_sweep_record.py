@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.config import MobileNet, Schedule
+from tests.stacks import STACK
 from trainer_module import progress
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts
@@ -17,7 +18,7 @@ def record(tmp_path):
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(6,),
         fine_tune=(False,), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
-    return SweepRecord(settings, SweepFacts("ab", "cd", (0, 1, 1), "ef"))
+    return SweepRecord(settings, SweepFacts("ab", "cd", (0, 1, 1), "ef", STACK))
 
 
 def test_a_row_that_a_kill_cut_short_is_dropped_and_said_so(record, make_row, monkeypatch):

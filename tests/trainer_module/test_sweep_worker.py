@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from pipeline.config import MobileNet, Schedule
+from tests.stacks import STACK
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord
@@ -35,7 +36,7 @@ def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, mo
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(0,),
         fine_tune=(False, True), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
-    record = SweepRecord(settings, SweepFacts("", "c0ntent", (0, 1, 1), "1d5"))
+    record = SweepRecord(settings, SweepFacts("", "c0ntent", (0, 1, 1), "1d5", STACK))
     worker = SweepWorker(engine=None, record=record, address=f"127.0.0.1:{chief_that}", patience=1)
     started = time.monotonic()
     with pytest.raises(grpc.RpcError):

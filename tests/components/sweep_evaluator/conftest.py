@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from components.sweep_evaluator.evaluation import SlicedImages
+from tests.stacks import STACK
 from trainer_module import features
 from trainer_module.ledger import LEDGER_FILE, Header, Row, content_key, write_ledger
 from trainer_module.selection import Cell
@@ -31,13 +32,13 @@ def make_images(count: int, classes: int = 2) -> SlicedImages:
 
 
 def make_probabilities(images: SlicedImages, classes: int, skill: float, *seed: object) -> np.ndarray:
-    """float16 [images, classes]: the higher the skill, the more often right and sure; images differ in difficulty."""
+    """float32 [images, classes]: the higher the skill, the more often right and sure; images differ in difficulty."""
     rng = np.random.default_rng(zlib.crc32(repr(seed).encode()))
     difficulty = np.random.default_rng(7).normal(size=len(images.ids))
     logits = rng.normal(size=(len(images.ids), classes))
     logits[np.arange(len(images.ids)), images.labels] += skill - 0.5 * difficulty
     powers = np.exp(2 * (logits - logits.max(axis=1, keepdims=True)))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float16)
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def make_row(cell: Cell, draw: int, probabilities: np.ndarray) -> Row:
@@ -61,6 +62,9 @@ def make_ledger(
         source_hash="",
         test_labels=tuple(images.labels.tolist()),
         test_ids_hash=content_key(ids=images.ids.tolist()),
+        content_hash="c" * 32,
+        parts=0,
+        stack=STACK,
     )
     rows = [
         make_row(cell, draw, make_probabilities(images, classes, skill + cell.n / 1000, sweep, cell, draw))

@@ -23,12 +23,12 @@ def values(probabilities, labels):
 
 @st.composite
 def models(draw):
-    """Probabilities as float16 [draws, images, classes] and labels in which every class comes and others do, too."""
+    """Probabilities as float32 [draws, images, classes] and labels in which every class comes and others do, too."""
     classes, draws = draw(st.integers(2, 4)), draw(st.integers(1, 3))
     labels = [*range(classes), *draw(st.lists(st.integers(0, classes - 1), max_size=20))]
     shape = (draws, len(labels), classes)
     weights = draw(arrays.arrays(np.float64, shape, elements=st.floats(0.01, 1)))
-    return (weights / weights.sum(axis=2, keepdims=True)).astype(np.float16), np.array(labels)
+    return (weights / weights.sum(axis=2, keepdims=True)).astype(np.float32), np.array(labels)
 
 
 def test_each_metric_by_hand():

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from pipeline.advice_rule import verdict_of
 from pipeline.promises import BeforeTraining, Estimated, Promise, ranked
+from tests.stacks import STACK
 from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
@@ -43,6 +44,9 @@ def make_header(sweep: str, source: str, architecture: str, images: int, data: s
         source_hash="" if not source else f"{zlib.crc32(sweep.encode()):08x}" * 4,
         test_labels=tuple(i % 2 for i in range(images)),
         test_ids_hash="d" * 32,
+        content_hash="c" * 32,
+        parts=0,
+        stack=STACK,
     )
 
 
@@ -57,7 +61,7 @@ def make_row(
     n, freeze_count, fine_tune = cell
     labels = np.arange(correct.size) % 2
     predicted = np.where(correct, labels, 1 - labels)
-    probabilities = np.where(np.arange(2) == predicted[:, None], 0.75, 0.25).astype(np.float16)
+    probabilities = np.where(np.arange(2) == predicted[:, None], 0.75, 0.25).astype(np.float32)
     accuracy = float(np.mean(correct))
     return Row(
         key=f"{n}-{freeze_count}-{fine_tune}-{draw}",

@@ -11,6 +11,7 @@ import pytest
 
 from components.transfer_report.ledgers import pair_ledgers
 from pipeline.errors import ThawError
+from tests.stacks import STACK
 from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
@@ -112,6 +113,22 @@ def test_other_test_images_are_refused(small: dict[str, Ledger], change: dict[st
         pair_ledgers([small["baseline"], changed(small["transfer"], **change)])
 
 
-def test_different_data_are_refused(small: dict[str, Ledger]) -> None:
-    with pytest.raises(ThawError, match=r"different data: \['CIFAR-10', 'SYNTHETIC shapes'\]"):
-        pair_ledgers([small["baseline"], changed(small["transfer"], data="SYNTHETIC shapes")])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data": "SYNTHETIC shapes"}, r"CIFAR-10 c+ \(baseline__original\); SYNTHETIC shapes c+ \("),
+        ({"content_hash": "e" * 32}, r"CIFAR-10 c+ \(baseline__original\); CIFAR-10 e+ \("),
+    ],
+    ids=["another name", "another image"],
+)
+def test_different_data_are_refused(small: dict[str, Ledger], change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ThawError, match=f"different data: {said}"):
+        pair_ledgers([small["baseline"], changed(small["transfer"], **change)])
+
+
+@pytest.mark.parametrize("change", [{"tensorflow": "2.21.0"}, {"onednn": False}, {"device": "GPU"}])
+def test_different_stacks_are_refused(small: dict[str, Ledger], change: dict[str, Any]) -> None:
+    stack = dataclasses.replace(STACK, **change)
+    with pytest.raises(ThawError, match="different stacks") as refused:
+        pair_ledgers([small["baseline"], changed(small["transfer"], stack=stack)])
+    assert STACK.in_words in str(refused.value) and stack.in_words in str(refused.value)

@@ -1,0 +1,82 @@
+"""Files of weights kept in the workspace under their content: where they came from is in no key. Imports config alone.
+
+TFX's cache and the ledgers are keyed by what a node is told. A node is told the copy's path, which follows from the
+workspace and the content; so the original may move, and can't change while a run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from pipeline.config import ExperimentConfig
+from pipeline.errors import ThawError
+
+FOLDER = "backbones"
+
+
+def kept_path(pipeline_folder: Path, sha256: str, original: Path) -> Path:
+    """Where the copy of a file with this content lies.
+
+    Args:
+      pipeline_folder: the experiment's part of the workspace.
+      sha256: of the content.
+      original: its ending is kept, for Keras.
+    """
+    return pipeline_folder / FOLDER / f"{sha256}{original.suffix}"
+
+
+def with_kept_paths(config: ExperimentConfig, weights_hash: str) -> ExperimentConfig:
+    """The configuration with the copies' paths, whether they are there yet or not.
+
+    Args:
+      config: with the files that a run found.
+      weights_hash: SHA-256 of the ImageNet weights file; empty where none is needed.
+    """
+    mobilenet, own = config.mobilenet_v2, config.own
+    if weights_hash and mobilenet.weights is not None:
+        path = kept_path(config.pipeline_folder, weights_hash, mobilenet.weights)
+        mobilenet = mobilenet.model_copy(update={"weights": path})
+    if own is not None and own.sha256:
+        own = own.model_copy(update={"model": kept_path(config.pipeline_folder, own.sha256, own.model)})
+    return config.model_copy(update={"mobilenet_v2": mobilenet, "own": own})
+
+
+def keep_files(config: ExperimentConfig, weights_hash: str) -> None:
+    """Copies the files where `with_kept_paths` says; one that is there whole is not copied again.
+
+    Args:
+      config, weights_hash: as in with_kept_paths.
+
+    Raises:
+      ThawError: a file is not the one that was looked at, or can't be copied.
+    """
+    placed = with_kept_paths(config, weights_hash)
+    pairs = [(config.mobilenet_v2.weights, placed.mobilenet_v2.weights)]
+    pairs += [(config.own.model, placed.own.model)] if config.own and placed.own else []
+    for original, copy in pairs:
+        if original is not None and copy is not None and original != copy:
+            _keep(original, copy)
+
+
+def _keep(original: Path, copy: Path) -> None:
+    if copy.exists() and sha256_of(copy) == copy.stem:
+        return
+    written = copy.with_name(f".{copy.name}.new")
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(original, written)
+        if sha256_of(written) != copy.stem:
+            written.unlink()
+            raise ThawError(f"The file {original} changed while it was read: expected the SHA-256 {copy.stem}. Leave "
+                            "it alone, and run again.")  # fmt: skip
+        written.replace(copy)
+    except OSError as error:
+        raise ThawError(f"Can't copy {original} to {copy}: {error.strerror}. Make room, or put the folder's "
+                        "permissions right, and run the same command again.") from error  # fmt: skip
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,214 @@
+"""Which setting is in which key, of TFX's cache and of the ledgers: what decides it, and nothing else. Runs nothing."""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import pydantic
+import pytest
+from tfx.orchestration.data_types import RuntimeParameter
+
+from acquisition.dataset import Dataset
+from acquisition.records import RecordFiles
+from pipeline.config import ExperimentConfig
+from pipeline.dag import Cluster, create_pipeline
+from pipeline.loading import validate_config
+from pipeline.training_settings import model_settings, sweep_settings
+from tests.stacks import STACK
+from trainer_module.running_stack import running_stack
+from trainer_module.selection import Cell
+from trainer_module.sweep_job import SweepFacts
+from trainer_module.sweep_record import SweepRecord
+
+pytestmark = pytest.mark.component
+
+EXPERIMENT = {
+    "name": "keys", "workspace": "/workspace", "seed": 1, "sizes": [20, 40], "draws": 2,
+    "sources": {"cats_dogs": {"classes": ["cat", "dog"]}, "imagenet": {}, "untrained": {"control": "random"},
+                "permuted": {"classes": ["cat", "dog"], "control": "shuffled_labels"}},
+    "transfers": [{"source": "cats_dogs", "architecture": "original"},
+                  {"source": "untrained", "architecture": "original"},
+                  {"source": "permuted", "architecture": "original"},
+                  {"source": "imagenet", "architecture": "mobilenet_v2"},
+                  {"source": "imagenet", "architecture": "own"}],
+    "freeze_counts": {"original": [6], "mobilenet_v2": [16], "own": [1]},
+    "mobilenet_v2": {"weights": "/here/weights.h5"},
+    "own": {"model": "/here/mine.keras", "sha256": "5a", "parts": 3, "mflop": 1.0, "scale": "0..1"},
+}  # fmt: skip
+SWEEPS = ("baseline.original", "baseline.mobilenet_v2", "baseline.own", "transfer.cats_dogs__original",
+          "transfer.untrained__original", "transfer.permuted__original", "transfer.imagenet__mobilenet_v2",
+          "transfer.imagenet__own")  # fmt: skip
+WEIGHTS = "ab" * 32
+TRAINED = {"Trainer.source.cats_dogs.original", "Trainer.source.permuted.original"}
+SOURCES = TRAINED | {"Trainer.source.untrained.original", "Trainer.source.imagenet.mobilenet_v2",
+                     "Trainer.source.imagenet.own"}  # fmt: skip
+BASELINES = {f"Tuner.{name}" for name in SWEEPS if name.startswith("baseline")}
+TRANSFERS = {f"Tuner.{name}" for name in SWEEPS if name.startswith("transfer")}
+TUNERS = BASELINES | TRANSFERS
+DEPLOYED = {f"Trainer.{name}" for name in SWEEPS} - {"Trainer.transfer.untrained__original",
+                                                     "Trainer.transfer.permuted__original"}  # fmt: skip
+DOMAINS = {"DomainExamples.target", "DomainExamples.cats_dogs", "DomainExamples.permuted"}
+EVALUATORS = {name.replace("Trainer.transfer", "Evaluator") for name in DEPLOYED if "transfer" in name}
+ADVISOR, CARD, READERS = {"TransferAdvisor"}, {"TransferReport"}, {"ImportSchemaGen", "Transform"}
+
+
+def of(nodes, architecture):
+    """Those of one architecture."""
+    return {name for name in nodes if name.replace("__", ".").endswith(f".{architecture}")}
+
+
+MOBILENET, OWN = (of(TUNERS | DEPLOYED | SOURCES, name) | ADVISOR for name in ("mobilenet_v2", "own"))
+GRID = TUNERS | ADVISOR | CARD
+NOWHERE = set()
+# By setting: another value, and the nodes of TFX's cache that are told of it. TransferReport writes the whole
+# configuration, places apart, into the model card.
+SETTINGS = {
+    "runs": ("/other", NOWHERE),
+    "seed": (2, DOMAINS | TUNERS | DEPLOYED | ADVISOR | CARD | TRAINED | {"Trainer.source.untrained.original"}),
+    "strict": (True, CARD),
+    "allow_overlap": (True, CARD),
+    "allow_untrained_sources": (True, TRANSFERS | CARD),
+    "data.path": ("/other", NOWHERE),
+    "data.image_key": ("png", READERS | DEPLOYED | CARD),
+    "data.label_key": ("class", READERS | CARD),
+    "data.id_key": ("name", READERS | CARD),
+    "data.image_shape": ([48, 48, 3], {"Transform"} | DOMAINS | SOURCES | TUNERS | DEPLOYED | ADVISOR | CARD),
+    "data.classes": (["cat", "dog", "automobile", "truck"], {"ImportSchemaGen"} | DOMAINS | CARD),
+    "data.val_fraction": (0.1, DOMAINS | CARD),
+    "target.name": ("other", CARD),
+    "target.classes": (["truck", "automobile"], {"DomainExamples.target", "Trainer.source.untrained.original"} | TUNERS
+                       | DEPLOYED | ADVISOR | CARD),
+    "augmentation.mirror": (False, DOMAINS | CARD),
+    "augmentation.noisy_copies": (2, DOMAINS | CARD),
+    "augmentation.noise_stddev": (5.0, DOMAINS | CARD),
+    "sizes": ([20, 40, 60], GRID),
+    "candidate_size": (20, TUNERS | CARD),
+    "freeze_counts": ({"original": [6, 7], "mobilenet_v2": [16], "own": [1]},
+                      of(TRANSFERS, "original") | ADVISOR | CARD),
+    "fine_tune": ([False], GRID),
+    "draws": (3, GRID),
+    "most_draws": (4, TUNERS | CARD),
+    "workers": (7, NOWHERE),
+    "activations_gib": (1.0, NOWHERE),
+    "pipeline_root": ("s3://bucket/thaw", NOWHERE),
+    "beam_args": (["--direct_num_workers=2"], NOWHERE),
+    **{f"schedule.{name}": (value, TUNERS | DEPLOYED | CARD) for name, value in
+       {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "fine_tune_learning_rate": 1e-3, "max_steps": 7}.items()},
+    **{f"source_schedule.{name}": (value, TRAINED | CARD) for name, value in
+       {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "max_steps": 7, "shift_px": 1}.items()},
+    "source_schedule.fine_tune_learning_rate": (1e-3, CARD),
+    "mobilenet_v2.image_size_px": (64, MOBILENET | CARD),
+    "mobilenet_v2.alpha": (0.5, MOBILENET | CARD),
+    "mobilenet_v2.weights": ("/there/moved.h5", NOWHERE),
+    "own.model": ("/there/mine.keras", NOWHERE),
+    "own.scale": ("-1..1", OWN | CARD),
+    "own.features": ("pool", OWN | CARD),
+    "own.image_size_px": (64, OWN | CARD),
+    "own.sha256": ("5b", OWN | CARD),
+    "own.mflop": (2.0, CARD),
+    "own.parts": (4, OWN | CARD),
+    "blessing.min_accuracy": (0.5, EVALUATORS | CARD),
+    "blessing.min_gain_points": (1.0, EVALUATORS | CARD),
+    "blessing.max_class_loss_points": (1.0, CARD),
+}  # fmt: skip
+ELSEWHERE = {"name", "workspace", "sources", "transfers"}
+"""The first two say where the cache itself lies, the others which nodes there are."""
+ALL = set(SWEEPS)
+ROWS = {
+    **dict.fromkeys(("seed", "data.image_shape", "target.classes", "schedule.epochs", "schedule.batch_size",
+                     "schedule.learning_rate", "schedule.fine_tune_learning_rate", "schedule.max_steps"), ALL),
+    **dict.fromkeys(("mobilenet_v2.image_size_px", "mobilenet_v2.alpha"), of(ALL, "mobilenet_v2")),
+    **dict.fromkeys(("own.scale", "own.features", "own.image_size_px", "own.sha256", "own.parts"), of(ALL, "own")),
+}  # fmt: skip
+"""Sweeps whose rows have another key, by setting; no other setting is in the key of a row. What changes the images
+changes the data's content hash, which is in all of them."""
+
+
+def changed(key=None, value=None):
+    settings = {name: dict(part) if isinstance(part, dict) else part for name, part in EXPERIMENT.items()}
+    if key:
+        *parents, last = key.split(".")
+        place = settings
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return validate_config(settings, "x")
+
+
+def told(config, weights_hash=WEIGHTS, name="cifar10", cluster=None):
+    """What is in the keys of TFX's cache, by node."""
+    dataset = Dataset(name, "here", False, RecordFiles(Path("/data"), "train/*", "test/*"))
+    made = create_pipeline(config, dataset, {}, weights_hash, cluster).components
+    return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in made}
+
+
+def differing(one, other):
+    assert one.keys() == other.keys()
+    return {name for name in one if one[name] != other[name]}
+
+
+def rows(config, stack=STACK):
+    """The key of one row of each sweep."""
+    keys = {}
+    for role, (source, architecture) in itertools.chain(
+        (("baseline", ("", name)) for name in config.architectures),
+        (("transfer", (pair.source, pair.architecture)) for pair in config.transfers),
+    ):
+        settings = model_settings(config, role, source, architecture, data_name="cifar10", code="c0de")
+        record = SweepRecord(sweep_settings(config, settings), SweepFacts("5a", "c0", (0, 1), "1d5", stack))
+        keys[f"{role}.{settings.name.removeprefix('baseline__')}"] = record.key(Cell(20, 1, False), 0)
+    return keys
+
+
+def leaves(model, before=""):
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        kind = next((part for part in getattr(kind, "__args__", ()) if isinstance(part, type)
+                     and issubclass(part, pydantic.BaseModel)), kind) if name == "own" else kind  # fmt: skip
+        if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+            yield from leaves(kind, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """Keys of nodes and rows with nothing changed."""
+    EXPERIMENT["workspace"] = str(tmp_path_factory.mktemp("workspace"))
+    return told(changed()), rows(changed())
+
+
+def test_every_setting_is_in_the_table():
+    assert {*SETTINGS, *ELSEWHERE} == set(leaves(ExperimentConfig))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_is_in_the_keys_of_what_it_decides_and_of_nothing_else(name, before):
+    value, expected = SETTINGS[name]
+    after = changed(name, value)
+    assert differing(before[0], told(after)) == expected
+    assert differing(before[1], rows(after)) == ROWS.get(name, NOWHERE)
+
+
+def test_other_weights_of_mobilenet_are_another_source_and_nothing_else(before):
+    assert differing(before[0], told(changed(), weights_hash="cd" * 32)) == {"Trainer.source.imagenet.mobilenet_v2"}
+
+
+def test_the_datas_name_is_told_to_whoever_writes_it_down(before):
+    assert differing(before[0], told(changed(), name="SYNTHETIC shapes")) == TUNERS | DEPLOYED
+
+
+@pytest.mark.parametrize(
+    "change", [{"tensorflow": "2.21.0"}, {"keras": "3.15.1"}, {"numpy": "2.4.6"}, {"precision": "mixed_bfloat16"},
+               {"onednn": False}, {"device": "GPU"}],
+)  # fmt: skip
+def test_every_part_of_the_stack_is_in_the_key_of_every_row(change, before):
+    assert differing(before[1], rows(changed(), dataclasses.replace(STACK, **change))) == ALL
+
+
+def test_the_stack_is_in_the_keys_of_all_that_trains_or_computes_features(before):
+    pods = [Cluster("/root", RuntimeParameter("data", str, "/data"), device) for device in ("CPU", "GPU")]
+    one, other = (told(changed(), cluster=cluster) for cluster in pods)
+    assert differing(one, other) == SOURCES | TUNERS | DEPLOYED | ADVISOR
+    words = running_stack().in_words
+    assert {name for name, properties in before[0].items() if words in str(properties)} == differing(one, other)

@@ -1,0 +1,27 @@
+"""The stack of this process; the one place that finds it out. Imports TensorFlow and Keras, of ours stack alone."""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Public functions tell how TensorFlow was built, not whether this process uses oneDNN.
+from tensorflow.python.util import _pywrap_util_port
+
+from trainer_module.stack import Stack
+
+
+@functools.cache
+def running_stack() -> Stack:
+    """What trains in this process: versions, precision, oneDNN as TensorFlow resolved it, and the device class."""
+    return Stack(
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+        numpy=np.__version__,
+        precision=keras.config.dtype_policy().name,
+        onednn=_pywrap_util_port.IsMklEnabled(),
+        device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
+    )

@@ -1,0 +1,36 @@
+"""The software and hardware that figures depend on, as one value. Imports nothing of ours and no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+Device = Literal["CPU", "GPU"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """What trained a model, beside code, settings and data: another stack gives other figures for the same settings.
+
+    Attributes:
+      tensorflow, keras, numpy: versions; numpy draws the random numbers, and may change its streams with a version.
+      precision: Keras's dtype policy, such as `float32`.
+      onednn: whether TensorFlow uses oneDNN's kernels.
+      device: where the arithmetic is done.
+    """
+
+    tensorflow: str
+    keras: str
+    numpy: str
+    precision: str
+    onednn: bool
+    device: Device
+
+    @property
+    def in_words(self) -> str:
+        """For a sentence or a table."""
+        onednn = "with oneDNN" if self.onednn else "without oneDNN"
+        return (
+            f"TensorFlow {self.tensorflow}, Keras {self.keras}, numpy {self.numpy}, {self.precision}, {onednn}, on "
+            f"{self.device}"
+        )
