@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.transfer_report.analysis.claims import write_claims
+from components.transfer_report.analysis.from_scratch import against_scratch, measured_cells
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import Pace, write_measures
 from components.transfer_report.before_training import write_before_training
@@ -113,7 +114,7 @@ def _candidates(
     settings: ReportSettings,
 ) -> list[Candidate]:
     """Each transfer's cell of the deployed size, with the evidence on it."""
-    candidates = []
+    candidates, measured = [], measured_cells(summaries)
     for transfer, cells in summaries.transfers.items():
         cell = grid.chosen.transfers[transfer].get(settings.deployed_size)
         if cell is None:
@@ -129,7 +130,8 @@ def _candidates(
             )
         summary = next(summary for summary in cells if summary.cell == cell)
         classes = class_f1s(grid.ledgers, transfer, cell)
-        candidates.append(Candidate(transfer, summary, classes, outcomes[transfer]))
+        scratch = against_scratch(grid, measured, summary)
+        candidates.append(Candidate(transfer, summary, classes, outcomes[transfer], scratch))
     return candidates
 
 
@@ -175,6 +177,7 @@ def _diverged(ledgers: Ledgers) -> list[dict[str, Any]]:
 
 def _closing_row(outcome: Outcome) -> dict[str, Any]:
     summary, cell = outcome.candidate.summary, outcome.candidate.summary.cell
+    scratch = outcome.candidate.scratch
     return {
         "transfer": outcome.candidate.transfer,
         "source": summary.source,
@@ -191,6 +194,16 @@ def _closing_row(outcome: Outcome) -> dict[str, Any]:
         "gain_points": summary.gain_points.estimate,
         "gain_interval_points": [summary.gain_points.low, summary.gain_points.high],
         "improvement_percent": summary.improvement_percent,
+        "from_scratch": {
+            "sweep": scratch.best.sweep,
+            "architecture": scratch.best.architecture,
+            "val_accuracy": scratch.best.val_accuracy,
+            "accuracy": scratch.best.accuracy.estimate,
+            "accuracy_interval": [scratch.best.accuracy.low, scratch.best.accuracy.high],
+            "lead_points": scratch.lead.estimate,
+            "lead_interval_points": [scratch.lead.low, scratch.lead.high],
+            "verdict": scratch.verdict,
+        },
         "verdict": summary.verdict,
         "blessed": outcome.blessed,
         "reasons": list(outcome.reasons),
