@@ -68,7 +68,8 @@ class Row:
       frozen_hash: hash of the frozen weights and statistics, the same before and after (else training raised).
       test_probabilities: float16 array of shape (test images, classes).
       outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
-        figures are those of the weights that the phase began with.
+        figures are those of the weights that the phase began with; `kept`: fine-tuning ended below its start on val,
+        and all figures but steps and seconds are those of its start.
     """
 
     key: str

@@ -88,7 +88,19 @@ def _notes(summary: dict[str, Any]) -> Text:
 
 
 def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
-    """Sentences about trainings that diverged; none where all went as planned."""
+    """Sentences about trainings that diverged or ended below their start on val; none where all went as planned."""
     counts = {outcome: sum(one["outcome"] == outcome for one in summary["diverged"]) for outcome in _DIVERGED}
-    return [f"{count} {'training' if count == 1 else 'trainings'} {_DIVERGED[outcome]} (summary.json names which)."
-            for outcome, count in counts.items() if count]  # fmt: skip
+    notes = [f"{_trainings(count)} {_DIVERGED[outcome]} (summary.json names which)."
+             for outcome, count in counts.items() if count]  # fmt: skip
+    worse = summary["worse_on_val"]
+    kept = sum(one["outcome"] == "kept" for one in worse)
+    if kept:
+        notes.append(f"{_trainings(kept)} ended fine-tuning worse on val than before it; the network from before it "
+                     "was kept (worse_on_val in cells.csv).")  # fmt: skip
+    if len(worse) > kept:
+        notes.append(f"{_trainings(len(worse) - kept)} ended worse on val than untrained (worse_on_val in cells.csv).")
+    return notes
+
+
+def _trainings(count: int) -> str:
+    return f"{count} training{'s' if count != 1 else ''}"

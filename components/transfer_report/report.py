@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from components.transfer_report.before_training import write_before_training
 from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
 from components.transfer_report.cells import Summaries, class_f1s, summarise
 from components.transfer_report.controls import without_controls, write_controls
-from components.transfer_report.executions import executions, write_csv
+from components.transfer_report.executions import ended_worse, executions, write_csv
 from components.transfer_report.figures import is_synthetic, write_figures
 from components.transfer_report.findings import advice_json, find, labels_json
 from components.transfer_report.ledgers import Ledgers, pair_ledgers
@@ -89,7 +89,10 @@ def write_report(
     decision = decide(_candidates(grid, summaries, outcomes, settings), settings.blessing)
     pace = Pace(settings.records_per_image, settings.batch_size)
     found = find(grid, summaries, pace)
-    summary = _summary(grid.ledgers, decision, settings) | {"diverged": _diverged(everything)}
+    summary = _summary(grid.ledgers, decision, settings) | {
+        "diverged": _named(everything, lambda row: row.outcome in ("retried", "diverged")),
+        "worse_on_val": _named(everything, ended_worse),
+    }
     summary |= {"advice": advice_json(found.advice), "labels_needed": labels_json(found.labels)}
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
@@ -162,8 +165,8 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
     }
 
 
-def _diverged(ledgers: Ledgers) -> list[dict[str, Any]]:
-    """Executions that did not train as planned (sweep.Outcome): their figures are in the means, so they are named."""
+def _named(ledgers: Ledgers, which: Callable[[Row], bool]) -> list[dict[str, Any]]:
+    """Executions that did not go as planned: their figures are in the means, so they are named."""
     return [
         {
             "sweep": sweep.header.sweep, "n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune,
@@ -171,7 +174,7 @@ def _diverged(ledgers: Ledgers) -> list[dict[str, Any]]:
         }
         for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())
         for row in sweep.rows
-        if row.outcome != "trained"
+        if which(row)
     ]  # fmt: skip
 
 

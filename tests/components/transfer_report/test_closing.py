@@ -60,6 +60,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "pushed": {"blessed": True, "transfer": row["transfer"], "path": None, "reason": None},
         "left_out": {},
         "diverged": [],
+        "worse_on_val": [],
     }
     return {**whole, **changes}
 
@@ -112,6 +113,14 @@ def test_trainings_that_diverged_are_counted_by_how_they_ended() -> None:
     assert "1 training diverged and had to be repeated" in text
     assert "2 trainings diverged at a quarter of the learning rate too" in text
     assert "diverged" not in printed(summary(), 120)
+
+
+def test_trainings_that_ended_below_their_start_on_val_are_counted() -> None:
+    outcomes = [{"outcome": outcome} for outcome in ("kept", "trained", "kept")]
+    text = " ".join(printed(summary(worse_on_val=outcomes), 120).split())
+    assert "2 trainings ended fine-tuning worse on val than before it; the network from before it was kept" in text
+    assert "1 training ended worse on val than untrained" in text
+    assert "worse on val" not in printed(summary(), 120)
 
 
 def test_the_title_carries_synthetic_only_where_it_must() -> None:
