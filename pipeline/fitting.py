@@ -9,7 +9,6 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-
 UNBOUNDED = 10_000
 """Columns of a terminal that every table fits."""
 
@@ -21,48 +20,47 @@ class FittingTable:
 
     Args:
       table: with title, caption and columns, without rows; names of columns may have several lines.
-      wide: fields of each row as the table shows them.
-      narrow: lines of each row as its block shows them; the first is its heading.
+      rows: fields of each row as the table shows them, likewise.
+      names: heading of each row's block; none: the row's first field.
     """
 
-    def __init__(self, table: Table, wide: Sequence[Sequence[str | Text]], narrow: Sequence[Sequence[str | Text]] = ()):
+    def __init__(self, table: Table, rows: Sequence[Sequence[str | Text]], names: Sequence[str] = ()):
         self.table = table
-        for row in wide:
-            self.table.add_row(*(Text(field) if isinstance(field, str) else field for field in row))
-        headings = [_one_line(str(column.header)) for column in table.columns]
-        self.blocks = narrow or [
-            [_one_line(row[0]), *(_labelled(heading, field) for heading, field in zip(headings[1:], row[1:], strict=True))]
-            for row in wide
-        ]
+        self.rows = [[Text(field) if isinstance(field, str) else field for field in row] for row in rows]
+        self.names = names or [_one_line(row[0]).plain for row in self.rows]
+        table.title, table.caption = (Text(text) if isinstance(text, str) else text
+                                      for text in (table.title, table.caption))  # fmt: skip
         for column in table.columns:
             column.no_wrap = True
+        for row in self.rows:
+            table.add_row(*row)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         if self._fits(console, options):
             yield self.table
             return
-        for text in (self.table.title, *self._lines(), self.table.caption):
-            if text:
-                yield Text(text, overflow="fold") if isinstance(text, str) else text
+        for text in (self.table.title, *self._blocks(options.max_width), self.table.caption):
+            if isinstance(text, Text):
+                yield text
 
-    def _lines(self) -> Iterator[Text]:
-        for heading, *fields in self.blocks:
-            yield Text(str(heading), style="bold", overflow="fold")
-            for field in fields:
-                line = field.copy() if isinstance(field, Text) else Text(field)
-                line.pad_left(2)
-                line.overflow = "fold"
-                yield line
+    def _blocks(self, width: int) -> Iterator[Text]:
+        """Each row as lines: its name, which breaks between source and architecture alone, then its fields."""
+        headings = [_one_line(Text(str(column.header))).plain for column in self.table.columns]
+        for name, row in zip(self.names, self.rows, strict=True):
+            yield Text(name if len(name) <= width else name.replace("__", "__\n"), style="bold")
+            for heading, field in zip(headings[1:], row[1:], strict=True):
+                label = f"  {heading}: " if heading else "  "
+                yield Text.assemble(label, _one_line(field))
 
     def _fits(self, console: Console, options: ConsoleOptions) -> bool:
         natural = Measurement.get(console, options.update_width(UNBOUNDED), self.table).maximum
         return natural <= options.max_width
 
 
-def _one_line(field: str | Text) -> str:
-    return " ".join(str(field).split("\n")).replace("- ", "-")
-
-
-def _labelled(heading: str, field: str | Text) -> Text:
-    text = field.copy() if isinstance(field, Text) else Text(field)
-    return Text(f"{heading}: ") + Text(" ").join(text.split("\n"))
+def _one_line(field: Text) -> Text:
+    """The field's lines as one; a hyphen at the end of a line joins its word to the next line's."""
+    lines = field.split("\n")
+    joined = lines[0].copy()
+    for line in lines[1:]:
+        joined.append("" if joined.plain.endswith("-") else " ").append_text(line)
+    return joined

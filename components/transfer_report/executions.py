@@ -34,7 +34,7 @@ def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
 
 
 def ended_worse(row: Row) -> bool:
-    """True where training ended below its start on val: fine-tuning, whose start was kept, or all of it by its curve."""
+    """True where val fell: in fine-tuning, whose start was kept, or from the first to the last point of the curve."""
     return row.outcome == "kept" or row.curve[-1][1] < row.curve[0][1]
 
 

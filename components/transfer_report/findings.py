@@ -50,10 +50,9 @@ def labels_table(labels: Sequence[LabelsNeeded], summaries: Summaries) -> dict[s
     rows: dict[str, dict[int, LabelsNeeded]] = {}
     for one in labels:
         rows.setdefault(one.transfer, {})[one.cell.n] = one
+    missing = {"text": MISSING, "bounds": "", "saves": False}
     fields = {
-        transfer: [
-            _label_field(found[n], (transfer, found[n].cell) in gains) if n in found else {"text": MISSING, "bounds": "", "saves": False} for n in sizes
-        ]
+        transfer: [_label_field(found[n], (transfer, found[n].cell) in gains) if n in found else missing for n in sizes]
         for transfer, found in rows.items()
     }
     return {"sizes": sizes, "rows": fields, "largest": max(one.largest for one in labels)}

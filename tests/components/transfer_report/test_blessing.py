@@ -33,7 +33,9 @@ SUMMARY = CellSummary(
     verdict="gain",
 )
 
-OTHER = MeasuredCell("baseline__remastered", "", "remastered", 6, Cell(400, 0, False), 0.79, Interval(0.7, 0.75, 0.8, 2))
+OTHER = MeasuredCell(
+    "baseline__remastered", "", "remastered", 6, Cell(400, 0, False), 0.79, Interval(0.7, 0.75, 0.8, 2)
+)
 
 
 def candidate(

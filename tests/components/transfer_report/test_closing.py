@@ -73,6 +73,26 @@ def printed(content: dict[str, Any], width: int) -> str:
     return text
 
 
+@pytest.mark.parametrize("width", [80, 60, 40])
+@pytest.mark.parametrize("source", ["all_but_target", "my-holiday-photos"])
+def test_no_name_figure_or_verdict_is_cut_however_narrow_the_terminal(width: int, source: str) -> None:
+    whole = summary()
+    name = f"{source}__mobilenet_v2"
+    refused = {**whole["closing_table"][1], "transfer": name, "source": source, "architecture": "mobilenet_v2"}
+    text = printed({**whole, "closing_table": [whole["closing_table"][0], refused]}, width)
+    lines = [line.strip() for line in text.splitlines()]
+    assert max(len(line) for line in text.splitlines()) <= width
+    for figure in ("91.2", "85.6-96.8", "62.6", "55.0-70.2", "+28.6", "+17.7, +39.5", "gain,", "undecided,", "2000"):
+        assert figure in text, figure
+    if width < 80 or name in lines:  # the longer name leaves no room for a table of 80 columns
+        assert lines.count(name) == 1 and "verdict, blessed: undecided, no" in lines
+        assert "gain points: +3.1 -0.4, +6.6" in lines
+    else:
+        assert any(line.startswith(f"{source} ") for line in lines)
+        assert any(line.startswith("mobilenet_v2 ") for line in lines)
+    assert "…" not in text
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_nothing_is_cut_or_folded_within_a_word(width: int) -> None:
     text = printed(summary(), width)
@@ -94,6 +114,12 @@ def test_the_reason_against_a_transfer_stands_below() -> None:
     text = " ".join(printed(summary(), 80).split())
     assert "cats_dogs__original is not blessed: the gain of +3.1 points [-0.4, +6.6] may be nothing" in text
     assert "Best on val: all_but_target__remastered, blessed." in text
+
+
+def test_the_lead_over_the_best_network_from_scratch_stands_below() -> None:
+    text = " ".join(printed(summary(), 80).split())
+    assert ("cats_dogs__original against the best network from scratch on val, baseline__original (70.1%): +21.1 "
+            "points [+12.2, +30.0].") in text  # fmt: skip
 
 
 def test_a_winner_that_is_not_blessed_pushes_nothing() -> None:

@@ -54,7 +54,9 @@ def test_a_lead_that_may_be_nothing_is_told_so(grid_of: Callable[..., Grid]) -> 
 def test_advice_goes_by_the_verdict_of_the_tables(grid_of: Callable[..., Grid]) -> None:
     """Of ten cells one has an interval above 0; Benjamini-Hochberg takes it for chance."""
     sweeps = ("baseline__original", "cats_dogs__original")
-    grid = grid_of(lambda sweep, n, k, tuned: 0.7 + 0.0175 * ("cats" in sweep and k == 8), sweeps, (100,), tuple(range(9)))
+    grid = grid_of(
+        lambda sweep, n, k, tuned: 0.7 + 0.0175 * ("cats" in sweep and k == 8), sweeps, (100,), tuple(range(9))
+    )
     summaries = summarise(grid.ledgers)
     summaries = dataclasses.replace(summaries, transfers={
         name: [dataclasses.replace(one, verdict="undecided") for one in cells]
