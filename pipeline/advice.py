@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
-from rich.table import Table
 
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
@@ -18,7 +17,9 @@ from pipeline.advice_rule import AdviceRule, read_rule
 from pipeline.config import ExperimentConfig, Transfer
 from pipeline.errors import ThawError
 from pipeline.finished_run import FinishedRun, open_run
+from pipeline.fitting import FittingTable
 from pipeline.promises import Promise, promises_of, ranked, sentence
+from pipeline.tables import empty_table, in_two_lines
 from trainer_module import draws, features, freezing, source
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
@@ -166,15 +167,15 @@ def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: A
 
 def show(advice: Advice, console: Console, most: int = 12) -> None:
     """Prints the answer, the first promises, and what their intervals mean."""
-    table = Table(title=f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}", title_justify="left")
-    for column in ("transfer", "k", "fine-tuned", "probe %", "gain", "interval", "verdict"):
-        table.add_column(column, justify="left" if column in ("transfer", "verdict") else "right", overflow="fold")
-    for one in advice.promises[:most]:
-        bounds, tuned = f"{one.low:+.1f}, {one.high:+.1f}", "yes" if one.fine_tune else "no"
-        accuracy, gain = f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}"
-        name = one.transfer.replace("__", "\n")  # else folded within a word at 80 columns
-        table.add_row(name, str(one.freeze_count), tuned, accuracy, gain, bounds, one.verdict)
-    console.print(table)
+    shown = advice.promises[:most]
+    rows = [
+        (in_two_lines(one.transfer), str(one.freeze_count), "yes" if one.fine_tune else "no",
+         f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}", f"{one.low:+.1f}, {one.high:+.1f}", one.verdict)
+        for one in shown
+    ]  # fmt: skip
+    title = f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}"
+    columns = ("transfer", "k", "fine-\ntuned", "probe %", "gain", "interval", "verdict")
+    console.print(FittingTable(empty_table(*columns, title=title), rows, [one.transfer for one in shown]))
     console.print(sentence(advice.promises[0], advice.target, advice.n), markup=False)
     console.print("Gain: points over the same architecture from random weights, of one training. " + advice.calibration,
                   markup=False)  # fmt: skip

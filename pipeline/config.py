@@ -74,8 +74,8 @@ class Schedule(Settings):
     learning_rate: PositiveFloat = 6e-3
     """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
     fine_tune_learning_rate: PositiveFloat = 4e-4
-    """Adam's at its highest in phase 2; where the bound cuts steps it rises in proportion, the more so the more layers
-    were frozen."""
+    """Adam's at its highest in phase 2; under a bound it rises where steps are cut, the more so the more layers were
+    frozen, and falls in proportion where phase 2 has fewer than 50 steps."""
     max_steps: PositiveInt | None = 800
     """Upper bound on the steps of phase 1 (up to half of it in phase 2, the more the more layers were frozen);
     none: epochs alone decide, as they do in phase 1 where only dense layers are trained (under a twentieth of the
@@ -101,7 +101,8 @@ class Blessing(Settings):
     min_accuracy: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.6
     """Floor of the accuracy."""
     min_gain_points: float = 0.0
-    """The lower bound of the paired gain's interval must lie above this."""
+    """The verdict must be gain, and the lower bounds of the gain's interval and of that of the lead over the best
+    network from scratch must lie above this; below 0 no gain is asked for, and a loss up to there is allowed."""
     max_class_loss_points: pydantic.NonNegativeFloat = 5.0
     """No class may lose more F1 than this (points of 100) against the baseline."""
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from acquisition.dataset import Dataset, locate_dataset
 from acquisition.inspection import Inspection, check_sizes
@@ -23,10 +22,12 @@ from pipeline.artifact_store import open_store
 from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+from pipeline.fitting import FittingTable
 from pipeline.kept_files import keep_files
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
 from pipeline.run_lock import check_writable, locked
+from pipeline.tables import empty_table
 from trainer_module import fork_server, progress
 from trainer_module.machine import Machine
 
@@ -164,12 +165,9 @@ def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> I
 
 def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
-    table = Table(title=f"Plan: {plan.executions} trainings", title_justify="left")
-    for column in ("sweep", "cells", "draws", "trainings"):
-        table.add_column(column, justify="left" if column == "sweep" else "right")
-    for sweep, cells in plan.cells.items():
-        table.add_row(sweep, str(cells), *_draws_in_words(config, sweep, cells))
-    terminal.print(table)
+    table = empty_table("sweep", "cells", "draws", "trainings", title=f"Plan: {plan.executions} trainings")
+    rows = [(sweep, str(cells), *_draws_in_words(config, sweep, cells)) for sweep, cells in plan.cells.items()]
+    terminal.print(FittingTable(table, rows))
     free_gb = shutil.disk_usage(_existing_parent(config.workspace)).free / 1e9
     terminal.print(
         f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "

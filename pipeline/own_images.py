@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from acquisition.dataset import Dataset, locate_cifar10
 from acquisition.image_folder import LEAST_TEST, LEAST_TRAIN
@@ -16,11 +15,13 @@ from acquisition.inspection import Inspection, check_sizes, inspect_records
 from acquisition.weights import locate_weights
 from pipeline.config import ExperimentConfig, Transfer
 from pipeline.errors import ThawError
+from pipeline.fitting import FittingTable
 from pipeline.own_model import fitted
 from pipeline.own_output import CONFIG, check_output, written_whole
 from pipeline.own_records import OwnData, from_images, from_records, holds_records
 from pipeline.own_settings import VAL_FRACTION, Wanted, own_settings, shown_px, validated
 from pipeline.plan import Plan, measure_gflops, plan_run
+from pipeline.tables import empty_table
 
 FEW_TEST_IMAGES = 50
 """Of all target classes together: below this, intervals are some 15 points wide to each side."""
@@ -122,12 +123,8 @@ def make_experiment(
 
 def show_made(made: Made, terminal: Console) -> None:
     """Prints what was found, what was written and what to do next."""
-    table = Table(title="Your images", title_justify="left")
-    for column in ("class", "train", "val", "test"):
-        table.add_column(column, justify="left" if column == "class" else "right")
-    for one in made.classes:
-        table.add_row(one.name, f"{one.train:,}", f"{one.val:,}", f"{one.test:,}")
-    terminal.print(table)
+    rows = [(one.name, f"{one.train:,}", f"{one.val:,}", f"{one.test:,}") for one in made.classes]
+    terminal.print(FittingTable(empty_table("class", "train", "val", "test", title="Your images"), rows))
     for line in _lines(made):
         terminal.print(line, soft_wrap=True, markup=False)
 

@@ -96,7 +96,7 @@ def _sweep_state(
     rows = [json.loads(line)["row"] for line in _whole_lines(files[-1])[1:]] if files else []
     # A search may have trained other cells, and so may a run with other sizes.
     rows = [row for row in rows if row["n"] in config.sizes and row["freeze_count"] in counts]
-    diverged = sum(row["outcome"] != "trained" for row in rows)
+    diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
     return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows))
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
 
 from components.transfer_report.cells import CellSummary, summarise
 from components.transfer_report.ledgers import pair_ledgers
@@ -19,9 +18,11 @@ from pipeline.config import MAX_FREEZE_COUNT, Architecture, ExperimentConfig
 from pipeline.console import output_to_log
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.finished_run import FinishedRun, open_run
+from pipeline.fitting import FittingTable
 from pipeline.loading import validate_config
 from pipeline.plan import SECONDS_PER_PROGRAM, training_seconds
 from pipeline.run_lock import locked
+from pipeline.tables import empty_table
 from pipeline.training_settings import model_settings, sweep_settings
 from trainer_module import fork_server
 from trainer_module.advised_oracle import AdvisedOracle, Candidate
@@ -263,13 +264,15 @@ def in_words(freeze_count: int, fine_tune: bool) -> str:
 
 def show(found: Found, terminal: Console, most: int = 8) -> None:
     """Prints the cells with most draws, the best on val first, and what the chosen one is worth on test."""
-    table = Table(title=f"n = {found.wanted.n}, on {found.data}", title_justify="left")
-    for column in ("transfer", "k", "fine-tuned", "draws", "val %"):
-        table.add_column(column, justify="left" if column == "transfer" else "right", overflow="fold")
-    for one in found.tried[:most]:
-        tuned = "yes" if one.fine_tune else "no"
-        table.add_row(one.transfer, str(one.freeze_count), tuned, str(one.draws), f"{100 * one.val_accuracy:.1f}")
-    terminal.print(table)
+    shown = found.tried[:most]
+    rows = [
+        (one.transfer, str(one.freeze_count), "yes" if one.fine_tune else "no", str(one.draws),
+         f"{100 * one.val_accuracy:.1f}")
+        for one in shown
+    ]  # fmt: skip
+    title = f"n = {found.wanted.n}, on {found.data}"
+    table = empty_table("transfer", "k", "fine-\ntuned", "draws", "val %", title=title)
+    terminal.print(FittingTable(table, rows))
     chosen, gain = found.chosen, found.chosen.gain_points
     terminal.print(
         f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
+
+from pipeline.fitting import FittingTable
 
 if TYPE_CHECKING:
     from acquisition.inspection import Inspection
@@ -14,67 +17,78 @@ if TYPE_CHECKING:
     from pipeline.progress_report import SweepState
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
-WORDS = ("sweep", "class", "file", "verdict")
+WORDS = ("sweep", "transfer", "class", "file", "verdict")
 """Columns that are read from the left; figures are aligned on the right."""
 
 
-def progress_table(experiment: str, sweeps: Iterable[SweepState]) -> Table:
+def progress_table(experiment: str, sweeps: Iterable[SweepState]) -> FittingTable:
     """How far each sweep is."""
-    table = _table("sweep", "done", "planned", "diverged", "core-hours", title=f"Experiment {experiment}")
-    for one in sweeps:
-        hours = f"{one.training_s / 3600:.2f}"
-        table.add_row(one.sweep, str(one.done), str(one.planned), str(one.diverged), hours)
-    return table
+    rows = [
+        (one.sweep, str(one.done), str(one.planned), str(one.diverged), f"{one.training_s / 3600:.2f}")
+        for one in sweeps
+    ]
+    table = empty_table("sweep", "done", "planned", "diverged", "core-hours", title=f"Experiment {experiment}")
+    return FittingTable(table, rows)
 
 
-def tflite_table(about: Mapping[str, Any]) -> Table:
+def tflite_table(about: Mapping[str, Any]) -> FittingTable:
     """Each TensorFlow Lite file against the SavedModel, from agreement.json."""
-    table = _table(
-        "file", "MB", "accuracy", "SavedModel's", "equal decisions", "largest difference",
-        caption=f"Against the SavedModel, on {about['test_images']} test images of {about['data']}.",
-    )  # fmt: skip
+    rows = []
     for one in about["files"]:
         shares = (f"{one[key]:.1%}" for key in ("accuracy", "saved_model_accuracy", "equal_decisions"))
-        table.add_row(one["file"], f"{one['size_bytes'] / 1e6:.2f}", *shares, f"{one['largest_difference']:.2g}")
-    return table
-
-
-def comparison_table(changes: Iterable[Change]) -> Table:
-    """Two runs cell by cell."""
-    table = _table(
-        "sweep", "n", "k", "fine-tuned", "A %", "B %", "points", "verdict",
-        caption="Points of test accuracy, RUN_B less RUN_A, with 95% intervals over draws.",
+        rows.append((one["file"], f"{one['size_bytes'] / 1e6:.2f}", *shares, f"{one['largest_difference']:.2g}"))
+    table = empty_table(
+        "file", "MB", "accuracy", "Saved-\nModel's", "equal\ndecisions", "largest\ndifference",
+        caption=f"Against the SavedModel, on {about['test_images']} test images of {about['data']}.",
     )  # fmt: skip
+    return FittingTable(table, rows)
+
+
+def comparison_table(changes: Iterable[Change]) -> FittingTable:
+    """Two runs cell by cell."""
+    rows, names = [], []
     for one in changes:
         points = f"{one.points.estimate:+.1f} [{one.points.low:+.1f}, {one.points.high:+.1f}]"
         accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
-        verdict = f"[{STYLES[one.verdict]}]{one.verdict}[/]"
         tuned = "yes" if one.fine_tune else "no"
-        name = one.sweep.replace("__", "\n")  # else cut off at 80 columns
-        table.add_row(name, str(one.n), str(one.freeze_count), tuned, *accuracies, points.replace("[", "\\["), verdict)
-    return table
+        name, verdict = in_two_lines(one.sweep), Text(one.verdict, style=STYLES[one.verdict])
+        rows.append((name, str(one.n), str(one.freeze_count), tuned, *accuracies, points, verdict))
+        names.append(one.sweep)
+    table = empty_table(
+        "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
+        caption="Points of test accuracy, RUN_B less RUN_A, with 95% intervals over draws.",
+    )  # fmt: skip
+    return FittingTable(table, rows, names)
 
 
 def findings_table(findings: Iterable[Finding]) -> Table:
-    """What `thaw doctor` found."""
+    """What `thaw doctor` found: sentences, which may break between words."""
     table = Table(show_edge=False)
     for column in ("", "", "found", "what to do"):
         table.add_column(column, overflow="fold")
     for one in findings:
-        table.add_row(f"[{STYLES[one.state]}]{one.state}[/]", one.subject, one.found, one.advice)
+        texts = (Text(text) for text in (one.subject, one.found, one.advice))
+        table.add_row(Text(one.state, style=STYLES[one.state]), *texts)
     return table
 
 
-def classes_table(name: str, found: Inspection) -> Table:
+def classes_table(name: str, found: Inspection) -> FittingTable:
     """Images of each class."""
-    table = _table("class", "train", "test", title=name)
-    for label, count in found.train_counts.items():
-        table.add_row(label, f"{count:,}", f"{found.test_counts[label]:,}")
-    return table
+    rows = [(label, f"{count:,}", f"{found.test_counts[label]:,}") for label, count in found.train_counts.items()]
+    return FittingTable(empty_table("class", "train", "test", title=name), rows)
 
 
-def _table(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
-    table = Table(title=title, title_justify="left", caption=caption)
+def in_two_lines(transfer: str) -> str:
+    """A transfer's name, its source above its architecture: whole names need 80 columns for themselves."""
+    return transfer.replace("__", "\n")
+
+
+def empty_table(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
+    """A table without rows whose columns of WORDS are read from the left."""
+    table = Table(
+        title=None if title is None else Text(title), title_justify="left",
+        caption=None if caption is None else Text(caption), caption_justify="left",
+    )  # fmt: skip
     for column in columns:
         table.add_column(column, justify="left" if column in WORDS else "right")
     return table

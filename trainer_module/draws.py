@@ -14,6 +14,9 @@ CHEAP = 0.05
 PHASE_2_BOUND = 0.0, 1 / 2
 """Of `max_steps`: the bound on phase 2 where phase 1 froze nothing, and where it froze everything."""
 
+FULL_RATE_STEPS = 50
+"""Fewer steps of a bounded phase 2 get a rate that is lower in proportion."""
+
 
 def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) -> np.ndarray:
     """Each image's place in its class's shuffled queue for one draw.
@@ -89,13 +92,14 @@ def fine_tuning_steps(
     records: int, epochs: int, batch_size: int, max_steps: int | None, share_of_cost: float,
     bound: tuple[float, float] = PHASE_2_BOUND,
 ) -> tuple[int, float]:  # fmt: skip
-    """Steps of phase 2, and by how much its learning rate is raised for those that the bound cuts.
+    """Steps of phase 2, and the factor of its learning rate.
 
     Unbounded, a third as many epochs as phase 1 (report: 30, then 10). Where phase 1 trained little, phase 2 has most
     to do: it may take half of `max_steps` where everything was frozen and a single step where nothing was (that network
     was trained whole already; a sweep leaves that step out), between them in proportion to the arithmetic that was
     frozen. Likewise the rate is raised: by as much as half of `max_steps` falls short of the steps, where everything
-    was frozen (docs/adr/0011-thaws-own-schedule.md).
+    was frozen. But the factor is never above steps / FULL_RATE_STEPS: a short phase can't repair what a high rate
+    destroys of the transferred weights (docs/adr/0011-thaws-own-schedule.md).
 
     Args:
       records, epochs, batch_size, max_steps: as in training_steps.
@@ -103,7 +107,7 @@ def fine_tuning_steps(
       bound: see PHASE_2_BOUND.
 
     Returns:
-      Steps, at least one; the factor of the rate, 1 where nothing is cut.
+      Steps, at least one; the factor of the rate, 1 where there is no bound.
     """
     unbounded = max(1, round(training_steps(records, epochs, batch_size, None) / 3))
     if max_steps is None:
@@ -111,7 +115,8 @@ def fine_tuning_steps(
     frozen = 1 - share_of_cost
     least, most = bound
     steps = max(1, min(unbounded, round(max_steps * (least + (most - least) * frozen))))
-    return steps, 1 + frozen * max(0.0, unbounded / (max_steps * most) - 1)
+    raised = 1 + frozen * max(0.0, unbounded / (max_steps * most) - 1)
+    return steps, min(raised, steps / FULL_RATE_STEPS)
 
 
 def curve_steps(records: int, steps: int, batch_size: int) -> list[int]:

@@ -76,7 +76,8 @@ class Row:
       test_probabilities: float32 array of shape (test images, classes), as `test_accuracy` and `test_loss` were
         computed from: whoever computes them again gets the same.
       outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
-        figures are those of the weights that the phase began with.
+        figures are those of the weights that the phase began with; `kept`: fine-tuning ended below its start on val,
+        and all figures but steps and seconds are those of its start.
     """
 
     key: str

@@ -25,7 +25,7 @@ RETRY_RATE = 1 / 4
 EXPLODED = 1e3
 """Nats: a mean loss above it is no training any more (the probability of the truth is zero in every float)."""
 
-Outcome = Literal["trained", "retried", "diverged"]
+Outcome = Literal["trained", "retried", "diverged", "kept"]
 
 
 class FrozenWeightsChanged(AssertionError):
@@ -40,8 +40,9 @@ class _Diverged(ArithmeticError):
 class Execution:
     """What one cell gave on one draw: scores, cost, and the hash of what stayed frozen.
 
-    `outcome` says how training went: as planned; after a phase that diverged, again at RETRY_RATE; or twice in vain, in
-    which case scores and weights are those that the phase began with.
+    `outcome` says how training went: as planned; after a phase that diverged, again at RETRY_RATE; twice in vain, in
+    which case scores and weights are those that the phase began with; or `kept`: fine-tuning ended below its start on
+    val, so scores and weights are those of its start, while steps and seconds count what was tried.
     """
 
     val: Score
@@ -187,20 +188,29 @@ class SweepEngine:
             lambda rate_factor: self._train_phase_2(cell, draw, before, rate_factor),
             lambda: before,
         )
+        if execution.val.accuracy < before.val.accuracy:
+            return self._kept(phase_1, execution)
         retried = before.outcome == "retried" and execution.outcome == "trained"
         return dataclasses.replace(execution, outcome="retried") if retried else execution
+
+    def _kept(self, phase_1: _Phase1, tried: Execution) -> Execution:
+        """Phase 1's network, where fine-tuning made it worse on val; test plays no part in choosing."""
+        freezing.set_weights(freezing.model_variables(self.network), phase_1.weights)
+        before = phase_1.execution
+        curve = (*before.curve, (tried.steps, before.curve[-1][1]))
+        return dataclasses.replace(before, steps=tried.steps, seconds=tried.seconds, curve=curve, outcome="kept")
 
     def _train_phase_2(self, cell: Cell, draw: int, before: Execution, rate_factor: float) -> Execution:
         program = self._fine_tuning_program()
         images = self._cut_data.at(0)
         records = self._cut_data.subset(cell.n, draw)
         schedule, share = self.schedule, self._share_of_cost(cell.freeze_count)
-        steps, raised = draws.fine_tuning_steps(
+        steps, rate_share = draws.fine_tuning_steps(
             len(records), schedule.epochs, schedule.batch_size, schedule.max_steps, share, self.phase_2_bound
         )
         order = records[self._batches(len(records), steps, draw, cell.n, Stream.PHASE_2_BATCHES)]
         program.reset(stream_seed(self.seed, Stream.PHASE_2_DROPOUT, draw))
-        rates = self.rates(rate_factor * raised * schedule.fine_tune_learning_rate, steps)
+        rates = self.rates(rate_factor * rate_share * schedule.fine_tune_learning_rate, steps)
         _assert_sound(program.train(images.train, order, rates))
         val, test = _sound(program.evaluate(images.val)), program.evaluate(images.test)
         total = before.steps + steps

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from components.transfer_report import formats
+from components.transfer_report.analysis.advice import ARCHITECTURES
+from components.transfer_report.analysis.from_scratch import FromScratch
 from components.transfer_report.cells import CellSummary, ClassF1
 from pipeline.config import Blessing
 
@@ -26,6 +28,7 @@ class Candidate:
     summary: CellSummary
     classes: tuple[ClassF1, ...]
     evaluation: Evaluation
+    scratch: FromScratch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +75,7 @@ def _objections(candidate: Candidate, settings: Blessing) -> tuple[str, ...]:
     """Every reason not to push a candidate."""
     return (
         *_gain_objections(candidate.summary, settings.min_gain_points),
+        *_scratch_objections(candidate, settings.min_gain_points),
         *_accuracy_objections(candidate.summary, settings.min_accuracy),
         *_class_objections(candidate.classes, settings.max_class_loss_points),
         *_tfma_objections(candidate.evaluation),
@@ -79,22 +83,45 @@ def _objections(candidate: Candidate, settings: Blessing) -> tuple[str, ...]:
 
 
 def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
+    """Why the gain is none to push for: the verdict of the tables, and the margin beyond it.
+
+    A margin below 0 asks for no gain; it allows a loss up to there.
+    """
     gain = summary.gain_points
     if gain.images_only:
         return [
             f"the difference of {formats.points(gain.estimate)} points rests on a single draw, which can't "
             "tell luck from gain; set draws to 2 or more"
         ]
-    if gain.low > margin:
+    if gain.low > margin and (summary.verdict == "gain" or margin < 0):
         return []
     shown = f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}"
-    if gain.high < 0:
+    if summary.verdict == "gain":
+        return [f"the gain of {shown} may be too small: its lower bound is not above {margin:g}"]
+    if summary.verdict == "loss":
         return [f"it loses against the same architecture from random weights: {shown}"]
     if gain.estimate <= 0:
         return [f"there is no gain over the same architecture from random weights: {shown}"]
     if gain.low <= 0:
-        return [f"the gain of {shown} may be nothing: its lower bound is not above {margin:g}"]
-    return [f"the gain of {shown} may be too small: its lower bound is not above {margin:g}"]
+        return [f"the gain of {shown} over the same architecture from random weights is undecided: its interval "
+                "contains 0"]  # fmt: skip
+    return [f"the gain of {shown} over the same architecture from random weights is undecided: among all cells of the "
+            "report, as many such intervals may lie above 0 by chance (Benjamini-Hochberg)"]  # fmt: skip
+
+
+def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:
+    """Why another network from scratch is preferred; that of the same architecture is what the gain is measured by."""
+    best, lead = candidate.scratch.best, candidate.scratch.lead
+    if best.architecture == candidate.summary.architecture and lead == candidate.summary.gain_points:
+        return []
+    if lead.images_only or lead.low > margin:
+        return []
+    shown = f"{formats.points(lead.estimate)} points {formats.points_interval((lead.low, lead.high))}"
+    which = f"{ARCHITECTURES[best.architecture]} from scratch, the best of the baselines on val"
+    reached = f"{which}, reaches {formats.percent(best.accuracy.estimate)}; the transfer's lead is {shown}"
+    if lead.high < 0:
+        return [f"a network without transfer is better: {reached}"]
+    return [f"a network without transfer may be as good: {reached}, its lower bound not above {margin:g}"]
 
 
 def _accuracy_objections(summary: CellSummary, floor: float) -> list[str]:

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from components.transfer_report import formats
+from pipeline.fitting import FittingTable
 
 _STYLES = {"gain": "green", "loss": "red", "undecided": "yellow"}
 
 
-def closing_table(summary: dict[str, Any]) -> Table:
-    """Builds the closing table; it fits 80 columns, and reasons follow below in full.
+def closing_table(summary: dict[str, Any]) -> FittingTable:
+    """Builds the closing table, blocks where the terminal is too narrow for it; reasons follow below in full.
 
     Args:
       summary: the content of summary.json.
@@ -32,13 +33,12 @@ def closing_table(summary: dict[str, Any]) -> Table:
         pad_edge=False,
         padding=0,
     )
-    table.add_column("transfer", overflow="fold", max_width=26)
+    table.add_column("transfer")
     for name in ("best\nk", "fine-\ntune", "n", "draws", "accuracy\n%", "baseline\n%", "gain\npoints"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict\nblessed")
-    for row in summary["closing_table"]:
-        table.add_row(*_row(row, is_winner=row["transfer"] == summary["winner"]))
-    return table
+        table.add_column(name, justify="right")
+    table.add_column("verdict,\nblessed")
+    rows = [_row(row, is_winner=row["transfer"] == summary["winner"]) for row in summary["closing_table"]]
+    return FittingTable(table, rows, [row["transfer"] for row in summary["closing_table"]])
 
 
 def _row(row: dict[str, Any], is_winner: bool) -> list[Text]:
@@ -56,8 +56,18 @@ def _row(row: dict[str, Any], is_winner: bool) -> list[Text]:
         Text(f"{100 * row['accuracy']:.1f}\n{bounds(row['accuracy_interval'])}"),
         Text(f"{100 * row['baseline_accuracy']:.1f}\n{bounds(row['baseline_interval'])}"),
         gain,
-        Text(f"{row['verdict']}\n{'yes' if row['blessed'] else 'no'}", style=_STYLES[row["verdict"]]),
+        Text(f"{row['verdict']},\n{'yes' if row['blessed'] else 'no'}", style=_STYLES[row["verdict"]]),
     ]
+
+
+def _against_scratch(row: Mapping[str, Any]) -> str:
+    """The lead over the best network from scratch, which may be of another architecture than the baseline."""
+    best = row["from_scratch"]
+    return (
+        f"{row['transfer']} against the best network from scratch on val, {best['sweep']} "
+        f"({formats.percent(best['accuracy'])}): {formats.points(best['lead_points'])} points "
+        f"{formats.points_interval(best['lead_interval_points'])}."
+    )
 
 
 _DIVERGED = {
@@ -75,6 +85,7 @@ def _notes(summary: dict[str, Any]) -> Text:
     for row in summary["closing_table"]:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
+    lines += [_against_scratch(row) for row in summary["closing_table"]]
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
     lines += divergence_notes(summary)
     note = (
@@ -88,7 +99,19 @@ def _notes(summary: dict[str, Any]) -> Text:
 
 
 def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
-    """Sentences about trainings that diverged; none where all went as planned."""
+    """Sentences about trainings that diverged or ended below their start on val; none where all went as planned."""
     counts = {outcome: sum(one["outcome"] == outcome for one in summary["diverged"]) for outcome in _DIVERGED}
-    return [f"{count} {'training' if count == 1 else 'trainings'} {_DIVERGED[outcome]} (summary.json names which)."
-            for outcome, count in counts.items() if count]  # fmt: skip
+    notes = [f"{_trainings(count)} {_DIVERGED[outcome]} (summary.json names which)."
+             for outcome, count in counts.items() if count]  # fmt: skip
+    worse = summary["worse_on_val"]
+    kept = sum(one["outcome"] == "kept" for one in worse)
+    if kept:
+        notes.append(f"{_trainings(kept)} ended fine-tuning worse on val than before it; the network from before it "
+                     "was kept (worse_on_val in cells.csv).")  # fmt: skip
+    if len(worse) > kept:
+        notes.append(f"{_trainings(len(worse) - kept)} ended worse on val than untrained (worse_on_val in cells.csv).")
+    return notes
+
+
+def _trainings(count: int) -> str:
+    return f"{count} training{'s' if count != 1 else ''}"

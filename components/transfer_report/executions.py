@@ -12,14 +12,16 @@ from trainer_module.ledger import Row
 
 COLUMNS = (
     "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
-    "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "data",
+    "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "outcome", "worse_on_val",
+    "data",
 )  # fmt: skip
 
 
 def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
     """One record per execution with the keys COLUMNS; a baseline's two comparison values are none.
 
-    Accuracies are fractions as the ledger holds them, gain_points percentage points, seconds wall time.
+    Accuracies are fractions as the ledger holds them, gain_points percentage points, seconds wall time; outcome and
+    worse_on_val say how training went (ledger.Row, ended_worse).
 
     Raises:
       ThawError: as `Ledgers.baseline_rows`.
@@ -29,6 +31,11 @@ def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
         pairs = zip(sweep.rows, ledgers.baseline_rows(sweep, sweep.rows), strict=True)
         records += [_record(sweep, row, baseline.test_accuracy) for row, baseline in pairs]
     return records
+
+
+def ended_worse(row: Row) -> bool:
+    """True where val fell: in fine-tuning, whose start was kept, or from the first to the last point of the curve."""
+    return row.outcome == "kept" or row.curve[-1][1] < row.curve[0][1]
 
 
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
@@ -45,7 +52,8 @@ def _record(sweep: Sweep, row: Row, baseline_accuracy: float | None) -> dict[str
     gain = None if baseline_accuracy is None else 100 * (row.test_accuracy - baseline_accuracy)
     values = (
         header.sweep, header.source, header.architecture, row.n, row.freeze_count, row.fine_tune, row.draw,
-        row.val_accuracy, row.test_accuracy, baseline_accuracy, gain, row.seconds, header.data,
+        row.val_accuracy, row.test_accuracy, baseline_accuracy, gain, row.seconds, row.outcome,
+        ended_worse(row), header.data,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 

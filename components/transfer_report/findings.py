@@ -40,22 +40,25 @@ def find(grid: Grid, summaries: Summaries, pace: Pace) -> Findings:
     )
 
 
-def labels_table(labels: Sequence[LabelsNeeded]) -> dict[str, Any]:
-    """Sizes, and for each transfer the field of each size: estimate and interval in words, whether it saves."""
+def labels_table(labels: Sequence[LabelsNeeded], summaries: Summaries) -> dict[str, Any]:
+    """Sizes, and for each transfer the field of each size: estimate and interval in words, whether it saves.
+
+    Labels are saved where the interval lies above n and the cell's verdict is a gain: one rule with the other tables.
+    """
+    gains = {(s.sweep, s.cell) for group in summaries.transfers.values() for s in group if s.verdict == "gain"}
     sizes = sorted({one.cell.n for one in labels})
     rows: dict[str, dict[int, LabelsNeeded]] = {}
     for one in labels:
         rows.setdefault(one.transfer, {})[one.cell.n] = one
+    missing = {"text": MISSING, "bounds": "", "saves": False}
     fields = {
-        transfer: [
-            _label_field(found[n]) if n in found else {"text": MISSING, "bounds": "", "saves": False} for n in sizes
-        ]
+        transfer: [_label_field(found[n], (transfer, found[n].cell) in gains) if n in found else missing for n in sizes]
         for transfer, found in rows.items()
     }
     return {"sizes": sizes, "rows": fields, "largest": max(one.largest for one in labels)}
 
 
-def _label_field(one: LabelsNeeded) -> dict[str, Any]:
+def _label_field(one: LabelsNeeded, gains: bool) -> dict[str, Any]:
     def size(value: float | None) -> str:
         if value is None:
             return f">{one.largest:,}"
@@ -63,7 +66,7 @@ def _label_field(one: LabelsNeeded) -> dict[str, Any]:
             return f"≤{one.smallest:,}"
         return f"{float(f'{value:.2g}'):,.0f}"
 
-    saves = one.draws > 1 and (one.low is None or one.low > one.cell.n)
+    saves = gains and one.draws > 1 and (one.low is None or one.low > one.cell.n)
     if one.needed is None and one.low is None:
         return {"text": size(None), "bounds": "", "saves": saves}
     bounds = "one draw: no interval" if one.draws < 2 else f"[{size(one.low)}, {size(one.high)}]"
@@ -122,6 +125,7 @@ def advice_json(advice: Sequence[Advice]) -> list[dict[str, Any]]:
             "accuracy_interval": [one.best.accuracy.low, one.best.accuracy.high],
             "from_scratch": one.scratch.sweep,
             "over_scratch_points": _json_interval(one.over_scratch),
+            "over_scratch_verdict": one.verdict,
             "next_best": one.next_best,
             "lead_points": _json_interval(one.lead),
         }

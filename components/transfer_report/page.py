@@ -13,7 +13,7 @@ import jinja2
 from PIL import Image
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.advice import UNITS
+from components.transfer_report.analysis.advice import ARCHITECTURES, UNITS
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import FIRST_EPOCHS
 from components.transfer_report.before_training import BeforeTrainingShown
@@ -63,7 +63,7 @@ def render_page(
         evidence=evidence(rows[summary["winner"]], len(rows)),
         diverged=divergence_notes(summary),
         found=found,
-        labels=labels_table(found.labels),
+        labels=labels_table(found.labels, summaries),
         drawn=drawn,
         before=before,
         questions=QUESTIONS,
@@ -92,7 +92,13 @@ def headline(summary: Mapping[str, Any]) -> str:
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
     if row["blessed"]:
         return f"Use {row['transfer']}: {how(row)}."
-    return f"Push nothing: {row['transfer']}, the best on val, is not blessed."
+    scratch = row["from_scratch"]
+    if scratch["verdict"] == "loss":
+        return (
+            f"Push nothing: {ARCHITECTURES[scratch['architecture']]} trained from scratch is better than "
+            f"{row['transfer']}, the best transfer on val."
+        )
+    return f"Push nothing: {row['transfer']}, the best transfer on val, is not blessed."
 
 
 def how(cell: Mapping[str, Any]) -> str:
@@ -113,19 +119,32 @@ def evidence(row: Mapping[str, Any], transfers: int) -> list[str]:
     gain = f"{formats.points(row['gain_points'])} points {formats.points_interval((low, high))}"
     if row["draws"] < 2:
         difference = f"The difference of {gain} rests on one draw, so it is undecided."
-    elif low > 0:
-        difference = f"The gain is {gain}."
-    elif high < 0:
-        difference = f"The loss is {gain}."
+    elif row["verdict"] == "undecided":
+        why = "its interval contains 0" if low <= 0 <= high else "it does not stand out among all cells of this report"
+        difference = f"The difference of {gain} is undecided: {why}."
     else:
-        difference = f"The difference of {gain} is undecided: its interval holds 0."
+        difference = f"The {row['verdict']} is {gain}."
     return [
         f"With {row['n']} labelled images it reaches {formats.percent(row['accuracy'])} "
         f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}; {drawn}).",
         f"The same architecture trained from random weights on the same images reaches "
         f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
         difference,
+        *_other_scratch(row),
         f"{choice} ({formats.percent(row['val_accuracy'])}); test played no part in choosing.",
+    ]
+
+
+def _other_scratch(row: Mapping[str, Any]) -> list[str]:
+    """The best network from scratch, where that is another than the transfer's own baseline."""
+    scratch = row["from_scratch"]
+    if scratch["architecture"] == row["architecture"]:
+        return []
+    return [
+        f"The best network from scratch on val is {ARCHITECTURES[scratch['architecture']]} with "
+        f"{formats.percent(scratch['accuracy'])} {formats.percent_interval(scratch['accuracy_interval'])} on test; the "
+        f"transfer's lead over it is {formats.points(scratch['lead_points'])} points "
+        f"{formats.points_interval(scratch['lead_interval_points'])}."
     ]
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from components.transfer_report.analysis.claims import write_claims
+from components.transfer_report.analysis.from_scratch import against_scratch, measured_cells
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import Pace, write_measures
 from components.transfer_report.before_training import write_before_training
 from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
 from components.transfer_report.cells import Summaries, class_f1s, summarise
 from components.transfer_report.controls import without_controls, write_controls
-from components.transfer_report.executions import executions, write_csv
+from components.transfer_report.executions import ended_worse, executions, write_csv
 from components.transfer_report.figures import is_synthetic, write_figures
 from components.transfer_report.findings import advice_json, find, labels_json
 from components.transfer_report.ledgers import Ledgers, pair_ledgers
@@ -88,7 +89,10 @@ def write_report(
     decision = decide(_candidates(grid, summaries, outcomes, settings), settings.blessing)
     pace = Pace(settings.records_per_image, settings.batch_size)
     found = find(grid, summaries, pace)
-    summary = _summary(grid.ledgers, decision, settings) | {"diverged": _diverged(everything)}
+    summary = _summary(grid.ledgers, decision, settings) | {
+        "diverged": _named(everything, lambda row: row.outcome in ("retried", "diverged")),
+        "worse_on_val": _named(everything, ended_worse),
+    }
     summary |= {"advice": advice_json(found.advice), "labels_needed": labels_json(found.labels)}
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
@@ -113,7 +117,7 @@ def _candidates(
     settings: ReportSettings,
 ) -> list[Candidate]:
     """Each transfer's cell of the deployed size, with the evidence on it."""
-    candidates = []
+    candidates, measured = [], measured_cells(summaries)
     for transfer, cells in summaries.transfers.items():
         cell = grid.chosen.transfers[transfer].get(settings.deployed_size)
         if cell is None:
@@ -129,7 +133,8 @@ def _candidates(
             )
         summary = next(summary for summary in cells if summary.cell == cell)
         classes = class_f1s(grid.ledgers, transfer, cell)
-        candidates.append(Candidate(transfer, summary, classes, outcomes[transfer]))
+        scratch = against_scratch(grid, measured, summary)
+        candidates.append(Candidate(transfer, summary, classes, outcomes[transfer], scratch))
     return candidates
 
 
@@ -166,8 +171,8 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
     }
 
 
-def _diverged(ledgers: Ledgers) -> list[dict[str, Any]]:
-    """Executions that did not train as planned (sweep.Outcome): their figures are in the means, so they are named."""
+def _named(ledgers: Ledgers, which: Callable[[Row], bool]) -> list[dict[str, Any]]:
+    """Executions that did not go as planned: their figures are in the means, so they are named."""
     return [
         {
             "sweep": sweep.header.sweep, "n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune,
@@ -175,12 +180,13 @@ def _diverged(ledgers: Ledgers) -> list[dict[str, Any]]:
         }
         for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())
         for row in sweep.rows
-        if row.outcome != "trained"
+        if which(row)
     ]  # fmt: skip
 
 
 def _closing_row(outcome: Outcome) -> dict[str, Any]:
     summary, cell = outcome.candidate.summary, outcome.candidate.summary.cell
+    scratch = outcome.candidate.scratch
     return {
         "transfer": outcome.candidate.transfer,
         "source": summary.source,
@@ -197,6 +203,16 @@ def _closing_row(outcome: Outcome) -> dict[str, Any]:
         "gain_points": summary.gain_points.estimate,
         "gain_interval_points": [summary.gain_points.low, summary.gain_points.high],
         "improvement_percent": summary.improvement_percent,
+        "from_scratch": {
+            "sweep": scratch.best.sweep,
+            "architecture": scratch.best.architecture,
+            "val_accuracy": scratch.best.val_accuracy,
+            "accuracy": scratch.best.accuracy.estimate,
+            "accuracy_interval": [scratch.best.accuracy.low, scratch.best.accuracy.high],
+            "lead_points": scratch.lead.estimate,
+            "lead_interval_points": [scratch.lead.low, scratch.lead.high],
+            "verdict": scratch.verdict,
+        },
         "verdict": summary.verdict,
         "blessed": outcome.blessed,
         "reasons": list(outcome.reasons),

@@ -10,10 +10,14 @@ values (right or wrong, or a difference of such), the variance of the mean in th
 (Searle, Casella and McCulloch, Variance Components, 1992, ch. 4; Owen, Ann. Appl. Stat. 1, 2007):
 
     A = max(s2 - f e2 / I, (1 - f) e2 / I) / D    draws; s2: variance of the D draw means, nu = D - 1
-    B = max(v - e2 / (D I), 0) + f e2 / (D I)     images; v: variance of the mean of the image means
-                                                  e2: mean square of what neither draw nor image explains
+    B = max(v - e2 / (D I), 0) + f e2 / (D I)     images; v = (S + 1) / (I (I - 1)), S: sum of squares of the image
+                                                  means about their mean
+                                                  e2: mean square of what neither draw nor image explains, with
+                                                  (D - 1) (I - 1) degrees of freedom
     half width = sqrt(t(nu)^2 A + z^2 B)
 
+(S + 1: one image's worth of disagreement is added, as images that all agree don't prove that the next one will; of
+I images it widens an interval by about 1 / (2 S) of itself. With one draw A = 0 and B = v.)
 which is Howe's combination of two intervals with different degrees of freedom (JASA 69, 1974). e2 is in s2 too,
 but known from thousands of images, so it needs no t: the share f of it moves to B, 0.8, and nothing with nu = 1.
 Simulation chose 0.8: with 0 intervals of three draws cover 99%, with 1 those of five are too narrow far out.

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SUMMARY = {
     "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {}, "diverged": [],
-    "pushed": {"blessed": False}, "closing_table": [],
+    "worse_on_val": [], "pushed": {"blessed": False}, "closing_table": [],
 }  # fmt: skip
 
 

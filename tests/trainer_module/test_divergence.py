@@ -13,7 +13,7 @@ from trainer_module.sweep import RETRY_RATE, SweepEngine
 
 pytestmark = pytest.mark.slow  # trains real networks
 
-SCHEDULE = Schedule(epochs=2, batch_size=8, learning_rate=1e-3, fine_tune_learning_rate=1e-4)
+SCHEDULE = Schedule(epochs=2, batch_size=8, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
 FATAL = 1e30
 CELL, TUNED = Cell(8, 5, False), Cell(8, 5, True)
 

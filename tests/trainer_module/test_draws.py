@@ -91,15 +91,26 @@ def test_unbounded_fine_tuning_takes_a_third_of_the_steps_at_the_rate_given(reco
     ("records", "share", "steps", "factor"),
     [
         (6000, 0.0, 400, 1875 / 400),  # all was frozen: half of 800 steps, the rate raised by as much as they are fewer
-        (6000, 1.0, 1, 1.0),  # nothing was: a single step, at the rate given
+        (6000, 1.0, 1, 1 / 50),  # nothing was: a single step, which a sweep leaves out
         (6000, 0.5, 200, 1 + 0.5 * (1875 / 400 - 1)),
         (1200, 0.0, 375, 1.0),  # the bound cuts nothing
-        (60, 0.5, 19, 1.0),
+        (60, 0.5, 19, 19 / 50),  # the bound cuts nothing, but the steps are few
         (1200, 0.5, 200, 1.0),  # 375 steps are cut, but fewer than half of 800 were wanted: the rate stays
     ],
 )
 def test_bounded_fine_tuning_takes_more_steps_and_a_higher_rate_the_more_was_frozen(records, share, steps, factor):
     assert draws.fine_tuning_steps(records, 30, 32, 800, share) == (steps, pytest.approx(factor))
+
+
+@given(st.integers(1, 6000), st.integers(1, 800), st.floats(0, 1))
+def test_a_short_fine_tuning_never_gets_a_high_rate(records, max_steps, share):
+    steps, factor = draws.fine_tuning_steps(records, 10, 32, max_steps, share)
+    assert 0 < factor <= steps / draws.FULL_RATE_STEPS
+
+
+def test_the_steps_that_quick_leaves_get_a_third_of_the_rate():
+    # 200 images with their copies, 10 epochs, at most 30 steps, all frozen: the raise would be 4.2.
+    assert draws.fine_tuning_steps(600, 10, 32, 30, 0.0) == (15, pytest.approx(0.3))
 
 
 def test_fine_tuning_takes_a_step_however_low_the_bound():

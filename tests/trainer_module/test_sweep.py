@@ -124,6 +124,23 @@ def test_a_fine_tuned_cell_goes_on_from_its_twin_and_is_the_same_without_it(targ
     assert after_twin.curve[:-1] == twin.curve
 
 
+def test_fine_tuning_that_ends_worse_on_val_leaves_the_network_as_it_was_and_says_so(target_data):
+    engine = make_engine(target_data)
+    engine.schedule = SCHEDULE.model_copy(update={"epochs": 30, "fine_tune_learning_rate": 1e-3, "max_steps": None})
+    twin = engine.run(Cell(16, 6, False), 0)
+    weights = freezing.read_weights(freezing.model_variables(engine.network))
+    images = engine._cut_data._images
+    wrong = InMemory(target_data.train.images, 1 - target_data.train.labels)  # fine-tuned to call dark what is bright
+    engine._cut_data._images = dataclasses.replace(images, train=wrong)
+    tuned = engine.run(Cell(16, 6, True), 0)
+    assert tuned.outcome == "kept"
+    assert (tuned.val.accuracy, tuned.steps) == (twin.val.accuracy, twin.steps + 40)
+    assert tuned.curve == (*twin.curve, (tuned.steps, twin.curve[-1][1]))
+    np.testing.assert_array_equal(tuned.test.probabilities, twin.test.probabilities)
+    for path, value in freezing.read_weights(freezing.model_variables(engine.network)).items():
+        np.testing.assert_array_equal(value, weights[path])
+
+
 def test_under_a_bound_a_network_that_was_trained_whole_is_not_fine_tuned(target_data):
     engine = make_engine(target_data)
     engine.schedule = SCHEDULE.model_copy(update={"max_steps": 12})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.claim import shown, verdict_of
+from components.transfer_report.analysis.claim import shown
+from components.transfer_report.analysis.from_scratch import against_scratch, best_from_scratch, measured_cells
 from components.transfer_report.analysis.grid import Grid, Place
 from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
-from components.transfer_report.statistics import Interval
+from components.transfer_report.statistics import Interval, Verdict
 from trainer_module.selection import Cell
 
 ARCHITECTURES = {
@@ -29,9 +30,8 @@ class Advice:
       n: labelled images.
       best: the model; a baseline where training from scratch is best on val.
       scratch: the baseline that is best on val.
-      over_scratch: its lead on test over training from scratch, in points: the gain of the report where `scratch`
-        has the same architecture, else the lead over `scratch`. None where it is `scratch`.
-      gain: over the same architecture from scratch; none for a baseline.
+      over_scratch: its lead on test over `scratch`, in points (from_scratch.FromScratch). None where it is `scratch`.
+      verdict: of `over_scratch`, the one that blessing and the tables go by; none where it is `scratch`.
       next_best: the sweep that follows on val; empty where there is none.
       lead: over `next_best`'s best cell, on test.
     """
@@ -40,7 +40,7 @@ class Advice:
     best: MeasuredCell
     scratch: MeasuredCell
     over_scratch: Interval | None
-    gain: Interval | None
+    verdict: Verdict | None
     next_best: str
     lead: Interval | None
 
@@ -52,51 +52,38 @@ class Advice:
         return f"With {self.n} labelled images: {model_in_words(self.best)}, {measured}{self._worth()}."
 
     def _worth(self) -> str:
-        if self.over_scratch is None or self.gain is None:
+        if self.over_scratch is None:
             return ": no transfer does better on val than training from scratch"
-        over = f", {shown(self.over_scratch)} over training from scratch"
+        over = f", {shown(self.over_scratch)} over {ARCHITECTURES[self.scratch.architecture]} from scratch"
         if self.scratch.architecture != self.best.architecture:
-            over += f" ({ARCHITECTURES[self.scratch.architecture]}, the best of those on val)"
-        verdict = verdict_of(self.over_scratch)
-        if verdict == "undecided":
-            return over + "; its interval holds 0, so the transfer may gain nothing"
-        return over if verdict == "supported" else over + "; the choice on val did not hold on test"
+            over += " (the best of those on val)"
+        if self.verdict == "undecided":
+            return over + ", undecided: the transfer may gain nothing"
+        return over if self.verdict == "gain" else over + "; the choice on val did not hold on test"
 
 
 def advise(grid: Grid, summaries: Summaries) -> list[Advice]:
     """One Advice for each n that any transfer has, rising."""
-    measured: dict[Place, MeasuredCell] = {
-        (summary.sweep, summary.cell): summary
-        for group in (*summaries.transfers.values(), *summaries.baselines.values())
-        for summary in group
-    }
+    measured = measured_cells(summaries)
     return [_advise(grid, measured, n) for n in grid.sizes]
 
 
 def _advise(grid: Grid, measured: dict[Place, MeasuredCell], n: int) -> Advice:
-    transfers = _best_cells(grid, n, baselines=False)
-    scratch = max(_best_cells(grid, n, baselines=True), key=grid.val)
+    transfers = [(name, cells[n]) for name, cells in grid.chosen.transfers.items() if n in cells]
+    scratch = best_from_scratch(grid, n)
     ranked = sorted([*transfers, scratch], key=grid.val, reverse=True)
     best, follower = ranked[0], ranked[1] if len(ranked) > 1 else None
     summary = measured[best]
-    gain = summary.gain_points if isinstance(summary, CellSummary) else None
-    own = summary.architecture == measured[scratch].architecture  # None for a baseline, which is then `scratch`
+    ahead = against_scratch(grid, measured, summary) if isinstance(summary, CellSummary) else None
     return Advice(
         n=n,
         best=summary,
         scratch=measured[scratch],
-        over_scratch=gain if own else grid.lead(best, {scratch: 1.0})[0],
-        gain=gain,
+        over_scratch=ahead.lead if ahead else None,
+        verdict=ahead.verdict if ahead else None,
         next_best=follower[0] if follower else "",
         lead=grid.lead(best, {follower: 1.0})[0] if follower else None,
     )
-
-
-def _best_cells(grid: Grid, n: int, *, baselines: bool) -> list[Place]:
-    """The best cell on val at n of every transfer, or of every baseline, that has one."""
-    chosen = grid.chosen.baselines if baselines else grid.chosen.transfers
-    names = {name: grid.ledgers.baselines[name].header.sweep if baselines else name for name in chosen}
-    return [(names[name], cells[n]) for name, cells in chosen.items() if n in cells]
 
 
 def model_in_words(measured: MeasuredCell) -> str:

@@ -26,6 +26,16 @@ def summary(**changes: Any) -> dict[str, Any]:
         "baseline_interval": [0.55, 0.702],
         "gain_points": 28.6,
         "gain_interval_points": [17.7, 39.5],
+        "from_scratch": {
+            "sweep": "baseline__original",
+            "architecture": "original",
+            "val_accuracy": 0.7,
+            "accuracy": 0.701,
+            "accuracy_interval": [0.65, 0.752],
+            "lead_points": 21.1,
+            "lead_interval_points": [12.2, 30.0],
+            "verdict": "gain",
+        },
         "verdict": "gain",
         "blessed": True,
         "reasons": [],
@@ -50,6 +60,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "pushed": {"blessed": True, "transfer": row["transfer"], "path": None, "reason": None},
         "left_out": {},
         "diverged": [],
+        "worse_on_val": [],
     }
     return {**whole, **changes}
 
@@ -60,6 +71,26 @@ def printed(content: dict[str, Any], width: int) -> str:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(text, str)
     return text
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+@pytest.mark.parametrize("source", ["all_but_target", "my-holiday-photos"])
+def test_no_name_figure_or_verdict_is_cut_however_narrow_the_terminal(width: int, source: str) -> None:
+    whole = summary()
+    name = f"{source}__mobilenet_v2"
+    refused = {**whole["closing_table"][1], "transfer": name, "source": source, "architecture": "mobilenet_v2"}
+    text = printed({**whole, "closing_table": [whole["closing_table"][0], refused]}, width)
+    lines = [line.strip() for line in text.splitlines()]
+    assert max(len(line) for line in text.splitlines()) <= width
+    for figure in ("91.2", "85.6-96.8", "62.6", "55.0-70.2", "+28.6", "+17.7, +39.5", "gain,", "undecided,", "2000"):
+        assert figure in text, figure
+    if width < 80 or name in lines:  # the longer name leaves no room for a table of 80 columns
+        assert lines.count(name) == 1 and "verdict, blessed: undecided, no" in lines
+        assert "gain points: +3.1 -0.4, +6.6" in lines
+    else:
+        assert any(line.startswith(f"{source} ") for line in lines)
+        assert any(line.startswith("mobilenet_v2 ") for line in lines)
+    assert "…" not in text
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -85,6 +116,12 @@ def test_the_reason_against_a_transfer_stands_below() -> None:
     assert "Best on val: all_but_target__remastered, blessed." in text
 
 
+def test_the_lead_over_the_best_network_from_scratch_stands_below() -> None:
+    text = " ".join(printed(summary(), 80).split())
+    assert ("cats_dogs__original against the best network from scratch on val, baseline__original (70.1%): +21.1 "
+            "points [+12.2, +30.0].") in text  # fmt: skip
+
+
 def test_a_winner_that_is_not_blessed_pushes_nothing() -> None:
     pushed = {"blessed": False, "transfer": None, "path": None, "reason": "no"}
     text = printed(summary(winner="cats_dogs__original", pushed=pushed), 120)
@@ -102,6 +139,14 @@ def test_trainings_that_diverged_are_counted_by_how_they_ended() -> None:
     assert "1 training diverged and had to be repeated" in text
     assert "2 trainings diverged at a quarter of the learning rate too" in text
     assert "diverged" not in printed(summary(), 120)
+
+
+def test_trainings_that_ended_below_their_start_on_val_are_counted() -> None:
+    outcomes = [{"outcome": outcome} for outcome in ("kept", "trained", "kept")]
+    text = " ".join(printed(summary(worse_on_val=outcomes), 120).split())
+    assert "2 trainings ended fine-tuning worse on val than before it; the network from before it was kept" in text
+    assert "1 training ended worse on val than untrained" in text
+    assert "worse on val" not in printed(summary(), 120)
 
 
 def test_the_title_carries_synthetic_only_where_it_must() -> None:

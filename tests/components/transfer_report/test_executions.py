@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from components.transfer_report.executions import executions, write_csv
+from components.transfer_report.executions import ended_worse, executions, write_csv
 from components.transfer_report.ledgers import pair_ledgers
+from tests.components.transfer_report.conftest import make_row
 from trainer_module.ledger import Header, Row
 
 HEADER = (
     "transfer,source,architecture,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy,"
-    "baseline_test_accuracy,gain_points,seconds,data"
+    "baseline_test_accuracy,gain_points,seconds,outcome,worse_on_val,data"
 )
 
 
@@ -64,3 +67,20 @@ def test_truth_values_are_lower_case_and_data_are_named(written: Path) -> None:
     rows = read(written)
     assert {row["fine_tune"] for row in rows} == {"true", "false"}
     assert {row["data"] for row in rows} == {"SYNTHETIC shapes"}
+
+
+@pytest.mark.parametrize(
+    ("curve", "outcome", "worse"),
+    [
+        (((0, 0.5), (30, 0.7)), "trained", False),
+        (((0, 0.5), (30, 0.5)), "trained", False),
+        (((0, 0.5), (30, 0.48)), "trained", True),
+        (((0, 0.5), (30, 0.7), (45, 0.7)), "kept", True),
+        (((0, 0.5),), "diverged", False),
+    ],
+)
+def test_a_training_that_ended_below_its_start_on_val_is_marked(
+    curve: tuple[tuple[int, float], ...], outcome: str, worse: bool
+) -> None:
+    row = make_row((20, 4, True), 0, np.ones(10, bool), curve=curve)
+    assert ended_worse(dataclasses.replace(row, outcome=outcome)) == worse

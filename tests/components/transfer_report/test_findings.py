@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from components.transfer_report.analysis.labels_saved import LabelsNeeded
 from components.transfer_report.analysis.learning_curves import LearningMeasures
+from components.transfer_report.cells import Summaries
 from components.transfer_report.findings import labels_table, measures_table
 from components.transfer_report.statistics import Interval
+from tests.components.transfer_report.test_blessing import SUMMARY
 from trainer_module.selection import Cell
 
 
@@ -15,6 +19,11 @@ def needed(
     n: int, needed: float | None, low: float | None, high: float | None, draws: int = 3, name: str = "a"
 ) -> LabelsNeeded:
     return LabelsNeeded(name, Cell(n, 4, False), needed, low, high, 10, 2000, draws)
+
+
+def judged(*found: LabelsNeeded, verdict: str = "gain") -> Summaries:
+    cells = [dataclasses.replace(SUMMARY, sweep=one.transfer, cell=one.cell, verdict=verdict) for one in found]
+    return Summaries({one.sweep: [one] for one in cells}, {})
 
 
 @pytest.mark.parametrize(
@@ -29,11 +38,18 @@ def needed(
     ],
 )
 def test_labels_are_rounded_and_say_where_the_grid_ends(one: LabelsNeeded, text: str, bounds: str, saves: bool) -> None:
-    assert labels_table([one])["rows"] == {"a": [{"text": text, "bounds": bounds, "saves": saves}]}
+    assert labels_table([one], judged(one))["rows"] == {"a": [{"text": text, "bounds": bounds, "saves": saves}]}
+
+
+def test_no_labels_are_called_saved_where_the_verdict_is_undecided() -> None:
+    one = needed(100, 316.2, 212.0, 1493.0)
+    [field] = labels_table([one], judged(one, verdict="undecided"))["rows"]["a"]
+    assert (field["bounds"], field["saves"]) == ("[210, 1,500]", False)
 
 
 def test_a_size_that_a_transfer_lacks_is_left_empty() -> None:
-    table = labels_table([needed(10, 20, 15, 30), needed(50, 60, 55, 70), needed(50, 60, 55, 70, name="b")])
+    table = labels_table([needed(10, 20, 15, 30), needed(50, 60, 55, 70), needed(50, 60, 55, 70, name="b")],
+                         judged())  # fmt: skip
     assert table["sizes"] == [10, 50]
     assert [field["text"] for field in table["rows"]["b"]] == ["-", "60"]
 

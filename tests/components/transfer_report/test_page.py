@@ -12,7 +12,11 @@ CELL = {
     "transfer": "a__original", "architecture": "original", "n": 100, "freeze_count": 4, "fine_tune": True,
     "draws": 2, "accuracy": 0.9, "accuracy_interval": [0.85, 0.95], "baseline_accuracy": 0.8,
     "baseline_interval": [0.7, 0.9], "gain_points": 10.0, "gain_interval_points": [4.0, 16.0],
-    "val_accuracy": 0.91, "blessed": True,
+    "val_accuracy": 0.91, "verdict": "gain", "blessed": True,
+    "from_scratch": {
+        "sweep": "baseline__original", "architecture": "original", "accuracy": 0.8, "accuracy_interval": [0.7, 0.9],
+        "lead_points": 10.0, "lead_interval_points": [4.0, 16.0], "verdict": "gain",
+    },
 }  # fmt: skip
 
 
@@ -20,18 +24,33 @@ CELL = {
     ("change", "words"),
     [
         ({}, "The gain is +10.0 points [+4.0, +16.0]."),
-        ({"gain_interval_points": [-1.0, 21.0]}, "is undecided: its interval holds 0."),
-        ({"gain_points": -9.0, "gain_interval_points": [-12.0, -6.0]}, "The loss is -9.0 points"),
+        ({"gain_interval_points": [-1.0, 21.0], "verdict": "undecided"}, "is undecided: its interval contains 0."),
+        ({"verdict": "undecided"}, "is undecided: it does not stand out among all cells of this report."),
+        ({"gain_points": -9.0, "gain_interval_points": [-12.0, -6.0], "verdict": "loss"}, "The loss is -9.0 points"),
         ({"draws": 1}, "rests on one draw, so it is undecided."),
     ],
 )
-def test_the_answer_calls_a_gain_only_when_its_interval_does(change: dict[str, Any], words: str) -> None:
+def test_the_answer_calls_a_gain_only_where_the_verdict_does(change: dict[str, Any], words: str) -> None:
     assert words in " ".join(evidence({**CELL, **change}, 2))
 
 
 def test_the_answer_says_what_to_use() -> None:
     summary = {"winner": "a__original", "closing_table": [CELL]}
     assert headline(summary) == "Use a__original: freeze the first 4 layers, then fine-tune all layers."
+
+
+def test_a_better_network_from_scratch_is_named_in_the_answer() -> None:
+    better = {**CELL["from_scratch"], "architecture": "remastered", "accuracy": 0.926, "lead_points": -2.6,
+              "lead_interval_points": [-4.0, -1.2], "verdict": "loss"}  # fmt: skip
+    row = {**CELL, "from_scratch": better, "blessed": False}
+    assert headline({"winner": "a__original", "closing_table": [row]}) == (
+        "Push nothing: the remastered network trained from scratch is better than a__original, the best transfer on "
+        "val."
+    )
+    found = " ".join(evidence(row, 2))
+    assert "The best network from scratch on val is the remastered network with 92.6%" in found
+    assert "the transfer's lead over it is -2.6 points [-4.0, -1.2]." in found
+    assert "best network from scratch" not in " ".join(evidence(CELL, 2))
 
 
 @pytest.mark.parametrize(

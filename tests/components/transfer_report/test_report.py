@@ -117,7 +117,7 @@ def test_a_winner_that_is_not_blessed_leaves_the_reason(refused: tuple[Path, dic
     assert summary["pushed"]["transfer"] is None
     assert "below the floor of 99.0%" in summary["pushed"]["reason"]
     page = (folder / "report.html").read_text()
-    assert "Push nothing: all_but_target__original, the best on val, is not blessed." in page
+    assert "Push nothing: all_but_target__original, the best transfer on val, is not blessed." in page
     assert "Why it is not pushed" in page
 
 

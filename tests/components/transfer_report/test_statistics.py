@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from components.transfer_report import statistics
 from components.transfer_report.statistics import (
     SMALLEST_P,
     Interval,
@@ -83,6 +84,35 @@ def test_the_spread_of_other_cells_joins_in_as_one_degree_of_freedom() -> None:
     narrowing = (stats.t.ppf(0.975, 2) ** 2 - stats.t.ppf(0.975, 3) ** 2) * between
     squares = [((gain.high - gain.estimate) / 100) ** 2 for gain in (alone, joined)]
     assert squares[0] - squares[1] == pytest.approx(narrowing)
+
+
+@QUICK
+@given(CORRECT, st.one_of(st.none(), st.floats(0, 0.05)))
+def test_half_widths_are_those_of_the_docstring_s_formula(correct: np.ndarray, others: float | None) -> None:
+    draws, images = correct.shape
+    x = correct.astype(float)
+    image_means, draw_means, mean = x.mean(axis=0), x.mean(axis=1), x.mean()
+    v = (float(((image_means - mean) ** 2).sum()) + 1) / (images * (images - 1))
+    square = stats.norm.ppf(0.975) ** 2 * v
+    if draws > 1:
+        rest = x - draw_means[:, None] - image_means + mean
+        e2 = float((rest**2).sum()) / ((draws - 1) * (images - 1))
+        s2, nu = float(draw_means.var(ddof=1)), draws - 1
+        if others is not None:
+            s2, nu = ((draws - 1) * s2 + others) / draws, draws
+        f = 0.8 if nu > 1 else 0.0
+        a = max(s2 - f * e2 / images, (1 - f) * e2 / images) / draws
+        b = max(v - e2 / (draws * images), 0) + f * e2 / (draws * images)
+        square = stats.t.ppf(0.975, nu) ** 2 * a + stats.norm.ppf(0.975) ** 2 * b
+    gain, _ = paired_gain_interval(correct, np.zeros_like(correct), others)
+    assert gain.high - gain.estimate == pytest.approx(100 * math.sqrt(square))
+
+
+def test_the_docstring_has_every_term_of_the_formula() -> None:
+    for term in ("v = (S + 1) / (I (I - 1))", "max(v - e2 / (D I), 0) + f e2 / (D I)",
+                 "max(s2 - f e2 / I, (1 - f) e2 / I) / D", "sqrt(t(nu)^2 A + z^2 B)", "With one draw A = 0 and B = v",
+                 "((D - 1) s2 + s2_others) / D, nu' = D"):  # fmt: skip
+        assert term in (statistics.__doc__ or "")
 
 
 @QUICK

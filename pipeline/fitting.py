@@ -1,0 +1,66 @@
+"""Tables that never cut or break a name or a figure: laid out as blocks where they don't fit. Imports rich alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+UNBOUNDED = 10_000
+"""Columns of a terminal that every table fits."""
+
+
+class FittingTable:
+    """A table where it fits the terminal; else a block a row, `column: field` in lines of their own.
+
+    All texts are plain: nothing of a user's is read as markup.
+
+    Args:
+      table: with title, caption and columns, without rows; names of columns may have several lines.
+      rows: fields of each row as the table shows them, likewise.
+      names: heading of each row's block; none: the row's first field.
+    """
+
+    def __init__(self, table: Table, rows: Sequence[Sequence[str | Text]], names: Sequence[str] = ()):
+        self.table = table
+        self.rows = [[Text(field) if isinstance(field, str) else field for field in row] for row in rows]
+        self.names = names or [_one_line(row[0]).plain for row in self.rows]
+        table.title, table.caption = (Text(text) if isinstance(text, str) else text
+                                      for text in (table.title, table.caption))  # fmt: skip
+        for column in table.columns:
+            column.no_wrap = True
+        for row in self.rows:
+            table.add_row(*row)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        if self._fits(console, options):
+            yield self.table
+            return
+        for text in (self.table.title, *self._blocks(options.max_width), self.table.caption):
+            if isinstance(text, Text):
+                yield text
+
+    def _blocks(self, width: int) -> Iterator[Text]:
+        """Each row as lines: its name, which breaks between source and architecture alone, then its fields."""
+        headings = [_one_line(Text(str(column.header))).plain for column in self.table.columns]
+        for name, row in zip(self.names, self.rows, strict=True):
+            yield Text(name if len(name) <= width else name.replace("__", "__\n"), style="bold")
+            for heading, field in zip(headings[1:], row[1:], strict=True):
+                label = f"  {heading}: " if heading else "  "
+                yield Text.assemble(label, _one_line(field))
+
+    def _fits(self, console: Console, options: ConsoleOptions) -> bool:
+        natural = Measurement.get(console, options.update_width(UNBOUNDED), self.table).maximum
+        return natural <= options.max_width
+
+
+def _one_line(field: Text) -> Text:
+    """The field's lines as one; a hyphen at the end of a line joins its word to the next line's."""
+    lines = field.split("\n")
+    joined = lines[0].copy()
+    for line in lines[1:]:
+        joined.append("" if joined.plain.endswith("-") else " ").append_text(line)
+    return joined

@@ -1,0 +1,64 @@
+"""Tables on narrow terminals: no name and no figure is cut or broken, nothing is read as markup."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from components.transfer_report.statistics import Interval
+from pipeline import tables
+from pipeline.comparison import Change
+from pipeline.fitting import FittingTable
+from pipeline.progress_report import SweepState
+
+NAMES = ("all_but_target__mobilenet_v2", "my-holiday-photos__mobilenet_v2", "baseline__remastered")
+
+
+def printed(table, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(table)
+    text = console.file.getvalue()
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "…" not in text
+    return text
+
+
+def whole_name(name: str, text: str) -> bool:
+    return name in text or all(part in text for part in name.split("__"))
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> None:
+    points = Interval(-12.3, -10.1, -7.9, 3)
+    changes = [Change(name, 2000, 18, True, 0.888, 0.777, points, "undecided") for name in NAMES]
+    text = printed(tables.comparison_table(changes), width)
+    assert all(whole_name(name, text) for name in NAMES)
+    assert text.count("undecided") == text.count("-10.1 [-12.3, -7.9]") == text.count("88.8") == len(NAMES)
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_progress_shows_every_name_and_figure_whole(width: int) -> None:
+    text = printed(tables.progress_table("mine", [SweepState(name, 1234, 5678, 90, 360_000) for name in NAMES]), width)
+    assert all(name in text for name in NAMES)
+    assert text.count("1234") == text.count("5678") == text.count("100.00") == len(NAMES)
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_files_of_tensorflow_lite_are_shown_whole(width: int) -> None:
+    one = {"file": "model_dynamic_range.tflite", "size_bytes": 12_345_678, "accuracy": 0.912, "equal_decisions": 0.999,
+           "saved_model_accuracy": 0.913, "largest_difference": 0.0123}  # fmt: skip
+    text = printed(tables.tflite_table({"files": [one], "test_images": 2000, "data": "CIFAR-10"}), width)
+    assert all(part in text for part in ("model_dynamic_range.tflite", "12.35", "91.2%", "91.3%", "99.9%", "0.012"))
+
+
+@given(st.lists(st.text("abc[/]_", min_size=1, max_size=30).filter(str.strip), min_size=1, max_size=3),
+       st.integers(20, 80))  # fmt: skip
+def test_no_name_is_read_as_markup_or_cut(names: list[str], width: int) -> None:
+    table = FittingTable(tables.empty_table("class", "train"), [(name, "1,234") for name in names])
+    text = "".join(printed(table, width).split())
+    assert all(name in text for name in names)
+    assert text.count("1,234") == len(names)
