@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from acquisition.dataset import Dataset, locate_dataset
@@ -26,6 +25,7 @@ from pipeline.errors import ThawError
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
 from pipeline.run_lock import check_writable, locked
+from pipeline.terminal import progress_in
 from trainer_module import fork_server, progress
 
 DISK_FULL = ("No space left on device", "database or disk is full")
@@ -155,7 +155,7 @@ def find_data(
 
 def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> Inspection:
     folder = config.workspace / "inspections"
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with progress_in(terminal, transient=True) as bar:
         task = bar.add_task("checking every record", total=None)
         return inspect_once(dataset.files, config.data, folder, lambda done: bar.update(task, completed=done))
 
@@ -172,7 +172,6 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
     terminal.print(
         f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
         f"({free_gb:.0f} GB free).",
-        markup=False,
     )
     if plan.disk_mb / 1000 > free_gb:
         raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
@@ -262,4 +261,4 @@ def _existing_parent(path: Path) -> Path:
 
 
 def _sayer(terminal: Console) -> Callable[[str], None]:
-    return lambda line: terminal.print(line, markup=False)
+    return lambda line: terminal.print(line)

@@ -92,7 +92,7 @@ def make_experiment(
     def find_cifar() -> Dataset | None:
         return locate_cifar10(
             project_root=project_root, environment=environment, cache_dir=Path.home() / ".cache" / "thaw",
-            tfds_dir=Path.home() / "tensorflow_datasets", say=lambda line: terminal.print(line, markup=False),
+            tfds_dir=Path.home() / "tensorflow_datasets", say=lambda line: terminal.print(line),
         )  # fmt: skip
 
     with written_whole(out) as draft:
@@ -129,7 +129,7 @@ def show_made(made: Made, terminal: Console) -> None:
         table.add_row(one.name, f"{one.train:,}", f"{one.val:,}", f"{one.test:,}")
     terminal.print(table)
     for line in _lines(made):
-        terminal.print(line, soft_wrap=True, markup=False)
+        terminal.print(line, soft_wrap=True)
 
 
 def _lines(made: Made) -> Iterator[str]:

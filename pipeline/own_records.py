@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from acquisition import image_folder
 from acquisition.cifar_sources import PREFIX, cifar_images, foreign_domains
@@ -23,6 +22,7 @@ from pipeline.config import Data
 from pipeline.errors import ThawError
 from pipeline.own_output import IMAGES, RECORDS
 from pipeline.own_settings import Wanted, chosen_target, own_domains
+from pipeline.terminal import progress_in
 
 FindCifar = Callable[[], Dataset | None]
 """Finds CIFAR-10; it is called where a source could be made of it."""
@@ -94,7 +94,7 @@ def from_images(
     own = tuple(files)
     target = chosen_target(own, wanted.target)
     size, reason = image_folder.choose_size(image_folder.image_sizes(files), wanted.image_size_px)
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with progress_in(terminal, transient=True) as bar:
         task = bar.add_task("reading every image", total=sum(map(len, files.values())))
         images, repeated = image_folder.read_images(
             folder, files, *size, on_progress=lambda done: bar.update(task, completed=done)
@@ -140,7 +140,7 @@ def from_records(
     if channels not in (1, 3):
         raise ThawError(f"The images in {files.folder} have {channels} channels. Expected 3 (RGB) or 1 (grey); convert "
                         "them.")  # fmt: skip
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with progress_in(terminal, transient=True) as bar:
         task = bar.add_task("checking every record", total=None)
         inspection = inspect_records(files, data, lambda done: bar.update(task, completed=done))
     own = data.classes

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from acquisition.inspection import Inspection
@@ -48,10 +49,10 @@ def comparison_table(changes: Iterable[Change]) -> Table:
     for one in changes:
         points = f"{one.points.estimate:+.1f} [{one.points.low:+.1f}, {one.points.high:+.1f}]"
         accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
-        verdict = f"[{STYLES[one.verdict]}]{one.verdict}[/]"
+        verdict = Text(one.verdict, style=STYLES[one.verdict])
         tuned = "yes" if one.fine_tune else "no"
         name = one.sweep.replace("__", "\n")  # else cut off at 80 columns
-        table.add_row(name, str(one.n), str(one.freeze_count), tuned, *accuracies, points.replace("[", "\\["), verdict)
+        table.add_row(name, str(one.n), str(one.freeze_count), tuned, *accuracies, points, verdict)
     return table
 
 
@@ -61,7 +62,7 @@ def findings_table(findings: Iterable[Finding]) -> Table:
     for column in ("", "", "found", "what to do"):
         table.add_column(column, overflow="fold")
     for one in findings:
-        table.add_row(f"[{STYLES[one.state]}]{one.state}[/]", one.subject, one.found, one.advice)
+        table.add_row(Text(one.state, style=STYLES[one.state]), one.subject, one.found, one.advice)
     return table
 
 
