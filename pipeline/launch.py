@@ -16,6 +16,7 @@ from rich.table import Table
 from acquisition.dataset import Dataset, locate_dataset
 from acquisition.inspection import Inspection, check_sizes
 from acquisition.remembered import inspect_once
+from acquisition.scarce_classes import scarce_classes
 from acquisition.weights import check_weights, locate_weights
 from pipeline import console
 from pipeline.artifact_store import open_store
@@ -87,6 +88,8 @@ def prepare(
     beam_options(config.beam_args)  # refused here, before every record is read
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
+    for sentence in scarce_classes(inspection, config):
+        terminal.print(f"!! {sentence}")
     config, left_out, weights_hash = with_weights(with_own_model(config), project_root, _sayer(terminal))
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or len(os.sched_getaffinity(0))

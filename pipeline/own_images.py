@@ -13,6 +13,7 @@ from rich.table import Table
 from acquisition.dataset import Dataset, locate_cifar10
 from acquisition.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.inspection import Inspection, check_sizes, inspect_records
+from acquisition.scarce_classes import scarce_classes
 from acquisition.weights import locate_weights
 from pipeline.config import ExperimentConfig, Transfer
 from pipeline.errors import ThawError
@@ -179,6 +180,7 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Pa
     tested = sum(inspection.test_counts[name] for name in config.target.classes)
     if tested < FEW_TEST_IMAGES:
         yield f"{tested} test images in all: only large gains can be told from chance."
+    yield from scarce_classes(inspection, config)
     used = {name for source in config.sources.values() for name in source.classes} | set(config.target.classes)
     unused = [name for name in config.data.classes if name not in used]
     if unused:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from rich.console import Console
 
@@ -94,26 +96,28 @@ def from_images(
     own = tuple(files)
     target = chosen_target(own, wanted.target)
     size, reason = image_folder.choose_size(image_folder.image_sizes(files), wanted.image_size_px)
-    with progress_in(terminal, transient=True) as bar:
-        task = bar.add_task("reading every image", total=sum(map(len, files.values())))
-        images, repeated = image_folder.read_images(
-            folder, files, *size, on_progress=lambda done: bar.update(task, completed=done)
-        )
-    cifar, domains, notes = _sources(own, find_cifar)
-    if repeated:
-        notes += (f"{len(repeated)} of the files repeat another of their class and are left out, "
-                  f"{repeated[0]} among them.",)  # fmt: skip
-    classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
-    labels = {name: label for label, name in enumerate(classes)}
-    splits = _split(own, images)
-    ids = {image.image_id for image in images}
-    for split, kept in splits.items():
-        shards = [[(image.png, labels[image.class_name], image.image_id.encode()) for image in kept]]
-        if cifar is not None:
-            shards.append(list(cifar_images(cifar, split, _cifar_labels(labels), size, ids)))
-        for number, shard in enumerate(shards):
-            file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
-            write_examples(draft / RECORDS / split / file, shard)
+    # Gone with the process, however it ends; 20,000 photos would not fit in memory.
+    with tempfile.TemporaryFile(dir=draft) as kept:
+        with progress_in(terminal, transient=True) as bar:
+            task = bar.add_task("reading every image", total=sum(map(len, files.values())))
+            images, repeated = image_folder.read_images(
+                folder, files, *size, kept, on_progress=lambda done: bar.update(task, completed=done)
+            )
+        cifar, domains, notes = _sources(own, find_cifar)
+        if repeated:
+            notes += (f"{len(repeated)} of the files repeat another of their class and are left out, "
+                      f"{repeated[0]} among them.",)  # fmt: skip
+        classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
+        labels = {name: label for label, name in enumerate(classes)}
+        splits = _split(own, images)
+        ids = {image.image_id for image in images}
+        for split, chosen in splits.items():
+            shards = [_examples(chosen, labels, kept)]
+            if cifar is not None:
+                shards.append(cifar_images(cifar, split, _cifar_labels(labels), size, ids))
+            for number, shard in enumerate(shards):
+                file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
+                write_examples(draft / RECORDS / split / file, shard)
     _write_table(draft / IMAGES, splits)
     data = Data(path=out.absolute() / RECORDS, image_shape=(*size, 3), classes=classes)
     found = find_record_files(draft / RECORDS)
@@ -186,6 +190,12 @@ def _all_domains(
 
 def _cifar_labels(labels: Mapping[str, int]) -> dict[str, int]:
     return {name.removeprefix(PREFIX): label for name, label in labels.items() if name.startswith(PREFIX)}
+
+
+def _examples(images: list[OwnImage], labels: Mapping[str, int], kept: BinaryIO) -> Iterator[tuple[bytes, int, bytes]]:
+    """(PNG, label, id) of each image, one in memory at a time."""
+    for image in images:
+        yield image.png(kept), labels[image.class_name], image.image_id.encode()
 
 
 def _split(own: tuple[str, ...], images: list[OwnImage]) -> dict[str, list[OwnImage]]:
