@@ -17,3 +17,13 @@ def printable(text: str) -> str:
     if text.replace("\n", "").isprintable():
         return text
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
+def check_utf_8(path: str, advice: str) -> None:
+    """TensorFlow and YAML take no other names of files.
+
+    Raises:
+      ThawError: the path has bytes that are not UTF-8; it ends in the advice.
+    """
+    if any("\udc80" <= one <= "\udcff" for one in path):
+        raise ThawError(f"The name of {path} is not UTF-8, so TensorFlow can't open it. {advice}")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from pipeline.errors import ThawError
+from pipeline.errors import ThawError, check_utf_8
 
 CONFIG, RECORDS, IMAGES = "config.yaml", "records", "images.csv"
 """All that such a folder holds: the experiment, its TFRecords, and which image is in which split."""
@@ -30,8 +30,10 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
       force: an earlier output of `thaw init` may be replaced.
 
     Raises:
-      ThawError: it exists and may not be replaced, lies within the images or holds them, or in no folder.
+      ThawError: it exists and may not be replaced, lies within the images or holds them, lies in no folder,
+        or its path is not UTF-8.
     """
+    check_utf_8(str(out), "Name another folder with --out.")
     if out == folder or folder in out.parents or out in folder.parents:
         raise ThawError(f"{out} and the images in {folder} lie within each other. Name another folder with --out.")
     if not out.parent.is_dir():

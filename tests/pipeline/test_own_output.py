@@ -55,6 +55,11 @@ def test_force_replaces_nothing_of_the_users(tmp_path, kind):
         check_output(out, tmp_path / "images", force=True)
 
 
+def test_a_path_that_is_not_utf_8_is_refused_in_words_that_can_be_printed(tmp_path):
+    with pytest.raises(ThawError, match=r"\\udcff is not UTF-8"):
+        check_output(tmp_path / os.fsdecode(b"\xff"), tmp_path / "images", force=False)
+
+
 def test_the_output_lies_apart_from_the_images_and_in_a_folder(tmp_path):
     for out, folder in (("a", "a"), ("a/b", "a"), ("a", "a/b")):
         with pytest.raises(ThawError, match="within each other"):
@@ -69,7 +74,8 @@ from pipeline.own_output import written_whole
 with written_whole(pathlib.Path(sys.argv[1])) as draft:
     (draft / "config.yaml").touch()
     print("writing", flush=True)
-    time.sleep(600)
+    while True:  # a signal just before one long sleep would be heeded after it
+        time.sleep(0.01)
 """
 
 
