@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,16 @@ def test_a_quarter_is_for_testing_whatever_the_order(ids: set[str], dice: object
 def test_new_images_move_few_of_the_others(ids: set[str], more: set[str]) -> None:
     new = more - ids
     assert len((chosen_for_test(ids) ^ chosen_for_test(ids | new)) & ids) <= len(new)
+
+
+def test_reading_keeps_no_image_in_memory(folder: Path) -> None:
+    for number in range(100, 160):
+        picture(number, (96, 96)).save(folder / "rose" / f"{number}.png")
+    with tempfile.TemporaryFile() as kept:
+        image_folder.read_images(folder, find_images(folder), 96, 96, kept)  # what Pillow keeps once
+        tracemalloc.start()
+        kept.seek(0)
+        image_folder.read_images(folder, find_images(folder), 96, 96, kept)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak_bytes < kept.tell() / 3
