@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from pipeline import tables
 from pipeline.config import ExperimentConfig
@@ -32,6 +31,7 @@ from pipeline.options import (
     runs_option,
 )
 from pipeline.process import prepare_process
+from pipeline.terminal import console
 from trainer_module import progress
 
 prepare_process(os.environ)
@@ -63,7 +63,7 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
     if in_json:
         _print_json([dataclasses.asdict(finding) for finding in findings])
     else:
-        Console(highlight=False).print(tables.findings_table(findings))
+        console().print(tables.findings_table(findings))
     if worst(findings) == "problem":
         sys.exit(1)
 
@@ -75,13 +75,13 @@ def data(config: ExperimentConfig, in_json: bool) -> None:
     """Find the images, check every record, count each class."""
     from pipeline.launch import find_data
 
-    console = Console(stderr=in_json, highlight=False)
-    dataset, found = find_data(config, PROJECT_ROOT, os.environ, console)
+    terminal = console(stderr=in_json)
+    dataset, found = find_data(config, PROJECT_ROOT, os.environ, terminal)
     if in_json:
         about = {"name": dataset.name, "folder": dataset.files.folder, "origin": dataset.origin}
         _print_json({**about, **dataclasses.asdict(found)})
         return
-    console.print(tables.classes_table(dataset.name, found))
+    terminal.print(tables.classes_table(dataset.name, found))
 
 
 @cli.command(
@@ -108,12 +108,12 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
     wanted = wanted_from(name or name_from(folder.expanduser().absolute().name), asked)
     made = make_experiment(
         folder, out or Path(f"thaw-{wanted.name}"), wanted, force=force, project_root=PROJECT_ROOT,
-        environment=os.environ, terminal=Console(stderr=in_json, highlight=False),
+        environment=os.environ, terminal=console(stderr=in_json),
     )  # fmt: skip
     if in_json:
         _print_json(dataclasses.asdict(made))
     else:
-        show_made(made, Console(highlight=False))
+        show_made(made, console())
 
 
 @cli.command(
@@ -132,7 +132,7 @@ def plan(config: ExperimentConfig, in_json: bool) -> None:
     if not in_json:
         launch(config, PROJECT_ROOT, os.environ, plan_only=True)
         return
-    prepared = prepare(config, PROJECT_ROOT, os.environ, Console(stderr=True))
+    prepared = prepare(config, PROJECT_ROOT, os.environ, console(stderr=True))
     _print_json({**dataclasses.asdict(prepared.plan), "left_out": prepared.left_out, "data": prepared.dataset.origin})
 
 
@@ -159,9 +159,9 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
     if in_json:
         _print_json(dataclasses.asdict(state))
         return
-    console = Console(highlight=False)
-    console.print(tables.progress_table(config.name, state.sweeps))
-    console.print(in_words(state), soft_wrap=True, markup=False)
+    terminal = console()
+    terminal.print(tables.progress_table(config.name, state.sweeps))
+    terminal.print(in_words(state), soft_wrap=True)
 
 
 @cli.command(epilog=examples("thaw report", "thaw report 20261126-101500-quick --json"))
@@ -180,9 +180,9 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     if in_json:
         _print_json(summary)
         return
-    console = Console(highlight=False)
-    console.print(closing_table(summary))
-    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, markup=False)
+    terminal = console()
+    terminal.print(closing_table(summary))
+    terminal.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
 
 
 @cli.command(epilog=examples("thaw compare 20261126-101500-quick latest"))
@@ -204,11 +204,11 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     if in_json:
         cells = [dataclasses.asdict(change) for change in changes]
         return _print_json({"settings": differing, "stack": stacks, "cells": cells})
-    console = Console(highlight=False)
+    terminal = console()
     for line in comparison.differences_in_words(differing, stacks):
-        console.print(line, markup=False)
-    console.print(tables.comparison_table(changes))
-    console.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
+        terminal.print(line)
+    terminal.print(tables.comparison_table(changes))
+    terminal.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
 
 
 @cli.command(epilog=examples("thaw advise", "thaw advise 20261126-101500-quick --target deer,horse --n 100"))
@@ -227,7 +227,7 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
     folder = find_run(run, runs)
     with output_to_log(folder / RUN_LOG):
         advice = advise_on(folder, tuple(filter(None, target.split(","))), n)
-    _print_json(dataclasses.asdict(advice)) if in_json else show(advice, Console(highlight=False))
+    _print_json(dataclasses.asdict(advice)) if in_json else show(advice, console())
 
 
 @cli.command(epilog=examples("thaw search --n 200", "thaw search 20261126-101500-quick --n 50 --draws 5 --budget 0.1"))
@@ -246,7 +246,7 @@ def search(run: str, runs: Path, n: int | None, draws: int, budget: float, in_js
     """
     from pipeline.search import search_run, show
 
-    terminal = Console(quiet=True) if in_json else progress.console()
+    terminal = console(quiet=True) if in_json else progress.console()
     found = search_run(find_run(run, runs), n, draws, budget, terminal)
     _print_json(dataclasses.asdict(found)) if in_json else show(found, terminal)
 
@@ -269,9 +269,9 @@ def tflite(run: str, runs: Path, in_json: bool) -> None:
     if in_json:
         _print_json(about)
         return
-    console = Console(highlight=False)
-    console.print(tables.tflite_table(about))
-    console.print(f"Written to {folder / 'tflite'}", soft_wrap=True, markup=False)
+    terminal = console()
+    terminal.print(tables.tflite_table(about))
+    terminal.print(f"Written to {folder / 'tflite'}", soft_wrap=True)
 
 
 def _print_json(value: object) -> None:

@@ -11,9 +11,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
+from pipeline import terminal
 from pipeline.errors import ThawError
 
 _CHUNK_BYTES = 1 << 16
@@ -49,9 +49,10 @@ def download(
     part = destination.with_name(destination.name + ".part")
     if destination.exists():
         os.replace(destination, part)  # left by an earlier run: checked like what has just arrived
-    columns = (TextColumn(destination.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = _Bar(progress, size_bytes)
+    name = terminal.words("{task.description}")
+    columns = (name, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with terminal.progress_in(terminal.console(stderr=True), *columns) as progress:
+        bar = _Bar(progress, destination.name, size_bytes)
         while not _is_whole(part, size_bytes):
             before = _size(part)
             try:
@@ -72,9 +73,9 @@ def download(
 class _Bar:
     """One task of a progress bar."""
 
-    def __init__(self, progress: Progress, total: int | None):
+    def __init__(self, progress: Progress, name: str, total: int | None):
         self.progress = progress
-        self.task = progress.add_task("", total=total, visible=False)  # until something arrives
+        self.task = progress.add_task(name, total=total, visible=False)  # until something arrives
 
     def show(self, completed: int, total: int | None) -> None:
         self.progress.update(self.task, completed=completed, total=total, visible=True)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -32,19 +33,25 @@ _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing",
 
 @dataclass(frozen=True)
 class OwnImage:
-    """One image of the user's, ready to be written.
+    """One image of the user's, fitted to the chosen size and kept as PNG in a file with all others.
 
     Attributes:
       image_id: hash of its pixels as they are written, the same for any file that gives them.
       class_name: its folder.
       file: relative to the folder of class folders.
-      png: fitted to the chosen size.
+      start, size_bytes: where its PNG lies in that file.
     """
 
     image_id: str
     class_name: str
     file: str
-    png: bytes
+    start: int
+    size_bytes: int
+
+    def png(self, kept: BinaryIO) -> bytes:
+        """Its PNG, from the file that read_images wrote."""
+        kept.seek(self.start)
+        return kept.read(self.size_bytes)
 
 
 def find_images(folder: Path) -> dict[str, list[Path]]:
@@ -115,15 +122,16 @@ def choose_size(sizes: Mapping[tuple[int, int], int], asked: int | None) -> tupl
 
 
 def read_images(
-    folder: Path, classes: Mapping[str, Sequence[Path]], height: int, width: int,
+    folder: Path, classes: Mapping[str, Sequence[Path]], height: int, width: int, kept: BinaryIO,
     on_progress: Callable[[int], None] | None = None,
 ) -> tuple[list[OwnImage], list[str]]:  # fmt: skip
-    """Decodes every image once.
+    """Decodes every image once; one is in memory at a time.
 
     Args:
       folder: of the class folders.
       classes: files by class.
       height, width: that images are fitted to, in pixels.
+      kept: an empty file; the images are written there as PNGs.
       on_progress: told the images read so far.
 
     Returns:
@@ -133,7 +141,7 @@ def read_images(
       ThawError: names the files that can't be decoded, or two of different classes with the same content; or a class
         has too few different images.
     """
-    kept: dict[str, OwnImage] = {}
+    images: dict[str, OwnImage] = {}
     repeated: list[str] = []
     problems: list[str] = []
     done = 0
@@ -148,15 +156,18 @@ def read_images(
                 problems.append(str(problem))
                 continue
             file, image_id = str(path.relative_to(folder)), content_id(image)
-            other = kept.setdefault(image_id, OwnImage(image_id, name, file, png_bytes(image)))
+            if image_id not in images:
+                start, size = kept.tell(), kept.write(png_bytes(image))
+                images[image_id] = OwnImage(image_id, name, file, start, size)
+            other = images[image_id]
             if other.class_name != name:
                 problems.append(f"{path}: the very same image is in {folder / other.file}; leave one of them out")
             elif other.file != file:
                 repeated.append(file)
     _refuse(problems)
-    for name, count in Counter(image.class_name for image in kept.values()).items():
+    for name, count in Counter(image.class_name for image in images.values()).items():
         _check_count(folder / name, count, "different images")
-    return sorted(kept.values(), key=lambda image: image.image_id), repeated
+    return sorted(images.values(), key=lambda image: image.image_id), repeated
 
 
 def content_id(image: Image.Image) -> str:

@@ -6,6 +6,8 @@ import functools
 import struct
 from collections.abc import Callable, Sequence
 
+from pipeline import image_headers
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
@@ -31,7 +33,8 @@ def header_problem(image: bytes, shape: Shape) -> str | None:
         return "the image bytes can't be decoded: the header is damaged or cut short"
     if found != shape:
         return f"the image has {_words(found)}; expected {_words(shape)} (data.image_shape)"
-    return None
+    problem = image_headers.found_in(image)
+    return f"the image would not be decoded as a viewer shows it: {problem}" if problem else None
 
 
 def image_shape(image: bytes) -> Shape | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ThawError
+from pipeline.errors import ThawError, check_utf_8
 
 # A folder per split, TFDS's flat names, or plain names. From strict to loose: a checksum, an index or a
 # half-copied file that lies beside complete shards must not be taken for one of them.
@@ -70,6 +70,7 @@ def find_record_files(folder: Path | str) -> RecordFiles:
     if not folder.is_dir():
         state = "is a file" if folder.exists() else "does not exist"
         raise ThawError(f"The data folder {folder} {state}. Give the folder that holds the TFRecords.")
+    check_utf_8(str(folder), "Rename it.")
     level = [folder]
     for _ in range(3):
         found = [files for candidate in level if (files := _files_of(candidate))]

@@ -2,4 +2,28 @@
 
 
 class ThawError(Exception):
-    """Something the user can put right: what happened, what was expected, what to do next."""
+    """Something the user can put right: what happened, what was expected, what to do next.
+
+    Args:
+      message: may quote any name or value; what can't be printed in it is written as an escape.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters and bytes that are not UTF-8 as escapes (\x1b, \udcff); line feeds stay."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
+def check_utf_8(path: str, advice: str) -> None:
+    """TensorFlow and YAML take no other names of files.
+
+    Raises:
+      ThawError: the path has bytes that are not UTF-8; it ends in the advice.
+    """
+    if any("\udc80" <= one <= "\udcff" for one in path):
+        raise ThawError(f"The name of {path} is not UTF-8, so TensorFlow can't open it. {advice}")

@@ -25,6 +25,15 @@ TRAINING_CODE = (
 )  # fmt: skip
 """What decides all that Trainers and Tuners write."""
 
+DOMAIN_CODE = ("components.domain_examples", "pipeline.random_streams", "trainer_module.features")
+"""What decides the records of a domain."""
+REPORT_CODE = (
+    "components.transfer_report",
+    "trainer_module.selection",
+    "pipeline.promises",
+    "transferability.agreement",
+)
+"""What decides the report."""
 ADVICE_CODE = (
     "components.transfer_advisor", "transferability", "pipeline.advice_rule", "pipeline.promises",
     "pipeline.random_streams", "trainer_module.estimates", "trainer_module.source_estimates",

@@ -50,5 +50,5 @@ def picture_sheet(images: np.ndarray, titles: Sequence[str] | None = None, colum
         axes.axis("off")
         if place < len(images):
             axes.imshow(images[place], cmap="gray", interpolation="nearest")
-            axes.set_title(titles[place] if titles else "", fontsize=8)
+            axes.set_title(titles[place] if titles else "", fontsize=8, parse_math=False)
     return figure

@@ -11,11 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from acquisition.dataset import Dataset, locate_dataset
 from acquisition.inspection import Inspection, check_sizes
 from acquisition.remembered import inspect_once
+from acquisition.scarce_classes import scarce_classes
 from acquisition.weights import check_weights, locate_weights
 from pipeline import console
 from pipeline.artifact_store import open_store
@@ -28,6 +28,7 @@ from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
 from pipeline.run_lock import check_writable, locked
 from pipeline.tables import empty_table
+from pipeline.terminal import progress_in
 from trainer_module import fork_server, progress
 from trainer_module.machine import Machine
 
@@ -90,6 +91,8 @@ def prepare(
     beam_options(config.beam_args)  # refused here, before every record is read
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
+    for sentence in scarce_classes(inspection, config):
+        terminal.print(f"!! {sentence}")
     config, left_out, weights_hash = with_weights(with_own_model(config), project_root, _sayer(terminal))
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or len(os.sched_getaffinity(0))
@@ -158,7 +161,7 @@ def find_data(
 
 def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> Inspection:
     folder = config.workspace / "inspections"
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with progress_in(terminal, transient=True) as bar:
         task = bar.add_task("checking every record", total=None)
         return inspect_once(dataset.files, config.data, folder, lambda done: bar.update(task, completed=done))
 
@@ -172,7 +175,6 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
     terminal.print(
         f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
         f"({free_gb:.0f} GB free).",
-        markup=False,
     )
     if plan.disk_mb / 1000 > free_gb:
         raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
@@ -266,4 +268,4 @@ def _existing_parent(path: Path) -> Path:
 
 
 def _sayer(terminal: Console) -> Callable[[str], None]:
-    return lambda line: terminal.print(line, markup=False)
+    return lambda line: terminal.print(line)

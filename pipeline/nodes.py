@@ -31,10 +31,11 @@ from components.sweep_tuner import SweepTuner
 from components.transfer_advisor.component import transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
 from components.transfer_report.component import NodeSettings, transfer_report
+from pipeline import fingerprint
 from pipeline.advice_rule import read_rule
 from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
-from pipeline.fingerprint import ADVICE_CODE, SOURCE_CODE, SWEEP_CODE, TRAINING_CODE, source_fingerprint
+from pipeline.fingerprint import source_fingerprint
 from pipeline.kept_files import with_kept_paths
 from pipeline.schema import schema_text
 from pipeline.training_settings import model_settings, own_settings, repeatable, source_settings, sweep_settings
@@ -75,9 +76,9 @@ class Nodes:
         self.weights_hash = weights_hash
         self.data_path = data_path
         self.made: list[Node] = []
-        self.source_code = source_fingerprint(*SOURCE_CODE)
-        self.sweep_code = source_fingerprint(*SWEEP_CODE)
-        self.training_code = source_fingerprint(*TRAINING_CODE)
+        self.source_code = source_fingerprint(*fingerprint.SOURCE_CODE)
+        self.sweep_code = source_fingerprint(*fingerprint.SWEEP_CODE)
+        self.training_code = source_fingerprint(*fingerprint.TRAINING_CODE)
 
     def example_gen(self) -> Channel:
         files = self.dataset.files
@@ -129,7 +130,7 @@ class Nodes:
             seed=config.seed,
             with_test=with_test,
         )
-        code = source_fingerprint("components.domain_examples", "pipeline.random_streams", "trainer_module.features")
+        code = source_fingerprint(*fingerprint.DOMAIN_CODE)
         node = DomainExamples(examples=transformed, settings=settings.model_dump_json(), code=code)
         return self._add(node, f"DomainExamples.{name}").outputs["domain"]
 
@@ -235,7 +236,7 @@ class Nodes:
             sources=sources,
             domains={name: domain for name, domain in domains.items() if name in {pair.source for pair in pairs}},
             settings=settings,
-            code=source_fingerprint(*ADVICE_CODE),
+            code=source_fingerprint(*fingerprint.ADVICE_CODE),
         )
         return self._add(node, "TransferAdvisor")
 
@@ -262,12 +263,7 @@ class Nodes:
                 configuration=repeatable(config),
                 controls=config.controls,
             ),
-            code=source_fingerprint(
-                "components.transfer_report",
-                "trainer_module.selection",
-                "pipeline.promises",
-                "transferability.agreement",
-            ),
+            code=source_fingerprint(*fingerprint.REPORT_CODE),
         )
         return self._add(node, "TransferReport")
 

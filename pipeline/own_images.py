@@ -12,6 +12,7 @@ from rich.console import Console
 from acquisition.dataset import Dataset, locate_cifar10
 from acquisition.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.inspection import Inspection, check_sizes, inspect_records
+from acquisition.scarce_classes import scarce_classes
 from acquisition.weights import locate_weights
 from pipeline.config import ExperimentConfig, Transfer
 from pipeline.errors import ThawError
@@ -93,7 +94,7 @@ def make_experiment(
     def find_cifar() -> Dataset | None:
         return locate_cifar10(
             project_root=project_root, environment=environment, cache_dir=Path.home() / ".cache" / "thaw",
-            tfds_dir=Path.home() / "tensorflow_datasets", say=lambda line: terminal.print(line, markup=False),
+            tfds_dir=Path.home() / "tensorflow_datasets", say=lambda line: terminal.print(line),
         )  # fmt: skip
 
     with written_whole(out) as draft:
@@ -126,7 +127,7 @@ def show_made(made: Made, terminal: Console) -> None:
     rows = [(one.name, f"{one.train:,}", f"{one.val:,}", f"{one.test:,}") for one in made.classes]
     terminal.print(FittingTable(empty_table("class", "train", "val", "test", title="Your images"), rows))
     for line in _lines(made):
-        terminal.print(line, soft_wrap=True, markup=False)
+        terminal.print(line, soft_wrap=True)
 
 
 def _lines(made: Made) -> Iterator[str]:
@@ -176,6 +177,7 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Pa
     tested = sum(inspection.test_counts[name] for name in config.target.classes)
     if tested < FEW_TEST_IMAGES:
         yield f"{tested} test images in all: only large gains can be told from chance."
+    yield from scarce_classes(inspection, config)
     used = {name for source in config.sources.values() for name in source.classes} | set(config.target.classes)
     unused = [name for name in config.data.classes if name not in used]
     if unused:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
-from pipeline.errors import ThawError
+from pipeline.errors import ThawError, check_utf_8
 
 CONFIG, RECORDS, IMAGES = "config.yaml", "records", "images.csv"
 """All that such a folder holds: the experiment, its TFRecords, and which image is in which split."""
+_LOCK, _NEW, _OLD = "thaw-init.lock", "new", "old"
+"""In the temporary folder: held by the process that writes, what it writes, and what that replaces."""
 
 
 def check_output(out: Path, folder: Path, *, force: bool) -> None:
-    """Says early that the folder can't be written.
+    """Says early that the folder can't be written; removes what an init that was killed left beside it.
 
     Args:
       out: to be written.
@@ -23,13 +30,16 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
       force: an earlier output of `thaw init` may be replaced.
 
     Raises:
-      ThawError: it exists and may not be replaced, lies within the images or holds them, or in no folder.
+      ThawError: it exists and may not be replaced, lies within the images or holds them, lies in no folder,
+        or its path is not UTF-8.
     """
+    check_utf_8(str(out), "Name another folder with --out.")
     if out == folder or folder in out.parents or out in folder.parents:
         raise ThawError(f"{out} and the images in {folder} lie within each other. Name another folder with --out.")
     if not out.parent.is_dir():
         raise ThawError(f"{out.parent}, where {out.name} should be made, is no folder. Make it, or name another with "
                         "--out.")  # fmt: skip
+    _clear_leftovers(out)
     if not os.path.lexists(out):
         return
     if not force:
@@ -43,20 +53,75 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
 def written_whole(out: Path) -> Iterator[Path]:
     """Gives a temporary folder beside `out`, which takes its place when the block ends well and else vanishes.
 
+    It vanishes also where SIGTERM or SIGHUP ends the process, with status 128 and the signal's number.
+
     Raises:
       ThawError: it can't be written.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
-            draft = Path(temporary) / "new"
+        with _ended_in_order(), _temporary_beside(out) as temporary, _held(temporary):
+            draft = temporary / _NEW
             draft.mkdir()
             yield draft
-            if out.exists():
-                os.replace(out, Path(temporary) / "old")
-            os.replace(draft, out)
+            _put(draft, out, temporary / _OLD)
     except OSError as error:
         raise ThawError(f"{out} can't be written ({error}). Expected a place with room for the images; free some, put "
                         "its permissions right, or name another with --out.") from error  # fmt: skip
+
+
+@contextlib.contextmanager
+def _temporary_beside(out: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
+        yield Path(temporary)
+
+
+def _put(draft: Path, out: Path, old: Path) -> None:
+    """Renames the draft to `out`; what was there is moved to `old`, and back where that fails."""
+    try:
+        if out.exists():
+            os.replace(out, old)
+        os.replace(draft, out)
+    except BaseException:
+        if old.exists() and not out.exists():
+            os.replace(old, out)
+        raise
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Makes signals that end the process raise SystemExit, so that files are removed; for the main thread alone."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _held(temporary: Path) -> Iterator[None]:
+    with (temporary / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _clear_leftovers(out: Path) -> None:
+    """Removes temporary folders whose process was killed; an experiment that it was replacing comes back."""
+    for entry in out.parent.iterdir():
+        if not entry.name.startswith(f".{out.name}-") or not (entry / _LOCK).is_file():
+            continue
+        with contextlib.suppress(OSError), (entry / _LOCK).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where another init is writing
+            if (entry / _OLD).is_dir() and not os.path.lexists(out):
+                os.replace(entry / _OLD, out)
+            shutil.rmtree(entry)
 
 
 def _is_ours(folder: Path) -> bool:

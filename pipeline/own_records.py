@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from rich.console import Console
-from rich.progress import Progress
 
 from acquisition import image_folder
 from acquisition.cifar_sources import PREFIX, cifar_images, foreign_domains
@@ -23,6 +24,7 @@ from pipeline.config import Data
 from pipeline.errors import ThawError
 from pipeline.own_output import IMAGES, RECORDS
 from pipeline.own_settings import Wanted, chosen_target, own_domains
+from pipeline.terminal import progress_in
 
 FindCifar = Callable[[], Dataset | None]
 """Finds CIFAR-10; it is called where a source could be made of it."""
@@ -94,26 +96,28 @@ def from_images(
     own = tuple(files)
     target = chosen_target(own, wanted.target)
     size, reason = image_folder.choose_size(image_folder.image_sizes(files), wanted.image_size_px)
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        task = bar.add_task("reading every image", total=sum(map(len, files.values())))
-        images, repeated = image_folder.read_images(
-            folder, files, *size, on_progress=lambda done: bar.update(task, completed=done)
-        )
-    cifar, domains, notes = _sources(own, find_cifar)
-    if repeated:
-        notes += (f"{len(repeated)} of the files repeat another of their class and are left out, "
-                  f"{repeated[0]} among them.",)  # fmt: skip
-    classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
-    labels = {name: label for label, name in enumerate(classes)}
-    splits = _split(own, images)
-    ids = {image.image_id for image in images}
-    for split, kept in splits.items():
-        shards = [[(image.png, labels[image.class_name], image.image_id.encode()) for image in kept]]
-        if cifar is not None:
-            shards.append(list(cifar_images(cifar, split, _cifar_labels(labels), size, ids)))
-        for number, shard in enumerate(shards):
-            file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
-            write_examples(draft / RECORDS / split / file, shard)
+    # Gone with the process, however it ends; 20,000 photos would not fit in memory.
+    with tempfile.TemporaryFile(dir=draft) as kept:
+        with progress_in(terminal, transient=True) as bar:
+            task = bar.add_task("reading every image", total=sum(map(len, files.values())))
+            images, repeated = image_folder.read_images(
+                folder, files, *size, kept, on_progress=lambda done: bar.update(task, completed=done)
+            )
+        cifar, domains, notes = _sources(own, find_cifar)
+        if repeated:
+            notes += (f"{len(repeated)} of the files repeat another of their class and are left out, "
+                      f"{repeated[0]} among them.",)  # fmt: skip
+        classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
+        labels = {name: label for label, name in enumerate(classes)}
+        splits = _split(own, images)
+        ids = {image.image_id for image in images}
+        for split, chosen in splits.items():
+            shards = [_examples(chosen, labels, kept)]
+            if cifar is not None:
+                shards.append(cifar_images(cifar, split, _cifar_labels(labels), size, ids))
+            for number, shard in enumerate(shards):
+                file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
+                write_examples(draft / RECORDS / split / file, shard)
     _write_table(draft / IMAGES, splits)
     data = Data(path=out.absolute() / RECORDS, image_shape=(*size, 3), classes=classes)
     found = find_record_files(draft / RECORDS)
@@ -140,7 +144,7 @@ def from_records(
     if channels not in (1, 3):
         raise ThawError(f"The images in {files.folder} have {channels} channels. Expected 3 (RGB) or 1 (grey); convert "
                         "them.")  # fmt: skip
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with progress_in(terminal, transient=True) as bar:
         task = bar.add_task("checking every record", total=None)
         inspection = inspect_records(files, data, lambda done: bar.update(task, completed=done))
     own = data.classes
@@ -186,6 +190,12 @@ def _all_domains(
 
 def _cifar_labels(labels: Mapping[str, int]) -> dict[str, int]:
     return {name.removeprefix(PREFIX): label for name, label in labels.items() if name.startswith(PREFIX)}
+
+
+def _examples(images: list[OwnImage], labels: Mapping[str, int], kept: BinaryIO) -> Iterator[tuple[bytes, int, bytes]]:
+    """(PNG, label, id) of each image, one in memory at a time."""
+    for image in images:
+        yield image.png(kept), labels[image.class_name], image.image_id.encode()
 
 
 def _split(own: tuple[str, ...], images: list[OwnImage]) -> dict[str, list[OwnImage]]:

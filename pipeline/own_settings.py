@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from pipeline.config import Data, ExperimentConfig, OwnModel
-from pipeline.errors import ThawError
+from pipeline.errors import ThawError, printable
 from pipeline.loading import validate_config
 
 PRESET = Path(__file__).parent / "presets" / "quick.yaml"
@@ -146,7 +146,7 @@ def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, s
     Raises:
       ThawError: a setting is wrong.
     """
-    text = HEADING.format(path=path) + yaml.safe_dump(
+    text = HEADING.format(path=printable(str(path))) + yaml.safe_dump(
         settings, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
     )
     # What is checked is what will be read.

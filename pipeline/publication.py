@@ -92,7 +92,7 @@ def _page(run: Path, executions: list[dict[str, str]], command: str, sources: li
     claims = json.loads((run / CLAIMS).read_text())["claims"]
     label = "**SYNTHETIC images: these figures say nothing about real data.**\n\n" if summary["synthetic"] else ""
     parts = [
-        f"# Results: {summary['experiment']} on {summary['data']}\n\n{label}"
+        f"# Results: {summary['experiment']} on {formats.markdown(summary['data'])}\n\n{label}"
         "Written by `python -m pipeline.publication` from a run's folder; no figure is copied by hand. Brackets hold "
         "95% intervals over draws and test images ([statistics.md](statistics.md)).",
         "## What ran\n\n" + _what_ran(summary, executions, command, yaml.safe_load((run / "config.yaml").read_text())),
@@ -117,7 +117,8 @@ def _what_ran(
         f"- {len(cells)} cells, {formats.draws(list(cells.values()))} each, {len(executions)} trainings, "
         f"{hours:.1f} core-hours of training on the target.",
         f"- Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. {versions}.",
-        f"- Seed {config['seed']}; {summary['test_images']} test images of {' and '.join(summary['target_classes'])}.",
+        f"- Seed {config['seed']}; {summary['test_images']} test images of "
+        f"{formats.markdown(' and '.join(summary['target_classes']))}.",
         f"- Every training is a row of [{LEDGER}](results/{LEDGER}); claims with their figures in "
         f"[{CLAIMS}](results/{CLAIMS}).",
     ]

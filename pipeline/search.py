@@ -168,7 +168,7 @@ def _search(
     whole = grid_seconds(candidates, wanted.draws)
     terminal.print(
         f"n = {wanted.n}: {len(candidates)} cells of {len(config.transfers)} transfers; the grid would take "
-        f"{wanted.draws * len(candidates)} trainings", markup=False,
+        f"{wanted.draws * len(candidates)} trainings",
     )  # fmt: skip
     oracle = AdvisedOracle(candidates, wanted.draws, wanted.share * whole, config.seed)
 
@@ -177,7 +177,7 @@ def _search(
         for one, accuracies in zip(asked, found, strict=True):
             cell, share = one.cells[-1], oracle.spent_seconds / whole
             terminal.print(f"  {one.transfer}, {in_words(cell.freeze_count, cell.fine_tune)}, draw {one.draw}: "
-                           f"val {accuracies[-1]:.1%}; {share:.1%} of the grid", markup=False)  # fmt: skip
+                           f"val {accuracies[-1]:.1%}; {share:.1%} of the grid")  # fmt: skip
         return found
 
     folder = config.pipeline_folder / "ledgers" / "keras_tuner"
@@ -278,10 +278,10 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
         f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "
         f"{chosen.accuracy.estimate:.1%} [{chosen.accuracy.low:.1%}, {chosen.accuracy.high:.1%}], against the same "
         f"architecture from random weights {gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: "
-        f"{chosen.verdict} ({chosen.draws} draws).", markup=False,
+        f"{chosen.verdict} ({chosen.draws} draws).",
     )  # fmt: skip
     terminal.print(
         f"{found.trainings} of {found.cells * found.wanted.draws} trainings, {found.share:.0%} of the grid's expected "
         f"time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
-        f"{found.expected_loss:.1f} points.", markup=False,
+        f"{found.expected_loss:.1f} points.",
     )  # fmt: skip

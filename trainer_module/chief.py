@@ -112,4 +112,4 @@ def served(oracle: ChiefOracle, address: str) -> Iterator[None]:
 
 
 def _say(line: str) -> None:
-    progress.console().print(f"  {line}", markup=False)
+    progress.console().print(f"  {line}")

@@ -1,4 +1,4 @@
-"""What the user sees while models train. Writes to the process's own standard output. Imports rich alone."""
+"""What the user sees while models train; written to the process's own standard output. Imports no model code."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pipeline import terminal
 
 
 def console() -> Console:
     """A console on the terminal itself, whatever Python's own sys.stdout has been redirected to."""
     stream = sys.__stdout__ or sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+    return terminal.console(file=stream, soft_wrap=not stream.isatty())
 
 
 @contextlib.contextmanager
@@ -27,10 +29,10 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
         yield _line_printer(out, label, total)
         return
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+        terminal.words("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        terminal.words("left"), TimeRemainingColumn(), terminal.words("{task.fields[note]}"),
     )  # fmt: skip
-    with Progress(*columns, console=out) as progress:
+    with terminal.progress_in(out, *columns) as progress:
         task = progress.add_task(label, total=total, note="")
         yield lambda note: progress.update(task, advance=1, note=note)
 
@@ -43,6 +45,6 @@ def _line_printer(out: Console, label: str, total: int) -> Callable[[str], None]
         nonlocal done
         done += 1
         if done % every == 0 or done == total:
-            out.print(f"  {label}: {done} of {total}  {note}", markup=False)
+            out.print(f"  {label}: {done} of {total}  {note}")
 
     return advance

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from pipeline import image_headers
 from trainer_module import features, preprocessing
 from trainer_module.settings import ModelSettings
 
@@ -61,7 +62,7 @@ class ServedModel(tf.Module):
 
     def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
         # Records were inspected before they are transformed; requests come from anywhere.
-        with tf.control_dependencies([_assert_size(encoded, self._settings.image_shape)]):
+        with tf.control_dependencies([_assert_usable(encoded, self._settings.image_shape)]):
             return preprocessing.decode_images(tf.identity(encoded), self._settings.image_shape)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -107,27 +108,73 @@ def _sound(examples: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_proto(count, [parsed], ["features"], "tensorflow.Example")[:-1]
 
 
-def _assert_size(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Operation:
-    """Fails where an image [batch] is no PNG or JPEG, or declares another size; reads headers alone.
+def _assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Operation:
+    """Fails where an image [batch] is one that training can't have seen as it would be decoded here.
 
-    A few bytes can declare gigapixels, and decoding makes room for them before it finds that they are missing.
+    First what headers alone tell: no PNG or JPEG, another size (a few bytes can declare gigapixels, and decoding makes
+    room for them before it finds that they are missing), colours of another kind, an orientation, an animation. Then
+    transparency, by decoding those that could have any.
     """
-    padded = tf.strings.join([encoded, "\0" * 24])
+    padded = tf.strings.join([encoded, "\0" * 26])
     is_png = tf.strings.substr(padded, 0, 8) == b"\x89PNG\r\n\x1a\n"
     is_jpeg = tf.strings.substr(padded, 0, 3) == b"\xff\xd8\xff"
     sizes = tf.io.decode_raw(
         tf.strings.substr(padded, 16, 8), tf.int32, little_endian=False
     )  # [batch, (width, height)]
-    jpeg_sizes = tf.map_fn(
-        lambda content: tf.io.extract_jpeg_shape(content)[1::-1],
-        tf.boolean_mask(encoded, is_jpeg),
-        fn_output_signature=tf.TensorSpec([2], tf.int32),
-    )
-    sizes = tf.tensor_scatter_nd_update(sizes, tf.where(is_jpeg), jpeg_sizes)
-    height, width, _ = image_shape
+    kinds = tf.cast(tf.io.decode_raw(tf.strings.substr(padded, 24, 2), tf.uint8), tf.int32)  # [batch, (bits, colours)]
+    jpeg_shapes = tf.map_fn(tf.io.extract_jpeg_shape, tf.boolean_mask(encoded, is_jpeg),
+                            fn_output_signature=tf.TensorSpec([3], tf.int32))  # fmt: skip
+    sizes = tf.tensor_scatter_nd_update(sizes, tf.where(is_jpeg), jpeg_shapes[:, 1::-1])
+    height, width, channels = image_shape
     sound = (is_png | is_jpeg) & tf.reduce_all(sizes == [width, height], axis=-1)
-    message = f"expected PNG or JPEG of {height} x {width} pixels (height x width); images of the request that are not:"
-    return tf.debugging.Assert(tf.reduce_all(sound), [message, tf.where(~sound)[:, 0]])
+    size = f"expected PNG or JPEG of {height} x {width} pixels (height x width); images of the request that are not:"
+    header = tf.strings.regex_replace(encoded, image_headers.AFTER_PNG_HEADER, "", replace_global=False)
+    checks = {
+        size: sound,
+        _COLOURS[channels]: tf.where(
+            is_png, _png_colours_fit(kinds, channels),
+            tf.scatter_nd(tf.where(is_jpeg), _in(jpeg_shapes[:, 2], {1, channels}), tf.shape(is_jpeg, tf.int64)),
+        ),
+        _words(image_headers.TURNED): ~_holds(encoded, image_headers.TURNED),
+        _words(image_headers.ANIMATED): ~(is_png & _holds(header, image_headers.ANIMATED)),
+    }  # fmt: skip
+    asserted = [_assert_all(fit, words) for words, fit in checks.items()]
+    may_be_transparent = is_png & (_in(kinds[:, 1], {4, 6}) | _holds(header, image_headers.TRANSPARENT))
+    with tf.control_dependencies(asserted):
+        opaque = tf.map_fn(lambda content: tf.reduce_min(tf.io.decode_png(content, channels=4)[..., 3]) == 255,
+                           tf.boolean_mask(encoded, may_be_transparent), fn_output_signature=tf.bool)  # fmt: skip
+    places = tf.where(may_be_transparent)
+    return _assert_all(tf.tensor_scatter_nd_update(~may_be_transparent, places, opaque),
+                       _words(image_headers.TRANSPARENT))  # fmt: skip
+
+
+_COLOURS = {
+    3: "expected RGB or grey of 8 bits a channel; images of the request that are not (CMYK, or 16 bits of grey):",
+    1: "expected grey images, as those that the model was trained on; images of the request that are not:",
+}
+
+
+def _png_colours_fit(kinds: tf.Tensor, channels: int) -> tf.Tensor:
+    """Whether PNGs [batch] of (bits, colour type) [batch, 2] are decoded as those of the experiment's records."""
+    bits, colours = kinds[:, 0], kinds[:, 1]
+    # Grey of 16 bits becomes RGB by its upper bits here; thaw init refuses it, and records of RGB can't hold it.
+    return _in(colours, {0, 4}) if channels == 1 else (bits <= 8) | _in(colours, {2, 6})
+
+
+def _in(values: tf.Tensor, wanted: set[int]) -> tf.Tensor:
+    return tf.reduce_any(values[:, tf.newaxis] == sorted(wanted), axis=-1)
+
+
+def _holds(texts: tf.Tensor, pattern: str) -> tf.Tensor:
+    return tf.strings.regex_full_match(texts, rf"\C*(?:{pattern})\C*")
+
+
+def _words(pattern: str) -> str:
+    return f"the model was trained on other images ({image_headers.IN_WORDS[pattern]}); those of the request:"
+
+
+def _assert_all(fit: tf.Tensor, message: str) -> tf.Operation:
+    return tf.debugging.Assert(tf.reduce_all(fit), [message, tf.where(~fit)[:, 0]])
 
 
 def export(model: keras.Model, settings: ModelSettings, transform_graph: str, folder: Path) -> None:

@@ -135,7 +135,7 @@ class SweepRecord:
         if opened.dropped:
             progress.console().print(
                 f"  {opened.path.name}: the last row was cut short ({opened.dropped} bytes); dropped, its execution "
-                "runs again", markup=False,
+                "runs again",
             )  # fmt: skip
         add_missing(opened, self.parts().new_rows())
         return opened

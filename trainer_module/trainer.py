@@ -100,7 +100,7 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) 
         execution, weights = run_alone(trained_cell, job, task=f"trained {settings.name}, {cell},")
     network = source.network_of(settings)
     freezing.set_weights(freezing.model_variables(network), weights)
-    progress.console().print(f"  trained {settings.name}: val {execution.val.accuracy:.1%}", markup=False)
+    progress.console().print(f"  trained {settings.name}: val {execution.val.accuracy:.1%}")
     return network, {
         "n": cell.n, "freeze_count": cell.freeze_count, "fine_tune": cell.fine_tune, "draw": DEPLOYED_DRAW,
         "classes": settings.classes, "data": settings.data_name, "val_accuracy": execution.val.accuracy,

@@ -32,7 +32,7 @@ class TransferAdvisorExecutor(base_executor.BaseExecutor):
         largest = max(settings.sizes)
         if found.promises.get(largest):
             best = sentence(found.promises[largest][0], settings.classes, largest)
-            progress.console().print(f"  before training, n = {largest}: {best}", markup=False)
+            progress.console().print(f"  before training, n = {largest}: {best}")
 
 
 def transfer_advisor(

@@ -173,7 +173,7 @@ def _draws(cells: Sequence[MeasuredCell]) -> str:
 def save_picture(figure: Figure, path: Path, title: str, data: str) -> Picture:
     """Writes a figure as PNG with its title, and a mark where Thaw drew the images of `data` itself."""
     top = 1 - 0.12 / figure.get_figheight()
-    figure.text(0.01, top, title, fontsize=13, fontweight="bold", ha="left", va="top")
+    figure.text(0.01, top, title, fontsize=13, fontweight="bold", ha="left", va="top", parse_math=False)
     if is_synthetic(data):
         figure.text(
             0.985, top, f"{SYNTHETIC} IMAGES", ha="right", va="top", fontsize=13, fontweight="bold",

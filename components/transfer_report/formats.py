@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_OF_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~$&!]")
+
+
+def markdown(text: str) -> str:
+    """A user's text so that Markdown shows it as it is, on one line."""
+    return _OF_MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def percent(fraction: float) -> str:

@@ -66,7 +66,7 @@ def write_model_card(
     )
     environment.filters.update(
         percent=formats.percent, percent_interval=formats.percent_interval, points=formats.points,
-        points_interval=formats.points_interval,
+        points_interval=formats.points_interval, markdown=formats.markdown,
     )  # fmt: skip
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
     own = configuration.get("own") if row["architecture"] == "own" else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from acquisition.image_folder import LEAST_TEST, choose_size, chosen_for_test, find_images, image_sizes, read_images
+from acquisition import image_folder
+from acquisition.image_folder import LEAST_TEST, OwnImage, choose_size, chosen_for_test, find_images, image_sizes
 from pipeline.errors import ThawError
 
 IDS = st.sets(st.integers(0, 0xFFFF).map("{:04x}".format), min_size=2)
@@ -21,6 +24,16 @@ IDS = st.sets(st.integers(0, 0xFFFF).map("{:04x}".format), min_size=2)
 
 def picture(number: int, size: tuple[int, int] = (16, 16)) -> Image.Image:
     return Image.fromarray(np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), np.uint8))
+
+
+def read_images(
+    folder: Path, classes: dict[str, list[Path]], *arguments: Any
+) -> tuple[list[OwnImage], list[str], list[bytes]]:
+    """image_folder.read_images, and the PNG of each image."""
+    height, width, *progress = arguments
+    with tempfile.TemporaryFile() as kept:
+        images, repeated = image_folder.read_images(folder, classes, height, width, kept, *progress)
+        return images, repeated, [image.png(kept) for image in images]
 
 
 @pytest.fixture
@@ -109,8 +122,8 @@ def test_an_image_in_two_classes_is_refused(folder: Path) -> None:
 def test_repeated_images_count_once(folder: Path) -> None:
     picture(0).save(folder / "rose" / "again.bmp")
     progress: list[int] = []
-    images, repeated = read_images(folder, find_images(folder), 16, 16, progress.append)
-    assert repeated == ["rose/again.bmp"] and len(images) == len({image.png for image in images}) == 16
+    images, repeated, pngs = read_images(folder, find_images(folder), 16, 16, progress.append)
+    assert repeated == ["rose/again.bmp"] and len(images) == len(set(pngs)) == 16
     assert progress == list(range(1, 18))
 
 
@@ -127,11 +140,11 @@ def test_too_few_different_images_are_refused(folder: Path) -> None:
 
 
 def test_ids_and_order_do_not_depend_on_the_names_of_files(folder: Path) -> None:
-    before, _ = read_images(folder, find_images(folder), 16, 16)
+    before, _, pngs = read_images(folder, find_images(folder), 16, 16)
     for number in range(8):
         (folder / "rose" / f"{number}.png").rename(folder / "rose" / f"x{7 - number}.png")
-    after, _ = read_images(folder, find_images(folder), 16, 16)
-    assert [(one.image_id, one.png) for one in before] == [(one.image_id, one.png) for one in after]
+    after, _, pngs_after = read_images(folder, find_images(folder), 16, 16)
+    assert ([one.image_id for one in before], pngs) == ([one.image_id for one in after], pngs_after)
 
 
 @pytest.mark.parametrize(
@@ -163,3 +176,16 @@ def test_a_quarter_is_for_testing_whatever_the_order(ids: set[str], dice: object
 def test_new_images_move_few_of_the_others(ids: set[str], more: set[str]) -> None:
     new = more - ids
     assert len((chosen_for_test(ids) ^ chosen_for_test(ids | new)) & ids) <= len(new)
+
+
+def test_reading_keeps_no_image_in_memory(folder: Path) -> None:
+    for number in range(100, 160):
+        picture(number, (96, 96)).save(folder / "rose" / f"{number}.png")
+    with tempfile.TemporaryFile() as kept:
+        image_folder.read_images(folder, find_images(folder), 96, 96, kept)  # what Pillow keeps once
+        tracemalloc.start()
+        kept.seek(0)
+        image_folder.read_images(folder, find_images(folder), 96, 96, kept)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak_bytes < kept.tell() / 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,10 @@ def test_two_sets_of_shards_together_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "train/a.tfrecord-00000-of-00001", "train/b.tfrecord-00000-of-00001", "test/a.tfrecord")
     with pytest.raises(ThawError, match=r"mixes several sets of shards \(a\.tfrecord in 1, b\.tfrecord in 1\)"):
         find_record_files(tmp_path)
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    touch(folder, "train.tfrecord", "test.tfrecord")
+    with pytest.raises(ThawError, match=r"udcff is not UTF-8.*Rename it"):
+        find_record_files(folder)

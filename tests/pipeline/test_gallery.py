@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from components.transfer_report.ledgers import Sweep
 from pipeline.gallery import captions, mistakes, picture_sheet
@@ -49,3 +50,9 @@ def test_every_image_is_drawn_with_its_title(count, rows):
 def test_titles_for_another_number_of_images_are_refused():
     with pytest.raises(ValueError, match="2 images, but 1 titles"):
         picture_sheet(np.zeros((2, 32, 32, 3), np.uint8), ["one"])
+
+
+def test_a_title_is_no_mathematics():
+    figure = picture_sheet(np.zeros((1, 4, 4, 3), np.uint8), ["$x_1$ and $\\frac"])
+    FigureCanvasAgg(figure).draw()
+    assert not figure.axes[0].title.get_parse_math()

@@ -2,12 +2,12 @@
 
 import csv
 import io
+import os
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 
 from acquisition.image_files import png_bytes
 from acquisition.inspection import inspect_records
@@ -18,6 +18,7 @@ from pipeline.errors import ThawError
 from pipeline.loading import load_config
 from pipeline.own_images import make_experiment, show_made
 from pipeline.own_settings import Wanted
+from pipeline.terminal import console
 
 
 def picture(number, size=(32, 32), channels=3):
@@ -54,10 +55,17 @@ def init(tmp_path):
     def init(folder, cifar="cifar10", force=False, **wanted):
         return make_experiment(
             folder, tmp_path / "out", Wanted("mine", **wanted), force=force, project_root=tmp_path,
-            environment={"CIFAR10_DIR": str(tmp_path / cifar)}, terminal=Console(file=io.StringIO()),
+            environment={"CIFAR10_DIR": str(tmp_path / cifar)}, terminal=console(file=io.StringIO()),
         )  # fmt: skip
 
     return init
+
+
+def shown(made):
+    """What `thaw init` prints."""
+    file = io.StringIO()
+    show_made(made, console(file=file))
+    return file.getvalue()
 
 
 def test_a_folder_of_images_becomes_an_experiment(tmp_path, init):
@@ -76,9 +84,7 @@ def test_a_folder_of_images_becomes_an_experiment(tmp_path, init):
         assert sum(row["split"] == "test" for row in csv.DictReader(file)) == 8
     counts = inspect_records(find_record_files(config.data.path), config.data).train_counts
     assert (counts["cifar10_cat"], counts["cifar10_dog"]) == (9, 10)  # the tenth cat is the user's
-    printed = io.StringIO()
-    show_made(made, Console(file=printed, width=200))
-    assert "thaw run --config" in printed.getvalue() and "Target: rose against tulip" in printed.getvalue()
+    assert "thaw run --config" in shown(made) and "Target: rose against tulip" in shown(made)
 
 
 def test_a_model_of_the_users_joins_the_sources(tmp_path, init):
@@ -93,6 +99,36 @@ def test_a_model_of_the_users_joins_the_sources(tmp_path, init):
     with pytest.raises(ThawError, match=r"own\.scale must say"):
         init(folder, force=True, own=OwnModel(model=tmp_path / "plants.keras"))
     assert load_config(made.config) == config  # the earlier experiment is still there
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, init):
+    names = ["[red]", "[bold", "a\\", "$x_1$", "{{7*7}}", "%s", "{0}", "<script>", ":cat:"]
+    folder = write_images(tmp_path / "images", [*names, "wei\u00df"])
+    picture(1).save(os.fsencode(folder / names[0]) + b"/\xff.png", "PNG")
+    made = init(folder)
+    assert load_config(made.config).target.classes == tuple(sorted([*names, "wei\u00df"]))
+    assert all(shown(made).count(name) >= 2 for name in names)
+
+
+def test_a_class_of_records_may_be_called_like_a_closing_tag(tmp_path, init):
+    made = init(write_records(tmp_path / "mine", 2), classes=("[/b]", "[/]"))
+    assert "[/b] against [/]" in shown(made)
+
+
+def test_names_that_are_not_utf_8_are_named_as_they_can_be_printed(tmp_path, init):
+    folder = write_images(tmp_path / "images", ["rose", "tulip"])
+    picture(7, (4, 4)).save(os.fsencode(folder) + b"/rose/\xff.png", "PNG")
+    with pytest.raises(ThawError, match=r"\\udcff\.png: it has 4 x 4 pixels"):
+        init(folder)
+    os.rename(folder / "tulip", os.fsencode(folder) + b"/\xfe")
+    with pytest.raises(ThawError, match=r"has a name that can't be printed"):
+        init(folder)
+
+
+def test_a_class_with_few_images_is_named(tmp_path, init):
+    folder = write_images(tmp_path / "images", ["rose", "tulip"])
+    notes = [note for note in init(folder).notes if "2 test images and 1 to choose on" in note]
+    assert [note.split()[2] for note in notes] == ["'rose'", "'tulip'"]
 
 
 def test_classes_that_cifar10_has_too_need_no_cifar10(tmp_path, init):

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from trainer_module import features
+from acquisition.image_files import load_image, png_bytes
+from trainer_module import features, serving
 
 pytestmark = pytest.mark.component
 
@@ -83,6 +84,20 @@ def encoded(format, mode="RGB", size=(32, 32), **options):
     return buffer.getvalue()
 
 
+def saved(image, format):
+    buffer = io.BytesIO()
+    image.save(buffer, format)
+    return buffer.getvalue()
+
+
+def oriented(value, order="big"):
+    """EXIF with that orientation behind another tag, in one of the two byte orders."""
+    exif = Image.Exif()
+    exif.endian = "<" if order == "little" else ">"
+    exif[0x010F], exif[0x0112] = "a camera", value
+    return exif
+
+
 def jpeg_declaring(width, height):
     content = bytearray(encoded("JPEG"))
     place = content.index(b"\xff\xc0") + 5
@@ -115,12 +130,50 @@ def test_the_refusal_says_what_is_expected_and_which_image_is_not(signatures):
 
 @pytest.mark.parametrize(
     "image",
-    [encoded("JPEG"), encoded("JPEG", "CMYK"), encoded("PNG", "L"), encoded("PNG", "RGBA"), encoded("PNG", "P"),
-     encoded("PNG", save_all=True, append_images=[Image.new("RGB", (32, 32))]), encoded("PNG", "I;16")],
-    ids=["jpeg", "cmyk jpeg", "grey", "transparent", "palette", "animated", "16 bits"],
+    [encoded("JPEG"), encoded("PNG", "L"), encoded("PNG", "1"), encoded("PNG", "RGBA"), encoded("PNG", "LA"),
+     encoded("PNG", "P"), encoded("JPEG", "L"), encoded("JPEG", exif=oriented(1))],
+    ids=["jpeg", "grey", "1 bit", "opaque", "opaque grey", "palette", "grey jpeg", "upright"],
 )  # fmt: skip
-def test_images_of_the_expected_size_are_answered_whatever_their_colours(signatures, image):
-    assert_sound(signatures["serving_bytes"](tf.constant([image])))
+@pytest.mark.parametrize("name", ["serving_default", "serving_bytes"])
+def test_what_init_takes_is_answered_as_the_record_that_it_makes(signatures, name, image):
+    record = png_bytes(load_image(image, "image"))
+    given, made = (signatures[name](tf.constant([one if name == "serving_bytes" else example(image=one)]))
+                   for one in (image, record))  # fmt: skip
+    # Two libraries decode a JPEG to pixels that differ by a grey level or two.
+    np.testing.assert_allclose(given["probabilities"], made["probabilities"], atol=0.01)
+
+
+SEE_THROUGH = Image.fromarray(np.dstack([IMAGES[0], np.full((32, 32), 255, np.uint8)]))
+SEE_THROUGH.putpixel((3, 4), (10, 20, 30, 128))
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [(saved(SEE_THROUGH, "PNG"), "transparent"), (saved(SEE_THROUGH.convert("LA"), "PNG"), "transparent"),
+     (encoded("PNG", "P", transparency=0), "transparent"),
+     (encoded("PNG", transparency=tuple(IMAGES[0, 0, 0])), "transparent"),
+     (encoded("PNG", "L", transparency=int(np.asarray(Image.fromarray(IMAGES[0]).convert("L"))[0, 0])), "transparent"),
+     (encoded("JPEG", "CMYK"), "CMYK"), (encoded("PNG", "I;16"), "16 bits of grey"),
+     (encoded("PNG", save_all=True, append_images=[Image.new("RGB", (32, 32))]), "animation"),
+     (encoded("WEBP"), "expected PNG or JPEG"), (encoded("TIFF"), "expected PNG or JPEG"),
+     *((encoded("JPEG", exif=oriented(value)), "turned") for value in range(2, 9)),
+     (encoded("JPEG", exif=oriented(6, "little")), "turned"), (encoded("PNG", exif=oriented(3)), "turned"),
+     (encoded("JPEG", xmp=b'<rdf tiff:Orientation="6"/>'), "turned")],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["serving_default", "serving_bytes"])
+def test_what_would_be_seen_otherwise_than_in_training_is_refused_in_words(signatures, name, image, words):
+    batch = [png(IMAGES[0]), image]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{words}(.|\n)*\[1\]"):
+        signatures[name](tf.constant(batch if name == "serving_bytes" else [example(image=one) for one in batch]))
+
+
+def test_a_model_of_grey_images_refuses_colours():
+    serving._assert_usable(
+        tf.constant([encoded("PNG", "L"), encoded("JPEG", "L"), encoded("PNG", "I;16")]), (32, 32, 1)
+    )
+    for image in (encoded("PNG"), encoded("PNG", "P"), encoded("JPEG"), encoded("JPEG", "CMYK")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected grey images"):
+            serving._assert_usable(tf.constant([image]), (32, 32, 1))
 
 
 def assert_sound(answer):

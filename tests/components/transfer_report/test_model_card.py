@@ -73,6 +73,14 @@ def test_a_model_of_the_users_is_named_with_its_hash_and_how_to_give_it(written)
         assert "SHA-256" not in text and "The remastered network, transferred from" in text
 
 
+def test_names_of_classes_and_data_are_no_markup(written):
+    names = ["[x](y)", "`|`", "<script>", "{{7*7}}", "$a_1$"]
+    markdown, page = written(target_classes=names, data="**bold**\n# data")
+    for shown in (r"\[x\](y)", r"\`\|\`", r"\<script\>", r"\{\{7\*7\}\}", r"\$a\_1\$", r"\*\*bold\*\* \# data"):
+        assert shown in markdown
+    assert "<script>" not in page and "&lt;script&gt;" in page
+
+
 def test_the_configuration_beside_it_can_be_run(written, tmp_path):
     preset = load_config("pipeline/presets/quick.yaml")
     written(configuration=preset.model_dump(mode="json", exclude_none=True))

@@ -1,0 +1,40 @@
+"""Consoles and progress bars that take no text for markup. Imports rich alone."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+def console(
+    *, file: IO[str] | None = None, stderr: bool = False, quiet: bool = False, soft_wrap: bool = False
+) -> Console:
+    """A console that shows names of classes and files as they are; rich.text.Text carries styles.
+
+    Args:
+      file: where it writes; none: standard output, or standard error.
+      stderr: the latter.
+      quiet: writes nothing.
+      soft_wrap: long lines are not broken.
+    """
+    return Console(file=file, stderr=stderr, quiet=quiet, soft_wrap=soft_wrap, highlight=False, markup=False,
+                   emoji=False)  # fmt: skip
+
+
+def words(template: str) -> TextColumn:
+    """A column of a progress bar, such as `{task.description}`; Rich's own takes that for markup."""
+    return TextColumn(template, markup=False)
+
+
+def progress_in(terminal: Console, *columns: ProgressColumn, transient: bool = False) -> Progress:
+    """A progress bar.
+
+    Args:
+      terminal: where it is shown; nothing is shown where that is no terminal.
+      columns: what it shows; none: description, bar, percentage and time left.
+      transient: it vanishes when done.
+    """
+    shown = columns or (words("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    return Progress(*shown, console=terminal, transient=transient, disable=not terminal.is_terminal)

@@ -1,0 +1,58 @@
+"""Consoles, bars and messages with names of users that look like markup."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+
+from pipeline import terminal
+from pipeline.errors import ThawError, printable
+from pipeline.process import prepare_process
+
+HOSTILE = ("[/b]", "[red]", "$x_1$", "<script>", "{{7*7}}", "%s", "{0}", "`|`", ":cat:", "🌷", "a\\", "[link=x]")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_lines_tables_and_bars_show_a_name_as_it_is(name: str) -> None:
+    file = io.StringIO()
+    out = terminal.console(file=file)
+    table = Table(name, title=name, caption=name)
+    table.add_row(name)
+    out.print(table)
+    out.print(name)
+    out._force_terminal = True
+    with terminal.progress_in(out) as bar:
+        bar.add_task(name, total=1)
+    assert file.getvalue().count(name) >= 6
+
+
+@given(st.text(st.characters(codec=None, categories=None), max_size=20))
+def test_a_message_can_always_be_printed(text: str) -> None:
+    shown = str(ThawError(text))
+    shown.encode()
+    assert shown.replace("\n", "").isprintable()
+    assert printable(shown) == shown
+
+
+def test_a_message_keeps_what_can_be_printed() -> None:
+    assert str(ThawError("日本 語\n`[/b]`")) == "日本 語\n`[/b]`"
+    assert str(ThawError("\udcff.png \x1b[2J")) == "\\udcff.png \\x1b[2J"
+
+
+def test_standard_output_takes_names_that_are_not_utf_8() -> None:
+    code = ("import os; from pipeline.process import prepare_process; prepare_process(os.environ); "
+            "from pipeline.terminal import console; console().print('\\udcff.png'); print('\\udcfe')")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"}
+    )
+    assert (done.returncode, done.stdout) == (0, "\\udcff.png\n\\udcfe\n"), done.stderr
+
+
+def test_streams_of_other_kinds_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    prepare_process({})
