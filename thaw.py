@@ -160,7 +160,7 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
         _print_json(dataclasses.asdict(state))
         return
     console = Console(highlight=False)
-    console.print(tables.progress_table(config.name, state.sweeps))
+    console.print(tables.progress_table(config.name, state))
     console.print(in_words(state), soft_wrap=True, markup=False)
 
 

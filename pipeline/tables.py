@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
     from acquisition.inspection import Inspection
     from pipeline.comparison import Change
     from pipeline.doctor import Finding
-    from pipeline.progress_report import SweepState
+    from pipeline.progress_report import ExperimentState
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
 WORDS = ("sweep", "class", "file", "verdict")
 """Columns that are read from the left; figures are aligned on the right."""
 
 
-def progress_table(experiment: str, sweeps: Iterable[SweepState]) -> Table:
+def progress_table(experiment: str, state: ExperimentState) -> Table:
     """How far each sweep is."""
-    table = _table("sweep", "done", "planned", "diverged", "core-hours", title=f"Experiment {experiment}")
-    for one in sweeps:
+    title = f"Experiment {experiment}" + (f" on {state.data}" if state.data else "")
+    table = _table("sweep", "done", "planned", "diverged", "core-hours", title=escape(title))
+    for one in state.sweeps:
         hours = f"{one.training_s / 3600:.2f}"
         table.add_row(one.sweep, str(one.done), str(one.planned), str(one.diverged), hours)
     return table

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.config import Architecture, ExperimentConfig
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.run_files import comparable, digest, settings_of
 from trainer_module.settings import ModelSettings, SweepSettings
 
 
@@ -60,4 +62,29 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         allow_untrained_sources=config.allow_untrained_sources,
         workers=config.workers,
         activations_gib=config.activations_gib,
+        asked=asked_digest(config, settings.source, settings.architecture),
     )
+
+
+def asked_digest(config: ExperimentConfig, source: str, architecture: Architecture) -> str:
+    """Hash of the settings and code that decide a sweep's rows; `thaw status` finds the sweep's ledger by it.
+
+    It is made of the configuration alone, before data, weights and source are known, and is the same whatever a run has
+    filled in.
+
+    Args:
+      config: the experiment, as asked for or as resolved.
+      source: its name; empty for a baseline.
+      architecture: of the sweep.
+    """
+    settings = comparable(settings_of(config))
+    names = ["seed", "data", "target", "augmentation", "schedule", *(["source_schedule"] if source else [])]
+    decisive = {name: settings[name] for name in names}
+    if source:
+        decisive["source"] = settings["sources"][source]
+    if architecture == "mobilenet_v2":
+        decisive["mobilenet_v2"] = settings["mobilenet_v2"]
+    if architecture == "own" and config.own is not None:
+        own = config.own.model_dump(mode="json", exclude={"sha256", "mflop", "parts"})
+        decisive["own"] = own | {"model": str(config.own.model.expanduser().absolute())}
+    return digest({"sweep": [source, architecture], "code": source_fingerprint(*SWEEP_CODE), **decisive})

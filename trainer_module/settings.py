@@ -74,3 +74,6 @@ class SweepSettings(ModelSettings):
     """Processes that train side by side; none: workers.default_workers."""
     activations_gib: float = 4.0
     """Memory for activations, all processes together."""
+    asked: str = ""
+    """Hash of what the configuration says of the sweep (pipeline.training_settings.asked_digest); its ledger is found
+    by it. Empty: no note of the ledger is left."""
