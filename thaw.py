@@ -32,6 +32,7 @@ from pipeline.options import (
     runs_option,
 )
 from pipeline.process import prepare_process
+from pipeline.run_files import read_summary
 from trainer_module import progress
 
 prepare_process(os.environ)
@@ -176,7 +177,7 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     from components.transfer_report.closing import closing_table
 
     folder = find_run(run, runs)
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = read_summary(folder)
     if in_json:
         _print_json(summary)
         return

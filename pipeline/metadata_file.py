@@ -38,13 +38,17 @@ def check_metadata(path: Path, *, to_write: bool = True) -> None:
     try:
         _probe(path, to_write)
     except sqlite3.Error as error:
-        if "locked" in str(error):
-            raise ThawError(f"Another process holds ML Metadata's file {path} ({error}). Close the program that has it "
-                            "open, such as a database browser, and run the same command again.") from error  # fmt: skip
-        if "readonly" in str(error) or "unable to open" in str(error):
-            raise ThawError(f"Can't write ML Metadata's file {path}: {error}. Expected a file that can be written; "
-                            "put its permissions right, or name another folder with --set workspace=...") from error  # fmt: skip
-        raise ThawError(f"ML Metadata's record of the runs, {path}, is damaged: {error}. {REPAIR}") from error
+        raise ThawError(_said(path, str(error))) from error
+
+
+def _said(path: Path, reason: str) -> str:
+    if "locked" in reason:
+        return (f"Another process holds ML Metadata's file {path} ({reason}). Close the program that has it open, such "
+                "as a database browser, and run the same command again.")  # fmt: skip
+    if "readonly" in reason or "unable to open" in reason:
+        return (f"Can't use ML Metadata's file {path}: {reason}. Expected a file that can be written; put its "
+                "permissions right, or name another folder with --set workspace=...")  # fmt: skip
+    return f"ML Metadata's record of the runs, {path}, is damaged: {reason}. {REPAIR}"
 
 
 def _probe(path: Path, to_write: bool) -> None:
@@ -56,6 +60,6 @@ def _probe(path: Path, to_write: bool) -> None:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         [found] = database.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
-            raise sqlite3.DatabaseError(found)
+            raise sqlite3.DatabaseError(str(found).replace("\n", " "))
         if "MLMDEnv" not in tables:
             raise sqlite3.DatabaseError("it has no table MLMDEnv")

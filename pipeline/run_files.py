@@ -50,7 +50,7 @@ class _Row(pydantic.BaseModel):
 class _Pushed(pydantic.BaseModel):
     blessed: bool
     path: str | None = None
-    reason: str = ""
+    reason: str | None = None
 
 
 class _Record(pydantic.BaseModel):
@@ -104,8 +104,10 @@ def read_settings(folder: Path) -> ExperimentConfig:
     """
     path = folder / CONFIG_FILE
     try:
+        if not path.read_bytes().endswith(b"\n"):
+            raise ValueError("the last line is cut short")
         return load_config(path)
-    except ThawError as error:
+    except (OSError, ValueError, ThawError) as error:
         raise damaged(path, error) from error
 
 

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SUMMARY = {
     "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {}, "diverged": [],
-    "pushed": {"blessed": False}, "closing_table": [],
+    "pushed": {"blessed": False}, "closing_table": [], "target_classes": ["automobile", "truck"],
+    "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
 }  # fmt: skip
 
 
