@@ -1,9 +1,14 @@
 """The command `thaw`: what TFX's own command lacks. Nothing imports this; local_runner.py is what TFX runs.
 
-Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted; 143 terminated.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
+
+from pipeline import process
+
+process.stop_at_once()
 
 import dataclasses
 import json
@@ -31,11 +36,11 @@ from pipeline.options import (
     run_argument,
     runs_option,
 )
-from pipeline.process import prepare_process
 from pipeline.run_files import read_summary
 from trainer_module import progress
 
-prepare_process(os.environ)
+process.prepare_process(os.environ)
+process.leave_signals_alone()
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 
@@ -134,7 +139,8 @@ def plan(config: ExperimentConfig, in_json: bool) -> None:
         launch(config, PROJECT_ROOT, os.environ, plan_only=True)
         return
     prepared = prepare(config, PROJECT_ROOT, os.environ, Console(stderr=True))
-    _print_json({**dataclasses.asdict(prepared.plan), "left_out": prepared.left_out, "data": prepared.dataset.origin})
+    _print_json({**dataclasses.asdict(prepared.plan), "left_out": prepared.left_out, "data": prepared.dataset.origin,
+                 "synthetic": prepared.dataset.synthetic})  # fmt: skip
 
 
 @cli.command(epilog=examples("thaw run", "thaw run --config thaw-animals/config.yaml", "thaw run --set draws=5"))
@@ -201,10 +207,12 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     folders = find_run(first, runs), find_run(second, runs)
     changes = comparison.compare_runs(*folders)
     differing = comparison.settings_that_differ(*folders)
+    data = [read_summary(folder)["data"] for folder in folders]
     if in_json:
-        _print_json({"settings": differing, "cells": [dataclasses.asdict(change) for change in changes]})
+        _print_json({"data": data, "settings": differing, "cells": [dataclasses.asdict(change) for change in changes]})
         return
     console = Console(highlight=False)
+    console.print(f"RUN_A on {data[0]}, RUN_B on {data[1]}", markup=False)
     for name, (before, after) in differing.items():
         console.print(f"{name}: {before} -> {after}", markup=False)
     console.print(tables.comparison_table(changes))
@@ -280,17 +288,21 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Runs the command; what the user can put right ends it with a message and status 1."""
+    process.stop_by_exception()
     try:
         cli(standalone_mode=False)
     except ThawError as error:
         click.echo(f"thaw: {error}", err=True)
         sys.exit(1)
-    except click.exceptions.Abort:
-        click.echo("\nStopped. Run the same command again: what was finished is not repeated.", err=True)
-        sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except (Exception, KeyboardInterrupt) as error:
+        stopped = process.was_stopped(error)
+        if stopped is None:
+            raise
+        click.echo(f"\n{process.STOPPED}", err=True)
+        sys.exit(process.exit_status(stopped))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -177,7 +178,7 @@ def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> I
 
 def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
-    table = Table(title=f"Plan: {plan.executions} trainings", title_justify="left")
+    table = Table(title=escape(f"Plan: {plan.executions} trainings on {prepared.dataset.name}"), title_justify="left")
     for column in ("sweep", "cells", "draws", "trainings"):
         table.add_column(column, justify="left" if column == "sweep" else "right")
     for sweep, cells in plan.cells.items():

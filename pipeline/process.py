@@ -1,9 +1,69 @@
-"""What a process must be told before it imports TensorFlow. Imports nothing of ours."""
+"""What a process must be told before it imports TensorFlow, and how signals end it. Imports nothing of ours."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import warnings
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from types import FrameType
+from typing import Any
+
+STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived: the process ends as it does on Ctrl-C, with its own exit status."""
+
+
+def stop_at_once() -> None:
+    """Makes Ctrl-C and SIGTERM end the process with a line, whatever it does: for the time of imports.
+
+    An exception in the middle of an import would be a traceback of files that the user does not know.
+    """
+    _handle_by(_end)
+
+
+def stop_by_exception() -> None:
+    """Makes Ctrl-C raise KeyboardInterrupt, and SIGTERM Terminated, so that what is open is closed and children end."""
+    _handle_by(_raise)
+
+
+def leave_signals_alone() -> None:
+    """Python's own behaviour again, for whoever imports an entry point."""
+    _handle_by(None)
+
+
+def exit_status(error: BaseException | None) -> int:
+    """128 and the signal's number, as shells have it."""
+    return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+
+
+def was_stopped(error: BaseException | None) -> BaseException | None:
+    """The KeyboardInterrupt that an error hides, as libraries of C report it when it hits their import."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # Python takes signals in the main thread alone
+    for number in SIGNALS:
+        usual: Any = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and shells set it for what runs in the background
+            signal.signal(number, handler or usual)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    os.write(2, f"\n{STOPPED}\n".encode())
+    os._exit(128 + number)
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def prepare_process(environment: MutableMapping[str, str]) -> None:

@@ -72,7 +72,9 @@ def export_run(run: Path) -> dict[str, Any]:
     try:
         check_usable(opened.folder / FOLDER)
     except ThawError as error:
-        raise ThawError(f"{error} Or copy the run's folder to a place that can be written, and name the copy.") from error
+        raise ThawError(
+            f"{error} Or copy the run's folder to a place that can be written, and name the copy."
+        ) from error
     with read_folder(summary["pushed"]["path"]) as folder:
         return _export(opened, folder)
 

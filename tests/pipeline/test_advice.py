@@ -1,6 +1,7 @@
 """`thaw advise` on a small run made by hand: images on disk, a source, a rule. SYNTHETIC squares."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -117,3 +118,32 @@ def test_a_promise_can_be_written_as_json_values(run):
     found = dataclasses.asdict(advice.advise(run, ("dark", "bright"), 8, made_rule()))
     assert found["n"] == 8
     assert set(found["promises"][0]) >= {"transfer", "gain_points", "low", "high", "verdict"}
+
+
+def test_one_image_a_class_is_refused_with_what_a_probe_needs(run):
+    with pytest.raises(ThawError, match=r"n = 2 gives less than 2 images of each of .*Give --n 4 or more"):
+        advice.advise(run, ("dark", "bright"), 2, made_rule())
+
+
+def test_features_that_say_nothing_leave_a_source_out_with_the_reason(run, monkeypatch):
+    def alike(*_):
+        raise ValueError("features are the same in all 16 rows")
+
+    monkeypatch.setattr(advice, "linear_probe", alike)
+    with pytest.raises(ThawError, match=r"No source .* says anything .*features are the same in all 16 rows"):
+        advice.advise(run, ("dark", "bright"), 16, made_rule())
+
+
+def test_a_damaged_source_or_damaged_images_are_named(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "copy")
+    nodes = {
+        "Transform": NodeRun(0, False, {"transformed_examples": [str(tmp_path / "copy" / "transformed")]}),
+        "Trainer.source.sides.remastered": NodeRun(0, False, {"model": [str(tmp_path / "copy" / "model")]}),
+    }
+    copy = dataclasses.replace(run, nodes=nodes)
+    (tmp_path / "copy" / "model" / SERVING_FOLDER / source.KERAS_FILE).write_bytes(b"PK damaged")
+    with pytest.raises(ThawError, match=r"copy/model/Format-Serving is missing or damaged"):
+        advice.advise(copy, ("dark", "bright"), 16, made_rule())
+    (tmp_path / "copy" / "transformed" / "Split-train" / "a.gz").write_bytes(b"damaged")
+    with pytest.raises(ThawError, match=r"copy/transformed is missing or damaged"):
+        advice.advise(copy, ("dark", "bright"), 16, made_rule())

@@ -6,10 +6,10 @@ import sys
 
 import hypothesis.strategies as st
 import pytest
-import thaw
 import yaml
 from hypothesis import HealthCheck, given, settings
 
+import thaw
 from components.transfer_report.executions import COLUMNS
 from pipeline.errors import ThawError
 from pipeline.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary

@@ -119,7 +119,7 @@ def test_the_file_has_a_line_a_cell_with_bounds(
 ) -> None:
     measures = measure_curves(grid_of_three_draws(row, header_of), PACE)
     nothing = [dataclasses.replace(one, slope=None) for one in measures.values()]
-    write_measures(tmp_path / "curves.csv", nothing)
+    write_measures(tmp_path / "curves.csv", nothing, "SYNTHETIC")
     with (tmp_path / "curves.csv").open() as file:
         [record] = csv.DictReader(file)
     assert (record["transfer"], record["n"], record["fine_tune"]) == ("cats_dogs__original", "32", "false")
