@@ -62,7 +62,7 @@ def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
 
 
 def main(argv: list[str]) -> int:
-    """Runs the experiment; returns the process's exit status (0 done, 1 the user must act, 130 interrupted, 143 terminated)."""
+    """Runs the experiment; returns the exit status (0 done, 1 the user must act, 130 interrupted, 143 terminated)."""
     process.stop_by_exception()
     arguments = parse_arguments(argv)
     try:

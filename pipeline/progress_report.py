@@ -68,7 +68,9 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     Raises:
       ThawError: a ledger or a file of a run is damaged.
     """
-    sweeps = {f"baseline__{name}": ("", name, (0,)) for name in config.architectures}
+    sweeps: dict[str, tuple[str, Architecture, Sequence[int]]] = {
+        f"baseline__{name}": ("", name, (0,)) for name in config.architectures
+    }
     sweeps |= {t.id: (t.source, t.architecture, config.freeze_counts[t.architecture]) for t in config.transfers}
     found = {name: _sweep_state(config, name, *about) for name, about in sweeps.items()}
     run, other, differing = _newest_runs(config)
