@@ -3,7 +3,6 @@
 Run it as `python local_runner.py --config pipeline/presets/quick.yaml`, or hand it to TFX:
 `tfx pipeline create --pipeline-path=local_runner.py --engine=local`, then `tfx run create --engine=local`.
 """
-# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -75,11 +74,7 @@ def main(argv: list[str]) -> int:
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1
     except (Exception, KeyboardInterrupt) as error:
-        stopped = process.was_stopped(error)
-        if stopped is None:
-            raise
-        print(f"\n{process.STOPPED}", file=sys.stderr)
-        return process.exit_status(stopped)
+        return process.status_of_stopped(error)
     return 0
 
 

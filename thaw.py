@@ -2,7 +2,6 @@
 
 Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted; 143 terminated.
 """
-# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -138,9 +137,7 @@ def plan(config: ExperimentConfig, in_json: bool) -> None:
     if not in_json:
         launch(config, PROJECT_ROOT, os.environ, plan_only=True)
         return
-    prepared = prepare(config, PROJECT_ROOT, os.environ, Console(stderr=True))
-    _print_json({**dataclasses.asdict(prepared.plan), "left_out": prepared.left_out, "data": prepared.dataset.origin,
-                 "synthetic": prepared.dataset.synthetic})  # fmt: skip
+    _print_json(prepare(config, PROJECT_ROOT, os.environ, Console(stderr=True)).as_json())
 
 
 @cli.command(epilog=examples("thaw run", "thaw run --config thaw-animals/config.yaml", "thaw run --set draws=5"))
@@ -298,11 +295,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (Exception, KeyboardInterrupt) as error:
-        stopped = process.was_stopped(error)
-        if stopped is None:
-            raise
-        click.echo(f"\n{process.STOPPED}", err=True)
-        sys.exit(process.exit_status(stopped))
+        sys.exit(process.status_of_stopped(error))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,11 @@ class Prepared:
     weights_hash: str
     plan: Plan
 
+    def as_json(self) -> dict[str, Any]:
+        """The plan as JSON values, with the data that it is for."""
+        about = {"data": self.dataset.origin, "synthetic": self.dataset.synthetic, "left_out": self.left_out}
+        return {**dataclasses.asdict(self.plan), **about}
+
 
 def prepare(
     config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], terminal: Console

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, MutableMapping
@@ -36,16 +37,22 @@ def leave_signals_alone() -> None:
     _handle_by(None)
 
 
-def exit_status(error: BaseException | None) -> int:
-    """128 and the signal's number, as shells have it."""
-    return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+def status_of_stopped(error: BaseException) -> int:
+    """Says that the process was stopped; returns 128 and the signal's number, as shells have it.
 
+    Args:
+      error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import.
 
-def was_stopped(error: BaseException | None) -> BaseException | None:
-    """The KeyboardInterrupt that an error hides, as libraries of C report it when it hits their import."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error
+    Raises:
+      BaseException: the error itself, where no signal caused it.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        raise error
+    print(f"\n{STOPPED}", file=sys.stderr)
+    return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
 
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:

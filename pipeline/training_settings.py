@@ -78,7 +78,9 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
       architecture: of the sweep.
     """
     settings = comparable(settings_of(config))
-    names = ["seed", "data", "target", "augmentation", "schedule", *(["source_schedule"] if source else [])]
+    names = ["seed", "data", "target", "augmentation", "schedule"]
+    if source and not config.sources[source].is_imagenet:
+        names.append("source_schedule")
     decisive = {name: settings[name] for name in names}
     if source:
         decisive["source"] = settings["sources"][source]

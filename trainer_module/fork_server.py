@@ -40,8 +40,8 @@ def socket_folder() -> str:
         if len(os.fsencode(folder)) <= MOST_BYTES and os.access(folder, os.W_OK | os.X_OK):
             return folder
     raise ThawError(f"The temporary folder {usual} has a path of {len(os.fsencode(usual))} bytes; worker processes "
-                    f"need one of at most {MOST_BYTES}, and none of {', '.join(SHORT_FOLDERS)} can be written. Set TMPDIR "
-                    "to a folder with a shorter path.")  # fmt: skip
+                    f"need one of at most {MOST_BYTES}, and none of {', '.join(SHORT_FOLDERS)} can be written. Set "
+                    "TMPDIR to a folder with a shorter path.")  # fmt: skip
 
 
 def _keep_sockets_in(folder: str) -> None:

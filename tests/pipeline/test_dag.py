@@ -79,6 +79,9 @@ def test_every_dotted_path_can_be_imported(path):
     assert callable(getattr(importlib.import_module(module), name))
 
 
+TRAINED = ("cats_dogs", "ships_planes")
+
+
 def test_a_setting_reaches_only_the_nodes_that_depend_on_it(quick):
     config, _ = quick
     dataset = Dataset("cifar10", "here", False, RecordFiles(config.workspace.parent, "train/*", "test/*"))
@@ -86,11 +89,11 @@ def test_a_setting_reaches_only_the_nodes_that_depend_on_it(quick):
     for changes, expected in (
         ({"draws": 5}, {name for name in before if name.startswith(("Tuner", "TransferAdvisor"))}),
         ({"source_schedule": config.source_schedule.model_copy(update={"shift_px": 3})},
-         {n for n in before if n.startswith("Trainer.source")}),
+         {n for n in before if n.startswith("Trainer.source")} | {f"Tuner.transfer.{t}__original" for t in TRAINED}),
         ({"blessing": config.blessing.model_copy(update={"min_accuracy": 0.7})},
          {n for n in before if n.startswith("Evaluator")}),
         ({"augmentation": config.augmentation.model_copy(update={"mirror": False})},
-         {n for n in before if n.startswith("DomainExamples")}),
+         {n for n in before if n.startswith(("DomainExamples", "Tuner"))}),
     ):  # fmt: skip
         after = _told(create_pipeline(config.model_copy(update=changes), dataset, {}, "abc"))
         # The report hands the whole configuration on, in the model card.
