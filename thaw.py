@@ -69,8 +69,7 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
         _print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         Console(highlight=False).print(tables.findings_table(findings))
-    if worst(findings) == "problem":
-        sys.exit(1)
+    sys.exit(int(worst(findings) == "problem"))
 
 
 @cli.command(epilog=examples("thaw data", "thaw data --data /my/records --set data.classes=[rose,tulip] --json"))
@@ -83,8 +82,8 @@ def data(config: ExperimentConfig, in_json: bool) -> None:
     console = Console(stderr=in_json, highlight=False)
     dataset, found = find_data(config, PROJECT_ROOT, os.environ, console)
     if in_json:
-        about = {"name": dataset.name, "folder": dataset.files.folder, "origin": dataset.origin}
-        _print_json({**about, **dataclasses.asdict(found)})
+        _print_json({**dataclasses.asdict(found), "name": dataset.name, "folder": dataset.files.folder,
+                     "origin": dataset.origin})  # fmt: skip
         return
     console.print(tables.classes_table(dataset.name, found))
 
@@ -204,13 +203,12 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     folders = find_run(first, runs), find_run(second, runs)
     changes = comparison.compare_runs(*folders)
     differing = comparison.settings_that_differ(*folders)
-    data = [read_summary(folder)["data"] for folder in folders]
+    data = tuple(read_summary(folder)["data"] for folder in folders)
     if in_json:
         _print_json({"data": data, "settings": differing, "cells": [dataclasses.asdict(change) for change in changes]})
         return
     console = Console(highlight=False)
-    console.print(f"RUN_A on {data[0]}, RUN_B on {data[1]}", markup=False)
-    for name, (before, after) in differing.items():
+    for name, (before, after) in {"data": data, **differing}.items():
         console.print(f"{name}: {before} -> {after}", markup=False)
     console.print(tables.comparison_table(changes))
     console.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
