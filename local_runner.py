@@ -6,6 +6,10 @@ Run it as `python local_runner.py --config pipeline/presets/quick.yaml`, or hand
 
 from __future__ import annotations
 
+from pipeline import process
+
+process.stop_at_once()
+
 import argparse
 import os
 import sys
@@ -14,9 +18,9 @@ from pathlib import Path
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
-from pipeline.process import prepare_process
 
-prepare_process(os.environ)
+process.prepare_process(os.environ)
+process.leave_signals_alone()
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 DEFAULT_CONFIG = PROJECT_ROOT / "pipeline" / "presets" / "quick.yaml"
@@ -57,7 +61,8 @@ def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
 
 
 def main(argv: list[str]) -> int:
-    """Runs the experiment; returns the process's exit status (0 done, 1 the user must act, 130 interrupted)."""
+    """Runs the experiment; returns the exit status (0 done, 1 the user must act, 130 interrupted, 143 terminated)."""
+    process.stop_by_exception()
     arguments = parse_arguments(argv)
     try:
         config = config_from(arguments)
@@ -68,9 +73,8 @@ def main(argv: list[str]) -> int:
     except ThawError as error:
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped. Run the same command again: what was finished is not repeated.", file=sys.stderr)
-        return 130
+    except (Exception, KeyboardInterrupt) as error:
+        return process.status_of_stopped(error)
     return 0
 
 

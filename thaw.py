@@ -1,9 +1,13 @@
 """The command `thaw`: what TFX's own command lacks. Nothing imports this; local_runner.py is what TFX runs.
 
-Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
+
+from pipeline import process
+
+process.stop_at_once()
 
 import dataclasses
 import json
@@ -30,11 +34,12 @@ from pipeline.options import (
     run_argument,
     runs_option,
 )
-from pipeline.process import prepare_process
+from pipeline.run_files import read_summary
 from pipeline.terminal import console
 from trainer_module import progress
 
-prepare_process(os.environ)
+process.prepare_process(os.environ)
+process.leave_signals_alone()
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 
@@ -64,8 +69,7 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
         _print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         console().print(tables.findings_table(findings))
-    if worst(findings) == "problem":
-        sys.exit(1)
+    sys.exit(int(worst(findings) == "problem"))
 
 
 @cli.command(epilog=examples("thaw data", "thaw data --data /my/records --set data.classes=[rose,tulip] --json"))
@@ -78,8 +82,8 @@ def data(config: ExperimentConfig, in_json: bool) -> None:
     terminal = console(stderr=in_json)
     dataset, found = find_data(config, PROJECT_ROOT, os.environ, terminal)
     if in_json:
-        about = {"name": dataset.name, "folder": dataset.files.folder, "origin": dataset.origin}
-        _print_json({**about, **dataclasses.asdict(found)})
+        _print_json({**dataclasses.asdict(found), "name": dataset.name, "folder": dataset.files.folder,
+                     "origin": dataset.origin})  # fmt: skip
         return
     terminal.print(tables.classes_table(dataset.name, found))
 
@@ -132,8 +136,7 @@ def plan(config: ExperimentConfig, in_json: bool) -> None:
     if not in_json:
         launch(config, PROJECT_ROOT, os.environ, plan_only=True)
         return
-    prepared = prepare(config, PROJECT_ROOT, os.environ, console(stderr=True))
-    _print_json({**dataclasses.asdict(prepared.plan), "left_out": prepared.left_out, "data": prepared.dataset.origin})
+    _print_json(prepare(config, PROJECT_ROOT, os.environ, console(stderr=True)).as_json())
 
 
 @cli.command(epilog=examples("thaw run", "thaw run --config thaw-animals/config.yaml", "thaw run --set draws=5"))
@@ -160,7 +163,7 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
         _print_json(dataclasses.asdict(state))
         return
     terminal = console()
-    terminal.print(tables.progress_table(config.name, state.sweeps))
+    terminal.print(tables.progress_table(config.name, state))
     terminal.print(in_words(state), soft_wrap=True)
 
 
@@ -176,7 +179,7 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     from components.transfer_report.closing import closing_table
 
     folder = find_run(run, runs)
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = read_summary(folder)
     if in_json:
         _print_json(summary)
         return
@@ -200,12 +203,12 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     folders = find_run(first, runs), find_run(second, runs)
     changes = comparison.compare_runs(*folders)
     differing = comparison.settings_that_differ(*folders)
-    stacks = comparison.stacks_that_differ(*folders)
+    data, stacks = read_summary(folders[0])["data"], comparison.stacks_that_differ(*folders)
     if in_json:
         cells = [dataclasses.asdict(change) for change in changes]
-        return _print_json({"settings": differing, "stack": stacks, "cells": cells})
+        return _print_json({"data": data, "settings": differing, "stack": stacks, "cells": cells})
     terminal = console()
-    for line in comparison.differences_in_words(differing, stacks):
+    for line in (f"data: {data}", *comparison.differences_in_words(differing, stacks)):
         terminal.print(line)
     terminal.print(tables.comparison_table(changes))
     terminal.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
@@ -280,17 +283,17 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Runs the command; what the user can put right ends it with a message and status 1."""
+    process.stop_by_exception()
     try:
         cli(standalone_mode=False)
     except ThawError as error:
         click.echo(f"thaw: {error}", err=True)
         sys.exit(1)
-    except click.exceptions.Abort:
-        click.echo("\nStopped. Run the same command again: what was finished is not repeated.", err=True)
-        sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except (Exception, KeyboardInterrupt) as error:
+        sys.exit(process.status_of_stopped(error))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from components.domain_examples.records import DomainSettings
 from pipeline.advice_rule import AdviceRule, read_rule
 from pipeline.config import ExperimentConfig, Transfer
 from pipeline.errors import ThawError
-from pipeline.finished_run import FinishedRun, open_run
+from pipeline.finished_run import FinishedRun, open_run, reading
 from pipeline.fitting import FittingTable
 from pipeline.promises import Promise, promises_of, ranked, sentence
 from pipeline.tables import empty_table, in_two_lines
@@ -26,6 +26,7 @@ from trainer_module.architectures import build_network
 from trainer_module.estimates import features_at
 from trainer_module.input_pipeline import Records
 from trainer_module.source_card import check_unaltered
+from transferability.checks import LEAST_ROWS_PER_CLASS
 from transferability.linear_probe import Probe, linear_probe
 
 DRAW = 0
@@ -83,7 +84,15 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
         raise ThawError(f"No source of {run.folder} can be asked about {list(target)}: {left_out}. Choose other "
                         "classes, or another run.")  # fmt: skip
     images = target_images(run, target, n)
-    promises = [promise for pair in pairs for promise in _promises(run, pair, images, n, rule)]
+    promises: list[Promise] = []
+    for pair in pairs:
+        try:
+            promises += _promises(run, pair, images, n, rule)
+        except ValueError as error:  # such as features that are the same for every image
+            left_out[pair.id] = str(error).rstrip(".")
+    if not promises:
+        raise ThawError(f"No source of {run.folder} says anything of {list(target)} at n = {n}: {left_out}. Give "
+                        "another --n, or choose another run.")  # fmt: skip
     data = str(run.summary["data"])
     return Advice(target, n, data, ranked(promises), left_out, rule.in_words, time.perf_counter() - began)
 
@@ -103,8 +112,13 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
         classes=target, data_classes=config.data.classes, image_shape=config.data.image_shape,
         augmentation=config.augmentation, val_fraction=config.data.val_fraction, seed=config.seed, with_test=False,
     )  # fmt: skip
+    if n < LEAST_ROWS_PER_CLASS * len(target):
+        raise ThawError(f"n = {n} gives less than {LEAST_ROWS_PER_CLASS} images of each of {list(target)}; a linear "
+                        "probe is tested on an image left out, and needs another of its class. Give --n "
+                        f"{LEAST_ROWS_PER_CLASS * len(target)} or more.")  # fmt: skip
     folder = run.output("Transform", "transformed_examples")
-    found = _originals(folder, settings)
+    with reading(folder):
+        found = _originals(folder, settings)
     in_val: set[str] = set()
     for label in range(len(target)):
         in_val |= set(records.val_ids(found.ids[found.labels == label].tolist(), settings.val_fraction, config.seed))
@@ -119,6 +133,8 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
 def _originals(folder: str, settings: DomainSettings) -> Records:
     """All training images of the target as Transform wrote them, ordered by id, those of val among them."""
     files = sorted(tf.io.gfile.glob(f"{folder}/Split-train/*"))
+    if not files:
+        raise ValueError("no file in Split-train")
     examples = [example for file in files for example in records.domain_records(file, settings)]
     ids = np.array([records.image_id(example) for example in examples], str)
     order = np.argsort(ids, kind="stable")
@@ -153,7 +169,8 @@ def features_of(
     classes = int(images.labels.max()) + 1
     network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2, config.own)
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
-    weights = source.source_weights(str(folder), network)
+    with reading(folder):
+        weights = source.source_weights(str(folder), network)
     check_unaltered(str(folder), freezing.weights_hash(weights))
     freezing.set_weights(freezing.backbone_variables(network), weights)
     return features_at(network, images.images, cuts, Budget(int(config.activations_gib * 2**30)))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.transfer_report.cells import FALSE_DISCOVERY_RATE
 from components.transfer_report.statistics import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
 from pipeline.errors import ThawError
+from pipeline.run_files import read_cells, read_settings, settings_of
 
 Place = tuple[str, int, int, bool]
 """Sweep, n, freeze_count, fine_tune."""
@@ -153,22 +151,18 @@ def _said(run: Path, name: str) -> Any:
 
 
 def _settings(run: Path) -> Mapping[str, Any]:
-    path = run / "config.yaml"
-    if not path.exists():
-        raise ThawError(f"{run} is no finished run: it has no config.yaml. Give a folder below runs/, or `latest`.")
-    settings: dict[str, Any] = yaml.safe_load(path.read_text())
+    settings = settings_of(read_settings(run))
     for section, place in PLACES.items():
-        settings.get(section, {}).pop(place, None)
+        (settings.get(section) or {}).pop(place, None)
     return settings
 
 
 def _accuracies(run: Path) -> dict[Place, dict[int, float]]:
     """Test accuracy by cell and draw."""
     found: dict[Place, dict[int, float]] = {}
-    with (run / "cells.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            place = row["transfer"], int(row["n"]), int(row["freeze_count"]), row["fine_tune"] == "true"
-            found.setdefault(place, {})[int(row["draw"])] = float(row["test_accuracy"])
+    for row in read_cells(run):
+        place = row["transfer"], int(row["n"]), int(row["freeze_count"]), row["fine_tune"] == "true"
+        found.setdefault(place, {})[int(row["draw"])] = float(row["test_accuracy"])
     return found
 
 

@@ -8,8 +8,10 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 RUN_LOG = "log.txt"
 """In a run's folder."""
@@ -18,36 +20,53 @@ NODE_STATE = re.compile(r"Component (?P<node>\S+) is (?P<state>running|finished)
 
 @contextlib.contextmanager
 def output_to_log(path: Path) -> Iterator[None]:
-    """Sends standard error, Python's sys.stdout and all logging to a file.
+    """Sends standard error, Python's sys.stdout and all logging to a file, and the traceback of what ends the context.
 
     Native libraries write to file descriptor 2 directly, so the descriptor itself is redirected. `sys.__stdout__`
-    stays the terminal: that is where Thaw writes.
+    stays the terminal: that is where Thaw writes. A log that can't be written stops nothing: the terminal is told, and
+    the output is lost.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with path.open("a", buffering=1) as log:
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(_opened(path))
+        sys.stderr.flush()
+        terminal = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:
             with contextlib.redirect_stdout(log):
                 yield
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                traceback.print_exception(error, file=log)
+            raise
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
 
 
+def _opened(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        print(f"Can't write {path}: {error.strerror}. What libraries print is not kept.", file=sys.stderr)
+        return Path(os.devnull).open("a", buffering=1, encoding="utf-8")
+
+
 class NodeWatcher(logging.Handler):
     """Says when a node of the DAG begins, from the lines that TFX's local runner logs.
 
     Args:
-      total: nodes in the DAG.
       say: told one line per node.
+
+    Attributes:
+      total: nodes in the DAG, set before they run.
+      node: the one that runs; empty where none does.
     """
 
-    def __init__(self, total: int, say: Callable[[str], None]):
+    def __init__(self, say: Callable[[str], None]):
         super().__init__(logging.INFO)
-        self.total = total
+        self.total = 0
         self.begun = 0
         self.node = ""
         self.started = time.monotonic()

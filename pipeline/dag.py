@@ -14,8 +14,8 @@ from tfx.types import BaseChannel as Channel
 from acquisition.dataset import Dataset
 from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
+from pipeline.metadata_file import METADATA_FILE
 from pipeline.nodes import Nodes
-from pipeline.run_folder import METADATA_FILE
 from trainer_module.stack import Device
 
 

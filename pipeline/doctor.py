@@ -14,7 +14,8 @@ from typing import Literal
 
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
-from pipeline.run_lock import check_writable
+from pipeline.metadata_file import METADATA_FILE, check_metadata
+from pipeline.run_lock import check_usable
 
 State = Literal["ok", "warning", "problem"]
 
@@ -43,7 +44,7 @@ class Finding:
 
 
 def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Looks at Python, packages, processor, memory, disk, data, weights and GPU, one after the other.
+    """Looks at Python, packages, processor, memory, folders, disk, data, weights and GPU, one after the other.
 
     Args:
       config: whose data and weights are looked for, and whose workspace is written to.
@@ -54,6 +55,9 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield from (_package(name, wanted) for name, wanted in PACKAGES.items())
     yield _cores()
     yield _memory()
+    yield _folder("workspace", config.pipeline_folder)
+    yield _folder("runs", config.runs)
+    yield _metadata(config)
     yield _disk(config)
     yield _data(config, project_root, environment)
     if "own" in config.architectures:
@@ -100,13 +104,26 @@ def _memory() -> Finding:
     return Finding("memory", "warning", found, advice)
 
 
+def _folder(name: str, folder: Path) -> Finding:
+    try:
+        check_usable(folder)
+    except ThawError as error:
+        return Finding(name, "problem", str(folder.absolute()), str(error))
+    return Finding(name, "ok", str(folder.absolute()))
+
+
+def _metadata(config: ExperimentConfig) -> Finding:
+    path = config.pipeline_folder / METADATA_FILE
+    try:
+        check_metadata(path)
+    except ThawError as error:
+        return Finding("ML Metadata", "problem", str(path), str(error))
+    return Finding("ML Metadata", "ok", str(path) if path.exists() else "none yet")
+
+
 def _disk(config: ExperimentConfig) -> Finding:
     place = config.workspace.absolute()
-    existing = next(parent for parent in (place, *place.parents) if parent.exists())
-    try:
-        check_writable(existing)
-    except ThawError:
-        return Finding("disk", "problem", f"{existing} can't be written", "Set workspace and runs to folders of yours.")
+    existing = next(parent for parent in (place, *place.parents) if parent.is_dir())
     free_gb = shutil.disk_usage(existing).free / 1e9
     if free_gb >= LEAST_DISK_GB:
         return Finding("disk", "ok", f"{free_gb:.0f} GB free at {existing}")

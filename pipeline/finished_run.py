@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.kept_files import kept_path, sha256_of
-from pipeline.loading import load_config
+from pipeline.metadata_file import REPAIR, check_metadata
+from pipeline.run_files import SUMMARY_FILE, damaged, read_settings, read_summary
 from pipeline.run_folder import NodeRun, nodes_of_run, open_store
 from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
 from trainer_module.input_pipeline import Records, read_split
@@ -64,10 +65,11 @@ class FinishedRun:
           split: `train` (with its copies), `val`, or `test` (the target's alone).
 
         Raises:
-          ThawError: the run has no such domain.
+          ThawError: the run has no such domain, or its records are damaged.
         """
         folder = self.output(f"DomainExamples.{domain}", "domain")
-        return read_split([f"{folder}/Split-{split}/*"], self.config.data.image_shape)
+        with reading(f"{folder}/Split-{split}"):
+            return read_split([f"{folder}/Split-{split}/*"], self.config.data.image_shape)
 
     def model(self, name: str) -> Path:
         """Folder of an exported model, by its Trainer: `transfer.<transfer>`, `baseline.<architecture>`, ...
@@ -81,8 +83,26 @@ class FinishedRun:
     def winner(self) -> tuple[str, Cell]:
         """The transfer that won on val, pushed or not, and its cell."""
         name = self.summary["winner"]
-        row = next(row for row in self.summary["closing_table"] if row["transfer"] == name)
+        row = next((row for row in self.summary["closing_table"] if row["transfer"] == name), None)
+        if row is None:
+            raise damaged(self.folder / SUMMARY_FILE, f"its closing_table has no row of the winner {name!r}")
         return name, Cell(row["n"], row["freeze_count"], row["fine_tune"])
+
+
+@contextlib.contextmanager
+def reading(place: Path | str) -> Iterator[None]:
+    """Says which artifact is damaged, whatever library finds it so.
+
+    Raises:
+      ThawError: the context ended with an error.
+    """
+    try:
+        yield
+    except ThawError:
+        raise
+    except Exception as error:
+        line = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+        raise ThawError(f"{place} is missing or damaged: {line}. Expected it as the run left it. {REPAIR}") from error
 
 
 def open_run(folder: Path | str) -> FinishedRun:
@@ -92,26 +112,23 @@ def open_run(folder: Path | str) -> FinishedRun:
       folder: such as runs/latest.
 
     Raises:
-      ThawError: the run did not finish, its summary is damaged, or its workspace is gone.
+      ThawError: the run did not finish, a file of it is damaged, or its workspace is gone or damaged.
     """
     folder = Path(folder).resolve()
-    path = folder / "summary.json"
-    if not path.exists():
+    if not (folder / SUMMARY_FILE).exists():
         raise ThawError(f"{folder} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
-    summary = json.loads(path.read_text())
-    if "ml_metadata" not in summary:
-        raise ThawError(
-            f"{path} does not say where ML Metadata keeps the run (ml_metadata): the file is damaged. Run the same "
-            "configuration again: what was computed is not repeated."
-        )
-    store = Path(summary["ml_metadata"]["store"])
+    summary, config = read_summary(folder), read_settings(folder)
+    store, context = Path(summary["ml_metadata"]["store"]), summary["ml_metadata"]["run_context"]
     if not store.exists():
         raise ThawError(
             f"{folder} was made with the workspace {store.parent}, which has no {store.name} any more. Bring the "
             "workspace back, or run the same configuration again."
         )
-    nodes = nodes_of_run(open_store(store), summary["ml_metadata"]["run_context"])
-    config = load_config(folder / "config.yaml")
+    check_metadata(store, to_write=False)
+    nodes = nodes_of_run(open_store(store), context)
+    if not nodes:
+        raise ThawError(f"{store} knows nothing of the run of {folder}: it is another file than the one that the run "
+                        "wrote. Bring that one back, or run the same configuration again.")  # fmt: skip
     return FinishedRun(folder, summary, _with_own_copy(config, store.parent), store, nodes)
 
 

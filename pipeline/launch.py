@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -22,18 +23,18 @@ from pipeline.artifact_store import open_store
 from pipeline.beam_options import beam_options
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
+from pipeline.failed_run import AFTER_NODES, explained
 from pipeline.fitting import FittingTable
 from pipeline.kept_files import keep_files
+from pipeline.metadata_file import METADATA_FILE, check_metadata
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
-from pipeline.run_lock import check_writable, locked
+from pipeline.run_lock import check_usable, check_writable, locked
 from pipeline.tables import empty_table
 from pipeline.terminal import progress_in
+from pipeline.training_settings import asked_digests
 from trainer_module import fork_server, progress
 from trainer_module.machine import Machine
-
-DISK_FULL = ("No space left on device", "database or disk is full")
-"""What the system and SQLite say of it."""
 
 
 def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:
@@ -61,6 +62,7 @@ class Prepared:
     """What is known before the DAG is built.
 
     Attributes:
+      asked: the experiment as the user gave it.
       config: the experiment, its transfers being those that can run.
       dataset: the images.
       left_out: transfers that can't run, and why.
@@ -68,11 +70,17 @@ class Prepared:
       plan: what would run.
     """
 
+    asked: ExperimentConfig
     config: ExperimentConfig
     dataset: Dataset
     left_out: dict[str, str]
     weights_hash: str
     plan: Plan
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as JSON values, with the data that it is for."""
+        about = {"data": self.dataset.origin, "synthetic": self.dataset.synthetic, "left_out": self.left_out}
+        return {**dataclasses.asdict(self.plan), **about}
 
 
 def prepare(
@@ -88,6 +96,8 @@ def prepare(
       ThawError: as launch.
     """
     _sayer(terminal)(f"Thaw {version('thaw')}, experiment {config.name}")
+    asked = config
+    check_places(config)
     beam_options(config.beam_args)  # refused here, before every record is read
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
@@ -97,7 +107,18 @@ def prepare(
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or len(os.sched_getaffinity(0))
     plan = plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)
-    return Prepared(config, dataset, left_out, weights_hash, plan)
+    return Prepared(asked, config, dataset, left_out, weights_hash, plan)
+
+
+def check_places(config: ExperimentConfig) -> None:
+    """Checks the folders that a run writes to, and ML Metadata's file; changes nothing.
+
+    Raises:
+      ThawError: a run could not use one of them.
+    """
+    for folder in (config.pipeline_folder, config.runs):
+        check_usable(folder)
+    check_metadata(config.pipeline_folder / METADATA_FILE)
 
 
 def with_weights(
@@ -168,7 +189,8 @@ def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> I
 
 def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
-    table = empty_table("sweep", "cells", "draws", "trainings", title=f"Plan: {plan.executions} trainings")
+    title = f"Plan: {plan.executions} trainings on {prepared.dataset.name}"
+    table = empty_table("sweep", "cells", "draws", "trainings", title=title)
     rows = [(sweep, str(cells), *_draws_in_words(config, sweep, cells)) for sweep, cells in plan.cells.items()]
     terminal.print(FittingTable(table, rows))
     free_gb = shutil.disk_usage(_existing_parent(config.workspace)).free / 1e9
@@ -193,41 +215,51 @@ def _run(prepared: Prepared, terminal: Console) -> None:
     """Runs the DAG with everything but our own lines in the run's log, and shows what came out."""
     from pipeline import run_folder
 
-    config = prepared.config
-    folder = run_folder.new_run_folder(config)
+    folder = run_folder.new_run_folder(prepared.asked, prepared.dataset.name)
     log = folder / console.RUN_LOG
-    with console.output_to_log(log):
-        # Here, so that what TFX and its friends print on import lands in the log.
-        fork_server.start()
-        if config.pipeline_root:
-            open_store(config.pipeline_root)
-        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
-        from pipeline.dag import create_pipeline, metadata_path
-
-        keep_files(config, prepared.weights_hash)
-        Machine(workers=config.workers, activations_gib=config.activations_gib).write(
-            config.pipeline_folder / "ledgers"
-        )
-        pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, prepared.weights_hash)
-        store_path = metadata_path(config)
-        before = run_folder.latest_run_context(run_folder.open_store(store_path)) if store_path.exists() else 0
-        watcher = console.NodeWatcher(len(pipeline.components), _sayer(terminal))
-        try:
-            with console.watched(watcher):
-                LocalDagRunner().run(pipeline)
-        except Exception as error:
-            raise _explained(error, watcher.node, log) from error
-        store = run_folder.open_store(store_path) if store_path.exists() else None
-        context = run_folder.latest_run_context(store) if store else 0
-        if store is None or context == before:
-            # `tfx pipeline create` loads this file without running the DAG.
-            shutil.rmtree(folder)
-            return
-        nodes = run_folder.nodes_of_run(store, context)
-        record = run_folder.MetadataRecord(store_path, context)
-        summary = run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin, record)
+    watcher = console.NodeWatcher(_sayer(terminal))
+    try:
+        with console.output_to_log(log):
+            summary = _run_nodes(prepared, folder, watcher)
+    except Exception as error:
+        raise explained(error, watcher.node, log) from error
+    if summary is None:
+        # `tfx pipeline create` loads this file without running the DAG.
+        shutil.rmtree(folder)
+        return
     _show_results(summary, folder, terminal)
+
+
+def _run_nodes(prepared: Prepared, folder: Path, watcher: console.NodeWatcher) -> dict[str, Any] | None:
+    """The run's summary; none where the DAG was not run. What TFX and its friends print on import lands in the log."""
+    from pipeline import run_folder
+
+    config = prepared.config
+    fork_server.start()
+    if config.pipeline_root:
+        open_store(config.pipeline_root)
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline.dag import create_pipeline, metadata_path
+
+    keep_files(config, prepared.weights_hash)
+    asked = asked_digests(prepared.asked)
+    machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked)
+    machine.write(config.pipeline_folder / "ledgers")
+    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, prepared.weights_hash)
+    watcher.total = len(pipeline.components)
+    store_path = metadata_path(config)
+    before = run_folder.latest_run_context(run_folder.open_store(store_path)) if store_path.exists() else 0
+    with console.watched(watcher):
+        LocalDagRunner().run(pipeline)
+    store = run_folder.open_store(store_path) if store_path.exists() else None
+    context = run_folder.latest_run_context(store) if store else 0
+    if store is None or context == before:
+        return None
+    watcher.node = AFTER_NODES
+    nodes = run_folder.nodes_of_run(store, context)
+    record = run_folder.MetadataRecord(store_path, context)
+    return run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin, record)
 
 
 def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
@@ -245,21 +277,6 @@ def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
 def _shown(path: Path) -> str:
     """The path from the working folder where it lies within, else whole."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def _explained(error: Exception, node: str, log: Path) -> ThawError:
-    """The ThawError that a node raised, wherever TFX and Beam wrapped it, or one that names node and log."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ThawError):
-            return ThawError(f"{node}: {cause}")
-        if any(words in str(cause) for words in DISK_FULL):
-            return ThawError(f"{node}: the disk is full. Expected room for the workspace and the run's folder; make "
-                             "some, and run the same command again: nodes that had finished, and trainings that are in "
-                             f"the ledger, are not repeated. All that was printed is in {log}.")  # fmt: skip
-        cause = cause.__cause__ or cause.__context__
-    return ThawError(f"The node {node or '(none)'} failed: {type(error).__name__}: {error}\nAll that it printed is "
-                     f"in {log}. Nodes that had finished are not repeated on the next run.")  # fmt: skip
 
 
 def _existing_parent(path: Path) -> Path:

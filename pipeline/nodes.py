@@ -284,7 +284,9 @@ class Nodes:
 
     def _told(self, settings: ModelSettings, code: str) -> dict[str, Any]:
         if not self.in_cluster:  # what this machine does is said by its file, which is in no key
-            settings = settings.model_copy(update=Machine().model_dump(include=set(type(settings).model_fields)))
+            settings = settings.model_copy(
+                update=Machine().model_dump(include=set(type(settings).model_fields) - {"asked"})
+            )
         return {**settings.as_custom_config(code), STACK_KEY: self.stack.in_words}
 
     def _add(self, node: Node, name: str) -> Node:

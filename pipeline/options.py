@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from pipeline.backbones import Scale
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
+from pipeline.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
@@ -52,22 +53,19 @@ def find_config(config: str) -> Path:
 
 
 def find_run(run: str, runs: Path) -> Path:
-    """A finished run's folder, by its path or by its name below `runs`.
+    """A finished run's folder, by its path or by its name below `runs`; `latest` is the newest one.
 
     Raises:
       ThawError: there is none.
     """
-    folder = next((place for place in (Path(run), runs / run) if (place / "summary.json").exists()), None)
+    latest = latest_run(runs) if run == LATEST else None
+    places = (latest,) if latest else (Path(run), runs / run)
+    folder = next((place for place in places if (place / SUMMARY_FILE).exists()), None)
     if folder is None:
         raise ThawError(f"{run} is no finished run: neither {Path(run)} nor {runs / run} has a summary.json. Finished "
                         f"in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` begins a run, or goes on "
                         "with one that stopped; `thaw status` says how far it is.")  # fmt: skip
     return folder.resolve()
-
-
-def finished_runs(runs: Path) -> list[str]:
-    """Names of the finished runs in a folder, `latest` among them."""
-    return sorted(path.parent.name for path in runs.glob("*/summary.json"))
 
 
 def complete_config(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -78,7 +76,8 @@ def complete_config(_context: click.Context, _option: click.Parameter, begun: st
 
 def complete_run(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
     """What a shell offers for a run: those that are finished, in the folder that --runs names."""
-    return [name for name in finished_runs(Path(context.params.get("runs") or "runs")) if name.startswith(begun)]
+    finished = finished_runs(Path(context.params.get("runs") or "runs"))
+    return [name for name in (*finished, LATEST) if finished and name.startswith(begun)]
 
 
 def experiment(command: Command) -> Command:

@@ -1,11 +1,77 @@
-"""What a process must be told before it imports TensorFlow. Imports nothing of ours."""
+"""What a process must be told before it imports TensorFlow, and how signals end it. Imports nothing of ours."""
 
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from types import FrameType
+from typing import Any
+
+STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived: the process ends as it does on Ctrl-C, with its own exit status."""
+
+
+def stop_at_once() -> None:
+    """Makes Ctrl-C and SIGTERM end the process with a line, whatever it does: for the time of imports.
+
+    An exception in the middle of an import would be a traceback of files that the user does not know.
+    """
+    _handle_by(_end)
+
+
+def stop_by_exception() -> None:
+    """Makes Ctrl-C raise KeyboardInterrupt, and SIGTERM Terminated, so that what is open is closed and children end."""
+    _handle_by(_raise)
+
+
+def leave_signals_alone() -> None:
+    """Python's own behaviour again, for whoever imports an entry point."""
+    _handle_by(None)
+
+
+def status_of_stopped(error: BaseException) -> int:
+    """Says that the process was stopped; returns 128 and the signal's number, as shells have it.
+
+    Args:
+      error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import.
+
+    Raises:
+      BaseException: the error itself, where no signal caused it.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        raise error
+    print(f"\n{STOPPED}", file=sys.stderr)
+    return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
+
+
+def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # Python takes signals in the main thread alone
+    for number in SIGNALS:
+        usual: Any = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and shells set it for what runs in the background
+            signal.signal(number, handler or usual)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    os.write(2, f"\n{STOPPED}\n".encode())
+    os._exit(128 + number)
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def prepare_process(environment: MutableMapping[str, str]) -> None:

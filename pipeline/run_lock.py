@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import os
 import socket
@@ -37,7 +38,7 @@ def locked(folder: Path) -> Iterator[None]:
                 "or stop it; or give this run a folder of its own with --set workspace=..."
             ) from error
         except OSError as error:
-            raise _unusable(folder, error) from error
+            raise unusable(folder, error) from error
         file.truncate(0)
         now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
         file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}")
@@ -57,9 +58,24 @@ def check_writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise unusable(folder, error) from error
 
 
-def _unusable(folder: Path, error: OSError) -> ThawError:
+def check_usable(folder: Path) -> None:
+    """As check_writable, but leaves no folder behind: what exists of the path is looked at.
+
+    Raises:
+      ThawError: a run could not write there.
+    """
+    absolute = folder.absolute()
+    existing = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
+    if existing.is_dir():
+        check_writable(existing)
+    else:
+        raise unusable(folder, NotADirectoryError(errno.ENOTDIR, f"{existing} is no folder"))
+
+
+def unusable(folder: Path, error: OSError) -> ThawError:
+    """The error for a folder that can't be written."""
     return ThawError(f"Can't use the folder {folder.absolute()}: {error.strerror}. Expected one that can be written; "
                      "put its permissions right, or name another with --set workspace=... or runs=...")  # fmt: skip

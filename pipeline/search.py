@@ -16,6 +16,7 @@ from components.transfer_report.ledgers import pair_ledgers
 from pipeline.advice import features_of, target_images
 from pipeline.config import MAX_FREEZE_COUNT, Architecture, ExperimentConfig
 from pipeline.console import output_to_log
+from pipeline.errors import ThawError
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.fitting import FittingTable
@@ -202,7 +203,11 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
         architecture = transfer.architecture
         counts = config.freeze_counts[architecture]
         for count, features in features_of(run, transfer, images, counts):
-            said = tuple(OF_LABELS[name](features, images.labels) for name in ESTIMATORS)
+            try:
+                said = tuple(OF_LABELS[name](features, images.labels) for name in ESTIMATORS)
+            except ValueError as error:
+                raise ThawError(f"{transfer.id} with {count} layers frozen can't be judged before training: {error} "
+                                "Run without this transfer, and search that run.") from error  # fmt: skip
             for tuned in config.fine_tune:
                 if tuned and count == 0 and config.schedule.max_steps is not None:
                     continue

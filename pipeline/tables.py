@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from acquisition.inspection import Inspection
     from pipeline.comparison import Change
     from pipeline.doctor import Finding
-    from pipeline.progress_report import SweepState
+    from pipeline.progress_report import ExperimentState
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
 WORDS = ("sweep", "transfer", "class", "file", "verdict")
 """Columns that are read from the left; figures are aligned on the right."""
 
 
-def progress_table(experiment: str, sweeps: Iterable[SweepState]) -> FittingTable:
+def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
     """How far each sweep is."""
+    title = f"Experiment {experiment}" + (f" on {state.data}" if state.data else "")
     rows = [
         (one.sweep, str(one.done), str(one.planned), str(one.diverged), f"{one.training_s / 3600:.2f}")
-        for one in sweeps
+        for one in state.sweeps
     ]
-    table = empty_table("sweep", "done", "planned", "diverged", "core-hours", title=f"Experiment {experiment}")
+    table = empty_table("sweep", "done", "planned", "diverged", "core-hours", title=title)
     return FittingTable(table, rows)
 
 

@@ -14,7 +14,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from trainer_module.ledger import Header, Row
 
 VAL_ACCURACY = "val accuracy"
-HPARAMS = ("sweep", "source", "architecture", "n", "freeze_count", "fine_tune", "draw")
+HPARAMS = ("sweep", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "data")
 
 Curve = Sequence[tuple[int, float]]
 """(step, val accuracy)."""
@@ -71,6 +71,7 @@ def _hparams(header: Header, row: Row) -> dict[str, str | int | bool]:
     return {
         "sweep": header.sweep, "source": header.source or "none", "architecture": header.architecture, "n": row.n,
         "freeze_count": row.freeze_count, "fine_tune": row.fine_tune, "draw": row.draw,
+        "data": header.data,
     }  # fmt: skip
 
 

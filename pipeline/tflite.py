@@ -13,12 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ThawError
-from pipeline.finished_run import FinishedRun, open_run
+from pipeline.finished_run import FinishedRun, open_run, reading
+from pipeline.run_lock import check_usable
 from trainer_module.artifact_folders import read_folder
 from trainer_module.input_pipeline import Records
 from trainer_module.source import KERAS_FILE
 
 FLOAT_FILE, INT8_FILE, AGREEMENT_FILE = "float.tflite", "int8.tflite", "agreement.json"
+FOLDER = "tflite"
+"""In the run's folder."""
 TEST_IMAGES = 1000
 CALIBRATION_IMAGES = 200
 FLOAT_TOLERANCE = 1e-3
@@ -66,6 +69,12 @@ def export_run(run: Path) -> dict[str, Any]:
     summary = opened.summary
     if not summary["pushed"]["path"]:
         raise ThawError(f"{run} pushed no model, so there is none to export: {summary['pushed']['reason']}.")
+    try:
+        check_usable(opened.folder / FOLDER)
+    except ThawError as error:
+        raise ThawError(
+            f"{error} Or copy the run's folder to a place that can be written, and name the copy."
+        ) from error
     with read_folder(summary["pushed"]["path"]) as folder:
         return _export(opened, folder)
 
@@ -75,11 +84,13 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
     if not (folder / KERAS_FILE).exists():
         raise ThawError(f"The model that {run.folder} pushed is gone: {folder} has no {KERAS_FILE}. Run the experiment "
                         "again, or put the workspace back.")  # fmt: skip
-    model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
+    with reading(folder / KERAS_FILE):
+        model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
     train, test = run.records("target", "train"), run.records("target", "test")
     calibration, test = _spread(train.select(train.copies == 0), CALIBRATION_IMAGES), _spread(test, TEST_IMAGES)
     contents = {FLOAT_FILE: float_content(model), INT8_FILE: int8_content(model, calibration.images)}
-    served = _served_probabilities(folder, test.images)
+    with reading(folder):
+        served = _served_probabilities(folder, test.images)
     found = [_compare(name, content, test, served) for name, content in contents.items()]
     if found[0].largest_difference > FLOAT_TOLERANCE:
         raise ThawError(f"The TFLite file of {folder} does not agree with the SavedModel: probabilities differ by up "
@@ -90,12 +101,20 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
         "test_images": len(test), "calibration_images": len(calibration),
         "files": [dataclasses.asdict(one) for one in found],
     }  # fmt: skip
-    out = run.folder / "tflite"
-    out.mkdir(exist_ok=True)
-    for name, content in contents.items():
-        (out / name).write_bytes(content)
-    (out / AGREEMENT_FILE).write_text(json.dumps(about, indent=2) + "\n")
+    contents[AGREEMENT_FILE] = (json.dumps(about, indent=2) + "\n").encode()
+    _write(run.folder / FOLDER, contents)
     return about
+
+
+def _write(out: Path, contents: dict[str, bytes]) -> None:
+    try:
+        out.mkdir(exist_ok=True)
+        for name, content in contents.items():
+            (out / name).write_bytes(content)
+    except OSError as error:
+        raise ThawError(f"Can't write {error.filename or out}: {error.strerror}. Expected room for "
+                        f"{sum(map(len, contents.values())):,} bytes in a folder that can be written; see to it, and "
+                        "run the same command again.") from error  # fmt: skip
 
 
 def float_content(model: keras.Model) -> bytes:

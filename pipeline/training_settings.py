@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pipeline.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.run_files import comparable, digest, settings_of
 from trainer_module.settings import ModelSettings, SweepSettings
 
 
@@ -114,3 +116,36 @@ def repeatable(config: ExperimentConfig) -> dict[str, Any]:
     if config.own is not None:
         dumped["own"]["model"] = config.own.model.name
     return dumped
+
+
+def asked_digests(config: ExperimentConfig) -> dict[str, str]:
+    """asked_digest of every sweep, by its name."""
+    digests = {f"baseline__{name}": asked_digest(config, "", name) for name in config.architectures}
+    pairs = {pair.id: asked_digest(config, pair.source, pair.architecture) for pair in config.transfers}
+    return {**digests, **pairs}
+
+
+def asked_digest(config: ExperimentConfig, source: str, architecture: Architecture) -> str:
+    """Hash of the settings and code that decide a sweep's rows; `thaw status` finds the sweep's ledger by it.
+
+    It is made of the configuration alone, before data, weights and source are known, and is the same whatever a run has
+    filled in.
+
+    Args:
+      config: the experiment, as asked for or as resolved.
+      source: its name; empty for a baseline.
+      architecture: of the sweep.
+    """
+    settings = comparable(settings_of(config))
+    names = ["seed", "data", "target", "augmentation", "schedule"]
+    if source and not config.sources[source].is_imagenet:
+        names.append("source_schedule")
+    decisive = {name: settings[name] for name in names}
+    if source:
+        decisive["source"] = settings["sources"][source]
+    if architecture == "mobilenet_v2":
+        decisive["mobilenet_v2"] = settings["mobilenet_v2"]
+    if architecture == "own" and config.own is not None:
+        own = config.own.model_dump(mode="json", exclude={"sha256", "mflop", "parts"})
+        decisive["own"] = own | {"model": str(config.own.model.expanduser().absolute())}
+    return digest({"sweep": [source, architecture], "code": source_fingerprint(*SWEEP_CODE), **decisive})

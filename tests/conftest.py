@@ -1,5 +1,6 @@
 """What TensorFlow reads while it is imported, set before any test does so; mutated input; an exported model."""
 
+import contextlib
 import io
 import os
 import random
@@ -134,3 +135,19 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
         _ = metadata | tft_beam.WriteMetadata(f"{graph}/metadata", pipeline=pipeline)
     serving.export(network.model, settings, graph, folder / "model")
     return types.SimpleNamespace(folder=folder / "model", network=network, images=images, pngs=pngs)
+
+
+@pytest.fixture
+def file_limit() -> Callable[[int], contextlib.AbstractContextManager[None]]:
+    """A context in which no file of this process can grow beyond so many bytes: a disk without room, for any user."""
+
+    @contextlib.contextmanager
+    def file_limit(size: int) -> Iterator[None]:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return file_limit

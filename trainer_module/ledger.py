@@ -122,7 +122,7 @@ class Ledger:
             if path.exists() and path.stat().st_size:
                 self.dropped = _drop_partial_line(path)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         if path.exists() and path.stat().st_size:
             lines, found, rows = _read(path)
             _check_header(path, found, header)
@@ -153,7 +153,7 @@ class Ledger:
                         file.truncate(size)
                     raise
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
 
 
 class LedgerParts:
@@ -252,7 +252,8 @@ def _check_header(path: Path, found: Header, expected: Header) -> None:
                         f"it differs in {other}. Move it away, or use another workspace.")  # fmt: skip
 
 
-def _unwritable(path: Path, error: OSError) -> ThawError:
+def unwritable(path: Path, error: OSError) -> ThawError:
+    """The error for a ledger, or what lies beside it, that can't be written."""
     return ThawError(f"Can't write the ledger {path}: {error.strerror}. Its rows so far are kept. Make room, or put "
                      "the folder's permissions right, and run the same command again.")  # fmt: skip
 

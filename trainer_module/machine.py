@@ -19,6 +19,10 @@ class Machine(pydantic.BaseModel):
     activations_gib: float = 4.0
     """Memory for activations, all processes together."""
 
+    asked: dict[str, str] = {}
+    """By sweep, the hash of what the configuration says of it (pipeline.training_settings.asked_digest); a note of the
+    sweep's ledger is left under it."""
+
     def write(self, folder: Path) -> None:
         """Writes MACHINE_FILE, all of it at once; the folder is made where there is none."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,8 @@ class ModelSettings(pydantic.BaseModel):
     """Of a source: what it is a control for; `self` is trained as any source is."""
     activations_gib: float = 4.0
     """Memory for activations, all processes together; as in machine.Machine, whose file goes before."""
+    asked: str = ""
+    """As in machine.Machine, for this sweep. Empty: no note of the ledger is left."""
     ledger_dir: Path | None = None
     """Where the sweeps' ledgers and the machine's file lie; none for a source."""
 
@@ -66,8 +68,10 @@ class ModelSettings(pydantic.BaseModel):
     def on_this_machine(self) -> Self:
         """The same, with what the machine's file says."""
         machine = read_machine(self.ledger_dir) if self.ledger_dir else None
-        known = machine.model_dump(include=set(type(self).model_fields)) if machine else {}
-        return self.model_copy(update=known)
+        if machine is None:
+            return self
+        known = machine.model_dump(include=set(type(self).model_fields) - {"asked"})
+        return self.model_copy(update={**known, "asked": machine.asked.get(self.name, "")})
 
 
 class SweepSettings(ModelSettings):

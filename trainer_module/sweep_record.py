@@ -11,6 +11,7 @@ from pipeline.errors import ThawError
 from trainer_module import ledger, progress
 from trainer_module.further_draws import undecided_cells
 from trainer_module.ledger import Header, Ledger, LedgerParts, Row
+from trainer_module.ledger_note import note_path, write_note
 from trainer_module.selection import Cell
 from trainer_module.settings import SweepSettings
 from trainer_module.sweep import Execution
@@ -129,7 +130,7 @@ class SweepRecord:
     def open_ledger(self) -> Ledger:
         """The sweep's ledger, with every row that workers on other machines had written by now.
 
-        Says so where a row was dropped because a kill had cut it short.
+        Leaves a note by which `thaw status` finds it. Says so where a row was dropped because a kill had cut it short.
         """
         opened = Ledger(self.ledger_path, self.header)
         if opened.dropped:
@@ -138,6 +139,8 @@ class SweepRecord:
                 "runs again",
             )  # fmt: skip
         add_missing(opened, self.parts().new_rows())
+        if self.settings.asked:
+            write_note(note_path(self.settings.ledger_dir, self.settings.name, self.settings.asked), self.ledger_path)
         return opened
 
 

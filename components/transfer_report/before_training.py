@@ -86,8 +86,8 @@ def write_before_training(
       sizes: n of the grid.
     """
     found = judged(before, ledgers)
-    write_promises(out_dir / "promises.csv", found)
-    write_estimates(out_dir / "estimates.csv", before.estimates)
+    write_promises(out_dir / "promises.csv", found, ledgers.data)
+    write_estimates(out_dir / "estimates.csv", before.estimates, ledgers.data)
     n = min(sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
     measured = worths(agreements(before.estimates, ledgers))
     draws = len({one.draw for one in before.estimates})

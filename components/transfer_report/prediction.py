@@ -128,18 +128,20 @@ def worths(found: Iterable[Agreement]) -> list[Worth]:
     ]  # fmt: skip
 
 
-def write_estimates(path: Path, estimates: Sequence[Estimated]) -> None:
-    """estimates.csv: a row for each estimator, place and draw."""
-    _write(
-        path, [dataclasses.asdict(one) for one in estimates], [field.name for field in dataclasses.fields(Estimated)]
-    )
+def write_estimates(path: Path, estimates: Sequence[Estimated], data: str) -> None:
+    """estimates.csv: a row for each estimator, place and draw, and the data's name."""
+    names = [field.name for field in dataclasses.fields(Estimated)]
+    _write(path, [{**dataclasses.asdict(one), "data": data} for one in estimates], [*names, "data"])
 
 
-def write_promises(path: Path, found: Sequence[Judged]) -> None:
-    """promises.csv: a row for each promise, with the gain that draw 0 then showed."""
+def write_promises(path: Path, found: Sequence[Judged], data: str) -> None:
+    """promises.csv: a row for each promise, with the gain that draw 0 then showed, and the data's name."""
     names = [field.name for field in dataclasses.fields(Promise)]
-    rows = [{"n": one.n, **dataclasses.asdict(one.promise), "measured_gain_points": one.gain_points} for one in found]
-    _write(path, rows, ["n", *names, "measured_gain_points"])
+    rows = [
+        {"n": one.n, **dataclasses.asdict(one.promise), "measured_gain_points": one.gain_points, "data": data}
+        for one in found
+    ]
+    _write(path, rows, ["n", *names, "measured_gain_points", "data"])
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

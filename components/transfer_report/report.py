@@ -96,7 +96,7 @@ def write_report(
     summary |= {"advice": advice_json(found.advice), "labels_needed": labels_json(found.labels)}
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
-    write_measures(out_dir / "learning_curves.csv", found.measures.values())
+    write_measures(out_dir / "learning_curves.csv", found.measures.values(), everything.data)
     about = {key: summary[key] for key in ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")}
     write_claims(out_dir / "claims.json", found.claims, about)
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)

@@ -2,13 +2,14 @@
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.run_folder import open_store
+from pipeline.run_folder import latest_run_context, open_store
 
 
 class Recorder:
     """Writes executions into a store as TFX does."""
 
     def __init__(self, path):
+        self.path = path
         self.store = open_store(path)
         names = ("pipeline", "pipeline_run", "node")
         self.types = {name: self.store.put_context_type(mlmd.ContextType(name=name)) for name in names}
@@ -46,4 +47,24 @@ def small_settings():
     return {
         "name": "small", "sources": {"a": {"classes": ["cat", "dog"]}}, "sizes": [10],
         "transfers": [{"source": "a", "architecture": "original"}], "freeze_counts": {"original": [8]},
+    }  # fmt: skip
+
+
+def small_summary(recorder, **changes):
+    """The summary.json of the recorder's newest run, as far as commands read it."""
+    record = {"store": str(recorder.path), "run_context": latest_run_context(recorder.store)}
+    return {
+        "experiment": "small", "data": "CIFAR-10", "synthetic": False, "target_classes": ["automobile", "truck"],
+        "winner": "a__original", "left_out": {}, "diverged": [], "closing_table": [small_row()],
+        "pushed": {"blessed": False, "path": None, "reason": "there is no gain"}, "ml_metadata": record, **changes,
+    }  # fmt: skip
+
+
+def small_row(**changes):
+    """A row of the closing table."""
+    return {
+        "transfer": "a__original", "source": "a", "architecture": "original", "n": 10, "freeze_count": 8,
+        "fine_tune": False, "draws": 2, "accuracy": 0.7, "accuracy_interval": [0.6, 0.8], "baseline_accuracy": 0.6,
+        "baseline_interval": [0.5, 0.7], "gain_points": 10.0, "gain_interval_points": [-1.0, 21.0],
+        "verdict": "undecided", "blessed": False, "reasons": ["there is no gain"], **changes,
     }  # fmt: skip

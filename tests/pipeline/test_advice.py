@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -133,3 +134,32 @@ def test_a_source_that_was_altered_since_the_run_is_not_asked(run):
             advice.advise(run, ("dark", "bright"), 8, made_rule())
     finally:
         card.write_text(content)
+
+
+def test_one_image_a_class_is_refused_with_what_a_probe_needs(run):
+    with pytest.raises(ThawError, match=r"n = 2 gives less than 2 images of each of .*Give --n 4 or more"):
+        advice.advise(run, ("dark", "bright"), 2, made_rule())
+
+
+def test_features_that_say_nothing_leave_a_source_out_with_the_reason(run, monkeypatch):
+    def alike(*_):
+        raise ValueError("features are the same in all 16 rows")
+
+    monkeypatch.setattr(advice, "linear_probe", alike)
+    with pytest.raises(ThawError, match=r"No source .* says anything .*features are the same in all 16 rows"):
+        advice.advise(run, ("dark", "bright"), 16, made_rule())
+
+
+def test_a_damaged_source_or_damaged_images_are_named(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "copy")
+    nodes = {
+        "Transform": NodeRun(0, False, {"transformed_examples": [str(tmp_path / "copy" / "transformed")]}),
+        "Trainer.source.sides.remastered": NodeRun(0, False, {"model": [str(tmp_path / "copy" / "model")]}),
+    }
+    copy = dataclasses.replace(run, nodes=nodes)
+    (tmp_path / "copy" / "model" / SERVING_FOLDER / source.KERAS_FILE).write_bytes(b"PK damaged")
+    with pytest.raises(ThawError, match=r"copy/model/Format-Serving is missing or damaged"):
+        advice.advise(copy, ("dark", "bright"), 16, made_rule())
+    (tmp_path / "copy" / "transformed" / "Split-train" / "a.gz").write_bytes(b"damaged")
+    with pytest.raises(ThawError, match=r"copy/transformed is missing or damaged"):
+        advice.advise(copy, ("dark", "bright"), 16, made_rule())

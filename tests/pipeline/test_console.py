@@ -22,7 +22,8 @@ def test_what_native_code_and_python_print_lands_in_the_log(tmp_path, capfd):
 
 def test_nodes_are_announced_though_somebody_raises_the_loggers_level():
     lines = []
-    watcher = NodeWatcher(2, lines.append)
+    watcher = NodeWatcher(lines.append)
+    watcher.total = 2
     logger = logging.getLogger("absl")
     before = logger.level
     with watched(watcher):
@@ -37,7 +38,7 @@ def test_nodes_are_announced_though_somebody_raises_the_loggers_level():
 
 def test_other_lines_announce_nothing():
     lines = []
-    watcher = NodeWatcher(2, lines.append)
+    watcher = NodeWatcher(lines.append)
     with watched(watcher):
         logging.getLogger("absl").info("Component almost")
     assert lines == [] and watcher.node == ""

@@ -47,7 +47,15 @@ def test_memory_and_disk_are_held_against_what_quick_needs(monkeypatch, tmp_path
 
 
 def test_a_workspace_that_cannot_be_written_is_a_problem():
-    assert doctor._disk(config("workspace=/proc/thaw")).state == "problem"
+    assert doctor._folder("workspace", config("workspace=/proc/thaw").pipeline_folder).state == "problem"
+
+
+def test_a_damaged_record_of_runs_is_a_problem(tmp_path):
+    found = config(f"workspace={tmp_path}")
+    assert doctor._metadata(found).state == "ok"
+    found.pipeline_folder.mkdir()
+    (found.pipeline_folder / "metadata.sqlite").write_bytes(b"damaged" * 100)
+    assert doctor._metadata(found).state == "problem"
 
 
 def test_data_that_is_named_but_not_there_is_a_problem_and_images_of_our_own_a_warning(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import launch
 from pipeline.errors import ThawError
+from pipeline.failed_run import explained
 from pipeline.loading import load_config
 
 PRESETS = Path(__file__).parents[2] / "pipeline" / "presets"
@@ -57,8 +58,8 @@ def test_a_nodes_own_error_is_shown_however_it_was_wrapped():
         except ThawError as error:
             raise RuntimeError("while running stage 7") from error
     except RuntimeError as wrapped:
-        explained = launch._explained(wrapped, "AnomalyGate", Path("log.txt"))
-    assert str(explained) == "AnomalyGate: the label is 10"
+        said = explained(wrapped, "AnomalyGate", Path("log.txt"))
+    assert str(said) == "AnomalyGate: the label is 10"
 
 
 @pytest.mark.parametrize(
@@ -66,13 +67,13 @@ def test_a_nodes_own_error_is_shown_however_it_was_wrapped():
     [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), RuntimeError("query failed: database or disk is full query: X")],
 )
 def test_a_full_disk_is_said_in_words_whoever_found_it(error):
-    explained = launch._explained(error, "Transform", Path("log.txt"))
-    assert str(explained).startswith("Transform: the disk is full. Expected room") and "log.txt" in str(explained)
+    said = explained(error, "Transform", Path("log.txt"))
+    assert str(said).startswith("Transform: the disk is full. Expected room") and "log.txt" in str(said)
 
 
 def test_any_other_error_names_node_and_log():
-    explained = launch._explained(ValueError("boom"), "Transform", Path("/runs/1/log.txt"))
-    assert "The node Transform failed: ValueError: boom" in str(explained) and "/runs/1/log.txt" in str(explained)
+    said = explained(ValueError("boom"), "Transform", Path("/runs/1/log.txt"))
+    assert "The node Transform failed: ValueError: boom" in str(said) and "/runs/1/log.txt" in str(said)
 
 
 def test_free_space_is_measured_where_the_workspace_will_be(tmp_path):

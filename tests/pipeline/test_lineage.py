@@ -9,8 +9,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from pipeline.errors import ThawError
 from pipeline.finished_run import open_run
 from pipeline.lineage import history
-from pipeline.run_folder import latest_run_context
-from tests.pipeline.metadata_recorder import Recorder, small_settings
+from tests.pipeline.metadata_recorder import Recorder, small_row, small_settings, small_summary
 from trainer_module.selection import Cell
 
 
@@ -56,13 +55,9 @@ def folder(recorder, tmp_path):
     """The folder of run 2."""
     folder = tmp_path / "runs" / "latest"
     folder.mkdir(parents=True)
-    row = {"transfer": "a__original", "n": 20, "freeze_count": 8, "fine_tune": True}
-    summary = {
-        "winner": "a__original", "closing_table": [{**row, "transfer": "b__original", "n": 10}, row],
-        "ml_metadata": {"store": str(tmp_path / "metadata.sqlite"), "run_context": latest_run_context(recorder.store)},
-    }  # fmt: skip
-    (folder / "summary.json").write_text(json.dumps(summary))
-    (folder / "config.yaml").write_text(json.dumps(small_settings()))
+    rows = [small_row(transfer="b__original"), small_row(n=20, fine_tune=True)]
+    (folder / "summary.json").write_text(json.dumps(small_summary(recorder, closing_table=rows)))
+    (folder / "config.yaml").write_text(json.dumps(small_settings()) + "\n")
     return folder
 
 
@@ -87,7 +82,7 @@ def test_an_unfinished_run_cannot_be_opened(tmp_path):
 
 def test_a_run_whose_summary_does_not_lead_to_ml_metadata_cannot_be_opened(folder):
     (folder / "summary.json").write_text("{}")
-    with pytest.raises(ThawError, match="the file is damaged"):
+    with pytest.raises(ThawError, match="summary.json is missing or damaged"):
         open_run(folder)
 
 

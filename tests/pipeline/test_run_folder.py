@@ -1,7 +1,10 @@
 """The folder that the user takes away. Writes a small real ML Metadata store."""
 
 import contextlib
+import errno
 import json
+import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -66,11 +69,13 @@ def test_an_empty_store_has_no_run(tmp_path):
 def finished(tmp_path):
     """A run folder filled from artifacts, for a blessed and for a refused winner."""
 
-    def finish(blessed):
+    def finish(blessed, size=0):
         report, pushed = tmp_path / "report", tmp_path / "pushed"
         report.mkdir(), pushed.mkdir()
-        (report / "report.html").write_text("<html>")
-        (report / "summary.json").write_text(json.dumps({"pushed": {"blessed": blessed, "path": None}}))
+        (report / "report.html").write_text("<html>" + "x" * size)
+        (report / "summary.json").write_text(
+            json.dumps({"data": "SYNTHETIC", "pushed": {"blessed": blessed, "path": None}})
+        )
         if blessed:
             (pushed / "saved_model.pb").write_bytes(b"x")
         config = load_config(_quick(), (f"runs={tmp_path}/runs",))
@@ -80,7 +85,7 @@ def finished(tmp_path):
             "TransferReport": NodeRun(0.5, True, {"report": [str(report)]}),
             "Pusher": NodeRun(0.1, False, {"pushed_model": [str(pushed)]}),
         }
-        folder = run_folder.new_run_folder(config)
+        folder = run_folder.new_run_folder(config, "photos")
         return folder, config, run_folder.finish_run_folder(folder, config, nodes, "found here", RECORD)
 
     return finish
@@ -103,6 +108,7 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
     assert summary["ml_metadata"] == {"store": "/workspace/metadata.sqlite", "run_context": 7}
     assert load_config(folder / "config.yaml") == config
     assert yaml.safe_load((folder / "config.yaml").read_text())["name"] == "quick"
+    assert (folder / "config.yaml").read_text().startswith("# Data: SYNTHETIC\n")
 
 
 def test_a_refused_winner_has_no_path(finished):
@@ -114,3 +120,38 @@ def test_latest_points_to_the_newest_folder(tmp_path):
         (tmp_path / name).mkdir()
         run_folder.point_latest_to(tmp_path / name)
     assert (tmp_path / "latest").resolve() == tmp_path / "second"
+
+
+def test_a_folder_named_latest_is_left_alone(tmp_path):
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / "kept.txt").touch()
+    (tmp_path / "first").mkdir()
+    run_folder.point_latest_to(tmp_path / "first")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "latest"]
+    assert (tmp_path / "latest" / "kept.txt").exists() and not (tmp_path / "latest").is_symlink()
+
+
+def test_where_there_are_no_links_nothing_is_left_behind(tmp_path, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))  # as vfat says it
+
+    (tmp_path / "first").mkdir()
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    run_folder.point_latest_to(tmp_path / "first")
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_a_report_for_which_there_is_no_room_leaves_a_run_that_is_not_finished(
+    finished, file_limit, tmp_path, monkeypatch
+):
+    def no_room(report, fresh, **_):
+        with file_limit(4096):
+            return copytree(report, fresh, **_)
+
+    copytree = shutil.copytree
+    monkeypatch.setattr(shutil, "copytree", no_room)
+    with pytest.raises((OSError, shutil.Error), match="File too large"):
+        finished(blessed=True, size=100_000)
+    [runs] = [path for path in tmp_path.iterdir() if path.name == "runs"]
+    [folder] = runs.iterdir()
+    assert [path.name for path in folder.iterdir()] == ["started.json"]

@@ -78,5 +78,5 @@ def test_runs_that_begin_at_the_same_time_by_the_clock_have_folders_of_their_own
 
     monkeypatch.setattr(run_folder.datetime, "datetime", Stopped)
     config = load_config(QUICK, (f"runs={tmp_path}/runs",))
-    names = [run_folder.new_run_folder(config).name for _ in range(3)]
+    names = [run_folder.new_run_folder(config, "photos").name for _ in range(3)]
     assert names == ["20220101-000000-quick", "20220101-000000-quick-2", "20220101-000000-quick-3"]

@@ -11,8 +11,7 @@ from pipeline import tflite
 from pipeline.config import MobileNet
 from pipeline.errors import ThawError
 from pipeline.finished_run import open_run
-from pipeline.run_folder import latest_run_context
-from tests.pipeline.metadata_recorder import Recorder, small_settings
+from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
 from trainer_module import features, freezing
 from trainer_module.architectures import build_network
 from trainer_module.source import KERAS_FILE
@@ -110,12 +109,9 @@ def run(tmp_path):
     recorder.execution("run", "DomainExamples.target", {}, {"domain": str(tmp_path / "domain")})
     folder = tmp_path / "run"
     folder.mkdir()
-    summary = {
-        "data": "CIFAR-10", "target_classes": ["automobile", "truck"], "pushed": {"path": str(pushed), "reason": None},
-        "ml_metadata": {"store": str(tmp_path / "metadata.sqlite"), "run_context": latest_run_context(recorder.store)},
-    }  # fmt: skip
+    summary = small_summary(recorder, pushed={"blessed": True, "path": str(pushed), "reason": None})
     (folder / "summary.json").write_text(json.dumps(summary))
-    (folder / "config.yaml").write_text(json.dumps(small_settings()))
+    (folder / "config.yaml").write_text(json.dumps(small_settings()) + "\n")
     return folder
 
 
@@ -146,7 +142,7 @@ def test_a_file_that_does_not_agree_with_the_saved_model_is_refused(run):
 
 def test_a_run_that_pushed_nothing_is_refused_with_its_reason(run):
     summary = json.loads((run / "summary.json").read_text())
-    summary["pushed"] = {"path": None, "reason": "there is no gain"}
+    summary["pushed"] = {"blessed": False, "path": None, "reason": "there is no gain"}
     (run / "summary.json").write_text(json.dumps(summary))
     with pytest.raises(ThawError, match="none to export: there is no gain"):
         tflite.export_run(run)
@@ -162,3 +158,24 @@ def test_a_model_that_is_gone_is_named(run):
 def test_images_are_taken_from_all_over_the_split(run, most, expected):
     records = open_run(run).records("target", "test")
     assert [int(name) for name in tflite._spread(records, most).ids] == expected
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 100, None])
+def test_a_damaged_model_is_named(run, damage):
+    path = run.parent / "pushed" / KERAS_FILE
+    path.write_bytes(path.read_bytes()[:-200] if damage is None else damage)
+    with pytest.raises(ThawError, match=r"pushed/model\.keras is missing or damaged"):
+        tflite.export_run(run)
+
+
+def test_damaged_images_are_named(run):
+    next((run.parent / "domain" / "Split-test").iterdir()).write_bytes(b"\xff" * 100)
+    with pytest.raises(ThawError, match=r"domain/Split-test is missing or damaged"):
+        tflite.export_run(run)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_converted(run, monkeypatch):
+    (run / "tflite").write_text("in the way")
+    monkeypatch.setattr(tflite, "_export", pytest.fail)
+    with pytest.raises(ThawError, match=r"tflite is no folder.*copy the run's folder to a place that can be written"):
+        tflite.export_run(run)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 SUMMARY = {
     "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {}, "diverged": [],
     "worse_on_val": [], "pushed": {"blessed": False}, "closing_table": [],
+    "target_classes": ["automobile", "truck"], "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
 }  # fmt: skip
 
 
@@ -107,3 +110,40 @@ def test_completion_offers_commands_presets_and_finished_runs(tmp_path, words, o
         [sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout.splitlines() == (offered.splitlines() or [""]), done.stderr
+
+
+SLOW_MODULE = """
+import pathlib, time
+pathlib.Path(__file__).with_name("begun").touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("program", "module"),
+    [(["thaw.py", "plan"], "pydantic"), (["thaw.py", "plan"], "tensorflow"), (["local_runner.py"], "pydantic"),
+     (["local_runner.py", "--plan"], "tensorflow")],
+)  # fmt: skip
+def test_a_signal_while_modules_are_imported_ends_it_with_a_line(tmp_path, program, module, number):
+    (tmp_path / f"{module}.py").write_text(SLOW_MODULE)
+    command = [sys.executable, str(ROOT / program[0]), *program[1:]]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:
+        while not (tmp_path / "begun").exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(number)
+        said = process.communicate()[1]
+    assert process.returncode == 128 + number, said
+    assert said.strip() == "Stopped. Run the same command again: what was finished is not repeated."
+
+
+@pytest.mark.parametrize("place", ["runs", "workspace"])
+@pytest.mark.parametrize("command", ["plan", "doctor", "run"])
+def test_a_folder_that_a_run_cannot_use_is_told_by_every_command_that_prepares_one(thaw, tmp_path, place, command):
+    (tmp_path / "in_the_way").write_text("a file")
+    json_format = ["--json"] if command == "doctor" else []  # a table breaks paths
+    done = thaw(command, "--set", f"{place}=in_the_way/below", *json_format)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "in_the_way is no" in done.stdout + done.stderr

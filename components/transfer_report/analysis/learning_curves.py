@@ -149,19 +149,20 @@ def mean_curve(rows: Sequence[Row], pace: Pace) -> list[tuple[float, Interval]]:
     return [(pace.epochs(step, rows[0].n), draws_interval([curve[step] for curve in curves])[0]) for step in steps]
 
 
-def write_measures(path: Path, measures: Iterable[LearningMeasures]) -> None:
-    """Writes one line a cell: every measure with its bounds, empty where it is none."""
+def write_measures(path: Path, measures: Iterable[LearningMeasures], data: str) -> None:
+    """Writes one line a cell: every measure with its bounds, empty where it is none; the last column names the data."""
     columns = [f"{name}{part}" for name in MEASURES for part in ("", "_low", "_high")]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["transfer", "n", "freeze_count", "fine_tune", "draws", *columns, "reached", "trained_epochs"])
+        writer.writerow(["transfer", "n", "freeze_count", "fine_tune", "draws", *columns, "reached", "trained_epochs",
+                         "data"])  # fmt: skip
         for one in measures:
             row: list[object] = [one.transfer, one.cell.n, one.cell.freeze_count, str(one.cell.fine_tune).lower()]
             row.append(one.draws)
             for name in MEASURES:
                 interval: Interval | None = getattr(one, name)
                 row += ["", "", ""] if interval is None else [interval.estimate, interval.low, interval.high]
-            writer.writerow([*row, one.reached, one.trained_epochs])
+            writer.writerow([*row, one.reached, one.trained_epochs, data])
 
 
 def _intervals(values: Mapping[Place, Sequence[float | None]]) -> dict[Place, Interval | None]:

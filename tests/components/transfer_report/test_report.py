@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import html
 import json
@@ -77,6 +78,13 @@ def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> 
         "figures/learning_curves.png",
         "figures/overview.png",
     }
+
+
+def test_every_row_of_every_table_names_the_data(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = written
+    for path in folder.glob("*.csv"):
+        with path.open(encoding="utf-8") as file:
+            assert {row["data"] for row in csv.DictReader(file)} == {summary["data"]}, path
 
 
 def test_the_summary_returned_is_the_summary_written(written: tuple[Path, dict[str, Any]]) -> None:

@@ -119,9 +119,10 @@ def test_the_file_has_a_line_a_cell_with_bounds(
 ) -> None:
     measures = measure_curves(grid_of_three_draws(row, header_of), PACE)
     nothing = [dataclasses.replace(one, slope=None) for one in measures.values()]
-    write_measures(tmp_path / "curves.csv", nothing)
+    write_measures(tmp_path / "curves.csv", nothing, "SYNTHETIC")
     with (tmp_path / "curves.csv").open() as file:
         [record] = csv.DictReader(file)
     assert (record["transfer"], record["n"], record["fine_tune"]) == ("cats_dogs__original", "32", "false")
+    assert record["data"] == "SYNTHETIC"
     assert float(record["end"]) == pytest.approx(11)
     assert (record["slope"], record["slope_low"]) == ("", "")

@@ -1,0 +1,43 @@
+"""What a run that failed says to the user. Imports errors alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import ThawError
+
+DISK_FULL = ("No space left on device", "Disk quota exceeded", "database or disk is full")
+"""What the system and SQLite say of it."""
+AFTER_NODES = "Writing the run's folder"
+"""Where a run is when its nodes have ended."""
+NOT_REPEATED = "Nodes that had finished, and trainings that are in the ledger, are not repeated."
+
+
+def explained(error: Exception, node: str, log: Path) -> ThawError:
+    """The ThawError that a node raised, wherever TFX and Beam wrapped it, or one that names node and log.
+
+    Args:
+      error: what ended the run.
+      node: what ran when it was raised; empty before the first node.
+      log: the run's.
+    """
+    where = node or "Before the first node"
+    kept = f"All that was printed, and the traceback, is in {log}. {NOT_REPEATED}"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ThawError):
+            return ThawError(f"{where}: {cause}")
+        if any(words in str(cause) for words in DISK_FULL):
+            return ThawError(f"{where}: the disk is full{_named(cause)}. Expected room for the workspace and the run's "
+                             f"folder; make some, and run the same command again. {kept}")  # fmt: skip
+        cause = cause.__cause__ or cause.__context__
+    if node == AFTER_NODES and isinstance(error, OSError):
+        return ThawError(f"{node}: {error.strerror or error}{_named(error)}. Expected a folder that can be "
+                         f"written; see to it, and run the same command again. {kept}")  # fmt: skip
+    failed = f"The node {node} failed" if node and node != AFTER_NODES else where
+    return ThawError(f"{failed}: {type(error).__name__}: {error}\n{kept}")
+
+
+def _named(error: BaseException) -> str:
+    name = getattr(error, "filename", None)
+    return f" ({name})" if name else ""

@@ -1,0 +1,212 @@
+"""The files of runs/<run id>/: names, reading, what is wrong with a damaged one. Imports no TFX and no TensorFlow."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from pipeline.config import ExperimentConfig
+from pipeline.errors import ThawError
+from pipeline.loading import load_config
+
+SUMMARY_FILE, CONFIG_FILE, CELLS_FILE = "summary.json", "config.yaml", "cells.csv"
+STARTED_FILE = "started.json"
+"""Written when a run begins: its settings and its data."""
+LATEST = "latest"
+PLACES = ("workspace", "runs", "workers", "strict", "activations_gib", "beam_args", "pipeline_root")
+"""Settings that say where and how a run works; they decide no result."""
+RUN_NAME = re.compile(r"(?P<time>\d{8}-\d{6})-(?P<experiment>[a-z0-9_]+)(-(?P<number>\d+))?")
+CELL_COLUMNS = {"transfer": str, "n": int, "freeze_count": int, "draw": int, "test_accuracy": float}
+
+
+class _Row(pydantic.BaseModel):
+    """What commands read of a row of the closing table."""
+
+    transfer: str
+    source: str
+    architecture: str
+    n: int
+    freeze_count: int
+    fine_tune: bool
+    draws: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    baseline_accuracy: float
+    baseline_interval: tuple[float, float]
+    gain_points: float
+    gain_interval_points: tuple[float, float]
+    verdict: str
+    blessed: bool
+    reasons: list[str]
+
+
+class _Pushed(pydantic.BaseModel):
+    blessed: bool
+    path: str | None = None
+    reason: str | None = None
+
+
+class _Record(pydantic.BaseModel):
+    store: str
+    run_context: int
+
+
+class _Summary(pydantic.BaseModel):
+    """What commands read of summary.json."""
+
+    experiment: str
+    data: str
+    synthetic: bool
+    target_classes: list[str]
+    winner: str
+    left_out: dict[str, str]
+    diverged: list[dict[str, Any]]
+    pushed: _Pushed
+    closing_table: list[_Row]
+    ml_metadata: _Record
+
+
+class _Started(pydantic.BaseModel):
+    settings: dict[str, Any]
+    data: str
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The content of a finished run's summary.json.
+
+    Raises:
+      ThawError: it is missing or damaged.
+    """
+    return _read_json(folder / SUMMARY_FILE, _Summary)
+
+
+def read_started(folder: Path) -> dict[str, Any]:
+    """The content of a run's started.json: `settings` and `data`.
+
+    Raises:
+      ThawError: it is missing or damaged.
+    """
+    return _read_json(folder / STARTED_FILE, _Started)
+
+
+def read_settings(folder: Path) -> ExperimentConfig:
+    """The resolved configuration of a finished run.
+
+    Raises:
+      ThawError: config.yaml is missing or damaged.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        if not path.read_bytes().endswith(b"\n"):
+            raise ValueError("the last line is cut short")
+        return load_config(path)
+    except (OSError, ValueError, ThawError) as error:
+        raise damaged(path, error) from error
+
+
+def read_cells(folder: Path) -> list[dict[str, str]]:
+    """The rows of a finished run's cells.csv, in which the columns of CELL_COLUMNS hold what they should.
+
+    Raises:
+      ThawError: it is missing or damaged.
+    """
+    path = folder / CELLS_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+        if not text.endswith("\n"):
+            raise ValueError("the last line is cut short" if text else "it is empty")
+        rows = list(csv.DictReader(text.splitlines(), strict=True))
+        for number, row in enumerate(rows, 2):
+            _check_row(row, number)
+        if not rows:
+            raise ValueError("it has no rows")
+    except (OSError, ValueError, csv.Error) as error:
+        raise damaged(path, error) from error
+    return rows
+
+
+def _check_row(row: Mapping[str | None, Any], number: int) -> None:
+    for column, kind in CELL_COLUMNS.items():
+        try:
+            kind(row[column])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"line {number} has no {kind.__name__} in the column {column}") from error
+
+
+def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        model.model_validate(content)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise damaged(path, f"{where}: {first['msg']}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    return dict(content)
+
+
+def damaged(path: Path, reason: object) -> ThawError:
+    """The error for a file of a run that can't be read."""
+    text = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
+    return ThawError(f"{path} is missing or damaged: {text}. Expected the file as the run left it. Restore it from a "
+                     "copy, or run the same configuration again: what was computed is not repeated.")  # fmt: skip
+
+
+def order_of(name: str) -> tuple[str, int, str]:
+    """Sorts run folders by the time at which they began, those of one second by their number."""
+    match = RUN_NAME.fullmatch(name)
+    return (match["time"], int(match["number"] or 1), name) if match else ("", 0, name)
+
+
+def finished_runs(runs: Path) -> list[str]:
+    """Names of the finished runs in a folder, the oldest first; `latest` is not among them."""
+    if not runs.is_dir():
+        return []
+    names = [path.name for path in runs.iterdir() if (path / SUMMARY_FILE).exists()]
+    return sorted((name for name in names if name != LATEST and not name.startswith(".")), key=order_of)
+
+
+def runs_of(experiment: str, runs: Path) -> list[Path]:
+    """Folders of an experiment's runs, finished or not, the oldest first."""
+    if not runs.is_dir():
+        return []
+    matches = ((path, RUN_NAME.fullmatch(path.name)) for path in runs.iterdir() if path.is_dir())
+    found = [path for path, match in matches if match and match["experiment"] == experiment]
+    return sorted(found, key=lambda path: order_of(path.name))
+
+
+def latest_run(runs: Path) -> Path | None:
+    """The run that `latest` means: what the link points to; where there is no link, the newest finished run by name.
+
+    A real folder `latest`, such as a copy or an archive makes of the link, may be out of date; it counts where there is
+    no other finished run.
+    """
+    link, names = runs / LATEST, finished_runs(runs)
+    if (link / SUMMARY_FILE).exists() and (link.is_symlink() or not names):
+        return link
+    return runs / names[-1] if names else None
+
+
+def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without PLACES and without the path of weights, whose content counts."""
+    kept = {name: value for name, value in settings.items() if name not in PLACES}
+    network = {name: value for name, value in kept.get("mobilenet_v2", {}).items() if name != "weights"}
+    return {**kept, "mobilenet_v2": network}
+
+
+def settings_of(config: ExperimentConfig) -> dict[str, Any]:
+    """A configuration as JSON values."""
+    return config.model_dump(mode="json", exclude_none=True)
+
+
+def digest(settings: Mapping[str, Any]) -> str:
+    """Hash of JSON values, 12 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,113 @@
+"""Every command that reads a run's folder, on a folder in which one file is damaged: a message, no traceback."""
+
+import csv
+import json
+import sys
+
+import hypothesis.strategies as st
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+
+import thaw
+from components.transfer_report.executions import COLUMNS
+from pipeline.errors import ThawError
+from pipeline.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary
+from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
+
+CELL = {"transfer": "a__original", "n": 10, "freeze_count": 8, "fine_tune": "false"}
+DAMAGES = {
+    "missing": None,
+    "empty": lambda _: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "garbage": lambda _: b"\x00\xff\xfe garbage \x80" * 20,
+    "list": lambda _: b"[1, 2]\n",
+    "object": lambda _: b"{}\n",
+    "nested": lambda _: b"[" * 100_000 + b"\n",
+}
+READS = {
+    "report": ("summary.json",),
+    "compare": ("config.yaml", "cells.csv"),
+    "advise": ("summary.json", "config.yaml", "metadata.sqlite"),
+    "search": ("summary.json", "config.yaml", "metadata.sqlite"),
+    "tflite": ("summary.json", "config.yaml", "metadata.sqlite"),
+    "status": ("summary.json", "started.json"),
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A finished run's folder in ./runs, its configuration in ./small.yaml, and ML Metadata's file beside them."""
+    monkeypatch.chdir(tmp_path)
+    recorder = Recorder(tmp_path / "metadata.sqlite")
+    recorder.execution("run", "DomainExamples.target", {}, {"domain": str(tmp_path / "domain")})
+    (tmp_path / "artifacts").mkdir()
+    folder = tmp_path / "runs" / "20261124-100000-small"
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text(json.dumps(small_summary(recorder)) + "\n")
+    (folder / "config.yaml").write_text(yaml.safe_dump(small_settings()))
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_settings()))
+    started = {"data": "CIFAR-10", "settings": {**read_settings(folder).model_dump(mode="json", exclude_none=True)}}
+    (folder / "started.json").write_text(json.dumps(started))
+    with (folder / "cells.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([{**CELL, "draw": draw, "test_accuracy": 0.5} for draw in range(3)])
+    return folder
+
+
+@pytest.fixture
+def call(run, monkeypatch, capfd):
+    """A function that runs `thaw` in this process: its status, and all that it printed."""
+
+    def call(command):
+        arguments = {"compare": [run.name, run.name], "status": ["--config", "small.yaml"]}.get(command, [run.name])
+        monkeypatch.setattr(sys, "argv", ["thaw", command, *arguments])
+        try:
+            thaw.main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code
+        captured = capfd.readouterr()
+        return status, captured.out + captured.err
+
+    return call
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in READS.items() for name in names])
+def test_a_damaged_file_is_named_and_nothing_else_is_said(run, call, tmp_path, command, name, damage):
+    path = (tmp_path if name == "metadata.sqlite" else run) / name
+    content = path.read_bytes()
+    path.unlink()
+    if DAMAGES[damage] is not None:
+        path.write_bytes(DAMAGES[damage](content))
+    elif name == "summary.json" and command == "status":
+        pytest.skip("a run without a summary.json has not finished")
+    status, said = call(command)
+    assert (status, "Traceback" in said) == (1, False), said
+    assert name in said and "older Thaw" not in said
+    assert "run the same" in said or "thaw run" in said or "workspace back" in said
+
+
+@pytest.mark.parametrize("command", ["report", "compare", "status"])
+def test_the_whole_folder_is_read(call, command):
+    status, said = call(command)
+    assert status == 0, said
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.integers(0, 5000), name=st.sampled_from(["summary.json", "config.yaml", "cells.csv"]), byte=st.binary())
+def test_whatever_is_changed_in_a_file_the_reader_says_so_or_gives_what_fits(run, at, name, byte):
+    read = {"summary.json": read_summary, "config.yaml": read_settings, "cells.csv": read_cells}[name]
+    whole = (run / name).read_bytes()
+    try:
+        at %= len(whole)
+        (run / name).write_bytes(whole[:at] + byte)
+        found = read(run)
+        if name == "cells.csv":
+            assert all(kind(row[column]) is not None for row in found for column, kind in CELL_COLUMNS.items())
+    except ThawError as error:
+        assert name in str(error)
+    finally:
+        (run / name).write_bytes(whole)
