@@ -27,6 +27,35 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if mark and f"not {mark[1]}" in config.option.markexpr else None
 
 
+TOGETHER = {"end_to_end": "experiment", "notebooks": "experiment"}
+"""End-to-end files that share a run: they go to one worker, in this order."""
+LONGEST_FIRST = (
+    "kubeflow", "end_to_end", "notebooks", "own_images", "distributed_sweep", "killed_sweep", "determinism", "sweep",
+    "tuner", "coverage", "model_server", "surroundings", "own_backbones", "engines", "tfma",
+)  # fmt: skip
+"""Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the longest files first where workers share them out."""
+    if hasattr(config, "workerinput"):
+        rank = {f"test_{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
+        items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist, which `-p no:xdist` leaves out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Gives a worker a whole file at a time, or files that share a run."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FileScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return TOGETHER.get(Path(file).stem.removeprefix("test_"), file)
+
+    return FileScheduling(config, log)
+
+
 MOST_BYTES = 2 << 30
 """Memory that a process may take whatever its input."""
 MOST_SECONDS = 30.0

@@ -29,6 +29,17 @@ def test_the_options_that_the_documentation_shows_are_taken():
         assert beam_options(given)[-len(given) :] == given
 
 
+def test_the_check_asks_nothing_of_the_network(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a check of options connects to somewhere")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("time.sleep", refuse)  # between tries
+    dataflow = ["--runner=DataflowRunner", "--project=my-project", "--region=r", "--temp_location=gs://bucket/temp"]
+    assert beam_options(dataflow)[-4:] == dataflow
+
+
 def test_several_processes_keep_the_default_runner():
     parsed = PipelineOptions(beam_options(["--direct_running_mode=multi_processing", "--direct_num_workers=3"]))
     assert parsed.view_as(StandardOptions).runner == "FnApiRunner"
