@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the others are ours
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.loading import load_config

@@ -15,6 +15,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the others are ours
 from pipeline import tables
 from pipeline.config import ExperimentConfig
 from pipeline.console import RUN_LOG, output_to_log
