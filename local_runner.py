@@ -15,7 +15,7 @@ import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the o
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
-from pipeline.process import prepare_process
+from pipeline.process import own_temporary_folder, prepare_process
 
 prepare_process(os.environ)
 
@@ -60,6 +60,7 @@ def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
 def main(argv: list[str]) -> int:
     """Runs the experiment; returns the process's exit status (0 done, 1 the user must act, 130 interrupted)."""
     arguments = parse_arguments(argv)
+    own_temporary_folder(os.environ)
     try:
         config = config_from(arguments)
         # Imported late, so that --help and a wrong setting answer at once.

@@ -32,7 +32,7 @@ from pipeline.options import (
     run_argument,
     runs_option,
 )
-from pipeline.process import prepare_process
+from pipeline.process import own_temporary_folder, prepare_process
 from trainer_module import progress
 
 prepare_process(os.environ)
@@ -280,6 +280,7 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Runs the command; what the user can put right ends it with a message and status 1."""
+    own_temporary_folder(os.environ)
     try:
         cli(standalone_mode=False)
     except ThawError as error:

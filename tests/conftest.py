@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.process import own_temporary_folder
+
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+# All that tests, pytest and their processes write to the temporary folder goes away at the end.
+own_temporary_folder(os.environ)
 
 WHOLE_FILE_MARK = re.compile(r"^pytestmark = \[?pytest\.mark\.(component|e2e|slow)\b", re.MULTILINE)
 
