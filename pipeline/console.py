@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,7 +49,6 @@ class NodeWatcher(logging.Handler):
         self.total = total
         self.begun = 0
         self.node = ""
-        self.started = time.monotonic()
         self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -60,7 +58,6 @@ class NodeWatcher(logging.Handler):
         if match["state"] == "running":
             self.begun += 1
             self.node = match["node"]
-            self.started = time.monotonic()
             self._say(f"[{self.begun}/{self.total}] {self.node}")
         else:
             self.node = ""
