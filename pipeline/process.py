@@ -46,8 +46,11 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
     environment["TMPDIR"] = tempfile.tempdir = str(folder)
     # Workers that outlive the process for a moment may still write: hence twice.
     script = 'cat >/dev/null; rm -rf -- "$0"; sleep 2; rm -rf -- "$0"'
-    quiet = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    _CLEANERS.append(subprocess.Popen(["/bin/sh", "-c", script, folder], cwd="/", start_new_session=True, **quiet))
+    cleaner = subprocess.Popen(
+        ["/bin/sh", "-c", script, str(folder)], cwd="/", start_new_session=True, stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _CLEANERS.append(cleaner)
     # Registered before those of TensorFlow and multiprocessing, and so called after them.
     atexit.register(_remove, folder, os.getpid())
     return folder
