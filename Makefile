@@ -28,7 +28,7 @@ notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there 
 	@$(BIN)/python -m notebooks.render --run $(RUN) --out $(PAGES)
 
 test: lint docs ## run every check and every test
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: setup ## run the quick tests (under a minute)
 	@$(BIN)/python -m pytest -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)

@@ -6,6 +6,7 @@ Run it as `python local_runner.py --config pipeline/presets/quick.yaml`, or hand
 
 from __future__ import annotations
 
+import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the others are ours
 from pipeline import process
 
 process.stop_at_once()
@@ -64,6 +65,7 @@ def main(argv: list[str]) -> int:
     """Runs the experiment; returns the exit status (0 done, 1 the user must act, 130 interrupted, 143 terminated)."""
     process.stop_by_exception()
     arguments = parse_arguments(argv)
+    process.own_temporary_folder(os.environ)
     try:
         config = config_from(arguments)
         # Imported late, so that --help and a wrong setting answer at once.

@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage
 
 from __future__ import annotations
 
+import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the others are ours
 from pipeline import process
 
 process.stop_at_once()
@@ -49,8 +50,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent
 def cli() -> None:
     """Is it worth transferring a model? From which source, how many layers to freeze, fine-tune or not?
 
-    Begin with `thaw doctor`, then `thaw plan`, then `thaw run`; `thaw report` shows what came out.
-    `thaw init` makes an experiment of your own images.
+    Begin with `thaw doctor`, `thaw plan`, `thaw run`; `thaw init` makes an experiment of your own images.
     """
 
 
@@ -244,8 +244,7 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
 def search(run: str, runs: Path, n: int | None, draws: int, budget: float, in_json: bool) -> None:
     """Find RUN's best cell at one n, without the grid.
 
-    Of all its transfers, any freeze count, fine-tuned or not; estimates and what was trained so far say what to train
-    next.
+    Of all its transfers, any freeze count, fine-tuned or not; what was trained so far says what to train next.
     """
     from pipeline.search import search_run, show
 
@@ -284,6 +283,7 @@ def _print_json(value: object) -> None:
 def main() -> None:
     """Runs the command; what the user can put right ends it with a message and status 1."""
     process.stop_by_exception()
+    process.own_temporary_folder(os.environ)
     try:
         cli(standalone_mode=False)
     except ThawError as error:

@@ -89,4 +89,7 @@ def main(argv: list[str], root: Path = Path("/")) -> None:
 
 
 if __name__ == "__main__":
+    from pipeline.process import own_temporary_folder
+
+    own_temporary_folder(os.environ)
     main(sys.argv[1:])

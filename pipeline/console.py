@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,7 +68,6 @@ class NodeWatcher(logging.Handler):
         self.total = 0
         self.begun = 0
         self.node = ""
-        self.started = time.monotonic()
         self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -79,7 +77,6 @@ class NodeWatcher(logging.Handler):
         if match["state"] == "running":
             self.begun += 1
             self.node = match["node"]
-            self.started = time.monotonic()
             self._say(f"[{self.begun}/{self.total}] {self.node}")
         else:
             self.node = ""

@@ -22,7 +22,7 @@ import tornado.httpserver
 import tornado.web
 
 from pipeline.errors import ThawError
-from pipeline.process import prepare_process
+from pipeline.process import own_temporary_folder, prepare_process
 
 MODEL_PATH = "/v1/models/thaw"
 SIGNATURES = {"serving_default": "examples", "serving_bytes": "image_bytes"}
@@ -236,4 +236,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    own_temporary_folder(os.environ)
     sys.exit(main(sys.argv[1:]))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from importlib import resources
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -23,15 +22,5 @@ def schema_text(data: Data) -> str:
 
 
 def curated_schema() -> str:
-    """Text of schema/schema.pbtxt, in the checkout or in the installed package.
-
-    Raises:
-      FileNotFoundError: the installation lacks it.
-    """
-    spec = importlib.util.find_spec("schema")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    # The folder holds data alone, so it is a namespace: its search path may name places that are no folders.
-    for path in (Path(folder) / "schema.pbtxt" for folder in folders):
-        if path.is_file():
-            return path.read_text()
-    raise FileNotFoundError(f"schema/schema.pbtxt is in none of {folders}; install Thaw again")
+    """Text of schema/schema.pbtxt: pipeline/schema.pbtxt is a link to it, and a copy of it in an installed package."""
+    return resources.files("pipeline").joinpath("schema.pbtxt").read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
 from pipeline.errors import ThawError  # noqa: E402
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint  # noqa: E402
+from pipeline.process import own_temporary_folder  # noqa: E402
 from trainer_module.distribution import worker_address  # noqa: E402
 
 if TYPE_CHECKING:
@@ -127,4 +128,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    own_temporary_folder(os.environ)
     sys.exit(main(sys.argv[1:]))

@@ -14,8 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.process import own_temporary_folder
+
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+# All that tests, pytest and their processes write to the temporary folder goes away at the end.
+own_temporary_folder(os.environ)
 
 WHOLE_FILE_MARK = re.compile(r"^pytestmark = \[?pytest\.mark\.(component|e2e|slow)\b", re.MULTILINE)
 
@@ -26,6 +31,35 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     mark = WHOLE_FILE_MARK.search(collection_path.read_text())
     return True if mark and f"not {mark[1]}" in config.option.markexpr else None
+
+
+TOGETHER = {"end_to_end": "experiment", "notebooks": "experiment"}
+"""End-to-end files that share a run: they go to one worker, in this order."""
+LONGEST_FIRST = (
+    "kubeflow", "end_to_end", "notebooks", "own_images", "distributed_sweep", "killed_sweep", "determinism", "sweep",
+    "tuner", "coverage", "model_server", "surroundings", "own_backbones", "engines", "tfma",
+)  # fmt: skip
+"""Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the longest files first where workers share them out."""
+    if hasattr(config, "workerinput"):
+        rank = {f"test_{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
+        items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist, which `-p no:xdist` leaves out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Gives a worker a whole file at a time, or files that share a run."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FileScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return TOGETHER.get(Path(file).stem.removeprefix("test_"), file)
+
+    return FileScheduling(config, log)
 
 
 MOST_BYTES = 2 << 30

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize
 
-TRANSFER, LAYERS, TUNED, DRAW, NOISE = range(5)
-"""Places of the scales in Beliefs.scales, all in points of accuracy: see there."""
+DRAW, NOISE = 3, 4
+"""Places in Beliefs.scales of two of the scales."""
 USUAL_SCALES = np.array([5.0, 3.0, 1.5, 2.0, 1.5])
+"""Points of accuracy, in this order: transfer, frozen layers, fine-tuning, draw, noise; see Beliefs."""
 SCALES_VARY = 0.7
 """Standard deviation of a scale's logarithm around that of its usual value."""
 LAYERS_REACH = 0.25

@@ -25,7 +25,8 @@ def start() -> None:
       ThawError: the system's temporary folder has too long a path, and no other can be written.
     """
     _keep_sockets_in(socket_folder())
-    CONTEXT.set_forkserver_preload(["trainer_module.workers", "trainer_module.model_jobs"])
+    # The server searches the working folder first; thaw_entry sees to it that a `pipeline.py` there is not ours.
+    CONTEXT.set_forkserver_preload(["thaw_entry", "trainer_module.workers", "trainer_module.model_jobs"])
     multiprocessing.forkserver.ensure_running()
 
 

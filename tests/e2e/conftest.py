@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ class Experiment:
         self.config = folder / "tiny.yaml"
         self.data = folder / "data"
         self.runner = ROOT / "local_runner.py"
+        # Short, for sockets lie in it.
+        self.temporary = Path(tempfile.mkdtemp())
         write_synthetic(self.data, 40, 20)
         places = {"workspace": str(folder / "workspace"), "runs": str(folder / "runs")}
         self.config.write_text(yaml.safe_dump({**SETTINGS, **places, "data": {"path": str(self.data)}}))
@@ -54,7 +57,7 @@ class Experiment:
         """
         command = [sys.executable, str(self.runner), "--config", str(self.config), *options]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        environment = {**os.environ, **variables}
+        environment = {**os.environ, "TMPDIR": str(self.temporary), **variables}
         return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
 
     def ledgers(self, workspace: Path | None = None) -> dict[str, dict[str, dict]]:
@@ -71,6 +74,7 @@ class Experiment:
         environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "TMPDIR": str(self.temporary),
             "LOCAL_HOME": str(self.folder / "tfx_home"),
         }
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900)

@@ -66,6 +66,10 @@ def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_ru
     assert not [line for line in out.splitlines() if "WARNING" in line or "INFO:" in line]
 
 
+def test_nothing_is_left_in_the_temporary_folder(experiment, first_run):
+    assert list(experiment.temporary.iterdir()) == []
+
+
 def test_everything_to_take_away_lies_in_one_folder(experiment, first_run):
     names = {str(path.relative_to(experiment.latest)) for path in experiment.latest.rglob("*") if path.is_file()}
     wanted = {"report.html", "cells.csv", "summary.json", "config.yaml", "log.txt"}

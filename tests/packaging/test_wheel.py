@@ -1,5 +1,6 @@
 """The wheel holds every module and data file, and works from a clean environment. Builds it offline."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from acquisition.synthetic import write_synthetic
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "transferability", "schema")
+PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "transferability")
+MODULES = ("local_runner.py", "thaw.py", "thaw_entry.py")
 SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js", ".pbtxt")
 
 pytestmark = pytest.mark.slow
@@ -26,16 +30,16 @@ def files_to_ship() -> set[str]:
     """Modules and data of the packages in the checkout, relative to its root."""
     found = (f for package in PACKAGES for f in (ROOT / package).rglob("*"))
     shipped = {str(f.relative_to(ROOT)) for f in found if f.suffix in SUFFIXES}
-    return shipped | {"local_runner.py"}
+    return shipped | set(MODULES)
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy so that the checkout stays clean, by the installed setuptools."""
     copy = tmp_path_factory.mktemp("checkout")
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "local_runner.py"):
+    for package in (*PACKAGES, "schema"):
+        shutil.copytree(ROOT / package, copy / package, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", *MODULES):
         shutil.copy(ROOT / name, copy)
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation")
     run_in(copy, *pip, "--wheel-dir", copy / "dist", ".")
@@ -86,11 +90,67 @@ def test_installed_presets_load_and_schema_and_template_lie_beside_the_code(
         "    c.load_config(preset)\n"
         "    print(preset.name)\n"
         "print(*[f.name for f in Path(r.__file__).parent.glob('*.j2')])\n"
-        "print((package.parent / 'schema' / 'schema.pbtxt').name if "
-        "(package.parent / 'schema' / 'schema.pbtxt').is_file() else 'no schema')"
+        "print((package / 'schema.pbtxt').name if (package / 'schema.pbtxt').is_file() else 'no schema')"
     )
     found = run_in(tmp_path, installed_python, "-c", code).split()
     presets = sorted(f.name for f in (ROOT / "pipeline" / "presets").glob("*.yaml"))
     templates = [f.name for f in (ROOT / "components" / "transfer_report").glob("*.j2")]
     assert "quick.yaml" in presets and len(templates) > 0
     assert found == [*presets, *templates, "schema.pbtxt"]
+
+
+@pytest.fixture(scope="module")
+def others_modules(installed_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of modules with our names; and in the environment a package `schema`, as PyPI has one."""
+    folder = tmp_path_factory.mktemp("others")
+    for name in ("acquisition", "components", "local_runner", "pipeline", "thaw", "trainer_module", "transferability"):
+        (folder / f"{name}.py").write_text(f"raise RuntimeError('not the {name} of Thaw')\n")
+    (site_packages,) = installed_python.parents[1].glob("lib/python*/site-packages")
+    (site_packages / "schema.py").write_text("Schema = dict\n")
+    return folder
+
+
+def thaw_in(folder: Path, python: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs the installed command; its PYTHONPATH is empty unless given."""
+    environment = {**os.environ, "PYTHONPATH": "", **variables}
+    command = [str(python.with_name("thaw")), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["report", "--help"]])
+def test_the_installed_command_answers_beside_others_modules(arguments, installed_python, others_modules):
+    answered = thaw_in(others_modules, installed_python, *arguments, PYTHONPATH=str(others_modules))
+    assert answered.returncode == 0, answered.stderr
+    assert "thaw" in answered.stdout.lower() and answered.stderr == ""
+
+
+def test_the_installed_command_plans_an_experiment_beside_others_modules(
+    installed_python, others_modules, tmp_path
+):  # fmt: skip
+    write_synthetic(tmp_path / "data", 40, 20)
+    settings = ["target.classes=[deer,horse]", f"data.path={tmp_path / 'data'}", "sizes=[10,20]", "candidate_size=20",
+                f"workspace={tmp_path / 'w'}", f"runs={tmp_path / 'r'}",
+                "transfers=[{source: ships_planes, architecture: original}]"]  # fmt: skip
+    given = [part for setting in settings for part in ("--set", setting)]
+    planned = thaw_in(others_modules, installed_python, "plan", *given, PYTHONPATH=str(others_modules))
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "Plan: " in planned.stdout
+
+
+def test_the_schema_is_ours_and_workers_import_our_modules(installed_python, others_modules):
+    """From the working folder that `python -c` searches first, as the server of the workers does."""
+    code = (
+        "import thaw_entry, multiprocessing.forkserver as f\n"
+        "from pipeline.schema import curated_schema\n"
+        "assert 'feature' in curated_schema()\n"
+        "from trainer_module import fork_server, workers, progress\n"
+        "fork_server.start()\n"
+        "if __name__ == '__main__':\n"
+        "    with fork_server.CONTEXT.Pool(1) as pool:\n"
+        "        print(pool.apply(eval, (\"__import__('sys').modules['trainer_module.workers'].__file__\",)))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(others_modules), "TF_USE_LEGACY_KERAS": "0"}
+    done = subprocess.run([installed_python, "-c", code], cwd=others_modules, env=environment, capture_output=True,
+                          text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(installed_python.parents[1])

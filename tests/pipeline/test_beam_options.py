@@ -29,6 +29,21 @@ def test_the_options_that_the_documentation_shows_are_taken():
         assert beam_options(given)[-len(given) :] == given
 
 
+def test_the_check_asks_nothing_of_the_network(monkeypatch):
+    tried = []
+
+    def refuse(*_):
+        tried.append("a connection")
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("time.sleep", tried.append)  # between tries
+    dataflow = ["--runner=DataflowRunner", "--project=my-project", "--region=r", "--temp_location=gs://bucket/temp"]
+    assert beam_options(dataflow)[-4:] == dataflow
+    assert tried == []
+
+
 def test_several_processes_keep_the_default_runner():
     parsed = PipelineOptions(beam_options(["--direct_running_mode=multi_processing", "--direct_num_workers=3"]))
     assert parsed.view_as(StandardOptions).runner == "FnApiRunner"

@@ -82,7 +82,7 @@ def test_an_unfinished_run_cannot_be_opened(tmp_path):
 
 def test_a_run_whose_summary_does_not_lead_to_ml_metadata_cannot_be_opened(folder):
     (folder / "summary.json").write_text("{}")
-    with pytest.raises(ThawError, match="summary.json is missing or damaged"):
+    with pytest.raises(ThawError, match=r"summary\.json is missing or damaged"):
         open_run(folder)
 
 
