@@ -60,7 +60,7 @@ def cli() -> None:
 def doctor(config: ExperimentConfig, in_json: bool) -> None:
     """Check this machine, the data and the weights.
 
-    Python, packages, cores, memory, disk, images, ImageNet's weights and GPU; for each problem it says what to do.
+    Python, packages, cores, memory, disk, images, weights and GPU; for each problem it says what to do.
     """
     from pipeline.doctor import examine, worst
 
@@ -82,9 +82,8 @@ def data(config: ExperimentConfig, in_json: bool) -> None:
     terminal = console(stderr=in_json)
     dataset, found = find_data(config, PROJECT_ROOT, os.environ, terminal)
     if in_json:
-        _print_json({**dataclasses.asdict(found), "name": dataset.name, "folder": dataset.files.folder,
-                     "origin": dataset.origin})  # fmt: skip
-        return
+        about = {"name": dataset.name, "folder": dataset.files.folder, "origin": dataset.origin}
+        return _print_json({**dataclasses.asdict(found), **about})
     terminal.print(tables.classes_table(dataset.name, found))
 
 
@@ -226,10 +225,11 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
     And how many layers to freeze, by linear probes alone; RUN must be finished, its target may be another one.
     """
     from pipeline.advice import advise_on, show
+    from pipeline.own_settings import names_in
 
     folder = find_run(run, runs)
     with output_to_log(folder / RUN_LOG):
-        advice = advise_on(folder, tuple(filter(None, target.split(","))), n)
+        advice = advise_on(folder, names_in(target), n)
     _print_json(dataclasses.asdict(advice)) if in_json else show(advice, console())
 
 

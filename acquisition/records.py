@@ -20,7 +20,7 @@ _SUFFIXES = (
     ".tfrecord*",
     "tfrecord*",
 )
-_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gz)?$")
+_SHARD = re.compile(r"(.*)-(\d+)-of-(\d+)(.*)$")
 _VERSION = re.compile(r"\d+(\.\d+)*$")
 
 
@@ -121,19 +121,19 @@ def _version_of(files: RecordFiles) -> tuple[int, ...]:
 
 def _check_shards(paths: Sequence[Path]) -> None:
     """Shards number themselves (`-00003-of-00005`), so a missing one can be told from the names."""
-    by_set: dict[tuple[str, int], set[int]] = {}
+    by_set: dict[tuple[str, str, str], set[int]] = {}
     for path in paths:
         if match := _SHARD.match(path.name):
-            by_set.setdefault((match[1], int(match[3])), set()).add(int(match[2]))
-    for (stem, total), numbers in by_set.items():
-        missing = sorted(set(range(total)) - numbers)
+            by_set.setdefault((match[1], match[3], match[4]), set()).add(int(match[2]))
+    for (stem, total, end), numbers in by_set.items():
+        missing = sorted(set(range(int(total))) - numbers)
         if missing:
             raise ThawError(
-                f"{paths[0].parent} lacks {len(missing)} of the {total} shards of {stem}, the first being "
-                f"{stem}-{missing[0]:05d}-of-{total:05d}. Copy the missing files there."
+                f"{paths[0].parent} lacks {len(missing)} of the {int(total)} shards of {stem}, the first being "
+                f"{stem}-{missing[0]:0{len(total)}d}-of-{total}{end}. Copy the missing files there."
             )
     if len(by_set) > 1:
-        sets = ", ".join(f"{stem} in {total}" for stem, total in sorted(by_set))
+        sets = ", ".join(f"{stem} in {int(total)}{end}" for stem, total, end in sorted(by_set))
         raise ThawError(f"{paths[0].parent} mixes several sets of shards ({sets}). Keep one set there.")
 
 

@@ -92,7 +92,7 @@ def main(argv: Sequence[str]) -> int:
     for line in trainings(choice, arguments.draw, arguments.out):
         with record.open("a") as file:
             file.write(json.dumps(line) + "\n")
-    print(*summary([json.loads(line) for line in record.read_text().splitlines()]), sep="\n")
+    print(*summary([json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]), sep="\n")
     return 0
 
 

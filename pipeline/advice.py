@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from rich.console import Console
 
 from components.domain_examples import records
@@ -23,6 +22,7 @@ from pipeline.tables import empty_table, in_two_lines
 from trainer_module import draws, features, freezing, source
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
+from trainer_module.artifact_folders import matching_files
 from trainer_module.estimates import features_at
 from trainer_module.input_pipeline import Records
 from trainer_module.source_card import check_unaltered
@@ -132,7 +132,7 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
 
 def _originals(folder: str, settings: DomainSettings) -> Records:
     """All training images of the target as Transform wrote them, ordered by id, those of val among them."""
-    files = sorted(tf.io.gfile.glob(f"{folder}/Split-train/*"))
+    files = matching_files(f"{folder}/Split-train/*")
     if not files:
         raise ValueError("no file in Split-train")
     examples = [example for file in files for example in records.domain_records(file, settings)]

@@ -94,7 +94,7 @@ def _cores() -> Finding:
 
 
 def _memory() -> Finding:
-    with open("/proc/meminfo") as file:
+    with open("/proc/meminfo", encoding="utf-8") as file:
         sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.split()[1].isdigit()}
     free_gb = sizes["MemAvailable"] * 1024 / 1e9
     found = f"{free_gb:.1f} GB free of {sizes['MemTotal'] * 1024 / 1e9:.1f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 
@@ -13,10 +13,29 @@ Control = Literal["self", "random", "shuffled_labels"]
 Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 
 
+def _types(annotation: Any) -> set[Any]:
+    """The plain types that an annotation is made of."""
+    parts = get_args(annotation)
+    return set().union(*map(_types, parts)) if parts else {annotation}
+
+
 class Settings(pydantic.BaseModel):
     """A section of the configuration: frozen, unknown keys refused, described by the strings below its fields."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _flags_are_no_numbers(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        """Pydantic would take `draws: yes` for 1, and `strict: 1` for true."""
+        flags = bool in _types(cls.model_fields[info.field_name or ""].annotation)
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, bool) and not flags:
+                raise ValueError(f"expected a number or text, got {one}. YAML reads yes, on and true as True, and no, "
+                                 "off and false as False; write the number, or put the text in quotes")  # fmt: skip
+            if flags and isinstance(one, int | float | str) and not isinstance(one, bool):
+                raise ValueError(f"expected true or false, got {one!r}")
+        return value
 
 
 class Target(Settings):

@@ -14,6 +14,10 @@ from pipeline.errors import ThawError
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
+READ_BY_YAML = (
+    "YAML reads on, yes and true as True, off, no and false as False, and digits and dates as such; put the text in "
+    "quotes, such as 'on'"
+)
 MOST_ALIASES = 20
 """In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
 MOST_DEPTH = 20
@@ -72,6 +76,11 @@ def _validate(model: type[Model], settings: dict[str, Any], origin: str, documen
             text = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
                 text = f"unknown key; check its spelling against {documented_in}"
+            if problem["type"] == "string_type":
+                text = f"expected text, got {problem['input']!r}. {READ_BY_YAML}"
+            if not problem["loc"]:  # several at once, each with its key
+                lines += [f"  {line}" for line in text.split("\n")]
+                continue
             lines.append(f"  {key}: {text}")
         raise ThawError("\n".join(lines)) from error
 
@@ -97,9 +106,26 @@ def _parsed(text: str, complaint: str) -> Any:
     """
     try:
         _check_extent(text, complaint)
-        return yaml.safe_load(text)
+        return yaml.load(text, _UniqueKeys)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: such as a date with a 13th month
         raise ThawError(f"{complaint}: {error}") from error
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a mapping that has a key twice: YAML would take the last one, whatever the first one asked for."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            key, line = key_node.value, key_node.start_mark.line + 1
+            if key in lines:
+                raise ValueError(
+                    f"it has the key {key!r} twice, in line {lines[key]} and in line {line}; leave one out"
+                )
+            lines[key] = line
+        return super().construct_mapping(node, deep)
 
 
 def _check_extent(text: str, complaint: str) -> None:

@@ -52,6 +52,23 @@ class Wanted:
     own: OwnModel | None = None
 
 
+_NAME = r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))'
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Names with commas between them; one in double quotes may hold commas, and spaces at its ends, as in CSV.
+
+    Raises:
+      ThawError: a quote is not closed, or something follows it.
+    """
+    if not re.fullmatch(rf"{_NAME}(,{_NAME})*", text):
+        raise ThawError(f"Can't read the names in {text!r}. Expected names with commas between them, such as "
+                        "rose,tulip; put one that holds a comma in double quotes.")  # fmt: skip
+    names = (match[1].replace('""', '"') if match[1] is not None else match[2].strip()
+             for match in re.finditer(rf"{_NAME}(?:,|$)", text))  # fmt: skip
+    return tuple(name for name in names if name)
+
+
 def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
     """What the command line asks for.
 
@@ -66,8 +83,7 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
     if name != name_from(name):
         raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
                         f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
-    target, classes = (tuple(part.strip() for part in asked[key].split(",") if part.strip())
-                       for key in ("target", "classes"))  # fmt: skip
+    target, classes = (names_in(asked[key]) for key in ("target", "classes"))
     keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
     if asked["scale"] and not asked["model"]:
         raise ThawError("--scale says what the pixels of a --model are, and there is none. Give both, or neither.")
@@ -92,7 +108,7 @@ def own_settings(
     Raises:
       ThawError: nothing can be transferred.
     """
-    preset = yaml.safe_load(PRESET.read_text())
+    preset = yaml.safe_load(PRESET.read_text(encoding="utf-8"))
     sources = {source: {"classes": list(classes)} for source, classes in domains.items()}
     transfers = [{"source": source, "architecture": "original"} for source in sources]
     if data.image_shape[2] == 3:
@@ -132,7 +148,7 @@ def own_settings(
 
 def shown_px(data: Data) -> int:
     """Side in pixels of the images that a network made for larger ones sees."""
-    preset = yaml.safe_load(PRESET.read_text())
+    preset = yaml.safe_load(PRESET.read_text(encoding="utf-8"))
     return max(preset["mobilenet_v2"]["image_size_px"], min(224, max(data.image_shape[:2])))
 
 

@@ -152,5 +152,5 @@ def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tu
 
 def _lines(log: Path) -> list[str]:
     """A log's lines that say something."""
-    text = log.read_text(errors="replace") if log.exists() else ""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,14 @@ def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     touch(folder, "train.tfrecord", "test.tfrecord")
     with pytest.raises(ThawError, match=r"udcff is not UTF-8.*Rename it"):
         find_record_files(folder)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["train-{:05d}-of-00003.tfrecord", "part-{:05d}-of-00003.tfrecords", "x-{:03d}-of-003.tfrecord.gz"]
+)
+def test_a_missing_shard_is_found_wherever_its_number_stands(tmp_path: Path, pattern: str) -> None:
+    touch(tmp_path, *(f"train/{pattern.format(number)}" for number in (0, 2)), "test/a.tfrecord")
+    with pytest.raises(ThawError, match=f"lacks 1 of the 3 shards .*{re.escape(pattern.format(1))}"):
+        find_record_files(tmp_path)
+    touch(tmp_path, f"train/{pattern.format(1)}")
+    assert len(find_record_files(tmp_path).train) == 3

@@ -47,6 +47,26 @@ def test_the_artifact_says_what_it_holds(imported):
     assert examples.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
 
 
+def test_a_folder_s_name_is_no_pattern_and_its_sibling_s_files_stay_out(tmp_path):
+    for folder, content in (("photos [2024] v1", b"asked for"), ("photos 2 v1", b"another folder's")):
+        (tmp_path / folder / "train").mkdir(parents=True)
+        with tf.io.TFRecordWriter(str(tmp_path / folder / "train" / "a")) as writer:
+            writer.write(content)
+    config = json_format.MessageToJson(Input(splits=[Input.Split(name="train", pattern="train/*")]))
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    told = {"input_base": str(tmp_path / "photos [2024] v1"), "input_config": config}
+    CopyFiles().Do({}, {"examples": [examples]}, told)
+    files = tf.data.TFRecordDataset(f"{examples.uri}/Split-train/a")
+    assert list(files.as_numpy_iterator()) == [b"asked for"]
+    resolved = ContentDriver(None).resolve_exec_properties(told, None, None)
+    sibling = ContentDriver(None).resolve_exec_properties(
+        {**told, "input_base": str(tmp_path / "photos 2 v1")}, None, None
+    )
+    assert resolved["input_base"] == told["input_base"]
+    assert resolved["input_fingerprint"] != sibling["input_fingerprint"]
+
+
 def test_a_pattern_without_files_is_refused(imported):
     examples, told = imported
     config = Input(splits=[Input.Split(name="train", pattern="none/*")])

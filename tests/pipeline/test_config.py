@@ -184,3 +184,37 @@ def test_a_source_schedule_given_in_part_keeps_what_sources_have_by_default() ->
     part = validate_config(settings(source_schedule={"epochs": 8}), "test.yaml").source_schedule
     assert part == whole.model_copy(update={"epochs": 8})
     assert part.max_steps is None
+
+
+def test_all_problems_are_said_at_once_each_in_a_line_of_its_own():
+    text = refused(sizes=[11], candidate_size=7, most_draws=1, draws=2, freeze_counts={"original": [99]})
+    for key in ("sizes [11]", "candidate_size 7", "most_draws is 1", "freeze_counts.original asks for [99]"):
+        assert sum(key in line for line in text.splitlines()) == 1, key
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"draws": True}, "draws: expected a number or text, got True"),
+        ({"sizes": [True, 10]}, "sizes: expected a number or text, got True"),
+        ({"blessing": {"min_accuracy": True}}, "blessing.min_accuracy: expected a number or text, got True"),
+        ({"strict": 1}, "strict: expected true or false, got 1"),
+        ({"fine_tune": ["yes"]}, "fine_tune: expected true or false, got 'yes'"),
+        ({"data": {"classes": ["a", 1]}}, "data.classes.1: expected text, got 1. YAML reads"),
+        ({"target": {"classes": [True, "b"]}}, "expected a number or text, got True. YAML reads yes, on and true"),
+    ],
+)
+def test_what_yaml_made_of_a_word_is_said_with_the_quotes_that_keep_it(changes, words):
+    assert words in refused(**changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "lines"),
+    [("name: a\nseed: 1\nname: b\n", "name", (1, 3)), ("data:\n  id_key: a\n  id_key: b\n", "id_key", (2, 3))],
+)
+def test_a_key_that_comes_twice_is_refused_with_both_lines(tmp_path, text, key, lines):
+    (tmp_path / "twice.yaml").write_text(text)
+    with pytest.raises(
+        ThawError, match=rf"twice.yaml is not YAML: .*'{key}' twice, in line {lines[0]} and in line {lines[1]}"
+    ):
+        load_config(tmp_path / "twice.yaml")

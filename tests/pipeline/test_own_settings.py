@@ -12,6 +12,7 @@ from pipeline.own_settings import (
     choose_sizes,
     chosen_target,
     name_from,
+    names_in,
     own_domains,
     own_freeze_counts,
     own_settings,
@@ -22,6 +23,30 @@ from pipeline.own_settings import (
 ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None,
          "model": None, "scale": None}  # fmt: skip
 DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", "iris", "fern"))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("rose,tulip", ("rose", "tulip")), (" rose , tulip ", ("rose", "tulip")), ("", ()), (",,", ()),
+        ('"a, b",c', ("a, b", "c")), ('"c ", d', ("c ", "d")), ('"say ""hi""",x', ('say "hi"', "x")), 
+        ("日本 語,b", ("日本 語", "b")),
+    ],
+)  # fmt: skip
+def test_names_have_commas_between_them_and_quotes_where_they_hold_some(text, names):
+    assert names_in(text) == names
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), max_size=4))
+def test_every_name_can_be_given_in_quotes(names):
+    text = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    assert names_in(text) == tuple(names)
+
+
+@pytest.mark.parametrize("text", ['"a', 'a"b"', '"a"b'])
+def test_names_that_can_not_be_read_are_refused(text):
+    with pytest.raises(ThawError, match="Can't read the names"):
+        names_in(text)
 
 
 def test_what_is_written_is_a_valid_experiment_and_reads_back(tmp_path):

@@ -31,6 +31,20 @@ def test_records_are_ordered_by_id_and_copy_whatever_the_order_in_the_files(tmp_
     assert records.images.shape == (4, 2, 2, 3) and records.labels.tolist() == [0, 0, 1, 1]
 
 
+def test_a_folder_s_name_is_no_pattern(tmp_path):
+    for folder, value in (("photos [2024] v1", 10), ("photos 2 v1", 20), ("a*?{b}", 30)):
+        write(tmp_path / folder / "Split-train" / "a", [("i1", 0, 0, value)])
+        assert read_split([f"{tmp_path}/{folder}/Split-train/*"], (2, 2, 3)).images.max() == value
+
+
+def test_ids_may_be_any_text(tmp_path):
+    names = ["gänseblümchen_1.png", "日本 語", "z"]
+    write(tmp_path / "Split-train" / "a", [(name, 0, 0, 10) for name in names])
+    records = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3))
+    assert records.ids.tolist() == sorted(names)
+    assert len(records_hash(records)) == 32
+
+
 def test_selecting_keeps_all_fields_together(tmp_path):
     write(tmp_path / "Split-train" / "a", [("i1", 0, 0, 10), ("i2", 0, 1, 20)])
     chosen = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3)).select(np.array([False, True]))
