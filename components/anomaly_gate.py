@@ -1,4 +1,4 @@
-"""The AnomalyGate node: stops the run when ExampleValidator found anomalies. Imports no other of our packages."""
+"""The AnomalyGate node: stops the run when ExampleValidator found anomalies. Imports no trainer."""
 
 # No `from __future__ import annotations`: TFX reads the annotations themselves.
 import tensorflow as tf
@@ -8,6 +8,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ExampleAnomalies
 
 from pipeline.errors import ThawError
+from trainer_module.artifact_folders import matching_files
 
 
 @component
@@ -36,8 +37,9 @@ def describe_anomalies(uri: str) -> list[str]:
     Features that the schema does not name are no anomaly here: Thaw reads image, label and id, and leaves the rest.
     """
     lines = []
-    for path in sorted(tf.io.gfile.glob(f"{uri}/Split-*/SchemaDiff.pb")):
-        split = path.split("/Split-")[-1].split("/")[0]
+    for folder in matching_files(f"{uri}/Split-*"):
+        split = folder.split("/Split-")[-1]
+        path = f"{folder}/SchemaDiff.pb"
         with tf.io.gfile.GFile(path, "rb") as file:
             anomalies = anomalies_pb2.Anomalies.FromString(file.read())
         if anomalies.HasField("dataset_anomaly_info"):

@@ -1,4 +1,4 @@
-"""The ImportExampleGen node: TFX's, but it copies files instead of records. Imports no other of our packages."""
+"""The ImportExampleGen node: TFX's, but it copies files instead of records. Imports no trainer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
+
+from trainer_module.artifact_folders import matching_files
 
 PAYLOAD_PROPERTY = "payload_format"
 PAYLOAD = "FORMAT_TF_EXAMPLE"
@@ -43,7 +45,7 @@ class CopyFiles(BaseBeamExecutor):
         [examples] = output_dict["examples"]
         splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
         for split in splits:
-            found = sorted(fileio.glob(os.path.join(exec_properties["input_base"], split.pattern)))
+            found = split_files(exec_properties["input_base"], split.pattern)
             if not found:
                 raise ValueError(f"No file matches {split.pattern} in {exec_properties['input_base']}")
             folder = os.path.join(examples.uri, f"Split-{split.name}")
@@ -65,18 +67,32 @@ class ContentDriver(FileBasedDriver):
         self, exec_properties: dict[str, Any], pipeline_info: Any, component_info: Any
     ) -> dict[str, Any]:
         """Fingerprints each split's files, whatever their folder is called."""
-        resolved = super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
+        # Without TFX's own resolution, which takes the folder's name for a pattern; no pattern of ours has a span.
+        resolved = {**exec_properties, utils.SPAN_PROPERTY_NAME: 0, utils.VERSION_PROPERTY_NAME: None}
         resolved[utils.FINGERPRINT_PROPERTY_NAME] = content_fingerprint(
             resolved["input_base"], json_format.Parse(resolved["input_config"], example_gen_pb2.Input())
         )
         return resolved
 
 
+def split_files(input_base: str, pattern: str) -> list[str]:
+    """A split's files, sorted.
+
+    Args:
+      input_base: the folder, taken as it is written whatever characters are in its name.
+      pattern: of the files, relative to the folder; every part of it may hold * and the like.
+    """
+    found = [input_base.rstrip("/")]
+    for part in pattern.split("/"):
+        found = [path for folder in found for path in matching_files(f"{folder}/{part}")]
+    return sorted(found)
+
+
 def content_fingerprint(input_base: str, config: example_gen_pb2.Input) -> str:
     """Hash of the splits' names and of their files' names and bytes."""
     digest = hashlib.sha256()
     for split in config.splits:
-        for path in sorted(fileio.glob(os.path.join(input_base, split.pattern))):
+        for path in split_files(input_base, split.pattern):
             digest.update(f"{split.name}/{os.path.basename(path)}\0".encode())
             with fileio.open(path, "rb") as file:
                 content = hashlib.sha256()

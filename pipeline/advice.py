@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +20,7 @@ from pipeline.finished_run import FinishedRun, open_run
 from pipeline.promises import Promise, promises_of, ranked, sentence
 from trainer_module import draws, features, freezing, source
 from trainer_module.architectures import build_network
+from trainer_module.artifact_folders import matching_files
 from trainer_module.estimates import features_at
 from trainer_module.input_pipeline import Records
 from transferability.linear_probe import Probe, linear_probe
@@ -115,7 +115,7 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
 
 def _originals(folder: str, settings: DomainSettings) -> Records:
     """All training images of the target as Transform wrote them, ordered by id, those of val among them."""
-    files = sorted(tf.io.gfile.glob(f"{folder}/Split-train/*"))
+    files = matching_files(f"{folder}/Split-train/*")
     examples = [example for file in files for example in records.domain_records(file, settings)]
     ids = np.array([records.image_id(example) for example in examples], str)
     order = np.argsort(ids, kind="stable")

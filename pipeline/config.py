@@ -167,8 +167,9 @@ class ExperimentConfig(Settings):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> ExperimentConfig:
-        for problem in (*_class_problems(self), *_transfer_problems(self), *_grid_problems(self)):
-            raise ValueError(problem)
+        problems = (*_class_problems(self), *_transfer_problems(self), *_grid_problems(self))
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     @property

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
-from pipeline.run_lock import check_writable
+from pipeline.run_lock import check_no_pattern, check_writable
 
 State = Literal["ok", "warning", "problem"]
 
@@ -90,7 +90,7 @@ def _cores() -> Finding:
 
 
 def _memory() -> Finding:
-    with open("/proc/meminfo") as file:
+    with open("/proc/meminfo", encoding="utf-8") as file:
         sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.split()[1].isdigit()}
     free_gb = sizes["MemAvailable"] * 1024 / 1e9
     found = f"{free_gb:.1f} GB free of {sizes['MemTotal'] * 1024 / 1e9:.1f}"
@@ -102,6 +102,11 @@ def _memory() -> Finding:
 
 def _disk(config: ExperimentConfig) -> Finding:
     place = config.workspace.absolute()
+    try:
+        check_no_pattern(config.workspace)
+        check_no_pattern(config.runs)
+    except ThawError as error:
+        return Finding("disk", "problem", str(place), str(error))
     existing = next(parent for parent in (place, *place.parents) if parent.exists())
     try:
         check_writable(existing)

@@ -25,7 +25,7 @@ from pipeline.config import ExperimentConfig
 from pipeline.errors import ThawError
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
-from pipeline.run_lock import check_writable, locked
+from pipeline.run_lock import check_no_pattern, check_writable, locked
 from trainer_module import fork_server, progress
 
 DISK_FULL = ("No space left on device", "database or disk is full")
@@ -85,6 +85,8 @@ def prepare(
     """
     _sayer(terminal)(f"Thaw {version('thaw')}, experiment {config.name}")
     beam_options(config.beam_args)  # refused here, before every record is read
+    for place in (config.workspace, config.runs, config.pipeline_root or ""):
+        check_no_pattern(place)
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
     config, left_out, weights_hash = with_weights(with_own_model(config), project_root, _sayer(terminal))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 Artifacts = dict[str, list[Any]]
@@ -17,6 +19,21 @@ Artifacts = dict[str, list[Any]]
 def is_remote(uri: str) -> bool:
     """Whether the URI names an object store, such as s3://bucket/model, and no folder of this machine."""
     return "://" in uri
+
+
+def matching_files(pattern: str) -> list[str]:
+    """Files whose names match the last part of a pattern, sorted; the folder is taken as it is written.
+
+    A glob would take `[2024]` in a folder's name for a set of characters, and so read another folder's files.
+
+    Args:
+      pattern: a folder or URI, and after its last slash a pattern of names, such as /data/[2024]/Split-train/*.
+    """
+    folder, _, names = pattern.rpartition("/")
+    if not fileio.isdir(folder):
+        return []
+    found = (name.rstrip("/") for name in fileio.listdir(folder))
+    return sorted(f"{folder}/{name}" for name in found if fnmatch.fnmatchcase(name, names))
 
 
 @contextlib.contextmanager

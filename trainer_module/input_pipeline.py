@@ -1,4 +1,4 @@
-"""Reads a split of a domain's examples into arrays. Imports features alone; splits come as TFX file patterns."""
+"""Reads a split of a domain's examples into arrays. Splits come as TFX's file patterns. Imports no training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer_module import features
+from trainer_module.artifact_folders import matching_files
 
 READ_BATCH = 1024
 EXAMPLE_SPEC = {
@@ -54,19 +55,24 @@ def read_split(patterns: Sequence[str], image_shape: Sequence[int]) -> Records:
     Raises:
       ValueError: the patterns match no record.
     """
-    files = sorted(tf.io.gfile.glob(list(patterns)))
+    files = sorted(path for pattern in patterns for path in matching_files(pattern))
     batches = tf.data.TFRecordDataset(files).batch(READ_BATCH)
     parsed = [tf.io.parse_example(batch, EXAMPLE_SPEC) for batch in batches]
     if not parsed:
         raise ValueError(f"No record in {list(patterns)}")
     pixels = [tf.io.decode_raw(part[features.IMAGE], tf.uint8).numpy() for part in parsed]
-    ids = np.concatenate([part[features.ID].numpy() for part in parsed]).astype(str)
+    ids = texts(np.concatenate([part[features.ID].numpy() for part in parsed]))
     labels = np.concatenate([part[features.LABEL].numpy() for part in parsed])
     copies = np.concatenate([part[features.COPY].numpy() for part in parsed])
     # Beam writes in any order; batches must not depend on it.
     order = np.lexsort((copies, ids))
     images = np.concatenate(pixels).reshape(-1, *image_shape)
     return Records(images[order], labels[order], ids[order], copies[order])
+
+
+def texts(values: np.ndarray) -> np.ndarray:
+    """UTF-8 bytes as text; numpy's own conversion knows ASCII alone."""
+    return np.array([value.decode() for value in values.tolist()], dtype=str)
 
 
 def sibling_split(patterns: Sequence[str], split: str, sibling: str) -> list[str]:

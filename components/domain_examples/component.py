@@ -17,6 +17,7 @@ from tfx.types.standard_artifacts import Examples
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from pipeline.errors import ThawError
+from trainer_module.artifact_folders import matching_files
 
 
 @component(use_beam=True)
@@ -50,7 +51,7 @@ def DomainExamples(
             _write(selected, domain.uri, split)
     domain.splits = list(splits)
     for split in splits:
-        if next(iter(tf.data.TFRecordDataset(tf.io.gfile.glob(_files(domain.uri, split)))), None) is None:
+        if next(iter(tf.data.TFRecordDataset(matching_files(_files(domain.uri, split)))), None) is None:
             raise ThawError(
                 f"The domain {list(wanted.classes)} has no image in its split {split!r}. It needs at least two "
                 "training images a class, and a test image."
@@ -92,7 +93,7 @@ def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings
     """Reads transformed examples, a file at a time, and keeps the domain's, relabelled."""
     return (
         pipeline
-        | f"{name}Files" >> beam.Create(sorted(tf.io.gfile.glob(files)))
+        | f"{name}Files" >> beam.Create(matching_files(files))
         | f"Spread{name}" >> beam.Reshuffle()
         | f"Read{name}" >> beam.FlatMap(_kept_of_file, wanted).with_output_types(Kept)
     )

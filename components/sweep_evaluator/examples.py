@@ -9,6 +9,8 @@ from components.sweep_evaluator.evaluation import SlicedImages
 from components.sweep_evaluator.results import SLICE_FEATURES
 from pipeline.errors import ThawError
 from trainer_module import features
+from trainer_module.artifact_folders import matching_files
+from trainer_module.input_pipeline import texts
 
 READ_BATCH = 1024
 SPEC = {
@@ -23,7 +25,7 @@ def read_test_images(domain_uri: str) -> SlicedImages:
     Raises:
       ThawError: there is no test example.
     """
-    files = tf.constant(sorted(tf.io.gfile.glob(f"{domain_uri}/Split-test/*")), tf.string)
+    files = tf.constant(matching_files(f"{domain_uri}/Split-test/*"), tf.string)
     parsed = [tf.io.parse_example(batch, SPEC) for batch in tf.data.TFRecordDataset(files).batch(READ_BATCH)]
     if not parsed:
         raise ThawError(
@@ -32,7 +34,7 @@ def read_test_images(domain_uri: str) -> SlicedImages:
         )
     columns = {name: np.concatenate([part[name].numpy() for part in parsed]) for name in SPEC}
     labels = columns.pop(features.LABEL)
-    texts = {name: values.astype(str) for name, values in columns.items()}
-    ids = texts.pop(features.ID)
+    named = {name: texts(values) for name, values in columns.items()}
+    ids = named.pop(features.ID)
     order = np.argsort(ids, kind="stable")
-    return SlicedImages(ids[order], labels[order], {name: values[order] for name, values in texts.items()})
+    return SlicedImages(ids[order], labels[order], {name: values[order] for name, values in named.items()})
