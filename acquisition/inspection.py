@@ -45,8 +45,10 @@ class _Seen:
     """What has been read so far, of all splits."""
 
     has_ids: bool | None = None
-    places: dict[str, dict[bytes, Place]] = field(default_factory=dict)
-    """Where each image lies, by split and by id (or by the hash of its bytes, where there are no ids)."""
+    ids: dict[bytes, tuple[str, Place]] = field(default_factory=dict)
+    """The split and place of each id."""
+    images: dict[bytes, tuple[str, Place, int]] = field(default_factory=dict)
+    """The split, place and label of each image, by the hash of its bytes."""
     records: int = 0
 
 
@@ -62,14 +64,13 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
       ThawError: names the file and the record (counted from 0) that is truncated, corrupt or no
         tf.train.Example; whose image is missing, undecodable or of another size or channel count; whose label
         is missing, not one integer or out of range; whose id is missing where others have one, or is found
-        twice, in one split or in both. Also a split without records.
+        twice; the same image in both splits, or with two labels. Also a split without records.
     """
     undecodable = make_decoder(data.image_shape)
     seen = _Seen()
     counts: dict[str, dict[str, int]] = {}
     for split, paths in (("train", files.train), ("test", files.test)):
         labels: Counter[int] = Counter()
-        seen.places[split] = {}
         for path in paths:
             for records in _checked_batches(split, path, data, seen, undecodable):
                 labels.update(record.label for record in records)
@@ -128,6 +129,7 @@ def _checked_batches(
                 "sound: the data behind it is damaged or cut short. Replace or leave out the record."
             )
         _note_ids(seen, split, path, first, records)
+        _note_images(seen, split, path, first, records, data.classes)
         yield records
 
 
@@ -145,6 +147,11 @@ def _parse(data: Data, place: Place, raw: bytes) -> _Record:
     if len(images) != 1:
         raise ThawError(_missing(place, "image", data.image_key, "one byte string", sorted(features)))
     labels = list(features[data.label_key].int64_list.value) if data.label_key in features else []
+    if len(labels) != 1 and data.label_key in features:
+        holds = values_in_words(features[data.label_key])
+        raise ThawError(f"{place}: the label (feature {data.label_key!r}) is {holds}. Expected one int64, the class's "
+                        "number from 0 in the order of data.classes; convert the labels, or name another feature with "
+                        "data.label_key.")  # fmt: skip
     if len(labels) != 1:
         raise ThawError(_missing(place, "label", data.label_key, "one int64", sorted(features)))
     if not 0 <= labels[0] < len(data.classes):
@@ -155,6 +162,19 @@ def _parse(data: Data, place: Place, raw: bytes) -> _Record:
     if problem := header_problem(images[0], data.image_shape):
         raise ThawError(f"{place}: {problem}. Correct or leave out the record.")
     return _Record(images[0], labels[0], _parse_id(data, place, features))
+
+
+def values_in_words(feature: Any) -> str:
+    """What a tf.train.Feature holds, for messages: its type and its first value."""
+    kind = feature.WhichOneof("kind")
+    values = list(getattr(feature, kind).value) if kind else []
+    if not values:
+        return "nothing"
+    types = {"int64_list": "int64", "float_list": "float", "bytes_list": "text or bytes"}
+    first = values[0][:40].decode(errors="backslashreplace") if kind == "bytes_list" else values[0]
+    shown = f"{first:g}" if kind == "float_list" else repr(first)
+    one = f"{types[kind]}, {shown}"
+    return one if len(values) == 1 else f"{len(values)} values ({one}, ...)"
 
 
 def _parse_id(data: Data, place: Place, features: Mapping[str, Any]) -> bytes | None:
@@ -178,7 +198,7 @@ def _missing(place: Place, what: str, key: str, expected: str, found: Sequence[s
 
 
 def _note_ids(seen: _Seen, split: str, path: Path, first: int, records: Sequence[_Record]) -> None:
-    """Checks that ids are there throughout or nowhere, and that no image is in two places."""
+    """Checks that ids are there throughout or nowhere, and that none comes twice."""
     for position, record in enumerate(records):
         place = Place(path, first + position)
         if seen.has_ids is None:
@@ -187,14 +207,31 @@ def _note_ids(seen: _Seen, split: str, path: Path, first: int, records: Sequence
             state = "no id, but earlier ones have" if seen.has_ids else "an id, but earlier ones have none"
             raise ThawError(f"{place}: {state}. Expected an id in every record or in none; add the missing "
                             "ones or remove all.")  # fmt: skip
-        key = hashlib.sha256(record.image).digest() if record.image_id is None else record.image_id
-        what = f"the id {record.image_id!r}" if record.image_id is not None else "the very same image"
-        for other, places in seen.places.items():
-            # Without ids, equal images in one split are the user's affair; in both they leak the test.
-            if key in places and (other != split or record.image_id is not None):
-                raise ThawError(f"{place} ({split}): {what} is also in {places[key]} ({other}). Expected "
-                                "each image once and in one split; leave one of the two out.")  # fmt: skip
-        seen.places[split][key] = place
+        if record.image_id is None:
+            continue
+        if record.image_id in seen.ids:
+            other, first_place = seen.ids[record.image_id]
+            raise ThawError(f"{place} ({split}): the id {record.image_id.decode()!r} is also in {first_place} ({other}"
+                            "). Expected each image once and in one split; leave one of the two out.")  # fmt: skip
+        seen.ids[record.image_id] = split, place
+
+
+def _note_images(
+    seen: _Seen, split: str, path: Path, first: int, records: Sequence[_Record], classes: Sequence[str]
+) -> None:  # fmt: skip
+    """Checks that no image is in both splits, under whatever ids, and that none has two labels."""
+    for position, record in enumerate(records):
+        place, key = Place(path, first + position), hashlib.blake2b(record.image, digest_size=16).digest()
+        other, first_place, label = seen.images.setdefault(key, (split, place, record.label))
+        if other != split:
+            raise ThawError(f"{place} ({split}): the very same image is also in {first_place} ({other}). Expected each "
+                            "image in one split; leave one of the two out.")  # fmt: skip
+        if label != record.label:
+            raise ThawError(
+                f"{place}: the very same image is also in {first_place}, with the label {label} ({classes[label]}) "
+                f"instead of {record.label} ({classes[record.label]}). Expected one label an image; correct one of the "
+                "two, or leave both out."
+            )
 
 
 def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, name: str) -> None:

@@ -12,7 +12,7 @@ from acquisition.inspection import Inspection, fingerprint, inspect_records
 from acquisition.records import RecordFiles
 from pipeline.config import Data
 
-RULES = 1
+RULES = 2
 """Raise it when the rules of inspection change: what was found under older rules is then inspected again."""
 
 
@@ -33,10 +33,10 @@ def inspect_once(
     rules = f"{RULES} {fingerprint(files)} {data.model_dump_json(exclude={'path'})}"
     path = folder / f"{hashlib.sha256(rules.encode()).hexdigest()[:24]}.json"
     if path.exists():
-        return Inspection(**json.loads(path.read_text()))
+        return Inspection(**json.loads(path.read_text(encoding="utf-8")))
     inspection = inspect_records(files, data, on_progress)
     folder.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".partial")
-    fresh.write_text(json.dumps(dataclasses.asdict(inspection)))
+    fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")
     fresh.replace(path)
     return inspection

@@ -123,3 +123,30 @@ def test_two_sets_of_shards_together_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "train/a.tfrecord-00000-of-00001", "train/b.tfrecord-00000-of-00001", "test/a.tfrecord")
     with pytest.raises(ThawError, match=r"mixes several sets of shards \(a\.tfrecord in 1, b\.tfrecord in 1\)"):
         find_record_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (("train-00000-of-00003.tfrecord", "train-00002-of-00003.tfrecord"),
+         r"lacks 1 of the 3 shards of train\.tfrecord, the first being train-00001-of-00003\.tfrecord"),
+        (("train-00000-of-00003.tfrecord.gz",), r"lacks 2 of the 3 .* being train-00001-of-00003\.tfrecord\.gz"),
+        (("train/00000-of-00002-a.tfrecord",), r"lacks 1 of the 2 .* being 00001-of-00002-a\.tfrecord"),
+        (("train_1_of_3.tfrecord", "train_3_of_3.tfrecord"), r"lacks 1 of the 3 .* being train_2_of_3\.tfrecord"),
+        (("train-0-of-2.tfrecord", "train-1-of-2.tfrecord", "train-2-of-2.tfrecord"), "shard numbered 2 of 2"),
+        (("train-0-of-2.tfrecord", "train-1-of-2.tfrecord", "train-0-of-1.tfrecord"), "mixes several sets"),
+        (("train-0-of-1.tfrecord", "train.tfrecord"), "mixes several sets"),
+    ],
+)  # fmt: skip
+def test_sets_of_shards_are_checked_wherever_the_number_stands(
+    tmp_path: Path, names: tuple[str, ...], complaint: str
+) -> None:
+    touch(tmp_path, *names, "test.tfrecord" if "/" not in names[0] else "test/a.tfrecord")
+    with pytest.raises(ThawError, match=complaint):
+        find_record_files(tmp_path)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_whole_sets_of_shards_are_taken_wherever_the_number_stands(tmp_path: Path, first: int) -> None:
+    touch(tmp_path, *(f"train-{first + i:03d}-of-003.tfrecord" for i in range(3)), "test.tfrecord")
+    assert len(find_record_files(tmp_path).train) == 3
