@@ -176,7 +176,7 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     from components.transfer_report.closing import closing_table
 
     folder = find_run(run, runs)
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     if in_json:
         _print_json(summary)
         return
@@ -222,10 +222,11 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
     And how many layers to freeze, by linear probes alone; RUN must be finished, its target may be another one.
     """
     from pipeline.advice import advise_on, show
+    from pipeline.own_settings import names_in
 
-    folder = find_run(run, runs)
+    names, folder = names_in(target), find_run(run, runs)
     with output_to_log(folder / RUN_LOG):
-        advice = advise_on(folder, tuple(filter(None, target.split(","))), n)
+        advice = advise_on(folder, names, n)
     _print_json(dataclasses.asdict(advice)) if in_json else show(advice, Console(highlight=False))
 
 

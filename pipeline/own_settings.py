@@ -52,22 +52,44 @@ class Wanted:
     own: OwnModel | None = None
 
 
+_NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
+"""A name in double quotes, or one without; and the comma after it."""
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Names with commas between them, as in CSV: one in double quotes may hold commas, and spaces at its ends.
+
+    Raises:
+      ThawError: a quote is not closed, or something follows it.
+    """
+    names, place = [], 0
+    while place < len(text):
+        found = _NAME.match(text, place)
+        if found is None:
+            raise ThawError(f"Can't read the names in {text!r} from {text[place:].strip()!r} on. Expected names with "
+                            "commas between them, such as rose,tulip; put one that holds a comma, or a space at its "
+                            """end, in double quotes: '"rose, red",tulip'.""")  # fmt: skip
+        names.append(found[2].strip() if found[1] is None else found[1].replace('""', '"'))
+        place = found.end()
+    return tuple(filter(None, names))
+
+
 def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
     """What the command line asks for.
 
     Args:
       name: of the experiment.
-      asked: `target` and `classes` with commas between names, `image_size`, `image_key`, `label_key` and `id_key`;
+      asked: `target` and `classes`, see names_in; `image_size`, `image_key`, `label_key` and `id_key`;
         `model`, a file, and `scale`, what its pixels are.
 
     Raises:
-      ThawError: the name is not one that the configuration takes, or there is a scale without a model.
+      ThawError: the name is not one that the configuration takes, names can't be read, or there is a scale without a
+        model.
     """
     if name != name_from(name):
         raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
                         f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
-    target, classes = (tuple(part.strip() for part in asked[key].split(",") if part.strip())
-                       for key in ("target", "classes"))  # fmt: skip
+    target, classes = (names_in(asked[key]) for key in ("target", "classes"))
     keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
     if asked["scale"] and not asked["model"]:
         raise ThawError("--scale says what the pixels of a --model are, and there is none. Give both, or neither.")
@@ -92,7 +114,7 @@ def own_settings(
     Raises:
       ThawError: nothing can be transferred.
     """
-    preset = yaml.safe_load(PRESET.read_text())
+    preset = yaml.safe_load(PRESET.read_text(encoding="utf-8"))
     sources = {source: {"classes": list(classes)} for source, classes in domains.items()}
     transfers = [{"source": source, "architecture": "original"} for source in sources]
     if data.image_shape[2] == 3:
@@ -132,7 +154,7 @@ def own_settings(
 
 def shown_px(data: Data) -> int:
     """Side in pixels of the images that a network made for larger ones sees."""
-    preset = yaml.safe_load(PRESET.read_text())
+    preset = yaml.safe_load(PRESET.read_text(encoding="utf-8"))
     return max(preset["mobilenet_v2"]["image_size_px"], min(224, max(data.image_shape[:2])))
 
 
