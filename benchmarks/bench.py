@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
     result["own_schedule_accuracy"] = schedules.summarise(pairs)
     # In a process of its own, so that its peak of memory is its own.
     subprocess.run([sys.executable, "-m", "benchmarks.growth", "--out", str(arguments.out)], check=True)
-    result["growth"] = json.loads((arguments.out / "growth.json").read_text())
+    result["growth"] = json.loads((arguments.out / "growth.json").read_text(encoding="utf-8"))
     result["workers_s"] = {count: workers.seconds_with(count) for count in (1, 2)}
     write(result, arguments.out)
     print(json.dumps({key: value for key, value in result.items() if key != "cells"}, indent=1))
@@ -71,7 +71,7 @@ def main(argv: list[str]) -> int:
 
 def write(result: dict[str, Any], out: Path) -> None:
     """Writes bench.json and its picture."""
-    (out / "bench.json").write_text(json.dumps(result, indent=1))
+    (out / "bench.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     plot.draw(result, out / "bench.png")
 
 

@@ -39,7 +39,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("others", type=Path, help="other_targets.csv of benchmarks.other_targets")
     parser.add_argument("--out", type=Path, default=CALIBRATION_FILE)
     arguments = parser.parse_args(argv)
-    config = ExperimentConfig.model_validate(yaml.safe_load((arguments.run / "config.yaml").read_text()))
+    config = ExperimentConfig.model_validate(
+        yaml.safe_load((arguments.run / "config.yaml").read_text(encoding="utf-8"))
+    )
     cells, others = pd.read_csv(arguments.run / "cells.csv"), pd.DataFrame(other_rows(pd.read_csv(arguments.others)))
     own = pd.DataFrame(run_rows(pd.read_csv(arguments.estimates), cells, " and ".join(config.target.classes)))
     rows, test = pd.concat([own, others[others["use"] == "calibration"]]), others[others["use"] == "test"]
@@ -53,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
         "others_sha256": hashlib.sha256(arguments.others.read_bytes()).hexdigest(),
     }  # fmt: skip
     rule = AdviceRule.of(found, LEVEL, provenance)
-    arguments.out.write_text(yaml.safe_dump(rule.model_dump(mode="json"), sort_keys=False))
+    arguments.out.write_text(yaml.safe_dump(rule.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     print(f"{len(rows)} trainings on {provenance['targets']} targets; spread of gains {y.std():.1f} points")
     for name, one in (("with probes", found), ("without", blind)):
         print(f"{name}: error {one.error:.2f} points on targets left out, coverage {one.coverage:.3f}, widened "

@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     mean, low, high = grid.paired_difference(differences)
     found = {"data": dataset.name, "pairs": len(differences), "mean_points": mean, "low": low, "high": high}
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "equality.json").write_text(json.dumps(found, indent=1))
+    (arguments.out / "equality.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(json.dumps(found, indent=1))
     return 0
 

@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     found = measure(target.find_dataset())
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "growth.json").write_text(json.dumps(found, indent=1))
+    (arguments.out / "growth.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(json.dumps(found, indent=1))
     return 0
 
@@ -122,7 +122,7 @@ def _many_images(dataset: Dataset) -> tuple[float, float]:
 
 
 def _resident_mb(process: int | None) -> float:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1])
     return pages * resource.getpagesize() / 2**20
 
 

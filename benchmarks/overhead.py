@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
             "transform": transform_slope(Path(folder)),
         }
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "overhead.json").write_text(json.dumps(found, indent=1))
+    (arguments.out / "overhead.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(json.dumps(found, indent=1))
     return 0
 
@@ -57,7 +57,7 @@ def trivial_quick(folder: Path) -> dict[str, object]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall_s = seconds_of([sys.executable, "local_runner.py", "--config", QUICK, *options])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    nodes = json.loads((folder / "runs" / "latest" / "summary.json").read_text())["seconds_per_node"]
+    nodes = json.loads((folder / "runs" / "latest" / "summary.json").read_text(encoding="utf-8"))["seconds_per_node"]
     training = sum(seconds for name, seconds in nodes.items() if name.startswith(("Trainer.", "Tuner.")))
     return {
         "wall_s": wall_s,

@@ -31,7 +31,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("metadata", type=Path, help="metadata.sqlite of the run's workspace")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    config = ExperimentConfig.model_validate(yaml.safe_load((arguments.run / "config.yaml").read_text()))
+    config = ExperimentConfig.model_validate(
+        yaml.safe_load((arguments.run / "config.yaml").read_text(encoding="utf-8"))
+    )
     arguments.out.mkdir(parents=True, exist_ok=True)
     found = pd.DataFrame(run_estimates(arguments.metadata, config))
     found.to_csv(arguments.out / "estimates.csv", index=False)

@@ -122,7 +122,7 @@ def compare(dataset: Dataset, out: Path, places: Sequence[Place]) -> Iterator[Pa
     A training is known by its place, its schedule, the source's weights and the code that decides its result.
     """
     record = out / "schedule_pairs.jsonl"
-    lines = record.read_text().splitlines() if record.exists() else []
+    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
     known = {json.dumps(line["key"]): line["accuracy"] for line in map(json.loads, lines)}
     engines = Engines(dataset, out, places)
     for place in places:
@@ -136,7 +136,7 @@ def compare(dataset: Dataset, out: Path, places: Sequence[Place]) -> Iterator[Pa
                 engine = engines.of(place.role, name)
                 accuracy = engine.run(Cell(place.n, place.k, place.fine_tune), place.draw).test.accuracy
                 known[json.dumps(key)] = accuracy
-                with record.open("a") as file:
+                with record.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"key": key, "accuracy": accuracy}) + "\n")
             reached.append(known[json.dumps(key)])
         pair = Pair(place, *reached)

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     found = list(scored_sources(arguments.metadata))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "sources.json").write_text(json.dumps(found, indent=1))
+    (arguments.out / "sources.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(json.dumps(found, indent=1))
     return 0
 
@@ -54,7 +54,7 @@ def scored_sources(metadata: Path) -> Iterator[dict[str, Any]]:
         if not name.startswith(SOURCE_NODE) or "model" not in node.outputs:
             continue
         folder = Path(node.outputs["model"][0]) / "Format-Serving"
-        card = json.loads((folder / "thaw.json").read_text())
+        card = json.loads((folder / "thaw.json").read_text(encoding="utf-8"))
         if card.get("classes"):
             test, _ = target.read_domain(dataset, tuple(card["classes"]), "test")
             model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)

@@ -31,7 +31,7 @@ def fill_stubs(app: object, page: str, source: list[str]) -> None:
     """Fills a stub, and points links at the filled pages instead of at what they are filled with."""
     home = DOCS / page
     origin = STUBS.get(page, home)
-    text = origin.read_text() if page in STUBS else source[0]
+    text = origin.read_text(encoding="utf-8") if page in STUBS else source[0]
 
     def moved(link: re.Match[str]) -> str:
         target = (origin.parent / link.group(1)).resolve()

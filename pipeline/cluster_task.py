@@ -85,7 +85,9 @@ def main(argv: list[str], root: Path = Path("/")) -> None:
         # Kubeflow reads this file when the process has ended well; TFX's program ends in sys.exit.
         written = Path(invocation["outputs"]["outputFile"])
         if written.exists():
-            written.write_text(json.dumps(with_uris(json.loads(written.read_text()), uris)))
+            written.write_text(
+                json.dumps(with_uris(json.loads(written.read_text(encoding="utf-8")), uris)), encoding="utf-8"
+            )
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def _settings(run: Path) -> Mapping[str, Any]:
     path = run / "config.yaml"
     if not path.exists():
         raise ThawError(f"{run} is no finished run: it has no config.yaml. Give a folder below runs/, or `latest`.")
-    settings: dict[str, Any] = yaml.safe_load(path.read_text())
+    settings: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     # Where the images lie decides nothing; that they are the same ones, `cells.csv` can't tell.
     settings.get("data", {}).pop("path", None)
     return settings

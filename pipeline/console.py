@@ -26,7 +26,7 @@ def output_to_log(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
     terminal = os.dup(2)
-    with path.open("a", buffering=1) as log:
+    with path.open("a", encoding="utf-8", buffering=1) as log:
         os.dup2(log.fileno(), 2)
         try:
             with contextlib.redirect_stdout(log):

@@ -97,7 +97,7 @@ def open_run(folder: Path | str) -> FinishedRun:
     path = folder / "summary.json"
     if not path.exists():
         raise ThawError(f"{folder} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
-    summary = json.loads(path.read_text())
+    summary = json.loads(path.read_text(encoding="utf-8"))
     if "ml_metadata" not in summary:
         raise ThawError(
             f"{path} does not say where ML Metadata keeps the run, for it was written by an older Thaw. Run the same "

@@ -57,7 +57,7 @@ def platform_spec(spec: Document, cluster: ClusterConfig) -> Document:
 def write_pipeline(path: Path, spec: Document, platform: Document) -> None:
     """Writes both documents into one YAML file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump_all([spec, platform], sort_keys=True, width=120))
+    path.write_text(yaml.safe_dump_all([spec, platform], sort_keys=True, width=120), encoding="utf-8")
 
 
 def label_of(spec: Document, task: str) -> str:

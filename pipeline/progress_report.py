@@ -102,7 +102,7 @@ def _sweep_state(
 
 def _whole_lines(path: Path) -> list[str]:
     """Lines that end; the last may be in the middle of being written."""
-    content = path.read_text()
+    content = path.read_text(encoding="utf-8")
     return content[: content.rfind("\n") + 1].splitlines()
 
 
@@ -113,5 +113,5 @@ def _newest_run(config: ExperimentConfig) -> Path | None:
 
 def _lines(log: Path) -> list[str]:
     """A log's lines that say something."""
-    text = log.read_text(errors="replace") if log.exists() else ""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -75,21 +75,22 @@ def publish(
     # Without a time in the header the same rows are the same file.
     (out / LEDGER).write_bytes(gzip.compress(rows, mtime=0))
     executions = list(csv.DictReader(rows.decode().splitlines()))
-    page = _page(run, executions, command, json.loads(sources.read_text()) if sources else [])
+    page = _page(run, executions, command, json.loads(sources.read_text(encoding="utf-8")) if sources else [])
     if remarks:
-        page += f"\n## Remarks\n\n{remarks.read_text().strip()}\n"
-    (docs / "results.md").write_text(page)
+        page += f"\n## Remarks\n\n{remarks.read_text(encoding='utf-8').strip()}\n"
+    (docs / "results.md").write_text(page, encoding="utf-8")
 
 
 def _page(run: Path, executions: list[dict[str, str]], command: str, sources: list[dict[str, Any]]) -> str:
-    summary = json.loads((run / "summary.json").read_text())
-    claims = json.loads((run / CLAIMS).read_text())["claims"]
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    claims = json.loads((run / CLAIMS).read_text(encoding="utf-8"))["claims"]
     label = "**SYNTHETIC images: these figures say nothing about real data.**\n\n" if summary["synthetic"] else ""
     parts = [
         f"# Results: {summary['experiment']} on {summary['data']}\n\n{label}"
         "Written by `python -m pipeline.publication` from a run's folder; no figure is copied by hand. Brackets hold "
         "95% intervals over draws and test images ([statistics.md](statistics.md)).",
-        "## What ran\n\n" + _what_ran(summary, executions, command, yaml.safe_load((run / "config.yaml").read_text())),
+        "## What ran\n\n"
+        + _what_ran(summary, executions, command, yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))),
         "## What to use with how many images\n\n" + "\n".join(f"- {one['sentence']}" for one in summary["advice"]),
         "## Figures\n\n" + "\n\n".join(_figures(run)),
         "## Labels saved\n\n" + _labels(summary["labels_needed"]),

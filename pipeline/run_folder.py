@@ -128,7 +128,7 @@ def finish_run_folder(
     with read_folder(nodes["TransferReport"].outputs["report"][0]) as report:
         shutil.copytree(report, folder, dirs_exist_ok=True)
     path = folder / "summary.json"
-    summary: dict[str, Any] = json.loads(path.read_text())
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     summary["data_origin"] = origin
     summary["seconds_per_node"] = {name: round(node.seconds, 3) for name, node in nodes.items()}
     summary["cached_nodes"] = [name for name, node in nodes.items() if node.cached]
@@ -170,5 +170,5 @@ def point_latest_to(folder: Path) -> None:
 
 def _write_atomically(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.partial")
-    fresh.write_text(text)
+    fresh.write_text(text, encoding="utf-8")
     fresh.replace(path)

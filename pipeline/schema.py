@@ -33,5 +33,5 @@ def curated_schema() -> str:
     # The folder holds data alone, so it is a namespace: its search path may name places that are no folders.
     for path in (Path(folder) / "schema.pbtxt" for folder in folders):
         if path.is_file():
-            return path.read_text()
+            return path.read_text(encoding="utf-8")
     raise FileNotFoundError(f"schema/schema.pbtxt is in none of {folders}; install Thaw again")

@@ -47,7 +47,9 @@ def source_curves(models: Mapping[str, str]) -> dict[str, Curve]:
     Args:
       models: folder of each source's exported model, by name; ImageNet's weights have no curve.
     """
-    cards = {name: json.loads((Path(folder) / "thaw.json").read_text()) for name, folder in models.items()}
+    cards = {
+        name: json.loads((Path(folder) / "thaw.json").read_text(encoding="utf-8")) for name, folder in models.items()
+    }
     return {name: card["val_accuracy_by_step"] for name, card in cards.items() if "val_accuracy_by_step" in card}
 
 

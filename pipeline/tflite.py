@@ -94,7 +94,7 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
     out.mkdir(exist_ok=True)
     for name, content in contents.items():
         (out / name).write_bytes(content)
-    (out / AGREEMENT_FILE).write_text(json.dumps(about, indent=2) + "\n")
+    (out / AGREEMENT_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return about
 
 

@@ -84,7 +84,7 @@ def luck_of(accuracies: Sequence[float], images: int, chance: float) -> float:
 def _read(folder: str) -> dict[str, Any]:
     path = Path(folder) / CARD_FILE
     try:
-        card = json.loads(path.read_text())
+        card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ThawError(f"The source model {folder} has no readable {CARD_FILE} ({error}), so what it is can't be "
                         f"checked. {ADVICE}") from error  # fmt: skip

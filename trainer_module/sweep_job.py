@@ -52,13 +52,15 @@ class SweepJob:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         written = path.with_suffix(".new")
         written.parent.mkdir(parents=True, exist_ok=True)
-        written.write_text(json.dumps({**values, "settings": self.settings.model_dump(mode="json")}, indent=2))
+        written.write_text(
+            json.dumps({**values, "settings": self.settings.model_dump(mode="json")}, indent=2), encoding="utf-8"
+        )
         written.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> SweepJob:
         """The job that `write` wrote, for a machine's one process."""
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
         return cls(
             SweepSettings.model_validate(values["settings"]),
             tuple(values["train_files"]),

@@ -50,7 +50,7 @@ def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None
     network.model.save(folder / source.KERAS_FILE)
     hash_ = freezing.weights_hash(weights)
     card = {"name": settings.name, "role": settings.role, "backbone_hash": hash_, **card}
-    (folder / CARD_FILE).write_text(json.dumps(card, indent=2))
+    (folder / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
 
 
 def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:

@@ -63,7 +63,7 @@ def write_evaluations(folder: Path, domain_uri: str, ledger_folders: Iterable[Pa
         cells.append({"transfer": found.sweep, **vars(found.cell), "draws": found.draws, "path": path})
     seconds = time.perf_counter() - started
     index = {"seconds": round(seconds, 3), "seconds_per_cell": round(seconds / len(cells), 4), "cells": cells}
-    (folder / INDEX_FILE).write_text(json.dumps(index, indent=1) + "\n")
+    (folder / INDEX_FILE).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     progress.console().print(
         f"  evaluated {len(cells)} cells in {seconds:.1f} s ({seconds / len(cells):.3f} s a cell)", markup=False
     )

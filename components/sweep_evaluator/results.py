@@ -99,7 +99,7 @@ def write_result(
             BASELINE: folder_name(evaluation.baseline_sweep, evaluation.baseline_cell),
         },
     )
-    (folder / EVAL_CONFIG_FILE).write_text(json_format.MessageToJson(run))
+    (folder / EVAL_CONFIG_FILE).write_text(json_format.MessageToJson(run), encoding="utf-8")
     with tf.io.TFRecordWriter(str(folder / METRICS_FILE)) as writer:
         for place, (slice_key, images) in enumerate(slices.items()):
             found = dict(_figures(evaluation, place, images, metrics))

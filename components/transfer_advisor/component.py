@@ -68,7 +68,9 @@ class TransferAdvisorExecutor(base_executor.BaseExecutor):
         with artifacts_as_folders(input_dict, output_dict):
             inputs = {name: made.uri for name, [made] in input_dict.items()}
             found = before_training(inputs, settings)
-            (Path(output_dict["advice"][0].uri) / ADVICE_FILE).write_text(found.model_dump_json(indent=1) + "\n")
+            (Path(output_dict["advice"][0].uri) / ADVICE_FILE).write_text(
+                found.model_dump_json(indent=1) + "\n", encoding="utf-8"
+            )
         largest = max(settings.sizes)
         if found.promises.get(largest):
             best = sentence(found.promises[largest][0], settings.classes, largest)

@@ -82,7 +82,7 @@ def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Art
     io_utils.copy_dir(winner_uri, winner.uri)
     blessing.set_int_custom_property(BLESSED_PROPERTY, int(blessed))
     marker = Path(blessing.uri) / ("BLESSED" if blessed else "NOT_BLESSED")
-    marker.write_text(json.dumps(summary["pushed"]))
+    marker.write_text(json.dumps(summary["pushed"]), encoding="utf-8")
 
 
 def _evaluation(uri: str, verdict: types.Artifact) -> Evaluation:
