@@ -227,9 +227,9 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
     from pipeline.advice import advise_on, show
     from pipeline.own_settings import names_in
 
-    folder = find_run(run, runs)
+    names, folder = names_in(target), find_run(run, runs)
     with output_to_log(folder / RUN_LOG):
-        advice = advise_on(folder, names_in(target), n)
+        advice = advise_on(folder, names, n)
     _print_json(dataclasses.asdict(advice)) if in_json else show(advice, console())
 
 

@@ -147,10 +147,11 @@ def _parse(data: Data, place: Place, raw: bytes) -> _Record:
     if len(images) != 1:
         raise ThawError(_missing(place, "image", data.image_key, "one byte string", sorted(features)))
     labels = list(features[data.label_key].int64_list.value) if data.label_key in features else []
-    other = other_values(features[data.label_key]) if data.label_key in features else ""
-    if other:
-        raise ThawError(f"{place}: the label (feature {data.label_key!r}) is {other}. Expected one int64, the class's "
-                        "number from 0 in the order of data.classes; convert the labels.")  # fmt: skip
+    if len(labels) != 1 and data.label_key in features:
+        holds = values_in_words(features[data.label_key])
+        raise ThawError(f"{place}: the label (feature {data.label_key!r}) is {holds}. Expected one int64, the class's "
+                        "number from 0 in the order of data.classes; convert the labels, or name another feature with "
+                        "data.label_key.")  # fmt: skip
     if len(labels) != 1:
         raise ThawError(_missing(place, "label", data.label_key, "one int64", sorted(features)))
     if not 0 <= labels[0] < len(data.classes):
@@ -163,11 +164,17 @@ def _parse(data: Data, place: Place, raw: bytes) -> _Record:
     return _Record(images[0], labels[0], _parse_id(data, place, features))
 
 
-def other_values(feature: Any) -> str:
-    """What a feature holds that is no integer, in words; empty where it holds integers or nothing."""
-    if feature.bytes_list.value:
-        return f"text or bytes, {feature.bytes_list.value[0][:40]!r}"
-    return f"a float, {feature.float_list.value[0]:g}" if feature.float_list.value else ""
+def values_in_words(feature: Any) -> str:
+    """What a tf.train.Feature holds, for messages: its type and its first value."""
+    kind = feature.WhichOneof("kind")
+    values = list(getattr(feature, kind).value) if kind else []
+    if not values:
+        return "nothing"
+    types = {"int64_list": "int64", "float_list": "float", "bytes_list": "text or bytes"}
+    first = values[0][:40].decode(errors="backslashreplace") if kind == "bytes_list" else values[0]
+    shown = f"{first:g}" if kind == "float_list" else repr(first)
+    one = f"{types[kind]}, {shown}"
+    return one if len(values) == 1 else f"{len(values)} values ({one}, ...)"
 
 
 def _parse_id(data: Data, place: Place, features: Mapping[str, Any]) -> bytes | None:
@@ -204,8 +211,8 @@ def _note_ids(seen: _Seen, split: str, path: Path, first: int, records: Sequence
             continue
         if record.image_id in seen.ids:
             other, first_place = seen.ids[record.image_id]
-            raise ThawError(f"{place} ({split}): the id {record.image_id!r} is also in {first_place} ({other}). "
-                            "Expected each image once and in one split; leave one of the two out.")  # fmt: skip
+            raise ThawError(f"{place} ({split}): the id {record.image_id.decode()!r} is also in {first_place} ({other}"
+                            "). Expected each image once and in one split; leave one of the two out.")  # fmt: skip
         seen.ids[record.image_id] = split, place
 
 

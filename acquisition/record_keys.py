@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from acquisition.images import image_shape
+from acquisition.inspection import values_in_words
 from acquisition.records import RecordFiles
 from acquisition.tfrecords import Place, read_batches
 from pipeline.config import Data
@@ -36,8 +37,7 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
     """
     place, records = _first_records(files)
     image_key = asked["image"] or _only("image", "PNG or JPEG bytes", _image_keys(records), place, records[0])
-    label_keys = [key for key in records[0] if all(_integers(record, key) for record in records)]
-    label_key = asked["label"] or _only("label", "one integer", _preferred(label_keys, LABEL_NAMES), place, records[0])
+    label_key = asked["label"] or _label_key(records, place)
     unlike = {image_key, label_key}
     id_keys = [key for key in ID_NAMES if key not in unlike and _are_ids(records, key)]
     id_key = asked["id"] or (id_keys[0] if id_keys else "id")
@@ -78,15 +78,29 @@ def _count_labels(files: RecordFiles, key: str) -> int:
     for path in files.train:
         for first, batch in read_batches(path):
             for number, raw in enumerate(batch, start=first):
-                found = _integers(_parsed(Place(path, number), raw), key)
+                record = _parsed(Place(path, number), raw)
+                found = _integers(record, key)
                 label = found[0] if found else -1
                 if not 0 <= label < MOST_CLASSES:
+                    holds = values_in_words(record[key]) if key in record else "nothing"
                     raise ThawError(
-                        f"{Place(path, number)}: the feature {key!r} holds {list(found)}. Expected one label from 0 to "
-                        f"{MOST_CLASSES - 1}; correct the record, or name another feature with --label-key."
+                        f"{Place(path, number)}: the feature {key!r} holds {holds}. Expected one label from 0 to "
+                        f"{MOST_CLASSES - 1} (int64); correct the record, or name another feature with --label-key."
                     )
                 highest = max(highest, label)
     return highest + 1
+
+
+def _label_key(records: Sequence[Features], place: Place) -> str:
+    """The feature with a class's number; where there is none, the error says what a feature of a usual name holds."""
+    keys = [key for key in records[0] if all(_integers(record, key) for record in records)]
+    named = [key for key in LABEL_NAMES if key in records[0] and key not in keys]
+    if not keys and named:
+        raise ThawError(
+            f"{place}: the feature {named[0]!r} holds {values_in_words(records[0][named[0]])}. Expected the label as "
+            "one int64, the class's number from 0; convert the labels, or name another feature with --label-key."
+        )
+    return _only("label", "one integer", _preferred(keys, LABEL_NAMES), place, records[0])
 
 
 def _only(what: str, expected: str, keys: Sequence[str], place: Place, record: Features) -> str:

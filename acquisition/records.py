@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ _SUFFIXES = (
     ".tfrecord*",
     "tfrecord*",
 )
-_SHARD = re.compile(r"(.*)-(\d+)-of-(\d+)(.*)$")
+_SHARD = re.compile(r"(.*?)(?<!\d)(\d+)([-_]?of[-_]?)(\d+)(?![0-9A-Za-z])(.*)")
 _VERSION = re.compile(r"\d+(\.\d+)*$")
 
 
@@ -120,21 +121,40 @@ def _version_of(files: RecordFiles) -> tuple[int, ...]:
 
 
 def _check_shards(paths: Sequence[Path]) -> None:
-    """Shards number themselves (`-00003-of-00005`), so a missing one can be told from the names."""
-    by_set: dict[tuple[str, str, str], set[int]] = {}
+    """Shards number themselves (`-00003-of-00005`, anywhere in the name), so a missing one can be told from the names.
+
+    Raises:
+      ThawError: a number is missing or beyond the total, or there are several sets, or files that are of none.
+    """
+    folder = paths[0].parent
+    by_set: dict[tuple[str, str, str, str], set[int]] = {}
+    others = []
     for path in paths:
-        if match := _SHARD.match(path.name):
-            by_set.setdefault((match[1], match[3], match[4]), set()).add(int(match[2]))
-    for (stem, total, end), numbers in by_set.items():
-        missing = sorted(set(range(int(total))) - numbers)
-        if missing:
+        if match := _SHARD.fullmatch(path.name):
+            stem, number, between, total, end = match.groups()
+            by_set.setdefault((stem, between, total, end), set()).add(int(number))
+        else:
+            others.append(path.name)
+    for (stem, between, total, end), numbers in by_set.items():
+        name, count = _set_name(stem, end), int(total)
+        first = 1 if count in numbers and 0 not in numbers else 0  # some count from 1
+        if max(numbers) >= first + count:
+            raise ThawError(f"{folder} holds a shard numbered {max(numbers)} of {count} in the set {name}. Expected "
+                            "numbers from 0, or from 1; rename it, or remove it if it is of another set.")  # fmt: skip
+        if len(numbers) < count:
+            missing = next(number for number in itertools.count(first) if number not in numbers)
             raise ThawError(
-                f"{paths[0].parent} lacks {len(missing)} of the {int(total)} shards of {stem}, the first being "
-                f"{stem}-{missing[0]:0{len(total)}d}-of-{total}{end}. Copy the missing files there."
+                f"{folder} lacks {count - len(numbers)} of the {count} shards of {name}, the first being "
+                f"{stem}{missing:0{len(total)}d}{between}{total}{end}. Copy the missing files there."
             )
-    if len(by_set) > 1:
-        sets = ", ".join(f"{stem} in {int(total)}{end}" for stem, total, end in sorted(by_set))
-        raise ThawError(f"{paths[0].parent} mixes several sets of shards ({sets}). Keep one set there.")
+    sets = [f"{_set_name(stem, end)} in {int(total)}" for stem, _, total, end in sorted(by_set)]
+    if len(sets) > 1 or (sets and others):
+        found = ", ".join(sets + others[:1])
+        raise ThawError(f"{folder} mixes several sets of shards ({found}). Keep one set there.")
+
+
+def _set_name(stem: str, end: str) -> str:
+    return stem.rstrip("-_.") + end
 
 
 def _nothing_found(folder: Path) -> str:

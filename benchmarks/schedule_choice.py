@@ -90,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     choice, record = CHOICES[arguments.phase], arguments.out / f"schedule_choice_{arguments.phase}.jsonl"
     for line in trainings(choice, arguments.draw, arguments.out):
-        with record.open("a") as file:
+        with record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
     print(*summary([json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]), sep="\n")
     return 0

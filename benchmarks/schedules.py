@@ -136,7 +136,7 @@ def compare(dataset: Dataset, out: Path, places: Sequence[Place]) -> Iterator[Pa
                 engine = engines.of(place.role, name)
                 accuracy = engine.run(Cell(place.n, place.k, place.fine_tune), place.draw).test.accuracy
                 known[json.dumps(key)] = accuracy
-                with record.open("a") as file:
+                with record.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"key": key, "accuracy": accuracy}) + "\n")
             reached.append(known[json.dumps(key)])
         pair = Pair(place, *reached)

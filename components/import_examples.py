@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 from typing import Any
@@ -68,10 +67,8 @@ class ContentDriver(FileBasedDriver):
         self, exec_properties: dict[str, Any], pipeline_info: Any, component_info: Any
     ) -> dict[str, Any]:
         """Fingerprints each split's files, whatever their folder is called."""
-        # TFX globs the folder together with the pattern.
-        escaped = {**exec_properties, "input_base": glob.escape(exec_properties["input_base"])}
-        resolved = super().resolve_exec_properties(escaped, pipeline_info, component_info)
-        resolved["input_base"] = exec_properties["input_base"]
+        # Without TFX's own resolution, which takes the folder's name for a pattern; no pattern of ours has a span.
+        resolved = {**exec_properties, utils.SPAN_PROPERTY_NAME: 0, utils.VERSION_PROPERTY_NAME: None}
         resolved[utils.FINGERPRINT_PROPERTY_NAME] = content_fingerprint(
             resolved["input_base"], json_format.Parse(resolved["input_config"], example_gen_pb2.Input())
         )
@@ -79,8 +76,16 @@ class ContentDriver(FileBasedDriver):
 
 
 def split_files(input_base: str, pattern: str) -> list[str]:
-    """A split's files, sorted; the folder is taken as it is written, whatever brackets or stars are in its name."""
-    return matching_files(os.path.join(input_base, pattern))
+    """A split's files, sorted.
+
+    Args:
+      input_base: the folder, taken as it is written whatever characters are in its name.
+      pattern: of the files, relative to the folder; every part of it may hold * and the like.
+    """
+    found = [input_base.rstrip("/")]
+    for part in pattern.split("/"):
+        found = [path for folder in found for path in matching_files(f"{folder}/{part}")]
+    return sorted(found)
 
 
 def content_fingerprint(input_base: str, config: example_gen_pb2.Input) -> str:

@@ -1,4 +1,4 @@
-"""What a Kubeflow cluster gives a pipeline: image, data, volume, GPUs, retries. Decides no result. Imports pydantic."""
+"""What a Kubeflow cluster gives a pipeline: image, data, volume, GPUs, tries. Decides no result. Imports domains."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 
 import pydantic
 
-Uri = Annotated[str, pydantic.Field(pattern=r"^(gs|s3|minio)://[^/]+(/.*)?$")]
-PodPath = Annotated[str, pydantic.Field(pattern=r"^/.+")]
+from pipeline.domains import Settings
+
+# TFX and Beam take these paths for patterns of files, so none may hold *, ?, [ or a backslash.
+Uri = Annotated[str, pydantic.Field(pattern=r"^(gs|s3|minio)://[^/*?\[\\]+(/[^*?\[\\]*)?$")]
+PodPath = Annotated[str, pydantic.Field(pattern=r"^/[^*?\[\\]+$")]
 
 
-class _Settings(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class ClusterData(_Settings):
+class ClusterData(Settings):
     """The TFRecords as the pods see them."""
 
     path: PodPath
@@ -27,7 +26,7 @@ class ClusterData(_Settings):
     """Pattern of the test files."""
 
 
-class Volume(_Settings):
+class Volume(Settings):
     """The shared volume: data, weights, ledgers and pushed models outlive a pod there."""
 
     claim: str = pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
@@ -36,7 +35,7 @@ class Volume(_Settings):
     """Where every pod sees it."""
 
 
-class Training(_Settings):
+class Training(Settings):
     """What each Trainer and Tuner asks for; every other step asks for nothing."""
 
     gpus: pydantic.NonNegativeInt = 0
@@ -49,7 +48,7 @@ class Training(_Settings):
     """Memory a pod, in units of 10^9 bytes."""
 
 
-class Retries(_Settings):
+class Retries(Settings):
     """How often a step whose pod was pre-empted or failed is tried again."""
 
     times: pydantic.NonNegativeInt = 3
@@ -62,7 +61,7 @@ class Retries(_Settings):
     """No wait is longer."""
 
 
-class Toleration(_Settings):
+class Toleration(Settings):
     """A taint that Trainers' and Tuners' pods bear, such as that of pre-emptible nodes or of nodes with GPUs."""
 
     key: str
@@ -75,7 +74,7 @@ class Toleration(_Settings):
     """Empty: every effect."""
 
 
-class ClusterConfig(_Settings):
+class ClusterConfig(Settings):
     """Everything about a cluster that the compiled pipeline says; none of it changes what is computed."""
 
     image: str = pydantic.Field(pattern=r"^\S+$")
@@ -92,7 +91,7 @@ class ClusterConfig(_Settings):
     """What Trainers and Tuners ask for."""
     retries: Retries = Retries()
     """Of every step."""
-    node_selector: dict[str, str] = {}
+    node_selector: dict[str, str] = pydantic.Field(default={})
     """Labels of the nodes that Trainers and Tuners may run on, such as a GPU's model."""
     tolerations: tuple[Toleration, ...] = ()
     """Of Trainers and Tuners."""

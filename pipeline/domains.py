@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pydantic
 
@@ -13,10 +14,23 @@ Control = Literal["self", "random", "shuffled_labels"]
 Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 
 
-def _types(annotation: Any) -> set[Any]:
-    """The plain types that an annotation is made of."""
+def _types(annotation: Any) -> set[type]:
+    """The types that values of an annotation are made of."""
     parts = get_args(annotation)
-    return set().union(*map(_types, parts)) if parts else {annotation}
+    if get_origin(annotation) is dict:
+        parts = parts[1:]
+    if parts:
+        return set().union(*map(_types, parts))
+    return {annotation} if isinstance(annotation, type) else set()
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The values within lists and mappings."""
+    if isinstance(value, list | tuple | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(part)
+    else:
+        yield value
 
 
 class Settings(pydantic.BaseModel):
@@ -26,14 +40,14 @@ class Settings(pydantic.BaseModel):
 
     @pydantic.field_validator("*", mode="before")
     @classmethod
-    def _flags_are_no_numbers(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+    def _tell_flags_from_numbers(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
         """Pydantic would take `draws: yes` for 1, and `strict: 1` for true."""
-        flags = bool in _types(cls.model_fields[info.field_name or ""].annotation)
-        for one in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(one, bool) and not flags:
-                raise ValueError(f"expected a number or text, got {one}. YAML reads yes, on and true as True, and no, "
-                                 "off and false as False; write the number, or put the text in quotes")  # fmt: skip
-            if flags and isinstance(one, int | float | str) and not isinstance(one, bool):
+        types = _types(cls.model_fields[info.field_name or ""].annotation)
+        for one in _leaves(value):
+            if types & {int, float} and isinstance(one, bool):
+                raise ValueError(f"expected a number, got {one}. YAML reads yes, on and true as True, and no, off and "
+                                 "false as False; write a number")  # fmt: skip
+            if bool in types and one is not None and not isinstance(one, bool):
                 raise ValueError(f"expected true or false, got {one!r}")
         return value
 

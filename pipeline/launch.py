@@ -29,14 +29,12 @@ from pipeline.kept_files import keep_files
 from pipeline.metadata_file import METADATA_FILE, check_metadata
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
-from pipeline.run_lock import check_usable, check_writable, locked
+from pipeline.run_lock import check_no_pattern, check_usable, check_writable, locked
 from pipeline.tables import empty_table
 from pipeline.terminal import progress_in
 from pipeline.training_settings import asked_digests
 from trainer_module import fork_server, progress
 from trainer_module.machine import Machine
-
-PATTERN_SIGNS = "*?[]\\"
 
 
 def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:
@@ -118,19 +116,10 @@ def check_places(config: ExperimentConfig) -> None:
     Raises:
       ThawError: a run could not use one of them.
     """
-    _check_no_pattern(config)
+    check_no_pattern(config.pipeline_root or "")
     for folder in (config.pipeline_folder, config.runs):
         check_usable(folder)
     check_metadata(config.pipeline_folder / METADATA_FILE)
-
-
-def _check_no_pattern(config: ExperimentConfig) -> None:
-    """TFX and Beam read artifacts by patterns and escape nothing: they would find no file, or another folder's."""
-    found = sorted({sign for sign in str(config.pipeline_folder) if sign in PATTERN_SIGNS})
-    if found:
-        raise ThawError(f"The workspace {config.pipeline_folder} has {' '.join(found)} in its path, which TFX takes "
-                        "for a pattern of names. Give it a path without these signs with --set workspace=...; the "
-                        "images and the runs may stay where they are.")  # fmt: skip
 
 
 def with_weights(

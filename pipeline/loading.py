@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +17,8 @@ from pipeline.errors import ThawError
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 READ_BY_YAML = (
-    "YAML reads on, yes and true as True, off, no and false as False, and digits and dates as such; put the text in "
-    "quotes, such as 'on'"
+    "YAML reads yes, on and true as True, no, off and false as False, null and ~ as None, and digits and dates as "
+    "such; put text in quotes, such as 'on'"
 )
 MOST_ALIASES = 20
 """In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
@@ -68,21 +70,52 @@ def validate_config(settings: dict[str, Any], origin: str) -> ExperimentConfig:
 
 def _validate(model: type[Model], settings: dict[str, Any], origin: str, documented_in: str) -> Model:
     try:
-        return model.model_validate(settings)
+        problems = _not_plain(settings)
+        if not problems:
+            return model.model_validate(settings)
     except pydantic.ValidationError as error:
-        lines = [f"The configuration {origin} is not valid:"]
-        for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
-            text = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] == "extra_forbidden":
-                text = f"unknown key; check its spelling against {documented_in}"
-            if problem["type"] == "string_type":
-                text = f"expected text, got {problem['input']!r}. {READ_BY_YAML}"
-            if not problem["loc"]:  # several at once, each with its key
-                lines += [f"  {line}" for line in text.split("\n")]
-                continue
-            lines.append(f"  {key}: {text}")
-        raise ThawError("\n".join(lines)) from error
+        problems = [line for problem in error.errors() for line in _described(problem, documented_in)]
+    except RecursionError:
+        problems = ["an alias leads back to the value that holds it; write the values out"]
+    raise ThawError("\n  ".join([f"The configuration {origin} is not valid:", *problems]))
+
+
+def _described(problem: Any, documented_in: str) -> Iterator[str]:
+    """Lines of one of pydantic's errors, each beginning with its key."""
+    key = ".".join(str(part) for part in problem["loc"])
+    text, found = problem["msg"].removeprefix("Value error, "), problem["input"]
+    if not key:
+        yield from text.split("\n")  # ours, several at once
+        return
+    if problem["type"] == "extra_forbidden":
+        text = f"unknown key; check its spelling against {documented_in}"
+    elif problem["type"] in ("string_type", "path_type"):
+        text = f"expected text, got {found!r}. {READ_BY_YAML}"
+    elif problem["type"] == "literal_error" and not isinstance(found, str):
+        text += f", got {found!r}. {READ_BY_YAML}"
+    yield f"{key}: {text}"
+
+
+def _not_plain(value: Any, key: str = "") -> list[str]:
+    """Complaints about keys that are no text, and about dates and other values that no setting takes.
+
+    Raises:
+      RecursionError: a value holds itself.
+    """
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    elif isinstance(value, dict):
+        wrong = [name for name in value if not isinstance(name, str)]
+        if wrong:
+            return [
+                f"{key or 'the top level'}: has the key {name!r}, which is no text. {READ_BY_YAML}" for name in wrong
+            ]
+    if isinstance(value, dict):
+        parts = ((f"{key}.{name}" if key else str(name), part) for name, part in value.items())
+        return [line for name, part in parts for line in _not_plain(part, name)]
+    if isinstance(value, datetime.date | bytes | set):  # a datetime is a date
+        return [f"{key}: expected text, got {value!r}. {READ_BY_YAML}"]
+    return []
 
 
 def _apply_override(settings: dict[str, Any], override: str) -> None:
@@ -106,7 +139,7 @@ def _parsed(text: str, complaint: str) -> Any:
     """
     try:
         _check_extent(text, complaint)
-        return yaml.load(text, _UniqueKeys)
+        return _UniqueKeys(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: such as a date with a 13th month
         raise ThawError(f"{complaint}: {error}") from error
 

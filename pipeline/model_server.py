@@ -23,6 +23,7 @@ import tornado.web
 
 from pipeline.errors import ThawError
 from pipeline.process import own_temporary_folder, prepare_process
+from pipeline.run_lock import check_no_pattern
 
 MODEL_PATH = "/v1/models/thaw"
 SIGNATURES = {"serving_default": "examples", "serving_bytes": "image_bytes"}
@@ -64,6 +65,7 @@ def load(folder: Path) -> Predict:
     """
     import tensorflow as tf
 
+    check_no_pattern(folder)
     try:
         model = tf.saved_model.load(str(folder))
         signatures = {name: model.signatures[name] for name in SIGNATURES}

@@ -52,21 +52,26 @@ class Wanted:
     own: OwnModel | None = None
 
 
-_NAME = r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"]*))'
+_NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
+"""A name in double quotes, or one without; and the comma after it."""
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """Names with commas between them; one in double quotes may hold commas, and spaces at its ends, as in CSV.
+    """Names with commas between them, as in CSV: one in double quotes may hold commas, and spaces at its ends.
 
     Raises:
       ThawError: a quote is not closed, or something follows it.
     """
-    if not re.fullmatch(rf"{_NAME}(,{_NAME})*", text):
-        raise ThawError(f"Can't read the names in {text!r}. Expected names with commas between them, such as "
-                        "rose,tulip; put one that holds a comma in double quotes.")  # fmt: skip
-    names = (match[1].replace('""', '"') if match[1] is not None else match[2].strip()
-             for match in re.finditer(rf"{_NAME}(?:,|$)", text))  # fmt: skip
-    return tuple(name for name in names if name)
+    names, place = [], 0
+    while place < len(text):
+        found = _NAME.match(text, place)
+        if found is None:
+            raise ThawError(f"Can't read the names in {text!r} from {text[place:].strip()!r} on. Expected names with "
+                            "commas between them, such as rose,tulip; put one that holds a comma, or a space at its "
+                            """end, in double quotes: '"rose, red",tulip'.""")  # fmt: skip
+        names.append(found[2].strip() if found[1] is None else found[1].replace('""', '"'))
+        place = found.end()
+    return tuple(filter(None, names))
 
 
 def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
@@ -74,11 +79,12 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
 
     Args:
       name: of the experiment.
-      asked: `target` and `classes` with commas between names, `image_size`, `image_key`, `label_key` and `id_key`;
+      asked: `target` and `classes`, see names_in; `image_size`, `image_key`, `label_key` and `id_key`;
         `model`, a file, and `scale`, what its pixels are.
 
     Raises:
-      ThawError: the name is not one that the configuration takes, or there is a scale without a model.
+      ThawError: the name is not one that the configuration takes, names can't be read, or there is a scale without a
+        model.
     """
     if name != name_from(name):
         raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "

@@ -1,4 +1,4 @@
-"""Keeps two runs from working in one folder at once. Imports errors alone."""
+"""Folders that a run can work in, and one run in each at a time. Imports errors alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from pathlib import Path
 from pipeline.errors import ThawError
 
 LOCK_FILE = "run.lock"
+PATTERN_CHARACTERS = "*?[\\"
+"""Beam's TFRecord source and TensorFlow's SavedModel loader take a path for a pattern, and neither has a way to quote
+these (apache_beam.io.filesystem.FileSystem.translate_pattern)."""
 
 
 @contextlib.contextmanager
@@ -28,7 +31,7 @@ def locked(folder: Path) -> Iterator[None]:
         them too).
     """
     check_writable(folder)
-    with (folder / LOCK_FILE).open("a+") as file:
+    with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -46,12 +49,30 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def check_no_pattern(place: Path | str) -> None:
+    """Refuses a folder or URI below which TFX and TensorFlow would read other files than Thaw wrote, or none.
+
+    Raises:
+      ThawError: its absolute path holds a character of PATTERN_CHARACTERS.
+    """
+    path = str(place.absolute()) if isinstance(place, Path) else place
+    found = [character for character in PATTERN_CHARACTERS if character in path]
+    if found:
+        raise ThawError(
+            f"Can't use {path}: it holds {' and '.join(found)}. TFX and TensorFlow take a path with such a character "
+            f"for a pattern, and read another folder's files or none. Expected a path without "
+            f"{' '.join(PATTERN_CHARACTERS)}; rename the folder, or name another with --set workspace=... and "
+            "--set runs=... (the folder of the images may have any name)."
+        )
+
+
 def check_writable(folder: Path) -> None:
     """Makes the folder, and a file in it for a moment.
 
     Raises:
-      ThawError: that can't be done.
+      ThawError: that can't be done, or its path would be taken for a pattern.
     """
+    check_no_pattern(folder)
     probe = folder / f".writable-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,6 +88,7 @@ def check_usable(folder: Path) -> None:
     Raises:
       ThawError: a run could not write there.
     """
+    check_no_pattern(folder)
     absolute = folder.absolute()
     existing = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
     if existing.is_dir():

@@ -32,7 +32,7 @@ def matching_files(pattern: str) -> list[str]:
       pattern: a folder or URI, and after its last slash a pattern of names, such as /data/[2024]/Split-train/*.
     """
     folder, _, names = pattern.rpartition("/")
-    if not fileio.exists(folder):
+    if not fileio.isdir(folder):
         return []
     found = (name.rstrip("/") for name in fileio.listdir(folder))
     return sorted(f"{folder}/{name}" for name in found if fnmatch.fnmatchcase(name, names))

@@ -160,10 +160,10 @@ def test_one_flipped_byte_in_a_png_is_found(make: Any, tmp_path: Path, position:
         ({"label": 0}, r"no image\. Expected one byte string in the feature 'image' .* \['label'\]"),
         ({"image": 3, "label": 0}, "no image"),
         ({"image": None}, r"no label\. Expected one int64 in the feature 'label'"),
-        ({"image": None, "label": 1.0}, "no label"),
-        ({"image": None, "label": b"1"}, "no label"),
-        ({"image": None, "label": [1, 2]}, "no label"),
-        ({"image": None, "label": []}, "no label"),
+        ({"image": None, "label": 1.5}, r"the label \(feature 'label'\) is float, 1\.5\. Expected one int64"),
+        ({"image": None, "label": "gänse".encode()}, r"the label \(feature 'label'\) is text or bytes, 'gänse'\."),
+        ({"image": None, "label": [1, 2]}, r"the label \(feature 'label'\) is 2 values \(int64, 1, \.\.\.\)"),
+        ({"image": None, "label": []}, r"the label \(feature 'label'\) is nothing"),
         ({"image": None, "label": 10}, "label 10 is out of range.* expected 0 to 9"),
         ({"image": None, "label": -1}, "label -1 is out of range"),
         ({"image": None, "label": 0}, "no id, but earlier ones have"),
@@ -206,7 +206,7 @@ def test_an_empty_split_is_named(make: Any, tmp_path: Path) -> None:
 def test_an_id_in_train_and_test_names_both_records(make: Any, tmp_path: Path) -> None:
     test = make.good("test", 10)
     test[6] = make.example(image=make.png(99), label=0, id=b"train_00003")
-    with pytest.raises(ThawError, match=r"record 6 \(test\): the id b'train_00003' .*record 3 \(train\)"):
+    with pytest.raises(ThawError, match=r"record 6 \(test\): the id 'train_00003' .*record 3 \(train\)"):
         inspect(make.data_set(tmp_path, test=test))
 
 
@@ -220,6 +220,22 @@ def test_without_ids_the_same_image_in_train_and_test_is_found(make: Any, tmp_pa
     train = [make.example(image=make.png(i), label=0) for i in range(3)]
     with pytest.raises(ThawError, match=r"record 0 \(test\): the very same image .*record 2 \(train\)"):
         inspect(make.data_set(tmp_path, train, train[2:]))
+
+
+def test_the_same_image_in_train_and_test_is_found_under_two_ids_too(make: Any, tmp_path: Path) -> None:
+    test = make.good("test", 10)
+    test[6] = make.example(image=make.png(3), label=3, id=b"another id")
+    with pytest.raises(ThawError, match=r"record 6 \(test\): the very same image .*record 3 \(train\)"):
+        inspect(make.data_set(tmp_path, test=test))
+
+
+@pytest.mark.parametrize("ids", [{}, {"id": b"x"}], ids=["without ids", "with ids"])
+def test_the_same_image_with_two_labels_is_found(make: Any, tmp_path: Path, ids: dict[str, bytes]) -> None:
+    train = [make.example(image=make.png(i), label=0, **({"id": b"%d" % i} if ids else {})) for i in range(3)]
+    train.append(make.example(image=make.png(1), label=9, **ids))
+    complaint = r"record 3: the very same image .*record 1, with the label 0 \(airplane\) instead of 9 \(truck\)"
+    with pytest.raises(ThawError, match=complaint):
+        inspect(make.data_set(tmp_path, train))
 
 
 def test_the_fingerprint_follows_names_and_contents_alone(make: Any, tmp_path: Path) -> None:

@@ -60,7 +60,21 @@ def test_records_without_use_are_refused(tmp_path: Path, make: Any) -> None:
         layout(tmp_path, make, [b"\xff\xff\xff"])
     with pytest.raises(ThawError, match="'label' holds no PNG or JPEG"):
         layout(tmp_path, make, [make.example(image=make.png(0), label=0)], image="label")
-    with pytest.raises(ThawError, match=r"record 1: the feature 'label' holds \[-1\]"):
+    with pytest.raises(ThawError, match=r"record 1: the feature 'label' holds int64, -1\. Expected"):
         layout(tmp_path, make, [make.example(image=make.png(n), label=-n) for n in range(2)])
-    with pytest.raises(ThawError, match=r"record 0: the feature 'label' holds \[1000\]"):
+    with pytest.raises(ThawError, match=r"record 0: the feature 'label' holds int64, 1000\. Expected"):
         layout(tmp_path, make, [make.example(image=make.png(0), label=1000)])
+
+
+@pytest.mark.parametrize(
+    ("label", "holds"),
+    [("gänse".encode(), "text or bytes, 'gänse'"), (1.0, "float, 1"), ([0, 1], r"2 values \(int64, 0, \.\.\.\)")],
+)
+def test_labels_that_are_no_numbers_of_classes_are_told(
+    tmp_path: Path, make: Any, label: bytes | float | list[int], holds: str
+) -> None:
+    records = [make.example(image=make.png(n), label=label) for n in range(2)]
+    complaint = rf"record 0: the feature 'label' holds {holds}\. Expected (the|one) label"
+    for asked in (None, "label"):
+        with pytest.raises(ThawError, match=complaint):
+            layout(tmp_path / str(asked), make, records, label=asked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -135,11 +134,27 @@ def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["train-{:05d}-of-00003.tfrecord", "part-{:05d}-of-00003.tfrecords", "x-{:03d}-of-003.tfrecord.gz"]
-)
-def test_a_missing_shard_is_found_wherever_its_number_stands(tmp_path: Path, pattern: str) -> None:
-    touch(tmp_path, *(f"train/{pattern.format(number)}" for number in (0, 2)), "test/a.tfrecord")
-    with pytest.raises(ThawError, match=f"lacks 1 of the 3 shards .*{re.escape(pattern.format(1))}"):
+    ("names", "complaint"),
+    [
+        (("train-00000-of-00003.tfrecord", "train-00002-of-00003.tfrecord"),
+         r"lacks 1 of the 3 shards of train\.tfrecord, the first being train-00001-of-00003\.tfrecord"),
+        (("train-00000-of-00003.tfrecord.gz",), r"lacks 2 of the 3 .* being train-00001-of-00003\.tfrecord\.gz"),
+        (("train/00000-of-00002-a.tfrecord",), r"lacks 1 of the 2 .* being 00001-of-00002-a\.tfrecord"),
+        (("train_1_of_3.tfrecord", "train_3_of_3.tfrecord"), r"lacks 1 of the 3 .* being train_2_of_3\.tfrecord"),
+        (("train-0-of-2.tfrecord", "train-1-of-2.tfrecord", "train-2-of-2.tfrecord"), "shard numbered 2 of 2"),
+        (("train-0-of-2.tfrecord", "train-1-of-2.tfrecord", "train-0-of-1.tfrecord"), "mixes several sets"),
+        (("train-0-of-1.tfrecord", "train.tfrecord"), "mixes several sets"),
+    ],
+)  # fmt: skip
+def test_sets_of_shards_are_checked_wherever_the_number_stands(
+    tmp_path: Path, names: tuple[str, ...], complaint: str
+) -> None:
+    touch(tmp_path, *names, "test.tfrecord" if "/" not in names[0] else "test/a.tfrecord")
+    with pytest.raises(ThawError, match=complaint):
         find_record_files(tmp_path)
-    touch(tmp_path, f"train/{pattern.format(1)}")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_whole_sets_of_shards_are_taken_wherever_the_number_stands(tmp_path: Path, first: int) -> None:
+    touch(tmp_path, *(f"train-{first + i:03d}-of-003.tfrecord" for i in range(3)), "test.tfrecord")
     assert len(find_record_files(tmp_path).train) == 3

@@ -55,3 +55,13 @@ def test_an_anomaly_of_the_whole_split_is_described(tmp_path):
     path.parent.mkdir()
     path.write_bytes(whole.SerializeToString())
     assert describe_anomalies(str(tmp_path)) == ["test: too few examples"]
+
+
+def test_anomalies_are_found_below_a_folder_whose_name_is_a_pattern(tmp_path):
+    for folder, text in (("run [2]", "its own"), ("run 2", "another run's")):
+        whole = anomalies_pb2.Anomalies()
+        whole.dataset_anomaly_info.description = text
+        path = tmp_path / folder / "Split-test" / "SchemaDiff.pb"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(whole.SerializeToString())
+    assert describe_anomalies(str(tmp_path / "run [2]")) == ["test: its own"]

@@ -8,10 +8,11 @@ from google.protobuf import json_format
 from tfx.proto.example_gen_pb2 import Input
 from tfx.types import standard_artifacts
 
-from components.import_examples import ContentDriver, CopyFiles, ImportExamples
+from components.import_examples import ContentDriver, CopyFiles, ImportExamples, split_files
 
 pytestmark = pytest.mark.component
 
+STRANGE = ("photos [2024] v1", "a*b", "what?", "{x,y}", "back\\slash", "50% off", "~", "日本 語")
 SPLITS = Input(splits=[Input.Split(name="train", pattern="train/*"), Input.Split(name="test", pattern="*-test.gz")])
 
 
@@ -94,3 +95,31 @@ def test_the_cache_goes_by_what_files_hold_and_not_by_when_they_were_written(imp
     file.write_bytes(content)
     file.rename(file.with_name("c"))
     assert fingerprint(node) not in (before, changed)
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_folder_is_taken_as_it_is_written(tmp_path, name):
+    """Where its name were a pattern, files would be found in one of the folders beside it, or nowhere."""
+    for folder in {name, "photos 2 v1", "axb", "whatx", "x"}:
+        for split in ("train", "test"):
+            path = tmp_path / folder / split / folder
+            path.parent.mkdir(parents=True)
+            path.write_text(folder)
+    config = Input(splits=[Input.Split(name=split, pattern=f"{split}/*") for split in ("train", "test")])
+    node = ImportExamples(input_base=str(tmp_path / name), input_config=config)
+    told = {key: node.exec_properties[key] for key in ("input_base", "input_config")}
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    CopyFiles().Do({}, {"examples": [examples]}, told)
+    assert [path.name for path in (tmp_path / "examples" / "Split-train").iterdir()] == [name]
+    before = fingerprint(node)
+    (tmp_path / name / "test" / name).write_text("changed")
+    assert fingerprint(node) != before
+
+
+def test_folders_within_a_pattern_may_hold_stars(tmp_path):
+    for name in ("1/a-train", "2/b-train", "2/b-test"):
+        (tmp_path / "[x]" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "[x]" / name).touch()
+    base = str(tmp_path / "[x]")
+    assert split_files(f"{base}/", "*/*-train") == [f"{base}/1/a-train", f"{base}/2/b-train"]

@@ -94,6 +94,60 @@ def environment_reads(tree: ast.AST) -> list[int]:
     return lines
 
 
+TEXT_MODES = {"r", "w", "a", "x", "r+", "w+", "a+", "rt", "wt", "at"}
+OPEN_UTF8_ANYWAY = {"fileio", "tf.io.gfile"}
+"""TensorFlow's files are UTF-8 whatever the locale."""
+
+
+def calls_by_locale(tree: ast.AST) -> list[int]:
+    """Lines that open text without saying its encoding: Python then takes the locale's."""
+    lines = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or "encoding" in {keyword.arg for keyword in node.keywords}:
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        constants = {
+            value.value for value in (*node.args, *(k.value for k in node.keywords)) if isinstance(value, ast.Constant)
+        }
+        of_text = name in ("read_text", "write_text")
+        if name == "open":
+            bare = isinstance(node.func, ast.Name) and not any("b" in str(one) for one in constants)
+            owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+            of_text = bare or (bool(constants & TEXT_MODES) and owner not in OPEN_UTF8_ANYWAY)
+        if of_text:
+            lines.append(node.lineno)
+    return lines
+
+
+def globs_and_ascii(tree: ast.AST) -> list[int]:
+    """Lines that take a whole path for a pattern (pathlib's glob does not), or bytes for ASCII."""
+    called = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        node.lineno
+        for node in called
+        if ast.unparse(node.func).endswith(("gfile.glob", "fileio.glob", "get_matching_files"))
+        or ast.unparse(node.func) in ("glob.glob", "glob.iglob", "tf.data.Dataset.list_files")
+        or (ast.unparse(node.func).endswith(".astype") and ast.unparse(node.args[0]) in ("str", "np.str_", "'U'"))
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if "tests" not in path.parts], ids=name_of)
+def test_files_are_read_whatever_the_locale_and_the_folders_name(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert calls_by_locale(tree) == [], "say encoding='utf-8'"
+    assert globs_and_ascii(tree) == [], "use matching_files and texts of trainer_module"
+
+
+def test_the_check_of_files_sees_each_way_to_open_them() -> None:
+    tree = ast.parse(
+        "p.read_text()\np.write_text('x')\nopen(p)\np.open('a')\nopen(p, 'rb')\np.open('rb')\n"
+        "open(p, encoding='utf-8')\nfileio.open(p, 'w')\nImage.open(p)\np.open()\n"
+    )
+    assert calls_by_locale(tree) == [1, 2, 3, 4]
+    tree = ast.parse("tf.io.gfile.glob(p)\nfolder.glob('*')\nglob.glob(p)\nx.astype(str)\nx.astype(int)\n")
+    assert globs_and_ascii(tree) == [1, 3, 4]
+
+
 def test_every_package_is_looked_at() -> None:
     assert {f.relative_to(ROOT).parts[0] for f in PACKAGE_MODULES} == set(PACKAGES)
 

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 from pipeline.console import NodeWatcher, output_to_log, watched
 
@@ -42,3 +44,13 @@ def test_other_lines_announce_nothing():
     with watched(watcher):
         logging.getLogger("absl").info("Component almost")
     assert lines == [] and watcher.node == ""
+
+
+def test_names_beyond_ascii_are_logged_whatever_the_locale(tmp_path):
+    code = "from pathlib import Path; from pipeline.console import output_to_log\n"
+    code += f"with output_to_log(Path({str(tmp_path / 'log.txt')!r})): print('g\\u00e4nse \\u65e5\\u672c')"
+    ascii_alone = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    root = Path(__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, env=ascii_alone, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "gänse 日本" in (tmp_path / "log.txt").read_text(encoding="utf-8")

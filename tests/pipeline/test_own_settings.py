@@ -133,3 +133,30 @@ def test_names_between_commas_are_read_and_a_name_that_does_not_fit_is_refused()
     assert (wanted.target, wanted.keys["id"]) == (("rose", "tulip"), "key")
     with pytest.raises(ThawError, match="with --name, such as my_flowers"):
         wanted_from("My Flowers", ASKED)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ()),
+        ("rose, tulip,", ("rose", "tulip")),
+        ('"gänse, graue",日本 語', ("gänse, graue", "日本 語")),
+        (' "rose " , tulip ', ("rose ", "tulip")),
+        ('"say ""hi""",5" disc', ('say "hi"', '5" disc')),
+        ("[/b],it's", ("[/b]", "it's")),
+    ],
+)
+def test_names_with_commas_and_spaces_are_named_in_quotes(text, names):
+    assert names_in(text) == names
+    assert wanted_from("garden", {**ASKED, "target": text, "classes": text}).classes == names
+
+
+@pytest.mark.parametrize("text", ['"rose', 'tulip,"rose" red', '""rose"'])
+def test_quotes_that_do_not_close_are_refused(text):
+    with pytest.raises(ThawError, match=r"Can't read the names in .* in double quotes"):
+        names_in(text)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), max_size=4))
+def test_any_names_can_be_quoted(names):
+    assert names_in(",".join('"' + name.replace('"', '""') + '"' for name in names)) == tuple(names)

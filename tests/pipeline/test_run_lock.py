@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import run_folder
+from pipeline import launch, run_folder
 from pipeline.errors import ThawError
 from pipeline.loading import load_config
-from pipeline.run_lock import check_writable, locked
+from pipeline.run_lock import check_no_pattern, check_writable, locked
 
 QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
 HOLDER = """
@@ -80,3 +80,25 @@ def test_runs_that_begin_at_the_same_time_by_the_clock_have_folders_of_their_own
     config = load_config(QUICK, (f"runs={tmp_path}/runs",))
     names = [run_folder.new_run_folder(config, "photos").name for _ in range(3)]
     assert names == ["20220101-000000-quick", "20220101-000000-quick-2", "20220101-000000-quick-3"]
+
+
+@pytest.mark.parametrize("name", ["a [2024]", "a*", "what?", "back\\slash"])
+def test_folders_that_libraries_take_for_patterns_are_refused_before_anything_is_written(tmp_path, name):
+    with pytest.raises(ThawError, match=r"(?s)Can't use .*takes? a path .* for a pattern.*--set workspace="):
+        check_writable(tmp_path / name)
+    for setting in ("workspace", "runs"):
+        config = load_config(QUICK, (f"{setting}='{tmp_path / name}'", "data.path=/nowhere"))
+        with pytest.raises(ThawError, match="Can't use"):
+            launch.launch(config, tmp_path, {}, plan_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_root_in_a_store_is_no_pattern_either(tmp_path):
+    config = load_config(QUICK, ("pipeline_root='s3://bucket/thaw [2]'", "data.path=/nowhere"))
+    with pytest.raises(ThawError, match=r"Can't use s3://bucket/thaw \[2\]: it holds \["):
+        launch.launch(config, tmp_path, {}, plan_only=True)
+
+
+@pytest.mark.parametrize("place", [Path("/a/b{x,y} 日本 50% ~ (1)]"), "gs://bucket/a b", ""])
+def test_other_characters_are_taken(place):
+    check_no_pattern(place)

@@ -6,7 +6,13 @@ import pytest
 import tensorflow as tf
 from tfx.types.standard_artifacts import Examples
 
-from trainer_module.artifact_folders import artifacts_as_folders, is_remote, read_folder, written_folder
+from trainer_module.artifact_folders import (
+    artifacts_as_folders,
+    is_remote,
+    matching_files,
+    read_folder,
+    written_folder,
+)
 
 
 def artifact(uri):
@@ -87,3 +93,14 @@ def test_artifacts_keep_their_uris_after_an_error_too(stored):
         raise KeyError
     assert (inputs["examples"][0].uri, outputs["result"][0].uri) == (stored, f"{stored}/result")
     assert not tf.io.gfile.exists(f"{stored}/result")
+
+
+def test_a_pattern_is_of_names_alone_in_a_store_too(request):
+    root = f"ram://{request.node.name}"
+    for folder in ("run [2]", "run 2"):
+        tf.io.gfile.makedirs(f"{root}/{folder}")
+        for name in ("a-1", "a-2", "b"):
+            with tf.io.gfile.GFile(f"{root}/{folder}/{name}", "w") as file:
+                file.write("x")
+    assert matching_files(f"{root}/run [2]/a-*") == [f"{root}/run [2]/a-1", f"{root}/run [2]/a-2"]
+    assert matching_files(f"{root}/none/*") == []

@@ -58,6 +58,20 @@ def test_a_hash_notices_one_pixel(tmp_path):
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+def test_a_folder_is_taken_as_it_is_written(tmp_path):
+    for folder, name in (("run [2]", "its own"), ("run 2", "another run's")):
+        write(tmp_path / folder / "Split-train" / "a", [(name, 0, 0, 10)])
+    assert read_split([f"{tmp_path}/run [2]/Split-train/*"], (2, 2, 3)).ids.tolist() == ["its own"]
+
+
+def test_ids_beyond_ascii_are_kept(tmp_path):
+    names = ["gänseblümchen_1.png", "日本 語", "\N{GRINNING FACE}"]
+    write(tmp_path / "Split-train" / "a", [(name, 0, 0, 10) for name in names])
+    records = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3))
+    assert records.ids.tolist() == sorted(names)
+    assert len(records_hash(records)) == 32
+
+
 def test_an_empty_split_is_refused(tmp_path):
     with pytest.raises(ValueError, match="No record in"):
         read_split([f"{tmp_path}/Split-none/*"], (2, 2, 3))

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
 from tfx.dsl.io import fileio
@@ -15,6 +16,8 @@ from components.sweep_evaluator.component import (
     sweep_evaluator,
     write_evaluations,
 )
+from components.sweep_evaluator.evaluation import SlicedImages
+from components.sweep_evaluator.reading import figures_by_slice
 from components.sweep_evaluator.results import METRICS_FILE
 from pipeline.errors import ThawError
 from trainer_module import features
@@ -121,3 +124,17 @@ def test_the_node_has_an_input_for_each_ledger_by_name():
     node = sweep_evaluator(examples=examples, ledgers=ledgers, code="c")
     assert set(node.inputs) == {"examples", "ledger_of_a__original", "ledger_of_b__original"}
     assert set(node.outputs) == {"evaluations"}
+
+
+def test_names_beyond_ascii_are_evaluated_in_any_folder(tmp_path, images_of, ledger_of, examples_at, ledgers_at):
+    found = images_of(60)
+    names = np.array(["日本 語", "gänse"])[found.labels]
+    ids = np.array([f"gänseblümchen_{i:02d}.png" for i in range(60)])
+    images = SlicedImages(ids, found.labels, {**found.features, features.CLASS_NAME: names})
+    sweeps = {"baseline__original": Cell(20, 0, False), "a__original": Cell(20, 6, False)}
+    ledgers = [ledger_of(sweep, images, [cell], 2) for sweep, cell in sweeps.items()]
+    examples = examples_at(tmp_path / "run [2]", images)
+    write_evaluations(tmp_path / "out", examples, ledgers_at(tmp_path / "ledgers", ledgers))
+    result = tfma.load_eval_result(str(tmp_path / "out/a__original/n_20__k_6__fine_tune_false"), model_name="candidate")
+    slices = {figure.value: figure.images for figure in figures_by_slice(result, "sparse_categorical_accuracy")}
+    assert {name: slices[name] for name in names} == {name: (names == name).sum() for name in names}
