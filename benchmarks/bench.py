@@ -27,6 +27,7 @@ from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial
 from pipeline.config import Schedule
 from trainer_module.selection import Cell
+from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData, record_ranks
 
@@ -40,8 +41,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     dataset = target.find_dataset()
     ways = three_ways(dataset, arguments.out, arguments.draws)
     peak = matrix_gflops()

@@ -20,6 +20,7 @@ from benchmarks import grid, target
 from pipeline.config import Schedule
 from trainer_module.architectures import Network
 from trainer_module.selection import Cell
+from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import Cut
 from trainer_module.training import Program
@@ -63,8 +64,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     dataset = target.find_dataset()
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, arguments.out / "source" / "model.keras")
     data = target.target_data(dataset, target.TARGET, max(n for n, _ in CELLS), range(arguments.draws))

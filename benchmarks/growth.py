@@ -17,7 +17,6 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import tensorflow as tf
 
 from acquisition.dataset import Dataset
 from benchmarks import target
@@ -26,6 +25,7 @@ from trainer_module import fork_server, freezing
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.selection import Cell
+from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData
 from trainer_module.workers import WorkerPool, default_workers
@@ -43,8 +43,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     found = measure(target.find_dataset())
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "growth.json").write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -19,7 +19,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import pandas as pd
-import tensorflow as tf
 
 from acquisition.dataset import Dataset
 from benchmarks import target
@@ -30,6 +29,7 @@ from pipeline.finished_run import FinishedRun, open_run
 from trainer_module import source
 from trainer_module.architectures import build_network
 from trainer_module.selection import Cell
+from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData
 
@@ -53,8 +53,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     parser.add_argument("--only", choices=("calibration", "test"), help="the pairs for that alone")
     arguments = parser.parse_args(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     arguments.out.mkdir(parents=True, exist_ok=True)
     record = arguments.out / "other_targets.csv"
     run, dataset = open_run(arguments.run), target.find_dataset()

@@ -20,6 +20,7 @@ from pipeline.finished_run import FinishedRun, open_run
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER
+from trainer_module.single_thread import one_thread
 from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
 from transferability.agreement import kendall_tau, regret
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
+    one_thread()
     run = open_run(arguments.run)
     arguments.out.mkdir(parents=True, exist_ok=True)
     found = pd.DataFrame(run_estimates(run))

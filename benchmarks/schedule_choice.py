@@ -15,11 +15,11 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import tensorflow as tf
 
 from benchmarks import target
 from pipeline.config import Schedule
 from trainer_module.selection import Cell
+from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 
 VAL_FRACTION = 0.2
@@ -86,8 +86,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--draw", type=int, choices=DRAWS, required=True)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     choice, record = CHOICES[arguments.phase], arguments.out / f"schedule_choice_{arguments.phase}.jsonl"
     for line in trainings(choice, arguments.draw, arguments.out):
         with record.open("a", encoding="utf-8") as file:

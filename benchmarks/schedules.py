@@ -16,7 +16,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import numpy as np
-import tensorflow as tf
 
 from acquisition.dataset import Dataset
 from benchmarks import grid, target
@@ -24,6 +23,7 @@ from pipeline.config import Schedule
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module import freezing
 from trainer_module.selection import Cell
+from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 
 PLAIN = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
@@ -109,8 +109,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--groups", nargs="+", choices=list(GROUPS), default=["quick"], help="all but quick take hours")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     places = [place for group in arguments.groups for place in GROUPS[group]]
     print(json.dumps(summarise(list(compare(target.find_dataset(), arguments.out, places))), indent=1))
     return 0

@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks import target
 from pipeline import run_folder
+from trainer_module.single_thread import one_thread
 from trainer_module.source import KERAS_FILE
 from trainer_module.training import score_logits
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("metadata", type=Path, help="metadata.sqlite of the run's workspace")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
+    one_thread()
     found = list(scored_sources(arguments.metadata))
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "sources.json").write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -25,6 +25,7 @@ from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import matching_files
 from trainer_module.estimates import features_at
 from trainer_module.input_pipeline import Records
+from trainer_module.single_thread import one_thread
 from trainer_module.source_card import check_unaltered
 from transferability.checks import LEAST_ROWS_PER_CLASS
 from transferability.linear_probe import Probe, linear_probe
@@ -58,10 +59,13 @@ class Advice:
 def advise_on(folder: Path, target: tuple[str, ...], n: int | None) -> Advice:
     """Opens a finished run and asks its sources; its own target and size where none is given.
 
+    For a process that has computed nothing yet with TensorFlow: from here on it has one thread.
+
     Raises:
       ThawError: the run or the calibration can't be read, or as in `advise`.
     """
     rule, run = read_rule(), open_run(folder)
+    one_thread()
     return advise(run, target or run.config.target.classes, n or run.config.deployed_size, rule)
 
 

@@ -18,7 +18,10 @@ SOURCE_CODE = (
     ),
 )  # fmt: skip
 """What decides which weights a source ends with."""
-SWEEP_CODE = (*SOURCE_CODE, "trainer_module.sweep", "trainer_module.sweep_job", "trainer_module.target")
+SWEEP_CODE = (
+    *SOURCE_CODE,
+    *(f"trainer_module.{name}" for name in ("single_thread", "sweep", "sweep_job", "target")),
+)
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
 TRAINING_CODE = (
     "trainer_module", "pipeline.backbones", "pipeline.config", "pipeline.domains", "pipeline.random_streams",
@@ -35,8 +38,8 @@ REPORT_CODE = (
 )
 """What decides the report."""
 ADVICE_CODE = (
-    "components.transfer_advisor", "transferability", "pipeline.advice_rule", "pipeline.promises",
-    "pipeline.random_streams", "trainer_module.estimates", "trainer_module.source_estimates",
+    *SOURCE_CODE, "components.transfer_advisor", "transferability", "pipeline.advice_rule", "pipeline.promises",
+    "trainer_module.estimates", "trainer_module.single_thread", "trainer_module.source_estimates",
 )  # fmt: skip
 """What decides what sources promise, beside the rule itself, which is a setting of the node."""
 

@@ -33,6 +33,7 @@ from trainer_module.ledger import Header, Row
 from trainer_module.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps
 from trainer_module.search_tuner import Asked, SearchTuner
 from trainer_module.selection import Cell
+from trainer_module.single_thread import one_thread
 from trainer_module.sweep_job import SweepJob
 from trainer_module.workers import default_workers
 
@@ -111,6 +112,7 @@ def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: 
       ThawError: the run can't be opened, another run works in its workspace, n can't be drawn, or a training failed.
     """
     run = open_run(folder)
+    one_thread()
     wanted = Wanted(n or run.config.deployed_size, draws, share)
     config = searched_config(run.config, wanted)
     with locked(config.pipeline_folder), output_to_log(config.pipeline_folder / LOG_FILE):
@@ -147,7 +149,8 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
     """One sweep for each transfer and each baseline, by name."""
     domain, data_name = run.output("DomainExamples.target", "domain"), str(run.summary["data"])
     code, workers = source_fingerprint(*SWEEP_CODE), config.workers or default_workers()
-    jobs = {}
+    jobs: dict[str, SweepJob] = {}
+    at_once = max(MOST_OPEN, min(workers, len(config.transfers)))  # sweeps whose processes share the memory
     for source, architecture in [(t.source, t.architecture) for t in config.transfers] + [
         ("", architecture) for architecture in config.architectures
     ]:
@@ -156,7 +159,7 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
         sweep = sweep_settings(config, settings).model_copy(update={"workers": workers})
         model = str(run.model(f"source.{source}.{architecture}")) if source else ""
         jobs[sweep.name] = SweepJob(
-            sweep, (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",), model, workers * MOST_OPEN
+            sweep, (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",), model, workers * at_once
         )
     return jobs
 

@@ -18,6 +18,8 @@ from pipeline.process import own_temporary_folder
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# As whatever decides a result: one thread adds up in one order, so that the same computation gives the same bits.
+os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 # All that tests, pytest and their processes write to the temporary folder goes away at the end.
 own_temporary_folder(os.environ)

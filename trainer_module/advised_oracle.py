@@ -136,7 +136,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         if not self.done:  # other workers have what was handed out
             return None
         mean, covariance = self._posterior()
-        samples = self._random.multivariate_normal(mean, covariance, SAMPLES, method="eigh")  # [samples, candidates]
+        samples = self._beliefs.samples(mean, covariance, SAMPLES, self._random)  # [samples, candidates]
         leader = int(np.argmax(mean))
         self.expected_loss = float(np.mean(samples.max(axis=1) - samples[:, leader]))
         counts = self._counts()

@@ -1,4 +1,7 @@
-"""What trainings so far say of all cells of a search: a Gaussian process. Imports numpy and scipy alone."""
+"""What trainings so far say of all cells of a search: a Gaussian process. Imports numpy and scipy alone.
+
+It decides what is trained next, so it is computed by one thread, as all that decides is (single_thread.py).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import threadpoolctl
 from scipy.optimize import minimize
 
 DRAW, NOISE = 3, 4
@@ -68,13 +72,20 @@ class Beliefs:
           float64 [cells] and [cells, cells].
         """
         start = np.log(self.scales)
-        found = minimize(self._cost, start, (cells, draws, accuracies), method="L-BFGS-B", options={"maxiter": 30})
-        self.scales = np.exp(found.x)
-        latent = self._latent(self.scales)
-        covariance = self._observed(latent, self.scales, cells, draws)
-        mean, weights = _mean_and_weights(covariance, accuracies)
-        across = latent[:, cells]  # [cells, trainings]
-        return mean + across @ weights, latent - across @ np.linalg.solve(covariance, across.T)
+        with threadpoolctl.threadpool_limits(1):
+            found = minimize(self._cost, start, (cells, draws, accuracies), method="L-BFGS-B", options={"maxiter": 30})
+            self.scales = np.exp(found.x)
+            latent = self._latent(self.scales)
+            covariance = self._observed(latent, self.scales, cells, draws)
+            mean, weights = _mean_and_weights(covariance, accuracies)
+            across = latent[:, cells]  # [cells, trainings]
+            return mean + across @ weights, latent - across @ np.linalg.solve(covariance, across.T)
+
+    @staticmethod
+    def samples(mean: np.ndarray, covariance: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Draws from a posterior, float64 [count, cells]."""
+        with threadpoolctl.threadpool_limits(1):
+            return generator.multivariate_normal(mean, covariance, count, method="eigh")
 
     def _latent(self, scales: np.ndarray) -> np.ndarray:
         return np.tensordot(scales[: len(self._parts)] ** 2, self._parts, axes=1)

@@ -23,10 +23,10 @@ DEPLOYED_DRAW = 0
 def trained_source(
     settings: ModelSettings, train_files: tuple[str, ...], val_files: tuple[str, ...]
 ) -> tuple[Weights, dict[str, Any]]:
-    """Trains a source on its domain.
+    """Trains a source on its domain; the control `random` keeps the weights that a training begins with.
 
     Args:
-      settings: of a source that is trained here; with the control `shuffled_labels`, on permuted labels.
+      settings: of a source with classes, or of a control; `shuffled_labels` is trained on permuted labels.
       train_files, val_files: file patterns of the domain's splits.
 
     Returns:
@@ -36,6 +36,9 @@ def trained_source(
       ThawError: training diverged, or a record can't be read.
     """
     network = source.network_of(settings)
+    if settings.control == "random":
+        controls.keep_initial_weights(network, settings.seed)
+        return freezing.read_weights(freezing.model_variables(network)), {"control": settings.control}
     train = input_pipeline.read_split(train_files, settings.image_shape)
     val = input_pipeline.read_split(val_files, settings.image_shape)
     if settings.control == "shuffled_labels":

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from trainer_module.ledger import Ledger, Row
 from trainer_module.selection import Cell
+from trainer_module.single_thread import WorkerFailed
 from trainer_module.sweep_job import SweepJob
 from trainer_module.sweep_record import SweepRecord
 from trainer_module.workers import WorkerPool, checked_pool
@@ -29,6 +30,9 @@ class SearchSweep:
     def __init__(self, job: SweepJob):
         self.job = job
         self._pool: WorkerPool | None = None
+        # A search ends from another thread than the one that starts a sweep's processes.
+        self._lock = threading.Lock()
+        self._ended = False
         self._opened: tuple[SweepRecord, Ledger] | None = None
 
     def rows(self, executions: Sequence[tuple[Cell, int]]) -> list[Row]:
@@ -55,16 +59,29 @@ class SearchSweep:
             self._opened = record, record.open_ledger()
         return self._opened
 
-    def close(self) -> None:
+    def pause(self) -> None:
         """Ends the processes; they start anew when they are needed."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def close(self) -> None:
+        """Ends the processes, those too that another thread is starting right now; none starts any more."""
+        with self._lock:
+            self._ended = True
+        self.pause()
 
     def _workers(self) -> WorkerPool:
-        if self._pool is None:
-            self._pool = checked_pool(self.job, self.job.settings.workers or 1)
-        return self._pool
+        if self._pool is not None:
+            return self._pool
+        pool = checked_pool(self.job, self.job.settings.workers or 1)
+        with self._lock:
+            if not self._ended:
+                self._pool = pool
+                return pool
+        pool.close()
+        raise WorkerFailed(f"The search ended while the processes of {self.job.settings.name} began. Search again.")
 
 
 class SearchSweeps:
@@ -86,12 +103,12 @@ class SearchSweeps:
         """
         self._used = [name for name in self._used if name not in asked] + list(asked)
         for name in self._used[: -max(MOST_OPEN, len(asked))]:
-            self.sweeps[name].close()
+            self.sweeps[name].pause()
         calls = [lambda name=name: self.sweeps[name].rows(asked[name]) for name in asked]
         return dict(zip(asked, side_by_side(calls), strict=True))
 
     def close(self) -> None:
-        """Ends all processes."""
+        """Ends all processes; none starts any more."""
         for sweep in self.sweeps.values():
             sweep.close()
 

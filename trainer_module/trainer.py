@@ -11,7 +11,7 @@ import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipeline.errors import ThawError
-from trainer_module import controls, freezing, progress, serving, source
+from trainer_module import freezing, progress, serving, source
 from trainer_module.architectures import Network
 from trainer_module.artifact_folders import read_folder, written_folder
 from trainer_module.freezing import Weights
@@ -63,9 +63,6 @@ def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, di
         _assert_same_file(weights, settings.weights_hash)
         source.load_imagenet(network, weights, settings.mobilenet)
         return network, {"weights": str(weights)}
-    if settings.control == "random":
-        controls.keep_initial_weights(network, settings.seed)
-        return network, {"control": settings.control}
     files = tuple(fn_args.train_files), tuple(fn_args.eval_files)
     trained, about = run_alone(trained_source, settings, *files, task=f"trained the source {settings.name}")
     freezing.set_weights(freezing.model_variables(network), trained)

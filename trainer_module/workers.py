@@ -171,7 +171,11 @@ class WorkerPool:
         here, there = fork_server.CONTEXT.Pipe()
         process = fork_server.CONTEXT.Process(target=_work, args=(there, self._job), daemon=True)
         with there:
-            process.start()
+            try:
+                process.start()
+            except BaseException:
+                here.close()
+                raise
         return _Worker(process, here)
 
     def _first_message(self, worker: _Worker) -> SweepFacts:

@@ -92,8 +92,9 @@ def _estimates(
     own = some_images(domain, settings.image_shape, settings.seed) if domain else None
     model = Path(inputs[f"source_of_{asked.name}"], SERVING_FOLDER)
     counts = sorted({0, *asked.freeze_counts})
-    machine = (read_machine(settings.ledger_dir) if settings.ledger_dir else None) or Machine()
-    budget = Budget(int(machine.activations_gib * 2**30))
+    machine = read_machine(settings.ledger_dir) if settings.ledger_dir else None
+    # Beside the ledgers: the system's folder for temporary files may be in memory itself.
+    budget = Budget(int((machine or Machine()).activations_gib * 2**30), settings.ledger_dir if machine else None)
     for one in estimates_of_source(model, network, target, ranks, settings.sizes, counts, own, budget):
         yield Estimated(transfer=asked.name, **vars(one))
 

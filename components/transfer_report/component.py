@@ -56,7 +56,7 @@ class TransferReportExecutor(base_executor.BaseExecutor):
             self._report(input_dict, output_dict, settings)
 
     def _report(self, input_dict: Artifacts, output_dict: Artifacts, settings: NodeSettings) -> None:
-        uris = {name: artifacts[0].uri for name, artifacts in input_dict.items()}
+        uris = {name: artifacts[0].uri for name, artifacts in sorted(input_dict.items())}
         ledgers = [read_ledger(Path(uri) / LEDGER_FILE) for name, uri in uris.items() if name.startswith("ledger_of_")]
         outcomes = {
             name.removeprefix("evaluation_of_"): _evaluation(uri, input_dict[name.replace("evaluation", "verdict")][0])

@@ -78,7 +78,7 @@ class Ledgers:
 
 
 def pair_ledgers(ledgers: Iterable[tuple[Header, list[Row]]]) -> Ledgers:
-    """Checks ledgers and sorts them into transfers and baselines.
+    """Checks ledgers and sorts them into transfers and baselines, each by name.
 
     Raises:
       ThawError: no transfer among them; a sweep comes twice or is empty; a (cell, draw) comes twice; a row's
@@ -87,7 +87,8 @@ def pair_ledgers(ledgers: Iterable[tuple[Header, list[Row]]]) -> Ledgers:
     """
     transfers: dict[str, Sweep] = {}
     baselines: dict[str, Sweep] = {}
-    for header, rows in ledgers:
+    # TFX hands inputs over in another order each time; whatever is written, or wins a tie, must not follow it.
+    for header, rows in sorted(ledgers, key=lambda one: one[0].sweep):
         is_baseline = header.sweep.startswith(BASELINE_PREFIX)
         group, name = (baselines, header.architecture) if is_baseline else (transfers, header.sweep)
         if name in group:

@@ -22,6 +22,9 @@ READS_ENVIRONMENT = (
     "pipeline/model_server.py",
     "pipeline/sweep_worker.py",
 )
+# freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
+MAKES_RANDOM_NUMBERS = ("pipeline/random_streams.py", "trainer_module/freezing.py")
+RANDOM_MAKERS = {"default_rng", "Generator", "RandomState", "SeedSequence", "Random", "set_seed", "set_random_seed"}
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 
@@ -77,6 +80,17 @@ def documented_callables(tree: ast.Module) -> Iterator[tuple[str, list[str], lis
         documented = documented_parameters(ast.get_docstring(node) or "")
         if documented is not None and real is not None and not node.name.startswith("_"):
             yield node.name, documented, real
+
+
+def random_numbers(tree: ast.AST) -> list[int]:
+    """Lines that call what makes, seeds or is a generator of random numbers."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = [(call.lineno, ast.unparse(call.func).split(".")) for call in calls]
+    return [
+        line
+        for line, (*before, last) in names
+        if last in RANDOM_MAKERS or (before[-1:] == ["random"] and not last.startswith("stateless_"))
+    ]
 
 
 def environment_reads(tree: ast.AST) -> list[int]:
@@ -174,6 +188,12 @@ def test_documented_parameters_match_the_signature(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
+def test_random_numbers_come_from_named_streams_alone(path: Path) -> None:
+    if name_of(path) not in MAKES_RANDOM_NUMBERS:
+        assert random_numbers(ast.parse(path.read_text())) == [], "take a stream of pipeline.random_streams"
+
+
+@pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
 def test_environment_variables_are_left_alone(path: Path) -> None:
     if not name_of(path).startswith(READS_ENVIRONMENT):
         assert environment_reads(ast.parse(path.read_text())) == [], "take an argument instead"
@@ -197,3 +217,9 @@ def test_the_parameter_check_sees_each_kind_of_parameter() -> None:
 def test_the_environment_check_sees_attributes_and_imports() -> None:
     tree = ast.parse("import os\nos.environ['A']\nos.path\nfrom os import getenv\nos.getenv('B')\n")
     assert sorted(environment_reads(tree)) == [2, 4, 5]
+
+
+def test_the_check_of_random_numbers_sees_generators_seeds_and_global_functions() -> None:
+    code = "np.random.default_rng(1)\nrandom.shuffle(x)\nkeras.utils.set_random_seed(1)\ntf.random.normal((2,))\n"
+    assert random_numbers(ast.parse(code)) == [1, 2, 3, 4]
+    assert random_numbers(ast.parse("tf.random.stateless_uniform([2], seed)\nstream_generator(1, s).random()\n")) == []

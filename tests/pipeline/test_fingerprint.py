@@ -5,9 +5,11 @@ import sys
 import grimp
 import pytest
 
-from pipeline.fingerprint import SOURCE_CODE, SWEEP_CODE, source_fingerprint
+from pipeline.fingerprint import ADVICE_CODE, SOURCE_CODE, SWEEP_CODE, source_fingerprint
 
-SHOWN = {"machine", "progress", "settings"}
+SHOWN = {"artifact_folders", "machine", "progress", "settings"}
+RUN_BY_NODES = {"trainer_module.controls", "trainer_module.single_thread"}
+"""Decisive, but called by nodes and worker processes, not by the modules that compute."""
 
 
 def test_a_changed_file_changes_the_fingerprint(tmp_path, monkeypatch):
@@ -46,11 +48,20 @@ def test_what_a_source_file_says_beside_its_code_does_not_count(tmp_path, monkey
     ],
 )
 def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, without_result):
-    """What is left out shows progress, or carries settings and rows, whose values are in the key themselves."""
+    """What is left out shows progress, finds files, or carries settings and rows, which are in the key themselves."""
     graph = grimp.build_graph("trainer_module", "pipeline")
     imported = {name for name in graph.find_upstream_modules(entry) if name.startswith("trainer_module.")}
-    decisive = {name for name in code if name.startswith("trainer_module.")} - {"trainer_module.controls"}
+    decisive = {name for name in code if name.startswith("trainer_module.")} - RUN_BY_NODES
     assert imported | {entry} == decisive | {f"trainer_module.{name}" for name in without_result}
+
+
+def test_every_module_that_decides_an_estimate_is_in_its_fingerprint():
+    graph = grimp.build_graph("components", "pipeline", "trainer_module", "transferability")
+    imported = graph.find_upstream_modules("components.transfer_advisor.estimation")
+    decisive = {name for name in imported if name.startswith(("trainer_module.", "transferability."))}
+    shown = {f"trainer_module.{name}" for name in SHOWN}
+    assert decisive - shown <= {*ADVICE_CODE, *(name for name in imported if name.startswith("transferability."))}
+    assert "transferability" in ADVICE_CODE and "trainer_module.single_thread" in ADVICE_CODE
 
 
 def test_a_single_module_has_a_fingerprint_of_its_own():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +76,17 @@ def test_a_covariance_is_symmetric_and_has_no_negative_variance(trainings):
     _, covariance = posterior(*zip(*trainings, strict=True))
     assert covariance == pytest.approx(covariance.T)
     assert np.linalg.eigvalsh(covariance).min() > -1e-8
+
+
+def test_beliefs_and_samples_do_not_depend_on_the_threads_of_linear_algebra():
+    many = places(transfers="abcdefghij", shares=np.linspace(0, 1, 13))
+    dice = np.random.default_rng(0)
+    trained, on, accuracies = dice.integers(0, len(many), 60), dice.integers(0, 3, 60), dice.normal(80, 5, 60)
+
+    def found(threads):
+        with threadpoolctl.threadpool_limits(threads):
+            mean, covariance = posterior(trained, on, accuracies, many)
+            return mean, covariance, Beliefs.samples(mean, covariance, 8, np.random.default_rng(1))
+
+    for one, two in zip(found(1), found(2), strict=True):
+        np.testing.assert_array_equal(one, two)

@@ -1,13 +1,17 @@
 """Sweeps of which a search asks single executions: each is trained once and kept. Starts real processes."""
 
+import contextlib
 import dataclasses
+import multiprocessing
 import threading
+import time
 
 import pytest
 
 from pipeline.errors import ThawError
 from trainer_module.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, side_by_side
 from trainer_module.selection import Cell
+from trainer_module.single_thread import WorkerFailed
 
 CELL, TUNED = Cell(8, 0, False), Cell(8, 0, True)
 
@@ -45,6 +49,29 @@ def test_an_execution_is_trained_once_and_lies_in_the_sweeps_ledger(baseline_job
     assert kept.seconds == rows[1].seconds
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_search_that_ends_while_a_sweep_begins_leaves_no_process(baseline_job, tmp_path):
+    settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 1})
+    sweep = SearchSweep(dataclasses.replace(baseline_job, settings=settings))
+    before = set(multiprocessing.active_children())
+
+    def begin():
+        with contextlib.suppress(ThawError):  # raised unless the processes had begun already
+            sweep.open()
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    while thread.is_alive() and not set(multiprocessing.active_children()) - before:
+        time.sleep(0.001)
+    sweep.close()
+    thread.join()
+    assert not set(multiprocessing.active_children()) - before
+    with pytest.raises(WorkerFailed, match="Search again"):
+        sweep.rows([(CELL, 1)])
+    assert not set(multiprocessing.active_children()) - before
+
+
 class Noted:
     """Stands in the place of a sweep; trains nothing."""
 
@@ -54,8 +81,10 @@ class Noted:
     def rows(self, executions):
         return list(executions)
 
-    def close(self):
+    def pause(self):
         self.closed += 1
+
+    close = pause
 
 
 def test_only_the_sweeps_asked_last_keep_their_processes():

@@ -111,7 +111,7 @@ class Uncached:
 def test_the_same_cell_and_draw_give_the_same_result(engine):
     first, other_first = engine.run(Cell(16, 4, False), 0), engine.run(Cell(16, 4, False), 1)
     again = engine.run(Cell(16, 4, False), 0)
-    np.testing.assert_allclose(again.test.probabilities, first.test.probabilities, atol=1e-3)
+    np.testing.assert_array_equal(again.test.probabilities, first.test.probabilities)
     assert other_first.test.loss != pytest.approx(first.test.loss, rel=0.01)
 
 
@@ -119,7 +119,7 @@ def test_a_fine_tuned_cell_goes_on_from_its_twin_and_is_the_same_without_it(targ
     together, alone = make_engine(target_data), make_engine(target_data)
     twin = together.run(Cell(16, 6, False), 0)
     after_twin, by_itself = together.run(Cell(16, 6, True), 0), alone.run(Cell(16, 6, True), 0)
-    np.testing.assert_allclose(after_twin.val.probabilities, by_itself.val.probabilities, atol=1e-3)
+    np.testing.assert_array_equal(after_twin.val.probabilities, by_itself.val.probabilities)
     assert after_twin.steps == twin.steps + 4  # a third of 12
     assert after_twin.curve[:-1] == twin.curve
 
@@ -171,7 +171,7 @@ def test_spilling_to_disk_changes_nothing(target_data, tmp_path, memory):
     spilled = make_engine(target_data, budget=Budget(memory, tmp_path))
     for cell in (Cell(16, 1, False), Cell(16, 3, True), Cell(8, 3, False)):
         one, other = kept.run(cell, 0), spilled.run(cell, 0)
-        np.testing.assert_allclose(other.test.probabilities, one.test.probabilities, atol=1e-3)
+        np.testing.assert_array_equal(other.test.probabilities, one.test.probabilities)
         assert other.curve[0] == one.curve[0]
     assert list(tmp_path.iterdir()) == []  # the file has no name, so that nothing is left by a kill
 

@@ -64,10 +64,10 @@ def test_with_other_test_images_an_execution_ends_with_the_same_weights_val_and_
     for (val, curve, weights), (other_val, other_curve, other_weights) in zip(
         executions(target_data), executions(other), strict=True
     ):
-        np.testing.assert_allclose(val, other_val, atol=1e-5)
+        np.testing.assert_array_equal(val, other_val)
         assert curve == other_curve
         for path, value in weights.items():
-            np.testing.assert_allclose(value, other_weights[path], atol=1e-5, err_msg=path)
+            np.testing.assert_array_equal(value, other_weights[path], err_msg=path)
 
 
 @pytest.mark.slow

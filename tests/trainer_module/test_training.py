@@ -91,10 +91,10 @@ def run(trained, seed=1, steps=6):
     return freezing.read_weights(variables)
 
 
-def test_a_run_repeats_itself_to_float_tolerance_though_the_program_is_reused(trained):
+def test_a_run_repeats_itself_bit_for_bit_though_the_program_is_reused(trained):
     first, again = run(trained), run(trained)
     for path in first:
-        np.testing.assert_allclose(again[path], first[path], rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(again[path], first[path], err_msg=path)
 
 
 def test_training_moves_every_layer_and_the_moving_statistics(trained):
@@ -117,7 +117,7 @@ def test_settled_statistics_do_not_remember_what_they_were(trained):
         program.settle(data, order)
         found.append(freezing.read_weights(variables))
     for path in found[0]:
-        np.testing.assert_allclose(found[0][path], found[1][path], rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(found[0][path], found[1][path], err_msg=path)
 
 
 def test_settling_on_one_batch_gives_that_batch_s_statistics(trained):

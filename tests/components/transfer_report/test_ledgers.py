@@ -44,6 +44,13 @@ def test_sweeps_are_sorted_into_transfers_and_baselines(small: dict[str, Ledger]
     assert found.data == "CIFAR-10"
 
 
+def test_sweeps_come_in_the_order_of_their_names_in_whatever_order_they_are_given(small: dict[str, Ledger]) -> None:
+    others = [changed(small["transfer"], sweep=f"{source}__original", source=source) for source in "bcad"]
+    given = [*others, small["baseline"]]
+    for order in (given, given[::-1], given[2:] + given[:2]):
+        assert list(pair_ledgers(order).transfers) == [f"{source}__original" for source in "abcd"]
+
+
 def test_rows_come_in_the_order_of_their_draws(small: dict[str, Ledger]) -> None:
     sweep = pair_ledgers(small.values()).transfers["cats_dogs__original"]
     assert [row.draw for row in sweep.rows] == [0, 1]
