@@ -51,7 +51,8 @@ def _check(options: list[str]) -> None:
     except (ImportError, ValueError) as error:
         raise ThawError(f"beam_args: {str(error).rstrip('.')}. {_ADVICE}") from error
     if unknown:
-        raise ThawError(f"beam_args: Beam {apache_beam.__version__} has no option --{unknown[0]}. {_ADVICE}")
+        names = ", --".join(unknown)
+        raise ThawError(f"beam_args: Beam {apache_beam.__version__} has no option --{names}. {_ADVICE}")
 
 
 _ADVICE = "docs/engines.md has the options of each engine; without beam_args, nodes run Beam in their own process."

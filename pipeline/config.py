@@ -113,9 +113,9 @@ class ExperimentConfig(Settings):
     name: Name
     """Names the pipeline (`thaw-<name>`) and the folders of its runs."""
     workspace: Path = Path("workspace")
-    """TFX artifacts, metadata store, ledgers and pushed models."""
+    """TFX artifacts, metadata store, ledgers and pushed models; its path may not hold *, ?, [ or a backslash."""
     runs: Path = Path("runs")
-    """One folder a run with everything the user takes away."""
+    """One folder a run with everything the user takes away; its path may not hold those characters either."""
     seed: pydantic.NonNegativeInt = 2022
     """Fixes val, draws, initial weights, batches and noise."""
     strict: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -140,8 +141,9 @@ def _lines(made: Made) -> Iterator[str]:
         yield f"!! {note}"
     yield f"Written: {', '.join(made.written)} in {Path(made.config).parent}; the records are in {made.data}."
     yield f"A run takes about {made.plan.minutes:.0f} minutes ({made.plan.executions} trainings) on this machine. Next:"
-    yield f"  thaw plan --config {made.config}"
-    yield f"  thaw run --config {made.config}"
+    config = shlex.quote(str(made.config))
+    yield f"  thaw plan --config {config}"
+    yield f"  thaw run --config {config}"
 
 
 def _in_words(config: ExperimentConfig, transfer: Transfer) -> str:

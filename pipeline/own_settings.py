@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,7 @@ def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, s
     Raises:
       ThawError: a setting is wrong.
     """
-    text = HEADING.format(path=printable(str(path))) + yaml.safe_dump(
+    text = HEADING.format(path=printable(shlex.quote(str(path)))) + yaml.safe_dump(
         settings, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
     )
     # What is checked is what will be read.

@@ -61,6 +61,7 @@ def test_the_runner_that_was_asked_for_wins_over_the_default():
     ("given", "complaint"),
     [
         (["--runer=FlinkRunner"], "has no option --runer"),
+        (["--runer=X", "--job_endpont=localhost:1"], "has no option --job_endpont, --runer"),
         (["--direct_num_workers=2", "--job_endpont=localhost:1"], "has no option --job_endpont"),
         (["--runner=NoRunner"], "Unexpected pipeline runner: NoRunner"),
         (["--runner=nowhere.at.all.Runner"], "No module named 'nowhere'"),

@@ -160,3 +160,9 @@ def test_quotes_that_do_not_close_are_refused(text):
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), max_size=4))
 def test_any_names_can_be_quoted(names):
     assert names_in(",".join('"' + name.replace('"', '""') + '"' for name in names)) == tuple(names)
+
+
+def test_the_commands_of_a_written_file_can_be_pasted_whatever_its_folder_is_called(tmp_path):
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)
+    _, text = validated(settings, Path("my garden [2024]/config.yaml"))
+    assert "`thaw run --config 'my garden [2024]/config.yaml'` runs it" in text
