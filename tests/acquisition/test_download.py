@@ -15,6 +15,8 @@ from pipeline.errors import ThawError
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+SOON = 20.0
+"""Seconds, for a machine that is busy; what is given up at once would else be waited for three times as long."""
 
 
 def fetch(site: Any, path: Path, **changes: Any) -> None:
@@ -110,8 +112,8 @@ def test_a_closed_port_is_given_up_at_once(tmp_path: Path) -> None:
         reserved.bind(("127.0.0.1", 0))  # bound, but not listening
         started = time.monotonic()
         with pytest.raises(ThawError, match=r"can't be downloaded: .*refused.*connect to the network"):
-            download(f"http://127.0.0.1:{reserved.getsockname()[1]}/file", tmp_path / "file")
-    assert time.monotonic() - started < 2
+            download(f"http://127.0.0.1:{reserved.getsockname()[1]}/file", tmp_path / "file", timeout_s=3 * SOON)
+    assert time.monotonic() - started < SOON
 
 
 def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None:
@@ -121,17 +123,17 @@ def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None
         started = time.monotonic()
         with pytest.raises(ThawError, match=r"can't be downloaded: .*timed out"):
             download(f"http://127.0.0.1:{silent.getsockname()[1]}/file", tmp_path / "file", timeout_s=0.3)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < SOON
 
 
 def test_a_name_look_up_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No machine has a name server that hangs on request, so the look-up itself is made slow.
     def hanging(*_: Any, **__: Any) -> None:
-        time.sleep(2)
+        time.sleep(3 * SOON)  # in a thread that nobody waits for
         raise socket.gaierror("no name server")
 
     monkeypatch.setattr(socket, "getaddrinfo", hanging)
     started = time.monotonic()
     with pytest.raises(ThawError, match=r"no answer within 0\.1 s"):
         download("http://thaw.invalid/file", tmp_path / "file", timeout_s=0.1)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON

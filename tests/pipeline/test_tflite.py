@@ -45,7 +45,7 @@ def converted(request):
 
 def test_the_float_file_gives_the_networks_probabilities(converted):
     expected, content, _ = converted
-    np.testing.assert_allclose(tflite.probabilities_of(content, IMAGES), expected, atol=1e-5)
+    np.testing.assert_allclose(tflite.probabilities_of(content, IMAGES), expected, atol=1e-4)
 
 
 def test_the_int8_file_is_a_third_as_large_and_near_the_networks_probabilities(converted):
@@ -125,7 +125,7 @@ def test_a_run_is_exported_with_its_agreement_as_numbers(run):
         content = (run / "tflite" / one["file"]).read_bytes()
         said = tflite.probabilities_of(content, IMAGES)
         assert one["size_bytes"] == len(content)
-        assert one["largest_difference"] == pytest.approx(np.abs(said - expected).max(), abs=1e-6)
+        assert one["largest_difference"] == pytest.approx(np.abs(said - expected).max(), abs=1e-5)
         assert one["equal_decisions"] == np.mean(said.argmax(1) == expected.argmax(1))
         assert one["accuracy"] == np.mean(said.argmax(1) == LABELS)
         assert one["saved_model_accuracy"] == np.mean(expected.argmax(1) == LABELS)

@@ -64,7 +64,8 @@ def results_with(baseline_job, tmp_path_factory):
     )  # fmt: skip
     (tmp / "job.pickle").write_bytes(pickle.dumps((settings, baseline_job, domain)))
     root = Path(__file__).parents[2]
-    fixed = {"PYTHONHASHSEED", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"}
+    threads = {"OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"}
+    fixed = {"PYTHONHASHSEED", "CUDA_VISIBLE_DEVICES", *threads}
     inherited = {key: value for key, value in os.environ.items() if key not in fixed} | {"PYTHONPATH": str(root)}
 
     def run(name, cores, **environment):

@@ -17,7 +17,7 @@ CELL, TUNED = Cell(8, 0, False), Cell(8, 0, True)
 
 
 def test_calls_run_at_once_and_keep_their_order():
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=60)
     assert side_by_side([lambda n=n: (meeting.wait(), n)[1] for n in range(3)]) == [0, 1, 2]
 
 

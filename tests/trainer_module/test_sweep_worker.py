@@ -41,4 +41,4 @@ def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, mo
     started = time.monotonic()
     with pytest.raises(grpc.RpcError):
         worker.search()
-    assert 1 <= time.monotonic() - started < 10
+    assert 1 <= time.monotonic() - started < 60  # KerasTuner's own client would wait for an hour

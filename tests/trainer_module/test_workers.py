@@ -127,7 +127,7 @@ def test_a_pool_that_can_not_be_made_leaves_no_process(baseline_job):
 
 def test_a_closed_pool_starts_no_process_for_one_that_died(baseline_job):
     pool = WorkerPool(baseline_job, 1)
-    results = pool.run([(Cell(16, 0, False), 0)])
+    results = pool.run(EXECUTIONS)  # more than any machine trains in half a second
     closer = threading.Timer(0.5, pool.close)
     closer.start()
     with pytest.raises((WorkerFailed, OSError)):
