@@ -143,7 +143,7 @@ def _said(run: Path, name: str) -> Any:
     """
     path = run / "summary.json"
     try:
-        return json.loads(path.read_text())[name]
+        return json.loads(path.read_text(encoding="utf-8"))[name]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ThawError(f"{path} does not say on which data and with which versions the run was made ({name}). "
                         "Expected the file that a finished run wrote; run the same configuration again: what was "

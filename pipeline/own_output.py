@@ -107,7 +107,7 @@ def _ended_in_order() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _held(temporary: Path) -> Iterator[None]:
-    with (temporary / _LOCK).open("w") as lock:
+    with (temporary / _LOCK).open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -117,7 +117,7 @@ def _clear_leftovers(out: Path) -> None:
     for entry in out.parent.iterdir():
         if not entry.name.startswith(f".{out.name}-") or not (entry / _LOCK).is_file():
             continue
-        with contextlib.suppress(OSError), (entry / _LOCK).open("r+") as lock:
+        with contextlib.suppress(OSError), (entry / _LOCK).open("r+", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where another init is writing
             if (entry / _OLD).is_dir() and not os.path.lexists(out):
                 os.replace(entry / _OLD, out)

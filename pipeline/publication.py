@@ -64,8 +64,8 @@ def publish(
     """
     if not (run / "summary.json").exists():
         raise ThawError(f"{run} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
-    scored = json.loads(sources.read_text()) if sources else []
-    data = json.loads((run / "summary.json").read_text())["data"]
+    scored = json.loads(sources.read_text(encoding="utf-8")) if sources else []
+    data = json.loads((run / "summary.json").read_text(encoding="utf-8"))["data"]
     others = sorted({one["data"] for one in scored} - {data})
     if others:
         raise ThawError(f"{sources} tells of sources on {', '.join(others)}, and {run} ran on {data}. Give the file "

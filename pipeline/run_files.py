@@ -43,6 +43,7 @@ class _Row(pydantic.BaseModel):
     gain_points: float
     gain_interval_points: tuple[float, float]
     verdict: str
+    from_scratch: dict[str, Any]
     blessed: bool
     reasons: list[str]
 
@@ -68,6 +69,9 @@ class _Summary(pydantic.BaseModel):
     winner: str
     left_out: dict[str, str]
     diverged: list[dict[str, Any]]
+    worse_on_val: list[dict[str, Any]]
+    target: dict[str, str]
+    stack: dict[str, Any]
     pushed: _Pushed
     closing_table: list[_Row]
     ml_metadata: _Record

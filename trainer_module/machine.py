@@ -27,11 +27,11 @@ class Machine(pydantic.BaseModel):
         """Writes MACHINE_FILE, all of it at once; the folder is made where there is none."""
         folder.mkdir(parents=True, exist_ok=True)
         written = folder / f".{MACHINE_FILE}.new"
-        written.write_text(self.model_dump_json() + "\n")
+        written.write_text(self.model_dump_json() + "\n", encoding="utf-8")
         written.replace(folder / MACHINE_FILE)
 
 
 def read_machine(folder: Path) -> Machine | None:
     """What was written there; none where nothing was, as on a cluster, whose pods are told with their settings."""
     path = folder / MACHINE_FILE
-    return Machine.model_validate_json(path.read_text()) if path.exists() else None
+    return Machine.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None

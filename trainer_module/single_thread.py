@@ -55,6 +55,7 @@ def run_alone(work: Callable[..., Result], *arguments: Any, task: str) -> Result
     Raises:
       WorkerFailed: the function raised, or its process died.
     """
+    fork_server.start()  # where it does not run yet: it keeps its sockets under a short path
     here, there = fork_server.CONTEXT.Pipe()
     process = fork_server.CONTEXT.Process(target=_work_alone, args=(there, work, arguments), daemon=True)
     try:

@@ -82,7 +82,7 @@ def test_a_place_without_classes_is_explained(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o000, 0o444])
 def test_a_folder_that_may_not_be_read_is_named(mode: int) -> None:
     # pytest's own folders are closed to others, and nothing is closed to root.
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
         closed = Path(temporary) / "rose"
         closed.mkdir()
         (closed / "0.png").touch()

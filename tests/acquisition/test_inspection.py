@@ -255,29 +255,3 @@ def test_cifar10_is_sound() -> None:
     assert set(inspection.train_counts.values()) == {5000}
     assert set(inspection.test_counts.values()) == {1000}
     assert inspection.has_ids
-
-
-def test_the_same_image_in_both_splits_is_found_whatever_its_ids(make: Any, tmp_path: Path) -> None:
-    train, test = make.good("train", 6), make.good("test", 6)
-    image = make.png(3)
-    train[1] = make.example(image=image, label=2, id=b"one_name")
-    test[4] = make.example(image=image, label=2, id=b"another_name")
-    with pytest.raises(ThawError, match=r"record 4 \(test\): the very same image is also in .*record 1 \(train\)"):
-        inspect(make.data_set(tmp_path, train, test))
-
-
-def test_one_image_with_two_labels_is_refused_and_with_one_label_twice_is_not(make: Any, tmp_path: Path) -> None:
-    train, image = make.good("train", 6), make.png(3)
-    train[1] = make.example(image=image, label=2, id=b"one_name")
-    train[5] = make.example(image=image, label=2, id=b"another_name")
-    inspect(make.data_set(tmp_path / "alike", train))
-    train[5] = make.example(image=image, label=3, id=b"another_name")
-    with pytest.raises(ThawError, match=r"with the label 2 \(bird\) instead of 3 \(cat\)"):
-        inspect(make.data_set(tmp_path / "differing", train))
-
-
-@pytest.mark.parametrize(("label", "words"), [(b"cat", "text or bytes, b'cat'"), (2.5, "a float, 2.5")])
-def test_a_label_that_is_no_integer_is_said(make: Any, tmp_path: Path, label: Any, words: str) -> None:
-    record = make.example(image=make.png(3), label=label, id=b"x")
-    with pytest.raises(ThawError, match=rf"record 17: the label \(feature 'label'\) is {words}. Expected one int64"):
-        inspect(with_bad(make, tmp_path, record))

@@ -55,7 +55,9 @@ def small_summary(recorder, **changes):
     record = {"store": str(recorder.path), "run_context": latest_run_context(recorder.store)}
     return {
         "experiment": "small", "data": "CIFAR-10", "synthetic": False, "target_classes": ["automobile", "truck"],
-        "winner": "a__original", "left_out": {}, "diverged": [], "closing_table": [small_row()],
+        "winner": "a__original", "left_out": {}, "diverged": [], "worse_on_val": [],
+        "closing_table": [small_row()], "stack": {"device": "CPU"},
+        "target": {"content_hash": "c", "test_ids_hash": "i", "test_labels_hash": "l"},
         "pushed": {"blessed": False, "path": None, "reason": "there is no gain"}, "ml_metadata": record, **changes,
     }  # fmt: skip
 
@@ -66,5 +68,11 @@ def small_row(**changes):
         "transfer": "a__original", "source": "a", "architecture": "original", "n": 10, "freeze_count": 8,
         "fine_tune": False, "draws": 2, "accuracy": 0.7, "accuracy_interval": [0.6, 0.8], "baseline_accuracy": 0.6,
         "baseline_interval": [0.5, 0.7], "gain_points": 10.0, "gain_interval_points": [-1.0, 21.0],
-        "verdict": "undecided", "blessed": False, "reasons": ["there is no gain"], **changes,
+        "verdict": "undecided",
+        "from_scratch": {
+            "sweep": "baseline__original", "architecture": "original", "val_accuracy": 0.6, "accuracy": 0.6,
+            "verdict": "undecided", "accuracy_interval": [0.5, 0.7], "lead_points": 10.0,
+            "lead_interval_points": [-1.0, 21.0],
+        },
+        "blessed": False, "reasons": ["there is no gain"], **changes,
     }  # fmt: skip

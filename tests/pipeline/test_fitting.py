@@ -13,7 +13,7 @@ from components.transfer_report.statistics import Interval
 from pipeline import tables
 from pipeline.comparison import Change
 from pipeline.fitting import FittingTable
-from pipeline.progress_report import SweepState
+from pipeline.progress_report import ExperimentState, SweepState
 
 NAMES = ("all_but_target__mobilenet_v2", "my-holiday-photos__mobilenet_v2", "baseline__remastered")
 
@@ -42,7 +42,9 @@ def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> N
 
 @pytest.mark.parametrize("width", [80, 60, 40])
 def test_progress_shows_every_name_and_figure_whole(width: int) -> None:
-    text = printed(tables.progress_table("mine", [SweepState(name, 1234, 5678, 90, 360_000) for name in NAMES]), width)
+    sweeps = tuple(SweepState(name, 1234, 5678, 90, 360_000) for name in NAMES)
+    state = ExperimentState(sweeps, "CIFAR-10", None, False, "", "")
+    text = printed(tables.progress_table("mine", state), width)
     assert all(name in text for name in NAMES)
     assert text.count("1234") == text.count("5678") == text.count("100.00") == len(NAMES)
 

@@ -43,7 +43,7 @@ def test_every_name_can_be_given_in_quotes(names):
     assert names_in(text) == tuple(names)
 
 
-@pytest.mark.parametrize("text", ['"a', 'a"b"', '"a"b'])
+@pytest.mark.parametrize("text", ['"a', '"a"b'])
 def test_names_that_can_not_be_read_are_refused(text):
     with pytest.raises(ThawError, match="Can't read the names"):
         names_in(text)

@@ -47,7 +47,7 @@ def trained(baseline_job, settings, tmp_path):
 
 def train_source(baseline_job, settings, uri, control=None):
     """A source as run_fn writes it, briefly trained on dark and bright images."""
-    schedule = SourceSchedule(epochs=4, batch_size=8, max_steps=40)
+    schedule = SourceSchedule(epochs=12, batch_size=8)
     shared = settings.model_dump(include=set(ModelSettings.model_fields))
     told = ModelSettings(**{**shared, "role": "source", "schedule": schedule, "control": control})
     trainer.run_fn(Arguments(told.as_custom_config(""), list(baseline_job.train_files), list(baseline_job.val_files),
