@@ -81,7 +81,7 @@ def test_every_execution_is_a_row_with_its_baseline_and_gain(experiment, first_r
     table = rows(experiment)
     assert list(table[0]) == [
         "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
-        "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "data",
+        "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "outcome", "worse_on_val", "data",
     ]  # fmt: skip
     assert len(table) == 24
     for row in (row for row in table if row["transfer"] == "ships_planes__remastered"):
