@@ -18,6 +18,8 @@ USUAL_SCALES = np.array([5.0, 3.0, 1.5, 2.0, 1.5])
 """Points of accuracy, in this order: transfer, frozen layers, fine-tuning, draw, noise; see Beliefs."""
 SCALES_VARY = 0.7
 """Standard deviation of a scale's logarithm around that of its usual value."""
+MOST_APART = 4 * SCALES_VARY
+"""The most by which a scale's logarithm may differ from that of its usual value."""
 LAYERS_REACH = 0.25
 """Share of an architecture's layers over which accuracies stay alike."""
 
@@ -73,7 +75,11 @@ class Beliefs:
         """
         start = np.log(self.scales)
         with threadpoolctl.threadpool_limits(1):
-            found = minimize(self._cost, start, (cells, draws, accuracies), method="L-BFGS-B", options={"maxiter": 30})
+            # Far from the usual scales the covariance can't be inverted in floats.
+            usual = np.log(USUAL_SCALES)
+            bounds = list(zip(usual - MOST_APART, usual + MOST_APART, strict=True))
+            data = (cells, draws, accuracies)
+            found = minimize(self._cost, start, data, "L-BFGS-B", bounds=bounds, options={"maxiter": 30})
             self.scales = np.exp(found.x)
             latent = self._latent(self.scales)
             covariance = self._observed(latent, self.scales, cells, draws)
