@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pipeline.process import own_temporary_folder
@@ -23,6 +24,10 @@ os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = os
 
 # All that tests, pytest and their processes write to the temporary folder goes away at the end.
 own_temporary_folder(os.environ)
+
+# The same examples on every machine, each time; `--hypothesis-profile=default` tries others.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 WHOLE_FILE_MARK = re.compile(r"^pytestmark = \[?pytest\.mark\.(component|e2e|slow)\b", re.MULTILINE)
 
