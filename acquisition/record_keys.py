@@ -92,7 +92,7 @@ def _count_labels(files: RecordFiles, key: str) -> int:
 
 
 def _label_key(records: Sequence[Features], place: Place) -> str:
-    """The feature with a class's number; where there is none, the error says what a feature of a usual name holds."""
+    """The feature that holds the class index; if none does, the error describes the feature with a common name."""
     keys = [key for key in records[0] if all(_integers(record, key) for record in records)]
     named = [key for key in LABEL_NAMES if key in records[0] and key not in keys]
     if not keys and named:

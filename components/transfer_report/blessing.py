@@ -83,7 +83,7 @@ def _objections(candidate: Candidate, settings: Blessing) -> tuple[str, ...]:
 
 
 def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
-    """Why the gain is none to push for: the verdict of the tables, and the margin beyond it.
+    """Why the gain does not justify a push: the verdict of the tables, and the margin beyond it.
 
     A margin below 0 asks for no gain; it allows a loss up to there.
     """

@@ -150,7 +150,7 @@ def mean_curve(rows: Sequence[Row], pace: Pace) -> list[tuple[float, Interval]]:
 
 
 def write_measures(path: Path, measures: Iterable[LearningMeasures], data: str) -> None:
-    """Writes one line a cell: every measure with its bounds, empty where it is none; the last column names the data."""
+    """Writes one row per cell: each measure with its bounds, empty if undefined; the last column names the data."""
     columns = [f"{name}{part}" for name in MEASURES for part in ("", "_low", "_high")]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -163,8 +164,8 @@ def test_the_interval_holds_its_estimate_and_stays_in_0_to_1(correct: np.ndarray
 
 @QUICK
 @given(CORRECT, st.randoms(use_true_random=False))
-def test_the_order_of_images_and_draws_changes_nothing(correct: np.ndarray, random: object) -> None:
-    rng = np.random.default_rng(random.randrange(2**32))  # type: ignore[attr-defined]
+def test_the_order_of_images_and_draws_changes_nothing(correct: np.ndarray, random: Random) -> None:
+    rng = np.random.default_rng(random.randrange(2**32))
     shuffled = correct[rng.permutation(correct.shape[0])][:, rng.permutation(correct.shape[1])]
     before, after = mean_interval(correct), mean_interval(shuffled)
     assert (after.low, after.high) == pytest.approx((before.low, before.high), abs=1e-12)
