@@ -5,7 +5,7 @@
 
 BIN := .venv/bin
 # The presets: tiny, quick, report-mini, report, controls.
-CONFIG = pipeline/presets/quick.yaml
+CONFIG = experiment/presets/quick.yaml
 # Further options of local_runner.py or kubeflow_runner.py, such as ARGS='--set draws=3'.
 ARGS =
 # What `make notebooks` reads, and where its pages go (docs/notebooks for those of the documentation).
@@ -24,7 +24,7 @@ compile: setup ## write the experiment of CONFIG for Kubeflow Pipelines, to buil
 	@$(BIN)/python kubeflow/kubeflow_runner.py --config $(CONFIG) $(ARGS)
 
 notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there is none) and write them as pages
-	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config pipeline/presets/tiny.yaml $(ARGS)
+	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config experiment/presets/tiny.yaml $(ARGS)
 	@$(BIN)/python -m notebooks.render --run $(RUN) --out $(PAGES)
 
 test: lint docs ## run every check and every test

@@ -1,6 +1,6 @@
 """The runner: config -> data -> plan -> create_pipeline -> LocalDagRunner -> runs/<run id>/. Nothing imports this.
 
-Run it as `python local_runner.py --config pipeline/presets/quick.yaml`, or hand it to TFX:
+Run it as `python local_runner.py --config experiment/presets/quick.yaml`, or hand it to TFX:
 `tfx pipeline create --pipeline-path=local_runner.py --engine=local`, then `tfx run create --engine=local`.
 """
 
@@ -16,15 +16,15 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.loading import load_config
 
 process.prepare_process(os.environ)
 process.leave_signals_alone()
 
 PROJECT_ROOT = Path(__file__).resolve().parent
-DEFAULT_CONFIG = PROJECT_ROOT / "pipeline" / "presets" / "quick.yaml"
+DEFAULT_CONFIG = PROJECT_ROOT / "experiment" / "presets" / "quick.yaml"
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:

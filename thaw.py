@@ -19,10 +19,10 @@ from typing import Any
 
 import click
 
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
 from pipeline import tables
-from pipeline.config import ExperimentConfig
 from pipeline.console import RUN_LOG, output_to_log
-from pipeline.errors import ThawError
 from pipeline.options import (
     EPILOG,
     InOrderOfUse,
@@ -36,8 +36,8 @@ from pipeline.options import (
     runs_option,
 )
 from pipeline.run_files import read_summary
-from pipeline.terminal import console
-from trainer_module import progress
+from terminal import progress
+from terminal.console import console
 
 process.prepare_process(os.environ)
 process.leave_signals_alone()

@@ -13,7 +13,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-NAMES = ("acquisition", "components", "local_runner", "pipeline", "thaw", "trainer_module", "transferability")
+NAMES = (
+    "acquisition", "components", "experiment", "local_runner", "pipeline", "terminal", "thaw", "trainer_module",
+    "transferability",
+)  # fmt: skip
 
 
 def shadowed(path: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from acquisition.tfrecords import write_examples
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 _BATCHES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
 _PIXELS = 3 * 32 * 32

@@ -10,8 +10,8 @@ from acquisition.image_files import fitted, load_image, png_bytes
 from acquisition.image_folder import content_id
 from acquisition.records import RecordFiles
 from acquisition.tfrecords import Place, read_batches
-from pipeline.config import CIFAR10_CLASSES
-from pipeline.errors import ThawError
+from experiment.config import CIFAR10_CLASSES
+from experiment.errors import ThawError
 
 PREFIX = "cifar10_"
 """Before the names of CIFAR-10's classes, so that they are never taken for the user's."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from acquisition import cifar10, synthetic
 from acquisition.download import download
 from acquisition.records import RecordFiles, find_record_files
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 _SYNTHETIC = "SYNTHETIC"
 

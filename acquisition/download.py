@@ -13,8 +13,8 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from pipeline import terminal
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
+from terminal import console
 
 _CHUNK_BYTES = 1 << 16
 # What a broken or absent connection raises; OSError covers refused, reset, timed out and unknown host.
@@ -49,9 +49,9 @@ def download(
     part = destination.with_name(destination.name + ".part")
     if destination.exists():
         os.replace(destination, part)  # left by an earlier run: checked like what has just arrived
-    name = terminal.words("{task.description}")
+    name = console.words("{task.description}")
     columns = (name, BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with terminal.progress_in(terminal.console(stderr=True), *columns) as progress:
+    with console.progress_in(console.console(stderr=True), *columns) as progress:
         bar = _Bar(progress, destination.name, size_bytes)
         while not _is_whole(part, size_bytes):
             before = _size(part)

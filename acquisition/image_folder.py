@@ -13,7 +13,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from acquisition.image_files import fitted, image_size, load_image, png_bytes
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 LEAST_TRAIN, LEAST_VAL, LEAST_TEST = 5, 1, 2
 LEAST_IMAGES = LEAST_TRAIN + LEAST_VAL + LEAST_TEST

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from acquisition.images import header_problem, make_decoder
 from acquisition.records import RecordFiles
 from acquisition.tfrecords import Place, read_batches
-from pipeline.config import Data, ExperimentConfig
-from pipeline.errors import ThawError
+from experiment.config import Data, ExperimentConfig
+from experiment.errors import ThawError
 
 
 @dataclass(frozen=True)

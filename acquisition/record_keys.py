@@ -9,8 +9,8 @@ from acquisition.images import image_shape
 from acquisition.inspection import values_in_words
 from acquisition.records import RecordFiles
 from acquisition.tfrecords import Place, read_batches
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 
 LOOKED_AT = 100
 """Records of the first training file that the layout is told from."""

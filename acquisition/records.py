@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ThawError, check_utf_8
+from experiment.errors import ThawError, check_utf_8
 
 # A folder per split, TFDS's flat names, or plain names. From strict to loose: a checksum, an index or a
 # half-copied file that lies beside complete shards must not be taken for one of them.

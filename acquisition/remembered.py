@@ -10,7 +10,7 @@ from pathlib import Path
 
 from acquisition.inspection import Inspection, fingerprint, inspect_records
 from acquisition.records import RecordFiles
-from pipeline.config import Data
+from experiment.config import Data
 
 RULES = 2
 """Raise it when the rules of inspection change: what was found under older rules is then inspected again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from acquisition.inspection import Inspection
-from pipeline.config import ExperimentConfig
+from experiment.config import ExperimentConfig
 
 FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""

@@ -20,8 +20,8 @@ from acquisition import animals, vehicles
 from acquisition.cifar10 import encode_png
 from acquisition.shapes import Paint, Pen
 from acquisition.tfrecords import write_examples
-from pipeline.config import CIFAR10_CLASSES
-from pipeline.random_streams import Stream, stream_generator
+from experiment.config import CIFAR10_CLASSES
+from experiment.random_streams import Stream, stream_generator
 
 NAME = "synthetic"
 """First part of the files' names, by which a copy of the set is known."""

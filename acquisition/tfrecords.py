@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 _BATCH = 256
 """Records read at once; one by one, Python takes 25 times as long."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acquisition.download import download
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 _ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)

@@ -25,7 +25,7 @@ from acquisition.dataset import Dataset
 from benchmarks import grid, plot, schedules, target, workers
 from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial
-from pipeline.config import Schedule
+from experiment.config import Schedule
 from trainer_module.selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine

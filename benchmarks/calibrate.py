@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import ExperimentConfig
 from pipeline.advice_rule import CALIBRATION_FILE, AdviceRule, predictors_of
-from pipeline.config import MAX_FREEZE_COUNT, ExperimentConfig
 from transferability.calibration import calibrate
 
 LEVEL = 0.9

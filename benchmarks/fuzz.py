@@ -16,16 +16,17 @@ from pathlib import Path
 
 import atheris
 
+from experiment.loading import PRESETS
+
 with atheris.instrument_imports(include=["pipeline", "trainer_module.ledger", "trainer_module.sealed_lines"]):
-    from pipeline.config import Data
-    from pipeline.errors import ThawError
-    from pipeline.loading import load_config
+    from experiment.config import Data
+    from experiment.errors import ThawError
+    from experiment.loading import load_config
     from trainer_module.ledger import read_ledger
 with atheris.instrument_imports(include=["acquisition"]):
     from acquisition import images, inspection
     from acquisition.tfrecords import Place
 
-PRESETS = Path(__file__).parents[1] / "pipeline" / "presets"
 SHAPE = (8, 8, 3)
 
 

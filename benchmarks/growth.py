@@ -20,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from acquisition.dataset import Dataset
 from benchmarks import target
-from pipeline.config import MobileNet, Schedule
+from experiment.config import MobileNet, Schedule
 from trainer_module import fork_server, freezing
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network

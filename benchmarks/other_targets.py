@@ -22,9 +22,9 @@ import pandas as pd
 
 from acquisition.dataset import Dataset
 from benchmarks import target
+from experiment.config import Architecture
 from pipeline.advice import advise, probes_of, target_images
 from pipeline.advice_rule import read_rule
-from pipeline.config import Architecture
 from pipeline.finished_run import FinishedRun, open_run
 from trainer_module import source
 from trainer_module.architectures import build_network

@@ -19,7 +19,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from benchmarks import target
 
-QUICK = "pipeline/presets/quick.yaml"
+QUICK = "experiment/presets/quick.yaml"
 TRIVIAL = ("schedule.max_steps=1", "schedule.epochs=1", "source_schedule.max_steps=1", "draws=1",
            "allow_untrained_sources=true")  # fmt: skip
 FEW_FILES, MANY_FILES = 1, 5
@@ -83,8 +83,8 @@ def transform_cpu_seconds(folder: Path, files: int) -> float:
 
     from acquisition.dataset import Dataset
     from acquisition.records import find_record_files
+    from experiment.loading import load_config
     from pipeline.dag import create_pipeline
-    from pipeline.loading import load_config
 
     write_subset(folder / "data", files)
     dataset = Dataset("cifar10", "a part of CIFAR-10", False, find_record_files(folder / "data"))

@@ -19,7 +19,7 @@ import numpy as np
 
 from acquisition.dataset import Dataset
 from benchmarks import grid, target
-from pipeline.config import Schedule
+from experiment.config import Schedule
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module import freezing
 from trainer_module.selection import Cell

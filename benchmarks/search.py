@@ -25,7 +25,7 @@ import keras_tuner
 import pandas as pd
 from keras_tuner import oracles
 
-from pipeline.config import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT
 from pipeline.search import ESTIMATORS
 from trainer_module.advised_oracle import AdvisedOracle, Candidate
 from trainer_module.beliefs import Place

@@ -12,11 +12,12 @@ import tensorflow as tf
 from acquisition.dataset import Dataset, locate_dataset
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
-from pipeline.config import CIFAR10_CLASSES, Augmentation, MobileNet, Schedule
-from trainer_module import features, freezing, source
+from experiment import features
+from experiment.config import CIFAR10_CLASSES, Augmentation, MobileNet, Schedule
+from experiment.training_settings import ModelSettings
+from trainer_module import freezing, source
 from trainer_module.architectures import Network, build_network
 from trainer_module.input_pipeline import Records
-from trainer_module.settings import ModelSettings
 from trainer_module.target import TargetData, drawn_records
 
 TARGET, SOURCE = ("automobile", "truck"), ("ship", "airplane")

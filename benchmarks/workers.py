@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from benchmarks import target
-from pipeline.config import Schedule
+from experiment.config import Schedule
 from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.workers import WorkerPool

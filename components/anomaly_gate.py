@@ -7,7 +7,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ExampleAnomalies
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.artifact_folders import matching_files
 
 

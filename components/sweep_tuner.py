@@ -13,11 +13,11 @@ from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils, standard_component_specs
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
+from experiment.training_settings import CHIEF_KEY
 from trainer_module.artifact_folders import artifacts_as_folders, is_remote
 from trainer_module.distribution import chief_address
 from trainer_module.ledger import LEDGER_FILE
-from trainer_module.settings import CHIEF_KEY
 
 # The parts of TFX's own Tuner that it has no public name for.
 Artifacts = dict[str, list[types.Artifact]]

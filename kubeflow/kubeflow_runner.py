@@ -1,7 +1,7 @@
 """The runner for Kubeflow: config and cluster -> create_pipeline -> KubeflowV2DagRunner -> a file. Nothing imports it.
 
-Run it as `python kubeflow/kubeflow_runner.py --config pipeline/presets/report.yaml --cluster my-cluster.yaml`; it runs
-nothing and needs no cluster.
+Run it as `python kubeflow/kubeflow_runner.py --config experiment/presets/report.yaml --cluster my-cluster.yaml`; it
+runs nothing and needs no cluster.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the pods do, whose stack this one stands for
 warnings.filterwarnings("ignore", category=FutureWarning)
 
-from acquisition.dataset import Dataset  # noqa: E402
-from acquisition.records import RecordFiles  # noqa: E402
-from pipeline import kubeflow_spec  # noqa: E402
-from pipeline.cluster import ClusterConfig  # noqa: E402
-from pipeline.config import ExperimentConfig  # noqa: E402
-from pipeline.errors import ThawError  # noqa: E402
-from pipeline.loading import load_cluster, load_config  # noqa: E402
+from acquisition.dataset import Dataset
+from acquisition.records import RecordFiles
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.loading import load_config
+from pipeline import kubeflow_spec
+from pipeline.cluster import ClusterConfig, load_cluster
 
 HERE = Path(__file__).resolve().parent
 POD_COMMAND = ("python", "-m", "pipeline.cluster_task")
@@ -38,7 +38,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         description="Compiles the experiment for Kubeflow Pipelines (v2). Runs nothing.",
         epilog="kubeflow/README.md says how to submit the file.",
     )
-    preset = HERE.parent / "pipeline" / "presets" / "quick.yaml"
+    preset = HERE.parent / "experiment" / "presets" / "quick.yaml"
     parser.add_argument("--config", type=Path, default=preset, help="preset or YAML file of your own")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, such as --set draws=3"

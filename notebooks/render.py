@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.finished_run import open_run
 
 FOLDER = Path(__file__).resolve().parent

@@ -12,14 +12,14 @@ from rich.console import Console
 
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
+from experiment import features
+from experiment.config import ExperimentConfig, Transfer
+from experiment.errors import ThawError
 from pipeline.advice_rule import AdviceRule, read_rule
-from pipeline.config import ExperimentConfig, Transfer
-from pipeline.errors import ThawError
 from pipeline.finished_run import FinishedRun, open_run, reading
-from pipeline.fitting import FittingTable
 from pipeline.promises import Promise, promises_of, ranked, sentence
-from pipeline.tables import empty_table, in_two_lines
-from trainer_module import draws, features, freezing, source
+from terminal.tables import FittingTable, empty_table, in_two_lines
+from trainer_module import draws, freezing, source
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import matching_files

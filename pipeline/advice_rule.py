@@ -11,9 +11,10 @@ import numpy as np
 import pydantic
 import yaml
 
-from pipeline.config import MAX_FREEZE_COUNT, Architecture
-from pipeline.domains import PRETRAINED
-from pipeline.errors import ThawError
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import Architecture
+from experiment.domains import PRETRAINED
+from experiment.errors import ThawError
 from transferability.calibration import Calibrated, Ridge
 
 CALIBRATION_FILE = Path(__file__).parent / "calibration.yaml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 S3_PACKAGES = "tensorflow-io==0.37.1 boto3"
 

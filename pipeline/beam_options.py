@@ -6,7 +6,7 @@ import contextlib
 import io
 from collections.abc import Sequence
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 DEFAULTS = (
     # Beam's default runner first tries to fetch another one, written in Go, from the network, for every node. This one

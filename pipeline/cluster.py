@@ -1,12 +1,14 @@
-"""What a Kubeflow cluster gives a pipeline: image, data, volume, GPUs, tries. Decides no result. Imports domains."""
+"""What a Kubeflow cluster gives a pipeline: image, data, volume, GPUs, tries. Decides no result. Imports experiment."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
 
-from pipeline.domains import Settings
+from experiment.domains import Settings
+from experiment.loading import read_settings, validated
 
 # TFX and Beam take these paths for patterns of files, so none may hold *, ?, [ or a backslash.
 Uri = Annotated[str, pydantic.Field(pattern=r"^(gs|s3|minio)://[^/*?\[\\]+(/[^*?\[\\]*)?$")]
@@ -95,3 +97,12 @@ class ClusterConfig(Settings):
     """Labels of the nodes that Trainers and Tuners may run on, such as a GPU's model."""
     tolerations: tuple[Toleration, ...] = ()
     """Of Trainers and Tuners."""
+
+
+def load_cluster(path: str | Path, overrides: tuple[str, ...] = ()) -> ClusterConfig:
+    """Reads the description of a cluster, such as kubeflow/cluster.yaml, and applies overrides to it.
+
+    Raises:
+      ThawError: as load_config.
+    """
+    return validated(ClusterConfig, read_settings(Path(path), overrides), str(path), "pipeline/cluster.py")

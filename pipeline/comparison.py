@@ -10,7 +10,7 @@ from typing import Any
 
 from components.transfer_report.cells import FALSE_DISCOVERY_RATE
 from components.transfer_report.statistics import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.run_files import read_cells, read_settings, settings_of
 
 Place = tuple[str, int, int, bool]
@@ -90,7 +90,7 @@ def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]
 
 
 def stacks_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
-    """Parts of what trained two runs that are not equal, by name (trainer_module.stack.Stack).
+    """Parts of what trained two runs that are not equal, by name (experiment.stack.Stack).
 
     Raises:
       ThawError: a summary does not say.

@@ -12,11 +12,11 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel as Channel
 
 from acquisition.dataset import Dataset
+from experiment.config import ExperimentConfig
+from experiment.stack import Device
 from pipeline.beam_options import beam_options
-from pipeline.config import ExperimentConfig
 from pipeline.metadata_file import METADATA_FILE
 from pipeline.nodes import Nodes
-from trainer_module.stack import Device
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
 from pipeline.metadata_file import METADATA_FILE, check_metadata
 from pipeline.run_lock import check_usable
 

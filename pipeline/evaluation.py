@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow_model_analysis as tfma
 
-from pipeline.config import ExperimentConfig
-from trainer_module import features
+from experiment import features
+from experiment.config import ExperimentConfig
 
 SLICES = (features.CLASS_NAME, features.BRIGHTNESS, features.CONTRAST)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 DISK_FULL = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 """What the system and SQLite say of it."""

@@ -8,27 +8,34 @@ import importlib.util
 from pathlib import Path
 
 SOURCE_CODE = (
-    "pipeline.random_streams",
-    *(
-        f"trainer_module.{name}"
-        for name in (
-            "activations", "architectures", "controls", "draws", "features", "freezing", "input_pipeline",
-            "normalization", "own_cuts", "own_model", "own_model_file", "source", "training",
-        )
-    ),
-)  # fmt: skip
+    "experiment.features",
+    "experiment.random_streams",
+    "trainer_module.activations",
+    "trainer_module.architectures",
+    "trainer_module.controls",
+    "trainer_module.draws",
+    "trainer_module.freezing",
+    "trainer_module.input_pipeline",
+    "trainer_module.normalization",
+    "trainer_module.own_cuts",
+    "trainer_module.own_model",
+    "trainer_module.own_model_file",
+    "trainer_module.source",
+    "trainer_module.training",
+)
 """What decides which weights a source ends with."""
 SWEEP_CODE = (
     *SOURCE_CODE,
-    *(f"trainer_module.{name}" for name in ("single_thread", "sweep", "sweep_job", "target")),
+    "trainer_module.single_thread",
+    "trainer_module.sweep",
+    "trainer_module.sweep_job",
+    "trainer_module.target",
 )
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
-TRAINING_CODE = (
-    "trainer_module", "pipeline.backbones", "pipeline.config", "pipeline.domains", "pipeline.random_streams",
-)  # fmt: skip
+TRAINING_CODE = ("trainer_module", "experiment")
 """What decides all that Trainers and Tuners write."""
 
-DOMAIN_CODE = ("components.domain_examples", "pipeline.random_streams", "trainer_module.features")
+DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "experiment.features")
 """What decides the records of a domain."""
 REPORT_CODE = (
     "components.transfer_report",
@@ -57,8 +64,8 @@ def source_fingerprint(*packages: str) -> str:
     """
     digest = hashlib.sha256()
     for package in packages:
-        for path in _sources(package):
-            digest.update(f"{package}/{path.name}".encode())
+        for name, path in _sources(package):
+            digest.update(f"{package}/{name}".encode())
             digest.update(_meaning(path))
     return digest.hexdigest()[:16]
 
@@ -80,11 +87,13 @@ def _is_string(line: ast.stmt) -> bool:
     return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
 
 
-def _sources(package: str) -> list[Path]:
+def _sources(package: str) -> list[tuple[str, Path]]:
+    """Its files by their paths within it: files of one name in two folders are told apart."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     origin = Path(spec.origin)
     if origin.name != "__init__.py":
-        return [origin]
-    return sorted(path for path in origin.parent.rglob("*") if path.suffix in (".py", ".j2"))
+        return [(origin.name, origin)]
+    found = (path for path in origin.parent.rglob("*") if path.suffix in (".py", ".j2"))
+    return sorted((path.relative_to(origin.parent).as_posix(), path) for path in found)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from components.transfer_report.ledgers import Ledgers, pair_ledgers
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
 from pipeline.kept_files import kept_path, sha256_of
 from pipeline.metadata_file import REPAIR, check_metadata
 from pipeline.run_files import SUMMARY_FILE, damaged, read_settings, read_summary

@@ -10,8 +10,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
 
 FOLDER = "backbones"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from experiment.errors import ThawError
 from pipeline.cluster import ClusterConfig
-from pipeline.errors import ThawError
 
 Document = dict[str, Any]
 DATA_PATH = "data_path"

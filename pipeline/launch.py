@@ -18,23 +18,23 @@ from acquisition.inspection import Inspection, check_sizes
 from acquisition.remembered import inspect_once
 from acquisition.scarce_classes import scarce_classes
 from acquisition.weights import check_weights, locate_weights
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.machine import Machine
 from pipeline import console
 from pipeline.artifact_store import open_store
 from pipeline.beam_options import beam_options
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
 from pipeline.failed_run import AFTER_NODES, explained
-from pipeline.fitting import FittingTable
 from pipeline.kept_files import keep_files
 from pipeline.metadata_file import METADATA_FILE, check_metadata
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run
 from pipeline.run_lock import check_no_pattern, check_usable, check_writable, locked
-from pipeline.tables import empty_table
-from pipeline.terminal import progress_in
 from pipeline.training_settings import asked_digests
-from trainer_module import fork_server, progress
-from trainer_module.machine import Machine
+from terminal import progress
+from terminal.console import progress_in
+from terminal.tables import FittingTable, empty_table
+from trainer_module import fork_server
 
 
 def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.run_folder import node_id
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 METADATA_FILE = "metadata.sqlite"
 """In the experiment's part of the workspace."""

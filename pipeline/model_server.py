@@ -21,7 +21,7 @@ from typing import Any
 import tornado.httpserver
 import tornado.web
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.process import own_temporary_folder, prepare_process
 from pipeline.run_lock import check_no_pattern
 

@@ -31,18 +31,18 @@ from components.sweep_tuner import SweepTuner
 from components.transfer_advisor.component import transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
 from components.transfer_report.component import NodeSettings, transfer_report
+from experiment.config import Architecture, ExperimentConfig, Transfer
+from experiment.machine import Machine
+from experiment.stack import Device
+from experiment.training_settings import STACK_KEY, ModelSettings
 from pipeline import fingerprint
 from pipeline.advice_rule import read_rule
-from pipeline.config import Architecture, ExperimentConfig, Transfer
 from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import source_fingerprint
 from pipeline.kept_files import with_kept_paths
 from pipeline.schema import schema_text
 from pipeline.training_settings import model_settings, own_settings, repeatable, source_settings, sweep_settings
-from trainer_module.machine import Machine
 from trainer_module.running_stack import running_stack
-from trainer_module.settings import STACK_KEY, ModelSettings
-from trainer_module.stack import Device
 
 TRAIN = TrainArgs(splits=["train"])
 VAL = EvalArgs(splits=["val"])
@@ -112,7 +112,7 @@ class Nodes:
                 "label_key": data.label_key,
                 "id_key": data.id_key,
                 "image_shape": list(data.image_shape),
-                "code": source_fingerprint("trainer_module.preprocessing", "trainer_module.features"),
+                "code": source_fingerprint("trainer_module.preprocessing", "experiment.features"),
             },
             disable_statistics=True,
         )

@@ -9,12 +9,11 @@ from typing import Any, get_args
 import click
 from click.shell_completion import CompletionItem
 
-from pipeline.backbones import Scale
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from experiment.backbones import Scale
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
 
-PRESETS = Path(__file__).resolve().parent / "presets"
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
 
 \b

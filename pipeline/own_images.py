@@ -15,15 +15,14 @@ from acquisition.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.inspection import Inspection, check_sizes, inspect_records
 from acquisition.scarce_classes import scarce_classes
 from acquisition.weights import locate_weights
-from pipeline.config import ExperimentConfig, Transfer
-from pipeline.errors import ThawError
-from pipeline.fitting import FittingTable
+from experiment.config import ExperimentConfig, Transfer
+from experiment.errors import ThawError
 from pipeline.own_model import fitted
 from pipeline.own_output import CONFIG, check_output, written_whole
 from pipeline.own_records import OwnData, from_images, from_records, holds_records
 from pipeline.own_settings import VAL_FRACTION, Wanted, own_settings, shown_px, validated
 from pipeline.plan import Plan, measure_gflops, plan_run
-from pipeline.tables import empty_table
+from terminal.tables import FittingTable, empty_table
 
 FEW_TEST_IMAGES = 50
 """Of all target classes together: below this, intervals are some 15 points wide to each side."""

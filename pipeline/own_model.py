@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from pipeline.config import ExperimentConfig, MobileNet, OwnModel
-from pipeline.errors import ThawError
+from experiment.config import ExperimentConfig, MobileNet, OwnModel
+from experiment.errors import ThawError
 
 SIDES = (96, 224)
 """Sides in pixels to try where a model of no size of its own does not take smaller images."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from pipeline.errors import ThawError, check_utf_8
+from experiment.errors import ThawError, check_utf_8
 
 CONFIG, RECORDS, IMAGES = "config.yaml", "records", "images.csv"
 """All that such a folder holds: the experiment, its TFRecords, and which image is in which split."""

@@ -20,11 +20,11 @@ from acquisition.inspection import inspect_records
 from acquisition.record_keys import find_layout
 from acquisition.records import RecordFiles, find_record_files
 from acquisition.tfrecords import write_examples
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 from pipeline.own_output import IMAGES, RECORDS
 from pipeline.own_settings import Wanted, chosen_target, own_domains
-from pipeline.terminal import progress_in
+from terminal.console import progress_in
 
 FindCifar = Callable[[], Dataset | None]
 """Finds CIFAR-10; it is called where a source could be made of it."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import Data, ExperimentConfig, OwnModel
-from pipeline.errors import ThawError, printable
-from pipeline.loading import validate_config
+from experiment.config import Data, ExperimentConfig, OwnModel
+from experiment.errors import ThawError, printable
+from experiment.loading import PRESETS, validate_config
 
-PRESET = Path(__file__).parent / "presets" / "quick.yaml"
+PRESET = PRESETS / "quick.yaml"
 """Grid, draws and schedules are taken from it: what takes minutes."""
 VAL_FRACTION = 0.2
 PER_CLASS = (5, 10, 20, 50, 100, 200)

@@ -7,7 +7,8 @@ import time
 
 import numpy as np
 
-from pipeline.config import MAX_FREEZE_COUNT, Architecture, ExperimentConfig, Schedule
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import Architecture, ExperimentConfig, Schedule
 
 # Floating-point operations of one image's forward pass, in millions: both of the report's architectures by layer
 # (two per multiply-add), MobileNetV2 at 224 pixels and alpha 1 (Sandler et al., CVPR 2018: 300M multiply-adds).

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Architecture, ExperimentConfig
+from experiment.config import Architecture, ExperimentConfig
 from pipeline.console import RUN_LOG
 from pipeline.run_files import SUMMARY_FILE, comparable, damaged, read_started, read_summary, runs_of, settings_of
 from pipeline.training_settings import asked_digest

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
+from experiment.config import Architecture
+from experiment.errors import ThawError
 from pipeline.advice_rule import AdviceRule, Verdict, predictors_of, verdict_of
-from pipeline.config import Architecture
-from pipeline.errors import ThawError
 
 ADVICE_FILE = "advice.json"
 

@@ -24,7 +24,7 @@ import yaml
 
 from components.transfer_report import formats
 from components.transfer_report.closing import divergence_notes
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 LEDGER, CLAIMS = "ledger.csv.gz", "claims.json"
 COPIED = (CLAIMS, "learning_curves.csv", "config.yaml")

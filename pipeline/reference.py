@@ -11,11 +11,11 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pipeline.config import ExperimentConfig
+from experiment.config import ExperimentConfig
 
 HEADING = """# Configuration
 
-Every setting, as `pipeline/config.py` defines it. Presets are in `pipeline/presets/`; `--set key.subkey=value`
+Every setting, as `experiment/config.py` defines it. Presets are in `experiment/presets/`; `--set key.subkey=value`
 overrides one setting. An unknown key is refused.
 """
 

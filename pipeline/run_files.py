@@ -12,9 +12,9 @@ from typing import Any
 
 import pydantic
 
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.loading import load_config
 
 SUMMARY_FILE, CONFIG_FILE, CELLS_FILE = "summary.json", "config.yaml", "cells.csv"
 STARTED_FILE = "started.json"

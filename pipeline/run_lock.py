@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 LOCK_FILE = "run.lock"
 PATTERN_CHARACTERS = "*?[\\"

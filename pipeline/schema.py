@@ -7,7 +7,7 @@ from importlib import resources
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline.config import Data
+from experiment.config import Data
 
 
 def schema_text(data: Data) -> str:

@@ -13,18 +13,18 @@ from rich.console import Console
 
 from components.transfer_report.cells import CellSummary, summarise
 from components.transfer_report.ledgers import pair_ledgers
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import Architecture, ExperimentConfig
+from experiment.errors import ThawError
+from experiment.loading import validate_config
 from pipeline.advice import features_of, target_images
-from pipeline.config import MAX_FREEZE_COUNT, Architecture, ExperimentConfig
 from pipeline.console import output_to_log
-from pipeline.errors import ThawError
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.finished_run import FinishedRun, open_run
-from pipeline.fitting import FittingTable
-from pipeline.loading import validate_config
 from pipeline.plan import SECONDS_PER_PROGRAM, training_seconds
 from pipeline.run_lock import locked
-from pipeline.tables import empty_table
 from pipeline.training_settings import model_settings, sweep_settings
+from terminal.tables import FittingTable, empty_table
 from trainer_module import fork_server
 from trainer_module.advised_oracle import AdvisedOracle, Candidate
 from trainer_module.beliefs import Place

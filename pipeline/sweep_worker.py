@@ -16,10 +16,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
-from pipeline.errors import ThawError  # noqa: E402
-from pipeline.fingerprint import SWEEP_CODE, source_fingerprint  # noqa: E402
-from pipeline.process import own_temporary_folder  # noqa: E402
-from trainer_module.distribution import worker_address  # noqa: E402
+from experiment.errors import ThawError
+from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.process import own_temporary_folder
+from trainer_module.distribution import worker_address
 
 if TYPE_CHECKING:
     from trainer_module.sweep_record import SweepRecord

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.fitting import FittingTable
+from terminal.tables import FittingTable, empty_table, in_two_lines
 
 if TYPE_CHECKING:
     from acquisition.inspection import Inspection
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pipeline.progress_report import ExperimentState
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
-WORDS = ("sweep", "transfer", "class", "file", "verdict")
-"""Columns that are read from the left; figures are aligned on the right."""
 
 
 def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
@@ -77,19 +75,3 @@ def classes_table(name: str, found: Inspection) -> FittingTable:
     """Images of each class."""
     rows = [(label, f"{count:,}", f"{found.test_counts[label]:,}") for label, count in found.train_counts.items()]
     return FittingTable(empty_table("class", "train", "test", title=name), rows)
-
-
-def in_two_lines(transfer: str) -> str:
-    """A transfer's name, its source above its architecture: whole names need 80 columns for themselves."""
-    return transfer.replace("__", "\n")
-
-
-def empty_table(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
-    """A table without rows whose columns of WORDS are read from the left."""
-    table = Table(
-        title=None if title is None else Text(title), title_justify="left",
-        caption=None if caption is None else Text(caption), caption_justify="left",
-    )  # fmt: skip
-    for column in columns:
-        table.add_column(column, justify="left" if column in WORDS else "right")
-    return table

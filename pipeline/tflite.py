@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.finished_run import FinishedRun, open_run, reading
 from pipeline.run_lock import check_usable
 from trainer_module.artifact_folders import read_folder

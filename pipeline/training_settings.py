@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pipeline.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
+from experiment.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
+from experiment.training_settings import ModelSettings, SweepSettings
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.run_files import comparable, digest, settings_of
-from trainer_module.settings import ModelSettings, SweepSettings
 
 
 def model_settings(

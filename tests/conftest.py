@@ -144,10 +144,10 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
     from PIL import Image
     from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-    from pipeline.config import MobileNet, Schedule
+    from experiment.config import MobileNet, Schedule
+    from experiment.training_settings import ModelSettings
     from trainer_module import freezing, serving, source
     from trainer_module.preprocessing import preprocessing_fn
-    from trainer_module.settings import ModelSettings
 
     settings = ModelSettings(
         role="transfer", name="a__remastered", source="a", architecture="remastered", classes=("automobile", "truck"),

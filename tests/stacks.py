@@ -1,5 +1,5 @@
 """A stack for headers and facts that tests make up. Imports no TensorFlow."""
 
-from trainer_module.stack import Stack
+from experiment.stack import Stack
 
 STACK = Stack("2.16.2", "3.12.4", "1.26.4", "float32", True, "CPU")

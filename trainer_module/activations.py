@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import tensorflow as tf
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 READ_BATCH = 500
 """Records per batch in inference; on CPUs more or fewer were slower (docs/performance.md)."""

@@ -11,7 +11,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from pipeline.random_streams import Stream, stream_generator
+from experiment.random_streams import Stream, stream_generator
 from trainer_module.beliefs import Beliefs, Place
 
 SAMPLES = 512

@@ -1,4 +1,4 @@
-"""The architectures as Keras models, and where each can be cut. Imports pipeline.config, no training code."""
+"""The architectures as Keras models, and where each can be cut. Imports experiment.config, no training code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from keras.layers import Layer
 
-from pipeline.config import MAX_FREEZE_COUNT, Architecture, MobileNet, OwnModel
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import Architecture, MobileNet, OwnModel
 from trainer_module.normalization import FusedBatchNormalization
 from trainer_module.own_model import own_parts
 

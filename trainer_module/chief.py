@@ -12,8 +12,8 @@ import grpc
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
-from pipeline.errors import ThawError
-from trainer_module import progress
+from experiment.errors import ThawError
+from terminal import progress
 from trainer_module.chief_oracle import ChiefOracle
 from trainer_module.sweep_job import SweepFacts, SweepJob
 from trainer_module.sweep_record import JOB_FILE, SweepRecord

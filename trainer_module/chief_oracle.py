@@ -12,7 +12,7 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.ledger import Ledger, Row
 from trainer_module.selection import Cell
 from trainer_module.sweep_record import SweepRecord, add_missing

@@ -12,7 +12,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.random_streams import Stream, stream_generator
+from experiment.random_streams import Stream, stream_generator
 from trainer_module import freezing
 from trainer_module.architectures import Network
 from trainer_module.input_pipeline import Records

@@ -1,11 +1,11 @@
-"""What KerasTuner's variables say about this process's part in a sweep. Imports pipeline.errors alone."""
+"""What KerasTuner's variables say about this process's part in a sweep. Imports experiment.errors alone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 TUNER_ID, ORACLE_IP, ORACLE_PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 CHIEF = "chief"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.random_streams import Stream, stream_digest
+from experiment.random_streams import Stream, stream_digest
 
 CURVE_EPOCHS = (1, 3, 10)
 CHEAP = 0.05

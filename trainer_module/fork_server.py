@@ -8,7 +8,7 @@ import multiprocessing.util
 import os
 import tempfile
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 CONTEXT = multiprocessing.get_context("forkserver")
 MOST_BYTES = 70

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.architectures import Network
 
 Weights = dict[str, np.ndarray]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from trainer_module import features
+from experiment import features
 from trainer_module.artifact_folders import matching_files
 
 READ_BATCH = 1024

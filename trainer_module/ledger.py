@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import MAX_FREEZE_COUNT
-from pipeline.errors import ThawError
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.errors import ThawError
+from experiment.stack import Stack
 from trainer_module.sealed_lines import SealedLines, digest_of, sealed_line
-from trainer_module.stack import Stack
 
 LEDGER_FILE = "ledger.jsonl"
 FLOAT = np.dtype("<f4")

@@ -1,4 +1,4 @@
-"""Where a Keras model can be cut in two, and the layers with weights between. Imports pipeline.config alone.
+"""Where a Keras model can be cut in two, and the layers with weights between. Imports experiment.config alone.
 
 A model is cut where one tensor alone holds all that the layers above it need. Layers that own no kernel, such as
 BatchNormalization, belong with the kernel before them. Where there are more places than MAX_FREEZE_COUNT, neighbouring
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras.layers import Layer
 
-from pipeline.config import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT
 
 
 def cuts_of(model: keras.Model) -> tuple[list[str], list[tuple[str, ...]]]:

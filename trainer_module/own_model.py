@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from keras.layers import Layer
 
-from pipeline.config import OwnModel
-from pipeline.errors import ThawError
+from experiment.config import OwnModel
+from experiment.errors import ThawError
 from trainer_module.own_cuts import cuts_of
 from trainer_module.own_model_file import in_a_line, load_file
 

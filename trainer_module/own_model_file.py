@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 MOST_QUOTED = 200
 """Characters of a library's own message that are repeated."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer_module import features
+from experiment import features
 
 BRIGHTNESS_EDGES = (106.5, 131.7)
 """Terciles of the mean grey level of CIFAR-10's training images."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 # Public functions tell how TensorFlow was built, not whether this process uses oneDNN.
 from tensorflow.python.util import _pywrap_util_port
 
-from trainer_module.stack import Stack
+from experiment.stack import Stack
 
 
 @functools.cache

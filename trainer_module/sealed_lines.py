@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 
 def digest_of(content: Any, file_digest: str = "") -> str:

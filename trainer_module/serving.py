@@ -9,9 +9,10 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from experiment import features
+from experiment.training_settings import ModelSettings
 from pipeline import image_headers
-from trainer_module import features, preprocessing
-from trainer_module.settings import ModelSettings
+from trainer_module import preprocessing
 
 
 class ServedModel(tf.Module):

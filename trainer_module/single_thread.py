@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 import threadpoolctl
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module import fork_server
 
 Result = TypeVar("Result")

@@ -8,16 +8,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from pipeline.config import MobileNet, OwnModel, SourceSchedule
-from pipeline.errors import ThawError
-from pipeline.random_streams import Stream, stream_generator, stream_seed
-from trainer_module import draws, freezing, progress
+from experiment.config import MobileNet, OwnModel, SourceSchedule
+from experiment.errors import ThawError
+from experiment.random_streams import Stream, stream_generator, stream_seed
+from experiment.training_settings import ModelSettings
+from terminal import progress
+from trainer_module import draws, freezing
 from trainer_module.activations import InMemory
 from trainer_module.architectures import Network, build_network
 from trainer_module.freezing import Weights
 from trainer_module.input_pipeline import Records
 from trainer_module.own_model import read_model
-from trainer_module.settings import ModelSettings
 from trainer_module.training import Program, one_cycle
 
 KERAS_FILE = "model.keras"

@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy.special import bdtrc
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 CARD_FILE = "thaw.json"
 

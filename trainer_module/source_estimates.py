@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from pipeline.random_streams import Stream, stream_generator
+from experiment.random_streams import Stream, stream_generator
 from trainer_module import draws, freezing, source
 from trainer_module.activations import Budget
 from trainer_module.architectures import Network

@@ -10,8 +10,8 @@ from typing import Literal
 import keras
 import numpy as np
 
-from pipeline.config import Schedule
-from pipeline.random_streams import Stream, stream_generator, stream_seed
+from experiment.config import Schedule
+from experiment.random_streams import Stream, stream_generator, stream_seed
 from trainer_module import draws, freezing
 from trainer_module.activations import Budget
 from trainer_module.architectures import Network

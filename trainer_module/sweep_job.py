@@ -6,11 +6,11 @@ import dataclasses
 import json
 from pathlib import Path
 
+from experiment.stack import Stack
+from experiment.training_settings import SweepSettings
 from trainer_module import freezing, input_pipeline, ledger, source
 from trainer_module.activations import Budget
 from trainer_module.running_stack import running_stack
-from trainer_module.settings import SweepSettings
-from trainer_module.stack import Stack
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData, drawn_records
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from experiment.training_settings import SweepSettings
 from trainer_module.selection import Cell
-from trainer_module.settings import SweepSettings
 
 Plan = list[tuple[Cell, int]]
 """Executions: a cell and the number of its draw."""

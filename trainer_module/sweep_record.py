@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ThawError
-from trainer_module import ledger, progress
+from experiment.errors import ThawError
+from experiment.training_settings import SweepSettings
+from terminal import progress
+from trainer_module import ledger
 from trainer_module.further_draws import undecided_cells
 from trainer_module.ledger import Header, Ledger, LedgerParts, Row
 from trainer_module.ledger_note import note_path, write_note
 from trainer_module.selection import Cell
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_plan import Plan, plan_sweep

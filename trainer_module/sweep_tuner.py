@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from trainer_module import ledger, progress
+from experiment.training_settings import SweepSettings
+from terminal import progress
+from trainer_module import ledger
 from trainer_module.ledger import Ledger, Row
 from trainer_module.selection import Cell, best_cell
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_plan import Plan

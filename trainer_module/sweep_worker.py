@@ -12,7 +12,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src import protos
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_record import SweepRecord

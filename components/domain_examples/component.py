@@ -16,7 +16,7 @@ from tfx.types.standard_artifacts import Examples
 
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.artifact_folders import matching_files
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pydantic
 import tensorflow as tf
 
-from pipeline.config import Augmentation
-from pipeline.random_streams import Stream, stream_digest, stream_generator
-from trainer_module import features
+from experiment import features
+from experiment.config import Augmentation
+from experiment.random_streams import Stream, stream_digest, stream_generator
 
 
 class DomainSettings(pydantic.BaseModel):

@@ -10,7 +10,7 @@ import numpy as np
 from components.sweep_evaluator.intervals import Intervals, Spread, intervals_of, others_means, spread_of
 from components.sweep_evaluator.metrics import Metric, PseudoValues, metrics_of, pseudo_values
 from components.transfer_report.ledgers import Ledgers, Sweep
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.ledger import Header, Row, content_key
 from trainer_module.selection import Cell
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from components.sweep_evaluator.evaluation import SlicedImages
 from components.sweep_evaluator.results import SLICE_FEATURES
-from pipeline.errors import ThawError
-from trainer_module import features
+from experiment import features
+from experiment.errors import ThawError
 from trainer_module.artifact_folders import matching_files
 from trainer_module.input_pipeline import texts
 

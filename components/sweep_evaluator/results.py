@@ -15,7 +15,7 @@ from tensorflow_model_analysis.proto.metrics_for_slice_pb2 import BoundedValue
 from components.sweep_evaluator.evaluation import CellEvaluation, SliceKey
 from components.sweep_evaluator.intervals import Intervals
 from components.sweep_evaluator.metrics import ACCURACY, ONE_AGAINST_REST, Metric
-from trainer_module import features
+from experiment import features
 from trainer_module.selection import Cell
 
 CANDIDATE = "candidate"

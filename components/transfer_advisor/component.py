@@ -13,7 +13,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.transfer_advisor.estimation import AdvisorSettings, before_training
 from pipeline.promises import ADVICE_FILE, sentence
-from trainer_module import progress
+from terminal import progress
 from trainer_module.artifact_folders import artifacts_as_folders
 from trainer_module.single_thread import run_alone
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
+from experiment.config import MobileNet, OwnModel
+from experiment.domains import Architecture
+from experiment.machine import Machine, read_machine
 from pipeline.advice_rule import AdviceRule
-from pipeline.config import MobileNet, OwnModel
-from pipeline.domains import Architecture
 from pipeline.promises import BeforeTraining, Estimated, Promise, promises_of, ranked
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER
 from trainer_module.input_pipeline import Records
-from trainer_module.machine import Machine, read_machine
 from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
 
 PROMISED_ON = 0

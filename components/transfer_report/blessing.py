@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.advice import ARCHITECTURES
 from components.transfer_report.analysis.from_scratch import FromScratch
 from components.transfer_report.cells import CellSummary, ClassF1
-from pipeline.config import Blessing
+from experiment.backbones import ARCHITECTURES
+from experiment.config import Blessing
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.transfer_report import formats
-from pipeline.fitting import FittingTable
+from terminal.tables import FittingTable
 
 _STYLES = {"gain": "green", "loss": "red", "undecided": "yellow"}
 

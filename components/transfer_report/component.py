@@ -17,8 +17,8 @@ from tfx.utils import io_utils, path_utils
 
 from components.transfer_report.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
-from pipeline.config import Blessing
-from pipeline.domains import Control
+from experiment.config import Blessing
+from experiment.domains import Control
 from pipeline.promises import ADVICE_FILE, read_before_training
 from trainer_module.artifact_folders import artifacts_as_folders
 from trainer_module.ledger import LEDGER_FILE, read_ledger

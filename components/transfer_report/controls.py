@@ -19,7 +19,7 @@ from components.transfer_report.controls_figure import draw_by_freeze_count
 from components.transfer_report.curves_figure import draw_curves
 from components.transfer_report.figures import CURVES_AT, Picture, curve_pairs, save_picture
 from components.transfer_report.ledgers import Ledgers
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 WHAT = {
     "self": "trained on every training image of the target's own classes, which the draws are taken from: it has seen "

@@ -14,14 +14,15 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.advice import UNITS, way_in_words
+from components.transfer_report.analysis.advice import way_in_words
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import Pace, has_inner_points, mean_curve
 from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
 from components.transfer_report.curves_figure import CurvePair, draw_curves
 from components.transfer_report.heat_map import Scales, draw_heat_map
 from components.transfer_report.overview import draw_overview
-from pipeline.domains import PRETRAINED
+from experiment.backbones import UNITS
+from experiment.domains import PRETRAINED
 from trainer_module.selection import Cell
 
 DOTS_PER_INCH = 110

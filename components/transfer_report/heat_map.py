@@ -16,8 +16,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.advice import UNITS
 from components.transfer_report.cells import CellSummary
+from experiment.backbones import UNITS
 from trainer_module.selection import Cell
 
 WIDTH_INCHES = 12.8

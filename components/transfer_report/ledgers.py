@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.ledger import Header, Row
 from trainer_module.selection import Cell, rows_by_cell
 

@@ -11,8 +11,8 @@ import jinja2
 import yaml
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.advice import ARCHITECTURES
 from components.transfer_report.page import how
+from experiment.backbones import ARCHITECTURES
 
 CONFIGURATION_FILE = "experiment.yaml"
 

@@ -13,7 +13,6 @@ import jinja2
 from PIL import Image
 
 from components.transfer_report import formats
-from components.transfer_report.analysis.advice import ARCHITECTURES, UNITS
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.learning_curves import FIRST_EPOCHS
 from components.transfer_report.before_training import BeforeTrainingShown
@@ -23,6 +22,7 @@ from components.transfer_report.controls import ControlsShown
 from components.transfer_report.figures import Pictures
 from components.transfer_report.findings import Findings, labels_table, lead_in_words, measures_table
 from components.transfer_report.prediction import QUESTIONS
+from experiment.backbones import ARCHITECTURES, UNITS
 from trainer_module.selection import Cell
 
 

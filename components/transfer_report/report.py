@@ -21,8 +21,8 @@ from components.transfer_report.figures import is_synthetic, write_figures
 from components.transfer_report.findings import advice_json, find, labels_json
 from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from components.transfer_report.page import render_page
-from pipeline.config import Blessing
-from pipeline.errors import ThawError
+from experiment.config import Blessing
+from experiment.errors import ThawError
 from pipeline.promises import BeforeTraining
 from trainer_module.ledger import Header, Row, content_key
 
@@ -45,7 +45,7 @@ class ReportSettings:
       seed: the experiment's.
       records_per_image: a training image and its copies, with `batch_size` the length of an epoch in steps.
       batch_size: records per step.
-      controls: transfer id -> kind (pipeline.domains.Control); they are shown, and chosen by nothing.
+      controls: transfer id -> kind (experiment.domains.Control); they are shown, and chosen by nothing.
     """
 
     experiment: str

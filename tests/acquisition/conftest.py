@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from acquisition.cifar10 import encode_png
-from pipeline.config import ExperimentConfig
+from experiment.config import ExperimentConfig
 
 Record = bytes | None
 

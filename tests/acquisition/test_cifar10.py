@@ -16,8 +16,8 @@ import tensorflow as tf
 from acquisition.cifar10 import OFFICIAL, convert_archive
 from acquisition.inspection import inspect_records
 from acquisition.records import find_record_files
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 
 NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 

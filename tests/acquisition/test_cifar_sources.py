@@ -13,7 +13,7 @@ from acquisition import cifar_sources
 from acquisition.cifar_sources import cifar_images, foreign_domains
 from acquisition.image_folder import content_id
 from acquisition.records import find_record_files
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 CAT, DOG = 3, 5
 

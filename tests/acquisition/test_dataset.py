@@ -16,8 +16,8 @@ import pytest
 from acquisition.cifar10 import Archive
 from acquisition.dataset import Dataset, locate_dataset
 from acquisition.inspection import inspect_records
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 
 NOWHERE = Archive("http://127.0.0.1:9/cifar-10-python.tar.gz", 1, "")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from acquisition.download import download
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()

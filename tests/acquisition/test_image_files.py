@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from acquisition.image_files import fitted, image_size, load_image, png_bytes
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 
 def declaring(width: int, height: int) -> bytes:

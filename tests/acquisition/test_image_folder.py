@@ -18,7 +18,7 @@ from PIL import Image
 
 from acquisition import image_folder
 from acquisition.image_folder import LEAST_TEST, OwnImage, choose_size, chosen_for_test, find_images, image_sizes
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 IDS = st.sets(st.integers(0, 0xFFFF).map("{:04x}".format), min_size=2)
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from acquisition.inspection import Inspection, fingerprint, inspect_records
 from acquisition.records import find_record_files
-from pipeline.config import CIFAR10_CLASSES, Data
-from pipeline.errors import ThawError
+from experiment.config import CIFAR10_CLASSES, Data
+from experiment.errors import ThawError
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "cifar10"
 

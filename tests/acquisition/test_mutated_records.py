@@ -19,8 +19,8 @@ from PIL import Image
 from acquisition import inspection
 from acquisition.inspection import inspect_records
 from acquisition.records import RecordFiles
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 from trainer_module.preprocessing import decode_images
 
 Mutations = Callable[..., Iterator[bytes]]

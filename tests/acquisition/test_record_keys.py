@@ -9,8 +9,8 @@ import pytest
 
 from acquisition.record_keys import find_layout
 from acquisition.records import find_record_files
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 
 NONE_ASKED = dict.fromkeys(("image", "label", "id"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acquisition.records import find_record_files
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 
 def touch(folder: Path, *names: str) -> None:

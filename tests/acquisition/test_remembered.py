@@ -5,8 +5,8 @@ import pytest
 from acquisition import remembered
 from acquisition.records import find_record_files
 from acquisition.synthetic import write_synthetic
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from acquisition.inspection import Inspection
 from acquisition.scarce_classes import scarce_classes
-from pipeline.config import ExperimentConfig
+from experiment.config import ExperimentConfig
 
 CLASSES = ("rose", "tulip")
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acquisition.inspection import Inspection, check_sizes
-from pipeline.config import CIFAR10_CLASSES, ExperimentConfig
-from pipeline.errors import ThawError
+from experiment.config import CIFAR10_CLASSES, ExperimentConfig
+from experiment.errors import ThawError
 
 
 def counted(train: int = 100, test: int = 10, **train_by_class: int) -> Inspection:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from acquisition.inspection import inspect_records
 from acquisition.records import find_record_files
 from acquisition.synthetic import draw_image, write_synthetic
-from pipeline.config import CIFAR10_CLASSES, Data
+from experiment.config import CIFAR10_CLASSES, Data
 
 
 def drawn(name: str, count: int, seed: int = 0) -> np.ndarray:

@@ -11,8 +11,8 @@ import pytest
 from acquisition.inspection import Inspection, inspect_records
 from acquisition.records import find_record_files
 from acquisition.tfrecords import read_batches
-from pipeline.config import Data
-from pipeline.errors import ThawError
+from experiment.config import Data
+from experiment.errors import ThawError
 
 
 def inspect(folder: Path) -> Inspection:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from acquisition.weights import check_weights, locate_weights
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 REBUILT = "mobilenet_v2_0.35_224_no_top_rebuilt.h5"

@@ -8,7 +8,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.types import standard_artifacts
 
 from components.anomaly_gate import AnomalyGate, describe_anomalies
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.schema import curated_schema
 
 pytestmark = pytest.mark.component

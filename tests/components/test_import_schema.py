@@ -5,7 +5,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
 from components.import_schema import ImportSchema
-from pipeline.config import Data
+from experiment.config import Data
 from pipeline.schema import schema_text
 
 pytestmark = pytest.mark.component

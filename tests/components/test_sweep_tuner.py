@@ -6,8 +6,8 @@ import pytest
 from tfx.types.standard_artifacts import Examples
 
 from components.sweep_tuner import SweepTunerExecutor, with_chief
-from pipeline.errors import ThawError
-from trainer_module.settings import CHIEF_KEY
+from experiment.errors import ThawError
+from experiment.training_settings import CHIEF_KEY
 
 pytestmark = pytest.mark.component
 

@@ -9,7 +9,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.transfer_advisor.component import TransferAdvisorExecutor, transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
-from pipeline.config import MobileNet
+from experiment.config import MobileNet
 from pipeline.promises import ADVICE_FILE, read_before_training
 from tests.pipeline.test_advice_rule import made_rule
 from tests.stacks import STACK

@@ -147,7 +147,7 @@ def test_the_candidates_model_is_the_one_the_ledger_speaks_of(experiment, first_
 def test_no_training_or_tuning_file_holds_a_test_image(experiment, first_run):
     import tensorflow as tf
 
-    from trainer_module import features
+    from experiment import features
 
     spec = {features.ID: tf.io.FixedLenFeature([], tf.string)}
     nodes = nodes_of_run(open_store(experiment.metadata), latest_run_context(open_store(experiment.metadata)))

@@ -90,7 +90,7 @@ def records(folder):
     """Serialized records by split, id and copy."""
     import tensorflow as tf
 
-    from trainer_module import features
+    from experiment import features
 
     found = {}
     for path in folder.glob("Split-*/*"):

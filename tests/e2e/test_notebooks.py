@@ -6,8 +6,8 @@ import re
 import nbformat
 import pytest
 
+from experiment.errors import ThawError
 from notebooks.render import execute, notebooks, render
-from pipeline.errors import ThawError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 

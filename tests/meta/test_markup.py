@@ -1,4 +1,4 @@
-"""No text of a user's is read as markup: consoles and bars come from pipeline.terminal. Reads the sources as text."""
+"""No text of a user's is read as markup: consoles and bars come from terminal.console. Reads the sources as text."""
 
 import ast
 from collections.abc import Iterator
@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("acquisition", "benchmarks", "components", "notebooks", "pipeline", "trainer_module", "transferability")
+FOLDERS = (*PACKAGES, "benchmarks", "notebooks")
 MODULES = sorted(
-    {*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))}
-    - {ROOT / "pipeline" / "terminal.py"}
+    {
+        *ROOT.glob("*.py"),
+        *(path for package in (*PACKAGES, "benchmarks", "notebooks") for path in (ROOT / package).rglob("*.py")),
+    }
+    - {ROOT / "terminal" / "console.py"}
 )
 READ_MARKUP = {
     "Console", "Progress", "TextColumn", "SpinnerColumn", "Prompt", "Confirm", "Markdown", "track", "from_markup",

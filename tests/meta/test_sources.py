@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "transferability")
 FOLDERS = (*PACKAGES, "benchmarks", "kubeflow", "notebooks", "tests", "third_party")
 IN_FOLDERS = [f for folder in FOLDERS for f in (ROOT / folder).rglob("*.py")]
 MODULES = sorted([*ROOT.glob("*.py"), *(f for f in IN_FOLDERS if "build" not in f.relative_to(ROOT).parts)])
@@ -23,7 +24,7 @@ READS_ENVIRONMENT = (
     "pipeline/sweep_worker.py",
 )
 # freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
-MAKES_RANDOM_NUMBERS = ("pipeline/random_streams.py", "trainer_module/freezing.py")
+MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/freezing.py")
 RANDOM_MAKERS = {"default_rng", "Generator", "RandomState", "SeedSequence", "Random", "set_seed", "set_random_seed"}
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
@@ -190,7 +191,7 @@ def test_documented_parameters_match_the_signature(path: Path) -> None:
 @pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
 def test_random_numbers_come_from_named_streams_alone(path: Path) -> None:
     if name_of(path) not in MAKES_RANDOM_NUMBERS:
-        assert random_numbers(ast.parse(path.read_text())) == [], "take a stream of pipeline.random_streams"
+        assert random_numbers(ast.parse(path.read_text())) == [], "take a stream of experiment.random_streams"
 
 
 @pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)

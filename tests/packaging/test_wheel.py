@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from acquisition.synthetic import write_synthetic
+from tests.packages import MODULES, PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("acquisition", "components", "pipeline", "trainer_module", "transferability")
-MODULES = ("local_runner.py", "thaw.py", "thaw_entry.py")
 SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js", ".pbtxt")
 
 pytestmark = pytest.mark.slow
@@ -69,9 +68,9 @@ def test_the_wheel_holds_every_module_and_data_file_and_no_others(wheel: Path) -
 
 def test_modules_import_from_the_clean_environment(installed_python: Path, tmp_path: Path) -> None:
     code = (
-        "import acquisition, components, pipeline.config, trainer_module.ledger, transferability.logme as logme\n"
+        "import acquisition, components, experiment.config, trainer_module.ledger, transferability.logme as logme\n"
         "import importlib.util as u\n"
-        "print(*[m.__file__ for m in (acquisition, components, pipeline.config, trainer_module.ledger, logme)])\n"
+        "print(*[m.__file__ for m in (acquisition, components, experiment.config, trainer_module.ledger, logme)])\n"
         "print(u.find_spec('local_runner').origin)"
     )
     places = run_in(tmp_path, installed_python, "-c", code).split()
@@ -84,16 +83,17 @@ def test_installed_presets_load_and_schema_and_template_lie_beside_the_code(
 ) -> None:
     code = (
         "from pathlib import Path\n"
-        "import pipeline.loading as c, components.transfer_report as r\n"
+        "import experiment.loading as c, pipeline as p, components.transfer_report as r\n"
         "package = Path(c.__file__).parent\n"
         "for preset in sorted((package / 'presets').glob('*.yaml')):\n"
         "    c.load_config(preset)\n"
         "    print(preset.name)\n"
         "print(*[f.name for f in Path(r.__file__).parent.glob('*.j2')])\n"
-        "print((package / 'schema.pbtxt').name if (package / 'schema.pbtxt').is_file() else 'no schema')"
+        "schema = Path(p.__file__).parent / 'schema.pbtxt'\n"
+        "print(schema.name if schema.is_file() else 'no schema')"
     )
     found = run_in(tmp_path, installed_python, "-c", code).split()
-    presets = sorted(f.name for f in (ROOT / "pipeline" / "presets").glob("*.yaml"))
+    presets = sorted(f.name for f in (ROOT / "experiment" / "presets").glob("*.yaml"))
     templates = [f.name for f in (ROOT / "components" / "transfer_report").glob("*.j2")]
     assert "quick.yaml" in presets and len(templates) > 0
     assert found == [*presets, *templates, "schema.pbtxt"]
@@ -103,7 +103,7 @@ def test_installed_presets_load_and_schema_and_template_lie_beside_the_code(
 def others_modules(installed_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of modules with our names; and in the environment a package `schema`, as PyPI has one."""
     folder = tmp_path_factory.mktemp("others")
-    for name in ("acquisition", "components", "local_runner", "pipeline", "thaw", "trainer_module", "transferability"):
+    for name in (*PACKAGES, "local_runner", "thaw"):
         (folder / f"{name}.py").write_text(f"raise RuntimeError('not the {name} of Thaw')\n")
     (site_packages,) = installed_python.parents[1].glob("lib/python*/site-packages")
     (site_packages / "schema.py").write_text("Schema = dict\n")

@@ -9,15 +9,16 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from experiment import features
+from experiment.config import MobileNet
+from experiment.errors import ThawError
+from experiment.loading import validate_config
 from pipeline import advice
-from pipeline.config import MobileNet
-from pipeline.errors import ThawError
 from pipeline.finished_run import FinishedRun
-from pipeline.loading import validate_config
 from pipeline.promises import sentence
 from pipeline.run_folder import NodeRun
 from tests.pipeline.test_advice_rule import made_rule
-from trainer_module import controls, features, freezing, source
+from trainer_module import controls, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER
 from trainer_module.source_card import CARD_FILE

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
+from experiment.errors import ThawError
 from pipeline.advice_rule import CALIBRATION_FILE, PREDICTORS, AdviceRule, predictors_of, read_rule, verdict_of
-from pipeline.errors import ThawError
 
 
 def made_rule(**changes):

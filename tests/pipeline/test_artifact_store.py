@@ -1,16 +1,15 @@
 """Whether a pipeline root in an object store can be used is told before any node runs."""
 
 import sys
-from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline.artifact_store import open_store
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
 
-QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+QUICK = PRESETS / "quick.yaml"
 
 
 def test_the_root_is_made_where_the_store_can_be_written():

@@ -7,12 +7,12 @@ import pytest
 import yaml
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, PortableOptions, StandardOptions
 
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline import launch
 from pipeline.beam_options import DEFAULTS, beam_options
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
 
-QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+QUICK = PRESETS / "quick.yaml"
 
 
 def test_without_options_nodes_run_beam_in_their_own_process():

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ThawError
-from pipeline.loading import load_cluster
+from experiment.errors import ThawError
+from pipeline.cluster import load_cluster
 
 EXAMPLE = Path(__file__).parents[2] / "kubeflow" / "cluster.yaml"
 

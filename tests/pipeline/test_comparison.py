@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from components.transfer_report.executions import COLUMNS
+from experiment.errors import ThawError
 from pipeline.comparison import called, compare_runs, differences_in_words, settings_that_differ, stacks_that_differ
-from pipeline.errors import ThawError
 from tests.pipeline.metadata_recorder import small_settings
 
 SUMMARY = {

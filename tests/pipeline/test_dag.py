@@ -12,9 +12,9 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 
 from acquisition.dataset import Dataset
 from acquisition.records import RecordFiles
+from experiment.loading import PRESETS, load_config, validate_config
 from pipeline import nodes
 from pipeline.dag import create_pipeline, metadata_path
-from pipeline.loading import load_config, validate_config
 
 pytestmark = pytest.mark.component
 
@@ -28,7 +28,7 @@ def quick(tmp_path_factory):
     for split in ("train", "test"):
         (folder / split).mkdir()
         (folder / split / "a.tfrecord").write_bytes(b"")
-    preset = HERE.parents[1] / "pipeline" / "presets" / "quick.yaml"
+    preset = PRESETS / "quick.yaml"
     config = load_config(preset, (f"workspace={folder}/workspace", f"mobilenet_v2.weights={folder}/weights.h5"))
     files = RecordFiles(folder, "train/*.tfrecord", "test/*.tfrecord")
     dataset = Dataset(name="cifar10", origin="here", synthetic=False, files=files)

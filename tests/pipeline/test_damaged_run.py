@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 import thaw
 from components.transfer_report.executions import COLUMNS
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
 

@@ -1,15 +1,14 @@
 """What doctor says of machines that lack something. Trains nothing."""
 
 import sys
-from pathlib import Path
 
 import keras
 import pytest
 
+from experiment.loading import PRESETS, load_config
 from pipeline import doctor
-from pipeline.loading import load_config
 
-QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+QUICK = PRESETS / "quick.yaml"
 
 
 def config(*settings):

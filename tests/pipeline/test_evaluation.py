@@ -1,18 +1,16 @@
 """What TFMA is asked to measure and require: the proto, and TFMA's answer for four known predictions."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
 
+from experiment import features
+from experiment.loading import PRESETS, load_config
 from pipeline.evaluation import evaluation_config
-from pipeline.loading import load_config
-from trainer_module import features
 from trainer_module.serving import ServedModel
 
 pytestmark = pytest.mark.component
-QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+QUICK = PRESETS / "quick.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,17 @@ import types
 import pytest
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline import dag, launch
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from terminal import progress
 from tests.pipeline.metadata_recorder import Recorder
-from trainer_module import progress
 
 pytestmark = pytest.mark.component
 
 
 def test_whatever_a_node_raises_is_said_with_the_place_of_the_log(tmp_path, monkeypatch, request):
-    preset = request.config.rootpath / "pipeline" / "presets" / "quick.yaml"
+    preset = PRESETS / "quick.yaml"
     config = load_config(preset, (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
     monkeypatch.setattr(dag, "create_pipeline", lambda *_: types.SimpleNamespace(components=[]))
 
@@ -61,7 +61,7 @@ class RecordedRun:
 @pytest.fixture
 def ended(tmp_path, monkeypatch, request):
     """A function that runs the experiment up to the writing of its folder."""
-    preset = request.config.rootpath / "pipeline" / "presets" / "quick.yaml"
+    preset = PRESETS / "quick.yaml"
     config = load_config(preset, (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
     recorded = RecordedRun(tmp_path, dag.metadata_path(config))
     monkeypatch.setattr(dag, "create_pipeline", lambda *_: types.SimpleNamespace(components=[]))

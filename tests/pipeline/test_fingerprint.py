@@ -7,7 +7,18 @@ import pytest
 
 from pipeline.fingerprint import ADVICE_CODE, SOURCE_CODE, SWEEP_CODE, source_fingerprint
 
-SHOWN = {"artifact_folders", "machine", "progress", "settings"}
+ROOTS = ("components", "experiment", "pipeline", "terminal", "trainer_module", "transferability")
+SETTINGS = {f"experiment.{name}" for name in ("backbones", "config", "domains", "errors", "machine")}
+SHOWN = SETTINGS | {
+    "experiment.training_settings",
+    "terminal.console",
+    "terminal.progress",
+    "trainer_module.artifact_folders",
+}
+ROWS = {
+    "experiment.stack", "trainer_module.ledger", "trainer_module.running_stack", "trainer_module.sealed_lines",
+    "trainer_module.selection",
+}  # fmt: skip
 RUN_BY_NODES = {"trainer_module.controls", "trainer_module.single_thread"}
 """Decisive, but called by nodes and worker processes, not by the modules that compute."""
 
@@ -38,34 +49,37 @@ def test_what_a_source_file_says_beside_its_code_does_not_count(tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("code", "entry", "without_result"),
-    [
-        (SOURCE_CODE, "trainer_module.source", SHOWN),
-        (
-            SWEEP_CODE,
-            "trainer_module.sweep_job",
-            SHOWN | {"ledger", "running_stack", "sealed_lines", "selection", "stack"},
-        ),
-    ],
+    [(SOURCE_CODE, "trainer_module.source", SHOWN), (SWEEP_CODE, "trainer_module.sweep_job", SHOWN | ROWS)],
 )
 def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, without_result):
     """What is left out shows progress, finds files, or carries settings and rows, which are in the key themselves."""
-    graph = grimp.build_graph("trainer_module", "pipeline")
-    imported = {name for name in graph.find_upstream_modules(entry) if name.startswith("trainer_module.")}
-    decisive = {name for name in code if name.startswith("trainer_module.")} - RUN_BY_NODES
-    assert imported | {entry} == decisive | {f"trainer_module.{name}" for name in without_result}
+    imported = grimp.build_graph(*ROOTS).find_upstream_modules(entry) - set(ROOTS)
+    assert imported | {entry} == (set(code) - RUN_BY_NODES) | without_result
 
 
 def test_every_module_that_decides_an_estimate_is_in_its_fingerprint():
-    graph = grimp.build_graph("components", "pipeline", "trainer_module", "transferability")
-    imported = graph.find_upstream_modules("components.transfer_advisor.estimation")
-    decisive = {name for name in imported if name.startswith(("trainer_module.", "transferability."))}
-    shown = {f"trainer_module.{name}" for name in SHOWN}
-    assert decisive - shown <= {*ADVICE_CODE, *(name for name in imported if name.startswith("transferability."))}
+    imported = grimp.build_graph(*ROOTS).find_upstream_modules("components.transfer_advisor.estimation")
+    estimators = {name for name in imported if name.startswith("transferability.")}
+    assert imported - set(ROOTS) - SHOWN - estimators <= set(ADVICE_CODE)
     assert "transferability" in ADVICE_CODE and "trainer_module.single_thread" in ADVICE_CODE
 
 
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    prints = []
+    for package, (first, second) in {"told_apart": "12", "swapped": "21"}.items():
+        for folder, value in (("one", first), ("two", second)):
+            (tmp_path / package / folder).mkdir(parents=True)
+            (tmp_path / package / folder / "module.py").write_text(f"VALUE = {value}\n")
+        (tmp_path / package / "__init__.py").write_text("")
+        (tmp_path / package).rename(tmp_path / "two_folders")
+        prints.append(source_fingerprint("two_folders"))
+        (tmp_path / "two_folders").rename(tmp_path / package)
+    assert prints[0] != prints[1]
+
+
 def test_a_single_module_has_a_fingerprint_of_its_own():
-    assert source_fingerprint("trainer_module.features") != source_fingerprint("trainer_module.draws")
+    assert source_fingerprint("experiment.features") != source_fingerprint("trainer_module.draws")
 
 
 def test_a_package_that_is_not_there_is_named():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
+from experiment.loading import validate_config
 from pipeline.kept_files import keep_files, kept_path, sha256_of, with_kept_paths
-from pipeline.loading import validate_config
 
 
 @pytest.fixture

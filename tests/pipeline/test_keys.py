@@ -10,9 +10,9 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 from acquisition.dataset import Dataset
 from acquisition.records import RecordFiles
-from pipeline.config import ExperimentConfig
+from experiment.config import ExperimentConfig
+from experiment.loading import validate_config
 from pipeline.dag import Cluster, create_pipeline
-from pipeline.loading import validate_config
 from pipeline.training_settings import model_settings, sweep_settings
 from tests.stacks import STACK
 from trainer_module.running_stack import running_stack

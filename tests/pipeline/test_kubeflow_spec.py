@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
+from pipeline.cluster import load_cluster
 from pipeline.kubeflow_spec import finished_spec, task_name
-from pipeline.loading import load_cluster
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline import launch
-from pipeline.errors import ThawError
 from pipeline.failed_run import explained
-from pipeline.loading import load_config
-
-PRESETS = Path(__file__).parents[2] / "pipeline" / "presets"
 
 
 @pytest.fixture

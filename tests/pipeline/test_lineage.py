@@ -6,7 +6,7 @@ import shutil
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.finished_run import open_run
 from pipeline.lineage import history
 from tests.pipeline.metadata_recorder import Recorder, small_row, small_settings, small_summary

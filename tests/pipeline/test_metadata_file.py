@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.metadata_file import METADATA_FILE, check_metadata
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 
-PRESETS = Path(__file__).parents[2] / "pipeline" / "presets"
 Mutations = Callable[..., Iterator[bytes]]
 
 ALL = [pytest.mark.exhaustive, pytest.mark.timeout(3600)]

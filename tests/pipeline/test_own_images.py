@@ -13,12 +13,12 @@ from acquisition.image_files import png_bytes
 from acquisition.inspection import inspect_records
 from acquisition.records import find_record_files
 from acquisition.tfrecords import write_examples
-from pipeline.config import OwnModel
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from experiment.config import OwnModel
+from experiment.errors import ThawError
+from experiment.loading import load_config
 from pipeline.own_images import make_experiment, show_made
 from pipeline.own_settings import Wanted
-from pipeline.terminal import console
+from terminal.console import console
 
 
 def picture(number, size=(32, 32), channels=3):

@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import pytest
 
-from pipeline.config import OwnModel
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
+from experiment.config import OwnModel
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline.own_model import fitted, looked_at, with_own_model
 
-QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+QUICK = PRESETS / "quick.yaml"
 OWN = ("sources={net: {}}", "transfers=[{source: net, architecture: own}]", "freeze_counts={own: [0, 2]}")
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.own_output import CONFIG, check_output, written_whole
 
 

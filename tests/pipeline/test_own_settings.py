@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Data, OwnModel
-from pipeline.errors import ThawError
+from experiment.config import Data, OwnModel
+from experiment.errors import ThawError
 from pipeline.own_settings import (
     choose_sizes,
     chosen_target,

@@ -1,13 +1,11 @@
 """The plan shown before the work. No TensorFlow."""
 
-from pathlib import Path
-
 import pytest
 
-from pipeline.loading import load_config
+from experiment.loading import PRESETS, load_config
 from pipeline.plan import forward_mflop, measure_gflops, plan_run, training_seconds
 
-QUICK = load_config(Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml")
+QUICK = load_config(PRESETS / "quick.yaml")
 
 
 def plan(config, gflops=50.0, workers=2):

@@ -1,21 +1,20 @@
 """How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline import run_folder
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
 from pipeline.progress_report import in_words, state_of
 from pipeline.training_settings import asked_digest
 from tests.stacks import STACK
 from trainer_module.ledger import Header, Row, write_ledger
 from trainer_module.ledger_note import note_path, write_note
 
-QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+QUICK = PRESETS / "quick.yaml"
 HEADER = Header(
     "cats_dogs__original",
     "cats_dogs",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from pipeline.promises import BeforeTraining, Estimated, promises_of, ranked, read_before_training
 from tests.pipeline.test_advice_rule import made_rule
 

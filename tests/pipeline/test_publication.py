@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from experiment.errors import ThawError
 from pipeline import publication
-from pipeline.errors import ThawError
 from pipeline.publication import publish
 
 CELLS = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pydantic
 
-from pipeline.config import ExperimentConfig
+from experiment.config import ExperimentConfig
 from pipeline.reference import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"

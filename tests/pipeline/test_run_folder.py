@@ -12,8 +12,8 @@ import pytest
 import yaml
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from experiment.loading import PRESETS, load_config
 from pipeline import run_folder
-from pipeline.loading import load_config
 from pipeline.run_folder import MetadataRecord, NodeRun
 
 RECORD = MetadataRecord(Path("/workspace/metadata.sqlite"), 7)
@@ -92,7 +92,7 @@ def finished(tmp_path):
 
 
 def _quick():
-    return Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+    return PRESETS / "quick.yaml"
 
 
 def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
 from pipeline import launch, run_folder
-from pipeline.errors import ThawError
-from pipeline.loading import load_config
 from pipeline.run_lock import check_no_pattern, check_writable, locked
 
-QUICK = Path(__file__).parents[2] / "pipeline" / "presets" / "quick.yaml"
+QUICK = PRESETS / "quick.yaml"
 HOLDER = """
 import sys, time
 from pathlib import Path

@@ -3,7 +3,7 @@
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline.config import Data
+from experiment.config import Data
 from pipeline.schema import schema_text
 
 

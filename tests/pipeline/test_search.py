@@ -7,9 +7,9 @@ from rich.console import Console
 
 from components.transfer_report.cells import CellSummary
 from components.transfer_report.statistics import Interval
+from experiment.errors import ThawError
+from experiment.loading import validate_config
 from pipeline import search
-from pipeline.errors import ThawError
-from pipeline.loading import validate_config
 from trainer_module.advised_oracle import Candidate
 from trainer_module.beliefs import Place
 from trainer_module.selection import Cell

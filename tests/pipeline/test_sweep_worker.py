@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
+from experiment.config import MobileNet, Schedule
+from experiment.errors import ThawError
+from experiment.training_settings import SweepSettings
 from pipeline import sweep_worker
-from pipeline.config import MobileNet, Schedule
-from pipeline.errors import ThawError
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from tests.stacks import STACK
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts, SweepJob
 from trainer_module.sweep_record import SweepRecord
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from experiment import features
+from experiment.config import MobileNet
+from experiment.errors import ThawError
 from pipeline import tflite
-from pipeline.config import MobileNet
-from pipeline.errors import ThawError
 from pipeline.finished_run import open_run
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
-from trainer_module import features, freezing
+from trainer_module import freezing
 from trainer_module.architectures import build_network
 from trainer_module.source import KERAS_FILE
 

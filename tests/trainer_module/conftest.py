@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import MobileNet, OwnModel, Schedule
-from trainer_module import features
+from experiment import features
+from experiment.config import MobileNet, OwnModel, Schedule
+from experiment.training_settings import SweepSettings
 from trainer_module.input_pipeline import Records
 from trainer_module.ledger import Row
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepJob
 from trainer_module.target import TargetData
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from pipeline.config import MobileNet
+from experiment.config import MobileNet
 from trainer_module import source
 from trainer_module.architectures import build_network
 

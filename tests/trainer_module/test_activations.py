@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module import draws
 from trainer_module.activations import READ_BATCH, Budget, InMemory, OnDisk, kept
 

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config import MAX_FREEZE_COUNT, MobileNet
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import MobileNet
 from trainer_module import freezing
 from trainer_module.architectures import build_network, weight_counts
 

@@ -4,11 +4,11 @@ import socket
 
 import pytest
 
-from pipeline.config import MobileNet, Schedule
-from pipeline.errors import ThawError
+from experiment.config import MobileNet, Schedule
+from experiment.errors import ThawError
+from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
 from trainer_module.chief import ChiefTuner
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts, SweepJob
 from trainer_module.sweep_worker import served_sweep
 

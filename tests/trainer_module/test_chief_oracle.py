@@ -5,12 +5,12 @@ import json
 import pytest
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from pipeline.config import MobileNet, Schedule
-from pipeline.errors import ThawError
+from experiment.config import MobileNet, Schedule
+from experiment.errors import ThawError
+from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
 from trainer_module.chief_oracle import MOST_LOSSES, ChiefOracle
 from trainer_module.selection import Cell
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import MobileNet
+from experiment.config import MobileNet
 from trainer_module import controls, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.input_pipeline import Records

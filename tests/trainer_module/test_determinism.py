@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Schedule, SourceSchedule
+from experiment.config import Schedule, SourceSchedule
+from experiment.training_settings import ModelSettings
 from trainer_module.ledger import read_ledger
-from trainer_module.settings import ModelSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from pipeline.config import Schedule
+from experiment.config import Schedule
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module import fork_server
 from trainer_module.ledger import read_ledger

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.distribution import chief_address, worker_address
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config import MobileNet
+from experiment.config import MobileNet
 from trainer_module import draws, estimates, freezing
 from trainer_module.activations import Budget
 from trainer_module.architectures import Network, build_network

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module import fork_server
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.config import MobileNet
+from experiment.config import MobileNet
 from trainer_module import freezing, normalization
 from trainer_module.architectures import build_network
 

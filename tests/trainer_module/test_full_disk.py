@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from tests.stacks import STACK
 from trainer_module.activations import Budget, OnDisk
 from trainer_module.ledger import Header, Ledger, read_ledger

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer_module import features
+from experiment import features
 from trainer_module.input_pipeline import read_split, records_hash, sibling_split
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from tests.stacks import STACK
 from trainer_module.ledger import Header, Ledger, LedgerParts, content_key, read_ledger, write_ledger
 

@@ -1,7 +1,7 @@
 """What a machine says of itself to the sweeps that run there. Imports no TensorFlow."""
 
+from experiment.machine import Machine, read_machine
 from tests.stacks import STACK
-from trainer_module.machine import Machine, read_machine
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord
 

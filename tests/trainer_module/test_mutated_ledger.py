@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from tests.stacks import STACK
 from trainer_module.ledger import Header, Ledger, LedgerParts, read_ledger, write_ledger
 from trainer_module.sealed_lines import sealed_line
@@ -137,7 +137,7 @@ def test_a_header_that_lacks_a_field_is_refused(name, tmp_path):
 APPENDS_ON_A_FULL_DISK = """
 import dataclasses, resource, sys
 from pathlib import Path
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.ledger import Ledger, read_ledger
 path = Path(sys.argv[1])
 header, [row] = read_ledger(path)

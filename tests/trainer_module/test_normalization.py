@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import MobileNet
+from experiment.config import MobileNet
 from trainer_module import freezing, normalization
 from trainer_module.architectures import build_network
 from trainer_module.normalization import FusedBatchNormalization

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from pipeline.config import MobileNet, OwnModel, Schedule
-from pipeline.errors import ThawError
+from experiment.config import MobileNet, OwnModel, Schedule
+from experiment.errors import ThawError
+from experiment.training_settings import ModelSettings
 from tests.trainer_module.own_models import IMAGES, chain, features, network_of, residual, settled, small
 from trainer_module import trainer
 from trainer_module.architectures import build_network
 from trainer_module.normalization import FusedBatchNormalization
 from trainer_module.own_cuts import cuts_of
 from trainer_module.own_model import ScaledPixels, read_model
-from trainer_module.settings import ModelSettings
 
 
 def test_a_sequential_model_is_cut_behind_each_kernel_and_loses_its_classification_layer(own):

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from trainer_module import features
+from experiment import features
 from trainer_module.preprocessing import decode_images, image_bands, preprocessing_fn
 
 CONFIG = {"image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [4, 4, 3], "code": ""}

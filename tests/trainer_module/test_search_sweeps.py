@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, side_by_side
 from trainer_module.selection import Cell
 from trainer_module.single_thread import WorkerFailed

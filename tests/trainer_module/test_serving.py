@@ -11,7 +11,8 @@ import tensorflow as tf
 from PIL import Image
 
 from acquisition.image_files import load_image, png_bytes
-from trainer_module import features, serving
+from experiment import features
+from trainer_module import serving
 
 pytestmark = pytest.mark.component
 

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config import MobileNet, SourceSchedule
-from pipeline.errors import ThawError
+from experiment.config import MobileNet, SourceSchedule
+from experiment.errors import ThawError
+from experiment.training_settings import ModelSettings
 from trainer_module import freezing, source, trainer
 from trainer_module.architectures import build_network
-from trainer_module.settings import ModelSettings
 
 pytestmark = pytest.mark.slow  # trains real networks
 

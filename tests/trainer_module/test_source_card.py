@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.source_card import CARD_FILE, check_trained, check_unaltered, luck_of
 
 

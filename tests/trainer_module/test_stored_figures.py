@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.config import MobileNet, Schedule
+from experiment.config import MobileNet, Schedule
+from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
 from trainer_module.ledger import read_ledger, write_ledger
 from trainer_module.selection import Cell
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord

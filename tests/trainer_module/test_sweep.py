@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.config import MAX_FREEZE_COUNT, MobileNet, OwnModel, Schedule
-from pipeline.random_streams import Stream, stream_generator
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import MobileNet, OwnModel, Schedule
+from experiment.random_streams import Stream, stream_generator
 from tests.trainer_module.own_models import residual
 from trainer_module import draws, freezing
 from trainer_module.activations import Budget, InMemory

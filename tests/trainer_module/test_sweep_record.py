@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.config import MobileNet, Schedule
+from experiment.config import MobileNet, Schedule
+from experiment.training_settings import SweepSettings
+from terminal import progress
 from tests.stacks import STACK
-from trainer_module import progress
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord
 

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from pipeline.config import MobileNet, Schedule
-from pipeline.errors import ThawError
+from experiment.config import MobileNet, Schedule
+from experiment.errors import ThawError
+from experiment.training_settings import SweepSettings
 from trainer_module import freezing, further_draws
 from trainer_module.architectures import build_network
 from trainer_module.selection import Cell, best_cell
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_job import facts_of
 from trainer_module.sweep_plan import plan_sweep

@@ -6,9 +6,9 @@ import time
 import grpc
 import pytest
 
-from pipeline.config import MobileNet, Schedule
+from experiment.config import MobileNet, Schedule
+from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
-from trainer_module.settings import SweepSettings
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord
 from trainer_module.sweep_worker import SweepWorker

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import MobileNet
+from experiment.config import MobileNet
 from trainer_module import freezing
 from trainer_module.activations import InMemory
 from trainer_module.architectures import build_network

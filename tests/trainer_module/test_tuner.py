@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from tfx.utils import io_utils
 
-from pipeline.config import MobileNet, SourceSchedule
-from pipeline.errors import ThawError
+from experiment.config import MobileNet, SourceSchedule
+from experiment.errors import ThawError
+from experiment.training_settings import ModelSettings
 from trainer_module import freezing, source, trainer
 from trainer_module.artifact_folders import read_folder
-from trainer_module.settings import ModelSettings
 from trainer_module.source_card import CARD_FILE
 from trainer_module.tuner import tuner_fn
 

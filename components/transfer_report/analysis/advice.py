@@ -10,16 +10,8 @@ from components.transfer_report.analysis.from_scratch import against_scratch, be
 from components.transfer_report.analysis.grid import Grid, Place
 from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
 from components.transfer_report.statistics import Interval, Verdict
+from experiment.backbones import ARCHITECTURES, UNITS
 from trainer_module.selection import Cell
-
-ARCHITECTURES = {
-    "original": "the original network",
-    "remastered": "the remastered network",
-    "mobilenet_v2": "MobileNetV2",
-    "own": "your own model",
-}
-UNITS = {"mobilenet_v2": "block", "own": "part"}
-"""What is frozen, one by one, where it is no single layer."""
 
 
 @dataclasses.dataclass(frozen=True)

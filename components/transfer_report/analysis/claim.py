@@ -9,7 +9,7 @@ from typing import Literal
 from components.transfer_report import formats
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.statistics import Interval
-from pipeline.domains import PRETRAINED
+from experiment.domains import PRETRAINED
 
 ClaimVerdict = Literal["supported", "contradicted", "undecided"]
 

@@ -16,7 +16,7 @@ from components.transfer_report.analysis.claim import (
 from components.transfer_report.analysis.grid import Grid, Place, Terms, averaged
 from components.transfer_report.cells import FALSE_DISCOVERY_RATE
 from components.transfer_report.statistics import Interval, benjamini_hochberg
-from pipeline.config import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT
 from trainer_module.selection import Cell
 
 EXTRACTOR = "mobilenet_v2"

@@ -12,7 +12,7 @@ import numpy as np
 from components.transfer_report.cells import FEWEST_OTHERS
 from components.transfer_report.ledgers import Ledgers, Sweep
 from components.transfer_report.statistics import Interval, difference_interval
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.selection import Cell, best_cell
 
 Place = tuple[str, Cell]

@@ -7,9 +7,9 @@ from tfx.types.standard_artifacts import Examples
 
 from components.domain_examples.component import DomainExamples
 from components.domain_examples.records import DomainSettings
+from experiment import features
+from experiment.config import Augmentation
 from pipeline.beam_options import beam_options
-from pipeline.config import Augmentation
-from trainer_module import features
 
 pytestmark = pytest.mark.component
 

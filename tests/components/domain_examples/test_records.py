@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
-from pipeline.config import Augmentation
-from trainer_module import features
+from experiment import features
+from experiment.config import Augmentation
 
 SHAPE = (2, 3, 1)
 IMAGE = np.array([[[0], [100], [255]], [[7], [8], [9]]], np.uint8)

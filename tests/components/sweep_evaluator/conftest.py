@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from components.sweep_evaluator.evaluation import SlicedImages
+from experiment import features
 from tests.stacks import STACK
-from trainer_module import features
 from trainer_module.ledger import LEDGER_FILE, Header, Row, content_key, write_ledger
 from trainer_module.selection import Cell
 

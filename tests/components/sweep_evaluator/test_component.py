@@ -19,8 +19,8 @@ from components.sweep_evaluator.component import (
 from components.sweep_evaluator.evaluation import SlicedImages
 from components.sweep_evaluator.reading import figures_by_slice
 from components.sweep_evaluator.results import METRICS_FILE
-from pipeline.errors import ThawError
-from trainer_module import features
+from experiment import features
+from experiment.errors import ThawError
 from trainer_module.selection import Cell
 
 pytestmark = pytest.mark.component

@@ -10,8 +10,8 @@ from components.sweep_evaluator.evaluation import evaluate_cells
 from components.sweep_evaluator.metrics import Metric, metrics_of
 from components.transfer_report.cells import summarise
 from components.transfer_report.ledgers import pair_ledgers
-from pipeline.errors import ThawError
-from trainer_module import features
+from experiment import features
+from experiment.errors import ThawError
 from trainer_module.selection import Cell
 
 GRID = [Cell(n, k, tuned) for n in (20, 100) for k in (6, 8) for tuned in (False, True)]

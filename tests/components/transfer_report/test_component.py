@@ -12,7 +12,7 @@ from components.transfer_report.component import (
     TransferReportExecutor,
     transfer_report,
 )
-from pipeline.config import Blessing
+from experiment.config import Blessing
 from pipeline.promises import ADVICE_FILE
 from trainer_module.ledger import LEDGER_FILE, write_ledger
 

@@ -10,8 +10,8 @@ import pytest
 
 from components.transfer_report.controls import WHAT
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
-from pipeline.config import Blessing
-from pipeline.errors import ThawError
+from experiment.config import Blessing
+from experiment.errors import ThawError
 from pipeline.promises import BeforeTraining
 from trainer_module.ledger import Header, Row
 

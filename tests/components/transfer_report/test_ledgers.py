@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from components.transfer_report.ledgers import pair_ledgers
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from tests.stacks import STACK
 from trainer_module.ledger import Header, Row
 

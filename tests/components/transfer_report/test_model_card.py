@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from components.transfer_report.model_card import SliceAccuracy, weak_slices, write_model_card
-from pipeline.loading import load_config
+from experiment.loading import load_config
 from tests.components.transfer_report.test_closing import summary
 
 ALL = SliceAccuracy("", "", 2000, 0.90, 0.89, 0.91)
@@ -82,7 +82,7 @@ def test_names_of_classes_and_data_are_no_markup(written):
 
 
 def test_the_configuration_beside_it_can_be_run(written, tmp_path):
-    preset = load_config("pipeline/presets/quick.yaml")
+    preset = load_config("experiment/presets/quick.yaml")
     written(configuration=preset.model_dump(mode="json", exclude_none=True))
     assert load_config(tmp_path / "experiment.yaml") == preset
     assert yaml.safe_load((tmp_path / "experiment.yaml").read_text())["name"] == "quick"

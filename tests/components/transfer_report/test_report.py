@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
-from pipeline.config import Blessing
-from pipeline.errors import ThawError
+from experiment.config import Blessing
+from experiment.errors import ThawError
 from pipeline.promises import BeforeTraining
 from trainer_module.ledger import Header, Row
 

@@ -12,7 +12,7 @@ from components.transfer_report.analysis.grid import Grid, averaged, combined
 from components.transfer_report.cells import summarise
 from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.statistics import paired_gain_interval
-from pipeline.errors import ThawError
+from experiment.errors import ThawError
 from trainer_module.ledger import Header, Row
 from trainer_module.selection import Cell
 

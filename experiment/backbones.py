@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import PositiveFloat
 
-from pipeline.domains import Settings
+from experiment.domains import Settings
 
 Scale = Literal["0..255", "0..1", "-1..1", "torch", "caffe"]
 """What a model expects pixels to be; the last two as keras.applications.imagenet_utils.preprocess_input has them."""
@@ -44,3 +44,20 @@ class OwnModel(Settings):
     """Millions of operations of one image; filled in by a run."""
     parts: int = 0
     """That it can be cut into; filled in by a run."""
+
+
+# Freezable layers, input to output (Tables 1 and 2 of the report; 18 blocks of MobileNetV2; at most 8 parts of a model
+# of your own).
+MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6, "mobilenet_v2": 18, "own": 8}
+
+
+ARCHITECTURES = {
+    "original": "the original network",
+    "remastered": "the remastered network",
+    "mobilenet_v2": "MobileNetV2",
+    "own": "your own model",
+}
+
+
+UNITS = {"mobilenet_v2": "block", "own": "part"}
+"""What is frozen, one by one, where it is no single layer."""

@@ -7,17 +7,14 @@ from typing import Annotated
 
 import pydantic
 
-from pipeline.backbones import MobileNet as MobileNet
-from pipeline.backbones import OwnModel as OwnModel
-from pipeline.domains import PRETRAINED, Control, Name, Settings
-from pipeline.domains import Architecture as Architecture
-from pipeline.domains import Source as Source
-from pipeline.domains import Target as Target
-from pipeline.domains import Transfer as Transfer
-
-# Freezable layers, input to output (Tables 1 and 2 of the report; 18 blocks of MobileNetV2; at most 8 parts of a model
-# of your own).
-MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6, "mobilenet_v2": 18, "own": 8}
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import MobileNet as MobileNet
+from experiment.backbones import OwnModel as OwnModel
+from experiment.domains import PRETRAINED, Control, Name, Settings
+from experiment.domains import Architecture as Architecture
+from experiment.domains import Source as Source
+from experiment.domains import Target as Target
+from experiment.domains import Transfer as Transfer
 
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from pipeline import terminal
-from pipeline.errors import ThawError, printable
+from experiment.errors import ThawError, printable
 from pipeline.process import prepare_process
+from terminal import console
 
 HOSTILE = ("[/b]", "[red]", "$x_1$", "<script>", "{{7*7}}", "%s", "{0}", "`|`", ":cat:", "🌷", "a\\", "[link=x]")
 
@@ -20,13 +20,13 @@ HOSTILE = ("[/b]", "[red]", "$x_1$", "<script>", "{{7*7}}", "%s", "{0}", "`|`", 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_lines_tables_and_bars_show_a_name_as_it_is(name: str) -> None:
     file = io.StringIO()
-    out = terminal.console(file=file)
+    out = console.console(file=file)
     table = Table(name, title=name, caption=name)
     table.add_row(name)
     out.print(table)
     out.print(name)
     out._force_terminal = True
-    with terminal.progress_in(out) as bar:
+    with console.progress_in(out) as bar:
         bar.add_task(name, total=1)
     assert file.getvalue().count(name) >= 6
 
@@ -46,7 +46,7 @@ def test_a_message_keeps_what_can_be_printed() -> None:
 
 def test_standard_output_takes_names_that_are_not_utf_8() -> None:
     code = ("import os; from pipeline.process import prepare_process; prepare_process(os.environ); "
-            "from pipeline.terminal import console; console().print('\\udcff.png'); print('\\udcfe')")  # fmt: skip
+            "from terminal.console import console; console().print('\\udcff.png'); print('\\udcfe')")  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"}
     )

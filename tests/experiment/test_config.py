@@ -5,11 +5,11 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
-from pipeline.loading import load_cluster, load_config, validate_config
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config, validate_config
+from pipeline.cluster import load_cluster
 
-PRESETS = Path(__file__).parents[2] / "pipeline" / "presets"
 CLUSTER = Path(__file__).parents[2] / "kubeflow" / "cluster.yaml"
 
 

@@ -11,6 +11,8 @@ from rich.text import Text
 
 UNBOUNDED = 10_000
 """Columns of a terminal that every table fits."""
+WORDS = ("sweep", "transfer", "class", "file", "verdict")
+"""Columns that are read from the left; figures are aligned on the right."""
 
 
 class FittingTable:
@@ -64,3 +66,19 @@ def _one_line(field: Text) -> Text:
     for line in lines[1:]:
         joined.append("" if joined.plain.endswith("-") else " ").append_text(line)
     return joined
+
+
+def in_two_lines(transfer: str) -> str:
+    """A transfer's name, its source above its architecture: whole names need 80 columns for themselves."""
+    return transfer.replace("__", "\n")
+
+
+def empty_table(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
+    """A table without rows whose columns of WORDS are read from the left."""
+    table = Table(
+        title=None if title is None else Text(title), title_justify="left",
+        caption=None if caption is None else Text(caption), caption_justify="left",
+    )  # fmt: skip
+    for column in columns:
+        table.add_column(column, justify="left" if column in WORDS else "right")
+    return table

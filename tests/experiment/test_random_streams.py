@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.random_streams import Stream, stream_digest, stream_generator, stream_seed
+from experiment.random_streams import Stream, stream_digest, stream_generator, stream_seed
 
 PLACES = [(), (0,), (1,), (0, 0), (0, 1), (10,), (1, 0), ("1", 0), ("a",), ("a", 0), ("a/0",), (0, "a")]
 

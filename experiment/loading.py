@@ -1,4 +1,4 @@
-"""Reads configurations from YAML and the command line, and says what is wrong. Imports config and cluster alone."""
+"""Reads configurations from YAML and the command line, and says what is wrong. Imports config alone."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import pydantic
 import yaml
 
-from pipeline.cluster import ClusterConfig
-from pipeline.config import ExperimentConfig
-from pipeline.errors import ThawError
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+
+PRESETS = Path(__file__).resolve().parent / "presets"
+"""Folder of the configurations that Thaw brings."""
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -34,27 +36,23 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
         a value is wrong; the message names each.
     """
     given = "".join(f" --set {override}" for override in overrides)
-    return validate_config(_settings(Path(path), overrides), f"{path}{' with' if given else ''}{given}")
+    return validate_config(read_settings(Path(path), overrides), f"{path}{' with' if given else ''}{given}")
 
 
-def load_cluster(path: str | Path, overrides: tuple[str, ...] = ()) -> ClusterConfig:
-    """Reads the description of a cluster, such as kubeflow/cluster.yaml, and applies overrides to it.
+def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
+    """Reads a mapping from YAML and applies `key.subkey=value` overrides; values are not checked.
 
     Raises:
-      ThawError: as load_config.
+      ThawError: the file can't be read, is no YAML or no mapping, or an override is no `key=value`.
     """
-    return _validate(ClusterConfig, _settings(Path(path), overrides), str(path), "pipeline/cluster.py")
-
-
-def _settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give the path of a YAML "
-                        "file, such as pipeline/presets/quick.yaml.") from error  # fmt: skip
+                        "file, such as experiment/presets/quick.yaml.") from error  # fmt: skip
     except ValueError as error:
         raise ThawError(f"The configuration {path} is not text in UTF-8: {error}. Give the path of a YAML file, such "
-                        "as pipeline/presets/quick.yaml.") from error  # fmt: skip
+                        "as experiment/presets/quick.yaml.") from error  # fmt: skip
     settings = _parsed(text, f"{path} is not YAML")
     if not isinstance(settings, dict):
         raise ThawError(f"{path} should hold `key: value` settings, but holds {type(settings).__name__}.")
@@ -65,10 +63,21 @@ def _settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
 
 def validate_config(settings: dict[str, Any], origin: str) -> ExperimentConfig:
     """Turns settings into a config, or raises a ThawError that lists what is wrong, key by key."""
-    return _validate(ExperimentConfig, settings, origin, "docs/configuration.md")
+    return validated(ExperimentConfig, settings, origin, "docs/configuration.md")
 
 
-def _validate(model: type[Model], settings: dict[str, Any], origin: str, documented_in: str) -> Model:
+def validated(model: type[Model], settings: dict[str, Any], origin: str, documented_in: str) -> Model:
+    """Turns settings into a model.
+
+    Args:
+      model: class of the configuration.
+      settings: as YAML gives them.
+      origin: where they come from, for the message.
+      documented_in: file that says what each key means, for the message.
+
+    Raises:
+      ThawError: lists what is wrong, key by key.
+    """
     try:
         problems = _not_plain(settings)
         if not problems:

@@ -12,8 +12,8 @@ from rich.console import Console
 from components.transfer_report.statistics import Interval
 from pipeline import tables
 from pipeline.comparison import Change
-from pipeline.fitting import FittingTable
 from pipeline.progress_report import ExperimentState, SweepState
+from terminal.tables import FittingTable
 
 NAMES = ("all_but_target__mobilenet_v2", "my-holiday-photos__mobilenet_v2", "baseline__remastered")
 

@@ -1,4 +1,4 @@
-"""What Trainer and Tuner nodes are told, typed: the one entry of their custom_config. Imports pipeline.config."""
+"""What Trainer and Tuner nodes are told, typed: the one entry of their custom_config. Imports experiment.config."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Literal
 import pydantic
 from typing_extensions import Self
 
-from pipeline.config import MobileNet, OwnModel, Schedule, SourceSchedule
-from pipeline.domains import Architecture, Control
-from trainer_module.machine import read_machine
+from experiment.config import MobileNet, OwnModel, Schedule, SourceSchedule
+from experiment.domains import Architecture, Control
+from experiment.machine import read_machine
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
 """Fingerprint of the sources that decide what the node writes; for TFX's cache alone."""
 STACK_KEY = "stack"
-"""What would train (trainer_module.stack), in words; for TFX's cache alone: the ledger says what did."""
+"""What would train (experiment.stack), in words; for TFX's cache alone: the ledger says what did."""
 CHIEF_KEY = "chief"
 """Set by the Tuner's executor, not by the DAG: the host and port at which the node serves its sweep to workers."""
 

@@ -1,0 +1,1 @@
+"""What is asked: configuration, domains, backbones, presets, and the vocabulary of all packages. No TensorFlow."""

@@ -1,0 +1,1 @@
+"""What the terminal shows: consoles, tables, progress bars. Imports rich, nothing of the other packages."""

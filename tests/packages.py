@@ -1,0 +1,10 @@
+"""Which packages Thaw ships, as pyproject.toml names them for setuptools."""
+
+from pathlib import Path
+
+import tomli
+
+ROOT = Path(__file__).resolve().parents[1]
+SETUPTOOLS = tomli.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+PACKAGES = tuple(sorted(name for name in SETUPTOOLS["packages"]["find"]["include"] if "." not in name))
+MODULES = tuple(f"{name}.py" for name in sorted(SETUPTOOLS["py-modules"]))
