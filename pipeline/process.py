@@ -19,8 +19,8 @@ from typing import Any
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_CLEANERS: list[subprocess.Popen[bytes]] = []
-"""Held, for a Popen that is forgotten warns."""
+_OWN_FOLDERS: dict[int, tuple[Path, subprocess.Popen[bytes]]] = {}
+"""Process id -> its temporary folder and the shell that removes it: held, for a Popen that is forgotten warns."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -103,6 +103,9 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
 def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
     """Gives this process and its children a folder for temporary files, which goes away with the process.
 
+    A second call in the same process returns the first one's folder: folders within folders would soon make paths that
+    are too long for sockets.
+
     TensorFlow's autograph, Beam and multiprocessing leave files in the temporary folder where a process is ended by a
     signal. A shell waits for this process to end, in whatever way, and removes the folder; it belongs to a session of
     its own, so that Ctrl-C does not reach it.
@@ -113,6 +116,10 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
     Returns:
       The folder.
     """
+    if os.getpid() in _OWN_FOLDERS:
+        folder, _ = _OWN_FOLDERS[os.getpid()]
+        environment["TMPDIR"] = tempfile.tempdir = str(folder)
+        return folder
     folder = Path(tempfile.mkdtemp(prefix="thaw-"))
     environment["TMPDIR"] = tempfile.tempdir = str(folder)
     # Workers that outlive the process for a moment may still write: hence twice.
@@ -121,7 +128,7 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
         ["/bin/sh", "-c", script, str(folder)], cwd="/", start_new_session=True, stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    _CLEANERS.append(cleaner)
+    _OWN_FOLDERS[os.getpid()] = folder, cleaner
     # Registered before those of TensorFlow and multiprocessing, and so called after them.
     atexit.register(_remove, folder, os.getpid())
     return folder

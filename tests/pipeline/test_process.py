@@ -68,3 +68,13 @@ def test_nothing_is_left_when_a_signal_ends_it(folder, sent):
     os.killpg(process.pid, sent)  # as a terminal does on Ctrl-C: workers get it too
     process.wait(timeout=60)
     assert is_empty_soon(folder)
+
+
+def test_a_process_that_asks_again_keeps_its_folder(folder):
+    """The tests call the commands' main functions in one process; paths of sockets must not grow with each call."""
+    end = "assert own_temporary_folder(os.environ) == own_temporary_folder(os.environ); print(os.environ['TMPDIR'])"
+    process = started(folder, end)
+    assert process.stdout is not None
+    assert Path(process.stdout.readline().strip()).parent == folder
+    assert process.wait(timeout=60) == 0
+    assert is_empty_soon(folder)
