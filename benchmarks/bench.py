@@ -21,7 +21,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import tensorflow as tf
 
-from acquisition.dataset import Dataset
+from acquisition.downloads.dataset import Dataset
 from benchmarks import grid, plot, schedules, target, workers
 from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial

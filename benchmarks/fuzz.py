@@ -24,8 +24,8 @@ with atheris.instrument_imports(include=["pipeline", "trainer_module.ledger", "t
     from experiment.loading import load_config
     from trainer_module.ledger import read_ledger
 with atheris.instrument_imports(include=["acquisition"]):
-    from acquisition import images, inspection
-    from acquisition.tfrecords import Place
+    from acquisition.tfrecords import image_checks, inspection
+    from acquisition.tfrecords.tfrecords import Place
 
 SHAPE = (8, 8, 3)
 
@@ -34,7 +34,7 @@ def reader(name: str, folder: Path) -> Callable[[bytes], object]:
     """What is called with each input; raises ThawError where that is refused."""
     path = folder / "input.yaml"
     data = Data(image_shape=SHAPE)
-    undecodable = images.make_decoder(data.image_shape)
+    undecodable = image_checks.make_decoder(data.image_shape)
 
     def read_record(content: bytes) -> object:
         return undecodable([inspection._parse(data, Place(path, 0), content).image])

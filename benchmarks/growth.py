@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-from acquisition.dataset import Dataset
+from acquisition.downloads.dataset import Dataset
 from benchmarks import target
 from experiment.config import MobileNet, Schedule
 from trainer_module import fork_server, freezing

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import pandas as pd
 
-from acquisition.dataset import Dataset
+from acquisition.downloads.dataset import Dataset
 from benchmarks import target
 from experiment.config import Architecture
 from pipeline.advice import advise, probes_of, target_images

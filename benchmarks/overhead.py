@@ -81,8 +81,8 @@ def transform_cpu_seconds(folder: Path, files: int) -> float:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
     from tfx.orchestration.pipeline import RunOptions
 
-    from acquisition.dataset import Dataset
-    from acquisition.records import find_record_files
+    from acquisition.downloads.dataset import Dataset
+    from acquisition.tfrecords.record_files import find_record_files
     from experiment.loading import load_config
     from pipeline.dag import create_pipeline
 

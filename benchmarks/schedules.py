@@ -17,7 +17,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import numpy as np
 
-from acquisition.dataset import Dataset
+from acquisition.downloads.dataset import Dataset
 from benchmarks import grid, target
 from experiment.config import Schedule
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from acquisition.dataset import Dataset, locate_dataset
+from acquisition.downloads.dataset import Dataset, locate_dataset
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features

@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the pods do, whose stack this one stands for
 warnings.filterwarnings("ignore", category=FutureWarning)
 
-from acquisition.dataset import Dataset
-from acquisition.records import RecordFiles
+from acquisition.downloads.dataset import Dataset
+from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import load_config

@@ -11,7 +11,7 @@ from tfx.orchestration import data_types, metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel as Channel
 
-from acquisition.dataset import Dataset
+from acquisition.downloads.dataset import Dataset
 from experiment.config import ExperimentConfig
 from experiment.stack import Device
 from pipeline.beam_options import beam_options

@@ -132,7 +132,7 @@ def _disk(config: ExperimentConfig) -> Finding:
 
 
 def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Finding:
-    from acquisition.dataset import locate_dataset
+    from acquisition.downloads.dataset import locate_dataset
 
     said: list[str] = []
     try:
@@ -149,7 +149,7 @@ def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str
 
 
 def _weights(config: ExperimentConfig, project_root: Path) -> Finding:
-    from acquisition.weights import check_weights, locate_weights
+    from acquisition.downloads.imagenet_weights import check_weights, locate_weights
 
     settings, said = config.mobilenet_v2, list[str]()
     try:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from acquisition.downloads.kept_files import kept_path, sha256_of
 from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from pipeline.kept_files import kept_path, sha256_of
 from pipeline.metadata_file import REPAIR, check_metadata
 from pipeline.run_files import SUMMARY_FILE, damaged, read_settings, read_summary
 from pipeline.run_folder import NodeRun, nodes_of_run, open_store

@@ -13,11 +13,11 @@ from typing import Any
 
 from rich.console import Console
 
-from acquisition.dataset import Dataset, locate_dataset
-from acquisition.inspection import Inspection, check_sizes
-from acquisition.remembered import inspect_once
-from acquisition.scarce_classes import scarce_classes
-from acquisition.weights import check_weights, locate_weights
+from acquisition.downloads.dataset import Dataset, locate_dataset
+from acquisition.downloads.imagenet_weights import check_weights, locate_weights
+from acquisition.downloads.kept_files import keep_files
+from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_once
+from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.machine import Machine
@@ -25,7 +25,6 @@ from pipeline import console
 from pipeline.artifact_store import open_store
 from pipeline.beam_options import beam_options
 from pipeline.failed_run import AFTER_NODES, explained
-from pipeline.kept_files import keep_files
 from pipeline.metadata_file import METADATA_FILE, check_metadata
 from pipeline.own_model import with_own_model
 from pipeline.plan import Plan, measure_gflops, plan_run

@@ -20,7 +20,8 @@ from tfx.proto.pusher_pb2 import PushDestination
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
 from tfx.types import BaseChannel as Channel
 
-from acquisition.dataset import Dataset
+from acquisition.downloads.dataset import Dataset
+from acquisition.downloads.kept_files import with_kept_paths
 from components.anomaly_gate import AnomalyGate
 from components.domain_examples.component import DomainExamples
 from components.domain_examples.records import DomainSettings
@@ -39,7 +40,6 @@ from pipeline import fingerprint
 from pipeline.advice_rule import read_rule
 from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import source_fingerprint
-from pipeline.kept_files import with_kept_paths
 from pipeline.schema import schema_text
 from pipeline.training_settings import model_settings, own_settings, repeatable, source_settings, sweep_settings
 from trainer_module.running_stack import running_stack

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from acquisition.dataset import Dataset, locate_cifar10
-from acquisition.image_folder import LEAST_TEST, LEAST_TRAIN
-from acquisition.inspection import Inspection, check_sizes, inspect_records
-from acquisition.scarce_classes import scarce_classes
-from acquisition.weights import locate_weights
+from acquisition.downloads.dataset import Dataset, locate_cifar10
+from acquisition.downloads.imagenet_weights import locate_weights
+from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
+from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records
+from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.config import ExperimentConfig, Transfer
 from experiment.errors import ThawError
 from pipeline.own_model import fitted

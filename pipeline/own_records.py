@@ -12,14 +12,14 @@ from typing import BinaryIO
 
 from rich.console import Console
 
-from acquisition import image_folder
-from acquisition.cifar_sources import PREFIX, cifar_images, foreign_domains
-from acquisition.dataset import Dataset
-from acquisition.image_folder import OwnImage
-from acquisition.inspection import inspect_records
-from acquisition.record_keys import find_layout
-from acquisition.records import RecordFiles, find_record_files
-from acquisition.tfrecords import write_examples
+from acquisition.downloads.dataset import Dataset
+from acquisition.image_folders import image_folder
+from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, foreign_domains
+from acquisition.image_folders.image_folder import OwnImage
+from acquisition.tfrecords.inspection import inspect_records
+from acquisition.tfrecords.record_files import RecordFiles, find_record_files
+from acquisition.tfrecords.record_layout import find_layout
+from acquisition.tfrecords.tfrecords import write_examples
 from experiment.config import Data
 from experiment.errors import ThawError
 from pipeline.own_output import IMAGES, RECORDS

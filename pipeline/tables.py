@@ -11,7 +11,7 @@ from rich.text import Text
 from terminal.tables import FittingTable, empty_table, in_two_lines
 
 if TYPE_CHECKING:
-    from acquisition.inspection import Inspection
+    from acquisition.tfrecords.inspection import Inspection
     from pipeline.comparison import Change
     from pipeline.doctor import Finding
     from pipeline.progress_report import ExperimentState

@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from acquisition.tfrecords import image_headers
 from experiment import features
 from experiment.training_settings import ModelSettings
-from pipeline import image_headers
 from trainer_module import preprocessing
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from acquisition.cifar10 import encode_png
+from acquisition.tfrecords.tfrecords import encode_png
 from experiment.config import ExperimentConfig
 
 Record = bytes | None

@@ -16,9 +16,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from acquisition import inspection
-from acquisition.inspection import inspect_records
-from acquisition.records import RecordFiles
+from acquisition.tfrecords import inspection
+from acquisition.tfrecords.inspection import inspect_records
+from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import Data
 from experiment.errors import ThawError
 from trainer_module.preprocessing import decode_images

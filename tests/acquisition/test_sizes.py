@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquisition.inspection import Inspection, check_sizes
+from acquisition.tfrecords.inspection import Inspection, check_sizes
 from experiment.config import CIFAR10_CLASSES, ExperimentConfig
 from experiment.errors import ThawError
 

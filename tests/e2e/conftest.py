@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from acquisition.synthetic import write_synthetic
+from acquisition.synthetic_images.synthetic import write_synthetic
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from acquisition.synthetic import write_synthetic
-from acquisition.tfrecords import write_examples
+from acquisition.synthetic_images.synthetic import write_synthetic
+from acquisition.tfrecords.tfrecords import write_examples
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "howto" / "own_data.md"

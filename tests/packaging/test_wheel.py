@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from acquisition.synthetic import write_synthetic
+from acquisition.synthetic_images.synthetic import write_synthetic
 from tests.packages import MODULES, PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from tfx.dsl.compiler import compiler
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 
-from acquisition.dataset import Dataset
-from acquisition.records import RecordFiles
+from acquisition.downloads.dataset import Dataset
+from acquisition.tfrecords.record_files import RecordFiles
 from experiment.loading import PRESETS, load_config, validate_config
 from pipeline import nodes
 from pipeline.dag import create_pipeline, metadata_path

@@ -8,8 +8,8 @@ import pydantic
 import pytest
 from tfx.orchestration.data_types import RuntimeParameter
 
-from acquisition.dataset import Dataset
-from acquisition.records import RecordFiles
+from acquisition.downloads.dataset import Dataset
+from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import ExperimentConfig
 from experiment.loading import validate_config
 from pipeline.dag import Cluster, create_pipeline

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from acquisition.image_files import png_bytes
-from acquisition.inspection import inspect_records
-from acquisition.records import find_record_files
-from acquisition.tfrecords import write_examples
+from acquisition.image_folders.image_files import png_bytes
+from acquisition.tfrecords.inspection import inspect_records
+from acquisition.tfrecords.record_files import find_record_files
+from acquisition.tfrecords.tfrecords import write_examples
 from experiment.config import OwnModel
 from experiment.errors import ThawError
 from experiment.loading import load_config

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from acquisition.image_files import load_image, png_bytes
+from acquisition.image_folders.image_files import load_image, png_bytes
 from experiment import features
 from trainer_module import serving
 

@@ -2,7 +2,7 @@
 
 | way | test |
 |---|---|
-| raw train and test share an image | tests/acquisition/test_inspection.py, by id and by content |
+| raw train and test share an image | tests/acquisition/tfrecords/test_inspection.py, by id and by content |
 | Transform learns from all images before they are split | below |
 | a domain's train or val file holds a test image | tests/e2e/test_end_to_end.py, from the files themselves |
 | a source's domain has a test split | tests/pipeline/test_dag.py |

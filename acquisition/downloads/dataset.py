@@ -1,0 +1,158 @@
+"""Finds the images, in a fixed order of places, or makes them. Imports no TensorFlow itself, no component."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from acquisition.downloads import cifar10
+from acquisition.downloads.download import download
+from acquisition.synthetic_images import synthetic
+from acquisition.tfrecords.record_files import RecordFiles, find_record_files
+from experiment.errors import ThawError
+
+_SYNTHETIC = "SYNTHETIC"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The images of an experiment.
+
+    Attributes:
+      name: short, for tables and pictures; `SYNTHETIC` where Thaw drew the images.
+      origin: one sentence that says where they were found.
+      synthetic: whether Thaw drew them.
+      files: their TFRecords.
+    """
+
+    name: str
+    origin: str
+    synthetic: bool
+    files: RecordFiles
+
+
+def locate_dataset(
+    explicit: Path | None,
+    *,
+    project_root: Path,
+    environment: Mapping[str, str],
+    cache_dir: Path,
+    tfds_dir: Path,
+    say: Callable[[str], None],
+    download_timeout_s: float = 5.0,
+    archive: cifar10.Archive = cifar10.OFFICIAL,
+    synthetic_counts: tuple[int, int] = (1500, 300),
+) -> Dataset:
+    """Takes the first data there is, and says which.
+
+    Looked for in this order: the explicit path; CIFAR10_DIR; `../shared/data/cifar10` from the project's
+    root; the cache; a TFDS copy; a download of the official archive; last, images that Thaw draws itself.
+
+    Args:
+      explicit: a folder given by the user.
+      project_root: the project's root folder; `../shared/data/cifar10` is relative to it.
+      environment: the process's environment; `CIFAR10_DIR` is read.
+      cache_dir: Thaw's own cache, where downloaded and drawn images are kept.
+      tfds_dir: where TFDS keeps its data sets.
+      say: told in one line which was taken, and in one line for each that was there but failed.
+      download_timeout_s: how long to wait for the server.
+      archive: what to download.
+      synthetic_counts: training and test images per class of the synthetic set.
+
+    Raises:
+      ThawError: the explicit path or CIFAR10_DIR can't be used, or the cache can't be written.
+    """
+    if explicit is not None:
+        return _taken(find_record_files(explicit.expanduser()), "given explicitly", say)
+    found = locate_cifar10(
+        project_root=project_root, environment=environment, cache_dir=cache_dir, tfds_dir=tfds_dir, say=say,
+        download_timeout_s=download_timeout_s, archive=archive,
+    )  # fmt: skip
+    if found is not None:
+        return found
+    drawn = cache_dir / f"synthetic-{synthetic.VERSION}-{synthetic_counts[0]}-{synthetic_counts[1]}"
+    if not drawn.exists():
+        say("Data: nothing found; drawing a synthetic set, which takes about a minute.")
+        _build(drawn, lambda folder: synthetic.write_synthetic(folder, *synthetic_counts))
+    return _taken(find_record_files(drawn), "drawn by Thaw: no photographs", say)
+
+
+def locate_cifar10(
+    *, project_root: Path, environment: Mapping[str, str], cache_dir: Path, tfds_dir: Path,
+    say: Callable[[str], None], download_timeout_s: float = 5.0, archive: cifar10.Archive = cifar10.OFFICIAL,
+) -> Dataset | None:  # fmt: skip
+    """CIFAR-10 from CIFAR10_DIR or a place after it; none: there is none, and locate_dataset would draw images.
+
+    Args:
+      project_root, environment, cache_dir, tfds_dir, say, download_timeout_s, archive: as in locate_dataset.
+
+    Raises:
+      ThawError: CIFAR10_DIR can't be used, or the cache can't be written.
+    """
+    if variable := environment.get("CIFAR10_DIR"):
+        try:
+            return _taken(find_record_files(Path(variable).expanduser()), "named by CIFAR10_DIR", say)
+        except ThawError as error:
+            raise ThawError(f"CIFAR10_DIR can't be used. {error} Or unset CIFAR10_DIR.") from error
+    shared = project_root.resolve().parent / "shared" / "data" / "cifar10"
+    cached = cache_dir / "cifar10"
+    places = {"shared data": shared, "Thaw's cache": cached, "a TFDS copy": tfds_dir / "cifar10"}
+    for origin, folder in places.items():
+        if folder.exists():
+            try:
+                return _taken(find_record_files(folder), origin, say)
+            except ThawError as error:
+                say(f"Data: {origin} passed over. {error}")
+    try:
+        _fetch(archive, cached, download_timeout_s)
+        return _taken(find_record_files(cached), f"downloaded from {archive.url}", say)
+    except ThawError as error:
+        say(f"Data: no download. {error}")
+    return None
+
+
+def _taken(files: RecordFiles, origin: str, say: Callable[[str], None]) -> Dataset:
+    # Known by the name of its files, so that a copy of the drawn set never passes for photographs.
+    drawn = files.name == synthetic.NAME
+    dataset = Dataset(
+        name=_SYNTHETIC if drawn else files.name,
+        origin=f"{'SYNTHETIC images' if drawn else 'Images'} in {files.folder}, {origin}.",
+        synthetic=drawn,
+        files=files,
+    )
+    say(f"Data: {dataset.origin}")
+    return dataset
+
+
+def _fetch(archive: cifar10.Archive, folder: Path, timeout_s: float) -> None:
+    """Downloads the archive, converts it into the folder, and removes it."""
+    file = folder.parent / "downloads" / "cifar-10-python.tar.gz"
+    try:
+        download(archive.url, file, size_bytes=archive.size_bytes, md5=archive.md5, timeout_s=timeout_s)
+    except OSError as error:
+        raise _unwritable(file.parent, error) from error
+    _build(folder, lambda temporary: cifar10.convert_archive(file, temporary))
+    file.unlink()
+
+
+def _build(folder: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` fill a temporary folder and renames it, so that a half-written set is never found."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            finished = Path(temporary) / folder.name
+            write(finished)
+            if folder.exists():
+                shutil.rmtree(folder)  # our own cache, found unusable before
+            os.replace(finished, folder)
+    except OSError as error:
+        raise _unwritable(folder.parent, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> ThawError:
+    return ThawError(f"The cache {folder} can't be written ({error}). Expected a folder with room for the "
+                     "data; free some space, or choose another cache.")  # fmt: skip

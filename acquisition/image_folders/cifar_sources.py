@@ -1,0 +1,92 @@
+"""Takes classes of CIFAR-10 as sources for another target, at its image size. Imports TensorFlow lazily."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from acquisition.image_folders.image_files import fitted, load_image, png_bytes
+from acquisition.image_folders.image_folder import content_id
+from acquisition.tfrecords.record_files import RecordFiles
+from acquisition.tfrecords.tfrecords import Place, read_batches
+from experiment.config import CIFAR10_CLASSES
+from experiment.errors import ThawError
+
+PREFIX = "cifar10_"
+"""Before the names of CIFAR-10's classes, so that they are never taken for the user's."""
+DOMAINS = {"cats_dogs": ("cat", "dog"), "ships_planes": ("ship", "airplane")}
+"""The sources of the preset `quick`."""
+TRAIN_PER_CLASS, TEST_PER_CLASS = 2500, 100
+"""Half of CIFAR-10's, for the few hundred steps that a source is trained here; its test images are only counted."""
+
+_ALSO_CALLED = {"ship": {"boat"}, "airplane": {"plane", "aeroplane", "aircraft"}, "cat": {"kitten"}, "dog": {"puppy"}}
+
+
+def foreign_domains(own_classes: Collection[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """The domains that share no class with the user's data, by the names of the classes.
+
+    Returns:
+      CIFAR-10's classes by domain; and of each domain left out, the user's class that it has too.
+    """
+    own = {_singular(name): name for name in own_classes}
+    taken: dict[str, tuple[str, ...]] = {}
+    shared: dict[str, str] = {}
+    for domain, classes in DOMAINS.items():
+        names = set(classes).union(*(_ALSO_CALLED[name] for name in classes))
+        common = sorted(names & own.keys())
+        if common:
+            shared[domain] = own[common[0]]
+        else:
+            taken[domain] = classes
+    return taken, shared
+
+
+def cifar_images(
+    files: RecordFiles, split: str, labels: Mapping[str, int], size: tuple[int, int], own_ids: Collection[str]
+) -> Iterator[tuple[bytes, int, bytes]]:
+    """The first images of each class, as (PNG bytes, new label, id).
+
+    Args:
+      files: CIFAR-10.
+      split: `train` or `test`.
+      labels: new label by CIFAR-10's name of the class; other classes are passed over.
+      size: height and width to fit images to, in pixels.
+      own_ids: content ids of the user's images; none of them is let through.
+
+    Raises:
+      ThawError: a record is not as CIFAR-10's are.
+    """
+    paths, most = (files.train, TRAIN_PER_CLASS) if split == "train" else (files.test, TEST_PER_CLASS)
+    taken: Counter[str] = Counter()
+    for path in paths:
+        for first, batch in read_batches(path):
+            for number, raw in enumerate(batch, start=first):
+                encoded, name = _parsed(path, number, raw)
+                if name not in labels or taken[name] >= most:
+                    continue
+                image = fitted(load_image(encoded, str(Place(path, number))), *size)
+                if content_id(image) in own_ids:
+                    continue
+                yield png_bytes(image), labels[name], f"{PREFIX}{split}_{name}_{taken[name]:05d}".encode()
+                taken[name] += 1
+        if all(taken[name] >= most for name in labels):
+            return
+
+
+def _parsed(path: Path, number: int, raw: bytes) -> tuple[bytes, str]:
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        features = tf.train.Example.FromString(raw).features.feature
+        [encoded] = features["image"].bytes_list.value
+        [label] = features["label"].int64_list.value
+        return bytes(encoded), dict(enumerate(CIFAR10_CLASSES))[label]
+    except (DecodeError, SystemError, ValueError, KeyError) as error:
+        raise ThawError(f"{Place(path, number)}: not a record of CIFAR-10. Expected one image and one label from 0 to "
+                        "9; copy the data again, or unset CIFAR10_DIR.") from error  # fmt: skip
+
+
+def _singular(name: str) -> str:
+    return name.lower().strip().removesuffix("s")

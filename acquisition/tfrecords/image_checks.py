@@ -1,0 +1,112 @@
+"""Tells whether encoded images can be used, from their headers and by decoding. Imports TensorFlow lazily."""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Callable, Sequence
+
+from acquisition.tfrecords import image_headers
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+"""Channels by PNG colour type; a palette (3) holds RGB colours."""
+
+Shape = tuple[int, int, int]
+
+
+def header_problem(image: bytes, shape: Shape) -> str | None:
+    """Says what an image's header shows to be wrong, or None.
+
+    Reads the header alone, so that an image that declares gigapixels costs nothing.
+
+    Args:
+      image: encoded bytes; PNG and JPEG are taken.
+      shape: the expected (height, width, channels), pixels.
+    """
+    if not image.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE)):
+        start = image[:8].hex(" ") or "nothing"
+        return f"the image bytes are neither PNG nor JPEG (they begin with {start})"
+    found = image_shape(image)
+    if found is None:
+        return "the image bytes can't be decoded: the header is damaged or cut short"
+    if found != shape:
+        return f"the image has {_words(found)}; expected {_words(shape)} (data.image_shape)"
+    problem = image_headers.found_in(image)
+    return f"the image would not be decoded as a viewer shows it: {problem}" if problem else None
+
+
+def image_shape(image: bytes) -> Shape | None:
+    """Height, width and channels that a PNG's or JPEG's header declares; none where it declares nothing sound."""
+    if image.startswith(_PNG_SIGNATURE):
+        return _png_shape(image)
+    return _jpeg_shape(image) if image.startswith(_JPEG_SIGNATURE) else None
+
+
+@functools.cache  # tracing it takes longer than decoding a small data set
+def make_decoder(shape: Shape) -> Callable[[Sequence[bytes]], list[int]]:
+    """Returns a function that decodes images and gives the positions of those that can't be decoded.
+
+    It uses the decoder that Transform uses, so what passes here passes there. A whole batch is decoded by one
+    compiled loop; only when that fails are its images decoded one by one.
+
+    Args:
+      shape: (height, width, channels) that the headers declare, pixels.
+    """
+    import tensorflow as tf
+
+    def decode(image: tf.Tensor) -> tf.Tensor:
+        return tf.io.decode_image(image, channels=shape[2], expand_animations=False)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[misc, unused-ignore]
+    def decode_all(images: tf.Tensor) -> tf.Tensor:
+        # One value of each image, so that all are decoded and none is kept.
+        return tf.map_fn(
+            lambda image: tf.reduce_max(decode(image)),
+            images,
+            fn_output_signature=tf.TensorSpec([], tf.uint8),
+            parallel_iterations=8,
+        )
+
+    def undecodable(images: Sequence[bytes]) -> list[int]:
+        try:
+            decode_all(tf.constant(list(images), tf.string))
+        except tf.errors.InvalidArgumentError:
+            return [index for index, image in enumerate(images) if not _decodes(decode, image)]
+        return []
+
+    return undecodable
+
+
+def _decodes(decode: Callable[[bytes], object], image: bytes) -> bool:
+    import tensorflow as tf
+
+    try:
+        decode(image)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True
+
+
+def _png_shape(image: bytes) -> Shape | None:
+    if len(image) < 33 or image[12:16] != b"IHDR":
+        return None
+    width, height, _, colour_type = struct.unpack(">IIBB", image[16:26])
+    channels = _PNG_CHANNELS.get(colour_type)
+    return None if channels is None else (height, width, channels)
+
+
+def _jpeg_shape(image: bytes) -> Shape | None:
+    import tensorflow as tf
+
+    try:
+        height, width, channels = tf.io.extract_jpeg_shape(image).numpy().tolist()
+    except tf.errors.InvalidArgumentError:
+        return None
+    return height, width, channels
+
+
+def _words(shape: Shape) -> str:
+    height, width, channels = shape
+    return f"{height} x {width} pixels (height x width) and {channels} channel{'s' if channels != 1 else ''}"

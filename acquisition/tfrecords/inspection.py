@@ -1,0 +1,297 @@
+"""Checks every record of a data set before anything is trained. Imports TensorFlow lazily, no component."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acquisition.tfrecords.image_checks import header_problem, make_decoder
+from acquisition.tfrecords.record_files import RecordFiles
+from acquisition.tfrecords.tfrecords import Place, read_batches
+from experiment.config import Data, ExperimentConfig
+from experiment.errors import ThawError
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a data set's records hold.
+
+    Attributes:
+      train_counts, test_counts: images by class name, every class of the configuration among them.
+      has_ids: whether the records carry ids; either all do or none does.
+      fingerprint: hash of the files' names and contents; the same wherever the folder lies.
+      size_bytes: all the files together.
+    """
+
+    train_counts: dict[str, int]
+    test_counts: dict[str, int]
+    has_ids: bool
+    fingerprint: str
+    size_bytes: int
+
+
+class _Record(NamedTuple):
+    image: bytes
+    label: int
+    image_id: bytes | None
+
+
+@dataclass
+class _Seen:
+    """What has been read so far, of all splits."""
+
+    has_ids: bool | None = None
+    ids: dict[bytes, tuple[str, Place]] = field(default_factory=dict)
+    """The split and place of each id."""
+    images: dict[bytes, tuple[str, Place, int]] = field(default_factory=dict)
+    """The split, place and label of each image, by the hash of its bytes."""
+    records: int = 0
+
+
+def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int], None] | None = None) -> Inspection:
+    """Reads and decodes every record once.
+
+    Args:
+      files: what to read.
+      data: names of the features, shape of the images (height, width, channels; pixels) and classes.
+      on_progress: called now and then with the number of records checked so far.
+
+    Raises:
+      ThawError: names the file and the record (counted from 0) that is truncated, corrupt or no
+        tf.train.Example; whose image is missing, undecodable or of another size or channel count; whose label
+        is missing, not one integer or out of range; whose id is missing where others have one, or is found
+        twice; the same image in both splits, or with two labels. Also a split without records.
+    """
+    undecodable = make_decoder(data.image_shape)
+    seen = _Seen()
+    counts: dict[str, dict[str, int]] = {}
+    for split, paths in (("train", files.train), ("test", files.test)):
+        labels: Counter[int] = Counter()
+        for path in paths:
+            for records in _checked_batches(split, path, data, seen, undecodable):
+                labels.update(record.label for record in records)
+                seen.records += len(records)
+                if on_progress:
+                    on_progress(seen.records)
+        if not labels:
+            raise ThawError(f"The {split} split has no records: {[str(path) for path in paths]} hold none. "
+                            "Copy or convert the data again.")  # fmt: skip
+        counts[split] = {name: labels[index] for index, name in enumerate(data.classes)}
+    size_bytes = sum(path.stat().st_size for path in (*files.train, *files.test))
+    return Inspection(counts["train"], counts["test"], bool(seen.has_ids), fingerprint(files), size_bytes)
+
+
+def fingerprint(files: RecordFiles) -> str:
+    """Hash of the files' names, relative to their folder, and contents (about a second for CIFAR-10)."""
+    whole = hashlib.sha256()
+    for path in (*files.train, *files.test):
+        content = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                content.update(chunk)
+        whole.update(f"{path.relative_to(files.folder)} {content.hexdigest()}\n".encode())
+    return whole.hexdigest()[:32]
+
+
+def check_sizes(inspection: Inspection, config: ExperimentConfig) -> None:
+    """Checks every class in use, and the largest n against the target's training images.
+
+    Of a class with c training images, round(val_fraction * c), yet one at least, are set apart for choosing;
+    n needs n / (number of target classes) of the rest in each target class.
+
+    Raises:
+      ThawError: a class of the target or of a transferred source has no image to train on, to choose on or to
+        test on, or n is larger than the data; the message then gives the sizes to use instead.
+    """
+    used = {transfer.source for transfer in config.transfers}
+    domains = {f"source {name}": config.sources[name].classes for name in sorted(used)}
+    for place, classes in {"target": config.target.classes, **domains}.items():
+        for name in classes:
+            _check_class(inspection, config, place, name)
+    offered = min(_offered(inspection, config, name) for name in config.target.classes)
+    largest = offered * len(config.target.classes)
+    if max(config.sizes) > largest:
+        raise ThawError(_too_large(config, offered, largest))
+
+
+def _checked_batches(
+    split: str, path: Path, data: Data, seen: _Seen, undecodable: Callable[[Sequence[bytes]], list[int]]
+) -> Iterator[list[_Record]]:
+    for first, batch in read_batches(path):
+        records = [_parse(data, Place(path, first + i), raw) for i, raw in enumerate(batch)]
+        for position in undecodable([record.image for record in records]):
+            raise ThawError(
+                f"{Place(path, first + position)}: the image bytes can't be decoded, although the header is "
+                "sound: the data behind it is damaged or cut short. Replace or leave out the record."
+            )
+        _note_ids(seen, split, path, first, records)
+        _note_images(seen, split, path, first, records, data.classes)
+        yield records
+
+
+def _parse(data: Data, place: Place, raw: bytes) -> _Record:
+    """Reads one tf.train.Example and checks all but the decoding of its image."""
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        features = tf.train.Example.FromString(raw).features.feature
+    except (DecodeError, SystemError) as error:  # the latter where the name of a feature is not UTF-8
+        raise ThawError(f"{place}: not a tf.train.Example. Expected features {data.image_key!r} (bytes) and "
+                        f"{data.label_key!r} (int64); convert the data.") from error  # fmt: skip
+    images = list(features[data.image_key].bytes_list.value) if data.image_key in features else []
+    if len(images) != 1:
+        raise ThawError(_missing(place, "image", data.image_key, "one byte string", sorted(features)))
+    labels = list(features[data.label_key].int64_list.value) if data.label_key in features else []
+    if len(labels) != 1 and data.label_key in features:
+        holds = values_in_words(features[data.label_key])
+        raise ThawError(f"{place}: the label (feature {data.label_key!r}) is {holds}. Expected one int64, the class's "
+                        "number from 0 in the order of data.classes; convert the labels, or name another feature with "
+                        "data.label_key.")  # fmt: skip
+    if len(labels) != 1:
+        raise ThawError(_missing(place, "label", data.label_key, "one int64", sorted(features)))
+    if not 0 <= labels[0] < len(data.classes):
+        raise ThawError(
+            f"{place}: label {labels[0]} is out of range. data.classes names {len(data.classes)} classes, so "
+            f"expected 0 to {len(data.classes) - 1}; correct the record or data.classes."
+        )
+    if problem := header_problem(images[0], data.image_shape):
+        raise ThawError(f"{place}: {problem}. Correct or leave out the record.")
+    return _Record(images[0], labels[0], _parse_id(data, place, features))
+
+
+def values_in_words(feature: Any) -> str:
+    """What a tf.train.Feature holds, for messages: its type and its first value."""
+    kind = feature.WhichOneof("kind")
+    values = list(getattr(feature, kind).value) if kind else []
+    if not values:
+        return "nothing"
+    types = {"int64_list": "int64", "float_list": "float", "bytes_list": "text or bytes"}
+    first = values[0][:40].decode(errors="backslashreplace") if kind == "bytes_list" else values[0]
+    shown = f"{first:g}" if kind == "float_list" else repr(first)
+    one = f"{types[kind]}, {shown}"
+    return one if len(values) == 1 else f"{len(values)} values ({one}, ...)"
+
+
+def _parse_id(data: Data, place: Place, features: Mapping[str, Any]) -> bytes | None:
+    if data.id_key not in features:
+        return None
+    ids = list(features[data.id_key].bytes_list.value)
+    if len(ids) != 1:
+        raise ThawError(_missing(place, "id", data.id_key, "one byte string", sorted(features)))
+    try:
+        ids[0].decode()
+    except UnicodeDecodeError as error:
+        raise ThawError(f"{place}: the id {ids[0]!r} is not UTF-8. Expected text; correct it.") from error
+    return bytes(ids[0])
+
+
+def _missing(place: Place, what: str, key: str, expected: str, found: Sequence[str]) -> str:
+    return (
+        f"{place}: no {what}. Expected {expected} in the feature {key!r} (data.{what}_key); the record's "
+        f"features are {list(found)}. Correct the record, or name another feature."
+    )
+
+
+def _note_ids(seen: _Seen, split: str, path: Path, first: int, records: Sequence[_Record]) -> None:
+    """Checks that ids are there throughout or nowhere, and that none comes twice."""
+    for position, record in enumerate(records):
+        place = Place(path, first + position)
+        if seen.has_ids is None:
+            seen.has_ids = record.image_id is not None
+        if seen.has_ids != (record.image_id is not None):
+            state = "no id, but earlier ones have" if seen.has_ids else "an id, but earlier ones have none"
+            raise ThawError(f"{place}: {state}. Expected an id in every record or in none; add the missing "
+                            "ones or remove all.")  # fmt: skip
+        if record.image_id is None:
+            continue
+        if record.image_id in seen.ids:
+            other, first_place = seen.ids[record.image_id]
+            raise ThawError(f"{place} ({split}): the id {record.image_id.decode()!r} is also in {first_place} ({other}"
+                            "). Expected each image once and in one split; leave one of the two out.")  # fmt: skip
+        seen.ids[record.image_id] = split, place
+
+
+def _note_images(
+    seen: _Seen, split: str, path: Path, first: int, records: Sequence[_Record], classes: Sequence[str]
+) -> None:  # fmt: skip
+    """Checks that no image is in both splits, under whatever ids, and that none has two labels."""
+    for position, record in enumerate(records):
+        place, key = Place(path, first + position), hashlib.blake2b(record.image, digest_size=16).digest()
+        other, first_place, label = seen.images.setdefault(key, (split, place, record.label))
+        if other != split:
+            raise ThawError(f"{place} ({split}): the very same image is also in {first_place} ({other}). Expected each "
+                            "image in one split; leave one of the two out.")  # fmt: skip
+        if label != record.label:
+            raise ThawError(
+                f"{place}: the very same image is also in {first_place}, with the label {label} ({classes[label]}) "
+                f"instead of {record.label} ({classes[record.label]}). Expected one label an image; correct one of the "
+                "two, or leave both out."
+            )
+
+
+def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, name: str) -> None:
+    train, test = inspection.train_counts[name], inspection.test_counts[name]
+    if not train or not test:
+        lacking = " and ".join(split for split, count in (("training", train), ("test", test)) if not count)
+        raise ThawError(f"The class {name!r} of the {place} has no {lacking} images. Expected some of every "
+                        "class; add images, or leave the class out of the configuration.")  # fmt: skip
+    if _offered(inspection, config, name) < 1:
+        raise ThawError(
+            f"The class {name!r} of the {place} has {train} training images, and all are set apart for "
+            f"choosing (data.val_fraction {config.data.val_fraction}). Expected at least one to train on; "
+            "add images, or lower the fraction with --set data.val_fraction=..."
+        )
+
+
+def _offered(inspection: Inspection, config: ExperimentConfig, name: str) -> int:
+    train = inspection.train_counts[name]
+    return train - max(1, round(config.data.val_fraction * train))
+
+
+def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
+    sizes = [n for n in config.sizes if n < largest] + [largest]
+    advice = f"--set sizes={sizes}".replace(" ", "").replace("--set", "--set ")
+    if config.candidate_size is not None and config.candidate_size not in sizes:
+        advice += f" --set candidate_size={largest}"
+    return (
+        f"sizes asks for n = {max(config.sizes)}, but the target's classes offer {offered} training images "
+        f"each once data.val_fraction {config.data.val_fraction} is set apart for choosing. The largest "
+        f"possible n is {largest}. Use {advice}"
+    )
+
+
+RULES = 2
+"""Raise it when the rules of inspection change: what was found under older rules is then inspected again."""
+
+
+def inspect_once(
+    files: RecordFiles, data: Data, folder: Path, on_progress: Callable[[int], None] | None = None
+) -> Inspection:
+    """Like inspect_records, but files with the same contents are decoded once only.
+
+    Args:
+      files: what to read.
+      data: what the records must be like.
+      folder: where inspections are kept, one small file each; only data without fault is remembered.
+      on_progress: told the records checked so far.
+
+    Raises:
+      ThawError: see inspect_records.
+    """
+    rules = f"{RULES} {fingerprint(files)} {data.model_dump_json(exclude={'path'})}"
+    path = folder / f"{hashlib.sha256(rules.encode()).hexdigest()[:24]}.json"
+    if path.exists():
+        return Inspection(**json.loads(path.read_text(encoding="utf-8")))
+    inspection = inspect_records(files, data, on_progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".partial")
+    fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")
+    fresh.replace(path)
+    return inspection

@@ -1,0 +1,146 @@
+"""Finds out how a user's TFRecords are laid out, by reading some of them. Imports TensorFlow lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from acquisition.tfrecords.image_checks import image_shape
+from acquisition.tfrecords.inspection import values_in_words
+from acquisition.tfrecords.record_files import RecordFiles
+from acquisition.tfrecords.tfrecords import Place, read_batches
+from experiment.config import Data
+from experiment.errors import ThawError
+
+LOOKED_AT = 100
+"""Records of the first training file that the layout is told from."""
+MOST_CLASSES = 1000
+
+LABEL_NAMES = ("label", "image/class/label", "class", "class_id", "target", "y")
+ID_NAMES = ("id", "image_id", "image/filename", "filename", "file_name", "image/key/sha256", "key")
+
+Features = Mapping[str, Any]
+"""Of a record: tf.train.Feature by name."""
+
+
+def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequence[str] | None) -> Data:
+    """Names of the features, shape of the images and names of the classes.
+
+    Args:
+      files: the records.
+      asked: names of the features `image`, `label` and `id` that the user gave; none: it is found.
+      names: of the classes, by label; none: `class_0` and on, as many as there are labels.
+
+    Raises:
+      ThawError: the records are no tf.train.Examples, have no image or label that can be told from the rest, or labels
+        that are no numbers of classes; the message says what was found.
+    """
+    place, records = _first_records(files)
+    image_key = asked["image"] or _only("image", "PNG or JPEG bytes", _image_keys(records), place, records[0])
+    label_key = asked["label"] or _label_key(records, place)
+    unlike = {image_key, label_key}
+    id_keys = [key for key in ID_NAMES if key not in unlike and _are_ids(records, key)]
+    id_key = asked["id"] or (id_keys[0] if id_keys else "id")
+    encoded = _bytes(records[0], image_key)
+    shape = image_shape(encoded) if encoded else None
+    if shape is None:
+        raise ThawError(f"{place}: the feature {image_key!r} holds no PNG or JPEG image. Expected encoded bytes; the "
+                        f"record's features are {sorted(records[0])}. Name another with --image-key, or convert the "
+                        "data.")  # fmt: skip
+    classes = tuple(names) if names else tuple(f"class_{label}" for label in range(_count_labels(files, label_key)))
+    return Data(
+        path=files.folder.absolute(), image_key=image_key, label_key=label_key, id_key=id_key, image_shape=shape,
+        classes=classes,
+    )  # fmt: skip
+
+
+def _first_records(files: RecordFiles) -> tuple[Place, list[Features]]:
+    for path in files.train:
+        for _, batch in read_batches(path):
+            return Place(path, 0), [_parsed(Place(path, number), raw) for number, raw in enumerate(batch[:LOOKED_AT])]
+    raise ThawError(f"The training files of {files.folder} hold no record. Copy or convert the data again.")
+
+
+def _parsed(place: Place, raw: bytes) -> Features:
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        return dict(tf.train.Example.FromString(raw).features.feature)
+    except (DecodeError, SystemError) as error:
+        raise ThawError(f"{place}: not a tf.train.Example. Expected records with an encoded image and a label; "
+                        "convert the data.") from error  # fmt: skip
+
+
+def _count_labels(files: RecordFiles, key: str) -> int:
+    """The highest label of the training split, and one."""
+    highest = 0
+    for path in files.train:
+        for first, batch in read_batches(path):
+            for number, raw in enumerate(batch, start=first):
+                record = _parsed(Place(path, number), raw)
+                found = _integers(record, key)
+                label = found[0] if found else -1
+                if not 0 <= label < MOST_CLASSES:
+                    holds = values_in_words(record[key]) if key in record else "nothing"
+                    raise ThawError(
+                        f"{Place(path, number)}: the feature {key!r} holds {holds}. Expected one label from 0 to "
+                        f"{MOST_CLASSES - 1} (int64); correct the record, or name another feature with --label-key."
+                    )
+                highest = max(highest, label)
+    return highest + 1
+
+
+def _label_key(records: Sequence[Features], place: Place) -> str:
+    """The feature that holds the class index; if none does, the error describes the feature with a common name."""
+    keys = [key for key in records[0] if all(_integers(record, key) for record in records)]
+    named = [key for key in LABEL_NAMES if key in records[0] and key not in keys]
+    if not keys and named:
+        raise ThawError(
+            f"{place}: the feature {named[0]!r} holds {values_in_words(records[0][named[0]])}. Expected the label as "
+            "one int64, the class's number from 0; convert the labels, or name another feature with --label-key."
+        )
+    return _only("label", "one integer", _preferred(keys, LABEL_NAMES), place, records[0])
+
+
+def _only(what: str, expected: str, keys: Sequence[str], place: Place, record: Features) -> str:
+    if len(keys) == 1:
+        return keys[0]
+    found = f"several features could be it: {sorted(keys)}" if keys else f"the features are {sorted(record)}"
+    raise ThawError(f"{place}: which feature is the {what} ({expected})? Here {found}. Name it with --{what}-key.")
+
+
+def _preferred(keys: Sequence[str], names: Iterable[str]) -> Sequence[str]:
+    """The only key, or the first with a usual name, or all of them."""
+    usual = [name for name in names if name in keys]
+    return usual[:1] if usual else keys
+
+
+def _image_keys(records: Sequence[Features]) -> list[str]:
+    starts = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+    return [key for key in records[0] if all((_bytes(record, key) or b"").startswith(starts) for record in records)]
+
+
+def _are_ids(records: Sequence[Features], key: str) -> bool:
+    """Whether each record has another text there."""
+    found = [_bytes(record, key) for record in records]
+    return all(value and _is_text(value) for value in found) and len(set(found)) == len(found)
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _bytes(record: Features, key: str) -> bytes | None:
+    values = record[key].bytes_list.value if key in record else []
+    return bytes(values[0]) if len(values) == 1 else None
+
+
+def _integers(record: Features, key: str) -> Sequence[int]:
+    """The one integer of the feature in a list, or nothing."""
+    values = list(record[key].int64_list.value) if key in record else []
+    return values if len(values) == 1 else []

@@ -1,0 +1,29 @@
+"""Says which classes of the target have too few images to be judged. Imports inspection's results, no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acquisition.tfrecords.inspection import Inspection
+from experiment.config import ExperimentConfig
+
+FEWEST = 10
+"""Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""
+
+
+def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
+    """A sentence for each target class with fewer than FEWEST test or val images: the counts, and what follows."""
+    for name in config.target.classes:
+        test, train = inspection.test_counts[name], inspection.train_counts[name]
+        val = max(1, round(config.data.val_fraction * train))
+        if test < FEWEST:
+            yield (f"The class {name!r} has {_images(test, 'test')} and {val} to choose on. The accuracy on this "
+                   f"class can't be told from them: one image is {100 / max(test, 1):.0f} points, and intervals are "
+                   "wide. Add images of it.")  # fmt: skip
+        elif val < FEWEST:
+            yield (f"The class {name!r} has {_images(val, 'val')}: what does well on this class is chosen by little. "
+                   "Add images of it.")  # fmt: skip
+
+
+def _images(count: int, kind: str) -> str:
+    return f"{count} {kind} image{'' if count == 1 else 's'}"

@@ -1,0 +1,179 @@
+"""The order of the places where data is looked for, and what is said of each. Uses loopback alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from acquisition.downloads.cifar10 import Archive
+from acquisition.downloads.dataset import Dataset, locate_dataset
+from acquisition.tfrecords.inspection import inspect_records
+from experiment.config import Data
+from experiment.errors import ThawError
+
+NOWHERE = Archive("http://127.0.0.1:9/cifar-10-python.tar.gz", 1, "")
+
+
+class World:
+    """An empty home with every place where data may lie.
+
+    Args:
+      root: holds it all.
+      make: makes record files.
+      said: collects what is said.
+    """
+
+    def __init__(self, root: Path, make: Any, said: list[str]):
+        self.root = root
+        self.make = make
+        self.said = said
+        self.environment: dict[str, str] = {}
+        self.project = root / "project"
+        self.project.mkdir()
+
+    def locate(self, explicit: Path | None = None, archive: Archive = NOWHERE) -> Dataset:
+        return locate_dataset(
+            explicit,
+            project_root=self.project,
+            environment=self.environment,
+            cache_dir=self.root / "cache",
+            tfds_dir=self.root / "tfds",
+            say=self.said.append,
+            download_timeout_s=1.0,
+            archive=archive,
+            synthetic_counts=(2, 1),
+        )
+
+    def fill(self, place: str) -> Path:
+        """Puts a small data set into a place; returns the folder."""
+        return Path(self.make.data_set(self.root / place))
+
+
+@pytest.fixture
+def world(tmp_path: Path, make: Any, said: list[str]) -> World:
+    return World(tmp_path, make, said)
+
+
+def tiny_archive(path: Path) -> Archive:
+    """An archive in CIFAR-10's layout with one image of each class a batch."""
+    with tarfile.open(path, "w:gz") as tar:
+        for number, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+            data = np.random.default_rng(number).integers(0, 256, (10, 3072), np.uint8)
+            content = pickle.dumps({b"data": data, b"labels": list(range(10))}, protocol=2)
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    content = path.read_bytes()
+    return Archive("", len(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
+
+
+def test_each_place_wins_over_those_after_it(world: World) -> None:
+    places = ["given", "named", "shared/data/cifar10", "cache/cifar10", "tfds/cifar10"]
+    folders = [world.fill(place) for place in places]
+    world.environment["CIFAR10_DIR"] = str(folders[1])
+    assert world.locate(folders[0]).files.folder == folders[0]
+    assert world.locate().files.folder == folders[1]
+    world.environment.clear()
+    for folder in folders[2:]:
+        assert world.locate().files.folder == folder
+        shutil.rmtree(folder)
+    assert world.locate().synthetic
+    origins = ["given explicitly", "named by CIFAR10_DIR", "shared data", "Thaw's cache", "a TFDS copy"]
+    for line, origin, folder in zip(world.said, origins, folders, strict=False):
+        assert line == f"Data: Images in {folder}, {origin}."
+
+
+def test_an_unusable_explicit_path_is_an_error_though_other_data_is_there(world: World) -> None:
+    world.fill("cache/cifar10")
+    with pytest.raises(ThawError, match="typo does not exist"):
+        world.locate(world.root / "typo")
+
+
+def test_an_unusable_environment_variable_is_an_error_though_other_data_is_there(world: World) -> None:
+    world.fill("cache/cifar10")
+    world.environment["CIFAR10_DIR"] = str(world.root / "typo")
+    with pytest.raises(ThawError, match=r"CIFAR10_DIR can't be used\. .*typo does not exist.*unset CIFAR10_DIR"):
+        world.locate()
+
+
+def test_an_empty_environment_variable_counts_as_unset(world: World) -> None:
+    world.environment["CIFAR10_DIR"] = ""
+    folder = world.fill("cache/cifar10")
+    assert world.locate().files.folder == folder
+
+
+def test_an_unusable_place_is_passed_over_aloud(world: World) -> None:
+    (world.root / "shared" / "data" / "cifar10").mkdir(parents=True)
+    folder = world.fill("tfds/cifar10")
+    assert world.locate().files.folder == folder
+    assert world.said[0].startswith("Data: shared data passed over. No TFRecords found in")
+    assert len(world.said) == 2
+
+
+def test_a_download_is_converted_into_the_cache_and_found_again(world: World, site: Any) -> None:
+    tiny = tiny_archive(world.root / "tiny.tar.gz")
+    site.content = (world.root / "tiny.tar.gz").read_bytes()
+    site.cut_after = [1000]
+    archive = Archive(site.url, tiny.size_bytes, tiny.md5)
+    dataset = world.locate(archive=archive)
+    assert (dataset.name, dataset.synthetic) == ("cifar10", False)
+    assert site.url in dataset.origin
+    assert inspect_records(dataset.files, Data()).train_counts["truck"] == 5
+    assert list((world.root / "cache" / "downloads").iterdir()) == []
+    requests = len(site.asked)
+    assert world.locate(archive=archive).files == dataset.files
+    assert len(site.asked) == requests
+    assert world.said[-1].endswith("Thaw's cache.")
+
+
+def test_a_broken_cache_is_replaced_by_the_download(world: World, site: Any) -> None:
+    (world.root / "cache" / "cifar10" / "train").mkdir(parents=True)
+    tiny = tiny_archive(world.root / "tiny.tar.gz")
+    site.content = (world.root / "tiny.tar.gz").read_bytes()
+    assert world.locate(archive=Archive(site.url, tiny.size_bytes, tiny.md5)).name == "cifar10"
+    assert world.said[0].startswith("Data: Thaw's cache passed over.")
+
+
+def test_a_failed_conversion_leaves_no_half_data_set(world: World, site: Any) -> None:
+    site.content = b"no archive"
+    md5 = hashlib.md5(site.content, usedforsecurity=False).hexdigest()
+    assert world.locate(archive=Archive(site.url, len(site.content), md5)).synthetic
+    assert "no readable cifar-10-batches-py/data_batch_1" in world.said[0]
+    assert sorted(path.name for path in (world.root / "cache").iterdir())[1:] == ["synthetic-1-2-1"]
+
+
+def test_offline_a_synthetic_set_is_drawn_once_and_labelled(world: World) -> None:
+    first = world.locate()
+    assert (first.name, first.synthetic) == ("SYNTHETIC", True)
+    assert first.origin.startswith("SYNTHETIC images in ")
+    assert world.said[0].startswith("Data: no download. http://127.0.0.1:9/")
+    assert sum(inspect_records(first.files, Data()).train_counts.values()) == 20
+    written = first.files.train[0].stat().st_mtime_ns
+    assert world.locate() == first
+    assert first.files.train[0].stat().st_mtime_ns == written
+
+
+def test_a_copy_of_the_synthetic_set_stays_labelled_wherever_it_lies(world: World) -> None:
+    copy = Path(shutil.copytree(world.locate().files.folder, world.root / "photographs"))
+    for dataset in (world.locate(copy), locate_via_environment(world, copy)):
+        assert (dataset.name, dataset.synthetic) == ("SYNTHETIC", True)
+
+
+def locate_via_environment(world: World, folder: Path) -> Dataset:
+    world.environment["CIFAR10_DIR"] = str(folder)
+    return world.locate()
+
+
+def test_a_cache_that_is_a_file_is_an_error(world: World) -> None:
+    (world.root / "cache").write_text("")
+    with pytest.raises(ThawError, match=r"The cache .*cache can't be written"):
+        world.locate()
+    assert "can't be written" in world.said[0]

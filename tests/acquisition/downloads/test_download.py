@@ -1,0 +1,139 @@
+"""Downloads from a real server that breaks off, ignores ranges or is not there. Uses loopback alone."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acquisition.downloads.download import download
+from experiment.errors import ThawError
+
+CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+SOON = 20.0
+"""Seconds, for a machine that is busy; what is given up at once would else be waited for three times as long."""
+
+
+def fetch(site: Any, path: Path, **changes: Any) -> None:
+    settings: dict[str, Any] = {"size_bytes": len(CONTENT), "md5": MD5, "timeout_s": 1.0}
+    download(site.url, path, **settings | changes)
+
+
+@pytest.fixture(autouse=True)
+def _content(site: Any) -> None:
+    site.content = CONTENT
+
+
+def test_a_whole_file_arrives_checked(site: Any, tmp_path: Path) -> None:
+    fetch(site, tmp_path / "new" / "file")
+    assert (tmp_path / "new" / "file").read_bytes() == CONTENT
+    assert site.asked == [None]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
+
+
+def test_an_interrupted_transfer_goes_on_where_it_stopped(site: Any, tmp_path: Path) -> None:
+    site.cut_after = [100_000, 50_000]
+    fetch(site, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert site.asked == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_a_later_run_goes_on_where_the_first_gave_up(site: Any, tmp_path: Path) -> None:
+    site.cut_after = [200_000, 0]
+    with pytest.raises(ThawError, match=r"closed early.*200,000 bytes are kept in .*file\.part"):
+        fetch(site, tmp_path / "file")
+    assert not (tmp_path / "file").exists()
+    fetch(site, tmp_path / "file")
+    assert site.asked[-1] == "bytes=200000-"
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_server_without_ranges_sends_the_whole_again(site: Any, tmp_path: Path) -> None:
+    site.ranges = False
+    (tmp_path / "file.part").write_bytes(b"x" * 1000)
+    fetch(site, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_whole_file_left_by_an_earlier_run_is_checked_and_kept(site: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(CONTENT)
+    fetch(site, tmp_path / "file")
+    assert site.asked == []
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_part_longer_than_the_file_is_started_again(site: Any, tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_bytes(CONTENT + b"more")
+    fetch(site, tmp_path / "file")
+    assert site.asked == [f"bytes={len(CONTENT) + 4}-", None]
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_another_md5_is_refused_and_thrown_away(site: Any, tmp_path: Path) -> None:
+    with pytest.raises(ThawError, match=f"md5 of what arrived is {MD5}; expected 0000"):
+        fetch(site, tmp_path / "file", md5="0000")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_announced_size_that_differs_is_refused_before_the_transfer(site: Any, tmp_path: Path) -> None:
+    with pytest.raises(ThawError, match=r"offers 512,000 bytes; expected 600,000\. Something else answers"):
+        fetch(site, tmp_path / "file", size_bytes=600_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("expected", [400_000, 511_999])
+def test_more_bytes_than_expected_are_refused(site: Any, tmp_path: Path, expected: int) -> None:
+    site.announces_size = False
+    with pytest.raises(ThawError, match=f"expected {expected:,}. What arrived was thrown away"):
+        fetch(site, tmp_path / "file", size_bytes=expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_expectations_the_announced_size_decides(site: Any, tmp_path: Path) -> None:
+    site.cut_after = [1000]
+    fetch(site, tmp_path / "file", size_bytes=None, md5=None)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_refusal_is_named(site: Any, tmp_path: Path, status: int) -> None:
+    site.status = status
+    with pytest.raises(ThawError, match=f"answered {status}"):
+        fetch(site, tmp_path / "file")
+
+
+def test_a_closed_port_is_given_up_at_once(tmp_path: Path) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # bound, but not listening
+        started = time.monotonic()
+        with pytest.raises(ThawError, match=r"can't be downloaded: .*refused.*connect to the network"):
+            download(f"http://127.0.0.1:{reserved.getsockname()[1]}/file", tmp_path / "file", timeout_s=3 * SOON)
+    assert time.monotonic() - started < SOON
+
+
+def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        started = time.monotonic()
+        with pytest.raises(ThawError, match=r"can't be downloaded: .*timed out"):
+            download(f"http://127.0.0.1:{silent.getsockname()[1]}/file", tmp_path / "file", timeout_s=0.3)
+    assert time.monotonic() - started < SOON
+
+
+def test_a_name_look_up_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No machine has a name server that hangs on request, so the look-up itself is made slow.
+    def hanging(*_: Any, **__: Any) -> None:
+        time.sleep(3 * SOON)  # in a thread that nobody waits for
+        raise socket.gaierror("no name server")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    started = time.monotonic()
+    with pytest.raises(ThawError, match=r"no answer within 0\.1 s"):
+        download("http://thaw.invalid/file", tmp_path / "file", timeout_s=0.1)
+    assert time.monotonic() - started < SOON

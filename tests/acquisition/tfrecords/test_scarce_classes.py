@@ -1,0 +1,32 @@
+"""Which classes have too few test or val images to be judged. Counts made by hand."""
+
+import re
+
+import pytest
+
+from acquisition.tfrecords.inspection import Inspection
+from acquisition.tfrecords.scarce_classes import scarce_classes
+from experiment.config import ExperimentConfig
+
+CLASSES = ("rose", "tulip")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        ((750, 8), (250, 2), ["'tulip' has 2 test images and 2 to choose on. .*one image is 50 points"]),
+        ((750, 8), (250, 1), ["'tulip' has 1 test image and"]),
+        ((750, 30), (250, 10), ["'tulip' has 6 val images"]),
+        ((6, 8), (9, 9), ["'rose' has 9 test images", "'tulip' has 9 test images"]),
+        ((50, 50), (10, 10), []),
+    ],
+)
+def test_each_class_with_few_images_is_named_with_its_counts(train, test, said):
+    found = Inspection(dict(zip(CLASSES, train, strict=True)), dict(zip(CLASSES, test, strict=True)), True, "", 0)
+    config = ExperimentConfig.model_construct(
+        target=type("Target", (), {"classes": CLASSES})(), data=type("Data", (), {"val_fraction": 0.2})()
+    )
+    sentences = list(scarce_classes(found, config))
+    assert len(sentences) == len(said)
+    for sentence, pattern in zip(sentences, said, strict=True):
+        assert re.search(pattern, sentence)
