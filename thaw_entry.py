@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 NAMES = (
-    "acquisition", "components", "experiment", "local_runner", "pipeline", "terminal", "thaw", "trainer_module",
-    "transferability",
+    "acquisition", "analysis", "components", "docs_build", "experiment", "ledger", "local_runner", "pipeline",
+    "terminal", "thaw", "trainer_module", "transferability",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from benchmarks import grid, plot, schedules, target, workers
 from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial
 from experiment.config import Schedule
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData, record_ranks

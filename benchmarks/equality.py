@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from benchmarks import grid, target
 from experiment.config import Schedule
+from ledger.cell_selection import Cell
 from trainer_module.architectures import Network
-from trainer_module.selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import Cut

@@ -18,11 +18,11 @@ import atheris
 
 from experiment.loading import PRESETS
 
-with atheris.instrument_imports(include=["pipeline", "trainer_module.ledger", "trainer_module.sealed_lines"]):
+with atheris.instrument_imports(include=["pipeline", "ledger.ledger", "ledger.sealed_lines"]):
     from experiment.config import Data
     from experiment.errors import ThawError
     from experiment.loading import load_config
-    from trainer_module.ledger import read_ledger
+    from ledger.ledger import read_ledger
 with atheris.instrument_imports(include=["acquisition"]):
     from acquisition.tfrecords import image_checks, inspection
     from acquisition.tfrecords.tfrecords import Place

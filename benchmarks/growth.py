@@ -21,10 +21,10 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 from acquisition.downloads.dataset import Dataset
 from benchmarks import target
 from experiment.config import MobileNet, Schedule
+from ledger.cell_selection import Cell
 from trainer_module import fork_server, freezing
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
-from trainer_module.selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData

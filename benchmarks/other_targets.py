@@ -23,12 +23,12 @@ import pandas as pd
 from acquisition.downloads.dataset import Dataset
 from benchmarks import target
 from experiment.config import Architecture
+from ledger.cell_selection import Cell
 from pipeline.advice import advise, probes_of, target_images
 from pipeline.advice_rule import read_rule
 from pipeline.finished_run import FinishedRun, open_run
 from trainer_module import source
 from trainer_module.architectures import build_network
-from trainer_module.selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 from trainer_module.target import TargetData

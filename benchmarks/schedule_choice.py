@@ -18,7 +18,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from benchmarks import target
 from experiment.config import Schedule
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 

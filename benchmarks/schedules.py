@@ -20,9 +20,9 @@ import numpy as np
 from acquisition.downloads.dataset import Dataset
 from benchmarks import grid, target
 from experiment.config import Schedule
+from ledger.cell_selection import Cell
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module import freezing
-from trainer_module.selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep import SweepEngine
 

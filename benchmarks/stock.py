@@ -10,8 +10,8 @@ import keras
 import keras_tuner
 import numpy as np
 
+from ledger.cell_selection import Cell
 from trainer_module.normalization import FusedBatchNormalization
-from trainer_module.selection import Cell
 
 
 @dataclasses.dataclass(frozen=True)

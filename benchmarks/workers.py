@@ -7,7 +7,7 @@ import time
 
 from benchmarks import target
 from experiment.config import Schedule
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.workers import WorkerPool
 

@@ -32,14 +32,14 @@ SWEEP_CODE = (
     "trainer_module.target",
 )
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
-TRAINING_CODE = ("trainer_module", "experiment")
+TRAINING_CODE = ("trainer_module", "experiment", "ledger")
 """What decides all that Trainers and Tuners write."""
 
 DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "experiment.features")
 """What decides the records of a domain."""
 REPORT_CODE = (
     "components.transfer_report",
-    "trainer_module.selection",
+    "ledger.cell_selection",
     "pipeline.promises",
     "transferability.agreement",
 )

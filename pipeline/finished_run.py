@@ -12,13 +12,13 @@ from acquisition.downloads.kept_files import kept_path, sha256_of
 from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
+from ledger.cell_selection import Cell
+from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.metadata_file import REPAIR, check_metadata
 from pipeline.run_files import SUMMARY_FILE, damaged, read_settings, read_summary
 from pipeline.run_folder import NodeRun, nodes_of_run, open_store
 from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
 from trainer_module.input_pipeline import Records, read_split
-from trainer_module.ledger import LEDGER_FILE, read_ledger
-from trainer_module.selection import Cell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from components.transfer_report.ledgers import Sweep
-from trainer_module.ledger import Row
+from ledger.ledger import Row
 
 COLUMNS = 8
 PICTURE_INCHES = 1.35

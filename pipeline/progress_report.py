@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from experiment.config import Architecture, ExperimentConfig
+from ledger.ledger_note import note_path
+from ledger.sealed_lines import SealedLines
 from pipeline.console import RUN_LOG
 from pipeline.run_files import SUMMARY_FILE, comparable, damaged, read_started, read_summary, runs_of, settings_of
 from pipeline.training_settings import asked_digest
-from trainer_module.ledger_note import note_path
-from trainer_module.sealed_lines import SealedLines
 
 NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
 """What TFX's local runner logs."""

@@ -19,11 +19,11 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.dsl.io import fileio
 
 from experiment.config import ExperimentConfig
+from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline import tensorboard_log
 from pipeline.run_files import CONFIG_FILE, LATEST, STARTED_FILE, SUMMARY_FILE, settings_of
 from pipeline.run_lock import check_writable, unusable
 from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
-from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 
 @dataclasses.dataclass(frozen=True)

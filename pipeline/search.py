@@ -17,6 +17,8 @@ from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row
 from pipeline.advice import features_of, target_images
 from pipeline.console import output_to_log
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
@@ -29,10 +31,8 @@ from trainer_module import fork_server
 from trainer_module.advised_oracle import AdvisedOracle, Candidate
 from trainer_module.beliefs import Place
 from trainer_module.estimates import OF_LABELS
-from trainer_module.ledger import Header, Row
 from trainer_module.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps
 from trainer_module.search_tuner import Asked, SearchTuner
-from trainer_module.selection import Cell
 from trainer_module.single_thread import one_thread
 from trainer_module.sweep_job import SweepJob
 from trainer_module.workers import default_workers

@@ -106,7 +106,7 @@ def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
     Raises:
       ThawError: it is.
     """
-    from trainer_module.ledger import read_ledger
+    from ledger.ledger import read_ledger
 
     here, there = record.header.stack, read_ledger(chiefs_ledger)[0].stack
     if here != there:

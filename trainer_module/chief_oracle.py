@@ -13,8 +13,8 @@ from typing import Any
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from experiment.errors import ThawError
-from trainer_module.ledger import Ledger, Row
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Ledger, Row
 from trainer_module.sweep_record import SweepRecord, add_missing
 from trainer_module.sweep_tuner import SWEEP_NAME, SweepOracle, row_metrics
 from trainer_module.workers import Unit, best_fit, group_units

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from experiment.training_settings import ModelSettings
+from ledger.cell_selection import Cell
 from trainer_module import controls, freezing, input_pipeline, source
 from trainer_module.activations import Budget
 from trainer_module.freezing import Weights
-from trainer_module.selection import Cell
 from trainer_module.source_card import check_unaltered
 from trainer_module.sweep import Execution, SweepEngine
 from trainer_module.target import TargetData, drawn_records

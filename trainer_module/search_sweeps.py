@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from trainer_module.ledger import Ledger, Row
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Ledger, Row
 from trainer_module.single_thread import WorkerFailed
 from trainer_module.sweep_job import SweepJob
 from trainer_module.sweep_record import SweepRecord

@@ -10,8 +10,8 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from ledger.cell_selection import Cell
 from trainer_module.advised_oracle import AdvisedOracle
-from trainer_module.selection import Cell
 from trainer_module.sweep_tuner import no_hypermodel
 
 

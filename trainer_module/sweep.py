@@ -12,11 +12,11 @@ import numpy as np
 
 from experiment.config import Schedule
 from experiment.random_streams import Stream, stream_generator, stream_seed
+from ledger.cell_selection import Cell
 from trainer_module import draws, freezing
 from trainer_module.activations import Budget
 from trainer_module.architectures import Network
 from trainer_module.freezing import Weights
-from trainer_module.selection import Cell
 from trainer_module.target import CutData, TargetData
 from trainer_module.training import CURVE_SETTLING_BATCHES, Program, Score, one_cycle
 

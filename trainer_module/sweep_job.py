@@ -8,7 +8,8 @@ from pathlib import Path
 
 from experiment.stack import Stack
 from experiment.training_settings import SweepSettings
-from trainer_module import freezing, input_pipeline, ledger, source
+from ledger import ledger
+from trainer_module import freezing, input_pipeline, source
 from trainer_module.activations import Budget
 from trainer_module.running_stack import running_stack
 from trainer_module.sweep import SweepEngine

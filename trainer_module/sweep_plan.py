@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiment.training_settings import SweepSettings
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 Plan = list[tuple[Cell, int]]
 """Executions: a cell and the number of its draw."""

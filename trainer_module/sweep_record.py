@@ -9,12 +9,11 @@ from typing import Any
 
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
+from ledger import ledger
+from ledger.cell_selection import Cell, undecided_cells
+from ledger.ledger import Header, Ledger, LedgerParts, Row
+from ledger.ledger_note import note_path, write_note
 from terminal import progress
-from trainer_module import ledger
-from trainer_module.further_draws import undecided_cells
-from trainer_module.ledger import Header, Ledger, LedgerParts, Row
-from trainer_module.ledger_note import note_path, write_note
-from trainer_module.selection import Cell
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_plan import Plan, plan_sweep

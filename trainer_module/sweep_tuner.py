@@ -12,10 +12,10 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from experiment.training_settings import SweepSettings
+from ledger import ledger
+from ledger.cell_selection import Cell, best_cell
+from ledger.ledger import Ledger, Row
 from terminal import progress
-from trainer_module import ledger
-from trainer_module.ledger import Ledger, Row
-from trainer_module.selection import Cell, best_cell
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_plan import Plan

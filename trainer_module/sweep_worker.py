@@ -13,7 +13,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src import protos
 
 from experiment.errors import ThawError
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_record import SweepRecord
 from trainer_module.sweep_tuner import SWEEP_NAME, SweepOracle, no_hypermodel, row_metrics, row_note

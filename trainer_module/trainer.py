@@ -12,13 +12,13 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from experiment.errors import ThawError
 from experiment.training_settings import SETTINGS_KEY, ModelSettings
+from ledger.cell_selection import Cell
 from terminal import progress
 from trainer_module import freezing, serving, source
 from trainer_module.architectures import Network
 from trainer_module.artifact_folders import read_folder, written_folder
 from trainer_module.freezing import Weights
 from trainer_module.model_jobs import DEPLOYED_DRAW, DeployedJob, trained_cell, trained_source
-from trainer_module.selection import Cell
 from trainer_module.single_thread import run_alone
 from trainer_module.source_card import CARD_FILE
 

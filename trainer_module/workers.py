@@ -19,8 +19,8 @@ from typing import Protocol
 
 import tensorflow as tf
 
+from ledger.cell_selection import Cell
 from trainer_module import fork_server, source_card
-from trainer_module.selection import Cell
 from trainer_module.single_thread import Failure, WorkerFailed, failures_told
 from trainer_module.sweep import Execution, SweepEngine
 from trainer_module.sweep_job import SweepFacts, SweepJob, facts_of

@@ -17,9 +17,9 @@ from components.sweep_evaluator.examples import read_test_images
 from components.sweep_evaluator.metrics import metrics_of
 from components.sweep_evaluator.results import eval_config, folder_name, write_result
 from components.transfer_report.ledgers import pair_ledgers
+from ledger.ledger import LEDGER_FILE, read_ledger
 from terminal import progress
 from trainer_module.artifact_folders import artifacts_as_folders
-from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 Artifacts = dict[str, list[types.Artifact]]
 LEDGER_PREFIX = "ledger_of_"

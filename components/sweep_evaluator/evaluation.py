@@ -11,8 +11,8 @@ from components.sweep_evaluator.intervals import Intervals, Spread, intervals_of
 from components.sweep_evaluator.metrics import Metric, PseudoValues, metrics_of, pseudo_values
 from components.transfer_report.ledgers import Ledgers, Sweep
 from experiment.errors import ThawError
-from trainer_module.ledger import Header, Row, content_key
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row, content_key
 
 SliceKey = tuple[tuple[str, str], ...]
 """TFMA's name of a slice: pairs of feature and value; empty for all images."""

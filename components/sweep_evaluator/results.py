@@ -16,7 +16,7 @@ from components.sweep_evaluator.evaluation import CellEvaluation, SliceKey
 from components.sweep_evaluator.intervals import Intervals
 from components.sweep_evaluator.metrics import ACCURACY, ONE_AGAINST_REST, Metric
 from experiment import features
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 CANDIDATE = "candidate"
 BASELINE = "baseline"

@@ -20,7 +20,7 @@ from components.transfer_report.statistics import (
     paired_gain_interval,
     verdict,
 )
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 FALSE_DISCOVERY_RATE = 0.05
 """At most this share of the verdicts `gain` and `loss` of one report is expected to be false."""

@@ -19,9 +19,9 @@ from components.transfer_report.model_card import SliceAccuracy, write_model_car
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.domains import Control
+from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.promises import ADVICE_FILE, read_before_training
 from trainer_module.artifact_folders import artifacts_as_folders
-from trainer_module.ledger import LEDGER_FILE, read_ledger
 
 Artifacts = dict[str, list[types.Artifact]]
 BLESSED_PROPERTY = "blessed"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.transfer_report.ledgers import Ledgers, Sweep
-from trainer_module.ledger import Row
+from ledger.ledger import Row
 
 COLUMNS = (
     "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",

@@ -23,7 +23,7 @@ from components.transfer_report.heat_map import Scales, draw_heat_map
 from components.transfer_report.overview import draw_overview
 from experiment.backbones import UNITS
 from experiment.domains import PRETRAINED
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 DOTS_PER_INCH = 110
 """Figures are 12.8 inches wide: 1408 px, laid out to be read at 1280."""

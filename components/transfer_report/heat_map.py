@@ -18,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from components.transfer_report import formats
 from components.transfer_report.cells import CellSummary
 from experiment.backbones import UNITS
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 WIDTH_INCHES = 12.8
 NOT_RUN = "#d0d0d0"

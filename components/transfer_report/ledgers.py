@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from experiment.errors import ThawError
-from trainer_module.ledger import Header, Row
-from trainer_module.selection import Cell, rows_by_cell
+from ledger.cell_selection import Cell, rows_by_cell
+from ledger.ledger import Header, Row
 
 BASELINE_PREFIX = "baseline__"
 

@@ -23,7 +23,7 @@ from components.transfer_report.figures import Pictures
 from components.transfer_report.findings import Findings, labels_table, lead_in_words, measures_table
 from components.transfer_report.prediction import QUESTIONS
 from experiment.backbones import ARCHITECTURES, UNITS
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 
 def render_page(

@@ -18,9 +18,9 @@ import numpy as np
 
 from components.transfer_report.ledgers import Ledgers
 from components.transfer_report.statistics import Interval, draws_interval
+from ledger.cell_selection import Cell
+from ledger.ledger import Row
 from pipeline.promises import BeforeTraining, Estimated, Promise
-from trainer_module.ledger import Row
-from trainer_module.selection import Cell
 from transferability.agreement import kendall_tau, regret
 
 NAMES = {

@@ -23,8 +23,8 @@ from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from components.transfer_report.page import render_page
 from experiment.config import Blessing
 from experiment.errors import ThawError
+from ledger.ledger import Header, Row, content_key
 from pipeline.promises import BeforeTraining
-from trainer_module.ledger import Header, Row, content_key
 
 __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import target
 from benchmarks.stock import StockData, StockTrial, run_trial
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 pytestmark = pytest.mark.slow
 

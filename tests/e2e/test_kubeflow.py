@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trainer_module.ledger import read_ledger
+from ledger.ledger import read_ledger
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 

@@ -68,9 +68,9 @@ def test_the_wheel_holds_every_module_and_data_file_and_no_others(wheel: Path) -
 
 def test_modules_import_from_the_clean_environment(installed_python: Path, tmp_path: Path) -> None:
     code = (
-        "import acquisition, components, experiment.config, trainer_module.ledger, transferability.logme as logme\n"
+        "import acquisition, components, experiment.config, ledger.ledger, transferability.logme as logme\n"
         "import importlib.util as u\n"
-        "print(*[m.__file__ for m in (acquisition, components, experiment.config, trainer_module.ledger, logme)])\n"
+        "print(*[m.__file__ for m in (acquisition, components, experiment.config, ledger.ledger, logme)])\n"
         "print(u.find_spec('local_runner').origin)"
     )
     places = run_in(tmp_path, installed_python, "-c", code).split()

@@ -6,8 +6,8 @@ import grimp
 import pytest
 
 from pipeline.fingerprint import ADVICE_CODE, SOURCE_CODE, SWEEP_CODE, source_fingerprint
+from tests.packages import PACKAGES
 
-ROOTS = ("components", "experiment", "pipeline", "terminal", "trainer_module", "transferability")
 SETTINGS = {f"experiment.{name}" for name in ("backbones", "config", "domains", "errors", "machine")}
 SHOWN = SETTINGS | {
     "experiment.training_settings",
@@ -16,8 +16,8 @@ SHOWN = SETTINGS | {
     "trainer_module.artifact_folders",
 }
 ROWS = {
-    "experiment.stack", "trainer_module.ledger", "trainer_module.running_stack", "trainer_module.sealed_lines",
-    "trainer_module.selection",
+    "experiment.stack", "ledger.ledger", "trainer_module.running_stack", "ledger.sealed_lines",
+    "ledger.cell_selection",
 }  # fmt: skip
 RUN_BY_NODES = {"trainer_module.controls", "trainer_module.single_thread"}
 """Decisive, but called by nodes and worker processes, not by the modules that compute."""
@@ -53,14 +53,14 @@ def test_what_a_source_file_says_beside_its_code_does_not_count(tmp_path, monkey
 )
 def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, without_result):
     """What is left out shows progress, finds files, or carries settings and rows, which are in the key themselves."""
-    imported = grimp.build_graph(*ROOTS).find_upstream_modules(entry) - set(ROOTS)
+    imported = grimp.build_graph(*PACKAGES).find_upstream_modules(entry) - set(PACKAGES)
     assert imported | {entry} == (set(code) - RUN_BY_NODES) | without_result
 
 
 def test_every_module_that_decides_an_estimate_is_in_its_fingerprint():
-    imported = grimp.build_graph(*ROOTS).find_upstream_modules("components.transfer_advisor.estimation")
+    imported = grimp.build_graph(*PACKAGES).find_upstream_modules("components.transfer_advisor.estimation")
     estimators = {name for name in imported if name.startswith("transferability.")}
-    assert imported - set(ROOTS) - SHOWN - estimators <= set(ADVICE_CODE)
+    assert imported - set(PACKAGES) - SHOWN - estimators <= set(ADVICE_CODE)
     assert "transferability" in ADVICE_CODE and "trainer_module.single_thread" in ADVICE_CODE
 
 

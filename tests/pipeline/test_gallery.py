@@ -7,9 +7,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from components.transfer_report.ledgers import Sweep
+from ledger.ledger import Header, Row
 from pipeline.gallery import captions, mistakes, picture_sheet
 from tests.stacks import STACK
-from trainer_module.ledger import Header, Row
 
 HEADER = Header(
     sweep="cats_dogs__original", source="cats_dogs", architecture="original", data="CIFAR-10",

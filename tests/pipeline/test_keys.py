@@ -12,11 +12,11 @@ from acquisition.downloads.dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import ExperimentConfig
 from experiment.loading import validate_config
+from ledger.cell_selection import Cell
 from pipeline.dag import Cluster, create_pipeline
 from pipeline.training_settings import model_settings, sweep_settings
 from tests.stacks import STACK
 from trainer_module.running_stack import running_stack
-from trainer_module.selection import Cell
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord
 

@@ -7,10 +7,10 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from experiment.errors import ThawError
+from ledger.cell_selection import Cell
 from pipeline.finished_run import open_run
 from pipeline.lineage import history
 from tests.pipeline.metadata_recorder import Recorder, small_row, small_settings, small_summary
-from trainer_module.selection import Cell
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import pytest
 
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
+from ledger.ledger import Header, Row, write_ledger
+from ledger.ledger_note import note_path, write_note
 from pipeline import run_folder
 from pipeline.progress_report import in_words, state_of
 from pipeline.training_settings import asked_digest
 from tests.stacks import STACK
-from trainer_module.ledger import Header, Row, write_ledger
-from trainer_module.ledger_note import note_path, write_note
 
 QUICK = PRESETS / "quick.yaml"
 HEADER = Header(

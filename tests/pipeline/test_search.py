@@ -9,10 +9,10 @@ from components.transfer_report.cells import CellSummary
 from components.transfer_report.statistics import Interval
 from experiment.errors import ThawError
 from experiment.loading import validate_config
+from ledger.cell_selection import Cell
 from pipeline import search
 from trainer_module.advised_oracle import Candidate
 from trainer_module.beliefs import Place
-from trainer_module.selection import Cell
 
 
 @pytest.fixture

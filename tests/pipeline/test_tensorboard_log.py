@@ -7,9 +7,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from ledger.ledger import Header, Row
 from pipeline.tensorboard_log import VAL_ACCURACY, source_curves, write_run
 from tests.stacks import STACK
-from trainer_module.ledger import Header, Row
 
 HEADER = Header(
     "cats_dogs__original", "cats_dogs", "original", "SYNTHETIC", ("a", "b"), "5", "c0", (0, 1), "1", 0, STACK

@@ -1,6 +1,4 @@
-"""A ledger's row, and a target domain small enough to train on in a second. Imports no TFX."""
-
-import dataclasses
+"""A target domain small enough to train on in a second. Imports no TFX."""
 
 import numpy as np
 import pytest
@@ -9,26 +7,10 @@ import tensorflow as tf
 from experiment import features
 from experiment.config import MobileNet, OwnModel, Schedule
 from experiment.training_settings import SweepSettings
+from tests.ledger.rows import make_row  # noqa: F401
 from trainer_module.input_pipeline import Records
-from trainer_module.ledger import Row
 from trainer_module.sweep_job import SweepJob
 from trainer_module.target import TargetData
-
-
-@pytest.fixture(scope="session")
-def make_row():
-    """A function that makes a row, some of its fields changed."""
-
-    def make_row(key="k1", **changes):
-        row = Row(
-            key=key, n=20, freeze_count=6, fine_tune=False, draw=0, val_accuracy=0.75, val_loss=0.5,
-            test_accuracy=2 / 3, test_loss=0.6, steps=57, seconds=1.5, curve=((0, 0.5), (57, 0.75)), frozen_hash="ef",
-            test_probabilities=np.array([[0.75, 0.25], [0.5, 0.5], [0.125, 0.875]], np.float32),
-            outcome="trained",
-        )  # fmt: skip
-        return dataclasses.replace(row, **changes)
-
-    return make_row
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from experiment.config import MobileNet, Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
+from ledger.cell_selection import Cell
 from tests.stacks import STACK
 from trainer_module.chief_oracle import MOST_LOSSES, ChiefOracle
-from trainer_module.selection import Cell
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord
 

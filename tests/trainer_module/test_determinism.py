@@ -11,7 +11,7 @@ import pytest
 
 from experiment.config import Schedule, SourceSchedule
 from experiment.training_settings import ModelSettings
-from trainer_module.ledger import read_ledger
+from ledger.ledger import read_ledger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -24,7 +24,7 @@ job_path, folder, cores = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 from trainer_module import freezing, source
 from trainer_module.model_jobs import DeployedJob, trained_cell, trained_source
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 from trainer_module.single_thread import run_alone
 from trainer_module.sweep_tuner import SweepTuner
 from trainer_module.workers import WorkerPool

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from experiment.config import Schedule
+from ledger.ledger import read_ledger
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module import fork_server
-from trainer_module.ledger import read_ledger
 from trainer_module.sweep_tuner import SweepTuner
 from trainer_module.workers import WorkerPool
 

@@ -6,9 +6,9 @@ import pytest
 from experiment.config import MobileNet, Schedule, SourceSchedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
+from ledger.cell_selection import Cell
 from trainer_module import freezing, source, sweep
 from trainer_module.architectures import build_network
-from trainer_module.selection import Cell
 from trainer_module.sweep import RETRY_RATE, SweepEngine
 
 pytestmark = pytest.mark.slow  # trains real networks

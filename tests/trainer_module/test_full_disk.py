@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from experiment.errors import ThawError
+from ledger.ledger import Header, Ledger, read_ledger
 from tests.stacks import STACK
 from trainer_module.activations import Budget, OnDisk
-from trainer_module.ledger import Header, Ledger, read_ledger
 from trainer_module.sweep_tuner import SweepTuner
 from trainer_module.workers import WorkerPool
 

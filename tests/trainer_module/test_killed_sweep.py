@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer_module.ledger import read_ledger
+from ledger.ledger import read_ledger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

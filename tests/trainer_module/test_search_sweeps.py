@@ -9,8 +9,8 @@ import time
 import pytest
 
 from experiment.errors import ThawError
+from ledger.cell_selection import Cell
 from trainer_module.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, side_by_side
-from trainer_module.selection import Cell
 from trainer_module.single_thread import WorkerFailed
 
 CELL, TUNED = Cell(8, 0, False), Cell(8, 0, True)

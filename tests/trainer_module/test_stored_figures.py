@@ -8,9 +8,9 @@ from hypothesis.extra.numpy import arrays
 
 from experiment.config import MobileNet, Schedule
 from experiment.training_settings import SweepSettings
+from ledger.cell_selection import Cell
+from ledger.ledger import read_ledger, write_ledger
 from tests.stacks import STACK
-from trainer_module.ledger import read_ledger, write_ledger
-from trainer_module.selection import Cell
 from trainer_module.sweep import Execution
 from trainer_module.sweep_job import SweepFacts
 from trainer_module.sweep_record import SweepRecord

@@ -8,11 +8,11 @@ import pytest
 from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import MobileNet, OwnModel, Schedule
 from experiment.random_streams import Stream, stream_generator
+from ledger.cell_selection import Cell
 from tests.trainer_module.own_models import residual
 from trainer_module import draws, freezing
 from trainer_module.activations import Budget, InMemory
 from trainer_module.architectures import build_network
-from trainer_module.selection import Cell
 from trainer_module.sweep import FrozenWeightsChanged, SweepEngine
 from trainer_module.target import curve_places, drawn_records, record_ranks
 from trainer_module.training import Program, one_cycle

@@ -7,9 +7,10 @@ import pytest
 from experiment.config import MobileNet, Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
-from trainer_module import freezing, further_draws
+from ledger import cell_selection
+from ledger.cell_selection import Cell, best_cell
+from trainer_module import freezing
 from trainer_module.architectures import build_network
-from trainer_module.selection import Cell, best_cell
 from trainer_module.sweep import SweepEngine
 from trainer_module.sweep_job import facts_of
 from trainer_module.sweep_plan import plan_sweep
@@ -143,7 +144,7 @@ def repeated(engine, settings, target_data, monkeypatch):
 
     def repeated(undecided):
         sweep(scratch, baseline)
-        monkeypatch.setattr(further_draws, "may_be_nothing", lambda gains: undecided and len(gains) < undecided)
+        monkeypatch.setattr(cell_selection, "may_be_nothing", lambda gains: undecided and len(gains) < undecided)
         return sweep(engine, settings.model_copy(update={"most_draws": 4}))
 
     return repeated
@@ -180,7 +181,7 @@ def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):
     sweep(engine, settings)
     smaller = SweepTuner(InThisProcess(engine), settings.model_copy(update={"sizes": (20,)}))
     smaller.write_planned_rows(tmp_path / "copy.jsonl")
-    from trainer_module.ledger import read_ledger
+    from ledger.ledger import read_ledger
 
     assert {row.n for row in read_ledger(tmp_path / "copy.jsonl")[1]} == {20}
     assert len(smaller.ledger.rows) == 8

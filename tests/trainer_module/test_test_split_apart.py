@@ -24,10 +24,10 @@ import tensorflow_transform as tft
 
 from experiment.config import MobileNet, Schedule
 from experiment.training_settings import ModelSettings
+from ledger.cell_selection import Cell
 from trainer_module import freezing, serving, source, trainer
 from trainer_module.architectures import build_network
 from trainer_module.preprocessing import preprocessing_fn
-from trainer_module.selection import Cell
 from trainer_module.sweep import SweepEngine
 
 SCHEDULE = Schedule(epochs=2, batch_size=8)

@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from experiment.errors import ThawError
 from experiment.training_settings import SETTINGS_KEY
+from ledger.cell_selection import Cell
 from trainer_module import freezing, tuner
 from trainer_module.model_jobs import DeployedJob, trained_cell
-from trainer_module.selection import Cell
 from trainer_module.single_thread import WorkerFailed, run_alone
 from trainer_module.workers import (
     Unit,

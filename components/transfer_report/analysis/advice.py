@@ -11,7 +11,7 @@ from components.transfer_report.analysis.grid import Grid, Place
 from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
 from components.transfer_report.statistics import Interval, Verdict
 from experiment.backbones import ARCHITECTURES, UNITS
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from components.transfer_report.analysis.grid import Grid, Place, Terms, average
 from components.transfer_report.cells import FALSE_DISCOVERY_RATE
 from components.transfer_report.statistics import Interval, benjamini_hochberg
 from experiment.backbones import MAX_FREEZE_COUNT
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 EXTRACTOR = "mobilenet_v2"
 NEAR, FAR = "ships_planes", "cats_dogs"

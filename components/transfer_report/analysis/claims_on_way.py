@@ -18,7 +18,7 @@ from components.transfer_report.analysis.claim import (
     verdict_of,
 )
 from components.transfer_report.analysis.grid import Grid, Place, Terms, averaged
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 
 def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:

@@ -13,7 +13,7 @@ from components.transfer_report.cells import FEWEST_OTHERS
 from components.transfer_report.ledgers import Ledgers, Sweep
 from components.transfer_report.statistics import Interval, difference_interval
 from experiment.errors import ThawError
-from trainer_module.selection import Cell, best_cell
+from ledger.cell_selection import Cell, best_cell
 
 Place = tuple[str, Cell]
 """A sweep, named as in its ledger's header, and a cell of it."""

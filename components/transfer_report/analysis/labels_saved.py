@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.transfer_report.analysis.grid import Grid, Place, Terms
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 POINTS_BETWEEN_SIZES = 8
 """Sizes tried between two neighbouring sizes of the grid; neighbours differ by 9% where the sizes double."""

@@ -26,8 +26,8 @@ import numpy as np
 from components.transfer_report.analysis.grid import Grid, Place
 from components.transfer_report.cells import lent_variances
 from components.transfer_report.statistics import Interval, draws_interval
-from trainer_module.ledger import Row
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Row
 
 FIRST_EPOCHS = 4.0
 """Epochs over which the area between two curves is taken."""

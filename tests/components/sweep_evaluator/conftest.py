@@ -11,9 +11,9 @@ import pytest
 
 from components.sweep_evaluator.evaluation import SlicedImages
 from experiment import features
+from ledger.cell_selection import Cell
+from ledger.ledger import LEDGER_FILE, Header, Row, content_key, write_ledger
 from tests.stacks import STACK
-from trainer_module.ledger import LEDGER_FILE, Header, Row, content_key, write_ledger
-from trainer_module.selection import Cell
 
 Ledger = tuple[Header, list[Row]]
 CLASSES = ("automobile", "truck", "ship", "airplane", "bird")

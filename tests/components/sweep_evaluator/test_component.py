@@ -21,7 +21,7 @@ from components.sweep_evaluator.reading import figures_by_slice
 from components.sweep_evaluator.results import METRICS_FILE
 from experiment import features
 from experiment.errors import ThawError
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 pytestmark = pytest.mark.component
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from components.sweep_evaluator.component import write_evaluations
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 pytestmark = [pytest.mark.component, pytest.mark.slow]
 

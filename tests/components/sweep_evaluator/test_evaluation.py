@@ -12,7 +12,7 @@ from components.transfer_report.cells import summarise
 from components.transfer_report.ledgers import pair_ledgers
 from experiment import features
 from experiment.errors import ThawError
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 GRID = [Cell(n, k, tuned) for n in (20, 100) for k in (6, 8) for tuned in (False, True)]
 BASELINE = [Cell(n, 0, tuned) for n in (20, 100) for tuned in (False, True)]

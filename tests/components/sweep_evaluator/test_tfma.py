@@ -11,7 +11,7 @@ from components.sweep_evaluator.metrics import metrics_of
 from components.sweep_evaluator.results import BASELINE, CANDIDATE, eval_config, folder_name, write_result
 from components.transfer_report.ledgers import pair_ledgers
 from experiment import features
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 pytestmark = [pytest.mark.component, pytest.mark.slow]
 

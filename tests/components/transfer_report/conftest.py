@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from ledger.ledger import Header, Row
 from pipeline.advice_rule import verdict_of
 from pipeline.promises import BeforeTraining, Estimated, Promise, ranked
 from tests.stacks import STACK
-from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 Curve = tuple[tuple[int, float], ...]

@@ -15,7 +15,7 @@ from components.transfer_report.blessing import Candidate, Evaluation, decide
 from components.transfer_report.cells import CellSummary, ClassF1, MeasuredCell
 from components.transfer_report.statistics import Interval, benjamini_hochberg, difference_interval, verdict
 from experiment.config import Blessing
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 SETTINGS = Blessing(min_accuracy=0.6, min_gain_points=0.0, max_class_loss_points=5.0)
 SUMMARY = CellSummary(

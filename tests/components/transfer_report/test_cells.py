@@ -10,8 +10,8 @@ import pytest
 from components.transfer_report.cells import class_f1s, summarise
 from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.statistics import draw_variance, mean_interval
-from trainer_module.ledger import Header, Row
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 

@@ -13,8 +13,8 @@ from components.transfer_report.component import (
     transfer_report,
 )
 from experiment.config import Blessing
+from ledger.ledger import LEDGER_FILE, write_ledger
 from pipeline.promises import ADVICE_FILE
-from trainer_module.ledger import LEDGER_FILE, write_ledger
 
 pytestmark = pytest.mark.component
 SERVING = "Format-Serving"

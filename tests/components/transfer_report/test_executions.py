@@ -11,8 +11,8 @@ import pytest
 
 from components.transfer_report.executions import ended_worse, executions, write_csv
 from components.transfer_report.ledgers import pair_ledgers
+from ledger.ledger import Header, Row
 from tests.components.transfer_report.conftest import make_row
-from trainer_module.ledger import Header, Row
 
 HEADER = (
     "transfer,source,architecture,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy,"

@@ -18,8 +18,8 @@ from components.transfer_report.figures import curve_pairs, freezing_lines, shar
 from components.transfer_report.heat_map import Scales, draw_heat_map, hover_text
 from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.overview import draw_overview
-from trainer_module.ledger import Header, Row
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 SCALES = Scales(accuracy=(50, 100), gain=30)

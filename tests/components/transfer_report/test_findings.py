@@ -11,8 +11,8 @@ from components.transfer_report.analysis.learning_curves import LearningMeasures
 from components.transfer_report.cells import Summaries
 from components.transfer_report.findings import labels_table, measures_table
 from components.transfer_report.statistics import Interval
+from ledger.cell_selection import Cell
 from tests.components.transfer_report.test_blessing import SUMMARY
-from trainer_module.selection import Cell
 
 
 def needed(

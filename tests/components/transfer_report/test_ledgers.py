@@ -11,8 +11,8 @@ import pytest
 
 from components.transfer_report.ledgers import pair_ledgers
 from experiment.errors import ThawError
+from ledger.ledger import Header, Row
 from tests.stacks import STACK
-from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 

@@ -17,8 +17,8 @@ from PIL import Image
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError
+from ledger.ledger import Header, Row
 from pipeline.promises import BeforeTraining
-from trainer_module.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 SETTINGS = ReportSettings(

@@ -9,7 +9,7 @@ import pytest
 
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.ledgers import pair_ledgers
-from trainer_module.ledger import Header, Row
+from ledger.ledger import Header, Row
 
 IMAGES = 400
 Accuracy = Callable[[str, int, int, bool], float]

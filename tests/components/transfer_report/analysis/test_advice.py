@@ -11,7 +11,7 @@ from components.transfer_report.analysis.advice import advise, way_in_words
 from components.transfer_report.analysis.from_scratch import against_scratch, measured_cells
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.cells import summarise
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
 
 SWEEPS = ("baseline__original", "baseline__mobilenet_v2", "cats_dogs__original", "imagenet__mobilenet_v2")
 

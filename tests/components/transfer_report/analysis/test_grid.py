@@ -13,8 +13,8 @@ from components.transfer_report.cells import summarise
 from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.statistics import paired_gain_interval
 from experiment.errors import ThawError
-from trainer_module.ledger import Header, Row
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 PLACE = ("cats_dogs__original", Cell(100, 4, True))

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from components.transfer_report.analysis.grid import Grid
 from components.transfer_report.analysis.labels_saved import LabelsNeeded, labels_needed
 from components.transfer_report.ledgers import pair_ledgers
-from trainer_module.ledger import Header, Row
+from ledger.ledger import Header, Row
 
 BASELINES = {10: 0.5, 100: 0.7, 1000: 0.9}
 

@@ -21,8 +21,8 @@ from components.transfer_report.analysis.learning_curves import (
     write_measures,
 )
 from components.transfer_report.ledgers import pair_ledgers
-from trainer_module.ledger import Header, Row
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row
 
 # 32 images make 96 records: 3 steps an epoch.
 PACE = Pace(records_per_image=3, batch_size=32)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer_module.selection import Cell, best_cell, rows_by_cell
+from ledger.cell_selection import Cell, best_cell, rows_by_cell
 
 
 def test_the_mean_over_draws_decides_and_not_one_lucky_draw(make_row):

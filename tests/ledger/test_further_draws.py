@@ -2,8 +2,7 @@
 
 import pytest
 
-from trainer_module.further_draws import may_be_nothing, undecided_cells
-from trainer_module.selection import Cell
+from ledger.cell_selection import Cell, may_be_nothing, undecided_cells
 
 
 def rows(make_row, freeze_count, accuracies, *, n=20, fine_tune=False, test=0.5):

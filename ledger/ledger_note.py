@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trainer_module.ledger import unwritable
+from ledger.ledger import unwritable
 
 
 def note_path(ledger_dir: Path, sweep: str, asked: str) -> Path:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiment.errors import ThawError
+from ledger.ledger import Header, Ledger, LedgerParts, content_key, read_ledger, write_ledger
 from tests.stacks import STACK
-from trainer_module.ledger import Header, Ledger, LedgerParts, content_key, read_ledger, write_ledger
 
 HEADER = Header(
     sweep="cats_dogs__original", source="cats_dogs", architecture="original", data="cifar10",

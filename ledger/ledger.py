@@ -18,7 +18,7 @@ import numpy as np
 from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.errors import ThawError
 from experiment.stack import Stack
-from trainer_module.sealed_lines import SealedLines, digest_of, sealed_line
+from ledger.sealed_lines import SealedLines, digest_of, sealed_line
 
 LEDGER_FILE = "ledger.jsonl"
 FLOAT = np.dtype("<f4")

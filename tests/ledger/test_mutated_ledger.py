@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from experiment.errors import ThawError
+from ledger.ledger import Header, Ledger, LedgerParts, read_ledger, write_ledger
+from ledger.sealed_lines import sealed_line
 from tests.stacks import STACK
-from trainer_module.ledger import Header, Ledger, LedgerParts, read_ledger, write_ledger
-from trainer_module.sealed_lines import sealed_line
 
 HEADER = Header(
     sweep="cats_dogs__original", source="cats_dogs", architecture="original", data="cifar10",
@@ -138,7 +138,7 @@ APPENDS_ON_A_FULL_DISK = """
 import dataclasses, resource, sys
 from pathlib import Path
 from experiment.errors import ThawError
-from trainer_module.ledger import Ledger, read_ledger
+from ledger.ledger import Ledger, read_ledger
 path = Path(sys.argv[1])
 header, [row] = read_ledger(path)
 ledger = Ledger(path, header)

@@ -1,0 +1,1 @@
+"""What was measured: append-only rows, their seals, and the cell that val chooses. Imports no TensorFlow."""

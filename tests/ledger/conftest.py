@@ -1,0 +1,3 @@
+"""Rows of a ledger."""
+
+from tests.ledger.rows import make_row  # noqa: F401
