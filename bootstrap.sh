@@ -125,7 +125,7 @@ install_locked() {
 compile_what_is_imported() {
   env -u PYTHONDONTWRITEBYTECODE TF_CPP_MIN_LOG_LEVEL=3 TF_USE_LEGACY_KERAS=0 .venv/bin/python -W ignore -c '
 import importlib, pkgutil
-for name in ("experiment", "ledger", "acquisition", "components", "pipeline", "trainer_module"):
+for name in ("experiment", "analysis", "ledger", "acquisition", "components", "pipeline", "trainer_module"):
     package = importlib.import_module(name)
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)

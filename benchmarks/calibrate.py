@@ -1,8 +1,10 @@
-"""Makes pipeline/calibration.yaml, by which `thaw advise` turns probes into gains, from gains on several targets.
+"""Makes calibration.yaml, by which `thaw advise` turns probes into gains, from gains on several targets.
+
+It lies in analysis/transfer_prediction/.
 
 `python -m benchmarks.calibrate RUN ESTIMATES OTHERS`: ESTIMATES is the estimates.csv that `python -m
 benchmarks.prediction` wrote for that run, OTHERS the other_targets.csv of `python -m benchmarks.other_targets`, whose
-pairs for the test are looked at when the rule is done. Imports pipeline.advice_rule and transferability, no TensorFlow.
+pairs for the test are looked at when the rule is done. Imports analysis and transferability, no TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from analysis.transfer_prediction.advice_rule import CALIBRATION_FILE, AdviceRule, predictors_of
 from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import ExperimentConfig
-from pipeline.advice_rule import CALIBRATION_FILE, AdviceRule, predictors_of
 from transferability.calibration import calibrate
 
 LEVEL = 0.9

@@ -21,11 +21,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import pandas as pd
 
 from acquisition.downloads.dataset import Dataset
+from analysis.transfer_prediction.advice_rule import read_rule
 from benchmarks import target
 from experiment.config import Architecture
 from ledger.cell_selection import Cell
 from pipeline.advice import advise, probes_of, target_images
-from pipeline.advice_rule import read_rule
 from pipeline.finished_run import FinishedRun, open_run
 from trainer_module import source
 from trainer_module.architectures import build_network

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from analysis.transfer_prediction.advice_rule import AdviceRule, read_rule
+from analysis.transfer_prediction.promises import Promise, promises_of, ranked, sentence
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import ExperimentConfig, Transfer
 from experiment.errors import ThawError
-from pipeline.advice_rule import AdviceRule, read_rule
 from pipeline.finished_run import FinishedRun, open_run, reading
-from pipeline.promises import Promise, promises_of, ranked, sentence
 from terminal.tables import FittingTable, empty_table, in_two_lines
 from trainer_module import draws, freezing, source
 from trainer_module.activations import Budget

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.transfer_report.cells import FALSE_DISCOVERY_RATE
-from components.transfer_report.statistics import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
+from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
+from analysis.statistics.paired_intervals import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
 from experiment.errors import ThawError
 from pipeline.run_files import read_cells, read_settings, settings_of
 

@@ -37,17 +37,18 @@ TRAINING_CODE = ("trainer_module", "experiment", "ledger")
 
 DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "experiment.features")
 """What decides the records of a domain."""
-REPORT_CODE = (
-    "components.transfer_report",
-    "ledger.cell_selection",
-    "pipeline.promises",
-    "transferability.agreement",
-)
+REPORT_CODE = ("components.transfer_report", "analysis", "ledger.cell_selection", "transferability.agreement")
 """What decides the report."""
 ADVICE_CODE = (
-    *SOURCE_CODE, "components.transfer_advisor", "transferability", "pipeline.advice_rule", "pipeline.promises",
-    "trainer_module.estimates", "trainer_module.single_thread", "trainer_module.source_estimates",
-)  # fmt: skip
+    *SOURCE_CODE,
+    "analysis.transfer_prediction.advice_rule",
+    "analysis.transfer_prediction.promises",
+    "components.transfer_advisor",
+    "trainer_module.estimates",
+    "trainer_module.single_thread",
+    "trainer_module.source_estimates",
+    "transferability",
+)
 """What decides what sources promise, beside the rule itself, which is a setting of the node."""
 
 

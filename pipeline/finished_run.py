@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from acquisition.downloads.kept_files import kept_path, sha256_of
-from components.transfer_report.ledgers import Ledgers, pair_ledgers
+from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from components.transfer_report.ledgers import Sweep
+from analysis.cells.paired_ledgers import Sweep
 from ledger.ledger import Row
 
 COLUMNS = 8

@@ -22,6 +22,7 @@ from tfx.types import BaseChannel as Channel
 
 from acquisition.downloads.dataset import Dataset
 from acquisition.downloads.kept_files import with_kept_paths
+from analysis.transfer_prediction.advice_rule import read_rule
 from components.anomaly_gate import AnomalyGate
 from components.domain_examples.component import DomainExamples
 from components.domain_examples.records import DomainSettings
@@ -37,7 +38,6 @@ from experiment.machine import Machine
 from experiment.stack import Device
 from experiment.training_settings import STACK_KEY, ModelSettings
 from pipeline import fingerprint
-from pipeline.advice_rule import read_rule
 from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import source_fingerprint
 from pipeline.schema import schema_text
@@ -211,7 +211,7 @@ class Nodes:
             examples=target,
             ledgers={name: tuner.outputs["tuner_results"] for name, tuner in tuners.items()},
             code=source_fingerprint(
-                "components.sweep_evaluator", "components.transfer_report.cells", "components.transfer_report.ledgers"
+                "components.sweep_evaluator", "analysis.cells.cell_summaries", "analysis.cells.paired_ledgers"
             ),
         )
         return self._add(node, "SweepEvaluator")

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from components.transfer_report import formats
+from analysis.statistics import formats
 from components.transfer_report.closing import divergence_notes
 from experiment.errors import ThawError
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from rich.console import Console
 
-from components.transfer_report.cells import CellSummary, summarise
-from components.transfer_report.ledgers import pair_ledgers
+from analysis.cells.cell_summaries import CellSummary, summarise
+from analysis.cells.paired_ledgers import pair_ledgers
 from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError

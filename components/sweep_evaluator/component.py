@@ -12,11 +12,11 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.sweep_evaluator.evaluation import evaluate_cells
+from analysis.cells.cell_metrics import evaluate_cells
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.statistics.classification_metrics import metrics_of
 from components.sweep_evaluator.examples import read_test_images
-from components.sweep_evaluator.metrics import metrics_of
 from components.sweep_evaluator.results import eval_config, folder_name, write_result
-from components.transfer_report.ledgers import pair_ledgers
 from ledger.ledger import LEDGER_FILE, read_ledger
 from terminal import progress
 from trainer_module.artifact_folders import artifacts_as_folders

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from components.sweep_evaluator.evaluation import SlicedImages
+from analysis.cells.cell_metrics import SlicedImages
 from components.sweep_evaluator.results import SLICE_FEATURES
 from experiment import features
 from experiment.errors import ThawError

@@ -12,9 +12,9 @@ from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.proto.metrics_for_slice_pb2 import BoundedValue
 
-from components.sweep_evaluator.evaluation import CellEvaluation, SliceKey
-from components.sweep_evaluator.intervals import Intervals
-from components.sweep_evaluator.metrics import ACCURACY, ONE_AGAINST_REST, Metric
+from analysis.cells.cell_metrics import CellEvaluation, SliceKey
+from analysis.statistics.classification_metrics import ACCURACY, ONE_AGAINST_REST, Metric
+from analysis.statistics.metric_intervals import Intervals
 from experiment import features
 from ledger.cell_selection import Cell
 

@@ -11,8 +11,8 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import component_spec
 from tfx.types.experimental import simple_artifacts
 
+from analysis.transfer_prediction.promises import ADVICE_FILE, sentence
 from components.transfer_advisor.estimation import AdvisorSettings, before_training
-from pipeline.promises import ADVICE_FILE, sentence
 from terminal import progress
 from trainer_module.artifact_folders import artifacts_as_folders
 from trainer_module.single_thread import run_alone
@@ -51,7 +51,7 @@ def transfer_advisor(
       code: fingerprint of the sources; in the cache key alone.
 
     Returns:
-      A node with the output `advice` (File: ADVICE_FILE, see pipeline.promises.BeforeTraining).
+      A node with the output `advice` (File: ADVICE_FILE, see analysis.transfer_prediction.promises.BeforeTraining).
     """
     inputs = {
         "examples": examples,

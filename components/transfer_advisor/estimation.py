@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
+from analysis.transfer_prediction.advice_rule import AdviceRule
+from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Promise, promises_of, ranked
 from experiment.config import MobileNet, OwnModel
 from experiment.domains import Architecture
 from experiment.machine import Machine, read_machine
-from pipeline.advice_rule import AdviceRule
-from pipeline.promises import BeforeTraining, Estimated, Promise, promises_of, ranked
 from trainer_module.activations import Budget
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER

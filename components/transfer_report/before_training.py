@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.transfer_report import formats
-from components.transfer_report.figures import CURVES_AT, Picture, save_picture
-from components.transfer_report.ledgers import Ledgers
-from components.transfer_report.prediction import (
+from analysis.cells.paired_ledgers import Ledgers
+from analysis.statistics import formats
+from analysis.statistics.paired_intervals import Interval
+from analysis.transfer_prediction.estimator_agreement import (
     NAMES,
     QUESTIONS,
     RULES,
@@ -27,9 +27,9 @@ from components.transfer_report.prediction import (
     write_estimates,
     write_promises,
 )
+from analysis.transfer_prediction.promises import BeforeTraining
+from components.transfer_report.figures import CURVES_AT, Picture, save_picture
 from components.transfer_report.prediction_figure import Points, draw_estimates
-from components.transfer_report.statistics import Interval
-from pipeline.promises import BeforeTraining
 
 
 @dataclasses.dataclass(frozen=True)

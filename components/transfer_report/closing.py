@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from components.transfer_report import formats
+from analysis.statistics import formats
 from terminal.tables import FittingTable
 
 _STYLES = {"gain": "green", "loss": "red", "undecided": "yellow"}

@@ -15,12 +15,12 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
+from analysis.transfer_prediction.promises import ADVICE_FILE, read_before_training
 from components.transfer_report.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.domains import Control
 from ledger.ledger import LEDGER_FILE, read_ledger
-from pipeline.promises import ADVICE_FILE, read_before_training
 from trainer_module.artifact_folders import artifacts_as_folders
 
 Artifacts = dict[str, list[types.Artifact]]

@@ -11,14 +11,14 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.transfer_report import formats
-from components.transfer_report.analysis.grid import Grid
-from components.transfer_report.analysis.learning_curves import Pace
-from components.transfer_report.cells import CellSummary, Summaries, summarise
+from analysis.cells.cell_summaries import CellSummary, Summaries, summarise
+from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import Ledgers
+from analysis.findings.learning_curves import Pace
+from analysis.statistics import formats
 from components.transfer_report.controls_figure import draw_by_freeze_count
 from components.transfer_report.curves_figure import draw_curves
 from components.transfer_report.figures import CURVES_AT, Picture, curve_pairs, save_picture
-from components.transfer_report.ledgers import Ledgers
 from experiment.errors import ThawError
 
 WHAT = {

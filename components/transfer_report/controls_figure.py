@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from components.transfer_report.cells import CellSummary, MeasuredCell
+from analysis.cells.cell_summaries import CellSummary, MeasuredCell
 from components.transfer_report.overview import COLOURS, MARKERS
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from components.transfer_report.statistics import Interval
+from analysis.statistics.paired_intervals import Interval
 
 COLUMNS = 3
 TRANSFER, BASELINE = "#0072B2", "#555555"

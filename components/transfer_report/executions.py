@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.transfer_report.ledgers import Ledgers, Sweep
+from analysis.cells.paired_ledgers import Ledgers, Sweep
 from ledger.ledger import Row
 
 COLUMNS = (

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from components.transfer_report import formats
-from components.transfer_report.analysis.advice import way_in_words
-from components.transfer_report.analysis.grid import Grid
-from components.transfer_report.analysis.learning_curves import Pace, has_inner_points, mean_curve
-from components.transfer_report.cells import CellSummary, MeasuredCell, Summaries
+from analysis.cells.cell_summaries import CellSummary, MeasuredCell, Summaries
+from analysis.cells.grid import Grid
+from analysis.findings.learning_curves import Pace, has_inner_points, mean_curve
+from analysis.findings.recommendation import way_in_words
+from analysis.statistics import formats
 from components.transfer_report.curves_figure import CurvePair, draw_curves
 from components.transfer_report.heat_map import Scales, draw_heat_map
 from components.transfer_report.overview import draw_overview

@@ -15,8 +15,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from components.transfer_report import formats
-from components.transfer_report.cells import CellSummary
+from analysis.cells.cell_summaries import CellSummary
+from analysis.statistics import formats
 from experiment.backbones import UNITS
 from ledger.cell_selection import Cell
 

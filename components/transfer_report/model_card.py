@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import yaml
 
-from components.transfer_report import formats
+from analysis.statistics import formats
 from components.transfer_report.page import how
 from experiment.backbones import ARCHITECTURES
 

@@ -12,16 +12,16 @@ from typing import Any
 import jinja2
 from PIL import Image
 
-from components.transfer_report import formats
-from components.transfer_report.analysis.grid import Grid
-from components.transfer_report.analysis.learning_curves import FIRST_EPOCHS
+from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE, CellSummary, Summaries
+from analysis.cells.grid import Grid
+from analysis.findings.findings import Findings, labels_table, lead_in_words, measures_table
+from analysis.findings.learning_curves import FIRST_EPOCHS
+from analysis.statistics import formats
+from analysis.transfer_prediction.estimator_agreement import QUESTIONS
 from components.transfer_report.before_training import BeforeTrainingShown
-from components.transfer_report.cells import FALSE_DISCOVERY_RATE, CellSummary, Summaries
 from components.transfer_report.closing import divergence_notes
 from components.transfer_report.controls import ControlsShown
 from components.transfer_report.figures import Pictures
-from components.transfer_report.findings import Findings, labels_table, lead_in_words, measures_table
-from components.transfer_report.prediction import QUESTIONS
 from experiment.backbones import ARCHITECTURES, UNITS
 from ledger.cell_selection import Cell
 

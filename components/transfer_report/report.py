@@ -8,23 +8,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.transfer_report.analysis.claims import write_claims
-from components.transfer_report.analysis.from_scratch import against_scratch, measured_cells
-from components.transfer_report.analysis.grid import Grid
-from components.transfer_report.analysis.learning_curves import Pace, write_measures
+from analysis.cells.cell_summaries import Summaries, class_f1s, summarise
+from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
+from analysis.claims.claims import write_claims
+from analysis.findings.blessing import Candidate, Decision, Evaluation, Outcome, decide
+from analysis.findings.findings import advice_json, find, labels_json
+from analysis.findings.from_scratch import against_scratch, measured_cells
+from analysis.findings.learning_curves import Pace, write_measures
+from analysis.transfer_prediction.promises import BeforeTraining
 from components.transfer_report.before_training import write_before_training
-from components.transfer_report.blessing import Candidate, Decision, Evaluation, Outcome, decide
-from components.transfer_report.cells import Summaries, class_f1s, summarise
 from components.transfer_report.controls import without_controls, write_controls
 from components.transfer_report.executions import ended_worse, executions, write_csv
 from components.transfer_report.figures import is_synthetic, write_figures
-from components.transfer_report.findings import advice_json, find, labels_json
-from components.transfer_report.ledgers import Ledgers, pair_ledgers
 from components.transfer_report.page import render_page
 from experiment.config import Blessing
 from experiment.errors import ThawError
 from ledger.ledger import Header, Row, content_key
-from pipeline.promises import BeforeTraining
 
 __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
 

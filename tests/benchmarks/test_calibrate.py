@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from analysis.transfer_prediction.advice_rule import PREDICTORS
 from benchmarks.calibrate import judged, nearest, other_rows, run_rows
-from pipeline.advice_rule import PREDICTORS
-from tests.pipeline.test_advice_rule import made_rule
+from tests.analysis.transfer_prediction.test_advice_rule import made_rule
 
 
 def test_a_size_belongs_to_the_nearest_by_its_logarithm():

@@ -7,11 +7,11 @@ import pytest
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
+from analysis.transfer_prediction.promises import ADVICE_FILE, read_before_training
 from components.transfer_advisor.component import TransferAdvisorExecutor, transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
 from experiment.config import MobileNet
-from pipeline.promises import ADVICE_FILE, read_before_training
-from tests.pipeline.test_advice_rule import made_rule
+from tests.analysis.transfer_prediction.test_advice_rule import made_rule
 from tests.stacks import STACK
 from tests.trainer_module.conftest import write_records
 from trainer_module import controls, source

@@ -9,15 +9,15 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from analysis.transfer_prediction.promises import sentence
 from experiment import features
 from experiment.config import MobileNet
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline import advice
 from pipeline.finished_run import FinishedRun
-from pipeline.promises import sentence
 from pipeline.run_folder import NodeRun
-from tests.pipeline.test_advice_rule import made_rule
+from tests.analysis.transfer_prediction.test_advice_rule import made_rule
 from trainer_module import controls, freezing, source
 from trainer_module.architectures import build_network
 from trainer_module.artifact_folders import SERVING_FOLDER

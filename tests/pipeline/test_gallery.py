@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from components.transfer_report.ledgers import Sweep
+from analysis.cells.paired_ledgers import Sweep
 from ledger.ledger import Header, Row
 from pipeline.gallery import captions, mistakes, picture_sheet
 from tests.stacks import STACK

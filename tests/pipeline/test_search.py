@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 from rich.console import Console
 
-from components.transfer_report.cells import CellSummary
-from components.transfer_report.statistics import Interval
+from analysis.cells.cell_summaries import CellSummary
+from analysis.statistics.paired_intervals import Interval
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell

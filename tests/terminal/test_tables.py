@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from components.transfer_report.statistics import Interval
+from analysis.statistics.paired_intervals import Interval
 from pipeline import tables
 from pipeline.comparison import Change
 from pipeline.progress_report import ExperimentState, SweepState

@@ -10,13 +10,13 @@ from tfx.dsl.io import fileio
 from tfx.types import channel, standard_artifacts
 from tfx.utils import io_utils
 
+from analysis.cells.cell_metrics import SlicedImages
 from components.sweep_evaluator.component import (
     INDEX_FILE,
     SweepEvaluatorExecutor,
     sweep_evaluator,
     write_evaluations,
 )
-from components.sweep_evaluator.evaluation import SlicedImages
 from components.sweep_evaluator.reading import figures_by_slice
 from components.sweep_evaluator.results import METRICS_FILE
 from experiment import features

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 import tensorflow_model_analysis as tfma
 
-from components.sweep_evaluator.evaluation import evaluate_cells
-from components.sweep_evaluator.metrics import metrics_of
+from analysis.cells.cell_metrics import evaluate_cells
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.statistics.classification_metrics import metrics_of
 from components.sweep_evaluator.results import BASELINE, CANDIDATE, eval_config, folder_name, write_result
-from components.transfer_report.ledgers import pair_ledgers
 from experiment import features
 from ledger.cell_selection import Cell
 

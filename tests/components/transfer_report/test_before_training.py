@@ -8,11 +8,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.statistics.paired_intervals import Interval
+from analysis.transfer_prediction.estimator_agreement import agreements, judged, values_by_estimator, worths
+from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Promise
 from components.transfer_report.before_training import _in_words, _tau, write_before_training
-from components.transfer_report.ledgers import pair_ledgers
-from components.transfer_report.prediction import agreements, judged, values_by_estimator, worths
-from components.transfer_report.statistics import Interval
-from pipeline.promises import BeforeTraining, Estimated, Promise
 
 
 def made_ledgers(header_of, row_of, accuracies, draws=1):

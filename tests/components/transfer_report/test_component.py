@@ -7,6 +7,7 @@ import pytest
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
+from analysis.transfer_prediction.promises import ADVICE_FILE
 from components.transfer_report.component import (
     NodeSettings,
     TransferReportExecutor,
@@ -14,7 +15,6 @@ from components.transfer_report.component import (
 )
 from experiment.config import Blessing
 from ledger.ledger import LEDGER_FILE, write_ledger
-from pipeline.promises import ADVICE_FILE
 
 pytestmark = pytest.mark.component
 SERVING = "Format-Serving"

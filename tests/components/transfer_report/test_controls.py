@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from analysis.transfer_prediction.promises import BeforeTraining
 from components.transfer_report.controls import WHAT
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError
 from ledger.ledger import Header, Row
-from pipeline.promises import BeforeTraining
 
 Ledger = tuple[Header, list[Row]]
 PLAIN = ReportSettings("quick", 400, Blessing(), {}, {}, 2022, 3, 32)

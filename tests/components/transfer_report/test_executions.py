@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.cells.paired_ledgers import pair_ledgers
 from components.transfer_report.executions import ended_worse, executions, write_csv
-from components.transfer_report.ledgers import pair_ledgers
 from ledger.ledger import Header, Row
-from tests.components.transfer_report.conftest import make_row
+from tests.analysis.report_ledgers import make_row
 
 HEADER = (
     "transfer,source,architecture,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy,"

@@ -10,13 +10,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from components.transfer_report.analysis.grid import Grid
-from components.transfer_report.analysis.learning_curves import Pace
-from components.transfer_report.cells import Summaries, summarise
+from analysis.cells.cell_summaries import Summaries, summarise
+from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.findings.learning_curves import Pace
 from components.transfer_report.curves_figure import draw_curves
 from components.transfer_report.figures import curve_pairs, freezing_lines, shared_scales
 from components.transfer_report.heat_map import Scales, draw_heat_map, hover_text
-from components.transfer_report.ledgers import pair_ledgers
 from components.transfer_report.overview import draw_overview
 from ledger.cell_selection import Cell
 from ledger.ledger import Header, Row

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from analysis.transfer_prediction.promises import BeforeTraining
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError
 from ledger.ledger import Header, Row
-from pipeline.promises import BeforeTraining
 
 Ledger = tuple[Header, list[Row]]
 SETTINGS = ReportSettings(

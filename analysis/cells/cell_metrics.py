@@ -1,0 +1,174 @@
+"""Every cell of a run against its baseline, sliced, with intervals. Imports the report's ledgers; no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from analysis.cells.paired_ledgers import Ledgers, Sweep
+from analysis.statistics.classification_metrics import Metric, PseudoValues, metrics_of, pseudo_values
+from analysis.statistics.metric_intervals import Intervals, Spread, intervals_of, others_means, spread_of
+from experiment.errors import ThawError
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row, content_key
+
+SliceKey = tuple[tuple[str, str], ...]
+"""TFMA's name of a slice: pairs of feature and value; empty for all images."""
+UNBOUNDED = ("calibration",)
+
+
+@dataclasses.dataclass(frozen=True)
+class SlicedImages:
+    """The target's test images and what they are sliced by, ordered by id as in every ledger.
+
+    Attributes:
+      ids: str [images].
+      labels: int [images].
+      features: str [images] by the name of a feature to slice by.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    features: dict[str, np.ndarray]
+
+    def slices(self) -> dict[SliceKey, np.ndarray]:
+        """bool [images] by slice: all images, then each value of each feature."""
+        found: dict[SliceKey, np.ndarray] = {(): np.ones(len(self.ids), bool)}
+        for name, values in self.features.items():
+            found |= {((name, str(value)),): values == value for value in np.unique(values)}
+        return found
+
+    def check(self, header: Header) -> None:
+        """Makes sure that a ledger was written for these images in this order.
+
+        Raises:
+          ThawError: it was not.
+        """
+        same_ids = header.test_ids_hash == content_key(ids=self.ids.tolist())
+        if not same_ids or list(header.test_labels) != self.labels.tolist():
+            raise ThawError(
+                f"The ledger of {header.sweep} tells of {len(header.test_labels)} other test images, labels or order "
+                f"than the {len(self.ids)} of the target's test split, so its predictions can't be sliced. Run the "
+                "same configuration again; if that does not help, delete the ledger to compute the sweep again."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class CellEvaluation:
+    """A cell of a transfer, its baseline over the same draws, and the paired difference of both.
+
+    Attributes:
+      sweep: the transfer's id.
+      cell, baseline_cell: of the transfer and of its baseline.
+      baseline_sweep: the baseline's name.
+      draws: how many.
+      candidate, baseline, gain: arrays [slices, metrics]; gain is candidate minus baseline in the metric's unit.
+    """
+
+    sweep: str
+    cell: Cell
+    baseline_sweep: str
+    baseline_cell: Cell
+    draws: int
+    candidate: Intervals
+    baseline: Intervals
+    gain: Intervals
+
+
+@dataclasses.dataclass(frozen=True)
+class _Compared:
+    """A cell's spreads before like cells are looked at."""
+
+    sweep: str
+    cell: Cell
+    baseline_cell: Cell
+    candidate: Spread
+    baseline: Spread
+    gain: Spread
+
+
+Measured = list[PseudoValues]
+"""One entry a slice."""
+
+
+def evaluate_cells(ledgers: Ledgers, images: SlicedImages) -> Iterator[CellEvaluation]:
+    """Evaluates every cell of every transfer, one architecture and n at a time.
+
+    Values are means over draws. Cells of one architecture and n share draws, so their spreads between draws join in
+    each other's intervals as in the report (transfer_report/cells.py): accuracies and their gains are the same there.
+
+    Raises:
+      ThawError: a ledger was written for other test images, or a baseline lacks a draw.
+    """
+    for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values()):
+        images.check(sweep.header)
+    masks = list(images.slices().values())
+    for architecture, reference in ledgers.baselines.items():
+        sweeps = [sweep for sweep in ledgers.transfers.values() if sweep.header.architecture == architecture]
+        for n in dict.fromkeys(cell.n for sweep in sweeps for cell in sweep.cells):
+            yield from _evaluate_like_cells(ledgers, reference, sweeps, n, masks)
+
+
+def _evaluate_like_cells(
+    ledgers: Ledgers, reference: Sweep, sweeps: Sequence[Sweep], n: int, masks: Sequence[np.ndarray]
+) -> Iterator[CellEvaluation]:
+    pairs: dict[Cell, list[tuple[Sweep, Cell, list[int]]]] = {cell: [] for cell in reference.cells if cell.n == n}
+    for sweep in sweeps:
+        for cell in (cell for cell in sweep.cells if cell.n == n):
+            twins = ledgers.baseline_rows(sweep, sweep.cells[cell])
+            baseline_cell = Cell(n, twins[0].freeze_count, twins[0].fine_tune)
+            draws = [row.draw for row in reference.cells[baseline_cell]]
+            pairs[baseline_cell].append((sweep, cell, [draws.index(row.draw) for row in twins]))
+    baselines: dict[Cell, Spread] = {}
+    compared: list[_Compared] = []
+    # One baseline's pseudo-values are kept at a time: there may be many classes and images.
+    for baseline_cell, candidates in pairs.items():
+        measured = _measured(reference.cells[baseline_cell], reference.labels, masks)
+        baselines[baseline_cell] = _spread(measured)
+        for sweep, cell, places in candidates:
+            twin = [part.of_draws(places) for part in measured]
+            own = _measured(sweep.cells[cell], sweep.labels, masks)
+            gain = [mine.minus(other) for mine, other in zip(own, twin, strict=True)]
+            name = sweep.header.sweep
+            compared.append(_Compared(name, cell, baseline_cell, _spread(own), _spread(twin), _spread(gain)))
+    return _with_intervals(reference, baselines, compared)
+
+
+def _with_intervals(
+    reference: Sweep, baselines: dict[Cell, Spread], compared: Sequence[_Compared]
+) -> Iterator[CellEvaluation]:
+    """Cells of one architecture and n with their intervals, in which the spreads of the others count."""
+    others = others_means([*baselines.values(), *(one.candidate for one in compared)])
+    of_baselines = dict(zip(baselines, others, strict=False))
+    of_gains = others_means([one.gain for one in compared])
+    metrics = metrics_of(len(reference.header.classes))
+    for one, of_cell, of_gain in zip(compared, others[len(baselines) :], of_gains, strict=True):
+        yield CellEvaluation(
+            sweep=one.sweep,
+            cell=one.cell,
+            baseline_sweep=reference.header.sweep,
+            baseline_cell=one.baseline_cell,
+            draws=one.candidate.draws,
+            candidate=_in_range(intervals_of(one.candidate, of_cell), metrics),
+            baseline=_in_range(intervals_of(one.baseline, of_baselines[one.baseline_cell]), metrics),
+            gain=intervals_of(one.gain, of_gain),
+        )
+
+
+def _measured(rows: Sequence[Row], labels: np.ndarray, masks: Sequence[np.ndarray]) -> Measured:
+    probabilities = np.stack([row.test_probabilities for row in rows])  # [draws, images, classes]
+    return [pseudo_values(probabilities[:, mask], labels[mask]) for mask in masks]
+
+
+def _spread(measured: Measured) -> Spread:
+    """Spread with arrays [slices, metrics]."""
+    return Spread.stack([spread_of(part) for part in measured])
+
+
+def _in_range(intervals: Intervals, metrics: Sequence[Metric]) -> Intervals:
+    """The same, with bounds that no metric can be beyond pulled in; rounding may leave 1 a hair above 1."""
+    top = np.array([np.inf if metric.name in UNBOUNDED else 1.0 for metric in metrics])
+    low, high = np.maximum(intervals.low, 0), np.minimum(intervals.high, top)
+    return Intervals(np.minimum(low, intervals.estimate), intervals.estimate, np.maximum(high, intervals.estimate))

@@ -1,0 +1,236 @@
+"""What every cell shows: accuracy, gain over its baseline, verdict. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from analysis.cells.paired_ledgers import Ledgers, Sweep
+from analysis.statistics.paired_intervals import (
+    FEWEST_OTHERS,
+    Interval,
+    Verdict,
+    benjamini_hochberg,
+    draw_variance,
+    mean_interval,
+    paired_gain_interval,
+    verdict,
+)
+from ledger.cell_selection import Cell
+
+FALSE_DISCOVERY_RATE = 0.05
+"""At most this share of the verdicts `gain` and `loss` of one report is expected to be false."""
+
+
+Key = tuple[str, Cell]
+"""A sweep's name and a cell of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredCell:
+    """One cell of any sweep, a baseline's among them.
+
+    Attributes:
+      sweep, source, architecture, max_freeze_count: as in the ledger's header.
+      val_accuracy: mean over draws, a fraction; what choosing reads.
+      accuracy: on test, a fraction, with its draws.
+    """
+
+    sweep: str
+    source: str
+    architecture: str
+    max_freeze_count: int
+    cell: Cell
+    val_accuracy: float
+    accuracy: Interval
+
+    @property
+    def draws(self) -> int:
+        """Draws behind every figure of this cell."""
+        return self.accuracy.draws
+
+
+@dataclasses.dataclass(frozen=True)
+class CellSummary(MeasuredCell):
+    """One cell of a transfer against the baseline of the same n, fine_tune and draws.
+
+    Attributes:
+      baseline: the baseline's accuracy on test over the same draws, a fraction.
+      gain_points: accuracy minus baseline in percentage points, paired by draw and image.
+      improvement_percent: the original report's 100 x (accuracy / baseline - 1); none where baseline is 0.
+      p_value: two-sided, consistent with `gain_points`.
+      verdict: after Benjamini-Hochberg over every cell of every transfer.
+    """
+
+    baseline: Interval
+    gain_points: Interval
+    improvement_percent: float | None
+    p_value: float
+    verdict: Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Summaries:
+    """Every cell of a run: transfers by id, baselines by architecture; cells ordered by n, k, fine_tune."""
+
+    transfers: Mapping[str, Sequence[CellSummary]]
+    baselines: Mapping[str, Sequence[MeasuredCell]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassF1:
+    """F1 of one class on test, fractions, mean over the same draws for candidate and baseline.
+
+    F1 = 2 TP / (2 TP + FP + FN) (van Rijsbergen, Information Retrieval, 1979). It counts false
+    calls too: a baseline that calls everything `truck` finds all trucks, and no honest model could keep up with that.
+    """
+
+    name: str
+    images: int
+    candidate: float
+    baseline: float
+
+    @property
+    def loss_points(self) -> float:
+        """Points of 100 lost against the baseline; negative where the class gains."""
+        return 100 * (self.baseline - self.candidate)
+
+
+def summarise(ledgers: Ledgers) -> Summaries:
+    """Computes every cell's intervals and verdict.
+
+    Raises:
+      ThawError: as `Ledgers.baseline_rows`.
+    """
+    transfers: dict[str, Sequence[CellSummary]] = {}
+    baselines: dict[str, Sequence[MeasuredCell]] = {}
+    for architecture, reference in ledgers.baselines.items():
+        sweeps = [s for s in ledgers.transfers.values() if s.header.architecture == architecture]
+        keys = {(s.header.sweep, cell): s for s in (reference, *sweeps) for cell in s.cells}
+        correct = {(name, cell): s.correct(s.cells[cell]) for (name, cell), s in keys.items()}
+        others = _others_variance(correct)
+        measured = {key: _measured(s, key[1], correct[key], others[key]) for key, s in keys.items()}
+        compared = _compare(ledgers, sweeps, measured, others)
+        baselines[architecture] = [measured[reference.header.sweep, cell] for cell in reference.cells]
+        for sweep in sweeps:
+            transfers[sweep.header.sweep] = [compared[sweep.header.sweep, cell] for cell in sweep.cells]
+    return Summaries(_decide({name: transfers[name] for name in ledgers.transfers}), baselines)
+
+
+def class_f1s(ledgers: Ledgers, transfer: str, cell: Cell) -> tuple[ClassF1, ...]:
+    """F1 of each class of the target that has test images, for a cell and its paired baseline.
+
+    Raises:
+      ThawError: as `Ledgers.baseline_rows`.
+    """
+    sweep = ledgers.transfers[transfer]
+    rows = sweep.cells[cell]
+    called = sweep.called(rows), sweep.called(ledgers.baseline_rows(sweep, rows))
+    found = []
+    for label, name in enumerate(sweep.header.classes):
+        truth = sweep.labels == label  # [test images]
+        if truth.any():
+            found.append(ClassF1(name, int(truth.sum()), *(_mean_f1(calls == label, truth) for calls in called)))
+    return tuple(found)
+
+
+def _mean_f1(called: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over draws of F1 from bool calls [draws, images] and bool truth [images]."""
+    hits = (called & truth).sum(axis=1)  # [draws]
+    return float(np.mean(2 * hits / (called.sum(axis=1) + truth.sum())))
+
+
+def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray, others_variance: float | None) -> MeasuredCell:
+    return MeasuredCell(
+        sweep=sweep.header.sweep,
+        source=sweep.header.source,
+        architecture=sweep.header.architecture,
+        max_freeze_count=sweep.header.max_freeze_count,
+        cell=cell,
+        val_accuracy=statistics.fmean(row.val_accuracy for row in sweep.cells[cell]),
+        accuracy=mean_interval(correct, others_variance),
+    )
+
+
+def _compare(
+    ledgers: Ledgers,
+    sweeps: Sequence[Sweep],
+    measured: Mapping[Key, MeasuredCell],
+    accuracy_others: Mapping[Key, float | None],
+) -> dict[Key, CellSummary]:
+    """Every cell of one architecture's transfers against its baseline; verdicts are still to be decided."""
+    pairs: dict[Key, tuple[np.ndarray, np.ndarray]] = {}
+    baseline_keys: dict[Key, Key] = {}
+    for sweep in sweeps:
+        reference = ledgers.baseline_of(sweep)
+        for cell, rows in sweep.cells.items():
+            paired = ledgers.baseline_rows(sweep, rows)
+            key, twin = (sweep.header.sweep, cell), paired[0]
+            pairs[key] = sweep.correct(rows), reference.correct(paired)
+            baseline_keys[key] = reference.header.sweep, Cell(twin.n, twin.freeze_count, twin.fine_tune)
+    gain_others = _others_variance({key: np.subtract(*pair, dtype=np.int8) for key, pair in pairs.items()})
+    return {
+        key: _compared(measured[key], *pair, gain_others[key], accuracy_others[baseline_keys[key]])
+        for key, pair in pairs.items()
+    }
+
+
+def _compared(
+    measured: MeasuredCell,
+    correct: np.ndarray,
+    baseline_correct: np.ndarray,
+    gain_others: float | None,
+    baseline_others: float | None,
+) -> CellSummary:
+    gain, p_value = paired_gain_interval(correct, baseline_correct, gain_others)
+    baseline = mean_interval(baseline_correct, baseline_others)
+    ratio = measured.accuracy.estimate / baseline.estimate if baseline.estimate else None
+    return CellSummary(
+        **vars(measured),
+        baseline=baseline,
+        gain_points=gain,
+        improvement_percent=None if ratio is None else 100 * (ratio - 1),
+        p_value=p_value,
+        verdict="undecided",
+    )
+
+
+def _decide(transfers: Mapping[str, Sequence[CellSummary]]) -> dict[str, Sequence[CellSummary]]:
+    """Verdicts from all p-values of the report together."""
+    flat = [summary for group in transfers.values() for summary in group]
+    rejected = iter(benjamini_hochberg([summary.p_value for summary in flat], FALSE_DISCOVERY_RATE))
+    return {
+        name: [dataclasses.replace(s, verdict=verdict(s.gain_points, bool(next(rejected)))) for s in group]
+        for name, group in transfers.items()
+    }
+
+
+def lent_variances(own: Mapping[Key, float]) -> dict[Key, float]:
+    """For each cell, the mean variance between draws of the other cells of its n, where they are FEWEST_OTHERS.
+
+    Args:
+      own: the variance of each cell of one architecture.
+    """
+    by_size: dict[int, list[float]] = defaultdict(list)
+    for (_, cell), variance in own.items():
+        by_size[cell.n].append(variance)
+    lent = {}
+    for key, variance in own.items():
+        group = by_size[key[1].n]
+        if len(group) > FEWEST_OTHERS:
+            lent[key] = max(0.0, (math.fsum(group) - variance) / (len(group) - 1))
+    return lent
+
+
+def _others_variance(values: Mapping[Key, np.ndarray]) -> dict[Key, float | None]:
+    """`lent_variances` of arrays [draws, images]; none where they are too few.
+
+    A cell with one draw takes no part: it has no variance and no use for another's.
+    """
+    lent = lent_variances({key: draw_variance(array) for key, array in values.items() if len(array) > 1})
+    return {key: lent.get(key) for key in values}

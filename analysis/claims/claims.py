@@ -1,0 +1,60 @@
+"""All claims of the original report, judged, and as JSON. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.cells.cell_summaries import Summaries
+from analysis.cells.grid import Grid
+from analysis.claims import claims_on_size, claims_on_source, claims_on_way
+from analysis.claims.claim import Claim
+from analysis.statistics.paired_intervals import Interval
+
+
+def judge_claims(grid: Grid, summaries: Summaries) -> list[Claim]:
+    """C1 to C8 (design: report's conclusions), each by itself at 95%, from the ledgers alone.
+
+    Which cells are compared is fixed beforehand or chosen on val; test decides. A claim whose cells were not run
+    is undecided and says what it takes.
+    """
+    return [
+        claims_on_size.largest_gain_in_the_middle(grid),
+        claims_on_size.negative_transfer_at_very_small_n(grid, summaries),
+        claims_on_size.gain_shrinks_with_n(grid),
+        claims_on_way.fine_tuning_helps_in_the_middle(grid),
+        claims_on_way.fine_tuning_hurts_when_small_and_frozen(grid),
+        claims_on_way.freezing_most_is_best_when_small(grid),
+        claims_on_source.no_domain_beats_the_extractor(grid),
+        claims_on_source.near_domains_transfer_better(grid),
+    ]
+
+
+def write_claims(path: Path, claims: Sequence[Claim], about: Mapping[str, Any]) -> None:
+    """Writes claims.json: `about` (experiment, data and the like), then the claims, differences in points."""
+    content = {**about, "claims": [_as_json(claim) for claim in claims]}
+    path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _as_json(claim: Claim) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "claim": claim.text,
+        "verdict": claim.verdict,
+        "measured": claim.measured,
+        "sentence": claim.sentence,
+        "compared": claim.compared,
+        "difference": None if claim.difference is None else _points(claim.difference),
+        "p_value": claim.p_value,
+        "numbers": [{"label": number.label, **_points(number.points)} for number in claim.numbers],
+    }
+
+
+def _points(interval: Interval) -> dict[str, Any]:
+    return {
+        "points": interval.estimate,
+        "interval_points": [interval.low, interval.high],
+        "draws": interval.draws,
+    }

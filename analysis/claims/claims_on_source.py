@@ -1,0 +1,108 @@
+"""Claims C7 and C8, on which source transfers better. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
+from analysis.cells.grid import Grid, Place, Terms, averaged
+from analysis.claims.claim import (
+    IMAGENET,
+    Claim,
+    Number,
+    but_one_draw,
+    domain_transfers,
+    not_measured,
+    shown,
+    sizes_in_words,
+    verdict_of,
+)
+from analysis.statistics.paired_intervals import Interval, benjamini_hochberg
+from experiment.backbones import MAX_FREEZE_COUNT
+from ledger.cell_selection import Cell
+
+EXTRACTOR = "mobilenet_v2"
+NEAR, FAR = "ships_planes", "cats_dogs"
+
+
+def no_domain_beats_the_extractor(grid: Grid) -> Claim:
+    """C7. MobileNetV2 with all layers frozen less each domain transfer's best cell on val, at every n.
+
+    Supported where every one of these differences lies above 0, contradicted where Benjamini-Hochberg calls one below.
+    """
+    found = _against_extractor(grid)
+    if not found:
+        return not_measured("C7", "it takes MobileNetV2 from ImageNet with all blocks frozen, and another transfer")
+    p_below = [p / 2 if lead.estimate < 0 else 1 - p / 2 for lead, p in found.values()]
+    beaten = int(benjamini_hochberg(p_below, FALSE_DISCOVERY_RATE / 2).sum())
+    never = all(verdict_of(lead) == "supported" for lead, _ in found.values())
+    place = min(found, key=lambda place: found[place][0].estimate)
+    lead, p_value = found[place]
+    word = "leads by" if lead.estimate >= 0 else "is behind by"
+    sentence = (
+        f"A transfer from the data's own domains beats feature extraction with MobileNetV2 in {beaten} of {len(found)} "
+        f"comparisons. Where it comes closest or goes beyond ({place[0]}, n = {place[1].n}), MobileNetV2 {word} "
+        f"{shown(lead) if lead.estimate >= 0 else shown(-lead)}."
+    )
+    return Claim(
+        "C7",
+        "accuracy of MobileNetV2 with all blocks frozen less that of each transfer's best cell on val, at every n; "
+        "all above 0 supports, one below by Benjamini-Hochberg contradicts; the difference is the smallest",
+        "contradicted" if beaten else "supported" if never else "undecided",
+        sentence + but_one_draw(lead),
+        lead,
+        p_value,
+        tuple(Number(f"{name}, n = {cell.n}", one) for (name, cell), (one, _) in found.items()),
+    )
+
+
+def near_domains_transfer_better(grid: Grid) -> Claim:
+    """C8. Ships and planes less cats and dogs, mean over every cell that both have."""
+    sweeps = {(s.header.source, s.header.architecture): name for name, s in grid.ledgers.transfers.items()}
+    pairs = [
+        (name, sweeps[FAR, architecture])
+        for (source, architecture), name in sweeps.items()
+        if source == NEAR and (FAR, architecture) in sweeps
+    ]
+    terms: dict[Place, Terms] = {
+        (near, cell): {(near, cell): 1.0, (far, cell): -1.0}
+        for near, far in pairs
+        for cell in grid.sweeps[near].cells
+        if cell in grid.sweeps[far].cells
+    }
+    if not terms:
+        return not_measured("C8", f"it takes the sources {NEAR} and {FAR} with the same architecture")
+    difference, p_value = grid.difference(averaged(list(terms.values())))
+    sizes = sorted({cell.n for _, cell in terms})
+    word = "more" if difference.estimate > 0 else "less"
+    return Claim(
+        "C8",
+        f"accuracy after {NEAR} less that after {FAR}, mean of {len(terms)} cells that both have, "
+        f"at {sizes_in_words(sizes)}",
+        verdict_of(difference),
+        f"Ships and planes give {word} than cats and dogs: {shown(difference)}, averaged over {len(terms)} cells."
+        + but_one_draw(difference),
+        difference,
+        p_value,
+        tuple(Number(f"n = {n}", grid.difference(averaged(_of_size(terms, n)))[0]) for n in sizes),
+    )
+
+
+def _of_size(terms: dict[Place, Terms], n: int) -> list[Terms]:
+    return [one for (_, cell), one in terms.items() if cell.n == n]
+
+
+def _against_extractor(grid: Grid) -> dict[Place, tuple[Interval, float]]:
+    """The extractor's lead over each domain transfer's chosen cell."""
+    extractors = [
+        name
+        for name, sweep in grid.ledgers.transfers.items()
+        if (sweep.header.source, sweep.header.architecture) == (IMAGENET, EXTRACTOR)
+    ]
+    found = {}
+    for name in domain_transfers(grid):
+        for n, cell in grid.chosen.transfers[name].items():
+            top = Cell(n, MAX_FREEZE_COUNT[EXTRACTOR], False)
+            for extractor in extractors:
+                if top in grid.sweeps[extractor].cells:
+                    behind, p_value = grid.lead((name, cell), {(extractor, top): 1.0})
+                    found[name, cell] = -behind, p_value
+    return found

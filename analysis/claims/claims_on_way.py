@@ -1,0 +1,116 @@
+"""Claims C4 to C6, on fine-tuning and on how many layers are frozen. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from analysis.cells.grid import Grid, Place, Terms, averaged
+from analysis.claims.claim import (
+    MID_RANGE,
+    SMALL_N,
+    Claim,
+    Number,
+    but_one_draw,
+    domain_transfers,
+    not_measured,
+    shown,
+    sizes_in_words,
+    sizes_within,
+    verdict_of,
+)
+from ledger.cell_selection import Cell
+
+
+def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:
+    """C4. Fine-tuned less not, every twin with something frozen, at n = 100 to 400."""
+    sizes = sizes_within(grid, *MID_RANGE)
+    twins = _twins(grid, sizes, lambda place: place[1].freeze_count > 0)
+    if not twins:
+        return not_measured("C4", "it takes frozen layers with and without fine-tuning at a size from 100 to 400")
+    difference, p_value = grid.difference(averaged(twins))
+    helps = "adds" if difference.estimate > 0 else "changes accuracy by"
+    return Claim(
+        "C4",
+        f"accuracy fine-tuned less not fine-tuned, mean of {len(twins)} pairs with frozen layers "
+        f"at {sizes_in_words(sizes)}",
+        verdict_of(difference),
+        f"At {sizes_in_words(sizes)} fine-tuning {helps} {shown(difference)}, averaged over {len(twins)} pairs."
+        + but_one_draw(difference),
+        difference,
+        p_value,
+        _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: place[1].freeze_count > 0)),
+    )
+
+
+def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
+    """C5. Not fine-tuned less fine-tuned, every twin with more than half of the layers frozen, at n up to 50."""
+    sizes = sizes_within(grid, 0, SMALL_N)
+    twins = _twins(grid, sizes, lambda place: mostly_frozen(grid, place))
+    if not twins:
+        return not_measured(
+            "C5", f"it takes more than half of the layers frozen, with and without fine-tuning, at n up to {SMALL_N}"
+        )
+    helped, p_value = grid.difference(averaged(twins))
+    return Claim(
+        "C5",
+        f"accuracy not fine-tuned less fine-tuned, mean of {len(twins)} pairs with more than half of the layers "
+        f"frozen at {sizes_in_words(sizes)}",
+        verdict_of(-helped),
+        f"At {sizes_in_words(sizes)} with more than half of the layers frozen fine-tuning changes accuracy by "
+        f"{shown(helped)}, averaged over {len(twins)} pairs of cells." + but_one_draw(helped),
+        -helped,
+        p_value,
+        _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: mostly_frozen(grid, place))),
+    )
+
+
+def freezing_most_is_best_when_small(grid: Grid) -> Claim:
+    """C6. The best cell on val with more than half of the layers frozen less the best with fewer, at n up to 50."""
+    sizes = sizes_within(grid, 0, SMALL_N)
+    pairs = {n: [pair for name in domain_transfers(grid) if (pair := _most_less_few(grid, name, n))] for n in sizes}
+    pairs = {n: terms for n, terms in pairs.items() if terms}
+    if not pairs:
+        return not_measured("C6", f"it takes cells on both sides of half of the layers frozen, at n up to {SMALL_N}")
+    difference, p_value = grid.difference(averaged([term for terms in pairs.values() for term in terms]))
+    better = "better" if difference.estimate > 0 else "worse"
+    return Claim(
+        "C6",
+        "accuracy of the best cell on val with more than half of the layers frozen less that of the best with fewer, "
+        f"mean over transfers at {sizes_in_words(list(pairs))}",
+        verdict_of(difference),
+        f"At {sizes_in_words(list(pairs))} the best cell with more than half of the layers frozen is {better} than "
+        f"the best with fewer: {shown(difference)}." + but_one_draw(difference),
+        difference,
+        p_value,
+        _by_size(grid, list(pairs), lambda n: pairs[n]),
+    )
+
+
+def mostly_frozen(grid: Grid, place: Place) -> bool:
+    """True where more than half of the architecture's freezable layers are frozen."""
+    return place[1].freeze_count > grid.sweeps[place[0]].header.max_freeze_count / 2
+
+
+def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[Place], bool]) -> list[Terms]:
+    """Fine-tuned less not, for every cell of a domain transfer that was run both ways."""
+    found: list[Terms] = []
+    for name in domain_transfers(grid):
+        cells = grid.sweeps[name].cells
+        for cell in cells:
+            twin = Cell(cell.n, cell.freeze_count, True)
+            if not cell.fine_tune and twin in cells and cell.n in sizes and wanted((name, cell)):
+                found.append({(name, twin): 1.0, (name, cell): -1.0})
+    return found
+
+
+def _most_less_few(grid: Grid, name: str, n: int) -> Terms | None:
+    places = [(name, cell) for cell in grid.sweeps[name].cells if cell.n == n]
+    most = [place for place in places if mostly_frozen(grid, place)]
+    few = [place for place in places if not mostly_frozen(grid, place)]
+    if not most or not few:
+        return None
+    return {max(most, key=grid.val): 1.0, max(few, key=grid.val): -1.0}
+
+
+def _by_size(grid: Grid, sizes: Sequence[int], parts: Callable[[int], Sequence[Terms]]) -> tuple[Number, ...]:
+    return tuple(Number(f"n = {n}", grid.difference(averaged(terms))[0]) for n in sizes if (terms := parts(n)))

@@ -1,0 +1,148 @@
+"""Which transfer wins (val alone), and whether test lets it be pushed. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from analysis.cells.cell_summaries import CellSummary, ClassF1
+from analysis.findings.from_scratch import FromScratch
+from analysis.statistics import formats
+from experiment.backbones import ARCHITECTURES
+from experiment.config import Blessing
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What TFMA's Evaluator said of a transfer's candidate; `tfma_reasons` says why not."""
+
+    tfma_blessed: bool
+    tfma_reasons: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A transfer's cell, chosen by val accuracy at the deployed size, with all that is known of it."""
+
+    transfer: str
+    summary: CellSummary
+    classes: tuple[ClassF1, ...]
+    evaluation: Evaluation
+    scratch: FromScratch
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Blessed, or the reasons why not, in words for the user; no reasons where blessed."""
+
+    candidate: Candidate
+    reasons: tuple[str, ...]
+
+    @property
+    def blessed(self) -> bool:
+        return not self.reasons
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """Outcomes in the order of the candidates, and the one whose val accuracy is highest."""
+
+    outcomes: tuple[Outcome, ...]
+    winner: Outcome
+
+    @property
+    def pushed(self) -> bool:
+        """True where the winner is blessed; another transfer's blessing is no reason to push that one."""
+        return self.winner.blessed
+
+
+def decide(candidates: Sequence[Candidate], settings: Blessing) -> Decision:
+    """Chooses the winner by val accuracy, then asks whether test lets it pass.
+
+    The first of equals wins.
+
+    Raises:
+      ValueError: there is no candidate.
+    """
+    if not candidates:
+        raise ValueError("No candidate to decide on.")
+    winner = max(candidates, key=lambda candidate: candidate.summary.val_accuracy)
+    outcomes = tuple(Outcome(candidate, _objections(candidate, settings)) for candidate in candidates)
+    return Decision(outcomes, next(outcome for outcome in outcomes if outcome.candidate is winner))
+
+
+def _objections(candidate: Candidate, settings: Blessing) -> tuple[str, ...]:
+    """Every reason not to push a candidate."""
+    return (
+        *_gain_objections(candidate.summary, settings.min_gain_points),
+        *_scratch_objections(candidate, settings.min_gain_points),
+        *_accuracy_objections(candidate.summary, settings.min_accuracy),
+        *_class_objections(candidate.classes, settings.max_class_loss_points),
+        *_tfma_objections(candidate.evaluation),
+    )
+
+
+def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
+    """Why the gain does not justify a push: the verdict of the tables, and the margin beyond it.
+
+    A margin below 0 asks for no gain; it allows a loss up to there.
+    """
+    gain = summary.gain_points
+    if gain.images_only:
+        return [
+            f"the difference of {formats.points(gain.estimate)} points rests on a single draw, which can't "
+            "tell luck from gain; set draws to 2 or more"
+        ]
+    if gain.low > margin and (summary.verdict == "gain" or margin < 0):
+        return []
+    shown = f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}"
+    if summary.verdict == "gain":
+        return [f"the gain of {shown} may be too small: its lower bound is not above {margin:g}"]
+    if summary.verdict == "loss":
+        return [f"it loses against the same architecture from random weights: {shown}"]
+    if gain.estimate <= 0:
+        return [f"there is no gain over the same architecture from random weights: {shown}"]
+    if gain.low <= 0:
+        return [f"the gain of {shown} over the same architecture from random weights is undecided: its interval "
+                "contains 0"]  # fmt: skip
+    return [f"the gain of {shown} over the same architecture from random weights is undecided: among all cells of the "
+            "report, as many such intervals may lie above 0 by chance (Benjamini-Hochberg)"]  # fmt: skip
+
+
+def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:
+    """Why another network from scratch is preferred; that of the same architecture is what the gain is measured by."""
+    best, lead = candidate.scratch.best, candidate.scratch.lead
+    if best.architecture == candidate.summary.architecture and lead == candidate.summary.gain_points:
+        return []
+    if lead.images_only or lead.low > margin:
+        return []
+    shown = f"{formats.points(lead.estimate)} points {formats.points_interval((lead.low, lead.high))}"
+    which = f"{ARCHITECTURES[best.architecture]} from scratch, the best of the baselines on val"
+    reached = f"{which}, reaches {formats.percent(best.accuracy.estimate)}; the transfer's lead is {shown}"
+    if lead.high < 0:
+        return [f"a network without transfer is better: {reached}"]
+    return [f"a network without transfer may be as good: {reached}, its lower bound not above {margin:g}"]
+
+
+def _accuracy_objections(summary: CellSummary, floor: float) -> list[str]:
+    if summary.accuracy.estimate >= floor:
+        return []
+    return [f"its accuracy of {formats.percent(summary.accuracy.estimate)} is below the floor of "
+            f"{formats.percent(floor)}"]  # fmt: skip
+
+
+def _class_objections(classes: Sequence[ClassF1], most: float) -> list[str]:
+    return [
+        f"the class {c.name} loses {c.loss_points:.1f} points of F1 against the baseline "
+        f"({formats.percent(c.baseline)} to {formats.percent(c.candidate)}); at most {most:g} are allowed"
+        for c in classes
+        if c.loss_points > most
+    ]
+
+
+def _tfma_objections(evaluation: Evaluation) -> list[str]:
+    if evaluation.tfma_blessed:
+        return []
+    return [f"Evaluator (TFMA): {reason}" for reason in evaluation.tfma_reasons] or [
+        "Evaluator (TFMA) did not bless it and gave no reason"
+    ]

@@ -1,0 +1,165 @@
+"""Everything that is found beyond single cells, gathered, and its tables' fields in words. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.cells.cell_summaries import Summaries
+from analysis.cells.grid import Grid, Place
+from analysis.claims.claim import Claim
+from analysis.claims.claims import judge_claims
+from analysis.findings.labels_saved import LabelsNeeded, labels_needed
+from analysis.findings.learning_curves import LearningMeasures, Pace, measure_curves
+from analysis.findings.recommendation import Advice, advise
+from analysis.statistics import formats
+from analysis.statistics.paired_intervals import Interval
+
+MISSING = "-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What the ledgers of a run say, all of it chosen on val and measured on test unless it is a curve."""
+
+    advice: Sequence[Advice]
+    claims: Sequence[Claim]
+    labels: Sequence[LabelsNeeded]
+    measures: Mapping[Place, LearningMeasures]
+
+
+def find(grid: Grid, summaries: Summaries, pace: Pace) -> Findings:
+    """Computes all of it.
+
+    Raises:
+      ThawError: as `Ledgers.baseline_rows` and `Grid.values`.
+    """
+    return Findings(
+        advise(grid, summaries), judge_claims(grid, summaries), labels_needed(grid), measure_curves(grid, pace)
+    )
+
+
+def labels_table(labels: Sequence[LabelsNeeded], summaries: Summaries) -> dict[str, Any]:
+    """Sizes, and for each transfer the field of each size: estimate and interval in words, whether it saves.
+
+    Labels are saved where the interval lies above n and the cell's verdict is a gain: one rule with the other tables.
+    """
+    gains = {(s.sweep, s.cell) for group in summaries.transfers.values() for s in group if s.verdict == "gain"}
+    sizes = sorted({one.cell.n for one in labels})
+    rows: dict[str, dict[int, LabelsNeeded]] = {}
+    for one in labels:
+        rows.setdefault(one.transfer, {})[one.cell.n] = one
+    missing = {"text": MISSING, "bounds": "", "saves": False}
+    fields = {
+        transfer: [_label_field(found[n], (transfer, found[n].cell) in gains) if n in found else missing for n in sizes]
+        for transfer, found in rows.items()
+    }
+    return {"sizes": sizes, "rows": fields, "largest": max(one.largest for one in labels)}
+
+
+def _label_field(one: LabelsNeeded, gains: bool) -> dict[str, Any]:
+    def size(value: float | None) -> str:
+        if value is None:
+            return f">{one.largest:,}"
+        if value <= one.smallest:
+            return f"≤{one.smallest:,}"
+        return f"{float(f'{value:.2g}'):,.0f}"
+
+    saves = gains and one.draws > 1 and (one.low is None or one.low > one.cell.n)
+    if one.needed is None and one.low is None:
+        return {"text": size(None), "bounds": "", "saves": saves}
+    bounds = "one draw: no interval" if one.draws < 2 else f"[{size(one.low)}, {size(one.high)}]"
+    return {"text": size(one.needed), "bounds": bounds, "saves": saves}
+
+
+def measures_table(measures: Mapping[Place, LearningMeasures], chosen: Sequence[Place]) -> list[dict[str, str]]:
+    """Fields of the learning-curve measures of the chosen cells; empty where the curves hold no points on the way."""
+    found = [measures[place] for place in chosen]
+    if all(one.first_epoch is None and one.slope is None for one in found):
+        return []
+    return [
+        {
+            "n": str(one.cell.n),
+            "k": str(one.cell.freeze_count),
+            "tuned": "yes" if one.cell.fine_tune else "no",
+            "draws": str(one.draws),
+            "start": _points(one.start),
+            "first_epoch": _points(one.first_epoch),
+            "slope": _points(one.slope),
+            "epochs": _epochs(one),
+            "end": _points(one.end),
+        }
+        for one in found
+    ]
+
+
+def _points(interval: Interval | None) -> str:
+    if interval is None:
+        return MISSING
+    if interval.low == interval.high:  # one draw, or draws that are all equal: nothing is known of their spread
+        return formats.points(interval.estimate)
+    return f"{formats.points(interval.estimate)} {formats.points_interval((interval.low, interval.high))}"
+
+
+def _epochs(one: LearningMeasures) -> str:
+    trained = f"of {one.trained_epochs:.0f}"
+    if one.epochs is None:
+        return f"reached in {one.reached} of {one.draws} draws" if one.reached else f"not in {one.trained_epochs:.0f}"
+    if one.epochs.low == one.epochs.high:
+        return f"{one.epochs.estimate:.1f} {trained}"
+    return f"{one.epochs.estimate:.1f} [{one.epochs.low:.1f}, {one.epochs.high:.1f}] {trained}"
+
+
+def advice_json(advice: Sequence[Advice]) -> list[dict[str, Any]]:
+    """For summary.json: what to use at each n, fractions and points."""
+    return [
+        {
+            "n": one.n,
+            "sentence": one.sentence,
+            "sweep": one.best.sweep,
+            "freeze_count": one.best.cell.freeze_count,
+            "fine_tune": one.best.cell.fine_tune,
+            "draws": one.best.draws,
+            "accuracy": one.best.accuracy.estimate,
+            "accuracy_interval": [one.best.accuracy.low, one.best.accuracy.high],
+            "from_scratch": one.scratch.sweep,
+            "over_scratch_points": _json_interval(one.over_scratch),
+            "over_scratch_verdict": one.verdict,
+            "next_best": one.next_best,
+            "lead_points": _json_interval(one.lead),
+        }
+        for one in advice
+    ]
+
+
+def labels_json(labels: Sequence[LabelsNeeded]) -> list[dict[str, Any]]:
+    """For summary.json; a bound of null is beyond the largest size."""
+    return [
+        {
+            "transfer": one.transfer,
+            "n": one.cell.n,
+            "freeze_count": one.cell.freeze_count,
+            "fine_tune": one.cell.fine_tune,
+            "labels_needed": one.needed,
+            "interval": [one.low, one.high],
+            "largest": one.largest,
+            "draws": one.draws,
+        }
+        for one in labels
+    ]
+
+
+def _json_interval(interval: Interval | None) -> dict[str, float] | None:
+    if interval is None:
+        return None
+    return {"low": interval.low, "estimate": interval.estimate, "high": interval.high}
+
+
+def lead_in_words(one: Advice) -> str:
+    """How far the best on val is ahead of the next, on test."""
+    if one.lead is None:
+        return ""
+    gap = f"{formats.points(one.lead.estimate)} points {formats.points_interval((one.lead.low, one.lead.high))}"
+    told = one.lead.draws > 1 and (one.lead.low > 0 or one.lead.high < 0)
+    return f"Next on val: {one.next_best}; difference on test {gap}{'' if told else ', undecided'}."

@@ -1,0 +1,101 @@
+"""Labels saved: how many images training from scratch needs for what a transfer reaches with n. No TensorFlow.
+
+The baseline's accuracy is known at the sizes of the grid and taken to be straight in log n between them. The
+estimate is the smallest n at which it has the transfer's accuracy. The interval is the set of n at which the
+paired difference between the transfer at its n and the baseline there can't be told from 0 (the test is turned
+round, as in Fieller's intervals, J. R. Stat. Soc. B 16, 1954), so it rests on the same draws and images as
+every other interval, and it is open where the grid ends: `more than 2000`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.cells.grid import Grid, Place, Terms
+from ledger.cell_selection import Cell
+
+POINTS_BETWEEN_SIZES = 8
+"""Sizes tried between two neighbouring sizes of the grid; neighbours differ by 9% where the sizes double."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelsNeeded:
+    """What a baseline needs to keep up with a transfer's cell, chosen on val at its n.
+
+    Attributes:
+      transfer, cell: which.
+      needed: labelled images; none: more than `largest`.
+      low, high: bounds of the 95% interval; none: more than `largest`. With one draw the whole grid and beyond.
+      smallest, largest: sizes that the baseline was trained with. `needed` or `low` at `smallest` may be less.
+      draws: shared by transfer and baselines.
+    """
+
+    transfer: str
+    cell: Cell
+    needed: float | None
+    low: float | None
+    high: float | None
+    smallest: int
+    largest: int
+    draws: int
+
+
+def labels_needed(grid: Grid) -> list[LabelsNeeded]:
+    """For every transfer and n, in the order of the ledgers."""
+    found = []
+    for transfer, by_size in grid.chosen.transfers.items():
+        architecture = grid.sweeps[transfer].header.architecture
+        baselines = [
+            (grid.ledgers.baselines[architecture].header.sweep, cell)
+            for cell in grid.chosen.baselines[architecture].values()
+        ]
+        found += [_needed(grid, (transfer, cell), baselines) for cell in by_size.values()]
+    return found
+
+
+def _needed(grid: Grid, place: Place, baselines: Sequence[Place]) -> LabelsNeeded:
+    """`baselines` are in the order of their n."""
+    sizes, mixes = _between(baselines)
+    draws = grid.common_draws([place, *baselines])
+    estimates, lows, highs = [], [], []
+    for mix in mixes:
+        gain, _ = grid.lead(place, mix)
+        estimates.append(gain.estimate)
+        lows.append(gain.low)
+        highs.append(gain.high)
+    smallest, largest = baselines[0][1].n, baselines[-1][1].n
+    low = _crossing(sizes, np.array(lows))
+    # From the largest size downwards: the first at which the baseline is not certainly better.
+    downwards = None if highs[-1] >= 0 else _crossing(sizes[::-1], -np.array(highs[::-1]))
+    high = float(sizes[0]) if downwards is None and highs[-1] < 0 else downwards
+    if len(draws) < 2:
+        low, high = float(smallest), None
+    return LabelsNeeded(
+        place[0], place[1], _crossing(sizes, np.array(estimates)), low, high, smallest, largest, len(draws)
+    )
+
+
+def _between(baselines: Sequence[Place]) -> tuple[np.ndarray, list[Terms]]:
+    """Sizes, rising, and the mixture of two neighbouring baselines that stands for each."""
+    sizes, mixes = [float(baselines[0][1].n)], [{baselines[0]: 1.0}]
+    for left, right in itertools.pairwise(baselines):
+        for share in np.arange(1, POINTS_BETWEEN_SIZES + 1) / POINTS_BETWEEN_SIZES:
+            sizes.append(float(left[1].n ** (1 - share) * right[1].n ** share))
+            mixes.append({left: 1 - float(share), right: float(share)})
+    return np.array(sizes), [{place: weight for place, weight in mix.items() if weight} for mix in mixes]
+
+
+def _crossing(sizes: np.ndarray, gains: np.ndarray) -> float | None:
+    """The first size, in the order given, at which the gain falls to 0; straight in log n between the sizes tried."""
+    reached = np.flatnonzero(gains <= 0)
+    if not reached.size:
+        return None
+    right = int(reached[0])
+    if right == 0:
+        return float(sizes[0])
+    share = gains[right - 1] / (gains[right - 1] - gains[right])
+    return float(sizes[right - 1] ** (1 - share) * sizes[right] ** share)

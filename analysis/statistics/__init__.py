@@ -1,0 +1,1 @@
+"""Intervals, metrics and formats of numbers; know nothing of sweeps."""

@@ -1,0 +1,131 @@
+"""What sources promise before any training on the target, as `thaw advise` and the DAG keep it. Imports advice_rule."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pydantic
+
+from analysis.transfer_prediction.advice_rule import AdviceRule, Verdict, predictors_of, verdict_of
+from experiment.config import Architecture
+from experiment.errors import ThawError
+
+ADVICE_FILE = "advice.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Promise:
+    """What one way of transferring promises.
+
+    Attributes:
+      transfer, architecture: the transfer.
+      freeze_count, fine_tune: of the cell.
+      probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction.
+      gain_points: expected over the same architecture from random weights.
+      low, high: interval of the gain that one training will show, in points.
+      verdict: see advice_rule.verdict_of.
+    """
+
+    transfer: str
+    architecture: Architecture
+    freeze_count: int
+    fine_tune: bool
+    probe_accuracy: float
+    gain_points: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimated:
+    """One estimator's value for one place of the grid; see trainer_module.estimates.Estimate."""
+
+    transfer: str
+    n: int
+    freeze_count: int
+    draw: int
+    estimator: str
+    value: float
+    seconds: float
+
+
+class BeforeTraining(pydantic.BaseModel):
+    """What the node TransferAdvisor hands to the report: advice.json."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    calibration: str
+    """What the promises' intervals rest on, in words."""
+    level: float
+    """Share of gains that the intervals were made to hold."""
+    promises: dict[int, tuple[Promise, ...]]
+    """By n, the largest expected gain first; from the images of draw 0."""
+    estimates: tuple[Estimated, ...]
+    seconds: float
+    """That all of it took."""
+
+
+def read_before_training(path: Path) -> BeforeTraining:
+    """Reads advice.json.
+
+    Raises:
+      ThawError: it can't be read, or is of another version.
+    """
+    try:
+        return BeforeTraining.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ThawError(f"{path} is no advice of this version of Thaw ({error}). Remove metadata.sqlite from the "
+                        "workspace and run again: nodes are made anew, and ledgers are kept.") from error  # fmt: skip
+
+
+def promises_of(
+    transfer: str, architecture: Architecture, n: int, freeze_counts: Sequence[int], fine_tune: Sequence[bool],
+    probes: Mapping[int, tuple[float, float]], rule: AdviceRule,
+) -> Iterator[Promise]:  # fmt: skip
+    """A promise for every way of one transfer.
+
+    Args:
+      transfer, architecture: the transfer.
+      n: labelled images that the probes were fitted on.
+      freeze_counts, fine_tune: the ways.
+      probes: by cut, cut 0 among them: a linear probe's accuracy and its squared error (linear_probe.Probe).
+      rule: turns probes into gains.
+    """
+    errors = {cut: -error for cut, (_, error) in probes.items()}
+    cells = [(count, tuned) for count in sorted(freeze_counts) for tuned in fine_tune]
+    x = np.array([predictors_of(architecture, n, count, tuned, errors) for count, tuned in cells])
+    below, above = rule.bounds(n)
+    for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
+        low, high = expected + below, expected + above
+        yield Promise(
+            transfer, architecture, count, tuned, probes[count][0], expected, low, high,
+            verdict_of(expected, low, high),
+        )  # fmt: skip
+
+
+def ranked(promises: Iterator[Promise] | Sequence[Promise]) -> tuple[Promise, ...]:
+    """The largest expected gain first."""
+    return tuple(sorted(promises, key=lambda one: (-one.gain_points, one.transfer, one.freeze_count)))
+
+
+def sentence(best: Promise, target: Sequence[str], n: int) -> str:
+    """The answer in one sentence.
+
+    Args:
+      best: the first of the ranked promises.
+      target: its classes.
+      n: labelled images of it.
+    """
+    if best.verdict == "do not transfer":
+        return f"Do not transfer: no source promises a gain for {' and '.join(target)} at n = {n}."
+    frozen = f"the first {best.freeze_count} frozen" if best.freeze_count else "nothing frozen"
+    tuned = ", then fine-tuned" if best.fine_tune else ""
+    sure = "" if best.verdict == "transfer" else "; it may gain nothing"
+    return (
+        f"Try {best.transfer}, {frozen}{tuned}: {best.gain_points:+.1f} points expected, one training gives "
+        f"[{best.low:+.1f}, {best.high:+.1f}]{sure}."
+    )

@@ -1,1 +1,0 @@
-"""What the ledgers say beyond single cells: learning curves, labels saved, claims, what to use. No TensorFlow."""

@@ -1,0 +1,129 @@
+"""Cell summaries against hand-computed values. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from analysis.cells.cell_summaries import class_f1s, summarise
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.statistics.paired_intervals import draw_variance, mean_interval
+from ledger.cell_selection import Cell
+from ledger.ledger import Header, Row
+
+Ledger = tuple[Header, list[Row]]
+
+
+def right(count: int, images: int = 100) -> np.ndarray:
+    """bool [images] with `count` right, spread evenly over both classes (labels alternate)."""
+    return np.arange(images) < count
+
+
+@pytest.fixture
+def two_draws(header_of: Callable[..., Header], row_of: Callable[..., Row]) -> list[Ledger]:
+    """Cell n=10, k=4: 80 and 84 of 100 right; baseline 60 and 62."""
+    cell, baseline = (10, 4, False), (10, 0, False)
+    return [
+        (
+            header_of("baseline__original", "", "original", 100, "CIFAR-10"),
+            [row_of(baseline, draw, right(count)) for draw, count in enumerate((60, 62))],
+        ),
+        (
+            header_of("cats_dogs__original", "cats_dogs", "original", 100, "CIFAR-10"),
+            [row_of(cell, d, right(c), val=v) for d, (c, v) in enumerate(((80, 0.7), (84, 0.8)))],
+        ),
+    ]
+
+
+def test_a_cell_holds_means_over_its_draws(two_draws: list[Ledger]) -> None:
+    [summary] = summarise(pair_ledgers(two_draws)).transfers["cats_dogs__original"]
+    assert summary.cell == Cell(10, 4, False)
+    assert summary.draws == 2
+    assert summary.val_accuracy == pytest.approx(0.75)
+    assert summary.accuracy.estimate == pytest.approx(0.82)
+    assert summary.baseline.estimate == pytest.approx(0.61)
+    assert summary.gain_points.estimate == pytest.approx(21)
+    assert summary.improvement_percent == pytest.approx(100 * (0.82 / 0.61 - 1))
+
+
+def test_baselines_are_summarised_by_architecture(two_draws: list[Ledger]) -> None:
+    [baseline] = summarise(pair_ledgers(two_draws)).baselines["original"]
+    assert baseline.sweep == "baseline__original"
+    assert baseline.accuracy.estimate == pytest.approx(0.61)
+
+
+def test_one_draw_is_never_called(two_draws: list[Ledger]) -> None:
+    one = [(header, rows[:1]) for header, rows in two_draws]
+    [summary] = summarise(pair_ledgers(one)).transfers["cats_dogs__original"]
+    assert summary.gain_points.low > 0
+    assert (summary.draws, summary.p_value, summary.verdict) == (1, 1.0, "undecided")
+
+
+def test_improvement_over_a_baseline_of_zero_is_not_defined(
+    two_draws: list[Ledger], row_of: Callable[..., Row]
+) -> None:
+    nothing = [row_of((10, 0, False), draw, right(0)) for draw in (0, 1)]
+    [summary] = summarise(pair_ledgers([(two_draws[0][0], nothing), two_draws[1]])).transfers["cats_dogs__original"]
+    assert summary.improvement_percent is None
+
+
+def test_three_other_cells_of_the_size_lend_their_spread(two_draws: list[Ledger], row_of: Callable[..., Row]) -> None:
+    header, rows = two_draws[1]
+    extra = [row_of((10, k, False), d, right(c)) for k in (5, 6) for d, c in enumerate((70, 78))]
+    elsewhere = [row_of((20, 4, False), d, right(c)) for d, c in enumerate((10, 99))]
+    at_20 = [row_of((20, 0, False), d, right(50)) for d in (0, 1)]
+    ledgers = [(two_draws[0][0], two_draws[0][1] + at_20), (header, rows + extra + elsewhere)]
+    summary = summarise(pair_ledgers(ledgers)).transfers["cats_dogs__original"][0]
+    # The others at n=10: the baseline (60, 62) and two cells of (70, 78); n=20 plays no part.
+    others = np.mean([0.02**2 / 2, 0.08**2 / 2, 0.08**2 / 2])
+    expected = mean_interval(np.stack([right(80), right(84)]), float(others))
+    assert (summary.accuracy.low, summary.accuracy.high) == pytest.approx((expected.low, expected.high))
+    assert draw_variance(np.stack([right(70), right(78)])) == pytest.approx(0.08**2 / 2)
+
+
+def test_verdicts_call_the_clear_cells_of_the_quick_grid(quick_ledgers: list[Ledger]) -> None:
+    summaries = summarise(pair_ledgers(quick_ledgers))
+    strong = {s.cell: s.verdict for s in summaries.transfers["all_but_target__original"]}
+    assert strong[Cell(400, 4, False)] == "gain"
+    assert "loss" not in strong.values()
+    # cats_dogs is made to differ from its baseline by little.
+    weak = [s.verdict for s in summaries.transfers["cats_dogs__original"]]
+    assert weak.count("undecided") > len(weak) / 2
+
+
+def test_a_called_cell_has_an_interval_without_zero_on_its_side(quick_ledgers: list[Ledger]) -> None:
+    for group in summarise(pair_ledgers(quick_ledgers)).transfers.values():
+        for summary in group:
+            if summary.verdict == "gain":
+                assert summary.gain_points.low > 0
+            if summary.verdict == "loss":
+                assert summary.gain_points.high < 0
+
+
+def test_classes_are_compared_over_the_same_draws(two_draws: list[Ledger], row_of: Callable[..., Row]) -> None:
+    # Labels alternate: even images are automobiles. All automobiles right, 10 of 50 trucks.
+    half = np.arange(100) % 2 == 0
+    half[1:20:2] = True
+    rows = [row_of((10, 4, False), draw, half) for draw in (0, 1)]
+    ledgers = pair_ledgers([two_draws[0], (two_draws[1][0], rows)])
+    car, truck = class_f1s(ledgers, "cats_dogs__original", Cell(10, 4, False))
+    # 40 trucks are called automobiles: F1 = 2 x 50 / (90 called + 50 true), and 2 x 10 / (10 + 50).
+    assert (car.name, car.images, car.candidate) == ("automobile", 50, pytest.approx(100 / 140))
+    assert (truck.name, truck.candidate) == ("truck", pytest.approx(20 / 60))
+    # The baselines have 30 of 50 and 31 of 50 right in either class, so each calls 50 of 100: F1 is their accuracy.
+    assert car.baseline == pytest.approx((0.60 + 0.62) / 2)
+    assert truck.loss_points == pytest.approx(100 * (0.61 - 1 / 3))
+
+
+def test_a_baseline_that_calls_all_images_one_class_is_no_bar_for_that_class(
+    two_draws: list[Ledger], row_of: Callable[..., Row]
+) -> None:
+    # The baseline calls everything `truck`; the candidate has 80 of 100 right, in both classes alike.
+    only_trucks = np.arange(100) % 2 == 1
+    reference = [row_of((10, 0, False), draw, only_trucks) for draw in (0, 1)]
+    ledgers = pair_ledgers([(two_draws[0][0], reference), two_draws[1]])
+    car, truck = class_f1s(ledgers, "cats_dogs__original", Cell(10, 4, False))
+    assert (car.baseline, truck.baseline) == (0.0, pytest.approx(2 * 50 / 150))
+    assert truck.loss_points < 0

@@ -1,0 +1,165 @@
+"""Each claim supported, contradicted and undecided by grids made so, and what it takes. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analysis.cells.cell_summaries import summarise
+from analysis.cells.grid import Grid
+from analysis.claims.claim import TEXTS, Claim, verdict_of
+from analysis.claims.claims import judge_claims, write_claims
+from analysis.statistics.paired_intervals import Interval
+
+Accuracy = Callable[[str, int, int, bool], float]
+FIVE = ("baseline__original", "baseline__mobilenet_v2", "cats_dogs__original", "ships_planes__original",
+        "imagenet__mobilenet_v2")  # fmt: skip
+
+
+def with_gain(by_size: dict[int, float], tuned: float = 0.0, frozen: float = 0.0) -> Accuracy:
+    """Baselines at 60%, transfers that gain by size, by fine-tuning and by freezing 8 layers."""
+
+    def accuracy(sweep: str, n: int, freeze_count: int, fine_tune: bool) -> float:
+        if sweep.startswith("baseline"):
+            return 0.6
+        return 0.6 + by_size[n] + tuned * fine_tune + frozen * (freeze_count == 8)
+
+    return accuracy
+
+
+def by_sweep(accuracies: dict[str, float]) -> Accuracy:
+    return lambda sweep, n, freeze_count, fine_tune: accuracies.get(sweep, 0.6)
+
+
+def judged(grid: Grid) -> dict[str, Claim]:
+    return {claim.id: claim for claim in judge_claims(grid, summarise(grid.ledgers))}
+
+
+FLAT = dict.fromkeys((10, 200, 2000), 0.1)
+BOTH = ("baseline__original", "cats_dogs__original", "ships_planes__original")
+
+
+@pytest.mark.parametrize(
+    ("claim", "accuracy", "verdict"),
+    [
+        ("C1", with_gain({10: 0.05, 200: 0.3, 2000: 0.05}), "supported"),
+        ("C1", with_gain({10: 0.05, 200: 0.1, 2000: 0.3}), "contradicted"),
+        ("C1", with_gain(FLAT), "undecided"),
+        ("C2", with_gain({10: -0.1, 200: 0.1, 2000: 0.1}), "supported"),
+        ("C2", with_gain(FLAT), "contradicted"),
+        ("C2", with_gain({10: 0.0, 200: 0.1, 2000: 0.1}), "undecided"),
+        ("C3", with_gain({10: 0.1, 200: 0.3, 2000: 0.1}), "supported"),
+        ("C3", with_gain({10: 0.1, 200: 0.1, 2000: 0.3}), "contradicted"),
+        ("C3", with_gain(FLAT), "undecided"),
+        ("C4", with_gain(FLAT, tuned=0.1), "supported"),
+        ("C4", with_gain(FLAT, tuned=-0.1), "contradicted"),
+        ("C4", with_gain(FLAT), "undecided"),
+        ("C5", with_gain(FLAT, tuned=-0.1), "supported"),
+        ("C5", with_gain(FLAT, tuned=0.1), "contradicted"),
+        ("C5", with_gain(FLAT), "undecided"),
+        ("C6", with_gain(FLAT, frozen=0.1), "supported"),
+        ("C6", with_gain(FLAT, frozen=-0.1), "contradicted"),
+        ("C6", with_gain(FLAT), "undecided"),
+        ("C8", by_sweep({"cats_dogs__original": 0.7, "ships_planes__original": 0.8}), "supported"),
+        ("C8", by_sweep({"cats_dogs__original": 0.8, "ships_planes__original": 0.7}), "contradicted"),
+        ("C8", by_sweep({}), "undecided"),
+    ],
+)
+def test_a_claim_is_judged_by_its_cells(
+    grid_of: Callable[..., Grid], claim: str, accuracy: Accuracy, verdict: str
+) -> None:
+    found = judged(grid_of(accuracy, BOTH))[claim]
+    assert found.verdict == verdict
+    assert found.difference is not None
+    assert found.sentence
+
+
+@pytest.mark.parametrize(
+    ("cats_dogs", "ships_planes", "verdict"),
+    [(0.7, 0.7, "supported"), (0.7, 0.95, "contradicted"), (0.7, 0.8, "undecided")],
+)
+def test_mobilenet_is_never_beaten_only_if_it_leads_everywhere(
+    grid_of: Callable[..., Grid], cats_dogs: float, ships_planes: float, verdict: str
+) -> None:
+    accuracy = by_sweep({
+        "cats_dogs__original": cats_dogs, "ships_planes__original": ships_planes, "imagenet__mobilenet_v2": 0.8,
+    })  # fmt: skip
+    found = judged(grid_of(accuracy, FIVE, counts=(8, 18)))["C7"]
+    assert found.verdict == verdict
+    assert found.difference is not None
+    assert found.difference.estimate == pytest.approx(100 * (0.8 - max(cats_dogs, ships_planes)))
+    assert len(found.numbers) == 6
+
+
+def test_a_model_of_the_users_is_no_domain_of_the_data(grid_of: Callable[..., Grid]) -> None:
+    accuracy = by_sweep({"cats_dogs__original": 0.7, "imagenet__mobilenet_v2": 0.8, "net__own": 0.9})
+    claim = judged(grid_of(accuracy, ("baseline__original", "baseline__mobilenet_v2", "baseline__own",
+                                      "cats_dogs__original", "imagenet__mobilenet_v2", "net__own"),
+                           counts=(8, 18)))["C7"]  # fmt: skip
+    assert claim.verdict == "supported" and claim.difference is not None
+    assert claim.difference.estimate == pytest.approx(10)
+
+
+def test_the_differences_are_those_stated(grid_of: Callable[..., Grid]) -> None:
+    claims = judged(grid_of(with_gain({10: 0.05, 200: 0.3, 2000: 0.1}, tuned=-0.05), BOTH))
+    for name, points in (("C1", 20), ("C3", 20), ("C4", -5), ("C5", 5)):
+        difference = claims[name].difference
+        assert difference is not None
+        assert difference.estimate == pytest.approx(points, abs=1e-3), name
+    assert "a drop of +20.0 points" in claims["C3"].sentence
+
+
+def test_imagenet_is_no_domain_of_the_data(grid_of: Callable[..., Grid]) -> None:
+    def accuracy(sweep: str, n: int, freeze_count: int, fine_tune: bool) -> float:
+        return 0.3 if sweep.startswith("imagenet") else 0.7 if sweep.startswith(("cats", "ships")) else 0.6
+
+    # ImageNet's loss against its baseline would support C2.
+    assert judged(grid_of(accuracy, FIVE, counts=(8, 18)))["C2"].verdict == "contradicted"
+
+
+def test_one_draw_decides_nothing_and_says_so(grid_of: Callable[..., Grid]) -> None:
+    claims = judged(grid_of(with_gain({10: -0.1, 200: 0.3, 2000: 0.1}, tuned=0.1), FIVE, counts=(2, 8, 18), draws=1))
+    assert {claim.verdict for claim in claims.values()} == {"undecided"}
+    assert all("One draw can't tell" in claim.sentence for claim in claims.values())
+
+
+def test_a_claim_whose_cells_were_not_run_says_what_it_takes(grid_of: Callable[..., Grid]) -> None:
+    claims = judged(grid_of(with_gain({50: 0.1}), ("baseline__original", "cats_dogs__original"), (50,), (8,)))
+    missing = {name for name, claim in claims.items() if not claim.measured}
+    assert missing == {"C1", "C2", "C3", "C4", "C6", "C7", "C8"}
+    assert all(claims[name].sentence.startswith("Not measured: it takes ") for name in missing)
+    assert {claims[name].verdict for name in missing} == {"undecided"}
+
+
+def test_without_fine_tuning_c5_is_not_measured(grid_of: Callable[..., Grid]) -> None:
+    grid = grid_of(with_gain({50: 0.1}), ("baseline__original", "cats_dogs__original"), (50,), (2,))
+    assert not judged(grid)["C5"].measured
+
+
+def test_the_file_holds_every_claim_with_its_figures(grid_of: Callable[..., Grid], tmp_path: Path) -> None:
+    grid = grid_of(with_gain({10: 0.05, 200: 0.3, 2000: 0.1}), BOTH)
+    write_claims(tmp_path / "claims.json", judge_claims(grid, summarise(grid.ledgers)), {"data": "CIFAR-10"})
+    content = json.loads((tmp_path / "claims.json").read_text())
+    assert content["data"] == "CIFAR-10"
+    assert [claim["id"] for claim in content["claims"]] == list(TEXTS)
+    first, seventh = content["claims"][0], content["claims"][6]
+    assert first["verdict"] == "supported"
+    assert first["difference"]["interval_points"][0] > 0
+    assert [number["label"] for number in first["numbers"]] == [f"mean gain at n = {n}" for n in (10, 200, 2000)]
+    assert (seventh["measured"], seventh["difference"]) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        (Interval(1, 2, 3, 2), "supported"),
+        (Interval(-3, -2, -1, 2), "contradicted"),
+        (Interval(-1, 2, 3, 2), "undecided"),
+        (Interval(1, 2, 3, 1), "undecided"),
+    ],
+)
+def test_a_verdict_needs_two_draws_and_an_interval_on_one_side(interval: Interval, verdict: str) -> None:
+    assert verdict_of(interval) == verdict

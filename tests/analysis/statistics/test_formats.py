@@ -1,0 +1,23 @@
+"""How numbers are written. Imports no TensorFlow."""
+
+from analysis.statistics import formats
+
+
+def test_fractions_are_written_as_percent() -> None:
+    assert formats.percent(0.8234) == "82.3%"
+    assert formats.percent_interval((0.801, 0.845)) == "[80.1, 84.5]"
+
+
+def test_points_carry_their_sign_but_zero_has_none() -> None:
+    assert [formats.points(value) for value in (3.14, -0.44, 0.04, -0.04, 0.0)] == [
+        "+3.1", "-0.4", "0.0", "0.0", "0.0",
+    ]  # fmt: skip
+    assert formats.points_interval((-0.4, 6.6)) == "[-0.4, +6.6]"
+
+
+def test_draws_are_counted_in_words() -> None:
+    assert [formats.draws(counts) for counts in ([1, 1], [2], [3, 2])] == [
+        "1 draw",
+        "2 draws",
+        "2 to 3 draws",
+    ]

@@ -1,0 +1,49 @@
+"""Promises: what the rule makes of probes, and the file between the nodes. No TensorFlow."""
+
+import pytest
+
+from analysis.transfer_prediction.promises import BeforeTraining, Estimated, promises_of, ranked, read_before_training
+from experiment.errors import ThawError
+from tests.analysis.transfer_prediction.test_advice_rule import made_rule
+
+PROBES = {0: (0.6, 0.9), 4: (0.7, 0.5), 8: (0.8, 0.4)}
+
+
+def made_promises(**changes):
+    return list(promises_of("a__original", "original", 100, (8, 4), (False, True), PROBES, made_rule(**changes)))
+
+
+def test_every_way_is_promised_what_the_rule_expects_of_the_probes():
+    found = made_promises()
+    assert [(one.freeze_count, one.fine_tune, one.probe_accuracy) for one in found] == [
+        (4, False, 0.7), (4, True, 0.7), (8, False, 0.8), (8, True, 0.8),
+    ]  # fmt: skip
+    # made_rule: 1 + 10 x (0.9 - 0.4), and half way between its bounds at 10 and at 1,000.
+    assert {round(one.gain_points, 9) for one in found} == {6.0}
+    assert (found[0].low, found[0].high) == pytest.approx((6.0 - 5.0, 6.0 + 4.0))
+    assert {one.verdict for one in found} == {"transfer"}
+
+
+def test_the_largest_gain_is_first_and_ties_go_by_name_and_freeze_count():
+    found = made_promises()
+    assert [(one.freeze_count, one.fine_tune) for one in ranked(reversed(found))] == [
+        (4, True), (4, False), (8, True), (8, False),
+    ]  # fmt: skip
+
+
+def test_what_is_written_can_be_read(tmp_path):
+    estimates = (Estimated("a__original", 100, 4, 0, "logme", 0.5, 0.1),)
+    before = BeforeTraining(calibration="words", level=0.9, promises={100: tuple(made_promises())},
+                            estimates=estimates, seconds=2.0)  # fmt: skip
+    path = tmp_path / "advice.json"
+    path.write_text(before.model_dump_json())
+    assert read_before_training(path) == before
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"level": 1}'])
+def test_a_file_that_is_no_advice_is_refused(tmp_path, text):
+    path = tmp_path / "advice.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ThawError, match="is no advice of this version"):
+        read_before_training(path)
