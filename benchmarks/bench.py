@@ -27,9 +27,9 @@ from benchmarks.grid import Timing
 from benchmarks.stock import StockData, StockTrial, run_trial
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
-from trainer_module.single_thread import one_thread
-from trainer_module.sweep import SweepEngine
-from trainer_module.target import TargetData, record_ranks
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.target_data import TargetData, record_ranks
 
 FORWARD_AND_BACKWARD_MFLOP = 233.0
 """Of one image through Table 1, nothing frozen (two per multiply-add)."""

@@ -19,11 +19,11 @@ import tensorflow as tf
 from benchmarks import grid, target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
-from trainer_module.architectures import Network
-from trainer_module.single_thread import one_thread
-from trainer_module.sweep import SweepEngine
-from trainer_module.target import Cut
-from trainer_module.training import Program
+from trainer_module.networks.architectures import Network
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.target_data import Cut
+from trainer_module.training.training_loop import Program
 
 CELLS = tuple((n, k) for k in (2, 4, 6, 8) for n in (20, 100))
 

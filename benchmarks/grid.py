@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from trainer_module import draws
+from trainer_module.data import draws
 
 SIZES = (10, 20, 50, 100, 200, 400, 800, 1500, 2000)
 FREEZE_COUNTS = tuple(range(9))
@@ -50,7 +50,7 @@ def sampled_cells() -> list[tuple[int, int]]:
 
 
 def steps_of(n: int, fine_tune: bool = False, max_steps: int | None = None, share_of_cost: float = 1.0) -> int:
-    """Optimiser steps of phase 1 at that size, or of phase 2 (trainer_module.draws)."""
+    """Optimiser steps of phase 1 at that size, or of phase 2 (trainer_module.data.draws)."""
     if fine_tune:
         return draws.fine_tuning_steps(n * COPIES, EPOCHS, BATCH, max_steps, share_of_cost)[0]
     return draws.training_steps(n * COPIES, EPOCHS, BATCH, max_steps, share_of_cost)

@@ -22,13 +22,14 @@ from acquisition.downloads.dataset import Dataset
 from benchmarks import target
 from experiment.config import MobileNet, Schedule
 from ledger.cell_selection import Cell
-from trainer_module import fork_server, freezing
-from trainer_module.activations import Budget
-from trainer_module.architectures import build_network
-from trainer_module.single_thread import one_thread
-from trainer_module.sweep import SweepEngine
-from trainer_module.target import TargetData
-from trainer_module.workers import WorkerPool, default_workers
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
+from trainer_module.processes import fork_server
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.process_pool import WorkerPool, default_workers
+from trainer_module.sweep.target_data import TargetData
+from trainer_module.training.activation_cache import Budget
 
 SIZES, FREEZE_COUNTS = (20, 100, 400), (6, 7, 8)
 SCHEDULE = Schedule(epochs=10, max_steps=30)
@@ -80,7 +81,7 @@ class TransferJob:
 
     def build(self) -> SweepEngine:
         network = target.original_network()
-        source = freezing.initial_weights(network.backbone_layers, 1)
+        source = weight_values.initial_weights(network.backbone_layers, 1)
         return SweepEngine(network, source, self.data, SCHEDULE, target.SEED)
 
 
@@ -113,7 +114,7 @@ def _many_images(dataset: Dataset) -> tuple[float, float]:
     """Seconds and peak MB of one execution on 20,000 images of five classes (60,000 records), cut k = 2 on disk."""
     data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, range(1))
     network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES), MobileNet())
-    source = freezing.initial_weights(network.backbone_layers, 1)
+    source = weight_values.initial_weights(network.backbone_layers, 1)
     engine = SweepEngine(network, source, data, Schedule(max_steps=50), target.SEED, Budget(spill_dir=Path.cwd()))
     started = time.perf_counter()
     engine.run(Cell(MANY_IMAGES, 2, False), 0)

@@ -27,11 +27,11 @@ from experiment.config import Architecture
 from ledger.cell_selection import Cell
 from pipeline.advice import advise, probes_of, target_images
 from pipeline.finished_run import FinishedRun, open_run
-from trainer_module import source
-from trainer_module.architectures import build_network
-from trainer_module.single_thread import one_thread
-from trainer_module.sweep import SweepEngine
-from trainer_module.target import TargetData
+from trainer_module.networks.architectures import build_network
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sources import source
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.target_data import TargetData
 
 CALIBRATION = (
     ("automobile", "deer"), ("truck", "frog"), ("bird", "deer"), ("automobile", "horse"), ("ship", "truck"),

@@ -17,11 +17,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import pandas as pd
 
 from pipeline.finished_run import FinishedRun, open_run
-from trainer_module.activations import Budget
-from trainer_module.architectures import build_network
-from trainer_module.artifact_folders import SERVING_FOLDER
-from trainer_module.single_thread import one_thread
-from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
+from trainer_module.data.artifact_folders import SERVING_FOLDER
+from trainer_module.networks.architectures import build_network
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sources.estimates import drawn, estimates_of_source, read_originals, some_images
+from trainer_module.training.activation_cache import Budget
 from transferability.agreement import kendall_tau, regret
 
 

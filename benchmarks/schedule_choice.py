@@ -19,8 +19,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 from benchmarks import target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
-from trainer_module.single_thread import one_thread
-from trainer_module.sweep import SweepEngine
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sweep.engine import SweepEngine
 
 VAL_FRACTION = 0.2
 DRAWS = (100, 101)

@@ -22,9 +22,9 @@ from benchmarks import grid, target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
-from trainer_module import freezing
-from trainer_module.single_thread import one_thread
-from trainer_module.sweep import SweepEngine
+from trainer_module.networks import weight_values
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sweep.engine import SweepEngine
 
 PLAIN = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
 OWN = Schedule()
@@ -155,7 +155,7 @@ class Engines:
     def __init__(self, dataset: Dataset, out: Path, places: Iterable[Place]):
         path = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
         self._source = target.source_backbone(path, target.original_network())
-        self.source_hash = freezing.weights_hash(self._source)
+        self.source_hash = weight_values.weights_hash(self._source)
         largest, draws = max(place.n for place in places), {place.draw for place in places}
         self._data = target.target_data(dataset, target.TARGET, largest, sorted(draws))
         self._built: dict[tuple[str, str], SweepEngine] = {}

@@ -27,10 +27,10 @@ from keras_tuner import oracles
 
 from experiment.backbones import MAX_FREEZE_COUNT
 from pipeline.search import ESTIMATORS
-from trainer_module.advised_oracle import AdvisedOracle, Candidate
-from trainer_module.beliefs import Place
-from trainer_module.search_tuner import Asked, SearchTuner
-from trainer_module.sweep_tuner import no_hypermodel
+from trainer_module.oracles.advised_oracle import AdvisedOracle, Candidate
+from trainer_module.oracles.gaussian_process import Place
+from trainer_module.tuners.search_tuner import Asked, SearchTuner
+from trainer_module.tuners.sweep_tuner import no_hypermodel
 
 BUDGET_SHARE = 0.25
 AT_ONCE = 2

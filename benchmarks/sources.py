@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks import target
 from pipeline import run_folder
-from trainer_module.single_thread import one_thread
-from trainer_module.source import KERAS_FILE
-from trainer_module.training import score_logits
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sources.source import KERAS_FILE
+from trainer_module.training.training_loop import score_logits
 
 SOURCE_NODE = "Trainer.source."
 BATCH = 500

@@ -11,7 +11,7 @@ import keras_tuner
 import numpy as np
 
 from ledger.cell_selection import Cell
-from trainer_module.normalization import FusedBatchNormalization
+from trainer_module.networks.normalization import FusedBatchNormalization
 
 
 @dataclasses.dataclass(frozen=True)

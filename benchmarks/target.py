@@ -15,10 +15,11 @@ from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import CIFAR10_CLASSES, Augmentation, MobileNet, Schedule
 from experiment.training_settings import ModelSettings
-from trainer_module import freezing, source
-from trainer_module.architectures import Network, build_network
-from trainer_module.input_pipeline import Records
-from trainer_module.target import TargetData, drawn_records
+from trainer_module.data.input_pipeline import Records
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import Network, build_network
+from trainer_module.sources import source
+from trainer_module.sweep.target_data import TargetData, drawn_records
 
 TARGET, SOURCE = ("automobile", "truck"), ("ship", "airplane")
 SOURCE_STEPS = 600
@@ -87,7 +88,7 @@ def original_network() -> Network:
     return build_network("original", IMAGE_SHAPE, 2, MobileNet())
 
 
-def source_backbone(place: Path, network: Network) -> freezing.Weights:
+def source_backbone(place: Path, network: Network) -> weight_values.Weights:
     """Backbone weights from the .keras file."""
     return source.source_weights(str(place.parent), network)
 

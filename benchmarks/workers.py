@@ -8,8 +8,8 @@ import time
 from benchmarks import target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
-from trainer_module.sweep import SweepEngine
-from trainer_module.workers import WorkerPool
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.process_pool import WorkerPool
 
 SCHEDULE = Schedule(max_steps=60)
 WARM_UP = [(Cell(10, 0, False), 0), (Cell(10, 0, False), 1)]

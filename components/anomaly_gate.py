@@ -8,7 +8,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ExampleAnomalies
 
 from experiment.errors import ThawError
-from trainer_module.artifact_folders import matching_files
+from trainer_module.data.artifact_folders import matching_files
 
 
 @component

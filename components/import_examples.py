@@ -16,7 +16,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
-from trainer_module.artifact_folders import matching_files
+from trainer_module.data.artifact_folders import matching_files
 
 PAYLOAD_PROPERTY = "payload_format"
 PAYLOAD = "FORMAT_TF_EXAMPLE"

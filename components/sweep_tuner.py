@@ -16,8 +16,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from experiment.errors import ThawError
 from experiment.training_settings import CHIEF_KEY
 from ledger.ledger import LEDGER_FILE
-from trainer_module.artifact_folders import artifacts_as_folders, is_remote
-from trainer_module.distribution import chief_address
+from trainer_module.data.artifact_folders import artifacts_as_folders, is_remote
+from trainer_module.distributed.addresses import chief_address
 
 # The parts of TFX's own Tuner that it has no public name for.
 Artifacts = dict[str, list[types.Artifact]]

@@ -19,14 +19,16 @@ from experiment.config import ExperimentConfig, Transfer
 from experiment.errors import ThawError
 from pipeline.finished_run import FinishedRun, open_run, reading
 from terminal.tables import FittingTable, empty_table, in_two_lines
-from trainer_module import draws, freezing, source
-from trainer_module.activations import Budget
-from trainer_module.architectures import build_network
-from trainer_module.artifact_folders import matching_files
-from trainer_module.estimates import features_at
-from trainer_module.input_pipeline import Records
-from trainer_module.single_thread import one_thread
-from trainer_module.source_card import check_unaltered
+from trainer_module.data import draws
+from trainer_module.data.artifact_folders import matching_files
+from trainer_module.data.input_pipeline import Records
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sources import source
+from trainer_module.sources.estimates import features_at
+from trainer_module.sources.source_card import check_unaltered
+from trainer_module.training.activation_cache import Budget
 from transferability.checks import LEAST_ROWS_PER_CLASS
 from transferability.linear_probe import Probe, linear_probe
 
@@ -175,8 +177,8 @@ def features_of(
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
     with reading(folder):
         weights = source.source_weights(str(folder), network)
-    check_unaltered(str(folder), freezing.weights_hash(weights))
-    freezing.set_weights(freezing.backbone_variables(network), weights)
+    check_unaltered(str(folder), weight_values.weights_hash(weights))
+    weight_values.set_weights(weight_values.backbone_variables(network), weights)
     return features_at(network, images.images, cuts, Budget(int(config.activations_gib * 2**30)))
 
 

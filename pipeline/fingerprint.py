@@ -10,43 +10,60 @@ from pathlib import Path
 SOURCE_CODE = (
     "experiment.features",
     "experiment.random_streams",
-    "trainer_module.activations",
-    "trainer_module.architectures",
-    "trainer_module.controls",
-    "trainer_module.draws",
-    "trainer_module.freezing",
-    "trainer_module.input_pipeline",
-    "trainer_module.normalization",
-    "trainer_module.own_cuts",
-    "trainer_module.own_model",
-    "trainer_module.own_model_file",
-    "trainer_module.source",
-    "trainer_module.training",
+    "trainer_module.training.activation_cache",
+    "trainer_module.networks.architectures",
+    "trainer_module.sources.controls",
+    "trainer_module.data.draws",
+    "trainer_module.networks.weight_values",
+    "trainer_module.data.input_pipeline",
+    "trainer_module.networks.normalization",
+    "trainer_module.networks.cut_points",
+    "trainer_module.networks.own_model",
+    "trainer_module.networks.own_model_file",
+    "trainer_module.sources.source",
+    "trainer_module.training.training_loop",
 )
 """What decides which weights a source ends with."""
 SWEEP_CODE = (
     *SOURCE_CODE,
-    "trainer_module.single_thread",
-    "trainer_module.sweep",
-    "trainer_module.sweep_job",
-    "trainer_module.target",
+    "trainer_module.processes.single_thread",
+    "trainer_module.sweep.engine",
+    "trainer_module.sweep.job",
+    "trainer_module.sweep.target_data",
 )
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
-TRAINING_CODE = ("trainer_module", "experiment", "ledger")
+TRAINING_CODE = ("trainer_module", "experiment", "ledger", "acquisition.tfrecords.image_headers")
 """What decides all that Trainers and Tuners write."""
+TRANSFORM_CODE = ("trainer_module.preprocessing", "trainer_module.data.image_decoding", "experiment.features")
+"""What decides the transformed records."""
 
 DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "experiment.features")
 """What decides the records of a domain."""
-REPORT_CODE = ("components.transfer_report", "analysis", "ledger.cell_selection", "transferability.agreement")
+REPORT_CODE = (
+    "analysis",
+    "components.transfer_report",
+    "ledger.cell_selection",
+    "transferability.agreement",
+    "transferability.calibration",
+)
 """What decides the report."""
+EVALUATION_CODE = (
+    "analysis.cells",
+    "analysis.statistics",
+    "components.sweep_evaluator",
+    "experiment.features",
+    "ledger.cell_selection",
+    "trainer_module.data.input_pipeline",
+)
+"""What decides the metrics of cells."""
 ADVICE_CODE = (
     *SOURCE_CODE,
     "analysis.transfer_prediction.advice_rule",
     "analysis.transfer_prediction.promises",
     "components.transfer_advisor",
-    "trainer_module.estimates",
-    "trainer_module.single_thread",
-    "trainer_module.source_estimates",
+    "trainer_module.sources.estimates",
+    "trainer_module.processes.single_thread",
+    "trainer_module.sources.estimates",
     "transferability",
 )
 """What decides what sources promise, beside the rule itself, which is a setting of the node."""

@@ -17,8 +17,8 @@ from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.metadata_file import REPAIR, check_metadata
 from pipeline.run_files import SUMMARY_FILE, damaged, read_settings, read_summary
 from pipeline.run_folder import NodeRun, nodes_of_run, open_store
-from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
-from trainer_module.input_pipeline import Records, read_split
+from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
+from trainer_module.data.input_pipeline import Records, read_split
 
 
 @dataclasses.dataclass(frozen=True)

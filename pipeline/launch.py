@@ -33,7 +33,7 @@ from pipeline.training_settings import asked_digests
 from terminal import progress
 from terminal.console import progress_in
 from terminal.tables import FittingTable, empty_table
-from trainer_module import fork_server
+from trainer_module.processes import fork_server
 
 
 def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:

@@ -42,7 +42,7 @@ from pipeline.evaluation import evaluation_config
 from pipeline.fingerprint import source_fingerprint
 from pipeline.schema import schema_text
 from pipeline.training_settings import model_settings, own_settings, repeatable, source_settings, sweep_settings
-from trainer_module.running_stack import running_stack
+from trainer_module.training.running_stack import running_stack
 
 TRAIN = TrainArgs(splits=["train"])
 VAL = EvalArgs(splits=["val"])
@@ -112,7 +112,7 @@ class Nodes:
                 "label_key": data.label_key,
                 "id_key": data.id_key,
                 "image_shape": list(data.image_shape),
-                "code": source_fingerprint("trainer_module.preprocessing", "experiment.features"),
+                "code": source_fingerprint(*fingerprint.TRANSFORM_CODE),
             },
             disable_statistics=True,
         )
@@ -210,9 +210,7 @@ class Nodes:
         node = sweep_evaluator(
             examples=target,
             ledgers={name: tuner.outputs["tuner_results"] for name, tuner in tuners.items()},
-            code=source_fingerprint(
-                "components.sweep_evaluator", "analysis.cells.cell_summaries", "analysis.cells.paired_ledgers"
-            ),
+            code=source_fingerprint(*fingerprint.EVALUATION_CODE),
         )
         return self._add(node, "SweepEvaluator")
 

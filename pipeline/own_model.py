@@ -47,7 +47,7 @@ def looked_at(own: OwnModel, image_shape: Sequence[int]) -> OwnModel:
     path = own.model.expanduser().absolute()
     if not path.is_file():
         raise ThawError(f"The model {path} (own.model) does not exist. Give a .keras file, as model.save writes it.")
-    from trainer_module.architectures import build_network
+    from trainer_module.networks.architectures import build_network
 
     own = own.model_copy(update={"model": path})
     network = build_network("own", image_shape, 2, MobileNet(), own)
@@ -70,7 +70,7 @@ def fitted(own: OwnModel, image_shape: Sequence[int], side: int) -> OwnModel:
     Raises:
       ThawError: as looked_at.
     """
-    from trainer_module.own_model import read_model
+    from trainer_module.networks.own_model import read_model
 
     looked_at_first = own.model_copy(update={"model": own.model.expanduser().absolute()})
     if not looked_at_first.model.is_file() or None not in read_model(looked_at_first).input.shape[1:3]:

@@ -23,7 +23,7 @@ from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline import tensorboard_log
 from pipeline.run_files import CONFIG_FILE, LATEST, STARTED_FILE, SUMMARY_FILE, settings_of
 from pipeline.run_lock import check_writable, unusable
-from trainer_module.artifact_folders import SERVING_FOLDER, read_folder
+from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,15 +27,15 @@ from pipeline.plan import SECONDS_PER_PROGRAM, training_seconds
 from pipeline.run_lock import locked
 from pipeline.training_settings import model_settings, sweep_settings
 from terminal.tables import FittingTable, empty_table
-from trainer_module import fork_server
-from trainer_module.advised_oracle import AdvisedOracle, Candidate
-from trainer_module.beliefs import Place
-from trainer_module.estimates import OF_LABELS
-from trainer_module.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps
-from trainer_module.search_tuner import Asked, SearchTuner
-from trainer_module.single_thread import one_thread
-from trainer_module.sweep_job import SweepJob
-from trainer_module.workers import default_workers
+from trainer_module.oracles.advised_oracle import AdvisedOracle, Candidate
+from trainer_module.oracles.gaussian_process import Place
+from trainer_module.processes import fork_server
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sources.estimates import OF_LABELS
+from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.process_pool import default_workers
+from trainer_module.sweep.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps
+from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
 ESTIMATORS = ("logme", "probe")
 """Of OF_LABELS; on the images of draw 0."""

@@ -19,11 +19,11 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 from experiment.errors import ThawError
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.process import own_temporary_folder
-from trainer_module.distribution import worker_address
+from trainer_module.distributed.addresses import worker_address
 
 if TYPE_CHECKING:
-    from trainer_module.sweep_record import SweepRecord
-    from trainer_module.sweep_worker import SweepWorker
+    from trainer_module.distributed.worker import SweepWorker
+    from trainer_module.sweep.record import SweepRecord
 
 JOB_PATIENCE = 60.0
 """Seconds within which a shared file system shows a file that another machine wrote."""
@@ -51,8 +51,8 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
     """
     import grpc
 
-    from trainer_module.single_thread import one_thread
-    from trainer_module.sweep_worker import IDLE, AnotherSweep, served_sweep
+    from trainer_module.distributed.worker import IDLE, AnotherSweep, served_sweep
+    from trainer_module.processes.single_thread import one_thread
 
     one_thread()
     worker: SweepWorker | None = None
@@ -75,9 +75,9 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
     Raises:
       ThawError: the job is not to be found, or code, data or source are not the chief's.
     """
-    from trainer_module.sweep_job import SweepJob, facts_of
-    from trainer_module.sweep_record import JOB_FILE, SweepRecord
-    from trainer_module.sweep_worker import SweepWorker
+    from trainer_module.distributed.worker import SweepWorker
+    from trainer_module.sweep.job import SweepJob, facts_of
+    from trainer_module.sweep.record import JOB_FILE, SweepRecord
 
     path = ledgers.absolute() / name / JOB_FILE
     deadline = time.monotonic() + JOB_PATIENCE

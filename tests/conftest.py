@@ -146,8 +146,10 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
 
     from experiment.config import MobileNet, Schedule
     from experiment.training_settings import ModelSettings
-    from trainer_module import freezing, serving, source
+    from trainer_module.export import saved_model
+    from trainer_module.networks import weight_values
     from trainer_module.preprocessing import preprocessing_fn
+    from trainer_module.sources import source
 
     settings = ModelSettings(
         role="transfer", name="a__remastered", source="a", architecture="remastered", classes=("automobile", "truck"),
@@ -161,8 +163,8 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
         Image.fromarray(image).save(buffer, "PNG")
         pngs.append(buffer.getvalue())
     network = source.network_of(settings)
-    variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, 1))
+    variables = weight_values.model_variables(network)
+    weight_values.set_weights(variables, weight_values.initial_weights(network.weighted_layers, 1))
 
     folder = tmp_path_factory.mktemp("serving")
     raw = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
@@ -174,7 +176,7 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
         transform_fn = (records, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, told))
         _ = transform_fn | tft_beam.WriteTransformFn(graph)
         _ = metadata | tft_beam.WriteMetadata(f"{graph}/metadata", pipeline=pipeline)
-    serving.export(network.model, settings, graph, folder / "model")
+    saved_model.export(network.model, settings, graph, folder / "model")
     return types.SimpleNamespace(folder=folder / "model", network=network, images=images, pngs=pngs)
 
 

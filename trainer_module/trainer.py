@@ -14,13 +14,15 @@ from experiment.errors import ThawError
 from experiment.training_settings import SETTINGS_KEY, ModelSettings
 from ledger.cell_selection import Cell
 from terminal import progress
-from trainer_module import freezing, serving, source
-from trainer_module.architectures import Network
-from trainer_module.artifact_folders import read_folder, written_folder
-from trainer_module.freezing import Weights
-from trainer_module.model_jobs import DEPLOYED_DRAW, DeployedJob, trained_cell, trained_source
-from trainer_module.single_thread import run_alone
-from trainer_module.source_card import CARD_FILE
+from trainer_module.data.artifact_folders import read_folder, written_folder
+from trainer_module.export import saved_model
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import Network
+from trainer_module.networks.weight_values import Weights
+from trainer_module.processes.single_thread import run_alone
+from trainer_module.sources import source
+from trainer_module.sources.source_card import CARD_FILE
+from trainer_module.sweep.model_jobs import DEPLOYED_DRAW, DeployedJob, trained_cell, trained_source
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -42,11 +44,11 @@ def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None
         network, card = _train_source(fn_args, settings)
     else:
         network, card = _train_on_target(fn_args, settings, folder)
-        serving.export(network.model, settings, fn_args.transform_graph_path, folder)
-    weights = freezing.read_weights(freezing.backbone_variables(network))
+        saved_model.export(network.model, settings, fn_args.transform_graph_path, folder)
+    weights = weight_values.read_weights(weight_values.backbone_variables(network))
     _assert_finite(weights, settings.name)
     network.model.save(folder / source.KERAS_FILE)
-    hash_ = freezing.weights_hash(weights)
+    hash_ = weight_values.weights_hash(weights)
     card = {"name": settings.name, "role": settings.role, "backbone_hash": hash_, **card}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
 
@@ -66,7 +68,7 @@ def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, di
         return network, {"weights": str(weights)}
     files = tuple(fn_args.train_files), tuple(fn_args.eval_files)
     trained, about = run_alone(trained_source, settings, *files, task=f"trained the source {settings.name}")
-    freezing.set_weights(freezing.model_variables(network), trained)
+    weight_values.set_weights(weight_values.model_variables(network), trained)
     return network, about
 
 
@@ -97,7 +99,7 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) 
         )  # fmt: skip
         execution, weights = run_alone(trained_cell, job, task=f"trained {settings.name}, {cell},")
     network = source.network_of(settings)
-    freezing.set_weights(freezing.model_variables(network), weights)
+    weight_values.set_weights(weight_values.model_variables(network), weights)
     progress.console().print(f"  trained {settings.name}: val {execution.val.accuracy:.1%}")
     return network, {
         "n": cell.n, "freeze_count": cell.freeze_count, "fine_tune": cell.fine_tune, "draw": DEPLOYED_DRAW,

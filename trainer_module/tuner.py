@@ -8,10 +8,10 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
 from experiment.training_settings import CHIEF_KEY, SETTINGS_KEY, SweepSettings
-from trainer_module.chief import ChiefTuner
-from trainer_module.sweep_job import SweepJob
-from trainer_module.sweep_tuner import SweepTuner
-from trainer_module.workers import checked_pool, default_workers
+from trainer_module.distributed.chief import ChiefTuner
+from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.process_pool import checked_pool, default_workers
+from trainer_module.tuners.sweep_tuner import SweepTuner
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:

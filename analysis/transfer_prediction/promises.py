@@ -42,7 +42,7 @@ class Promise:
 
 @dataclasses.dataclass(frozen=True)
 class Estimated:
-    """One estimator's value for one place of the grid; see trainer_module.estimates.Estimate."""
+    """One estimator's value for one place of the grid; see trainer_module.sources.estimates.Estimate."""
 
     transfer: str
     n: int

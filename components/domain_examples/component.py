@@ -17,7 +17,7 @@ from tfx.types.standard_artifacts import Examples
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment.errors import ThawError
-from trainer_module.artifact_folders import matching_files
+from trainer_module.data.artifact_folders import matching_files
 
 
 @component(use_beam=True)

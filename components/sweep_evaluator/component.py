@@ -19,7 +19,7 @@ from components.sweep_evaluator.examples import read_test_images
 from components.sweep_evaluator.results import eval_config, folder_name, write_result
 from ledger.ledger import LEDGER_FILE, read_ledger
 from terminal import progress
-from trainer_module.artifact_folders import artifacts_as_folders
+from trainer_module.data.artifact_folders import artifacts_as_folders
 
 Artifacts = dict[str, list[types.Artifact]]
 LEDGER_PREFIX = "ledger_of_"

@@ -9,8 +9,8 @@ from analysis.cells.cell_metrics import SlicedImages
 from components.sweep_evaluator.results import SLICE_FEATURES
 from experiment import features
 from experiment.errors import ThawError
-from trainer_module.artifact_folders import matching_files
-from trainer_module.input_pipeline import texts
+from trainer_module.data.artifact_folders import matching_files
+from trainer_module.data.input_pipeline import texts
 
 READ_BATCH = 1024
 SPEC = {
@@ -20,7 +20,7 @@ SPEC = {
 
 
 def read_test_images(domain_uri: str) -> SlicedImages:
-    """The test split of a domain, ordered by id as the sweep reads it (trainer_module/input_pipeline.py).
+    """The test split of a domain, ordered by id as the sweep reads it (trainer_module/data/input_pipeline.py).
 
     Raises:
       ThawError: there is no test example.

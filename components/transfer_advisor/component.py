@@ -14,8 +14,8 @@ from tfx.types.experimental import simple_artifacts
 from analysis.transfer_prediction.promises import ADVICE_FILE, sentence
 from components.transfer_advisor.estimation import AdvisorSettings, before_training
 from terminal import progress
-from trainer_module.artifact_folders import artifacts_as_folders
-from trainer_module.single_thread import run_alone
+from trainer_module.data.artifact_folders import artifacts_as_folders
+from trainer_module.processes.single_thread import run_alone
 
 Artifacts = dict[str, list[types.Artifact]]
 

@@ -14,11 +14,11 @@ from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Pro
 from experiment.config import MobileNet, OwnModel
 from experiment.domains import Architecture
 from experiment.machine import Machine, read_machine
-from trainer_module.activations import Budget
-from trainer_module.architectures import build_network
-from trainer_module.artifact_folders import SERVING_FOLDER
-from trainer_module.input_pipeline import Records
-from trainer_module.source_estimates import drawn, estimates_of_source, read_originals, some_images
+from trainer_module.data.artifact_folders import SERVING_FOLDER
+from trainer_module.data.input_pipeline import Records
+from trainer_module.networks.architectures import build_network
+from trainer_module.sources.estimates import drawn, estimates_of_source, read_originals, some_images
+from trainer_module.training.activation_cache import Budget
 
 PROMISED_ON = 0
 """The draw whose images promises are made on."""

@@ -21,7 +21,7 @@ from components.transfer_report.report import Evaluation, ReportSettings, write_
 from experiment.config import Blessing
 from experiment.domains import Control
 from ledger.ledger import LEDGER_FILE, read_ledger
-from trainer_module.artifact_folders import artifacts_as_folders
+from trainer_module.data.artifact_folders import artifacts_as_folders
 
 Artifacts = dict[str, list[types.Artifact]]
 BLESSED_PROPERTY = "blessed"

@@ -21,7 +21,7 @@ from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import Data
 from experiment.errors import ThawError
-from trainer_module.preprocessing import decode_images
+from trainer_module.data.image_decoding import decode_images
 
 Mutations = Callable[..., Iterator[bytes]]
 Judge = Callable[[bytes], bool]

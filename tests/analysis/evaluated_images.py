@@ -1,4 +1,4 @@
-"""Test images and ledgers, for tests of metrics and of SweepEvaluator. Imports no TensorFlow until a file is written."""
+"""Test images and ledgers, for tests of metrics and of SweepEvaluator. No TensorFlow until a file is written."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from experiment.config import MobileNet
 from tests.analysis.transfer_prediction.test_advice_rule import made_rule
 from tests.stacks import STACK
 from tests.trainer_module.conftest import write_records
-from trainer_module import controls, source
-from trainer_module.architectures import build_network
-from trainer_module.input_pipeline import Records
+from trainer_module.data.input_pipeline import Records
+from trainer_module.networks.architectures import build_network
+from trainer_module.sources import controls, source
 
 pytestmark = pytest.mark.component
 SHAPE = (32, 32, 3)

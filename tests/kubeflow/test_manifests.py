@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipeline.sweep_worker import parse_arguments
-from trainer_module.distribution import chief_address, worker_address
+from trainer_module.distributed.addresses import chief_address, worker_address
 
 FOLDER = Path(__file__).parents[2] / "kubeflow"
 

@@ -14,7 +14,7 @@ LIGHT_MODULES = (
     "acquisition",
     "experiment.config",
     "experiment.errors",
-    "trainer_module.draws",
+    "trainer_module.data.draws",
     "experiment.features",
     "ledger.cell_selection",
     "ledger.ledger",

@@ -24,7 +24,7 @@ READS_ENVIRONMENT = (
     "pipeline/sweep_worker.py",
 )
 # freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
-MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/freezing.py")
+MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/networks/weight_values.py")
 RANDOM_MAKERS = {"default_rng", "Generator", "RandomState", "SeedSequence", "Random", "set_seed", "set_random_seed"}
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60

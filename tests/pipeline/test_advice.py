@@ -18,10 +18,11 @@ from pipeline import advice
 from pipeline.finished_run import FinishedRun
 from pipeline.run_folder import NodeRun
 from tests.analysis.transfer_prediction.test_advice_rule import made_rule
-from trainer_module import controls, freezing, source
-from trainer_module.architectures import build_network
-from trainer_module.artifact_folders import SERVING_FOLDER
-from trainer_module.source_card import CARD_FILE
+from trainer_module.data.artifact_folders import SERVING_FOLDER
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
+from trainer_module.sources import controls, source
+from trainer_module.sources.source_card import CARD_FILE
 
 CLASSES = ["dark", "bright", "left", "right"]
 
@@ -52,7 +53,7 @@ def run(tmp_path_factory):
     controls.keep_initial_weights(network, 3)
     (folder / "model" / SERVING_FOLDER).mkdir(parents=True)
     network.model.save(folder / "model" / SERVING_FOLDER / source.KERAS_FILE)
-    hash_ = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
+    hash_ = weight_values.weights_hash(weight_values.read_weights(weight_values.backbone_variables(network)))
     (folder / "model" / SERVING_FOLDER / CARD_FILE).write_text(json.dumps({"backbone_hash": hash_}))
     config = validate_config(
         {

@@ -7,7 +7,7 @@ import tensorflow_model_analysis as tfma
 from experiment import features
 from experiment.loading import PRESETS, load_config
 from pipeline.evaluation import evaluation_config
-from trainer_module.serving import ServedModel
+from trainer_module.export.saved_model import ServedModel
 
 pytestmark = pytest.mark.component
 QUICK = PRESETS / "quick.yaml"

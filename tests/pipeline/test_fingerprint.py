@@ -5,7 +5,17 @@ import sys
 import grimp
 import pytest
 
-from pipeline.fingerprint import ADVICE_CODE, SOURCE_CODE, SWEEP_CODE, source_fingerprint
+from pipeline.fingerprint import (
+    ADVICE_CODE,
+    DOMAIN_CODE,
+    EVALUATION_CODE,
+    REPORT_CODE,
+    SOURCE_CODE,
+    SWEEP_CODE,
+    TRAINING_CODE,
+    TRANSFORM_CODE,
+    source_fingerprint,
+)
 from tests.packages import PACKAGES
 
 SETTINGS = {f"experiment.{name}" for name in ("backbones", "config", "domains", "errors", "machine")}
@@ -13,13 +23,13 @@ SHOWN = SETTINGS | {
     "experiment.training_settings",
     "terminal.console",
     "terminal.progress",
-    "trainer_module.artifact_folders",
+    "trainer_module.data.artifact_folders",
 }
 ROWS = {
-    "experiment.stack", "ledger.ledger", "trainer_module.running_stack", "ledger.sealed_lines",
+    "experiment.stack", "ledger.ledger", "trainer_module.training.running_stack", "ledger.sealed_lines",
     "ledger.cell_selection",
 }  # fmt: skip
-RUN_BY_NODES = {"trainer_module.controls", "trainer_module.single_thread"}
+RUN_BY_NODES = {"trainer_module.sources.controls", "trainer_module.processes.single_thread"}
 """Decisive, but called by nodes and worker processes, not by the modules that compute."""
 
 
@@ -49,7 +59,7 @@ def test_what_a_source_file_says_beside_its_code_does_not_count(tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("code", "entry", "without_result"),
-    [(SOURCE_CODE, "trainer_module.source", SHOWN), (SWEEP_CODE, "trainer_module.sweep_job", SHOWN | ROWS)],
+    [(SOURCE_CODE, "trainer_module.sources.source", SHOWN), (SWEEP_CODE, "trainer_module.sweep.job", SHOWN | ROWS)],
 )
 def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, without_result):
     """What is left out shows progress, finds files, or carries settings and rows, which are in the key themselves."""
@@ -57,11 +67,23 @@ def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, w
     assert imported | {entry} == (set(code) - RUN_BY_NODES) | without_result
 
 
-def test_every_module_that_decides_an_estimate_is_in_its_fingerprint():
-    imported = grimp.build_graph(*PACKAGES).find_upstream_modules("components.transfer_advisor.estimation")
-    estimators = {name for name in imported if name.startswith("transferability.")}
-    assert imported - set(PACKAGES) - SHOWN - estimators <= set(ADVICE_CODE)
-    assert "transferability" in ADVICE_CODE and "trainer_module.single_thread" in ADVICE_CODE
+@pytest.mark.parametrize(
+    ("code", "entry"),
+    [
+        (ADVICE_CODE, "components.transfer_advisor.estimation"),
+        (DOMAIN_CODE, "components.domain_examples.records"),
+        (EVALUATION_CODE, "components.sweep_evaluator.component"),
+        (REPORT_CODE, "components.transfer_report.component"),
+        (TRAINING_CODE, "trainer_module.trainer"),
+        (TRAINING_CODE, "trainer_module.tuner"),
+        (TRANSFORM_CODE, "trainer_module.preprocessing"),
+    ],
+)
+def test_every_module_that_decides_what_a_node_writes_is_in_its_fingerprint(code, entry):
+    """A package in the fingerprint stands for its modules."""
+    imported = grimp.build_graph(*PACKAGES).find_upstream_modules(entry) - set(PACKAGES)
+    named = {name for name in imported | {entry} for whole in code if name == whole or name.startswith(f"{whole}.")}
+    assert (imported | {entry}) - named - SHOWN - ROWS - {"terminal.tables"} == set()
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path, monkeypatch):
@@ -79,7 +101,7 @@ def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path, monkeypatch):
 
 
 def test_a_single_module_has_a_fingerprint_of_its_own():
-    assert source_fingerprint("experiment.features") != source_fingerprint("trainer_module.draws")
+    assert source_fingerprint("experiment.features") != source_fingerprint("trainer_module.data.draws")
 
 
 def test_a_package_that_is_not_there_is_named():

@@ -16,9 +16,9 @@ from ledger.cell_selection import Cell
 from pipeline.dag import Cluster, create_pipeline
 from pipeline.training_settings import model_settings, sweep_settings
 from tests.stacks import STACK
-from trainer_module.running_stack import running_stack
-from trainer_module.sweep_job import SweepFacts
-from trainer_module.sweep_record import SweepRecord
+from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.record import SweepRecord
+from trainer_module.training.running_stack import running_stack
 
 pytestmark = pytest.mark.component
 

@@ -11,8 +11,8 @@ from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
 from pipeline import search
-from trainer_module.advised_oracle import Candidate
-from trainer_module.beliefs import Place
+from trainer_module.oracles.advised_oracle import Candidate
+from trainer_module.oracles.gaussian_process import Place
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from experiment.training_settings import SweepSettings
 from pipeline import sweep_worker
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
 from tests.stacks import STACK
-from trainer_module.sweep_job import SweepFacts, SweepJob
-from trainer_module.sweep_record import SweepRecord
+from trainer_module.sweep.job import SweepFacts, SweepJob
+from trainer_module.sweep.record import SweepRecord
 
 pytestmark = pytest.mark.slow  # imports TensorFlow
 

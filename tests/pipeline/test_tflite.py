@@ -13,9 +13,9 @@ from experiment.errors import ThawError
 from pipeline import tflite
 from pipeline.finished_run import open_run
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
-from trainer_module import freezing
-from trainer_module.architectures import build_network
-from trainer_module.source import KERAS_FILE
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
+from trainer_module.sources.source import KERAS_FILE
 
 pytestmark = pytest.mark.component
 
@@ -26,8 +26,8 @@ LABELS = np.arange(24) % 2
 def network_of(num_classes, seed=1):
     """A `remastered` of random weights."""
     network = build_network("remastered", (32, 32, 3), num_classes, MobileNet())
-    variables = freezing.model_variables(network)
-    freezing.set_weights(variables, freezing.initial_weights(network.weighted_layers, seed))
+    variables = weight_values.model_variables(network)
+    weight_values.set_weights(variables, weight_values.initial_weights(network.weighted_layers, seed))
     return network.model
 
 

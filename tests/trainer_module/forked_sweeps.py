@@ -11,10 +11,10 @@ import os
 import pickle
 import sys
 
-from trainer_module import fork_server
-from trainer_module.sweep_job import SweepJob
-from trainer_module.sweep_tuner import SweepTuner
-from trainer_module.workers import WorkerPool
+from trainer_module.processes import fork_server
+from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.tuners.sweep_tuner import SweepTuner
 
 # Forked from here, workers cost no second import of TensorFlow and belong to the sweep's group.
 fork_server.CONTEXT = multiprocessing.get_context("fork")

@@ -5,8 +5,8 @@ import numpy as np
 from keras import layers
 
 from experiment.config import MobileNet
-from trainer_module import source
-from trainer_module.architectures import build_network
+from trainer_module.networks.architectures import build_network
+from trainer_module.sources import source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 

@@ -23,11 +23,11 @@ from pathlib import Path
 job_path, folder, cores = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 from trainer_module import freezing, source
-from trainer_module.model_jobs import DeployedJob, trained_cell, trained_source
+from trainer_module.sweep.model_jobs import DeployedJob, trained_cell, trained_source
 from ledger.cell_selection import Cell
-from trainer_module.single_thread import run_alone
-from trainer_module.sweep_tuner import SweepTuner
-from trainer_module.workers import WorkerPool
+from trainer_module.processes.single_thread import run_alone
+from trainer_module.tuners.sweep_tuner import SweepTuner
+from trainer_module.sweep.process_pool import WorkerPool
 
 if __name__ == "__main__":
     settings, target, domain = pickle.loads(job_path.read_bytes())

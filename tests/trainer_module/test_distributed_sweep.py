@@ -13,9 +13,9 @@ import pytest
 from experiment.config import Schedule
 from ledger.ledger import read_ledger
 from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
-from trainer_module import fork_server
-from trainer_module.sweep_tuner import SweepTuner
-from trainer_module.workers import WorkerPool
+from trainer_module.processes import fork_server
+from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.tuners.sweep_tuner import SweepTuner
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -39,8 +39,8 @@ CHIEF = (
     + """
 import os, pathlib
 os.environ.update(variables)
-from trainer_module.chief import ChiefTuner
-from trainer_module.sweep_job import facts_of
+from trainer_module.distributed.chief import ChiefTuner
+from trainer_module.sweep.job import facts_of
 tuner = ChiefTuner(job, facts_of(job.build()), address, lost_after=20)
 tuner.search()
 pathlib.Path(result).write_text(json.dumps(tell(tuner)))
@@ -141,7 +141,7 @@ def decisive(rows):
 @pytest.fixture(scope="module")
 def job(baseline_job):
     # So that processes begin with everything imported; first of all what sets the environment of the imports.
-    fork_server.CONTEXT.set_forkserver_preload(["pipeline.sweep_worker", "trainer_module.chief"])
+    fork_server.CONTEXT.set_forkserver_preload(["pipeline.sweep_worker", "trainer_module.distributed.chief"])
     multiprocessing.forkserver.ensure_running()
     changes = {"schedule": Schedule(epochs=6, batch_size=16), "code": source_fingerprint(*SWEEP_CODE)}
     return dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update=changes))

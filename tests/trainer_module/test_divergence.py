@@ -7,9 +7,11 @@ from experiment.config import MobileNet, Schedule, SourceSchedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
-from trainer_module import freezing, source, sweep
-from trainer_module.architectures import build_network
-from trainer_module.sweep import RETRY_RATE, SweepEngine
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
+from trainer_module.sources import source
+from trainer_module.sweep import engine as sweep
+from trainer_module.sweep.engine import RETRY_RATE, SweepEngine
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -31,7 +33,7 @@ class FatalRates(SweepEngine):
 @pytest.fixture(scope="module")
 def engine(target_data):
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    weights = freezing.initial_weights(network.backbone_layers, 11)
+    weights = weight_values.initial_weights(network.backbone_layers, 11)
     return FatalRates(network, weights, target_data, SCHEDULE, seed=1)
 
 
@@ -68,14 +70,14 @@ def test_a_cell_that_goes_on_from_a_retried_twin_says_so(run):
 
 
 def test_twice_in_vain_gives_the_row_of_the_untrained_network_and_the_sweep_goes_on(engine, run):
-    variables = freezing.model_variables(engine.network)
+    variables = weight_values.model_variables(engine.network)
     given_up, tuned = run((PHASE_1, RETRY_RATE * PHASE_1), CELL, TUNED)
     assert given_up.outcome == tuned.outcome == "diverged"
     assert given_up.steps == 0 and given_up.curve[0][0] == 0
     assert np.isfinite(given_up.val.loss) and np.isfinite(given_up.test.probabilities).all()
     np.testing.assert_array_equal(tuned.test.probabilities, given_up.test.probabilities)
     start = engine._initial_weights(0)
-    assert all(np.array_equal(weight, start[path]) for path, weight in freezing.read_weights(variables).items())
+    assert all(np.array_equal(weight, start[path]) for path, weight in weight_values.read_weights(variables).items())
     assert run((), CELL)[0].outcome == "trained"
 
 

@@ -11,9 +11,9 @@ import tensorflow as tf
 from experiment.errors import ThawError
 from ledger.ledger import Header, Ledger, read_ledger
 from tests.stacks import STACK
-from trainer_module.activations import Budget, OnDisk
-from trainer_module.sweep_tuner import SweepTuner
-from trainer_module.workers import WorkerPool
+from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.training.activation_cache import Budget, OnDisk
+from trainer_module.tuners.sweep_tuner import SweepTuner
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

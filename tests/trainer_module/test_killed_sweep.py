@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 FORKED_SWEEPS = Path(__file__).with_name("forked_sweeps.py")
 SWEEP = """
 import pickle, sys
-from trainer_module.sweep_tuner import SweepTuner
-from trainer_module.workers import WorkerPool
+from trainer_module.tuners.sweep_tuner import SweepTuner
+from trainer_module.sweep.process_pool import WorkerPool
 with open(sys.argv[1], "rb") as file:
     job = pickle.load(file)
 SweepTuner(WorkerPool(job, job.workers), job.settings).search()

@@ -2,8 +2,8 @@
 
 from experiment.machine import Machine, read_machine
 from tests.stacks import STACK
-from trainer_module.sweep_job import SweepFacts
-from trainer_module.sweep_record import SweepRecord
+from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.record import SweepRecord
 
 
 def test_what_was_written_is_read_and_nothing_where_nothing_was(tmp_path):

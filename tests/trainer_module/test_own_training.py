@@ -6,9 +6,9 @@ import pytest
 from keras import layers
 
 from tests.trainer_module.own_models import IMAGES, chain, network_of
-from trainer_module import freezing
-from trainer_module.activations import InMemory
-from trainer_module.training import Program
+from trainer_module.networks import weight_values
+from trainer_module.training.activation_cache import InMemory
+from trainer_module.training.training_loop import Program
 
 
 @pytest.mark.parametrize("saved_frozen", [True, False])
@@ -30,12 +30,12 @@ def test_the_same_weights_saved_frozen_or_not_train_alike(own):
         model.get_layer("a").trainable = model.get_layer("n").trainable = not frozen
         network = network_of(own(model))
         variables = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
-        freezing.set_weights(network.head.weights, freezing.initial_weights([network.head], 1))
+        weight_values.set_weights(network.head.weights, weight_values.initial_weights([network.head], 1))
         program = Program(network.segment(0), variables, statistics_held=False)
         program.reset(0)
         data = InMemory(IMAGES, np.array([0, 1, 0, 1]))
         program.train(data, np.tile(np.arange(4, dtype=np.int32), (3, 1)), np.full(3, 1e-2, np.float32))
-        weights = freezing.read_weights(freezing.model_variables(network))
+        weights = weight_values.read_weights(weight_values.model_variables(network))
         found.append([weights[name] for name in sorted(weights)])
     assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
@@ -45,8 +45,8 @@ def test_random_weights_begin_as_each_layer_s_own_initialisers_say(own):
              layers.GroupNormalization(2, name="g"), layers.PReLU("ones", name="p"),
              layers.RMSNormalization(name="r"), layers.Flatten(), layers.Dense(4, name="d")]  # fmt: skip
     network = network_of(own(chain(*inner)))
-    weights = freezing.initial_weights(network.weighted_layers, 3)
-    assert set(weights) == {variable.path for variable in freezing.model_variables(network)}
+    weights = weight_values.initial_weights(network.weighted_layers, 3)
+    assert set(weights) == {variable.path for variable in weight_values.model_variables(network)}
     named = {tuple(path.rsplit("/", 2)[-2:]): value for path, value in weights.items()}
     for name in (("a", "bias"), ("g", "gamma"), ("r", "scale")):
         assert (named[name] == 1).all()
@@ -57,7 +57,7 @@ def test_random_weights_begin_as_each_layer_s_own_initialisers_say(own):
 def test_seeds_in_a_file_do_not_make_all_draws_begin_alike(own):
     seeded = keras.initializers.GlorotUniform(seed=1)
     network = network_of(own(chain(layers.Conv2D(4, 3, kernel_initializer=seeded, name="a"), layers.Flatten())))
-    first, again, other = (freezing.initial_weights(network.weighted_layers, seed) for seed in (1, 1, 2))
+    first, again, other = (weight_values.initial_weights(network.weighted_layers, seed) for seed in (1, 1, 2))
     kernel = next(path for path in first if path.endswith("a/kernel"))
     assert np.array_equal(first[kernel], again[kernel]) and not np.array_equal(first[kernel], other[kernel])
 
@@ -66,7 +66,7 @@ def test_dropout_of_nothing_is_taken(own):
     network = network_of(
         own(chain(layers.Dropout(0.0), layers.Conv2D(3, 3), layers.SpatialDropout2D(0.3), layers.Flatten()))
     )
-    freezing.seed_dropout(network.model, 7)
+    weight_values.seed_dropout(network.model, 7)
     states = [layer.seed_generator.state.numpy().tolist() for layer in network.model.layers
               if getattr(layer, "seed_generator", None) is not None]  # fmt: skip
     assert states == [[7, 0]]

@@ -8,7 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from experiment import features
-from trainer_module.preprocessing import decode_images, image_bands, preprocessing_fn
+from trainer_module.data.image_decoding import decode_images, image_bands
+from trainer_module.preprocessing import preprocessing_fn
 
 CONFIG = {"image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [4, 4, 3], "code": ""}
 IMAGE = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5

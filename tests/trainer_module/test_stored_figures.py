@@ -11,10 +11,10 @@ from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell
 from ledger.ledger import read_ledger, write_ledger
 from tests.stacks import STACK
-from trainer_module.sweep import Execution
-from trainer_module.sweep_job import SweepFacts
-from trainer_module.sweep_record import SweepRecord
-from trainer_module.training import score_logits
+from trainer_module.sweep.engine import Execution
+from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.record import SweepRecord
+from trainer_module.training.training_loop import score_logits
 
 CLASSES = tuple(f"class {number}" for number in range(20))
 

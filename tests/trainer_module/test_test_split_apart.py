@@ -25,10 +25,13 @@ import tensorflow_transform as tft
 from experiment.config import MobileNet, Schedule
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
-from trainer_module import freezing, serving, source, trainer
-from trainer_module.architectures import build_network
+from trainer_module import trainer
+from trainer_module.export import saved_model
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
 from trainer_module.preprocessing import preprocessing_fn
-from trainer_module.sweep import SweepEngine
+from trainer_module.sources import source
+from trainer_module.sweep.engine import SweepEngine
 
 SCHEDULE = Schedule(epochs=2, batch_size=8)
 
@@ -46,12 +49,12 @@ def test_transform_learns_nothing_from_the_images():
 def executions(data):
     """Val scores, learning curves and trained weights of a cell and its fine-tuned twin."""
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    backbone = freezing.initial_weights(network.backbone_layers, 11)
+    backbone = weight_values.initial_weights(network.backbone_layers, 11)
     engine = SweepEngine(network, backbone, data, SCHEDULE, seed=1)
     found = []
     for fine_tune in (False, True):
         execution = engine.run(Cell(16, 5, fine_tune), 0)
-        weights = freezing.read_weights(freezing.model_variables(network))
+        weights = weight_values.read_weights(weight_values.model_variables(network))
         found.append((execution.val.probabilities, execution.curve, weights))
     return found
 
@@ -88,7 +91,7 @@ def test_the_candidates_trainer_works_where_no_test_split_is(baseline_job, tmp_p
         transform_graph_path: str = ""
 
     # The signatures of the SavedModel need a Transform graph; they are no matter here.
-    monkeypatch.setattr(serving, "export", lambda *arguments: None)
+    monkeypatch.setattr(saved_model, "export", lambda *arguments: None)
     chosen = {"values": {"n": 16, "freeze_count": 0, "fine_tune": False}}
     files = [[f"{tmp_path}/Split-{split}/*"] for split in ("train", "val")]
     trainer.run_fn(Arguments(settings.as_custom_config(""), str(tmp_path / "model"), chosen, *files))

@@ -12,9 +12,11 @@ from tfx.utils import io_utils
 from experiment.config import MobileNet, SourceSchedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
-from trainer_module import freezing, source, trainer
-from trainer_module.artifact_folders import read_folder
-from trainer_module.source_card import CARD_FILE
+from trainer_module import trainer
+from trainer_module.data.artifact_folders import read_folder
+from trainer_module.networks import weight_values
+from trainer_module.sources import source
+from trainer_module.sources.source_card import CARD_FILE
 from trainer_module.tuner import tuner_fn
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -109,7 +111,7 @@ def test_a_source_in_an_object_store_is_written_and_read_like_a_folder(baseline_
 def test_a_source_at_chance_is_refused_before_any_worker_starts_unless_allowed(baseline_job, settings, tmp_path):
     network = source.network_of(settings)
     network.model.save(tmp_path / source.KERAS_FILE)
-    hash_ = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
+    hash_ = weight_values.weights_hash(weight_values.read_weights(weight_values.backbone_variables(network)))
     card = {"name": "a", "classes": ["x", "y"], "backbone_hash": hash_, "val_accuracy_by_step": [[1, 0.55]],
             "val_images": 100, "val_largest_class": 0.5}  # fmt: skip
     (tmp_path / CARD_FILE).write_text(json.dumps(card))

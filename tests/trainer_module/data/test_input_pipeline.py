@@ -1,0 +1,83 @@
+"""Reading a split into arrays. Writes and reads small real TFRecords."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiment import features
+from trainer_module.data.input_pipeline import read_split, records_hash, sibling_split
+
+
+def write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for name, copy, label, value in rows:
+            example = tf.train.Example()
+            content = example.features.feature
+            content[features.IMAGE].bytes_list.value.append(bytes([value] * 12))
+            content[features.LABEL].int64_list.value.append(label)
+            content[features.ID].bytes_list.value.append(name.encode())
+            content[features.COPY].int64_list.value.append(copy)
+            writer.write(example.SerializeToString())
+
+
+def test_records_are_ordered_by_id_and_copy_whatever_the_order_in_the_files(tmp_path):
+    write(tmp_path / "Split-train" / "b", [("i2", 1, 1, 21), ("i1", 0, 0, 10)])
+    write(tmp_path / "Split-train" / "a", [("i2", 0, 1, 20), ("i1", 1, 0, 11)])
+    records = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3))
+    assert records.ids.tolist() == ["i1", "i1", "i2", "i2"]
+    assert records.copies.tolist() == [0, 1, 0, 1]
+    assert records.images[:, 0, 0, 0].tolist() == [10, 11, 20, 21]
+    assert records.images.shape == (4, 2, 2, 3) and records.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_a_folder_s_name_is_no_pattern(tmp_path):
+    for folder, value in (("photos [2024] v1", 10), ("photos 2 v1", 20), ("a*?{b}", 30)):
+        write(tmp_path / folder / "Split-train" / "a", [("i1", 0, 0, value)])
+        assert read_split([f"{tmp_path}/{folder}/Split-train/*"], (2, 2, 3)).images.max() == value
+
+
+def test_ids_may_be_any_text(tmp_path):
+    names = ["gänseblümchen_1.png", "日本 語", "z"]
+    write(tmp_path / "Split-train" / "a", [(name, 0, 0, 10) for name in names])
+    records = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3))
+    assert records.ids.tolist() == sorted(names)
+    assert len(records_hash(records)) == 32
+
+
+def test_selecting_keeps_all_fields_together(tmp_path):
+    write(tmp_path / "Split-train" / "a", [("i1", 0, 0, 10), ("i2", 0, 1, 20)])
+    chosen = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3)).select(np.array([False, True]))
+    assert (len(chosen), chosen.ids[0], chosen.images[0, 0, 0, 0]) == (1, "i2", 20)
+
+
+def test_a_hash_notices_one_pixel(tmp_path):
+    for name, value in (("a", 10), ("b", 10), ("c", 11)):
+        write(tmp_path / name / "x", [("i1", 0, 0, value)])
+    hashes = [records_hash(read_split([f"{tmp_path}/{name}/*"], (2, 2, 3))) for name in "abc"]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_folder_is_taken_as_it_is_written(tmp_path):
+    for folder, name in (("run [2]", "its own"), ("run 2", "another run's")):
+        write(tmp_path / folder / "Split-train" / "a", [(name, 0, 0, 10)])
+    assert read_split([f"{tmp_path}/run [2]/Split-train/*"], (2, 2, 3)).ids.tolist() == ["its own"]
+
+
+def test_ids_beyond_ascii_are_kept(tmp_path):
+    names = ["gänseblümchen_1.png", "日本 語", "\N{GRINNING FACE}"]
+    write(tmp_path / "Split-train" / "a", [(name, 0, 0, 10) for name in names])
+    records = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3))
+    assert records.ids.tolist() == sorted(names)
+    assert len(records_hash(records)) == 32
+
+
+def test_an_empty_split_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="No record in"):
+        read_split([f"{tmp_path}/Split-none/*"], (2, 2, 3))
+
+
+def test_the_sibling_of_val_is_found_and_a_strange_pattern_refused():
+    assert sibling_split(["/x/Split-val/*"], "val", "test") == ["/x/Split-test/*"]
+    with pytest.raises(ValueError, match="is not of the split 'val'"):
+        sibling_split(["/x/Split-train/*"], "val", "test")

@@ -1,0 +1,134 @@
+"""AdvisedOracle and its tuner on worlds whose best cell is known; KerasTuner is the real one."""
+
+import math
+
+import numpy as np
+import pytest
+
+from trainer_module.oracles.advised_oracle import AdvisedOracle, Candidate, standardised
+from trainer_module.oracles.gaussian_process import Place
+from trainer_module.tuners.search_tuner import SearchTuner
+
+COUNTS = range(5)
+
+
+def made_candidates(transfers, tuned=(False, True), seconds=lambda count: 10.0, promise=lambda transfer, count: 0.0):
+    return [
+        Candidate(Place(transfer, count / 4, tune), count, seconds(count), (promise(transfer, count),))
+        for transfer in transfers for count in COUNTS for tune in tuned
+    ]  # fmt: skip
+
+
+class World:
+    """Accuracies known beforehand; notes what was trained."""
+
+    def __init__(self, truth):
+        self.truth = truth
+        self.rounds = []
+
+    def train(self, asked):
+        self.rounds.append(asked)
+        return [[self.truth(one.transfer, cell.freeze_count, cell.fine_tune) + 0.002 * one.draw for cell in one.cells]
+                for one in asked]  # fmt: skip
+
+    @property
+    def trained(self):
+        return [(one.transfer, one.cells[-1].freeze_count, one.cells[-1].fine_tune, one.draw)
+                for asked in self.rounds for one in asked]  # fmt: skip
+
+
+def searched(tmp_path, world, candidates, draws=3, budget=math.inf, at_once=1, seed=1):
+    oracle = AdvisedOracle(candidates, draws, budget, seed)
+    SearchTuner(oracle, 20, world.train, tmp_path, at_once).search()
+    return oracle
+
+
+def clear(transfer, count, tuned):
+    """`good` is best with two frozen layers, `bad` is hopeless; fine-tuning adds nothing."""
+    return (0.9 if transfer == "good" else 0.6) - 0.03 * abs(count - 2)
+
+
+def test_the_best_cell_is_found_with_all_its_draws_at_a_part_of_the_grid(tmp_path):
+    world, candidates = World(clear), made_candidates(["bad", "good"])
+    oracle = searched(tmp_path, world, candidates)
+    best = candidates[oracle.best()]
+    assert (best.place.transfer, best.freeze_count) == ("good", 2)
+    assert sum(place == oracle.best() for place, _ in oracle.done) == 3
+    assert len(oracle.done) < len(candidates) * 3 / 2
+    assert oracle.expected_loss < 0.25
+
+
+def test_it_begins_with_each_transfers_most_promising_cell_not_fine_tuned(tmp_path):
+    def promise(transfer, count):
+        return -abs(count - (3 if transfer == "good" else 1))
+
+    world = World(clear)
+    searched(tmp_path, world, made_candidates(["bad", "good"], promise=promise))
+    assert world.trained[:2] == [("good", 3, False, 0), ("bad", 1, False, 0)] or world.trained[:2] == [
+        ("bad", 1, False, 0), ("good", 3, False, 0),
+    ]  # fmt: skip
+
+
+def test_estimates_are_standardised_and_a_constant_one_says_nothing():
+    values = standardised(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    assert values.tolist() == [[-1.0, 0.0], [1.0, 0.0]]
+
+
+def test_a_hopeless_transfer_is_pruned(tmp_path):
+    def far_apart(transfer, count, tuned):
+        return clear(transfer, count, tuned) - 0.2 * (transfer == "bad")
+
+    world = World(far_apart)
+    searched(tmp_path, world, made_candidates(["bad", "good"]))
+    assert sum(one[0] == "bad" for one in world.trained) <= 3
+
+
+def test_no_cell_is_trained_twice_on_a_draw_whatever_runs_at_once(tmp_path):
+    for at_once in (1, 3):
+        world = World(clear)
+        searched(tmp_path / str(at_once), world, made_candidates(["bad", "good"]), at_once=at_once)
+        assert len(set(world.trained)) == len(world.trained)
+        assert max(len(asked) for asked in world.rounds) == at_once
+
+
+def test_the_budget_is_kept_and_its_end_belongs_to_the_leader(tmp_path):
+    world, candidates = World(clear), made_candidates(["bad", "good"])
+    oracle = searched(tmp_path, world, candidates, budget=75.0)
+    assert oracle.spent_seconds == 70.0
+    assert len(world.trained) == 7
+    assert sum(place == oracle.best() for place, _ in oracle.done) >= 2
+
+
+def test_the_twin_of_a_fine_tuned_cell_is_learned_with_it(tmp_path):
+    candidates = made_candidates(["only"], tuned=(True,))
+    oracle = searched(tmp_path, World(clear), candidates, draws=1)
+    assert {candidates[place].place.fine_tune for place, _ in oracle.done} == {True}
+    both = made_candidates(["only"])
+    oracle = searched(tmp_path / "both", World(lambda t, c, tuned: 0.7 + 0.1 * tuned), both, draws=1)
+    tuned = {(both[p].freeze_count, d) for p, d in oracle.done if both[p].place.fine_tune}
+    assert tuned and tuned <= {(both[p].freeze_count, d) for p, d in oracle.done if not both[p].place.fine_tune}
+
+
+def test_equal_cells_go_to_the_cheaper(tmp_path):
+    candidates = made_candidates(["only"])
+    oracle = AdvisedOracle(candidates, 1, math.inf, 1)
+    for place in range(len(candidates)):
+        oracle.learn(place, 0, 0.8)
+    best = candidates[oracle.best()]
+    assert (best.freeze_count, best.place.fine_tune) == (4, False)
+
+
+def test_the_same_seed_asks_for_the_same(tmp_path):
+    asked = []
+    for name in "ab":
+        world = World(clear)
+        searched(tmp_path / name, world, made_candidates(["bad", "good"]), at_once=2)
+        asked.append(world.trained)
+    assert asked[0] == asked[1]
+
+
+def test_a_budget_for_nothing_is_an_error_that_says_so(tmp_path):
+    oracle = searched(tmp_path, World(clear), made_candidates(["good"]), budget=5.0)
+    with pytest.raises(ValueError, match="does not suffice for a single training"):
+        oracle.best()
+    assert oracle.place_of("nobody", 0, False) is None

@@ -1,0 +1,41 @@
+"""A sweep's ledger when it is opened again. Trains nothing."""
+
+import pytest
+
+from experiment.config import MobileNet, Schedule
+from experiment.training_settings import SweepSettings
+from terminal import progress
+from tests.stacks import STACK
+from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.record import SweepRecord
+
+
+@pytest.fixture
+def record(tmp_path):
+    settings = SweepSettings(
+        role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(6,),
+        fine_tune=(False,), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
+    )  # fmt: skip
+    return SweepRecord(settings, SweepFacts("ab", "cd", (0, 1, 1), "ef", STACK))
+
+
+def test_a_row_that_a_kill_cut_short_is_dropped_and_said_so(record, make_row, monkeypatch):
+    said = []
+
+    class Console:
+        def print(self, line, **options):
+            said.append(line)
+
+    monkeypatch.setattr(progress, "console", Console)
+    opened = record.open_ledger()
+    opened.append(make_row("k1"))
+    with opened.path.open("ab") as file:
+        file.write(b'{"row":{"key":"k2","n":')
+    assert list(record.open_ledger().rows) == ["k1"]
+    assert said == [
+        f"  {opened.path.name}: the last row was cut short (23 bytes); dropped, its execution runs again"
+    ]  # fmt: skip
+    record.open_ledger()
+    assert len(said) == 1

@@ -1,0 +1,187 @@
+"""The sweep under KerasTuner: plan, resumption from the ledger, agreement, choice on val. Trains briefly for real."""
+
+import dataclasses
+
+import pytest
+
+from experiment.config import MobileNet, Schedule
+from experiment.errors import ThawError
+from experiment.training_settings import SweepSettings
+from ledger import cell_selection
+from ledger.cell_selection import Cell, best_cell
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.job import facts_of
+from trainer_module.sweep.record import plan_sweep
+from trainer_module.tuners.sweep_tuner import SweepTuner
+
+pytestmark = pytest.mark.slow  # trains real networks
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return SweepSettings(
+        role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10, 20),
+        freeze_counts=(6,), fine_tune=(False, True), draws=2, most_draws=2, deployed_size=20, ledger_dir=tmp_path,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine(target_data):
+    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    source = weight_values.initial_weights(network.backbone_layers, 5)
+    return SweepEngine(network, source, target_data, Schedule(epochs=1, batch_size=16), seed=1)
+
+
+class InThisProcess:
+    """Runs executions on an engine of this process, as a worker does in its own."""
+
+    def __init__(self, engine, **changes):
+        self.engine = engine
+        self.facts = dataclasses.replace(facts_of(engine), **changes)
+        self.closed = False
+
+    def run(self, executions):
+        for cell, draw in executions:
+            yield cell, draw, self.engine.run(cell, draw)
+
+    def close(self):
+        self.closed = True
+
+
+def sweep(engine, settings):
+    tuner = SweepTuner(InThisProcess(engine), settings)
+    tuner.search()
+    assert tuner.runner.closed
+    return tuner
+
+
+def test_the_plan_holds_every_execution_once_a_fine_tuned_one_after_its_twin(settings):
+    plan = plan_sweep(settings.model_copy(update={"freeze_counts": (6, 4)}))
+    assert len(plan) == len(set(plan)) == 16
+    for (cell, draw), (twin, twin_draw) in zip(plan[1::2], plan[::2], strict=True):
+        assert (cell.fine_tune, twin.fine_tune) == (True, False)
+        assert (cell.n, cell.freeze_count, draw) == (twin.n, twin.freeze_count, twin_draw)
+    assert [cell.freeze_count for cell, _ in plan] == [4] * 8 + [6] * 8
+    assert {draw for _, draw in plan} == {0, 1}
+
+
+def test_trials_and_ledger_agree_and_a_second_search_trains_nothing(engine, settings, monkeypatch):
+    tuner = sweep(engine, settings)
+    rows = tuner.planned_rows()
+    trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
+    assert [trial.score for trial in trials] == [row.val_accuracy for row in rows]
+    assert [trial.hyperparameters.values for trial in trials] == [
+        {"sweep": tuner.record.name, "n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune,
+         "draw": row.draw}
+        for row in rows
+    ]  # fmt: skip
+    monkeypatch.setattr(engine, "run", lambda *_: pytest.fail("an execution of the ledger ran again"))
+    again = sweep(engine, settings)
+    assert [row.key for row in again.planned_rows()] == [row.key for row in rows]
+
+
+def test_the_best_hyperparameters_are_those_of_the_cell_best_on_val_at_the_deployed_size(engine, settings):
+    tuner = sweep(engine, settings)
+    chosen = tuner.get_best_hyperparameters()[0].values
+    assert Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"]) == best_cell(tuner.planned_rows(), 20)
+
+
+def test_more_than_the_one_best_is_refused(engine, settings):
+    with pytest.raises(ValueError, match="not the best 3"):
+        SweepTuner(InThisProcess(engine), settings).get_best_hyperparameters(3)
+
+
+def test_a_changed_schedule_code_or_source_has_other_keys(engine, settings):
+    keys = set()
+    for changed, source in (
+        (settings, "a"),
+        (settings, "b"),
+        (settings.model_copy(update={"code": "other"}), "a"),
+        (settings.model_copy(update={"schedule": Schedule(epochs=2)}), "a"),
+    ):
+        tuner = SweepTuner(InThisProcess(engine, source_hash=source), changed)
+        keys.add(tuner.record.keys[0])
+    assert len(keys) == 4
+
+
+def test_a_failing_execution_ends_the_search_with_its_reason(engine, settings, monkeypatch):
+    def fail(*_):
+        raise ValueError("out of paint")
+
+    monkeypatch.setattr(engine, "run", fail)
+    with pytest.raises(ValueError, match="out of paint"):
+        sweep(engine, settings)
+
+
+def test_rows_that_workers_of_another_machine_wrote_are_not_trained_again(engine, settings, monkeypatch):
+    tuner = SweepTuner(InThisProcess(engine), settings)
+    cell, draw = tuner.record.plan[0]
+    tuner.record.parts().new_writer("tuner0").append(tuner.record.row(cell, draw, engine.run(cell, draw)))
+    trained = []
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda *execution: trained.append(execution) or run(*execution))
+    again = sweep(engine, settings)
+    assert trained == again.record.plan[1:]
+    assert [row.key for row in again.planned_rows()] == again.record.keys
+
+
+@pytest.fixture
+def repeated(engine, settings, target_data, monkeypatch):
+    """A function that sweeps the baseline on four draws, then the transfer on two and up to four.
+
+    Args: by (n, fine_tune), whether the cell is undecided; `drawn` notes what the transfer trains.
+    """
+    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    scratch = SweepEngine(network, None, target_data, Schedule(epochs=1, batch_size=16), seed=1)
+    baseline = settings.model_copy(
+        update={"role": "baseline", "name": "baseline__remastered", "source": "", "freeze_counts": (0,), "draws": 4,
+                "most_draws": 4}
+    )  # fmt: skip
+
+    def repeated(undecided):
+        sweep(scratch, baseline)
+        monkeypatch.setattr(cell_selection, "may_be_nothing", lambda gains: undecided and len(gains) < undecided)
+        return sweep(engine, settings.model_copy(update={"most_draws": 4}))
+
+    return repeated
+
+
+def test_what_is_undecided_on_val_gets_a_draw_after_the_other_up_to_the_most(repeated):
+    tuner = repeated(undecided=9)
+    assert [draw for _, draw in tuner.record.plan] == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
+    assert len(tuner.planned_rows()) == len(tuner.oracle.trials) == 16
+    assert {trial.status for trial in tuner.oracle.trials.values()} == {"COMPLETED"}
+
+
+def test_what_is_decided_gets_no_further_draw(repeated):
+    assert {draw for _, draw in repeated(undecided=3).record.plan} == {0, 1, 2}
+
+
+def test_a_sweep_killed_among_further_draws_goes_on_where_it_was(repeated, engine, settings, monkeypatch):
+    whole = repeated(undecided=9)
+    lines = whole.ledger.path.read_text().splitlines(keepends=True)
+    whole.ledger.path.write_text("".join(lines[:-3]))
+    trained = []
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda *execution: trained.append(execution) or run(*execution))
+    again = sweep(engine, settings.model_copy(update={"most_draws": 4}))
+    assert trained == whole.record.plan[-3:] and again.record.keys == whole.record.keys
+
+
+def test_further_draws_without_the_baselines_ledger_are_refused(engine, settings):
+    with pytest.raises(ThawError, match="lacks 16 of the 16 executions of that"):
+        sweep(engine, settings.model_copy(update={"most_draws": 4}))
+
+
+def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):
+    sweep(engine, settings)
+    smaller = SweepTuner(InThisProcess(engine), settings.model_copy(update={"sizes": (20,)}))
+    smaller.write_planned_rows(tmp_path / "copy.jsonl")
+    from ledger.ledger import read_ledger
+
+    assert {row.n for row in read_ledger(tmp_path / "copy.jsonl")[1]} == {20}
+    assert len(smaller.ledger.rows) == 8

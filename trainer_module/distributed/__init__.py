@@ -1,0 +1,1 @@
+"""Sweeps over several machines: chief and workers. Imports tuners and oracles."""

@@ -1,0 +1,193 @@
+"""The SavedModel that is evaluated and served: its signatures. Imports networks and data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from acquisition.tfrecords import image_headers
+from experiment import features
+from experiment.training_settings import ModelSettings
+from trainer_module.data.image_decoding import decode_images
+
+
+class ServedModel(tf.Module):
+    """A trained model with everything between a request's bytes and named probabilities.
+
+    Args:
+      model: uint8 images to logits.
+      settings: class names, image shape, and the feature that holds the image.
+      transform_graph: folder that Transform wrote.
+    """
+
+    def __init__(self, model: keras.Model, settings: ModelSettings, transform_graph: str):
+        super().__init__()
+        self._infer = _inference_with_constants(model)
+        self._settings = settings
+        self._transform = tft.TFTransformOutput(transform_graph)
+        self._transform_layer = self._transform.transform_features_layer()
+        self._class_names = tf.constant(settings.classes)
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized raw tf.Example protos [batch] to class names, probabilities and logits."""
+        spec = {self._settings.image_key: tf.io.FixedLenFeature([], tf.string)}
+        parsed = tf.io.parse_example(_sound(examples), spec)
+        return self._answer(self._decode(parsed[self._settings.image_key]))
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serve_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """PNG or JPEG bytes [batch] to class names, probabilities and logits."""
+        return self._answer(self._decode(image_bytes))
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized raw tf.Example protos [batch] to the transformed features."""
+        parsed = tf.io.parse_example(_sound(examples), self._transform.raw_feature_spec())
+        return dict(self._transform_layer(parsed))
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def score_transformed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized examples of a domain [batch] to class indices [batch], int64; what the Evaluator calls.
+
+        It trusts its examples, which the pipeline wrote: it is no signature for requests.
+        """
+        parsed = tf.io.parse_example(examples, {features.IMAGE: tf.io.FixedLenFeature([], tf.string)})
+        pixels = tf.io.decode_raw(parsed[features.IMAGE], tf.uint8)
+        images = tf.reshape(pixels, [-1, *self._settings.image_shape])
+        return {"class_index": tf.argmax(self._answer(images)["probabilities"], axis=-1)}
+
+    def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
+        # Records were inspected before they are transformed; requests come from anywhere.
+        with tf.control_dependencies([_assert_usable(encoded, self._settings.image_shape)]):
+            return decode_images(tf.identity(encoded), self._settings.image_shape)
+
+    def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = self._infer(tf.ensure_shape(images, [None, *self._settings.image_shape]))
+        if logits.shape[-1] == 1:
+            positive = tf.sigmoid(logits)
+            probabilities = tf.concat([1 - positive, positive], axis=-1)  # [batch, 2]
+        else:
+            probabilities = tf.nn.softmax(logits)  # [batch, classes]
+        names = tf.gather(self._class_names, tf.argmax(probabilities, axis=-1))
+        return {"class_names": names, "probabilities": probabilities, "logits": logits}
+
+
+def _inference_with_constants(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Images to logits [batch, units] as a graph that the signatures share, with the weights as its constants.
+
+    For each variable, SavedModel would trace a dozen operations that save and restore it. The module must not hold the
+    model, or its variables are saved all the same.
+    """
+    weights = [
+        [keras.ops.convert_to_numpy(variable) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
+
+    @tf.function(autograph=False)
+    def infer(images: tf.Tensor) -> tf.Tensor:
+        logits, _ = model.stateless_call(*weights, images, training=False)
+        return logits
+
+    return infer
+
+
+def _sound(examples: tf.Tensor) -> tf.Tensor:
+    """Serialized tf.Example protos [batch] written anew; fails with DataLossError where one is none.
+
+    TensorFlow 2.16's parse_example reads bytes by a parser of its own, and what is no sound protocol buffer can end the
+    process (docs/reliability.md).
+    """
+    # One empty proto more: decode_proto refuses a batch of none.
+    padded = tf.concat([examples, [""]], axis=0)
+    _, [parsed] = tf.io.decode_proto(padded, "tensorflow.Example", ["features"], [tf.string], sanitize=True)
+    count = tf.ones([tf.size(padded), 1], tf.int32)
+    return tf.io.encode_proto(count, [parsed], ["features"], "tensorflow.Example")[:-1]
+
+
+def _assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Operation:
+    """Fails where an image [batch] is one that training can't have seen as it would be decoded here.
+
+    First what headers alone tell: no PNG or JPEG, another size (a few bytes can declare gigapixels, and decoding makes
+    room for them before it finds that they are missing), colours of another kind, an orientation, an animation. Then
+    transparency, by decoding those that could have any.
+    """
+    padded = tf.strings.join([encoded, "\0" * 26])
+    is_png = tf.strings.substr(padded, 0, 8) == b"\x89PNG\r\n\x1a\n"
+    is_jpeg = tf.strings.substr(padded, 0, 3) == b"\xff\xd8\xff"
+    sizes = tf.io.decode_raw(
+        tf.strings.substr(padded, 16, 8), tf.int32, little_endian=False
+    )  # [batch, (width, height)]
+    kinds = tf.cast(tf.io.decode_raw(tf.strings.substr(padded, 24, 2), tf.uint8), tf.int32)  # [batch, (bits, colours)]
+    jpeg_shapes = tf.map_fn(tf.io.extract_jpeg_shape, tf.boolean_mask(encoded, is_jpeg),
+                            fn_output_signature=tf.TensorSpec([3], tf.int32))  # fmt: skip
+    sizes = tf.tensor_scatter_nd_update(sizes, tf.where(is_jpeg), jpeg_shapes[:, 1::-1])
+    height, width, channels = image_shape
+    sound = (is_png | is_jpeg) & tf.reduce_all(sizes == [width, height], axis=-1)
+    size = f"expected PNG or JPEG of {height} x {width} pixels (height x width); images of the request that are not:"
+    header = tf.strings.regex_replace(encoded, image_headers.AFTER_PNG_HEADER, "", replace_global=False)
+    checks = {
+        size: sound,
+        _COLOURS[channels]: tf.where(
+            is_png, _png_colours_fit(kinds, channels),
+            tf.scatter_nd(tf.where(is_jpeg), _in(jpeg_shapes[:, 2], {1, channels}), tf.shape(is_jpeg, tf.int64)),
+        ),
+        _words(image_headers.TURNED): ~_holds(encoded, image_headers.TURNED),
+        _words(image_headers.ANIMATED): ~(is_png & _holds(header, image_headers.ANIMATED)),
+    }  # fmt: skip
+    asserted = [_assert_all(fit, words) for words, fit in checks.items()]
+    may_be_transparent = is_png & (_in(kinds[:, 1], {4, 6}) | _holds(header, image_headers.TRANSPARENT))
+    with tf.control_dependencies(asserted):
+        opaque = tf.map_fn(lambda content: tf.reduce_min(tf.io.decode_png(content, channels=4)[..., 3]) == 255,
+                           tf.boolean_mask(encoded, may_be_transparent), fn_output_signature=tf.bool)  # fmt: skip
+    places = tf.where(may_be_transparent)
+    return _assert_all(tf.tensor_scatter_nd_update(~may_be_transparent, places, opaque),
+                       _words(image_headers.TRANSPARENT))  # fmt: skip
+
+
+_COLOURS = {
+    3: "expected RGB or grey of 8 bits a channel; images of the request that are not (CMYK, or 16 bits of grey):",
+    1: "expected grey images, as those that the model was trained on; images of the request that are not:",
+}
+
+
+def _png_colours_fit(kinds: tf.Tensor, channels: int) -> tf.Tensor:
+    """Whether PNGs [batch] of (bits, colour type) [batch, 2] are decoded as those of the experiment's records."""
+    bits, colours = kinds[:, 0], kinds[:, 1]
+    # Grey of 16 bits becomes RGB by its upper bits here; thaw init refuses it, and records of RGB can't hold it.
+    return _in(colours, {0, 4}) if channels == 1 else (bits <= 8) | _in(colours, {2, 6})
+
+
+def _in(values: tf.Tensor, wanted: set[int]) -> tf.Tensor:
+    return tf.reduce_any(values[:, tf.newaxis] == sorted(wanted), axis=-1)
+
+
+def _holds(texts: tf.Tensor, pattern: str) -> tf.Tensor:
+    return tf.strings.regex_full_match(texts, rf"\C*(?:{pattern})\C*")
+
+
+def _words(pattern: str) -> str:
+    return f"the model was trained on other images ({image_headers.IN_WORDS[pattern]}); those of the request:"
+
+
+def _assert_all(fit: tf.Tensor, message: str) -> tf.Operation:
+    return tf.debugging.Assert(tf.reduce_all(fit), [message, tf.where(~fit)[:, 0]])
+
+
+def export(model: keras.Model, settings: ModelSettings, transform_graph: str, folder: Path) -> None:
+    """Writes the SavedModel with its signatures into the folder."""
+    served = ServedModel(model, settings, transform_graph)
+    tf.saved_model.save(
+        served,
+        str(folder),
+        signatures={
+            "serving_default": served.serve_examples,
+            "serving_bytes": served.serve_bytes,
+            "transform_features": served.transform_features,
+            features.SCORE_SIGNATURE: served.score_transformed,
+        },
+    )

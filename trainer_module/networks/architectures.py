@@ -1,0 +1,214 @@
+"""The architectures as Keras models, and where each can be cut. Imports experiment.config, no training code."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras.layers import Layer
+
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.config import Architecture, MobileNet, OwnModel
+from trainer_module.networks.normalization import FusedBatchNormalization
+from trainer_module.networks.own_model import own_parts
+
+_Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
+"""Features, the names of the cuts, and the names of the layers with weights, grouped by freezable layer."""
+
+FILTERS = (32, 32, 64, 64, 128, 128)
+DENSE_UNITS: dict[str, tuple[int, ...]] = {"original": (256, 128), "remastered": ()}
+DROPOUT_RATES = (0.2, 0.3, 0.4)
+"""One per pair of convolutions. The report's Table 1 gives the dropout layers without their rates."""
+
+NORMALIZATION_MOMENTUM = 0.9
+"""Share of the old moving statistics kept at each step. With Keras's 0.99 (MobileNetV2: 0.999) the statistics of a
+network trained from scratch for tens of steps are still mostly their initial values; a baseline held back by this would
+flatter every transfer (docs/adr/0003-statistics-that-keep-up.md)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A backbone with its head, and the tensors at which it can be cut in two.
+
+    Attributes:
+      model: uint8 images [batch, height, width, channels] to float32 logits [batch, units].
+      head: the classification layer, the model's last.
+      cuts: name of the layer whose output is the input of the (k+1)th freezable layer, for k = 0, 1, ... Dropout at a
+        cut belongs to the part above it, pooling and flattening of frozen output to the part below.
+      freezable: the layers that own weights, grouped by freezable layer, input to output.
+    """
+
+    model: keras.Model
+    head: keras.layers.Dense
+    cuts: tuple[str, ...]
+    freezable: tuple[tuple[Layer, ...], ...]
+
+    @property
+    def max_freeze_count(self) -> int:
+        return len(self.freezable)
+
+    @functools.cached_property
+    def backbone_layers(self) -> tuple[Layer, ...]:
+        """All layers that own backbone weights, input to output."""
+        return tuple(layer for group in self.freezable for layer in group)
+
+    @property
+    def weighted_layers(self) -> tuple[Layer, ...]:
+        """All layers that own weights, the head last."""
+        return (*self.backbone_layers, self.head)
+
+    def segment(self, start: int, stop: int | None = None) -> keras.Model:
+        """The part from cut `start` up to cut `stop` (none: up to the logits); it shares this network's layers.
+
+        Cut 0 is the uint8 image itself, so `segment(0)` is the whole model.
+        """
+        inputs = self._tensor(start)
+        outputs = self.model.output if stop is None else self._tensor(stop)
+        return keras.Model(inputs, outputs)
+
+    @functools.cached_property
+    def multiply_adds(self) -> tuple[int, ...]:
+        """Of one image's forward pass above each cut, convolutions and dense layers alone; the head counts too."""
+        groups = [sum(_multiply_adds(layer) for layer in group) for group in (*self.freezable, (self.head,))]
+        return tuple(sum(groups[start:]) for start in range(len(groups)))
+
+    def frozen_layers(self, freeze_count: int) -> tuple[Layer, ...]:
+        """The layers with weights among the first `freeze_count` freezable ones.
+
+        Raises:
+          ValueError: the network has fewer freezable layers.
+        """
+        if not 0 <= freeze_count <= self.max_freeze_count:
+            raise ValueError(f"freeze_count must be 0 to {self.max_freeze_count}, got {freeze_count}")
+        return tuple(layer for group in self.freezable[:freeze_count] for layer in group)
+
+    def _tensor(self, cut: int) -> keras.KerasTensor:
+        return self.model.get_layer(self.cuts[cut]).output
+
+
+def build_network(
+    architecture: Architecture, image_shape: Sequence[int], num_classes: int, mobilenet: MobileNet,
+    own: OwnModel | None = None,
+) -> Network:  # fmt: skip
+    """Builds an architecture with fresh weights (callers set them: see freezing.initial_weights).
+
+    Args:
+      architecture: `original` (report, Table 1), `remastered` (Table 2), `mobilenet_v2` or `own`.
+      image_shape: height, width, channels of the uint8 input.
+      num_classes: two give one logit, more give one logit each.
+      mobilenet: input size and width of `mobilenet_v2`; the others ignore it.
+      own: the model of `own`; the others ignore it.
+
+    Raises:
+      ValueError: `mobilenet_v2` with other than three channels, or `own` without settings.
+      ThawError: `own`, with a model that can't be cut or doesn't take the images.
+    """
+    images = keras.Input(tuple(image_shape), dtype="uint8", name="image")
+    if architecture == "own":
+        if own is None:
+            raise ValueError("The architecture own needs its settings.")
+        features, cuts, freezable = own_parts(images, own)
+    elif architecture == "mobilenet_v2":
+        features, cuts, freezable = _mobilenet_v2(images, mobilenet)
+    else:
+        features, cuts, freezable = _convolutional(images, DENSE_UNITS[architecture])
+    head = keras.layers.Dense(logit_units(num_classes), name="head")
+    model = keras.models.clone_model(
+        keras.Model(images, head(features), name=architecture), clone_function=_with_our_normalization
+    )
+    layers = tuple(tuple(model.get_layer(name) for name in group) for group in freezable)
+    network = Network(model, model.get_layer(head.name), tuple(cuts), layers)
+    most = MAX_FREEZE_COUNT[architecture]
+    assert network.max_freeze_count == most or (architecture == "own" and network.max_freeze_count < most)
+    return network
+
+
+def logit_units(num_classes: int) -> int:
+    """Logits of the head: one for two classes (binary cross-entropy), else one a class."""
+    return 1 if num_classes == 2 else num_classes
+
+
+def _convolutional(images: keras.KerasTensor, dense_units: Sequence[int]) -> _Parts:
+    """Tables 1 and 2: three pairs of [convolution, ReLU, BatchNormalization], then dense layers if any."""
+    layers = keras.layers
+    cuts: list[str] = [images.name]
+    freezable: list[tuple[str, ...]] = []
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)  # [batch, 32, 32, 3] in [-1, 1]
+    for index, filters in enumerate(FILTERS, start=1):
+        convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv_{index}")
+        normalization = layers.BatchNormalization(name=f"norm_{index}")
+        x = normalization(convolution(x))
+        cut = normalization.name
+        if index % 2 == 0:
+            pool = layers.MaxPooling2D(2, name=f"pool_{index}")
+            x = layers.Dropout(DROPOUT_RATES[index // 2 - 1], name=f"dropout_{index}")(pool(x))
+            cut = pool.name
+        freezable.append((convolution.name, normalization.name))
+        cuts.append(cut)
+    x = layers.Flatten(name="flatten")(x)  # [batch, 2048] for 32 x 32 images
+    for index, units in enumerate(dense_units, start=1):
+        dense = layers.Dense(units, activation="relu", name=f"dense_{index}")
+        x = dense(x)
+        freezable.append((dense.name,))
+        cuts.append(dense.name)
+    return x, cuts, freezable
+
+
+def _mobilenet_v2(images: keras.KerasTensor, settings: MobileNet) -> _Parts:
+    """MobileNetV2 in 18 freezable blocks: the stem with its first bottleneck, 16 bottlenecks, and Conv_1."""
+    if images.shape[-1] != 3:
+        raise ValueError(f"mobilenet_v2 needs images of three channels, got {images.shape[-1]}")
+    layers = keras.layers
+    size = settings.image_size_px
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
+    x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)  # [batch, size, size, 3]
+    base = keras.applications.MobileNetV2(input_tensor=x, alpha=settings.alpha, include_top=False, weights=None)
+    pooled = layers.GlobalAveragePooling2D(name="pool")
+    features = pooled(base.output)  # [batch, 1280] for alpha 1
+    cuts = [images.name, "expanded_conv_project_BN"]
+    names = {layer.name for layer in base.layers}
+    for block in range(1, 17):
+        added = f"block_{block}_add"
+        cuts.append(added if added in names else f"block_{block}_project_BN")
+    cuts.append(pooled.name)
+    return features, cuts, _weighted_layers_between(base.layers, cuts)
+
+
+def _with_our_normalization(layer: Layer) -> Layer:
+    """The layer anew; a BatchNormalization with NORMALIZATION_MOMENTUM, and as the fused one where that can be."""
+    settings = layer.get_config()
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return layer.__class__.from_config(settings)
+    fusible = layer.scale and layer.center and layer.axis in (-1, 3) and len(layer.input.shape) == 4
+    made = FusedBatchNormalization if fusible else keras.layers.BatchNormalization
+    return made.from_config({**settings, "momentum": NORMALIZATION_MOMENTUM})
+
+
+def _multiply_adds(layer: Layer) -> int:
+    """Of one image: a kernel's elements, times the places that a convolution puts it at."""
+    if not hasattr(layer, "kernel"):
+        return 0
+    places = int(np.prod(layer.output.shape[1:-1])) if len(layer.output.shape) == 4 else 1
+    return places * int(np.prod(layer.kernel.shape))
+
+
+def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Groups the names of layers that own weights by the cut that follows them; the last group takes the rest."""
+    groups: list[tuple[str, ...]] = []
+    group: list[str] = []
+    ends = list(cuts[1:-1])
+    for layer in ordered:
+        if layer.weights:
+            group.append(layer.name)
+        if ends and layer.name == ends[0]:
+            groups.append(tuple(group))
+            group, ends = [], ends[1:]
+    return [*groups, tuple(group)]
+
+
+def weight_counts(network: Network) -> list[int]:
+    """Weights per layer that owns any, input to output, the head last (as the report's tables list them)."""
+    return [int(sum(np.prod(weight.shape) for weight in layer.weights)) for layer in network.weighted_layers]

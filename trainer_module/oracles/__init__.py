@@ -1,0 +1,1 @@
+"""What to train next: KerasTuner's oracles of a sweep, of a search, of distributed sweeps. Imports sweep."""

@@ -1,0 +1,58 @@
+"""KerasTuner's record of one sweep: every planned execution is a trial. Imports sweep.record."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import TrialStatus
+
+from ledger.ledger import Row
+from trainer_module.sweep.record import SweepRecord
+
+SWEEP_NAME = "sweep"
+"""The fixed hyperparameter by which a worker knows whose trial it was given."""
+
+
+class SweepOracle(keras_tuner.Oracle):
+    """Hands out the planned executions in order; every one is a trial, its id its place in the plan.
+
+    Args:
+      record: the sweep.
+    """
+
+    def __init__(self, record: SweepRecord):
+        self.record = record
+        space = keras_tuner.HyperParameters()
+        space.Fixed(SWEEP_NAME, record.name)
+        settings = record.settings
+        axes = {
+            "n": settings.sizes, "freeze_count": settings.freeze_counts, "fine_tune": settings.fine_tune,
+            "draw": range(max(settings.draws, settings.most_draws)),
+        }  # fmt: skip
+        for name, values in axes.items():
+            space.Choice(name, sorted(values))
+        super().__init__(
+            objective=keras_tuner.Objective("val_accuracy", "max"),
+            # What the plan can grow to (SweepRecord.go_on): names of trials have as many digits as this.
+            max_trials=math.prod(len(values) for values in axes.values()),
+            hyperparameters=space,
+            allow_new_entries=False,
+            tune_new_entries=False,
+            seed=1,
+        )
+        self.verbose = 0
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if int(trial_id) >= len(self.record.plan):
+            return {"status": TrialStatus.STOPPED, "values": {}}
+        cell, draw = self.record.plan[int(trial_id)]
+        values = {SWEEP_NAME: self.record.name, "n": cell.n, "freeze_count": cell.freeze_count}
+        values |= {"fine_tune": cell.fine_tune, "draw": draw}
+        return {"status": TrialStatus.RUNNING, "values": values}
+
+
+def row_metrics(row: Row) -> dict[str, float]:
+    """What KerasTuner keeps of a row."""
+    return {"val_accuracy": row.val_accuracy, "val_loss": row.val_loss}

@@ -1,0 +1,143 @@
+"""Training a source on its domain, loading ImageNet's weights as one, reading one back. Imports training, no sweep."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from experiment.config import MobileNet, OwnModel, SourceSchedule
+from experiment.errors import ThawError
+from experiment.random_streams import Stream, stream_generator, stream_seed
+from experiment.training_settings import ModelSettings
+from terminal import progress
+from trainer_module.data import draws
+from trainer_module.data.input_pipeline import Records
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import Network, build_network
+from trainer_module.networks.own_model import read_model
+from trainer_module.networks.weight_values import Weights
+from trainer_module.training.activation_cache import InMemory
+from trainer_module.training.training_loop import Program, one_cycle
+
+KERAS_FILE = "model.keras"
+CHECKS = 5
+"""How often val is looked at during the training of a source; the best of these moments is kept."""
+
+
+def train_source(network: Network, train: Records, val: Records, settings: ModelSettings) -> list[tuple[int, float]]:
+    """Trains every layer on the domain from random weights; the network keeps the weights that were best on val.
+
+    The learning rate rises and falls as in every training (training.one_cycle).
+
+    Args:
+      network: overwritten.
+      train: the domain's training records, copies included.
+      val: chosen on.
+      settings: schedule and seed.
+
+    Returns:
+      (step, val accuracy) at each of CHECKS moments.
+
+    Raises:
+      ThawError: the loss is no finite number any more.
+    """
+    schedule = settings.schedule
+    variables = weight_values.model_variables(network)
+    weight_values.set_weights(variables, source_initial_weights(network, settings.seed))
+    trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
+    shift_px = schedule.shift_px if isinstance(schedule, SourceSchedule) else 0
+    program = Program(network.segment(0), trained, statistics_held=False, shift_px=shift_px)
+    images, val_images = (InMemory(split.images, split.labels) for split in (train, val))
+    steps = draws.training_steps(len(train), schedule.epochs, schedule.batch_size, schedule.max_steps)
+    batches = stream_generator(settings.seed, Stream.SOURCE_BATCHES)
+    order = draws.batch_order(len(train), steps, schedule.batch_size, batches)
+    history: list[tuple[int, float]] = []
+    best = weight_values.read_weights(variables)
+    rates = one_cycle(schedule.learning_rate, steps)
+    program.reset(
+        stream_seed(settings.seed, Stream.SOURCE_DROPOUT), shift_seed=stream_seed(settings.seed, Stream.SOURCE_SHIFT)
+    )
+    with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
+        for moment in np.array_split(np.arange(steps), CHECKS):
+            loss = program.train(images, order[moment], rates[moment])
+            if not math.isfinite(loss):
+                raise ThawError(
+                    f"The source {settings.name} diverged within {int(moment[-1]) + 1} of {steps} steps (loss {loss}). "
+                    f"Run again with a lower source_schedule.learning_rate than {schedule.learning_rate}."
+                )
+            accuracy = program.evaluate(val_images).accuracy
+            if accuracy > max((seen for _, seen in history), default=0.0):
+                best = weight_values.read_weights(variables)
+            history.append((int(moment[-1]) + 1 if len(moment) else 0, accuracy))
+            advance(f"val {accuracy:.1%}")
+    weight_values.set_weights(variables, best)
+    return history
+
+
+def source_initial_weights(network: Network, seed: int) -> Weights:
+    """What a source's training begins with, the head's among them; the control `random` keeps them."""
+    return weight_values.initial_weights(network.weighted_layers, stream_seed(seed, Stream.SOURCE_WEIGHTS))
+
+
+def load_imagenet(network: Network, path: Path, settings: MobileNet) -> None:
+    """Loads MobileNetV2's ImageNet weights (Keras's layout, without top) below the head.
+
+    Args:
+      network: a `mobilenet_v2`; its backbone is overwritten.
+      path: the .h5 file.
+      settings: the width that the file is for.
+
+    Raises:
+      ValueError: the file's layers do not fit (Keras says which).
+    """
+    size = settings.image_size_px
+    alike = keras.applications.MobileNetV2(
+        input_shape=(size, size, 3), alpha=settings.alpha, include_top=False, weights=str(path)
+    )
+    weight_values.set_weights(weight_values.backbone_variables(network), weight_values.read_weights(alike.weights))
+
+
+def load_own(network: Network, settings: OwnModel) -> None:
+    """Loads a model's own weights below the head.
+
+    Args:
+      network: an `own` of these settings; its backbone is overwritten.
+      settings: where the model lies.
+
+    Raises:
+      ThawError: as own_model.read_model.
+    """
+    model = read_model(settings)
+    for layer in network.backbone_layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+
+
+def network_of(settings: ModelSettings) -> Network:
+    """The settings' architecture, its weights still to be set."""
+    classes = max(2, len(settings.classes))
+    return build_network(
+        settings.architecture, settings.image_shape, classes, settings.mobilenet or MobileNet(), settings.own
+    )
+
+
+def source_weights(model_folder: str, network: Network) -> Weights:
+    """Backbone weights of a trained source, for a network of the same architecture.
+
+    Args:
+      model_folder: where run_fn wrote the source.
+      network: what the weights are for.
+
+    Raises:
+      ThawError: the source has another architecture.
+    """
+    model = keras.saving.load_model(Path(model_folder) / KERAS_FILE, compile=False, safe_mode=True)
+    found = weight_values.read_weights(model.weights)
+    wanted = weight_values.backbone_variables(network)
+    for variable in wanted:
+        if variable.path not in found or found[variable.path].shape != tuple(variable.shape):
+            raise ThawError(f"The source model {model_folder} does not fit: it lacks {variable.path} "
+                            f"of shape {tuple(variable.shape)}.")  # fmt: skip
+    return {variable.path: found[variable.path] for variable in wanted}

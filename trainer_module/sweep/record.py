@@ -1,0 +1,176 @@
+"""What names a sweep's executions and where their rows lie. Imports sweep_job and ledger, no KerasTuner and no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiment.errors import ThawError
+from experiment.training_settings import SweepSettings
+from ledger import ledger
+from ledger.cell_selection import Cell, undecided_cells
+from ledger.ledger import Header, Ledger, LedgerParts, Row
+from ledger.ledger_note import note_path, write_note
+from terminal import progress
+from trainer_module.sweep.engine import Execution
+from trainer_module.sweep.job import SweepFacts
+
+JOB_FILE = "job.json"
+
+
+class SweepRecord:
+    """One sweep's plan, keys and files, the same on every machine that has the same settings, data and source.
+
+    Args:
+      settings: the sweep.
+      facts: what was read from its data and its source.
+
+    Attributes:
+      plan: its executions.
+      keys: their keys, in the same order.
+      header: what holds for every row.
+      name: the sweep's name and a hash of all that decides its results.
+    """
+
+    def __init__(self, settings: SweepSettings, facts: SweepFacts):
+        self.settings = settings
+        self.plan = plan_sweep(settings)
+        self.header = Header(
+            sweep=settings.name,
+            source=settings.source,
+            architecture=settings.architecture,
+            data=settings.data_name,
+            classes=settings.classes,
+            source_hash=facts.source_hash,
+            content_hash=facts.content_hash,
+            test_labels=facts.test_labels,
+            test_ids_hash=facts.test_ids_hash,
+            parts=settings.own.parts if settings.own else 0,
+            stack=facts.stack,
+        )
+        self._content = {
+            "source": facts.source_hash,
+            "data": facts.content_hash,
+            "data_name": settings.data_name,
+            "stack": dataclasses.asdict(facts.stack),
+            "settings": _decisive(settings),
+        }
+        self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
+        self.keys = [self.key(cell, draw) for cell, draw in self.plan]
+        self._facts = facts
+
+    @property
+    def folder(self) -> Path:
+        """What workers on other machines read and write."""
+        return self.settings.ledger_dir / self.name
+
+    @property
+    def ledger_path(self) -> Path:
+        """The file of the sweep's rows."""
+        return self.settings.ledger_dir / f"{self.name}.jsonl"
+
+    def key(self, cell: Cell, draw: int) -> str:
+        """Hash of everything that decides the execution's result."""
+        return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune], draw=draw)
+
+    def go_on(self, rows: Mapping[str, Row]) -> Plan:
+        """Adds a further draw of the cells that are undecided on val to the plan, and returns what was added.
+
+        Args:
+          rows: by key; every planned execution's among them.
+
+        Raises:
+          ThawError: the baseline has not been swept with this configuration.
+        """
+        draw = max(draw for _, draw in self.plan) + 1
+        if self.settings.role != "transfer" or draw >= self.settings.most_draws:
+            return []
+        cells = undecided_cells((rows[key] for key in self.keys), self._baseline_rows(), draw)
+        added = [(cell, draw) for cell in cells]
+        self.plan += added
+        self.keys += [self.key(cell, draw) for cell, draw in added]
+        return added
+
+    def _baseline_rows(self) -> list[Row]:
+        """Rows of the baseline with this architecture, data and schedule, from its ledger beside this one."""
+        name = f"baseline__{self.settings.architecture}"
+        settings = self.settings.model_copy(
+            update={"role": "baseline", "name": name, "source": "", "freeze_counts": (0,),
+                    "draws": self.settings.most_draws}
+        )  # fmt: skip
+        record = SweepRecord(settings, dataclasses.replace(self._facts, source_hash=""))
+        path = record.ledger_path
+        rows = {row.key: row for row in ledger.read_ledger(path)[1]} if path.exists() else {}
+        missing = sum(key not in rows for key in record.keys)
+        if missing:
+            raise ThawError(
+                f"{self.settings.name} is to be repeated where it is undecided against {name}, but the ledger {path} "
+                f"lacks {missing} of the {len(record.keys)} executions of that. Run the whole pipeline again."
+            )
+        return [rows[key] for key in record.keys]
+
+    def row(self, cell: Cell, draw: int, execution: Execution) -> Row:
+        """What the ledger keeps of an execution."""
+        return Row(
+            key=self.key(cell, draw), n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune,
+            draw=draw, val_accuracy=execution.val.accuracy, val_loss=execution.val.loss,
+            test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
+            steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
+            frozen_hash=execution.frozen_hash,
+            test_probabilities=execution.test.probabilities, outcome=execution.outcome,
+        )  # fmt: skip
+
+    def parts(self) -> LedgerParts:
+        """The rows that workers on other machines have written."""
+        return LedgerParts(self.folder, self.header)
+
+    def open_ledger(self) -> Ledger:
+        """The sweep's ledger, with every row that workers on other machines had written by now.
+
+        Leaves a note by which `thaw status` finds it. Says so where a row was dropped because a kill had cut it short.
+        """
+        opened = Ledger(self.ledger_path, self.header)
+        if opened.dropped:
+            progress.console().print(
+                f"  {opened.path.name}: the last row was cut short ({opened.dropped} bytes); dropped, its execution "
+                "runs again",
+            )  # fmt: skip
+        add_missing(opened, self.parts().new_rows())
+        if self.settings.asked:
+            write_note(note_path(self.settings.ledger_dir, self.settings.name, self.settings.asked), self.ledger_path)
+        return opened
+
+
+def _decisive(settings: SweepSettings) -> dict[str, Any]:
+    """Settings that decide an execution's result, beside cell and draw; of files the content counts, not the place."""
+    included = {"role", "architecture", "classes", "image_shape", "schedule", "seed", "code"}
+    of_architecture: dict[str, tuple[str, dict[str, set[str]]]] = {
+        "mobilenet_v2": ("mobilenet", {"mobilenet": {"weights"}}),
+        "own": ("own", {"own": {"model"}}),
+    }
+    name, places = of_architecture.get(settings.architecture, ("", {}))
+    return settings.model_dump(mode="json", include={*included, name}, exclude=places)
+
+
+def add_missing(to: Ledger, rows: Iterable[Row]) -> None:
+    """Adds the rows whose key the ledger lacks: what two workers did is kept once."""
+    for row in rows:
+        if row.key not in to.rows:
+            to.append(row)
+
+
+Plan = list[tuple[Cell, int]]
+"""Executions: a cell and the number of its draw."""
+
+
+def plan_sweep(settings: SweepSettings) -> Plan:
+    """All executions in the order of KerasTuner's trials, a fine-tuned cell straight after its twin."""
+    return [
+        (Cell(n, freeze_count, fine_tune), draw)
+        for freeze_count in sorted(settings.freeze_counts)
+        for draw in range(settings.draws)
+        for n in sorted(settings.sizes)
+        for fine_tune in sorted(settings.fine_tune)
+    ]

@@ -1,0 +1,137 @@
+"""The sweeps that a search trains cells of: their workers and their ledgers. Imports no TFX and no KerasTuner."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from ledger.cell_selection import Cell
+from ledger.ledger import Ledger, Row
+from trainer_module.processes.single_thread import WorkerFailed
+from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.process_pool import WorkerPool, checked_pool
+from trainer_module.sweep.record import SweepRecord
+
+MOST_OPEN = 3
+"""Sweeps whose processes are kept while another is asked: each holds the target's images and compiled programs."""
+
+Result = TypeVar("Result")
+
+
+class SearchSweep:
+    """One sweep, of which only those executions run that are asked for and not in its ledger.
+
+    Args:
+      job: the sweep.
+    """
+
+    def __init__(self, job: SweepJob):
+        self.job = job
+        self._pool: WorkerPool | None = None
+        # A search ends from another thread than the one that starts a sweep's processes.
+        self._lock = threading.Lock()
+        self._ended = False
+        self._opened: tuple[SweepRecord, Ledger] | None = None
+
+    def rows(self, executions: Sequence[tuple[Cell, int]]) -> list[Row]:
+        """The executions' rows; each is in the ledger before the next one ends.
+
+        Raises:
+          ThawError: the source may not be transferred, or an execution failed; rows that ended before are kept.
+        """
+        record, ledger = self.open()
+        missing = [execution for execution in executions if record.key(*execution) not in ledger.rows]
+        if missing:
+            for execution in self._workers().run(missing):
+                ledger.append(record.row(*execution))
+        return [ledger.rows[record.key(*execution)] for execution in executions]
+
+    def open(self) -> tuple[SweepRecord, Ledger]:
+        """The sweep's record and its ledger.
+
+        Raises:
+          ThawError: the source may not be transferred, or the ledger can't be read.
+        """
+        if self._opened is None:
+            record = SweepRecord(self.job.settings, self._workers().facts)
+            self._opened = record, record.open_ledger()
+        return self._opened
+
+    def pause(self) -> None:
+        """Ends the processes; they start anew when they are needed."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def close(self) -> None:
+        """Ends the processes, those too that another thread is starting right now; none starts any more."""
+        with self._lock:
+            self._ended = True
+        self.pause()
+
+    def _workers(self) -> WorkerPool:
+        if self._pool is not None:
+            return self._pool
+        pool = checked_pool(self.job, self.job.settings.workers or 1)
+        with self._lock:
+            if not self._ended:
+                self._pool = pool
+                return pool
+        pool.close()
+        raise WorkerFailed(f"The search ended while the processes of {self.job.settings.name} began. Search again.")
+
+
+class SearchSweeps:
+    """Several sweeps, side by side; at most MOST_OPEN and those in use have processes.
+
+    Args:
+      sweeps: by the sweep's name.
+    """
+
+    def __init__(self, sweeps: Mapping[str, SearchSweep]):
+        self.sweeps = sweeps
+        self._used: list[str] = []  # the last is the newest
+
+    def rows(self, asked: Mapping[str, Sequence[tuple[Cell, int]]]) -> dict[str, list[Row]]:
+        """Rows of executions, by sweep.
+
+        Raises:
+          ThawError: as SearchSweep.rows.
+        """
+        self._used = [name for name in self._used if name not in asked] + list(asked)
+        for name in self._used[: -max(MOST_OPEN, len(asked))]:
+            self.sweeps[name].pause()
+        calls = [lambda name=name: self.sweeps[name].rows(asked[name]) for name in asked]
+        return dict(zip(asked, side_by_side(calls), strict=True))
+
+    def close(self) -> None:
+        """Ends all processes; none starts any more."""
+        for sweep in self.sweeps.values():
+            sweep.close()
+
+
+def side_by_side(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    """What the calls return, each made in a thread of its own; the first error ends the waiting.
+
+    The threads are daemons: after Ctrl-C the process would else wait for trainings that nobody wants any more.
+    """
+    ended: queue.SimpleQueue[tuple[int, Result | BaseException]] = queue.SimpleQueue()
+
+    def make(place: int) -> None:
+        try:
+            ended.put((place, calls[place]()))
+        except BaseException as error:
+            ended.put((place, error))
+
+    for place in range(len(calls)):
+        threading.Thread(target=make, args=(place,), daemon=True).start()
+    found: dict[int, Result] = {}
+    for _ in calls:
+        place, result = ended.get()
+        if isinstance(result, BaseException):
+            raise result
+        found[place] = result
+    return [found[place] for place in range(len(calls))]

@@ -1,0 +1,1 @@
+"""KerasTuner tuners that run sweeps and searches. Imports oracles and sweep."""

@@ -1,0 +1,130 @@
+"""A sweep as a KerasTuner: oracle, ledger, best cell; one machine's workers run it. Imports no TFX."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras_tuner
+
+from experiment.training_settings import SweepSettings
+from ledger import ledger
+from ledger.cell_selection import Cell, best_cell
+from ledger.ledger import Ledger, Row
+from terminal import progress
+from trainer_module.oracles.sweep_oracle import SweepOracle, row_metrics
+from trainer_module.sweep.engine import Execution
+from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.record import Plan, SweepRecord
+
+
+class Runner(Protocol):
+    """What trains for the tuner: WorkerPool."""
+
+    facts: SweepFacts
+
+    def run(self, executions: Sequence[tuple[Cell, int]]) -> Iterator[tuple[Cell, int, Execution]]: ...
+
+    def close(self) -> None: ...
+
+
+class LedgerTuner(keras_tuner.Tuner):
+    """A KerasTuner whose trials are the rows of a ledger; subclasses say who trains.
+
+    Args:
+      record: the sweep.
+      rows: its ledger.
+      oracle: hands out its trials.
+    """
+
+    def __init__(self, record: SweepRecord, rows: Ledger, oracle: SweepOracle):
+        self.record = record
+        self.ledger = rows
+        # The ledger answers for what ran before, so KerasTuner's own files start anew.
+        super().__init__(
+            oracle=oracle,
+            hypermodel=no_hypermodel,
+            directory=str(record.settings.ledger_dir / "keras_tuner"),
+            project_name=record.name,
+            overwrite=True,
+        )
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """The hyperparameters of the cell that is best on val over all its draws, at the deployed size.
+
+        One trial is one draw: taking the best trial would choose a lucky draw.
+
+        Raises:
+          ValueError: more than the one best is asked for.
+        """
+        if num_trials != 1:
+            raise ValueError(f"Only the best cell is kept, not the best {num_trials}")
+        best = best_cell(self.planned_rows(), self.record.settings.deployed_size)
+        place = self.record.plan.index((best, 0))
+        trial = next(trial for name, trial in self.oracle.trials.items() if int(name) == place)
+        return [trial.hyperparameters]
+
+    def planned_rows(self) -> list[Row]:
+        """The ledger's rows of this plan, in its order; the ledger may hold rows of earlier plans too."""
+        rows = self.ledger.rows
+        return [rows[key] for key in self.record.keys if key in rows]
+
+    def write_planned_rows(self, path: Path) -> None:
+        """Writes the planned rows as a ledger of their own."""
+        ledger.write_ledger(path, self.record.header, self.planned_rows())
+
+
+class SweepTuner(LedgerTuner):
+    """Runs a sweep's executions in this machine's workers; those that the ledger holds do not run again.
+
+    Args:
+      runner: trains cells of this sweep.
+      settings: the sweep.
+    """
+
+    def __init__(self, runner: Runner, settings: SweepSettings):
+        self.runner = runner
+        record = SweepRecord(settings, runner.facts)
+        super().__init__(record, record.open_ledger(), SweepOracle(record))
+
+    def search(self, *args: Any, **kwargs: Any) -> None:
+        """Runs every planned execution that the ledger lacks, then lets KerasTuner go through its trials.
+
+        Cells that are undecided on val are planned again, a draw at a time (further_draws.py).
+
+        Raises:
+          ThawError: an execution failed; those that ended before are kept.
+        """
+        name = f"sweep {self.record.settings.name}"
+        with contextlib.closing(self.runner):
+            self._run(self.record.plan, name)
+            while further := self.record.go_on(self.ledger.rows):
+                self._run(further, f"{name}, undecided, draw {further[0][1] + 1}")
+            super().search(*args, verbose=0, **kwargs)
+
+    def _run(self, plan: Plan, label: str) -> None:
+        """Runs what the ledger lacks of a plan."""
+        missing = [execution for execution in plan if self.record.key(*execution) not in self.ledger.rows]
+        with progress.progress_bar(label, len(plan)) as advance:
+            for _ in range(len(plan) - len(missing)):
+                advance("from the ledger")
+            for execution in self.runner.run(missing):
+                row = self.record.row(*execution)
+                self.ledger.append(row)
+                advance(row_note(row))
+
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Val accuracy and loss of the trial's execution, which `search` has put into the ledger."""
+        return row_metrics(self.ledger.rows[self.record.keys[int(trial.trial_id)]])
+
+
+def row_note(row: Row) -> str:
+    """A row in the progress bar's few words."""
+    note = f"n={row.n} k={row.freeze_count} val {row.val_accuracy:.1%}"
+    return note if row.outcome == "trained" else f"{note} ({row.outcome})"
+
+
+def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
+    """KerasTuner wants one; the engine builds its models itself."""
