@@ -175,7 +175,7 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 
     RUN is a folder below runs/; the latest finished one if none is named.
     """
-    from components.transfer_report.closing import closing_table
+    from components.transfer_report.page.closing_table import closing_table
 
     folder = find_run(run, runs)
     summary = read_summary(folder)

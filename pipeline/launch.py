@@ -263,7 +263,7 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: console.NodeWatcher) -
 
 
 def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
-    from components.transfer_report.closing import closing_table
+    from components.transfer_report.page.closing_table import closing_table
 
     cached = len(summary["cached_nodes"])
     spent = sum(summary["seconds_per_node"].values())

@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from analysis.statistics import formats
-from components.transfer_report.closing import divergence_notes
+from components.transfer_report.page.closing_table import divergence_notes
 from experiment.errors import ThawError
 
 LEDGER, CLAIMS = "ledger.csv.gz", "claims.json"

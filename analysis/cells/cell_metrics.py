@@ -97,7 +97,7 @@ def evaluate_cells(ledgers: Ledgers, images: SlicedImages) -> Iterator[CellEvalu
     """Evaluates every cell of every transfer, one architecture and n at a time.
 
     Values are means over draws. Cells of one architecture and n share draws, so their spreads between draws join in
-    each other's intervals as in the report (transfer_report/cells.py): accuracies and their gains are the same there.
+    each other's intervals as in the report (cell_summaries.py): accuracies and their gains are the same there.
 
     Raises:
       ThawError: a ledger was written for other test images, or a baseline lacks a draw.

@@ -1,4 +1,4 @@
-"""Intervals of many metrics at once, by the formula of transfer_report/statistics.py. Imports numpy and scipy alone.
+"""Intervals of many metrics at once, by the formula of paired_intervals.py. Imports numpy and scipy alone.
 
 There the formula and its sources stand; here it is computed for arrays of metrics, from pseudo-values (metrics.py)
 instead of right or wrong: their means over draws and over images vary as the metric does. For accuracies and their

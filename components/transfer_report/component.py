@@ -16,7 +16,7 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
 from analysis.transfer_prediction.promises import ADVICE_FILE, read_before_training
-from components.transfer_report.model_card import SliceAccuracy, write_model_card
+from components.transfer_report.page.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.domains import Control

@@ -17,11 +17,11 @@ from analysis.findings.findings import advice_json, find, labels_json
 from analysis.findings.from_scratch import against_scratch, measured_cells
 from analysis.findings.learning_curves import Pace, write_measures
 from analysis.transfer_prediction.promises import BeforeTraining
-from components.transfer_report.before_training import write_before_training
-from components.transfer_report.controls import without_controls, write_controls
-from components.transfer_report.executions import ended_worse, executions, write_csv
-from components.transfer_report.figures import is_synthetic, write_figures
-from components.transfer_report.page import render_page
+from components.transfer_report.executions_table import ended_worse, executions, write_csv
+from components.transfer_report.figures.figures import is_synthetic, write_figures
+from components.transfer_report.page.before_training import write_before_training
+from components.transfer_report.page.controls import without_controls, write_controls
+from components.transfer_report.page.page import render_page
 from experiment.config import Blessing
 from experiment.errors import ThawError
 from ledger.ledger import Header, Row, content_key

@@ -88,13 +88,13 @@ def test_installed_presets_load_and_schema_and_template_lie_beside_the_code(
         "for preset in sorted((package / 'presets').glob('*.yaml')):\n"
         "    c.load_config(preset)\n"
         "    print(preset.name)\n"
-        "print(*[f.name for f in Path(r.__file__).parent.glob('*.j2')])\n"
+        "print(*[f.name for f in Path(r.__file__).parent.rglob('*.j2')])\n"
         "schema = Path(p.__file__).parent / 'schema.pbtxt'\n"
         "print(schema.name if schema.is_file() else 'no schema')"
     )
     found = run_in(tmp_path, installed_python, "-c", code).split()
     presets = sorted(f.name for f in (ROOT / "experiment" / "presets").glob("*.yaml"))
-    templates = [f.name for f in (ROOT / "components" / "transfer_report").glob("*.j2")]
+    templates = [f.name for f in (ROOT / "components" / "transfer_report").rglob("*.j2")]
     assert "quick.yaml" in presets and len(templates) > 0
     assert found == [*presets, *templates, "schema.pbtxt"]
 

@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from components.transfer_report.executions import COLUMNS
+from components.transfer_report.executions_table import COLUMNS
 from experiment.errors import ThawError
 from pipeline.comparison import called, compare_runs, differences_in_words, settings_that_differ, stacks_that_differ
 from tests.pipeline.metadata_recorder import small_settings

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 import thaw
-from components.transfer_report.executions import COLUMNS
+from components.transfer_report.executions_table import COLUMNS
 from experiment.errors import ThawError
 from pipeline.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary

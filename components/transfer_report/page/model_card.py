@@ -11,7 +11,7 @@ import jinja2
 import yaml
 
 from analysis.statistics import formats
-from components.transfer_report.page import how
+from components.transfer_report.page.page import how
 from experiment.backbones import ARCHITECTURES
 
 CONFIGURATION_FILE = "experiment.yaml"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from components.transfer_report.overview import COLOURS, MARKERS
+from components.transfer_report.figures.accuracy_curves import COLOURS, MARKERS
 
 COLUMNS = 3
 PANEL_INCHES = 3.0

@@ -28,8 +28,8 @@ from analysis.transfer_prediction.estimator_agreement import (
     write_promises,
 )
 from analysis.transfer_prediction.promises import BeforeTraining
-from components.transfer_report.figures import CURVES_AT, Picture, save_picture
-from components.transfer_report.prediction_figure import Points, draw_estimates
+from components.transfer_report.figures.figures import CURVES_AT, Picture, save_picture
+from components.transfer_report.figures.prediction_figure import Points, draw_estimates
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from analysis.cells.cell_summaries import CellSummary, MeasuredCell
-from components.transfer_report.overview import COLOURS, MARKERS
+from components.transfer_report.figures.accuracy_curves import COLOURS, MARKERS
 
 
 def draw_by_freeze_count(

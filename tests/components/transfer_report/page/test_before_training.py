@@ -12,7 +12,7 @@ from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.statistics.paired_intervals import Interval
 from analysis.transfer_prediction.estimator_agreement import agreements, judged, values_by_estimator, worths
 from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Promise
-from components.transfer_report.before_training import _in_words, _tau, write_before_training
+from components.transfer_report.page.before_training import _in_words, _tau, write_before_training
 
 
 def made_ledgers(header_of, row_of, accuracies, draws=1):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.transfer_prediction.promises import BeforeTraining
-from components.transfer_report.controls import WHAT
+from components.transfer_report.page.controls import WHAT
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError

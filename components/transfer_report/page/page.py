@@ -18,10 +18,10 @@ from analysis.findings.findings import Findings, labels_table, lead_in_words, me
 from analysis.findings.learning_curves import FIRST_EPOCHS
 from analysis.statistics import formats
 from analysis.transfer_prediction.estimator_agreement import QUESTIONS
-from components.transfer_report.before_training import BeforeTrainingShown
-from components.transfer_report.closing import divergence_notes
-from components.transfer_report.controls import ControlsShown
-from components.transfer_report.figures import Pictures
+from components.transfer_report.figures.figures import Pictures
+from components.transfer_report.page.before_training import BeforeTrainingShown
+from components.transfer_report.page.closing_table import divergence_notes
+from components.transfer_report.page.controls import ControlsShown
 from experiment.backbones import ARCHITECTURES, UNITS
 from ledger.cell_selection import Cell
 

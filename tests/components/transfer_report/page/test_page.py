@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.transfer_report.page import evidence, headline, how
+from components.transfer_report.page.page import evidence, headline, how
 
 CELL = {
     "transfer": "a__original", "architecture": "original", "n": 100, "freeze_count": 4, "fine_tune": True,

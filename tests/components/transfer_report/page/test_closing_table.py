@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from components.transfer_report.closing import closing_table
+from components.transfer_report.page.closing_table import closing_table
 
 
 def summary(**changes: Any) -> dict[str, Any]:

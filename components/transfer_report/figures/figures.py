@@ -18,9 +18,9 @@ from analysis.cells.grid import Grid
 from analysis.findings.learning_curves import Pace, has_inner_points, mean_curve
 from analysis.findings.recommendation import way_in_words
 from analysis.statistics import formats
-from components.transfer_report.curves_figure import CurvePair, draw_curves
-from components.transfer_report.heat_map import Scales, draw_heat_map
-from components.transfer_report.overview import draw_overview
+from components.transfer_report.figures.accuracy_curves import draw_overview
+from components.transfer_report.figures.curves_figure import CurvePair, draw_curves
+from components.transfer_report.figures.heat_map import Scales, draw_heat_map
 from experiment.backbones import UNITS
 from experiment.domains import PRETRAINED
 from ledger.cell_selection import Cell

@@ -16,9 +16,9 @@ from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import Ledgers
 from analysis.findings.learning_curves import Pace
 from analysis.statistics import formats
-from components.transfer_report.controls_figure import draw_by_freeze_count
-from components.transfer_report.curves_figure import draw_curves
-from components.transfer_report.figures import CURVES_AT, Picture, curve_pairs, save_picture
+from components.transfer_report.figures.controls_figure import draw_by_freeze_count
+from components.transfer_report.figures.curves_figure import draw_curves
+from components.transfer_report.figures.figures import CURVES_AT, Picture, curve_pairs, save_picture
 from experiment.errors import ThawError
 
 WHAT = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.cells.paired_ledgers import pair_ledgers
-from components.transfer_report.executions import ended_worse, executions, write_csv
+from components.transfer_report.executions_table import ended_worse, executions, write_csv
 from ledger.ledger import Header, Row
 from tests.analysis.report_ledgers import make_row
 

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from components.transfer_report.model_card import SliceAccuracy, weak_slices, write_model_card
+from components.transfer_report.page.model_card import SliceAccuracy, weak_slices, write_model_card
 from experiment.loading import load_config
-from tests.components.transfer_report.test_closing import summary
+from tests.components.transfer_report.page.test_closing_table import summary
 
 ALL = SliceAccuracy("", "", 2000, 0.90, 0.89, 0.91)
 DARK = SliceAccuracy("brightness", "dark", 600, 0.80, 0.76, 0.84)

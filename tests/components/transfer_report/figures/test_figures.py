@@ -14,10 +14,10 @@ from analysis.cells.cell_summaries import Summaries, summarise
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.learning_curves import Pace
-from components.transfer_report.curves_figure import draw_curves
-from components.transfer_report.figures import curve_pairs, freezing_lines, shared_scales
-from components.transfer_report.heat_map import Scales, draw_heat_map, hover_text
-from components.transfer_report.overview import draw_overview
+from components.transfer_report.figures.accuracy_curves import draw_overview
+from components.transfer_report.figures.curves_figure import draw_curves
+from components.transfer_report.figures.figures import curve_pairs, freezing_lines, shared_scales
+from components.transfer_report.figures.heat_map import Scales, draw_heat_map, hover_text
 from ledger.cell_selection import Cell
 from ledger.ledger import Header, Row
 
