@@ -7,7 +7,7 @@ Run it as `python local_runner.py --config experiment/presets/quick.yaml`, or ha
 from __future__ import annotations
 
 import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the others are ours
-from pipeline import process
+from pipeline.runner import process
 
 process.stop_at_once()
 
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     try:
         config = config_from(arguments)
         # Imported late, so that --help and a wrong setting answer at once.
-        from pipeline.launch import launch
+        from pipeline.runner.launch import launch
 
         launch(config, PROJECT_ROOT, os.environ, plan_only=arguments.plan)
     except ThawError as error:

@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage
 from __future__ import annotations
 
 import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the others are ours
-from pipeline import process
+from pipeline.runner import process
 
 process.stop_at_once()
 
@@ -22,7 +22,6 @@ import click
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from pipeline import tables
-from pipeline.console import RUN_LOG, output_to_log
 from pipeline.options import (
     EPILOG,
     InOrderOfUse,
@@ -35,7 +34,8 @@ from pipeline.options import (
     run_argument,
     runs_option,
 )
-from pipeline.run_files import read_summary
+from pipeline.runs.run_files import read_summary
+from pipeline.runs.run_log import RUN_LOG, output_to_log
 from terminal import progress
 from terminal.console import console
 
@@ -62,7 +62,7 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
 
     Python, packages, cores, memory, disk, images, weights and GPU; for each problem it says what to do.
     """
-    from pipeline.doctor import examine, worst
+    from pipeline.runner.doctor import examine, worst
 
     findings = list(examine(config, PROJECT_ROOT, os.environ))
     if in_json:
@@ -77,7 +77,7 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
 @experiment
 def data(config: ExperimentConfig, in_json: bool) -> None:
     """Find the images, check every record, count each class."""
-    from pipeline.launch import find_data
+    from pipeline.runner.prepare import find_data
 
     terminal = console(stderr=in_json)
     dataset, found = find_data(config, PROJECT_ROOT, os.environ, terminal)
@@ -105,8 +105,8 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
     FOLDER holds a folder of images for each class, or TFRecords; nothing in it is changed. `thaw plan` and `thaw run`
     then take --config thaw-<name>/config.yaml.
     """
-    from pipeline.own_images import make_experiment, show_made
-    from pipeline.own_settings import name_from, wanted_from
+    from pipeline.new_experiment.new_experiment import make_experiment, show_made
+    from pipeline.new_experiment.own_settings import name_from, wanted_from
 
     wanted = wanted_from(name or name_from(folder.expanduser().absolute().name), asked)
     made = make_experiment(
@@ -130,7 +130,8 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
 @experiment
 def plan(config: ExperimentConfig, in_json: bool) -> None:
     """Show what would run, how long it takes, how much disk."""
-    from pipeline.launch import launch, prepare
+    from pipeline.runner.launch import launch
+    from pipeline.runner.prepare import prepare
 
     if not in_json:
         launch(config, PROJECT_ROOT, os.environ, plan_only=True)
@@ -145,7 +146,7 @@ def run(config: ExperimentConfig) -> None:
 
     What was finished is not repeated. Ctrl-C stops it; the same command goes on from there.
     """
-    from pipeline.launch import launch
+    from pipeline.runner.launch import launch
 
     launch(config, PROJECT_ROOT, os.environ, plan_only=False)
 
@@ -155,7 +156,7 @@ def run(config: ExperimentConfig) -> None:
 @experiment
 def status(config: ExperimentConfig, in_json: bool) -> None:
     """Show how far an experiment is, also while it runs."""
-    from pipeline.progress_report import in_words, state_of
+    from pipeline.runner.progress_report import in_words, state_of
 
     state = state_of(config)
     if in_json:
@@ -197,20 +198,20 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
 
     Is RUN_B better than RUN_A? Draws are paired. `latest` is the newest finished run.
     """
-    from pipeline import comparison
+    from pipeline.runs import run_comparison
 
     folders = find_run(first, runs), find_run(second, runs)
-    changes = comparison.compare_runs(*folders)
-    differing = comparison.settings_that_differ(*folders)
-    data, stacks = read_summary(folders[0])["data"], comparison.stacks_that_differ(*folders)
+    changes = run_comparison.compare_runs(*folders)
+    differing = run_comparison.settings_that_differ(*folders)
+    data, stacks = read_summary(folders[0])["data"], run_comparison.stacks_that_differ(*folders)
     if in_json:
         cells = [dataclasses.asdict(change) for change in changes]
         return _print_json({"data": data, "settings": differing, "stack": stacks, "cells": cells})
     terminal = console()
-    for line in (f"data: {data}", *comparison.differences_in_words(differing, stacks)):
+    for line in (f"data: {data}", *run_comparison.differences_in_words(differing, stacks)):
         terminal.print(line)
     terminal.print(tables.comparison_table(changes))
-    terminal.print(", ".join(f"{count} {word}" for word, count in comparison.called(changes).items()))
+    terminal.print(", ".join(f"{count} {word}" for word, count in run_comparison.called(changes).items()))
 
 
 @cli.command(epilog=examples("thaw advise", "thaw advise 20261126-101500-quick --target deer,horse --n 100"))
@@ -224,8 +225,8 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
 
     And how many layers to freeze, by linear probes alone; RUN must be finished, its target may be another one.
     """
-    from pipeline.advice import advise_on, show
-    from pipeline.own_settings import names_in
+    from pipeline.new_experiment.own_settings import names_in
+    from pipeline.source_search.advice import advise_on, show
 
     names, folder = names_in(target), find_run(run, runs)
     with output_to_log(folder / RUN_LOG):
@@ -246,7 +247,7 @@ def search(run: str, runs: Path, n: int | None, draws: int, budget: float, in_js
 
     Of all its transfers, any freeze count, fine-tuned or not; what was trained so far says what to train next.
     """
-    from pipeline.search import search_run, show
+    from pipeline.source_search.search import search_run, show
 
     terminal = console(quiet=True) if in_json else progress.console()
     found = search_run(find_run(run, runs), n, draws, budget, terminal)
@@ -263,7 +264,7 @@ def tflite(run: str, runs: Path, in_json: bool) -> None:
     As floats and as 8-bit integers, to tflite/ in its folder. Each file is compared with the SavedModel on 1,000 test
     images; agreement.json beside them holds the figures.
     """
-    from pipeline.tflite import export_run
+    from pipeline.serving.tflite import export_run
 
     folder = find_run(run, runs)
     with output_to_log(folder / RUN_LOG):

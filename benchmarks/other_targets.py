@@ -3,7 +3,7 @@
 For each pair the promises of the present rule are written down first; then the cells are trained, one draw each, at
 three sizes and without fine-tuning, and every gain is compared with its interval. Sources that have seen a class of the
 pair are left out. Pairs are for the calibration or for its test, never for both (benchmarks.calibrate). Goes on where
-it stopped. About ten core-minutes a pair. Imports pipeline.advice and the sweep engine.
+it stopped. About ten core-minutes a pair. Imports pipeline.source_search.advice and the sweep engine.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from analysis.transfer_prediction.advice_rule import read_rule
 from benchmarks import target
 from experiment.config import Architecture
 from ledger.cell_selection import Cell
-from pipeline.advice import advise, probes_of, target_images
-from pipeline.finished_run import FinishedRun, open_run
+from pipeline.runs.finished_run import FinishedRun, open_run
+from pipeline.source_search.advice import advise, probes_of, target_images
 from trainer_module.networks.architectures import build_network
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources import source

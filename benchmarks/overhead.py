@@ -84,7 +84,7 @@ def transform_cpu_seconds(folder: Path, files: int) -> float:
     from acquisition.downloads.dataset import Dataset
     from acquisition.tfrecords.record_files import find_record_files
     from experiment.loading import load_config
-    from pipeline.dag import create_pipeline
+    from pipeline.dag.dag import create_pipeline
 
     write_subset(folder / "data", files)
     dataset = Dataset("cifar10", "a part of CIFAR-10", False, find_record_files(folder / "data"))

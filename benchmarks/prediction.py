@@ -16,7 +16,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import pandas as pd
 
-from pipeline.finished_run import FinishedRun, open_run
+from pipeline.runs.finished_run import FinishedRun, open_run
 from trainer_module.data.artifact_folders import SERVING_FOLDER
 from trainer_module.networks.architectures import build_network
 from trainer_module.processes.single_thread import one_thread

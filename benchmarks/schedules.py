@@ -21,7 +21,7 @@ from acquisition.downloads.dataset import Dataset
 from benchmarks import grid, target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
-from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module.networks import weight_values
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine

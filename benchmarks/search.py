@@ -1,4 +1,4 @@
-"""AdvisedOracle against KerasTuner's own oracles, on the trainings of a published ledger. Imports pipeline.search.
+"""AdvisedOracle against KerasTuner's own oracles, on the trainings of a published ledger. Imports source_search.
 
 `python -m benchmarks.search LEDGER ESTIMATES`: LEDGER is docs/results/ledger.csv.gz or a run's cells.csv, ESTIMATES the
 estimates.csv of benchmarks.prediction. A trial "trains" by looking its row up; its cost is the seconds in the row.
@@ -26,7 +26,7 @@ import pandas as pd
 from keras_tuner import oracles
 
 from experiment.backbones import MAX_FREEZE_COUNT
-from pipeline.search import ESTIMATORS
+from pipeline.source_search.search import ESTIMATORS
 from trainer_module.oracles.advised_oracle import AdvisedOracle, Candidate
 from trainer_module.oracles.gaussian_process import Place
 from trainer_module.tuners.search_tuner import Asked, SearchTuner

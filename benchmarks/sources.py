@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from benchmarks import target
-from pipeline import run_folder
+from pipeline.runs import ml_metadata
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources.source import KERAS_FILE
 from trainer_module.training.training_loop import score_logits
@@ -50,8 +50,8 @@ def scored_sources(metadata: Path) -> Iterator[dict[str, Any]]:
     if not metadata.exists():
         raise FileNotFoundError(f"{metadata} is not there. Give the metadata.sqlite of a run's workspace.")
     dataset = target.find_dataset()
-    store = run_folder.open_store(metadata)
-    nodes = run_folder.nodes_of_run(store, run_folder.latest_run_context(store))
+    store = ml_metadata.open_store(metadata)
+    nodes = ml_metadata.nodes_of_run(store, ml_metadata.latest_run_context(store))
     for name, node in nodes.items():
         if not name.startswith(SOURCE_NODE) or "model" not in node.outputs:
             continue

@@ -20,8 +20,8 @@ class Machine(pydantic.BaseModel):
     """Memory for activations, all processes together."""
 
     asked: dict[str, str] = {}
-    """By sweep, the hash of what the configuration says of it (pipeline.training_settings.asked_digest); a note of the
-    sweep's ledger is left under it."""
+    """By sweep, the hash of what the configuration says of it (`asked_digest` of training_settings); a note of its
+    ledger is left under it."""
 
     def write(self, folder: Path) -> None:
         """Writes MACHINE_FILE, all of it at once; the folder is made where there is none."""

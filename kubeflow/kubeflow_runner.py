@@ -25,11 +25,11 @@ from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import load_config
-from pipeline import kubeflow_spec
-from pipeline.cluster import ClusterConfig, load_cluster
+from pipeline.kubeflow import compiled_spec
+from pipeline.kubeflow.cluster import ClusterConfig, load_cluster
 
 HERE = Path(__file__).resolve().parent
-POD_COMMAND = ("python", "-m", "pipeline.cluster_task")
+POD_COMMAND = ("python", "-m", "pipeline.kubeflow.task")
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -112,7 +112,7 @@ def compiled(
     except ModuleNotFoundError as error:
         raise ThawError(f"{error}. Compiling for Kubeflow needs the extra packages: pip install 'thaw[kubeflow]', or "
                         "make setup in a checkout.") from error  # fmt: skip
-    from pipeline.dag import Cluster, create_pipeline
+    from pipeline.dag.dag import Cluster, create_pipeline
 
     folder = Path(cluster.data.path)
     dataset = Dataset(
@@ -121,15 +121,15 @@ def compiled(
         synthetic=cluster.data.name == "SYNTHETIC",
         files=RecordFiles(folder, cluster.data.train, cluster.data.test),
     )
-    parameter = RuntimeParameter(kubeflow_spec.DATA_PATH, str, cluster.data.path)
+    parameter = RuntimeParameter(compiled_spec.DATA_PATH, str, cluster.data.path)
     pods = Cluster(cluster.pipeline_root, parameter, "GPU" if cluster.training.gpus else "CPU")
     pipeline = create_pipeline(placed(config, cluster), dataset, left_out, weights_hash, pods)
     runner_config = KubeflowV2DagRunnerConfig(
         default_image=cluster.image, default_commands=list(POD_COMMAND), use_pipeline_spec_2_1=True
     )
     job = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)
-    spec = kubeflow_spec.finished_spec(job["pipelineSpec"], cluster)
-    return spec, kubeflow_spec.platform_spec(spec, cluster)
+    spec = compiled_spec.finished_spec(job["pipelineSpec"], cluster)
+    return spec, compiled_spec.platform_spec(spec, cluster)
 
 
 def main(argv: list[str]) -> int:
@@ -138,13 +138,13 @@ def main(argv: list[str]) -> int:
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
         cluster, config = cluster_from(arguments), config_from(arguments)
-        from pipeline.launch import with_weights
-        from pipeline.own_model import with_own_model
+        from pipeline.runner.own_model_check import with_own_model
+        from pipeline.runner.prepare import with_weights
 
         config, left_out, weights_hash = with_weights(with_own_model(config), HERE.parent, print)
         spec, platform = compiled(config, cluster, left_out, weights_hash)
         output = arguments.output or HERE.parent / "build" / f"{config.pipeline_name}.yaml"
-        kubeflow_spec.write_pipeline(output, spec, platform)
+        compiled_spec.write_pipeline(output, spec, platform)
     except ThawError as error:
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1

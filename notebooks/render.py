@@ -18,7 +18,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from experiment.errors import ThawError
-from pipeline.finished_run import open_run
+from pipeline.runs.finished_run import open_run
 
 FOLDER = Path(__file__).resolve().parent
 PARAMETERS = "parameters"

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from experiment.backbones import Scale
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
-from pipeline.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
+from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
 
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
 

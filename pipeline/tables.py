@@ -12,9 +12,9 @@ from terminal.tables import FittingTable, empty_table, in_two_lines
 
 if TYPE_CHECKING:
     from acquisition.tfrecords.inspection import Inspection
-    from pipeline.comparison import Change
-    from pipeline.doctor import Finding
-    from pipeline.progress_report import ExperimentState
+    from pipeline.runner.doctor import Finding
+    from pipeline.runner.progress_report import ExperimentState
+    from pipeline.runs.run_comparison import Change
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
 

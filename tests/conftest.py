@@ -15,7 +15,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pipeline.process import own_temporary_folder
+from pipeline.runner.process import own_temporary_folder
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

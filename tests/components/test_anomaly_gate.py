@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts
 
 from components.anomaly_gate import AnomalyGate, describe_anomalies
 from experiment.errors import ThawError
-from pipeline.schema import curated_schema
+from pipeline.dag.raw_schema import curated_schema
 
 pytestmark = pytest.mark.component
 

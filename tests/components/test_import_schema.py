@@ -6,7 +6,7 @@ from tfx.utils import io_utils
 
 from components.import_schema import ImportSchema
 from experiment.config import Data
-from pipeline.schema import schema_text
+from pipeline.dag.raw_schema import schema_text
 
 pytestmark = pytest.mark.component
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.run_folder import latest_run_context, nodes_of_run, open_store
+from pipeline.runs.ml_metadata import latest_run_context, nodes_of_run, open_store
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]

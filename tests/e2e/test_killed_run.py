@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pipeline.run_folder import latest_run_context, nodes_of_run, open_store
+from pipeline.runs.ml_metadata import latest_run_context, nodes_of_run, open_store
 
 pytestmark = [pytest.mark.e2e, pytest.mark.exhaustive, pytest.mark.timeout(7200)]
 

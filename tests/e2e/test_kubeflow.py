@@ -156,7 +156,7 @@ def test_a_pod_turns_the_buckets_uris_into_the_launchers_folders_and_back(tmp_pa
     schema = {"artifacts": [{"uri": "minio://bucket/schema", "type": {"schemaTitle": "tfx.Schema"}, "name": "1"}]}
     invocation = {"inputs": {"parameters": {"text": {"stringValue": ""}}},
                   "outputs": {"artifacts": {"schema": schema}, "outputFile": str(output)}}  # fmt: skip
-    code = "import sys, pathlib; from pipeline.cluster_task import main; main(sys.argv[2:], pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from pipeline.kubeflow.task import main; main(sys.argv[2:], pathlib.Path(sys.argv[1]))"
     arguments = ["--executor_class_path", "components.import_schema.ImportSchema_Executor",
                  "--json_serialized_invocation_args", json.dumps(invocation)]  # fmt: skip
     command = [sys.executable, "-c", code, str(tmp_path / "pod"), *arguments]

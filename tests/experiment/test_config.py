@@ -8,7 +8,7 @@ import pytest
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config, validate_config
-from pipeline.cluster import load_cluster
+from pipeline.kubeflow.cluster import load_cluster
 
 CLUSTER = Path(__file__).parents[2] / "kubeflow" / "cluster.yaml"
 

@@ -81,7 +81,7 @@ def test_the_packages_layer_does_not_depend_on_our_code(recipe):
 
 
 def test_it_runs_a_tasks_program_and_not_as_root(recipe):
-    assert recipe[-1] == ("CMD", '["python", "-m", "pipeline.cluster_task"]')
+    assert recipe[-1] == ("CMD", '["python", "-m", "pipeline.kubeflow.task"]')
     [user] = rest_of(recipe, "USER")
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), "a number, so that Kubernetes can see that it is not root"
     final_stage = recipe[[name for name, _ in recipe].index("FROM", 1) :]

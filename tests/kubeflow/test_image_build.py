@@ -80,7 +80,7 @@ def test_it_runs_as_a_user_without_rights(container):
 
 
 def test_a_tasks_program_starts_in_it(container):
-    said = called("buildah", "run", container, "--", "sh", "-c", "python -m pipeline.cluster_task 2>&1 || true")
+    said = called("buildah", "run", container, "--", "sh", "-c", "python -m pipeline.kubeflow.task 2>&1 || true")
     assert "Expected --json_serialized_invocation_args" in said
 
 
@@ -88,7 +88,7 @@ def test_every_executor_and_the_workers_program_can_be_imported_in_it(container)
     modules = (
         "tensorflow, tfx, keras_tuner, components.transfer_report.component, components.transfer_advisor.component, "
         "components.sweep_evaluator.component, components.domain_examples.component, trainer_module.tuner, "
-        "trainer_module.trainer, pipeline.sweep_worker, local_runner, thaw"
+        "trainer_module.trainer, pipeline.runner.sweep_worker, local_runner, thaw"
     )
     code = f"import os; os.environ['TF_USE_LEGACY_KERAS'] = '0'; import {modules}; print(tensorflow.__version__)"
     assert called("buildah", "run", container, "--", "python", "-c", code).split()[-1] == "2.16.2"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.sweep_worker import parse_arguments
+from pipeline.runner.sweep_worker import parse_arguments
 from trainer_module.distributed.addresses import chief_address, worker_address
 
 FOLDER = Path(__file__).parents[2] / "kubeflow"

@@ -19,9 +19,9 @@ PACKAGE_MODULES = [f for f in MODULES if f.relative_to(ROOT).parts[0] in PACKAGE
 READS_ENVIRONMENT = (
     "acquisition/",
     "components/sweep_tuner.py",
-    "pipeline/cluster_task.py",
-    "pipeline/model_server.py",
-    "pipeline/sweep_worker.py",
+    "pipeline/kubeflow/task.py",
+    "pipeline/serving/model_server.py",
+    "pipeline/runner/sweep_worker.py",
 )
 # freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
 MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/networks/weight_values.py")

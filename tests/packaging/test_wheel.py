@@ -83,7 +83,7 @@ def test_installed_presets_load_and_schema_and_template_lie_beside_the_code(
 ) -> None:
     code = (
         "from pathlib import Path\n"
-        "import experiment.loading as c, pipeline as p, components.transfer_report as r\n"
+        "import experiment.loading as c, pipeline.dag as p, components.transfer_report as r\n"
         "package = Path(c.__file__).parent\n"
         "for preset in sorted((package / 'presets').glob('*.yaml')):\n"
         "    c.load_config(preset)\n"
@@ -141,7 +141,7 @@ def test_the_schema_is_ours_and_workers_import_our_modules(installed_python, oth
     """From the working folder that `python -c` searches first, as the server of the workers does."""
     code = (
         "import thaw_entry, multiprocessing.forkserver as f\n"
-        "from pipeline.schema import curated_schema\n"
+        "from pipeline.dag.raw_schema import curated_schema\n"
         "assert 'feature' in curated_schema()\n"
         "from trainer_module import fork_server, workers, progress\n"
         "fork_server.start()\n"

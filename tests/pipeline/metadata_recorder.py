@@ -2,7 +2,7 @@
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.run_folder import latest_run_context, open_store
+from pipeline.runs.ml_metadata import latest_run_context, open_store
 
 
 class Recorder:

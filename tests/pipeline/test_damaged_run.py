@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 import thaw
 from components.transfer_report.executions_table import COLUMNS
 from experiment.errors import ThawError
-from pipeline.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary
+from pipeline.runs.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
 
 CELL = {"transfer": "a__original", "n": 10, "freeze_count": 8, "fine_tune": "false"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 
 from experiment.errors import ThawError, printable
-from pipeline.process import prepare_process
+from pipeline.runner.process import prepare_process
 from terminal import console
 
 HOSTILE = ("[/b]", "[red]", "$x_1$", "<script>", "{{7*7}}", "%s", "{0}", "`|`", ":cat:", "🌷", "a\\", "[link=x]")
@@ -45,7 +45,7 @@ def test_a_message_keeps_what_can_be_printed() -> None:
 
 
 def test_standard_output_takes_names_that_are_not_utf_8() -> None:
-    code = ("import os; from pipeline.process import prepare_process; prepare_process(os.environ); "
+    code = ("import os; from pipeline.runner.process import prepare_process; prepare_process(os.environ); "
             "from terminal.console import console; console().print('\\udcff.png'); print('\\udcfe')")  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"}

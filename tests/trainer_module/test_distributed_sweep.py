@@ -12,7 +12,7 @@ import pytest
 
 from experiment.config import Schedule
 from ledger.ledger import read_ledger
-from pipeline.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module.processes import fork_server
 from trainer_module.sweep.process_pool import WorkerPool
 from trainer_module.tuners.sweep_tuner import SweepTuner
@@ -49,7 +49,7 @@ pathlib.Path(result).write_text(json.dumps(tell(tuner)))
 WORKER = """
 import os, sys
 os.environ.update(variables)
-from pipeline.sweep_worker import main
+from pipeline.runner.sweep_worker import main
 sys.exit(main([ledgers, "--patience", patience]))
 """
 
@@ -141,7 +141,7 @@ def decisive(rows):
 @pytest.fixture(scope="module")
 def job(baseline_job):
     # So that processes begin with everything imported; first of all what sets the environment of the imports.
-    fork_server.CONTEXT.set_forkserver_preload(["pipeline.sweep_worker", "trainer_module.distributed.chief"])
+    fork_server.CONTEXT.set_forkserver_preload(["pipeline.runner.sweep_worker", "trainer_module.distributed.chief"])
     multiprocessing.forkserver.ensure_running()
     changes = {"schedule": Schedule(epochs=6, batch_size=16), "code": source_fingerprint(*SWEEP_CODE)}
     return dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update=changes))

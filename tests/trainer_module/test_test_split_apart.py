@@ -5,8 +5,8 @@
 | raw train and test share an image | tests/acquisition/tfrecords/test_inspection.py, by id and by content |
 | Transform learns from all images before they are split | below |
 | a domain's train or val file holds a test image | tests/e2e/test_end_to_end.py, from the files themselves |
-| a source's domain has a test split | tests/pipeline/test_dag.py |
-| a node is told to read the test split | tests/pipeline/test_dag.py |
+| a source's domain has a test split | tests/pipeline/dag/test_dag.py |
+| a node is told to read the test split | tests/pipeline/dag/test_dag.py |
 | the engine trains on, settles by or stops by test images | below |
 | a learning curve, or the choice of a cell, reads a test figure | below, and test_selection.py |
 | the candidate's Trainer reads the test split | below |

@@ -22,7 +22,7 @@ def chief_address(environment: Mapping[str, str]) -> str | None:
     address = _address(environment)
     if environment[TUNER_ID] != CHIEF:
         raise ThawError(f"{TUNER_ID} is {environment[TUNER_ID]}, but a pipeline's Tuner can only be the chief: set it "
-                        f"to {CHIEF} here, and start workers with python -m pipeline.sweep_worker.")  # fmt: skip
+                        f"to {CHIEF} here, and start workers with python -m pipeline.runner.sweep_worker.")  # fmt: skip
     return address
 
 

@@ -27,7 +27,7 @@ FAREWELL = 5.0
 
 
 class ChiefTuner(LedgerTuner):
-    """Has a sweep run by workers on other machines (pipeline.sweep_worker), whose rows it gathers in the ledger.
+    """Has a sweep run by workers on other machines (pipeline.runner.sweep_worker), whose rows it gathers in the ledger.
 
     Args:
       job: the sweep, as the workers will read it.
@@ -58,7 +58,8 @@ class ChiefTuner(LedgerTuner):
                 return
             self.job.write(self.record.folder / JOB_FILE)
             with served(self.oracle, self.address):
-                _say(f"{self.record.name} waits for workers: python -m pipeline.sweep_worker {settings.ledger_dir}")
+                command = f"python -m pipeline.runner.sweep_worker {settings.ledger_dir}"
+                _say(f"{self.record.name} waits for workers: {command}")
                 self._wait(advance)
                 self._say_farewell()
 

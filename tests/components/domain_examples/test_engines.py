@@ -9,7 +9,7 @@ from components.domain_examples.component import DomainExamples
 from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import Augmentation
-from pipeline.beam_options import beam_options
+from pipeline.dag.beam_options import beam_options
 
 pytestmark = pytest.mark.component
 

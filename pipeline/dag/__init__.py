@@ -1,0 +1,1 @@
+"""The DAG: its nodes, their settings and code fingerprints, TFMA's configuration. Imports components."""

@@ -1,0 +1,26 @@
+"""The schema of the raw records: the curated one, fitted to the configured keys and classes. Imports config alone."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from experiment.config import Data
+
+
+def schema_text(data: Data) -> str:
+    """The schema, as text, with the data's feature keys and number of classes."""
+    schema = text_format.Parse(curated_schema(), schema_pb2.Schema())
+    names = {"image": data.image_key, "label": data.label_key, "id": data.id_key}
+    for feature in schema.feature:
+        if feature.name == "label":
+            feature.int_domain.max = len(data.classes) - 1
+        feature.name = names[feature.name]
+    return text_format.MessageToString(schema)
+
+
+def curated_schema() -> str:
+    """Text of schema/schema.pbtxt: the file beside this one is a link to it; installed, a copy."""
+    return resources.files("pipeline.dag").joinpath("schema.pbtxt").read_text(encoding="utf-8")

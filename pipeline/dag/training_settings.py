@@ -1,0 +1,151 @@
+"""What the nodes that train are told, made from the configuration. Imports no TFX and no TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from experiment.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
+from experiment.training_settings import ModelSettings, SweepSettings
+from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.runs.run_files import comparable, digest, settings_of
+
+
+def model_settings(
+    config: ExperimentConfig,
+    role: Literal["source", "transfer", "baseline"],
+    source: str,
+    architecture: Architecture,
+    *,
+    data_name: str,
+    code: str,
+) -> ModelSettings:
+    """One model to train.
+
+    Args:
+      config: the experiment.
+      role: what it is trained for.
+      source: its name; empty for a baseline.
+      architecture: of the model.
+      data_name: as in ledgers.
+      code: fingerprint of the sources that decide the training's result.
+    """
+    return ModelSettings(
+        role=role,
+        name=f"{source or 'baseline'}__{architecture}",
+        source=source,
+        architecture=architecture,
+        classes=config.target.classes,
+        image_shape=config.data.image_shape,
+        image_key=config.data.image_key,
+        mobilenet=_mobilenet(config, role) if architecture == "mobilenet_v2" else None,
+        own=own_settings(config) if architecture == "own" else None,
+        schedule=config.schedule,
+        seed=config.seed,
+        data_name=data_name,
+        code=code,
+        activations_gib=config.activations_gib,
+        ledger_dir=None if role == "source" else config.pipeline_folder / "ledgers",
+    )
+
+
+def source_settings(
+    config: ExperimentConfig, transfer: Transfer, *, weights_hash: str, code: str
+) -> ModelSettings:  # fmt: skip
+    """A transfer's source; one that is not trained is told no schedule, and one that is read from a file no seed.
+
+    Args:
+      config: the experiment.
+      transfer: whose source it is.
+      weights_hash: of the ImageNet weights file.
+      code: fingerprint of the sources that decide the training's result.
+    """
+    source = config.sources[transfer.source]
+    # Neither the data's name nor the feature of served records is of any use to a source.
+    settings = model_settings(config, "source", transfer.source, transfer.architecture, data_name="", code=code)
+    changes: dict[str, Any] = {
+        "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "",
+        "schedule": _of_source(config.source_schedule) if source.is_trained else SourceSchedule(),
+    }  # fmt: skip
+    if source.is_imagenet:
+        own = config.own if transfer.architecture == "own" else None
+        changes |= {"weights_hash": own.sha256 if own else weights_hash, "seed": 0}
+    return settings.model_copy(update=changes)
+
+
+def _of_source(schedule: SourceSchedule) -> SourceSchedule:
+    """Without the rate of phase 2, which a source has none of."""
+    return schedule.model_copy(update={"fine_tune_learning_rate": SourceSchedule().fine_tune_learning_rate})
+
+
+def own_settings(config: ExperimentConfig) -> OwnModel | None:
+    """Settings of the architecture `own`, without its cost, which only plans a run."""
+    return config.own.model_copy(update={"mflop": 0.0}) if config.own else None
+
+
+def _mobilenet(config: ExperimentConfig, role: str) -> MobileNet:
+    """The network's size, and for a source the file of its weights."""
+    return config.mobilenet_v2 if role == "source" else config.mobilenet_v2.model_copy(update={"weights": None})
+
+
+def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSettings:
+    """The sweep over a transfer's or a baseline's cells; a baseline has nothing to freeze."""
+    is_baseline = settings.role == "baseline"
+    return SweepSettings(
+        **settings.model_dump(exclude={"image_key", "ledger_dir"}),
+        image_key="",  # of served records
+        sizes=config.sizes,
+        freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],
+        fine_tune=config.fine_tune,
+        # Whatever cell is repeated needs its baseline's draw.
+        draws=config.all_draws if is_baseline else config.draws,
+        most_draws=config.all_draws,
+        deployed_size=config.deployed_size,
+        ledger_dir=config.pipeline_folder / "ledgers",
+        allow_untrained_sources=config.allow_untrained_sources and not is_baseline,
+        workers=config.workers,
+    )
+
+
+def repeatable(config: ExperimentConfig) -> dict[str, Any]:
+    """The configuration without what belongs to this machine: folders, files, processes and Beam's engine."""
+    elsewhere: dict[str, Any] = dict.fromkeys(
+        ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
+    )
+    elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}, "own": {"model"}}
+    dumped = config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
+    if config.own is not None:
+        dumped["own"]["model"] = config.own.model.name
+    return dumped
+
+
+def asked_digests(config: ExperimentConfig) -> dict[str, str]:
+    """asked_digest of every sweep, by its name."""
+    digests = {f"baseline__{name}": asked_digest(config, "", name) for name in config.architectures}
+    pairs = {pair.id: asked_digest(config, pair.source, pair.architecture) for pair in config.transfers}
+    return {**digests, **pairs}
+
+
+def asked_digest(config: ExperimentConfig, source: str, architecture: Architecture) -> str:
+    """Hash of the settings and code that decide a sweep's rows; `thaw status` finds the sweep's ledger by it.
+
+    It is made of the configuration alone, before data, weights and source are known, and is the same whatever a run has
+    filled in.
+
+    Args:
+      config: the experiment, as asked for or as resolved.
+      source: its name; empty for a baseline.
+      architecture: of the sweep.
+    """
+    settings = comparable(settings_of(config))
+    names = ["seed", "data", "target", "augmentation", "schedule"]
+    if source and not config.sources[source].is_imagenet:
+        names.append("source_schedule")
+    decisive = {name: settings[name] for name in names}
+    if source:
+        decisive["source"] = settings["sources"][source]
+    if architecture == "mobilenet_v2":
+        decisive["mobilenet_v2"] = settings["mobilenet_v2"]
+    if architecture == "own" and config.own is not None:
+        own = config.own.model_dump(mode="json", exclude={"sha256", "mflop", "parts"})
+        decisive["own"] = own | {"model": str(config.own.model.expanduser().absolute())}
+    return digest({"sweep": [source, architecture], "code": source_fingerprint(*SWEEP_CODE), **decisive})

@@ -1,0 +1,108 @@
+"""What a Kubeflow cluster gives a pipeline: image, data, volume, GPUs, tries. Decides no result. Imports experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+
+from experiment.domains import Settings
+from experiment.loading import read_settings, validated
+
+# TFX and Beam take these paths for patterns of files, so none may hold *, ?, [ or a backslash.
+Uri = Annotated[str, pydantic.Field(pattern=r"^(gs|s3|minio)://[^/*?\[\\]+(/[^*?\[\\]*)?$")]
+PodPath = Annotated[str, pydantic.Field(pattern=r"^/[^*?\[\\]+$")]
+
+
+class ClusterData(Settings):
+    """The TFRecords as the pods see them."""
+
+    path: PodPath
+    """Folder that the patterns are relative to; the default of the pipeline parameter `data_path`."""
+    name: str = pydantic.Field(default="cifar10", min_length=1)
+    """For tables and ledgers; data that Thaw drew must be called SYNTHETIC."""
+    train: str = "*-train.tfrecord*"
+    """Pattern of the training files."""
+    test: str = "*-test.tfrecord*"
+    """Pattern of the test files."""
+
+
+class Volume(Settings):
+    """The shared volume: data, weights, ledgers and pushed models outlive a pod there."""
+
+    claim: str = pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    """PersistentVolumeClaim, ReadWriteMany: two sweeps write to it at once."""
+    mount: PodPath = "/workspace"
+    """Where every pod sees it."""
+
+
+class Training(Settings):
+    """What each Trainer and Tuner asks for; every other step asks for nothing."""
+
+    gpus: pydantic.NonNegativeInt = 0
+    """Accelerators a pod; none: it trains on its cores."""
+    gpu_type: str = pydantic.Field(default="nvidia.com/gpu", min_length=1)
+    """Kubernetes' name of the resource (Vertex AI: of the accelerator, such as NVIDIA_TESLA_T4)."""
+    cpus: pydantic.PositiveFloat = 4.0
+    """Cores a pod."""
+    memory_gb: pydantic.PositiveFloat = 8.0
+    """Memory a pod, in units of 10^9 bytes."""
+
+
+class Retries(Settings):
+    """How often a step whose pod was pre-empted or failed is tried again."""
+
+    times: pydantic.NonNegativeInt = 3
+    """Tries after the first."""
+    first_wait_s: pydantic.NonNegativeInt = 30
+    """Wait before the second try."""
+    factor: Annotated[float, pydantic.Field(ge=1)] = 2.0
+    """Each further wait is so many times the one before."""
+    longest_wait_s: pydantic.PositiveInt = 600
+    """No wait is longer."""
+
+
+class Toleration(Settings):
+    """A taint that Trainers' and Tuners' pods bear, such as that of pre-emptible nodes or of nodes with GPUs."""
+
+    key: str
+    """The taint's key."""
+    operator: Literal["Exists", "Equal"] = "Exists"
+    """Whether its value counts."""
+    value: str = ""
+    """The taint's value, for Equal."""
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
+    """Empty: every effect."""
+
+
+class ClusterConfig(Settings):
+    """Everything about a cluster that the compiled pipeline says; none of it changes what is computed."""
+
+    image: str = pydantic.Field(pattern=r"^\S+$")
+    """The image of kubeflow/Dockerfile, as the cluster pulls it; a digest or a tag that never moves."""
+    pipeline_root: Uri
+    """Where artifacts lie unless the submission says otherwise."""
+    data: ClusterData
+    """The images."""
+    volume: Volume
+    """What pods share."""
+    weights: PodPath | None = None
+    """Where the pods see MobileNetV2's ImageNet weights; none: under `weights/` on the volume."""
+    training: Training = Training()
+    """What Trainers and Tuners ask for."""
+    retries: Retries = Retries()
+    """Of every step."""
+    node_selector: dict[str, str] = pydantic.Field(default={})
+    """Labels of the nodes that Trainers and Tuners may run on, such as a GPU's model."""
+    tolerations: tuple[Toleration, ...] = ()
+    """Of Trainers and Tuners."""
+
+
+def load_cluster(path: str | Path, overrides: tuple[str, ...] = ()) -> ClusterConfig:
+    """Reads the description of a cluster, such as kubeflow/cluster.yaml, and applies overrides to it.
+
+    Raises:
+      ThawError: as load_config.
+    """
+    return validated(ClusterConfig, read_settings(Path(path), overrides), str(path), "pipeline/kubeflow/cluster.py")

@@ -1,0 +1,199 @@
+"""`thaw init`: from images or TFRecords to an experiment that runs. Imports acquisition and plan, no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from acquisition.downloads.dataset import Dataset, locate_cifar10
+from acquisition.downloads.imagenet_weights import locate_weights
+from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
+from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records
+from acquisition.tfrecords.scarce_classes import scarce_classes
+from experiment.config import ExperimentConfig, Transfer
+from experiment.errors import ThawError
+from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
+from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
+from pipeline.new_experiment.own_settings import VAL_FRACTION, Wanted, own_settings, shown_px, validated
+from pipeline.runner.own_model_check import fitted
+from pipeline.runner.plan import Plan, measure_gflops, plan_run
+from terminal.tables import FittingTable, empty_table
+
+FEW_TEST_IMAGES = 50
+"""Of all target classes together: below this, intervals are some 15 points wide to each side."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassCount:
+    """Images of one of the user's classes by split; the pipeline takes val out of its training images."""
+
+    name: str
+    train: int
+    val: int
+    test: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What was found and written.
+
+    Attributes:
+      config: the file to run.
+      written: what its folder holds.
+      data: folder of the TFRecords.
+      classes: the user's images.
+      target: the classes to tell apart.
+      image_shape: height, width (pixels) and channels of every record.
+      size_reason: why that size.
+      sources: what is transferred.
+      sizes: training images per experiment.
+      notes: what the user should know: what was left out, and why.
+      plan: what a run takes.
+    """
+
+    config: str
+    written: list[str]
+    data: str
+    classes: list[ClassCount]
+    target: list[str]
+    image_shape: tuple[int, int, int]
+    size_reason: str
+    sources: dict[str, str]
+    sizes: list[int]
+    notes: list[str]
+    plan: Plan
+
+
+def make_experiment(
+    folder: Path, out: Path, wanted: Wanted, *, force: bool, project_root: Path, environment: Mapping[str, str],
+    terminal: Console,
+) -> Made:  # fmt: skip
+    """Writes records and configuration of an experiment on the user's images.
+
+    Args:
+      folder: of class folders of images, or of TFRecords.
+      out: the folder to write.
+      wanted: what the user asks for beside.
+      force: an earlier output may be replaced.
+      project_root: `../shared/data` is looked for from here.
+      environment: the process's; `CIFAR10_DIR` is read.
+      terminal: says where CIFAR-10 was found, and how far it is.
+
+    Raises:
+      ThawError: something the user can put right; nothing was written then.
+    """
+    folder = folder.expanduser().absolute()
+    make = from_records if holds_records(folder) else from_images
+    check_output(out.absolute(), folder, force=force)
+
+    def find_cifar() -> Dataset | None:
+        return locate_cifar10(
+            project_root=project_root, environment=environment, cache_dir=Path.home() / ".cache" / "thaw",
+            tfds_dir=Path.home() / "tensorflow_datasets", say=lambda line: terminal.print(line),
+        )  # fmt: skip
+
+    with written_whole(out) as draft:
+        own = make(folder, draft, out, wanted, find_cifar, terminal)
+        inspection = inspect_records(own.files, own.data)
+        offered = _least_offered(own, inspection)
+        model = fitted(wanted.own, own.data.image_shape, shown_px(own.data)) if wanted.own else None
+        settings = own_settings(wanted.name, own.data, own.target, own.domains, offered, model)
+        config, text = validated(settings, out / CONFIG)
+        check_sizes(inspection, config)
+        (draft / CONFIG).write_text(text, encoding="utf-8")
+        written = sorted(path.name for path in draft.iterdir())
+    return Made(
+        config=str(out / CONFIG),
+        written=written,
+        data=str(config.data.path),
+        classes=[_counted(name, inspection) for name in own.own_classes],
+        target=list(own.target),
+        image_shape=config.data.image_shape,
+        size_reason=own.size_reason,
+        sources={transfer.source: _in_words(config, transfer) for transfer in config.transfers},
+        sizes=list(config.sizes),
+        notes=[*own.notes, *_warnings(config, inspection, project_root)],
+        plan=_plan(config.model_copy(update={"own": model}), inspection),
+    )
+
+
+def show_made(made: Made, terminal: Console) -> None:
+    """Prints what was found, what was written and what to do next."""
+    rows = [(one.name, f"{one.train:,}", f"{one.val:,}", f"{one.test:,}") for one in made.classes]
+    terminal.print(FittingTable(empty_table("class", "train", "val", "test", title="Your images"), rows))
+    for line in _lines(made):
+        terminal.print(line, soft_wrap=True)
+
+
+def _lines(made: Made) -> Iterator[str]:
+    height, width, channels = made.image_shape
+    yield f"Image size: {height} x {width} pixels, {channels} channels ({made.size_reason})."
+    yield f"Target: {' against '.join(made.target)}, with n = {', '.join(map(str, made.sizes))} training images."
+    for name, words in made.sources.items():
+        yield f"Source {name}: {words}"
+    for note in made.notes:
+        yield f"!! {note}"
+    yield f"Written: {', '.join(made.written)} in {Path(made.config).parent}; the records are in {made.data}."
+    yield f"A run takes about {made.plan.minutes:.0f} minutes ({made.plan.executions} trainings) on this machine. Next:"
+    config = shlex.quote(str(made.config))
+    yield f"  thaw plan --config {config}"
+    yield f"  thaw run --config {config}"
+
+
+def _in_words(config: ExperimentConfig, transfer: Transfer) -> str:
+    """What a transfer's source is: its classes, or where its weights come from."""
+    if transfer.architecture == "own" and config.own is not None:
+        return f"your model {config.own.model}"
+    return ", ".join(config.sources[transfer.source].classes) or "ImageNet's weights"
+
+
+def _least_offered(own: OwnData, inspection: Inspection) -> int:
+    """Training images of the smallest target class, val set aside.
+
+    Raises:
+      ThawError: they, or its test images, are too few.
+    """
+    counts = [_counted(name, inspection) for name in own.target]
+    for one in counts:
+        if one.train < LEAST_TRAIN or one.test < LEAST_TEST:
+            raise ThawError(
+                f"The class {one.name!r} has {one.train + one.val} training and {one.test} test images. Expected "
+                f"{LEAST_TRAIN + 1} and {LEAST_TEST} at least. Add some, or leave the class out with --target."
+            )
+    return min(one.train for one in counts)
+
+
+def _counted(name: str, inspection: Inspection) -> ClassCount:
+    train = inspection.train_counts[name]
+    val = max(1, round(VAL_FRACTION * train)) if train else 0
+    return ClassCount(name, train - val, val, inspection.test_counts[name])
+
+
+def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Path) -> Iterator[str]:
+    tested = sum(inspection.test_counts[name] for name in config.target.classes)
+    if tested < FEW_TEST_IMAGES:
+        yield f"{tested} test images in all: only large gains can be told from chance."
+    yield from scarce_classes(inspection, config)
+    used = {name for source in config.sources.values() for name in source.classes} | set(config.target.classes)
+    unused = [name for name in config.data.classes if name not in used]
+    if unused:
+        yield f"Neither in the target nor in a source: {', '.join(unused)}."
+    settings = config.mobilenet_v2
+    found = locate_weights(
+        settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras",
+        say=lambda line: None, allow_download=False,
+    )  # fmt: skip
+    if found is None and "mobilenet_v2" in config.architectures:
+        yield ("ImageNet's weights are not on this machine: a run asks Keras's server for them, and leaves that "
+               "transfer out where it gets none. Give a file with --weights.")  # fmt: skip
+
+
+def _plan(config: ExperimentConfig, inspection: Inspection) -> Plan:
+    images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
+    workers = config.workers or len(os.sched_getaffinity(0))
+    return plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)

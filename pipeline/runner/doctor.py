@@ -1,0 +1,192 @@
+"""What this machine lacks for a run, and what to do about it. Imports acquisition lazily, no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
+from pipeline.runs.run_lock import check_usable
+
+State = Literal["ok", "warning", "problem"]
+
+PACKAGES = {"tfx": "1.16.0", "tensorflow": "2.16.2", "keras": "3.12.4", "keras-tuner": "1.4.8"}
+"""Those whose versions must be just these: other ones are known not to work together."""
+LEAST_MEMORY_GB = 6.0
+"""`quick` takes 2.2 GB in its largest process and about 5 in all (measured on two cores)."""
+LEAST_DISK_GB = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+      subject: what.
+      state: a `problem` keeps runs from working, a `warning` makes them slower or smaller.
+      found: what was found.
+      advice: what to do; empty where all is well.
+    """
+
+    subject: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Looks at Python, packages, processor, memory, folders, disk, data, weights and GPU, one after the other.
+
+    Args:
+      config: whose data and weights are looked for, and whose workspace is written to.
+      project_root: `../shared/data` is looked for from here.
+      environment: the process's; `CIFAR10_DIR` is read.
+    """
+    yield _python()
+    yield from (_package(name, wanted) for name, wanted in PACKAGES.items())
+    yield _cores()
+    yield _memory()
+    yield _folder("workspace", config.pipeline_folder)
+    yield _folder("runs", config.runs)
+    yield _metadata(config)
+    yield _disk(config)
+    yield _data(config, project_root, environment)
+    if "own" in config.architectures:
+        yield _own_model(config)
+    if "mobilenet_v2" in config.architectures:
+        yield _weights(config, project_root)
+    yield _gpu()
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if sys.version_info[:2] == (3, 10):
+        return Finding("Python", "ok", found)
+    return Finding(
+        "Python", "problem", found, "TFX 1.16 needs Python 3.10: run `make setup`, which finds or fetches it."
+    )
+
+
+def _package(name: str, wanted: str) -> Finding:
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        found = "not installed"
+    if found == wanted:
+        return Finding(name, "ok", found)
+    return Finding(name, "problem", found, f"{wanted} is needed: run `make setup`.")
+
+
+def _cores() -> Finding:
+    count = len(os.sched_getaffinity(0))
+    if count > 1:
+        return Finding("cores", "ok", str(count))
+    return Finding("cores", "warning", "1", "Sweeps train one model a core at a time; two cores take half as long.")
+
+
+def _memory() -> Finding:
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.split()[1].isdigit()}
+    free_gb = sizes["MemAvailable"] * 1024 / 1e9
+    found = f"{free_gb:.1f} GB free of {sizes['MemTotal'] * 1024 / 1e9:.1f}"
+    if free_gb >= LEAST_MEMORY_GB:
+        return Finding("memory", "ok", found)
+    advice = f"Preset quick wants {LEAST_MEMORY_GB:.0f} GB: close other programs, or run with --workers 1."
+    return Finding("memory", "warning", found, advice)
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    try:
+        check_usable(folder)
+    except ThawError as error:
+        return Finding(name, "problem", str(folder.absolute()), str(error))
+    return Finding(name, "ok", str(folder.absolute()))
+
+
+def _metadata(config: ExperimentConfig) -> Finding:
+    path = config.pipeline_folder / METADATA_FILE
+    try:
+        check_metadata(path)
+    except ThawError as error:
+        return Finding("ML Metadata", "problem", str(path), str(error))
+    return Finding("ML Metadata", "ok", str(path) if path.exists() else "none yet")
+
+
+def _disk(config: ExperimentConfig) -> Finding:
+    place = config.workspace.absolute()
+    existing = next(parent for parent in (place, *place.parents) if parent.is_dir())
+    free_gb = shutil.disk_usage(existing).free / 1e9
+    if free_gb >= LEAST_DISK_GB:
+        return Finding("disk", "ok", f"{free_gb:.0f} GB free at {existing}")
+    advice = "Free some, or set workspace to another disk; `thaw plan` says how much a run needs."
+    return Finding("disk", "warning", f"{free_gb:.1f} GB free at {existing}", advice)
+
+
+def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Finding:
+    from acquisition.downloads.dataset import locate_dataset
+
+    said: list[str] = []
+    try:
+        dataset = locate_dataset(
+            config.data.path, project_root=project_root, environment=environment,
+            cache_dir=Path.home() / ".cache" / "thaw", tfds_dir=Path.home() / "tensorflow_datasets", say=said.append,
+        )  # fmt: skip
+    except ThawError as error:
+        return Finding("data", "problem", "none", str(error))
+    if dataset.synthetic:
+        advice = "SYNTHETIC results say nothing of CIFAR-10: give its folder with --data, or let this machine reach it."
+        return Finding("data", "warning", dataset.origin, advice)
+    return Finding("data", "ok", dataset.origin)
+
+
+def _weights(config: ExperimentConfig, project_root: Path) -> Finding:
+    from acquisition.downloads.imagenet_weights import check_weights, locate_weights
+
+    settings, said = config.mobilenet_v2, list[str]()
+    try:
+        path = locate_weights(
+            settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras",
+            say=said.append, allow_download=False,
+        )  # fmt: skip
+        if path is not None:
+            check_weights(path, settings.alpha)
+            return Finding("ImageNet weights", "ok", str(path))
+    except ThawError as error:
+        return Finding("ImageNet weights", "problem", "unusable", str(error))
+    advice = "A run asks Keras's server; else give a file with --weights, or MobileNetV2 is left out."
+    return Finding("ImageNet weights", "warning", f"none on this machine for alpha {settings.alpha}", advice)
+
+
+def _own_model(config: ExperimentConfig) -> Finding:
+    from pipeline.runner.own_model_check import with_own_model
+
+    try:
+        own = with_own_model(config).own
+    except ThawError as error:
+        return Finding("own model", "problem", "unusable", str(error))
+    assert own is not None
+    return Finding("own model", "ok", f"{own.model}, {own.parts} parts, {own.mflop:.0f} MFLOP an image")
+
+
+def _gpu() -> Finding:
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    if devices:
+        return Finding("GPU", "ok", ", ".join(device.name for device in devices))
+    return Finding("GPU", "ok", "none; the sweep is made for processors too")
+
+
+def worst(findings: list[Finding]) -> State:
+    """The worst state among findings."""
+    order: list[State] = ["ok", "warning", "problem"]
+    return max((finding.state for finding in findings), key=order.index, default="ok")

@@ -1,0 +1,136 @@
+"""One run from a configuration to its folder of results: data, plan, DAG, report. Only the runner imports this."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from acquisition.downloads.kept_files import keep_files
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.machine import Machine
+from pipeline.dag.training_settings import asked_digests
+from pipeline.runner.artifact_store import open_store
+from pipeline.runner.failed_run import AFTER_NODES, explained
+from pipeline.runner.prepare import Prepared, existing_parent, prepare
+from pipeline.runs import run_log
+from pipeline.runs.run_lock import locked
+from terminal import progress
+from terminal.tables import FittingTable, empty_table
+from trainer_module.processes import fork_server
+
+
+def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:
+    """Runs the experiment and prints what the user should see.
+
+    Args:
+      config: the experiment.
+      project_root: `../shared/data` is looked for from here.
+      environment: the process's; `CIFAR10_DIR` is read.
+      plan_only: stop after the plan.
+
+    Raises:
+      ThawError: something the user can put right; what was computed before stays and is not repeated.
+    """
+    terminal = progress.console()
+    prepared = prepare(config, project_root, environment, terminal)
+    _show_plan(prepared, terminal)
+    if not plan_only:
+        with locked(config.pipeline_folder):
+            _run(prepared, terminal)
+
+
+def _show_plan(prepared: Prepared, terminal: Console) -> None:
+    config, plan = prepared.config, prepared.plan
+    title = f"Plan: {plan.executions} trainings on {prepared.dataset.name}"
+    table = empty_table("sweep", "cells", "draws", "trainings", title=title)
+    rows = [(sweep, str(cells), *_draws_in_words(config, sweep, cells)) for sweep, cells in plan.cells.items()]
+    terminal.print(FittingTable(table, rows))
+    free_gb = shutil.disk_usage(existing_parent(config.workspace)).free / 1e9
+    terminal.print(
+        f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
+        f"({free_gb:.0f} GB free).",
+    )
+    if plan.disk_mb / 1000 > free_gb:
+        raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
+                        f"{plan.disk_mb / 1000:.1f} GB. Free some, or set workspace to another disk.")  # fmt: skip
+
+
+def _draws_in_words(config: ExperimentConfig, sweep: str, cells: int) -> tuple[str, str]:
+    """Draws of a sweep's cells and its trainings, as the plan shows them."""
+    fewest = config.all_draws if sweep.startswith("baseline__") else config.draws
+    if fewest == config.all_draws:
+        return str(fewest), str(cells * fewest)
+    return f"{fewest} to {config.all_draws}", f"{cells * fewest} or more"
+
+
+def _run(prepared: Prepared, terminal: Console) -> None:
+    """Runs the DAG with everything but our own lines in the run's log, and shows what came out."""
+    from pipeline.runs import run_folder
+
+    folder = run_folder.new_run_folder(prepared.asked, prepared.dataset.name)
+    log = folder / run_log.RUN_LOG
+    watcher = run_log.NodeWatcher(terminal.print)
+    try:
+        with run_log.output_to_log(log):
+            summary = _run_nodes(prepared, folder, watcher)
+    except Exception as error:
+        raise explained(error, watcher.node, log) from error
+    if summary is None:
+        # `tfx pipeline create` loads this file without running the DAG.
+        shutil.rmtree(folder)
+        return
+    _show_results(summary, folder, terminal)
+
+
+def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher) -> dict[str, Any] | None:
+    """The run's summary; none where the DAG was not run. What TFX and its friends print on import lands in the log."""
+    from pipeline.runs import ml_metadata, run_folder
+
+    config = prepared.config
+    fork_server.start()
+    if config.pipeline_root:
+        open_store(config.pipeline_root)
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline.dag.dag import create_pipeline, metadata_path
+
+    keep_files(config, prepared.weights_hash)
+    asked = asked_digests(prepared.asked)
+    machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked)
+    machine.write(config.pipeline_folder / "ledgers")
+    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, prepared.weights_hash)
+    watcher.total = len(pipeline.components)
+    store_path = metadata_path(config)
+    before = ml_metadata.latest_run_context(ml_metadata.open_store(store_path)) if store_path.exists() else 0
+    with run_log.watched(watcher):
+        LocalDagRunner().run(pipeline)
+    store = ml_metadata.open_store(store_path) if store_path.exists() else None
+    context = ml_metadata.latest_run_context(store) if store else 0
+    if store is None or context == before:
+        return None
+    watcher.node = AFTER_NODES
+    nodes = ml_metadata.nodes_of_run(store, context)
+    record = ml_metadata.MetadataRecord(store_path, context)
+    return run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin, record)
+
+
+def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
+    from components.transfer_report.page.closing_table import closing_table
+
+    cached = len(summary["cached_nodes"])
+    spent = sum(summary["seconds_per_node"].values())
+    terminal.print(closing_table(summary))
+    terminal.print(
+        f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache.\n"
+        f"Report: {_shown(folder / 'report.html')} ({_shown(folder.parent / 'latest')} points to its folder)"
+    )
+
+
+def _shown(path: Path) -> str:
+    """The path from the working folder where it lies within, else whole."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,0 +1,156 @@
+"""How far an experiment is: executions in its ledgers against the plan. Imports config and plan, no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiment.config import Architecture, ExperimentConfig
+from ledger.ledger_note import note_path
+from ledger.sealed_lines import SealedLines
+from pipeline.dag.training_settings import asked_digest
+from pipeline.runs.run_files import SUMMARY_FILE, comparable, damaged, read_started, read_summary, runs_of, settings_of
+from pipeline.runs.run_log import RUN_LOG
+
+NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
+"""What TFX's local runner logs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepState:
+    """One sweep.
+
+    Attributes:
+      sweep: its name.
+      done: executions in the ledger that a sweep with these settings used last.
+      planned: executions that the configuration asks for, further draws (most_draws) not counted.
+      diverged: of those done, how many did not train as planned.
+      training_s: seconds of training that they took, all workers together.
+    """
+
+    sweep: str
+    done: int
+    planned: int
+    diverged: int
+    training_s: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentState:
+    """An experiment: its sweeps in the order of the plan, and its newest run.
+
+    Attributes:
+      data: name of the data; empty where nothing is known of it yet.
+      run: folder of the newest run with these settings; none where there is none.
+      finished: whether that run came to its end.
+      node: the last that its log says was begun; empty where it is finished, or none was.
+      last_line: the last thing that its log says; empty where it is finished.
+      other_run: folder of the experiment's newest run where that had other settings.
+      differing: names of the settings in which that one differs.
+    """
+
+    sweeps: tuple[SweepState, ...]
+    data: str
+    run: Path | None
+    finished: bool
+    node: str
+    last_line: str
+    other_run: Path | None = None
+    differing: tuple[str, ...] = ()
+
+
+def state_of(config: ExperimentConfig) -> ExperimentState:
+    """Reads ledgers and run folders; starts nothing and changes nothing.
+
+    Raises:
+      ThawError: a ledger or a file of a run is damaged.
+    """
+    sweeps: dict[str, tuple[str, Architecture, Sequence[int]]] = {
+        f"baseline__{name}": ("", name, (0,)) for name in config.architectures
+    }
+    sweeps |= {t.id: (t.source, t.architecture, config.freeze_counts[t.architecture]) for t in config.transfers}
+    found = {name: _sweep_state(config, name, *about) for name, about in sweeps.items()}
+    run, other, differing = _newest_runs(config)
+    finished = run is not None and (run / SUMMARY_FILE).exists()
+    lines = [] if finished or run is None else _lines(run / RUN_LOG)
+    begun = (match[1] for line in reversed(lines) if (match := NODE_BEGUN.search(line)))
+    names = [name for _, name in found.values() if name]
+    if run is not None:
+        names = [str((read_summary if finished else read_started)(run)["data"])]
+    return ExperimentState(
+        sweeps=tuple(state for state, _ in found.values()),
+        data=names[0] if names else "",
+        run=run,
+        finished=finished,
+        node=next(begun, ""),
+        last_line=lines[-1] if lines else "",
+        other_run=other,
+        differing=differing,
+    )
+
+
+def in_words(state: ExperimentState) -> str:
+    """What the newest run is at."""
+    if state.run is None:
+        if state.other_run is None:
+            return "Nothing ran yet: `thaw run` begins."
+        return (f"Nothing ran yet with these settings: `thaw run` begins. The newest run, {state.other_run}, differs "
+                f"in {', '.join(state.differing)}.")  # fmt: skip
+    if state.finished:
+        return f"The newest run is finished: {state.run / 'report.html'}"
+    at = f"It is at the node {state.node}, or stopped there" if state.node else f"Its log ends: {state.last_line}"
+    return f"The newest run, {state.run}, is not finished. {at}; all that it said is in its log.txt."
+
+
+def _sweep_state(
+    config: ExperimentConfig, name: str, source: str, architecture: Architecture, counts: Sequence[int]
+) -> tuple[SweepState, str]:  # fmt: skip
+    """The sweep, and the name of the data in its ledger."""
+    draws = config.draws if source else config.all_draws
+    planned = len(config.sizes) * len(config.fine_tune) * len(counts) * draws
+    folder = config.pipeline_folder / "ledgers"
+    note = note_path(folder, name, asked_digest(config, source, architecture))
+    data, rows = "", list[dict[str, Any]]()
+    if note.exists():
+        data, rows = _ledger(folder / note.read_text(encoding="utf-8", errors="replace").strip(), note)
+    # A search may have trained other cells, and so may a run with other sizes.
+    rows = [row for row in rows if row["n"] in config.sizes and row["freeze_count"] in counts
+            and row["fine_tune"] in config.fine_tune]  # fmt: skip
+    diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
+    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows)), data
+
+
+def _ledger(path: Path, note: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Name of the data and rows; the last line may be in the middle of being written."""
+    if path.suffix != ".jsonl":
+        raise damaged(note, "it should name a ledger")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return "", []  # it was moved away, and its trainings are to be done again
+    except OSError as error:
+        raise damaged(path, error) from error
+    lines = SealedLines(path)
+    rows = list(lines.read(content[: content.rfind(b"\n") + 1]))
+    return str(lines.header.get("data", "")), rows
+
+
+def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tuple[str, ...]]:
+    """The newest run with these settings; else the newest of the experiment, and what differs in it."""
+    asked, runs = comparable(settings_of(config)), runs_of(config.name, config.runs.absolute())
+    settings = {run: comparable(read_started(run)["settings"]) for run in reversed(runs)}
+    run = next((run for run, found in settings.items() if found == asked), None)
+    if run is not None or not runs:
+        return run, None, ()
+    newest = settings[runs[-1]]
+    names = sorted({*asked, *newest})
+    return None, runs[-1], tuple(name for name in names if asked.get(name) != newest.get(name))
+
+
+def _lines(log: Path) -> list[str]:
+    """A log's lines that say something."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,132 @@
+"""A worker of distributed sweeps: `python -m pipeline.runner.sweep_worker LEDGERS` on each machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# As local_runner does, before anything imports TensorFlow: the same arithmetic on every machine.
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+
+from experiment.errors import ThawError
+from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.runner.process import own_temporary_folder
+from trainer_module.distributed.addresses import worker_address
+
+if TYPE_CHECKING:
+    from trainer_module.distributed.worker import SweepWorker
+    from trainer_module.sweep.record import SweepRecord
+
+JOB_PATIENCE = 60.0
+"""Seconds within which a shared file system shows a file that another machine wrote."""
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """Reads the command line; bad usage ends the process with status 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.runner.sweep_worker",
+        description="Trains the trials of each sweep that the chief serves, one after the other.",
+        epilog="KERASTUNER_TUNER_ID names this worker, KERASTUNER_ORACLE_IP and _PORT its chief: docs/distributed.md.",
+    )
+    parser.add_argument("ledgers", type=Path, help="the folder `ledgers` of the chief's workspace, shared with it")
+    parser.add_argument(
+        "--patience", type=float, default=3600, metavar="SECONDS", help="end when no chief answers for so long (3600)"
+    )
+    return parser.parse_args(argv)
+
+
+def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
+    """Joins one sweep after the other until no chief has answered for `patience` seconds.
+
+    Raises:
+      ThawError: this machine sees another sweep than the chief, or could not train a trial.
+    """
+    import grpc
+
+    from trainer_module.distributed.worker import IDLE, AnotherSweep, served_sweep
+    from trainer_module.processes.single_thread import one_thread
+
+    one_thread()
+    worker: SweepWorker | None = None
+    while name := served_sweep(address, patience):
+        if worker is None or worker.record.name != name:
+            worker = None  # its memory is free before the next sweep takes its own
+            worker = join(ledgers, name, address, patience)
+            print(f"{tuner_id}: joined {name}", flush=True)
+        try:
+            worker.search()
+        except (AnotherSweep, grpc.RpcError) as error:
+            print(f"{tuner_id}: left {name} ({type(error).__name__})", flush=True)
+        time.sleep(IDLE)
+    print(f"{tuner_id}: no chief at {address} for {patience:.0f} s, so this worker ends", flush=True)
+
+
+def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker:
+    """Reads the sweep's job and data; the worker gives up the chief at `address` after `patience` seconds in vain.
+
+    Raises:
+      ThawError: the job is not to be found, or code, data or source are not the chief's.
+    """
+    from trainer_module.distributed.worker import SweepWorker
+    from trainer_module.sweep.job import SweepJob, facts_of
+    from trainer_module.sweep.record import JOB_FILE, SweepRecord
+
+    path = ledgers.absolute() / name / JOB_FILE
+    deadline = time.monotonic() + JOB_PATIENCE
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise ThawError(f"The chief serves {name}, but there is no {path} here. Give the folder `ledgers` of the "
+                            "chief's workspace, on a file system that both machines share.")  # fmt: skip
+        time.sleep(1)
+    job = SweepJob.read(path)
+    if job.settings.code != source_fingerprint(*SWEEP_CODE):
+        raise ThawError("This machine's version of Thaw is not the chief's: its results would be others. Install the "
+                        "same version here.")  # fmt: skip
+    engine = job.build()
+    settings = job.settings.model_copy(update={"ledger_dir": ledgers.absolute()})
+    record = SweepRecord(settings, facts_of(engine))
+    if record.name != name:
+        _check_stack(record, ledgers.absolute() / f"{name}.jsonl")
+        raise ThawError(f"The data or the source read here ({', '.join((*job.train_files, job.base_model))}) are not "
+                        f"those of the chief's sweep {name}. Both must see the same files.")  # fmt: skip
+    return SweepWorker(engine, record, address, patience)
+
+
+def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
+    """Makes sure that it is not the stack for which this worker's sweep is another than the chief's.
+
+    Raises:
+      ThawError: it is.
+    """
+    from ledger.ledger import read_ledger
+
+    here, there = record.header.stack, read_ledger(chiefs_ledger)[0].stack
+    if here != there:
+        raise ThawError(f"This machine would train with {here.in_words}; the chief with {there.in_words}: the results "
+                        "would be others. Use the same on both.")  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """Works; returns the process's exit status (0 no chief left, 1 the user must act, 130 interrupted)."""
+    arguments = parse_arguments(argv)
+    try:
+        work(arguments.ledgers, *worker_address(os.environ), arguments.patience)
+    except ThawError as error:
+        print(f"\nthaw: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    own_temporary_folder(os.environ)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Runs, finished or not: their folders, files, locks, logs, lineage and comparison. Imports no dag."""

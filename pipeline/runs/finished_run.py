@@ -1,0 +1,148 @@
+"""A finished run opened again: its summary, nodes, ledgers and images. Imports no TFX component and trains nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from acquisition.downloads.kept_files import kept_path, sha256_of
+from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from ledger.cell_selection import Cell
+from ledger.ledger import LEDGER_FILE, read_ledger
+from pipeline.runs.metadata_file import REPAIR, check_metadata
+from pipeline.runs.ml_metadata import NodeRun, nodes_of_run, open_store
+from pipeline.runs.run_files import SUMMARY_FILE, damaged, read_settings, read_summary
+from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
+from trainer_module.data.input_pipeline import Records, read_split
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """What a run left behind.
+
+    Attributes:
+      folder: runs/<run id>.
+      summary: content of summary.json.
+      config: the resolved configuration.
+      store: the SQLite file of ML Metadata; open it with ml_metadata.open_store.
+      nodes: what each node did, by node id.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    config: ExperimentConfig
+    store: Path
+    nodes: dict[str, NodeRun]
+
+    def output(self, node: str, name: str) -> str:
+        """URI of a node's output, such as `output("Evaluator.cats_dogs__original", "evaluation")`.
+
+        Raises:
+          ThawError: the run has no such node or output.
+        """
+        outputs = {f"{key}, {label}": uris[0] for key, run in self.nodes.items() for label, uris in run.outputs.items()}
+        if f"{node}, {name}" not in outputs:
+            raise ThawError(f"{self.folder} has no output {name!r} of a node {node!r}. It has: {'; '.join(outputs)}.")
+        return outputs[f"{node}, {name}"]
+
+    def ledgers(self) -> Ledgers:
+        """All executions, transfers paired with their baselines."""
+        tuners = [node for node in self.nodes if node.startswith("Tuner.")]
+        with contextlib.ExitStack() as stack:
+            folders = [stack.enter_context(read_folder(self.output(node, "tuner_results"))) for node in tuners]
+            return pair_ledgers(read_ledger(folder / LEDGER_FILE) for folder in folders)
+
+    def records(self, domain: str, split: str) -> Records:
+        """Images of a domain (`target`, or a source's name) in the order of the ledgers' predictions.
+
+        Args:
+          domain: `target`, or the name of a source that was trained.
+          split: `train` (with its copies), `val`, or `test` (the target's alone).
+
+        Raises:
+          ThawError: the run has no such domain, or its records are damaged.
+        """
+        folder = self.output(f"DomainExamples.{domain}", "domain")
+        with reading(f"{folder}/Split-{split}"):
+            return read_split([f"{folder}/Split-{split}/*"], self.config.data.image_shape)
+
+    def model(self, name: str) -> Path:
+        """Folder of an exported model, by its Trainer: `transfer.<transfer>`, `baseline.<architecture>`, ...
+
+        Raises:
+          ThawError: the run has no such Trainer.
+        """
+        return Path(self.output(f"Trainer.{name}", "model")) / SERVING_FOLDER
+
+    @property
+    def winner(self) -> tuple[str, Cell]:
+        """The transfer that won on val, pushed or not, and its cell."""
+        name = self.summary["winner"]
+        row = next((row for row in self.summary["closing_table"] if row["transfer"] == name), None)
+        if row is None:
+            raise damaged(self.folder / SUMMARY_FILE, f"its closing_table has no row of the winner {name!r}")
+        return name, Cell(row["n"], row["freeze_count"], row["fine_tune"])
+
+
+@contextlib.contextmanager
+def reading(place: Path | str) -> Iterator[None]:
+    """Says which artifact is damaged, whatever library finds it so.
+
+    Raises:
+      ThawError: the context ended with an error.
+    """
+    try:
+        yield
+    except ThawError:
+        raise
+    except Exception as error:
+        line = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+        raise ThawError(f"{place} is missing or damaged: {line}. Expected it as the run left it. {REPAIR}") from error
+
+
+def open_run(folder: Path | str) -> FinishedRun:
+    """Opens a finished run.
+
+    Args:
+      folder: such as runs/latest.
+
+    Raises:
+      ThawError: the run did not finish, a file of it is damaged, or its workspace is gone or damaged.
+    """
+    folder = Path(folder).resolve()
+    if not (folder / SUMMARY_FILE).exists():
+        raise ThawError(f"{folder} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
+    summary, config = read_summary(folder), read_settings(folder)
+    store, context = Path(summary["ml_metadata"]["store"]), summary["ml_metadata"]["run_context"]
+    if not store.exists():
+        raise ThawError(
+            f"{folder} was made with the workspace {store.parent}, which has no {store.name} any more. Bring the "
+            "workspace back, or run the same configuration again."
+        )
+    check_metadata(store, to_write=False)
+    nodes = nodes_of_run(open_store(store), context)
+    if not nodes:
+        raise ThawError(f"{store} knows nothing of the run of {folder}: it is another file than the one that the run "
+                        "wrote. Bring that one back, or run the same configuration again.")  # fmt: skip
+    return FinishedRun(folder, summary, _with_own_copy(config, store.parent), store, nodes)
+
+
+def _with_own_copy(config: ExperimentConfig, pipeline_folder: Path) -> ExperimentConfig:
+    """The configuration with the workspace's copy of the user's model, as the run used it.
+
+    Raises:
+      ThawError: the copy is gone or altered.
+    """
+    own = config.own
+    if own is None or not own.sha256:
+        return config
+    path = kept_path(pipeline_folder, own.sha256, own.model)
+    if not path.exists() or sha256_of(path) != own.sha256:
+        raise ThawError(f"{path}, the run's copy of {own.model}, is missing or altered. Run the same configuration "
+                        "again: what was computed is not repeated.")  # fmt: skip
+    return config.model_copy(update={"own": own.model_copy(update={"model": path})})

@@ -1,0 +1,183 @@
+"""Two runs side by side, cell by cell, paired by draw. Imports the report's statistics; no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
+from analysis.statistics.paired_intervals import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
+from experiment.errors import ThawError
+from pipeline.runs.run_files import read_cells, read_settings, settings_of
+
+Place = tuple[str, int, int, bool]
+"""Sweep, n, freeze_count, fine_tune."""
+
+PAIRED_BY = ("seed", "target", "data", "augmentation")
+"""Settings that decide which images a draw holds; only where they are equal are draws of two runs the same."""
+
+IMAGES = {
+    "test_ids_hash": "the ids of the test images", "test_labels_hash": "the labels of the test images",
+    "content_hash": "images, labels or ids of the target",
+}  # fmt: skip
+"""What the summary's entry `target` says, and how it is called in a message."""
+CHANGE_NOTHING = {"name", "workspace", "runs", "workers", "activations_gib", "pipeline_root", "beam_args"}
+"""Settings that are no reason for another result."""
+PLACES = {"data": "path", "mobilenet_v2": "weights", "own": "model"}
+"""Where files lie, by section; what is in them counts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One cell in both runs.
+
+    Attributes:
+      sweep, n, freeze_count, fine_tune: the cell.
+      first, second: mean test accuracy over the draws that both have, fractions.
+      points: the second less the first, in percentage points, paired by draw.
+      verdict: of the second against the first, after Benjamini-Hochberg over all common cells.
+    """
+
+    sweep: str
+    n: int
+    freeze_count: int
+    fine_tune: bool
+    first: float
+    second: float
+    points: Interval
+    verdict: Verdict
+
+
+def compare_runs(first: Path, second: Path) -> list[Change]:
+    """Compares every cell that two finished runs share, on the draws that both have.
+
+    A difference is called only where Student's 95% interval over draws excludes 0 and Benjamini-Hochberg at 5% over the
+    cells agrees. With one common draw nothing is called.
+
+    Args:
+      first, second: run folders.
+
+    Raises:
+      ThawError: a folder is no finished run; the runs' draws hold other images, or their data are not the same images
+        with the same labels; no cell is common.
+    """
+    _check_comparable(first, second)
+    _check_same_images(first, second)
+    accuracies = [_accuracies(run) for run in (first, second)]
+    common = [place for place in accuracies[0] if set(accuracies[0][place]) & set(accuracies[1].get(place, {}))]
+    if not common:
+        raise ThawError(f"{first} and {second} have no cell and draw in common, so there is nothing to compare.")
+    compared = [(place, *_paired(accuracies[0][place], accuracies[1][place])) for place in common]
+    rejected = benjamini_hochberg([p_value for *_, p_value in compared], FALSE_DISCOVERY_RATE)
+    return [
+        Change(*place, before, after, points, _verdict(points, bool(yes)))
+        for (place, before, after, points, _), yes in zip(compared, rejected, strict=True)
+    ]
+
+
+def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
+    """Top-level settings of two runs that are not equal, by name; places and what changes no result do not count.
+
+    Raises:
+      ThawError: a folder is no finished run.
+    """
+    one, other = _settings(first), _settings(second)
+    names = sorted({*one, *other} - CHANGE_NOTHING)
+    return {name: (one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)}
+
+
+def stacks_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
+    """Parts of what trained two runs that are not equal, by name (experiment.stack.Stack).
+
+    Raises:
+      ThawError: a summary does not say.
+    """
+    one, other = (_said(run, "stack") for run in (first, second))
+    return {name: (one.get(name), other.get(name)) for name in one if one.get(name) != other.get(name)}
+
+
+def differences_in_words(
+    settings: Mapping[str, tuple[Any, Any]], stacks: Mapping[str, tuple[Any, Any]]
+) -> Iterator[str]:  # fmt: skip
+    """A line for each setting that differs, and one for the stack."""
+    for name, (before, after) in settings.items():
+        yield f"{name}: {before} -> {after}"
+    if stacks:
+        parts = "; ".join(f"{name} {before} -> {after}" for name, (before, after) in stacks.items())
+        yield f"Trained by another stack, which alone may change every figure: {parts}"
+
+
+def _check_comparable(first: Path, second: Path) -> None:
+    differing = settings_that_differ(first, second)
+    apart = [name for name in PAIRED_BY if name in differing]
+    if apart:
+        raise ThawError(
+            f"{first} and {second} differ in {', '.join(apart)}, so their draws hold other images and can't be paired. "
+            "Run one of them again with the other's settings."
+        )
+
+
+def _check_same_images(first: Path, second: Path) -> None:
+    """Equal settings may be those of other images: a folder's content changes, and Thaw can draw images itself."""
+    names = [_said(run, "data") for run in (first, second)]
+    if names[0] != names[1]:
+        raise ThawError(f"{first} ran on {names[0]} and {second} on {names[1]}, so no draw of them is the same and "
+                        "they can't be paired. Run one of them again on the other's images.")  # fmt: skip
+    targets = [_said(run, "target") for run in (first, second)]
+    differing = [words for name, words in IMAGES.items() if targets[0].get(name) != targets[1].get(name)]
+    if differing:
+        raise ThawError(
+            f"{first} and {second} name the same data, but differ in {', '.join(differing)}: a record was changed, "
+            "added or taken away between them, so they can't be paired. Run one of them again on the same images."
+        )
+
+
+def _said(run: Path, name: str) -> Any:
+    """An entry of a run's summary.json.
+
+    Raises:
+      ThawError: there is none.
+    """
+    path = run / "summary.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))[name]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ThawError(f"{path} does not say on which data and with which versions the run was made ({name}). "
+                        "Expected the file that a finished run wrote; run the same configuration again: what was "
+                        "computed is not repeated.") from error  # fmt: skip
+
+
+def _settings(run: Path) -> Mapping[str, Any]:
+    settings = settings_of(read_settings(run))
+    for section, place in PLACES.items():
+        (settings.get(section) or {}).pop(place, None)
+    return settings
+
+
+def _accuracies(run: Path) -> dict[Place, dict[int, float]]:
+    """Test accuracy by cell and draw."""
+    found: dict[Place, dict[int, float]] = {}
+    for row in read_cells(run):
+        place = row["transfer"], int(row["n"]), int(row["freeze_count"]), row["fine_tune"] == "true"
+        found.setdefault(place, {})[int(row["draw"])] = float(row["test_accuracy"])
+    return found
+
+
+def _paired(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[float, float, Interval, float]:
+    """Mean of both over their common draws, the difference in points and its p-value."""
+    draws = sorted(set(first) & set(second))
+    before, after = [first[draw] for draw in draws], [second[draw] for draw in draws]
+    points, p_value = draws_interval([100 * (b - a) for a, b in zip(before, after, strict=True)])
+    return sum(before) / len(draws), sum(after) / len(draws), points, p_value
+
+
+def _verdict(points: Interval, rejected: bool) -> Verdict:
+    return "undecided" if points.draws < 2 else verdict(points, rejected)
+
+
+def called(changes: Sequence[Change]) -> dict[str, int]:
+    """How many cells are a gain, a loss, or undecided."""
+    return {word: sum(change.verdict == word for change in changes) for word in ("gain", "loss", "undecided")}

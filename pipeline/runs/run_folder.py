@@ -1,0 +1,134 @@
+"""runs/<run id>/: everything the user takes away of one run. Imports MLMD's client, no TFX component."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tfx.dsl.io import fileio
+
+from experiment.config import ExperimentConfig
+from ledger.ledger import LEDGER_FILE, read_ledger
+from pipeline.runs import tensorboard_log
+from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
+from pipeline.runs.run_files import CONFIG_FILE, LATEST, STARTED_FILE, SUMMARY_FILE, settings_of
+from pipeline.runs.run_lock import check_writable, unusable
+from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
+
+
+def new_run_folder(config: ExperimentConfig, data: str) -> Path:
+    """Makes runs/<time>-<name>/ for a run that begins now; with a number behind it where the clock was there before.
+
+    Args:
+      config: as the user asked for it.
+      data: name of the data.
+
+    Raises:
+      ThawError: nothing can be written there.
+    """
+    check_writable(config.runs)
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        folder = config.runs.absolute() / f"{stamp}-{config.name}{f'-{number}' if number > 1 else ''}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            break
+    started = {"data": data, "settings": settings_of(config)}
+    try:
+        (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise unusable(folder, error) from error
+    return folder
+
+
+def finish_run_folder(
+    folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str, record: MetadataRecord
+) -> dict[str, Any]:
+    """Fills the folder from the run's artifacts and points runs/latest to it.
+
+    The files are written beside the folder and moved into it when they are complete, summary.json last: a folder that
+    has one is whole.
+
+    Args:
+      folder: made by new_run_folder.
+      config: the resolved configuration.
+      nodes: what the run's nodes did.
+      origin: where the data was found.
+      record: where ML Metadata keeps the run.
+
+    Returns:
+      The content of summary.json.
+
+    Raises:
+      OSError: a file can't be written; the folder has none of them then.
+    """
+    with _beside(folder) as fresh:
+        with read_folder(nodes["TransferReport"].outputs["report"][0]) as report:
+            shutil.copytree(report, fresh, dirs_exist_ok=True)
+        summary: dict[str, Any] = json.loads((fresh / SUMMARY_FILE).read_text(encoding="utf-8"))
+        summary["data_origin"] = origin
+        summary["seconds_per_node"] = {name: round(node.seconds, 3) for name, node in nodes.items()}
+        summary["cached_nodes"] = [name for name, node in nodes.items() if node.cached]
+        summary["sweep_evaluation"] = nodes["SweepEvaluator"].outputs["evaluations"][0]
+        summary["ml_metadata"] = {"store": str(record.store.absolute()), "run_context": record.run_context}
+        summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
+        (fresh / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        _write_tensorboard(fresh / "tensorboard", nodes)
+        settings = yaml.safe_dump(settings_of(config), sort_keys=False)
+        (fresh / CONFIG_FILE).write_text(f"# Data: {summary['data']}\n{settings}", encoding="utf-8")
+        for path in sorted(fresh.iterdir(), key=lambda path: path.name == SUMMARY_FILE):
+            path.replace(folder / path.name)
+    point_latest_to(folder)
+    return summary
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A hidden folder on the same file system, gone when the context ends."""
+    fresh = folder.with_name(f".{folder.name}.partial")
+    fresh.mkdir()
+    try:
+        yield fresh
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _write_tensorboard(folder: Path, nodes: dict[str, NodeRun]) -> None:
+    """Sources and sweeps of the run, for `tensorboard --logdir` on the run's folder."""
+    trained = {name: node.outputs["model"][0] for name, node in nodes.items() if name.startswith("Trainer.source.")}
+    models = {name.removeprefix("Trainer.source."): f"{uri}/{SERVING_FOLDER}" for name, uri in trained.items()}
+    tuners = [node.outputs["tuner_results"][0] for name, node in nodes.items() if name.startswith("Tuner.")]
+    with contextlib.ExitStack() as stack:
+        sweeps = [read_ledger(stack.enter_context(read_folder(uri)) / LEDGER_FILE) for uri in tuners]
+        sources = {name: str(stack.enter_context(read_folder(uri))) for name, uri in models.items()}
+        tensorboard_log.write_run(folder, tensorboard_log.source_curves(sources), sweeps)
+
+
+def _pushed_path(pusher: NodeRun) -> str | None:
+    """The SavedModel that Pusher wrote, where it wrote one."""
+    folder = pusher.outputs["pushed_model"][0]
+    return folder if fileio.exists(f"{folder}/saved_model.pb") else None
+
+
+def point_latest_to(folder: Path) -> None:
+    """Makes the link runs/latest, replacing an older one.
+
+    Where the file system has no links, or a folder has that name, nothing is done: run_files.latest_run does without.
+    """
+    link = folder.parent / LATEST
+    fresh = folder.parent / f".{LATEST}-{os.getpid()}"
+    if link.is_dir() and not link.is_symlink():
+        return
+    with contextlib.suppress(OSError):
+        link.unlink(missing_ok=True)  # one that names an older run would be believed
+        fresh.symlink_to(folder.name, target_is_directory=True)
+        fresh.replace(link)

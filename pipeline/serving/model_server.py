@@ -1,0 +1,242 @@
+"""Answers requests to an exported model over HTTP: `python -m pipeline.serving.model_server MODEL`.
+
+Requests and answers are those of TensorFlow Serving's REST API (docs/serving.md), so that clients need not change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import binascii
+import concurrent.futures
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tornado.httpserver
+import tornado.web
+
+from experiment.errors import ThawError
+from pipeline.runner.process import own_temporary_folder, prepare_process
+from pipeline.runs.run_lock import check_no_pattern
+
+MODEL_PATH = "/v1/models/thaw"
+SIGNATURES = {"serving_default": "examples", "serving_bytes": "image_bytes"}
+"""What may be asked for, and its input; the other signatures trust their input or are for training."""
+MOST_BYTES = 4 << 20
+"""Of a request's body."""
+MOST_BYTES_READ = 64 << 20
+"""What is read of a body that is too large, so that its sender hears why; beyond, the connection is closed."""
+MOST_INSTANCES = 128
+"""Of one request: an image of a few bytes takes as much memory in the network as any other."""
+MOST_SECONDS = 10.0
+"""Within which a request must have arrived; slower clients are disconnected."""
+
+Predict = Callable[[str, list[bytes]], list[dict[str, Any]]]
+"""A signature's name and its input, to one answer for each."""
+
+
+class Refused(ThawError):
+    """A request that the client has to put right.
+
+    Args:
+      status: HTTP's, 400 to 499.
+      message: for the client.
+    """
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+def load(folder: Path) -> Predict:
+    """The model's answers.
+
+    Args:
+      folder: a SavedModel that Thaw exported.
+
+    Raises:
+      ThawError: there is none.
+    """
+    import tensorflow as tf
+
+    check_no_pattern(folder)
+    try:
+        model = tf.saved_model.load(str(folder))
+        signatures = {name: model.signatures[name] for name in SIGNATURES}
+    except (OSError, KeyError) as error:
+        raise ThawError(f"{folder} holds no model of Thaw ({error}). Expected a folder with a saved_model.pb that has "
+                        f"the signatures {', '.join(SIGNATURES)}; `pushed.path` in runs/latest/summary.json names "
+                        "one.") from error  # fmt: skip
+
+    def predict(name: str, inputs: list[bytes]) -> list[dict[str, Any]]:
+        try:
+            outputs = signatures[name](**{SIGNATURES[name]: tf.constant(inputs, tf.string)})
+        except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+            raise Refused(400, f"The model refuses the request: {' '.join(error.message.split())[:300]}") from error
+        except TypeError as error:
+            # TensorFlow's message quotes the request, and Python can't decode what is not UTF-8 in it.
+            if "codec can't decode byte" not in str(error):
+                raise
+            raise Refused(400, "The model refuses the request: it holds no sound tf.Example or image.") from error
+        columns = {key: [_plain(value) for value in tensor.numpy().tolist()] for key, tensor in outputs.items()}
+        return [{key: column[place] for key, column in columns.items()} for place in range(len(inputs))]
+
+    return predict
+
+
+def _plain(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def read_request(body: bytes) -> tuple[str, list[bytes]]:
+    """The signature's name and its input from a request's body.
+
+    Raises:
+      Refused: it is not of the form that docs/serving.md shows.
+    """
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError) as error:  # neither JSON nor UTF-8; or nested without end
+        raise Refused(400, f"The body is no JSON ({str(error)[:100]}).") from error
+    if not isinstance(request, dict) or request.keys() - {"signature_name", "instances"}:
+        raise Refused(400, 'Expected {"signature_name": ..., "instances": [...]} and no other keys.')
+    name = request.get("signature_name", "serving_default")
+    if name not in list(SIGNATURES):
+        raise Refused(400, f"signature_name: expected one of {', '.join(SIGNATURES)}, or none for the first.")
+    instances = request.get("instances")
+    if not isinstance(instances, list) or not 1 <= len(instances) <= MOST_INSTANCES:
+        raise Refused(400, f"instances: expected a list of 1 to {MOST_INSTANCES} values.")
+    return name, [_decoded(instance, place, SIGNATURES[name]) for place, instance in enumerate(instances)]
+
+
+def _decoded(instance: Any, place: int, key: str) -> bytes:
+    """An instance's bytes: {"b64": text}, or {<the input's name>: {"b64": text}}."""
+    if isinstance(instance, dict) and list(instance) == [key]:
+        instance = instance[key]
+    text = instance["b64"] if isinstance(instance, dict) and list(instance) == ["b64"] else None
+    try:
+        if isinstance(text, str):
+            return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):  # the second where it is not ASCII
+        pass
+    raise Refused(400, f'instances, number {place}: expected {{"b64": ...}} with base64 in it.')
+
+
+@tornado.web.stream_request_body
+class BodilessHandler(tornado.web.RequestHandler):
+    """Drops whatever body a request has; without that, Tornado keeps and parses all of it before it is refused."""
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keeps nothing."""
+
+
+class StateHandler(BodilessHandler):
+    """Says that the model is loaded, to whoever waits for it."""
+
+    def get(self) -> None:
+        """Answers in TensorFlow Serving's words."""
+        self.write({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]})
+
+
+class UnknownPathHandler(BodilessHandler):
+    """Answers 404 to every method."""
+
+    def refuse(self) -> None:
+        """Says that there is nothing here."""
+        raise tornado.web.HTTPError(404)
+
+    get = head = post = put = delete = patch = options = refuse
+
+
+@tornado.web.stream_request_body
+class PredictHandler(tornado.web.RequestHandler):
+    """One request, of whose body no more is kept than is allowed."""
+
+    def initialize(self, predict: Predict, threads: concurrent.futures.Executor) -> None:
+        """Called by Tornado for each request."""
+        self._predict, self._threads = predict, threads
+        self._body, self._size = bytearray(), 0
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keeps a piece of the body, or drops all of it once it is too large."""
+        self._size += len(chunk)
+        if self._size <= MOST_BYTES:
+            self._body += chunk
+        else:
+            self._body.clear()
+
+    async def post(self) -> None:
+        """Answers when the body is complete; other requests go on meanwhile."""
+        try:
+            self._check_envelope()
+            loop = asyncio.get_running_loop()
+            predictions = await loop.run_in_executor(self._threads, self._answer, bytes(self._body))
+        except Refused as error:
+            self.set_status(error.status)
+            self.write({"error": str(error)})
+        else:
+            self.write({"predictions": predictions})
+
+    def _check_envelope(self) -> None:
+        if self._size > MOST_BYTES:
+            raise Refused(413, f"The body has {self._size} bytes; expected {MOST_BYTES} at most.")
+        given = self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+        if given != "application/json":
+            raise Refused(415, f"Content-Type: expected application/json, found {given[:100]}.")
+
+    def _answer(self, body: bytes) -> list[dict[str, Any]]:
+        return self._predict(*read_request(body))
+
+
+async def serve(predict: Predict, host: str, port: int) -> None:
+    """Answers until the process is told to end (SIGTERM, SIGINT)."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        told = {"predict": predict, "threads": threads}
+        routes = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
+        server = tornado.httpserver.HTTPServer(
+            tornado.web.Application(routes, default_handler_class=UnknownPathHandler),  # type: ignore[arg-type]
+            max_body_size=MOST_BYTES_READ,
+            body_timeout=MOST_SECONDS,
+            idle_connection_timeout=MOST_SECONDS,
+        )
+        server.listen(port, host)
+        print(f"Serving at http://{host}:{port}{MODEL_PATH}:predict", flush=True)
+        await ended.wait()
+        server.stop()
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """Reads the command line; bad usage ends the process with status 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.serving.model_server", description="Answers requests to an exported model over HTTP."
+    )
+    parser.add_argument("model", type=Path, help="folder of the SavedModel; summary.json names it as pushed.path")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine alone)")
+    parser.add_argument("--port", type=int, default=8501, help="port to listen at (8501)")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Serves; returns the process's exit status (0 told to end, 1 the user must act)."""
+    arguments = parse_arguments(argv)
+    prepare_process(os.environ)
+    try:
+        asyncio.run(serve(load(arguments.model), arguments.host, arguments.port))
+    except (ThawError, OSError) as error:  # the second: the port is taken, or no such address
+        print(f"\nthaw: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    own_temporary_folder(os.environ)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,144 @@
+"""TensorFlow Lite files of a run's pushed model, each compared with the SavedModel. Imports no TFX and no DAG."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from experiment.errors import ThawError
+from pipeline.runs.finished_run import FinishedRun, open_run, reading
+from pipeline.runs.run_lock import check_usable
+from trainer_module.data.artifact_folders import read_folder
+from trainer_module.data.input_pipeline import Records
+from trainer_module.export.tflite_conversion import float_content, int8_content, probabilities_of
+from trainer_module.sources.source import KERAS_FILE
+
+FLOAT_FILE, INT8_FILE, AGREEMENT_FILE = "float.tflite", "int8.tflite", "agreement.json"
+FOLDER = "tflite"
+"""In the run's folder."""
+TEST_IMAGES = 1000
+CALIBRATION_IMAGES = 200
+FLOAT_TOLERANCE = 1e-3
+"""Between probabilities of the float file and of the SavedModel; they differ by the order of sums alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """A TFLite file against the SavedModel, on the same test images.
+
+    Attributes:
+      file: its name.
+      size_bytes: of the file.
+      equal_decisions: share of the images of which both name the same class.
+      largest_difference: between any probability of one and of the other.
+      accuracy, saved_model_accuracy: share of the images whose class is named rightly.
+    """
+
+    file: str
+    size_bytes: int
+    equal_decisions: float
+    largest_difference: float
+    accuracy: float
+    saved_model_accuracy: float
+
+
+def export_run(run: Path) -> dict[str, Any]:
+    """Writes the pushed model of a finished run as FLOAT_FILE and INT8_FILE, with AGREEMENT_FILE, to `tflite/` in it.
+
+    Both files take one image, uint8 [1, height, width, channels], and give probabilities, float32 [1, classes]. In the
+    second one weights and activations are 8-bit integers, whose ranges come from training images.
+
+    Args:
+      run: the run's folder.
+
+    Returns:
+      What AGREEMENT_FILE holds: `model`, `data`, `classes`, `test_images`, `calibration_images` and `files`, the
+      fields of an Agreement each.
+
+    Raises:
+      ThawError: the run can't be opened, it pushed nothing, its model is gone, or the float file's probabilities are
+        not the SavedModel's (nothing is written then).
+    """
+    opened = open_run(run)
+    summary = opened.summary
+    if not summary["pushed"]["path"]:
+        raise ThawError(f"{run} pushed no model, so there is none to export: {summary['pushed']['reason']}.")
+    try:
+        check_usable(opened.folder / FOLDER)
+    except ThawError as error:
+        raise ThawError(
+            f"{error} Or copy the run's folder to a place that can be written, and name the copy."
+        ) from error
+    with read_folder(summary["pushed"]["path"]) as folder:
+        return _export(opened, folder)
+
+
+def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
+    """export_run for a run that pushed the model of the folder."""
+    if not (folder / KERAS_FILE).exists():
+        raise ThawError(f"The model that {run.folder} pushed is gone: {folder} has no {KERAS_FILE}. Run the experiment "
+                        "again, or put the workspace back.")  # fmt: skip
+    with reading(folder / KERAS_FILE):
+        model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
+    train, test = run.records("target", "train"), run.records("target", "test")
+    calibration, test = _spread(train.select(train.copies == 0), CALIBRATION_IMAGES), _spread(test, TEST_IMAGES)
+    contents = {FLOAT_FILE: float_content(model), INT8_FILE: int8_content(model, calibration.images)}
+    with reading(folder):
+        served = _served_probabilities(folder, test.images)
+    found = [_compare(name, content, test, served) for name, content in contents.items()]
+    if found[0].largest_difference > FLOAT_TOLERANCE:
+        raise ThawError(f"The TFLite file of {folder} does not agree with the SavedModel: probabilities differ by up "
+                        f"to {found[0].largest_difference:.2g}; expected at most {FLOAT_TOLERANCE:g}. This is a defect "
+                        "of the conversion: serve the SavedModel, and report it.")  # fmt: skip
+    about = {
+        "model": run.summary["pushed"]["path"], "data": run.summary["data"], "classes": run.summary["target_classes"],
+        "test_images": len(test), "calibration_images": len(calibration),
+        "files": [dataclasses.asdict(one) for one in found],
+    }  # fmt: skip
+    contents[AGREEMENT_FILE] = (json.dumps(about, indent=2) + "\n").encode()
+    _write(run.folder / FOLDER, contents)
+    return about
+
+
+def _write(out: Path, contents: dict[str, bytes]) -> None:
+    try:
+        out.mkdir(exist_ok=True)
+        for name, content in contents.items():
+            (out / name).write_bytes(content)
+    except OSError as error:
+        raise ThawError(f"Can't write {error.filename or out}: {error.strerror}. Expected room for "
+                        f"{sum(map(len, contents.values())):,} bytes in a folder that can be written; see to it, and "
+                        "run the same command again.") from error  # fmt: skip
+
+
+def _spread(records: Records, most: int) -> Records:
+    """At most so many records, spread evenly over all."""
+    mask = np.zeros(len(records), bool)
+    mask[np.linspace(0, len(records) - 1, min(most, len(records))).round().astype(np.int64)] = True
+    return records.select(mask)
+
+
+def _served_probabilities(folder: Path, images: np.ndarray) -> np.ndarray:
+    """The SavedModel's answers to the images as PNG, float32 [images, classes]."""
+    serve = tf.saved_model.load(str(folder)).signatures["serving_bytes"]
+    encoded = tf.stack([tf.io.encode_png(image) for image in images])
+    return serve(image_bytes=encoded)["probabilities"].numpy()
+
+
+def _compare(name: str, content: bytes, test: Records, served: np.ndarray) -> Agreement:
+    said = probabilities_of(content, test.images)
+    decisions, expected = said.argmax(axis=1), served.argmax(axis=1)
+    return Agreement(
+        file=name,
+        size_bytes=len(content),
+        equal_decisions=float((decisions == expected).mean()),
+        largest_difference=float(np.abs(said - served).max()),
+        accuracy=float((decisions == test.labels).mean()),
+        saved_model_accuracy=float((expected == test.labels).mean()),
+    )

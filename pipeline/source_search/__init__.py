@@ -1,0 +1,1 @@
+"""`thaw advise` and `thaw search`: which source and cell, without the grid. Imports runner and runs."""

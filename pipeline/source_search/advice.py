@@ -1,0 +1,206 @@
+"""`thaw advise`: what a run's sources promise for a target, before any training on it. Imports TensorFlow, no TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from analysis.transfer_prediction.advice_rule import AdviceRule, read_rule
+from analysis.transfer_prediction.promises import Promise, promises_of, ranked, sentence
+from components.domain_examples import records
+from components.domain_examples.records import DomainSettings
+from experiment import features
+from experiment.config import ExperimentConfig, Transfer
+from experiment.errors import ThawError
+from pipeline.runs.finished_run import FinishedRun, open_run, reading
+from terminal.tables import FittingTable, empty_table, in_two_lines
+from trainer_module.data import draws
+from trainer_module.data.artifact_folders import matching_files
+from trainer_module.data.input_pipeline import Records
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import build_network
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sources import source
+from trainer_module.sources.estimates import features_at
+from trainer_module.sources.source_card import check_unaltered
+from trainer_module.training.activation_cache import Budget
+from transferability.checks import LEAST_ROWS_PER_CLASS
+from transferability.linear_probe import Probe, linear_probe
+
+DRAW = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """Promises for one target, the largest gain first.
+
+    Attributes:
+      target: its classes.
+      n: labelled images that were looked at.
+      data: name of the data.
+      promises: by falling expected gain.
+      left_out: transfer -> why.
+      calibration: what the intervals rest on, in words.
+      seconds: that it took.
+    """
+
+    target: tuple[str, ...]
+    n: int
+    data: str
+    promises: tuple[Promise, ...]
+    left_out: dict[str, str]
+    calibration: str
+    seconds: float
+
+
+def advise_on(folder: Path, target: tuple[str, ...], n: int | None) -> Advice:
+    """Opens a finished run and asks its sources; its own target and size where none is given.
+
+    For a process that has computed nothing yet with TensorFlow: from here on it has one thread.
+
+    Raises:
+      ThawError: the run or the calibration can't be read, or as in `advise`.
+    """
+    rule, run = read_rule(), open_run(folder)
+    one_thread()
+    return advise(run, target or run.config.target.classes, n or run.config.deployed_size, rule)
+
+
+def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) -> Advice:
+    """Ranks every source, freeze count and way of tuning of a run for a target.
+
+    Args:
+      run: whose sources are asked, and whose images hold the target's classes.
+      target: its classes; two or more.
+      n: labelled images of it, drawn as the run would.
+      rule: turns probes into gains.
+
+    Raises:
+      ThawError: the data lacks a class or has too few images of it, or no source is left.
+    """
+    began = time.perf_counter()
+    left_out = _left_out(run.config, target)
+    pairs = [pair for pair in run.config.transfers if pair.id not in left_out]
+    if not pairs:
+        raise ThawError(f"No source of {run.folder} can be asked about {list(target)}: {left_out}. Choose other "
+                        "classes, or another run.")  # fmt: skip
+    images = target_images(run, target, n)
+    promises: list[Promise] = []
+    for pair in pairs:
+        try:
+            promises += _promises(run, pair, images, n, rule)
+        except ValueError as error:  # such as features that are the same for every image
+            left_out[pair.id] = str(error).rstrip(".")
+    if not promises:
+        raise ThawError(f"No source of {run.folder} says anything of {list(target)} at n = {n}: {left_out}. Give "
+                        "another --n, or choose another run.")  # fmt: skip
+    data = str(run.summary["data"])
+    return Advice(target, n, data, ranked(promises), left_out, rule.in_words, time.perf_counter() - began)
+
+
+def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
+    """The n images of a target that a run would draw first, without copies; none of them is of val or test.
+
+    Raises:
+      ThawError: the data lacks a class, n does not split evenly, or a class has too few images.
+    """
+    config = run.config
+    unknown = [name for name in target if name not in config.data.classes]
+    if unknown or len(set(target)) != len(target) or len(target) < 2:
+        raise ThawError(f"--target names {list(target)}; expected two or more different classes of "
+                        f"{list(config.data.classes)}.")  # fmt: skip
+    settings = DomainSettings(
+        classes=target, data_classes=config.data.classes, image_shape=config.data.image_shape,
+        augmentation=config.augmentation, val_fraction=config.data.val_fraction, seed=config.seed, with_test=False,
+    )  # fmt: skip
+    if n < LEAST_ROWS_PER_CLASS * len(target):
+        raise ThawError(f"n = {n} gives less than {LEAST_ROWS_PER_CLASS} images of each of {list(target)}; a linear "
+                        "probe is tested on an image left out, and needs another of its class. Give --n "
+                        f"{LEAST_ROWS_PER_CLASS * len(target)} or more.")  # fmt: skip
+    folder = run.output("Transform", "transformed_examples")
+    with reading(folder):
+        found = _originals(folder, settings)
+    in_val: set[str] = set()
+    for label in range(len(target)):
+        in_val |= set(records.val_ids(found.ids[found.labels == label].tolist(), settings.val_fraction, config.seed))
+    offered = found.select(~np.isin(found.ids, sorted(in_val)))
+    ranks = draws.class_ranks(offered.ids.tolist(), offered.labels, config.seed, DRAW)
+    try:
+        return offered.select(draws.draw_subset(ranks, n, len(target)))
+    except ValueError as error:
+        raise ThawError(f"n = {n} can't be drawn of {list(target)}: {error}. Give another --n.") from error
+
+
+def _originals(folder: str, settings: DomainSettings) -> Records:
+    """All training images of the target as Transform wrote them, ordered by id, those of val among them."""
+    files = matching_files(f"{folder}/Split-train/*")
+    if not files:
+        raise ValueError("no file in Split-train")
+    examples = [example for file in files for example in records.domain_records(file, settings)]
+    ids = np.array([records.image_id(example) for example in examples], str)
+    order = np.argsort(ids, kind="stable")
+    pixels = b"".join(example.features.feature[features.IMAGE].bytes_list.value[0] for example in examples)
+    images = np.frombuffer(pixels, np.uint8).reshape(-1, *settings.image_shape)
+    labels = np.array([records.label(example) for example in examples], np.int64)
+    return Records(images[order], labels[order], ids[order], np.zeros(len(examples), np.int64))
+
+
+def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]:
+    reasons = {}
+    for pair in config.transfers:
+        shared = sorted(set(config.sources[pair.source].classes) & set(target))
+        if pair.id in config.controls:
+            reasons[pair.id] = "it is a control"
+        elif shared:
+            reasons[pair.id] = f"its source has seen {', '.join(shared)}"
+    return reasons
+
+
+def probes_of(run: FinishedRun, pair: Transfer, images: Records) -> dict[int, Probe]:
+    """Walks the images through a source once, and fits a linear probe at cut 0 and at every cut of the run."""
+    cuts = sorted({0, *run.config.freeze_counts[pair.architecture]})
+    return {cut: linear_probe(features, images.labels) for cut, features in features_of(run, pair, images, cuts)}
+
+
+def features_of(
+    run: FinishedRun, pair: Transfer, images: Records, cuts: Sequence[int]
+) -> Iterator[tuple[int, np.ndarray]]:  # fmt: skip
+    """What a source makes of the images at each cut; see estimates.features_at."""
+    config = run.config
+    classes = int(images.labels.max()) + 1
+    network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2, config.own)
+    folder = run.model(f"source.{pair.source}.{pair.architecture}")
+    with reading(folder):
+        weights = source.source_weights(str(folder), network)
+    check_unaltered(str(folder), weight_values.weights_hash(weights))
+    weight_values.set_weights(weight_values.backbone_variables(network), weights)
+    return features_at(network, images.images, cuts, Budget(int(config.activations_gib * 2**30)))
+
+
+def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:
+    probes = {cut: (one.accuracy, one.squared_error) for cut, one in probes_of(run, pair, images).items()}
+    counts = run.config.freeze_counts[pair.architecture]
+    return promises_of(pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule)
+
+
+def show(advice: Advice, console: Console, most: int = 12) -> None:
+    """Prints the answer, the first promises, and what their intervals mean."""
+    shown = advice.promises[:most]
+    rows = [
+        (in_two_lines(one.transfer), str(one.freeze_count), "yes" if one.fine_tune else "no",
+         f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}", f"{one.low:+.1f}, {one.high:+.1f}", one.verdict)
+        for one in shown
+    ]  # fmt: skip
+    title = f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}"
+    columns = ("transfer", "k", "fine-\ntuned", "probe %", "gain", "interval", "verdict")
+    console.print(FittingTable(empty_table(*columns, title=title), rows, [one.transfer for one in shown]))
+    console.print(sentence(advice.promises[0], advice.target, advice.n))
+    console.print("Gain: points over the same architecture from random weights, of one training. " + advice.calibration)
+    for transfer, reason in advice.left_out.items():
+        console.print(f"{transfer} was left out: {reason}.")
+    console.print(f"{advice.seconds:.0f} s; nothing was trained but linear probes.")

@@ -1,0 +1,168 @@
+"""Settings that `thaw init` chooses, and the words it refuses. Reads no image."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiment.config import Data, OwnModel
+from experiment.errors import ThawError
+from pipeline.new_experiment.own_settings import (
+    choose_sizes,
+    chosen_target,
+    name_from,
+    names_in,
+    own_domains,
+    own_freeze_counts,
+    own_settings,
+    validated,
+    wanted_from,
+)
+
+ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None,
+         "model": None, "scale": None}  # fmt: skip
+DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", "iris", "fern"))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("rose,tulip", ("rose", "tulip")), (" rose , tulip ", ("rose", "tulip")), ("", ()), (",,", ()),
+        ('"a, b",c', ("a, b", "c")), ('"c ", d', ("c ", "d")), ('"say ""hi""",x', ('say "hi"', "x")), 
+        ("日本 語,b", ("日本 語", "b")),
+    ],
+)  # fmt: skip
+def test_names_have_commas_between_them_and_quotes_where_they_hold_some(text, names):
+    assert names_in(text) == names
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), max_size=4))
+def test_every_name_can_be_given_in_quotes(names):
+    text = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    assert names_in(text) == tuple(names)
+
+
+@pytest.mark.parametrize("text", ['"a', '"a"b'])
+def test_names_that_can_not_be_read_are_refused(text):
+    with pytest.raises(ThawError, match="Can't read the names"):
+        names_in(text)
+
+
+def test_what_is_written_is_a_valid_experiment_and_reads_back(tmp_path):
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)
+    config, text = validated(settings, tmp_path / "config.yaml")
+    assert f"thaw run --config {tmp_path / 'config.yaml'}" in text
+    assert [transfer.id for transfer in config.transfers] == ["others__original", "imagenet__mobilenet_v2"]
+    assert config.sizes == (20, 100)  # 10 and 50 of each class, of 60
+    assert (config.data.image_shape, config.mobilenet_v2.image_size_px) == ((40, 30, 3), 48)
+
+
+def test_grey_images_have_no_imagenet_and_need_another_source():
+    grey = DATA.model_copy(update={"image_shape": (32, 32, 1)})
+    assert list(own_settings("a", grey, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)["sources"]) == ["others"]
+    with pytest.raises(ThawError, match="nothing to transfer: images with 1 channel"):
+        own_settings("a", grey, ("rose", "tulip"), {}, 60)
+
+
+def test_a_model_of_the_users_is_a_source_named_after_its_file_with_its_last_parts_to_freeze(tmp_path):
+    own = OwnModel(model=tmp_path / "My Net.keras", scale="0..1", sha256="ab", mflop=3.0, parts=5)
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"my_net": ("iris", "fern")}, 60, own)
+    config, text = validated(settings, tmp_path / "config.yaml")
+    assert [transfer.id for transfer in config.transfers] == [
+        "my_net__original", "imagenet__mobilenet_v2", "my_net_model__own",
+    ]  # fmt: skip
+    assert config.freeze_counts["own"] == (3, 4, 5)
+    assert config.own == OwnModel(model=own.model, scale="0..1") and "sha256" not in text
+    grey = DATA.model_copy(update={"image_shape": (32, 32, 1)})
+    assert list(own_settings("a", grey, ("rose", "tulip"), {}, 60, own)["sources"]) == ["my_net"]
+    assert [own_freeze_counts(parts) for parts in (1, 2, 8)] == [[0, 1], [0, 1, 2], [6, 7, 8]]
+
+
+def test_a_scale_without_a_model_is_refused():
+    with pytest.raises(ThawError, match="Give both, or neither"):
+        wanted_from("garden", {**ASKED, "scale": "caffe"})
+    wanted = wanted_from("garden", {**ASKED, "scale": "caffe", "model": Path("net.keras")})
+    assert wanted.own == OwnModel(model=Path("net.keras").absolute(), scale="caffe")
+
+
+def test_a_setting_that_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(ThawError, match="lily"):
+        validated(own_settings("garden", DATA, ("rose", "lily"), {}, 60), tmp_path / "config.yaml")
+
+
+@given(st.integers(5, 1000), st.integers(2, 20))
+def test_sizes_fit_the_data_and_are_even(offered, classes):
+    sizes = choose_sizes(offered, classes)
+    assert sizes == sorted(set(sizes)) and 1 <= len(sizes) <= 3
+    assert max(sizes) <= offered * classes and not any(size % classes for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [(["lily"], "lily.*do not have"), (["rose"], "two or more different"), (["rose", "rose"], "two or more different")],
+)
+def test_a_target_that_is_none_is_refused(asked, message):
+    with pytest.raises(ThawError, match=message):
+        chosen_target(["rose", "tulip"], asked)
+
+
+def test_without_a_target_all_classes_are_it_and_two_left_over_are_a_source():
+    assert chosen_target(["rose", "tulip"], []) == ("rose", "tulip")
+    assert own_domains(["rose", "tulip", "iris", "fern"], ["rose", "tulip"]) == {"others": ("iris", "fern")}
+    assert own_domains(["rose", "tulip", "iris"], ["rose", "tulip"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("My Flowers!", "my_flowers"),
+        ("2 cats", "own_2_cats"),
+        ("", "own"),
+        ("synthetic", "own_synthetic"),
+        ("ж", "own"),
+    ],
+)
+def test_any_folder_gives_a_name(text, name):
+    assert name_from(text) == name
+    assert wanted_from(name, ASKED).name == name
+
+
+def test_names_between_commas_are_read_and_a_name_that_does_not_fit_is_refused():
+    wanted = wanted_from("flowers", {**ASKED, "target": "rose, tulip,", "id_key": "key"})
+    assert (wanted.target, wanted.keys["id"]) == (("rose", "tulip"), "key")
+    with pytest.raises(ThawError, match="with --name, such as my_flowers"):
+        wanted_from("My Flowers", ASKED)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ()),
+        ("rose, tulip,", ("rose", "tulip")),
+        ('"gänse, graue",日本 語', ("gänse, graue", "日本 語")),
+        (' "rose " , tulip ', ("rose ", "tulip")),
+        ('"say ""hi""",5" disc', ('say "hi"', '5" disc')),
+        ("[/b],it's", ("[/b]", "it's")),
+    ],
+)
+def test_names_with_commas_and_spaces_are_named_in_quotes(text, names):
+    assert names_in(text) == names
+    assert wanted_from("garden", {**ASKED, "target": text, "classes": text}).classes == names
+
+
+@pytest.mark.parametrize("text", ['"rose', 'tulip,"rose" red', '""rose"'])
+def test_quotes_that_do_not_close_are_refused(text):
+    with pytest.raises(ThawError, match=r"Can't read the names in .* in double quotes"):
+        names_in(text)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), max_size=4))
+def test_any_names_can_be_quoted(names):
+    assert names_in(",".join('"' + name.replace('"', '""') + '"' for name in names)) == tuple(names)
+
+
+def test_the_commands_of_a_written_file_can_be_pasted_whatever_its_folder_is_called(tmp_path):
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)
+    _, text = validated(settings, Path("my garden [2024]/config.yaml"))
+    assert "`thaw run --config 'my garden [2024]/config.yaml'` runs it" in text

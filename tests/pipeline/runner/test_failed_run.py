@@ -1,0 +1,35 @@
+"""What a run that failed says: errors that came out of a node. Builds no pipeline."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from experiment.errors import ThawError
+from pipeline.runner.failed_run import explained
+
+
+def test_a_nodes_own_error_is_shown_however_it_was_wrapped():
+    try:
+        try:
+            raise ThawError("the label is 10")
+        except ThawError as error:
+            raise RuntimeError("while running stage 7") from error
+    except RuntimeError as wrapped:
+        said = explained(wrapped, "AnomalyGate", Path("log.txt"))
+    assert str(said) == "AnomalyGate: the label is 10"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), RuntimeError("query failed: database or disk is full query: X")],
+)
+def test_a_full_disk_is_said_in_words_whoever_found_it(error):
+    said = explained(error, "Transform", Path("log.txt"))
+    assert str(said).startswith("Transform: the disk is full. Expected room") and "log.txt" in str(said)
+
+
+def test_any_other_error_names_node_and_log():
+    said = explained(ValueError("boom"), "Transform", Path("/runs/1/log.txt"))
+    assert "The node Transform failed: ValueError: boom" in str(said) and "/runs/1/log.txt" in str(said)

@@ -1,0 +1,108 @@
+"""A node that fails ends the run with an error that names it and its log. Imports TFX, runs no node."""
+
+import json
+import shutil
+import types
+
+import pytest
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
+from pipeline.dag import dag
+from pipeline.runner import launch, prepare
+from terminal import progress
+from tests.pipeline.metadata_recorder import Recorder
+
+pytestmark = pytest.mark.component
+
+
+def test_whatever_a_node_raises_is_said_with_the_place_of_the_log(tmp_path, monkeypatch, request):
+    preset = PRESETS / "quick.yaml"
+    config = load_config(preset, (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
+    monkeypatch.setattr(dag, "create_pipeline", lambda *_: types.SimpleNamespace(components=[]))
+
+    def fail(self, pipeline):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(LocalDagRunner, "run", fail)
+    with pytest.raises(ThawError, match=r"OSError: no space left on device") as raised:
+        launch._run(
+            prepare.Prepared(config, config, types.SimpleNamespace(name="photos"), {}, "", None), progress.console()
+        )
+    [folder] = (tmp_path / "runs").glob("2*")
+    assert str(folder / "log.txt") in str(raised.value)
+    assert isinstance(raised.value.__cause__, OSError)
+
+
+class RecordedRun:
+    """Stands for the local runner: leaves the artifacts and the ML Metadata of a run whose nodes have ended."""
+
+    def __init__(self, folder, store):
+        self.folder, self.store, self.runs = folder, store, 0
+
+    def run(self, _pipeline):
+        self.runs += 1
+        self.store.parent.mkdir(parents=True, exist_ok=True)
+        recorder = Recorder(self.store)
+        report = self.folder / "artifacts" / "report"
+        report.mkdir(parents=True, exist_ok=True)
+        summary = {
+            "experiment": "quick", "data": "photos", "synthetic": False, "winner": "a", "left_out": {}, "diverged": [],
+            "worse_on_val": [], "pushed": {"blessed": False, "path": None}, "closing_table": [],
+        }  # fmt: skip
+        (report / "summary.json").write_text(json.dumps(summary))
+        (report / "cells.csv").write_text("n\n" * 50_000)
+        for node, outputs in {
+            "SweepEvaluator": {"evaluations": "evaluations"}, "TransferReport": {"report": str(report)}, "Pusher": {},
+        }.items():  # fmt: skip
+            recorder.execution(f"run{self.runs}", node, {}, outputs)
+
+
+@pytest.fixture
+def ended(tmp_path, monkeypatch, request):
+    """A function that runs the experiment up to the writing of its folder."""
+    preset = PRESETS / "quick.yaml"
+    config = load_config(preset, (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
+    recorded = RecordedRun(tmp_path, dag.metadata_path(config))
+    monkeypatch.setattr(dag, "create_pipeline", lambda *_: types.SimpleNamespace(components=[]))
+    monkeypatch.setattr(LocalDagRunner, "run", lambda _self, pipeline: recorded.run(pipeline))
+    dataset = types.SimpleNamespace(name="photos", origin="found here")
+    return lambda: launch._run(prepare.Prepared(config, config, dataset, {}, "", None), progress.console())
+
+
+def test_a_disk_that_is_full_when_the_nodes_have_ended_is_said_and_the_next_run_finishes(
+    ended, tmp_path, monkeypatch, file_limit
+):
+    copy = shutil.copytree
+
+    def without_room(*args, **options):
+        with file_limit(10_000):
+            return copy(*args, **options)
+
+    monkeypatch.setattr(shutil, "copytree", without_room)
+    with pytest.raises(ThawError, match=r"Writing the run's folder: .*File too large.*run the same command again"):
+        ended()
+    [folder] = (tmp_path / "runs").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["log.txt", "started.json"]
+    assert "Traceback" in (folder / "log.txt").read_text()
+    monkeypatch.setattr(shutil, "copytree", copy)
+    ended()
+    assert (tmp_path / "runs" / "latest" / "summary.json").exists()
+
+
+def test_a_folder_named_latest_ends_no_run(ended, tmp_path):
+    (tmp_path / "runs" / "latest").mkdir(parents=True)
+    ended()
+    assert len(list((tmp_path / "runs").glob("2*/summary.json"))) == 1
+
+
+def test_the_traceback_of_a_node_stands_in_the_log(ended, tmp_path, monkeypatch):
+    def fail(self, pipeline):
+        raise ValueError("gänseblümchen")
+
+    monkeypatch.setattr(LocalDagRunner, "run", fail)
+    with pytest.raises(ThawError, match="the traceback, is in"):
+        ended()
+    text = next((tmp_path / "runs").glob("2*/log.txt")).read_text(encoding="utf-8")
+    assert "Traceback" in text and 'raise ValueError("gänseblümchen")' in text

@@ -1,0 +1,51 @@
+"""The plan shown before the work. No TensorFlow."""
+
+import pytest
+
+from experiment.loading import PRESETS, load_config
+from pipeline.runner.plan import forward_mflop, measure_gflops, plan_run, training_seconds
+
+QUICK = load_config(PRESETS / "quick.yaml")
+
+
+def plan(config, gflops=50.0, workers=2):
+    return plan_run(config, 60_000, 140_000_000, gflops, workers)
+
+
+def test_every_cell_of_every_sweep_is_counted_once_per_draw():
+    counted = plan(QUICK)
+    assert counted.cells == {
+        "baseline__original": 6, "baseline__mobilenet_v2": 6, "cats_dogs__original": 18, "ships_planes__original": 18,
+        "imagenet__mobilenet_v2": 18,
+    }  # fmt: skip
+    assert counted.executions == 3 * 66
+
+
+def test_more_draws_and_a_slower_machine_take_longer():
+    base = plan(QUICK).minutes
+    assert plan(QUICK.model_copy(update={"draws": 4})).minutes > base
+    assert plan(QUICK, gflops=25).minutes > base
+    assert plan(QUICK, workers=1).minutes > base
+
+
+def test_frozen_layers_cost_nothing():
+    costs = [forward_mflop(QUICK, "original", k) for k in range(9)]
+    assert costs == sorted(costs, reverse=True) and costs[8] == 0
+    assert costs[0] == pytest.approx(78.4, rel=0.02)
+    assert forward_mflop(QUICK, "mobilenet_v2", 18) == 0
+
+
+def test_the_machines_rate_is_positive():
+    assert measure_gflops(0.01, 64) > 0
+
+
+def test_a_fine_tuned_cell_costs_its_twin_and_the_whole_network():
+    def seconds(count, tuned):
+        return training_seconds(QUICK, "original", 20, count, tuned, scored=1000, gflops=50.0)
+
+    assert seconds(0, False) > seconds(4, False) > seconds(8, False) == 0
+    assert seconds(8, True) - seconds(8, False) == pytest.approx(seconds(0, True) - seconds(0, False))
+    # Three passes over what is trained, one over what is scored, at 60% of 50 GFLOPS.
+    schedule = QUICK.schedule
+    trained = min(20 * QUICK.augmentation.copies * schedule.epochs, schedule.max_steps * schedule.batch_size)
+    assert seconds(0, False) == pytest.approx((3 * trained + 1000) * forward_mflop(QUICK, "original", 0) / 30e3)

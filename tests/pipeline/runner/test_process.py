@@ -1,0 +1,80 @@
+"""A process's temporary folder goes away with it, however it ends. Starts processes that use no TensorFlow."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+USE = """
+import os, sys, tempfile, time
+sys.path.insert(0, {root!r})
+from pipeline.runner.process import own_temporary_folder
+import multiprocessing
+own_temporary_folder(os.environ)
+if __name__ == "__main__":
+    context = multiprocessing.get_context("forkserver")
+    worker = context.Process(target=time.sleep, args=(60,), daemon=True)
+    worker.start()
+    tempfile.mkstemp(prefix="__autograph_generated_file", suffix=".py")
+    os.makedirs(os.path.join(os.environ["TMPDIR"], "beam-temp"))
+    print("ready", flush=True)
+    {end}
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder with a short path: sockets lie in it, and tmp_path is too long for them."""
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+
+
+def is_empty_soon(folder: Path) -> bool:
+    """Within twenty seconds: what ends by a signal is cleaned up by another process."""
+    until = time.monotonic() + 20
+    while any(folder.iterdir()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not any(folder.iterdir())
+
+
+def started(folder: Path, end: str) -> subprocess.Popen[str]:
+    code = USE.format(root=str(ROOT), end=end)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("end", ["pass", "raise OSError", "sys.exit(3)", "os._exit(1)"])
+def test_nothing_is_left_when_a_process_ends_or_fails(folder, end):
+    started(folder, end).wait(timeout=60)
+    assert is_empty_soon(folder)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_a_signal_ends_it(folder, sent):
+    process = started(folder, "time.sleep(60)")
+    assert any(folder.iterdir())
+    os.killpg(process.pid, sent)  # as a terminal does on Ctrl-C: workers get it too
+    process.wait(timeout=60)
+    assert is_empty_soon(folder)
+
+
+def test_a_process_that_asks_again_keeps_its_folder(folder):
+    """The tests call the commands' main functions in one process; paths of sockets must not grow with each call."""
+    end = "assert own_temporary_folder(os.environ) == own_temporary_folder(os.environ); print(os.environ['TMPDIR'])"
+    process = started(folder, end)
+    assert process.stdout is not None
+    assert Path(process.stdout.readline().strip()).parent == folder
+    assert process.wait(timeout=60) == 0
+    assert is_empty_soon(folder)

@@ -1,0 +1,184 @@
+"""How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
+from ledger.ledger import Header, Row, write_ledger
+from ledger.ledger_note import note_path, write_note
+from pipeline.dag.training_settings import asked_digest
+from pipeline.runner.progress_report import in_words, state_of
+from pipeline.runs import run_folder
+from tests.stacks import STACK
+
+QUICK = PRESETS / "quick.yaml"
+HEADER = Header(
+    "cats_dogs__original",
+    "cats_dogs",
+    "original",
+    "SYNTHETIC",
+    ("automobile", "truck"),
+    "ab",
+    "c0",
+    (0, 1),
+    "c",
+    0,
+    STACK,
+)
+
+
+@pytest.fixture
+def make_config(tmp_path):
+    def make_config(*settings):
+        return load_config(
+            QUICK, (f"workspace={tmp_path / 'ws'}", f"runs={tmp_path / 'runs'}", "most_draws=5", *settings)
+        )
+
+    return make_config
+
+
+@pytest.fixture
+def config(make_config):
+    return make_config()
+
+
+def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8):
+    """A ledger of cats_dogs__original as a run with this configuration leaves it."""
+    folder = config.pipeline_folder / "ledgers"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 3, 2.5, (), "", np.full((2, 2), 0.5),
+            outcome)
+        for number, outcome in enumerate(outcomes)
+    ]  # fmt: skip
+    write_ledger(folder / name, HEADER, rows)
+    with (folder / name).open("a") as file:
+        file.write(partial)
+    asked = asked_digest(config, "cats_dogs", "original")
+    write_note(note_path(folder, "cats_dogs__original", asked), folder / name)
+    return folder / name
+
+
+def add_run(config, name, finished=False, data="CIFAR-10"):
+    folder = config.runs / name
+    folder.mkdir(parents=True)
+    settings = config.model_dump(mode="json", exclude_none=True)
+    (folder / "started.json").write_text(json.dumps({"data": data, "settings": settings}))
+    if finished:
+        finish(folder)
+    return folder
+
+
+def finish(folder, data="CIFAR-10"):
+    summary = {
+        "experiment": "quick", "data": data, "synthetic": False, "target_classes": [], "winner": "", "left_out": {},
+        "diverged": [], "worse_on_val": [], "pushed": {"blessed": False}, "closing_table": [],
+        "target": {}, "stack": {}, "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
+    }  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps(summary))
+
+
+def sweep(config, name="cats_dogs__original"):
+    return next(one for one in state_of(config).sweeps if one.sweep == name)
+
+
+def test_nothing_ran_yet(config):
+    state = state_of(config)
+    assert (state.run, state.finished, state.data) == (None, False, "")
+    # 3 sizes, 2 tunings; a baseline gets every draw that a cell can get, a transfer 3 freeze counts and 3 draws.
+    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 30)
+    assert sweep(config).planned == 54
+
+
+def test_the_ledger_used_last_counts_and_a_line_being_written_does_not(config):
+    add_ledger(config, "cats_dogs__original-old.jsonl", ["trained"] * 9)
+    add_ledger(config, "cats_dogs__original-new.jsonl", ["trained", "diverged"], partial='{"row": {"outc')
+    found = sweep(config)
+    assert (found.done, found.diverged, found.training_s) == (2, 1, 5.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["seed=1", "schedule.epochs=2", "sources.cats_dogs.classes=[bird, cat]", "data.val_fraction=0.3",
+     "source_schedule.epochs=77", "augmentation.noisy_copies=2", "data.path=/elsewhere"],
+)  # fmt: skip
+def test_the_ledger_of_other_settings_does_not_count(config, make_config, change):
+    add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 4)
+    add_run(config, "20261124-110000-quick", finished=True)
+    other = make_config(change)
+    state = state_of(other)
+    assert sweep(other).done == 0 and (state.run, state.finished) == (None, False)
+    assert f"differs in {change.partition('.')[0].partition('=')[0]}." in in_words(state)
+    assert sweep(config).done == 4
+
+
+@pytest.mark.parametrize("change", ["workers=1", "draws=5", "runs=elsewhere", "mobilenet_v2.weights=/w.h5"])
+def test_settings_that_decide_no_row_leave_the_ledger_found(config, make_config, change):
+    add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 4)
+    assert sweep(make_config(change)).done == 4
+
+
+@pytest.mark.parametrize("cell", [{"n": 21}, {"freeze_count": 1}])
+def test_cells_that_only_a_search_trained_are_not_counted(config, cell):
+    add_ledger(config, "cats_dogs__original-new.jsonl", ["trained"], **cell)
+    assert sweep(config).done == 0
+
+
+def test_the_newest_run_is_told_in_a_sentence(config):
+    assert in_words(state_of(config)) == "Nothing ran yet: `thaw run` begins."
+    folder = add_run(config, "20261124-110000-quick")
+    (folder / "log.txt").write_text("sweep: 3 of 9\n")
+    assert "is not finished. Its log ends: sweep: 3 of 9; all" in in_words(state_of(config))
+    (folder / "log.txt").write_text("Component Pusher is running.\n")
+    assert "is not finished. It is at the node Pusher, or stopped there;" in in_words(state_of(config))
+    finish(folder)
+    assert in_words(state_of(config)).startswith("The newest run is finished: ")
+
+
+def test_the_newest_run_says_how_it_stands(config):
+    add_run(config, "20261124-100000-quick")
+    newest = add_run(config, "20261124-110000-quick")
+    (config.runs / "latest").symlink_to("20261124-100000-quick")
+    (newest / "log.txt").write_text("one\nsweep: 3 of 9\n\n")
+    state = state_of(config)
+    assert (state.run, state.finished, state.node, state.last_line) == (newest, False, "", "sweep: 3 of 9")
+    log = "".join(f"INFO:absl:Component {name} is running.\nmore\n" for name in ("ImportExampleGen", "Tuner.a__b"))
+    (newest / "log.txt").write_text(log)
+    assert state_of(config).node == "Tuner.a__b"
+    finish(newest)
+    state = state_of(config)
+    assert (state.finished, state.node) == (True, "")
+
+
+def test_runs_of_one_second_are_ordered_by_their_numbers_and_those_of_other_experiments_left_out(config):
+    for name in ("20261124-110000-quick-10", "20261124-110000-quick-2", "20261124-110000-quick"):
+        add_run(config, name)
+    for name in ("20261125-110000-my_quick", "20261125-110000-quick_photos", "quick", "20261125-110000-quick-copy"):
+        (config.runs / name).mkdir()
+    assert state_of(config).run == config.runs / "20261124-110000-quick-10"
+
+
+def test_the_folder_of_a_run_that_begins_is_found(config):
+    folder = run_folder.new_run_folder(config, "SYNTHETIC images")
+    state = state_of(config)
+    assert (state.run, state.finished, state.data) == (folder, False, "SYNTHETIC images")
+
+
+def test_synthetic_data_is_said_from_a_ledger_alone(config):
+    add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"])
+    assert state_of(config).data == "SYNTHETIC"
+
+
+def test_a_ledger_that_was_moved_away_has_no_rows(config):
+    add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"]).unlink()
+    assert sweep(config).done == 0
+
+
+def test_a_damaged_ledger_is_named(config):
+    path = add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 3)
+    path.write_text(path.read_text().replace('"seconds":2.5', '"seconds":9.5', 1))
+    with pytest.raises(ThawError, match=f"{path}, line 2: damaged or altered"):
+        state_of(config)

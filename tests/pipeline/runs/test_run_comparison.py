@@ -1,0 +1,134 @@
+"""Two runs side by side: pairs by draw, verdicts, and what can't be compared. Imports no TensorFlow."""
+
+import csv
+import json
+
+import pytest
+import yaml
+
+from components.transfer_report.executions_table import COLUMNS
+from experiment.errors import ThawError
+from pipeline.runs.run_comparison import (
+    called,
+    compare_runs,
+    differences_in_words,
+    settings_that_differ,
+    stacks_that_differ,
+)
+from tests.pipeline.metadata_recorder import small_settings
+
+SUMMARY = {
+    "data": "CIFAR-10", "target": {"content_hash": "c", "test_ids_hash": "i", "test_labels_hash": "l"},
+    "stack": {"tensorflow": "2.16.2", "onednn": True},
+}  # fmt: skip
+CELL = {"transfer": "cats_dogs__original", "n": 20, "freeze_count": 6, "fine_tune": "false"}
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """A function that writes the files of a run which a comparison reads."""
+
+    def make_run(name, accuracies, cell=CELL, summary=SUMMARY, **settings):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "summary.json").write_text(json.dumps(summary))
+        settings = {**small_settings(), "name": name, "seed": 1, "workspace": name, **settings}
+        (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+        with (folder / "cells.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows([{**cell, "draw": draw, "test_accuracy": value} for draw, value in accuracies.items()])
+        return folder
+
+    return make_run
+
+
+def test_differences_are_paired_by_draw_and_only_common_draws_count(make_run):
+    first = make_run("first", {0: 0.50, 1: 0.90, 2: 0.1})
+    (change,) = compare_runs(first, make_run("second", {1: 0.92, 0: 0.54, 3: 1.0}))
+    assert (change.first, change.second) == pytest.approx((0.70, 0.73))
+    # 4 and 2 points: mean 3, deviation 1.414, Student's t of 1 degree 12.706, half an interval 12.706.
+    assert (change.points.estimate, change.points.low) == pytest.approx((3.0, 3.0 - 12.706), abs=1e-3)
+    assert change.verdict == "undecided" and change.points.draws == 2
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "gain"), (-1, "loss")])
+def test_a_difference_beyond_noise_is_called(make_run, sign, verdict):
+    first = make_run("first", {draw: 0.5 for draw in range(4)})
+    second = make_run("second", {draw: 0.5 + sign * (0.1 + 0.001 * draw) for draw in range(4)})
+    changes = compare_runs(first, second)
+    assert changes[0].verdict == verdict and called(changes)[verdict] == 1
+
+
+def test_one_common_draw_calls_nothing(make_run):
+    (change,) = compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.9}))
+    assert change.verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("seed", 2), ("target", {"classes": ["bird", "frog"]}), ("data", {"val_fraction": 0.3}),
+     ("augmentation", {"mirror": False})],
+)  # fmt: skip
+def test_runs_whose_draws_hold_other_images_are_refused(make_run, setting, value):
+    first, second = make_run("first", {0: 0.5}, **{setting: value}), make_run("second", {0: 0.5})
+    with pytest.raises(ThawError, match=f"differ in .*{setting}"):
+        compare_runs(first, second)
+
+
+def test_where_the_images_lie_and_results_are_kept_does_not_matter(make_run):
+    here = {"data": {"path": "/a"}, "mobilenet_v2": {"weights": "/a"}}
+    there = {"data": {"path": "/b"}, "mobilenet_v2": {"weights": "/b"}}
+    first = make_run("first", {0: 0.5}, **here, schedule={"epochs": 1})
+    second = make_run("second", {0: 0.5}, **there, schedule={"epochs": 2}, workers=3, activations_gib=1)
+    differing = settings_that_differ(first, second)
+    assert list(differing) == ["schedule"] and [one["epochs"] for one in differing["schedule"]] == [1, 2]
+
+
+def test_no_common_cell_is_an_error(make_run):
+    with pytest.raises(ThawError, match="no cell and draw in common"):
+        compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.5}, {**CELL, "n": 50}))
+
+
+def test_a_folder_that_is_no_run_is_an_error(make_run, tmp_path):
+    with pytest.raises(ThawError, match=r"config\.yaml is missing"):
+        compare_runs(make_run("first", {0: 0.5}), tmp_path)
+
+
+def test_a_real_run_is_not_compared_with_a_synthetic_one(make_run):
+    second = make_run("second", {0: 0.5}, summary={**SUMMARY, "data": "SYNTHETIC shapes"})
+    with pytest.raises(ThawError, match=r"first ran on CIFAR-10 and .*second on SYNTHETIC shapes"):
+        compare_runs(make_run("first", {0: 0.5}), second)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"test_ids_hash": "j", "content_hash": "d"}, "the ids of the test images, images, labels or ids"),
+        ({"test_labels_hash": "m", "content_hash": "d"}, "the labels of the test images, images, labels or ids"),
+        ({"content_hash": "d"}, " images, labels or ids of the target"),
+    ],
+    ids=["another id", "another label", "another picture"],
+)
+def test_runs_before_and_after_a_record_was_altered_are_not_compared(make_run, change, said):
+    second = make_run("second", {0: 0.5}, summary={**SUMMARY, "target": {**SUMMARY["target"], **change}})
+    with pytest.raises(ThawError, match=f"name the same data, but differ in.*{said}"):
+        compare_runs(make_run("first", {0: 0.5}), second)
+
+
+@pytest.mark.parametrize("summary", [{}, [], {"data": "CIFAR-10"}])
+def test_a_summary_that_does_not_say_what_was_compared_is_refused(make_run, summary):
+    with pytest.raises(ThawError, match=r"second/summary\.json does not say on which data"):
+        compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.5}, summary=summary))
+
+
+def test_another_stack_is_named(make_run):
+    first = make_run("first", {0: 0.5})
+    other = {**SUMMARY, "stack": {"tensorflow": "2.21.0", "onednn": True}}
+    found = stacks_that_differ(first, make_run("second", {0: 0.5}, summary=other))
+    assert found == {"tensorflow": ("2.16.2", "2.21.0")} and stacks_that_differ(first, first) == {}
+    assert list(differences_in_words({"seed": (1, 2)}, found)) == [
+        "seed: 1 -> 2",
+        "Trained by another stack, which alone may change every figure: tensorflow 2.16.2 -> 2.21.0",
+    ]
+    assert list(differences_in_words({}, {})) == []

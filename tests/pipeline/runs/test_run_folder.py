@@ -1,0 +1,108 @@
+"""The folder that the user takes away. Writes a small real ML Metadata store."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiment.loading import PRESETS, load_config
+from pipeline.runs import run_folder
+from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
+
+RECORD = MetadataRecord(Path("/workspace/metadata.sqlite"), 7)
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A run folder filled from artifacts, for a blessed and for a refused winner."""
+
+    def finish(blessed, size=0):
+        report, pushed = tmp_path / "report", tmp_path / "pushed"
+        report.mkdir(), pushed.mkdir()
+        (report / "report.html").write_text("<html>" + "x" * size)
+        (report / "summary.json").write_text(
+            json.dumps({"data": "SYNTHETIC", "pushed": {"blessed": blessed, "path": None}})
+        )
+        if blessed:
+            (pushed / "saved_model.pb").write_bytes(b"x")
+        config = load_config(_quick(), (f"runs={tmp_path}/runs",))
+        nodes = {
+            "Trainer": NodeRun(2.5, False, {}),
+            "SweepEvaluator": NodeRun(1.5, False, {"evaluations": ["where/tfma/results/are"]}),
+            "TransferReport": NodeRun(0.5, True, {"report": [str(report)]}),
+            "Pusher": NodeRun(0.1, False, {"pushed_model": [str(pushed)]}),
+        }
+        folder = run_folder.new_run_folder(config, "photos")
+        return folder, config, run_folder.finish_run_folder(folder, config, nodes, "found here", RECORD)
+
+    return finish
+
+
+def _quick():
+    return PRESETS / "quick.yaml"
+
+
+def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished):
+    folder, config, summary = finished(blessed=True)
+    assert (folder / "report.html").exists()
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    assert summary["seconds_per_node"] == {
+        "Trainer": 2.5, "SweepEvaluator": 1.5, "TransferReport": 0.5, "Pusher": 0.1,
+    }  # fmt: skip
+    assert summary["sweep_evaluation"] == "where/tfma/results/are"
+    assert summary["cached_nodes"] == ["TransferReport"]
+    assert summary["pushed"]["path"].endswith("pushed")
+    assert summary["ml_metadata"] == {"store": "/workspace/metadata.sqlite", "run_context": 7}
+    assert load_config(folder / "config.yaml") == config
+    assert yaml.safe_load((folder / "config.yaml").read_text())["name"] == "quick"
+    assert (folder / "config.yaml").read_text().startswith("# Data: SYNTHETIC\n")
+
+
+def test_a_refused_winner_has_no_path(finished):
+    assert finished(blessed=False)[2]["pushed"]["path"] is None
+
+
+def test_latest_points_to_the_newest_folder(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        run_folder.point_latest_to(tmp_path / name)
+    assert (tmp_path / "latest").resolve() == tmp_path / "second"
+
+
+def test_a_folder_named_latest_is_left_alone(tmp_path):
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / "kept.txt").touch()
+    (tmp_path / "first").mkdir()
+    run_folder.point_latest_to(tmp_path / "first")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "latest"]
+    assert (tmp_path / "latest" / "kept.txt").exists() and not (tmp_path / "latest").is_symlink()
+
+
+def test_where_there_are_no_links_nothing_is_left_behind(tmp_path, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))  # as vfat says it
+
+    (tmp_path / "first").mkdir()
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    run_folder.point_latest_to(tmp_path / "first")
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_a_report_for_which_there_is_no_room_leaves_a_run_that_is_not_finished(
+    finished, file_limit, tmp_path, monkeypatch
+):
+    def no_room(report, fresh, **_):
+        with file_limit(4096):
+            return copytree(report, fresh, **_)
+
+    copytree = shutil.copytree
+    monkeypatch.setattr(shutil, "copytree", no_room)
+    with pytest.raises((OSError, shutil.Error), match="File too large"):
+        finished(blessed=True, size=100_000)
+    [runs] = [path for path in tmp_path.iterdir() if path.name == "runs"]
+    [folder] = runs.iterdir()
+    assert [path.name for path in folder.iterdir()] == ["started.json"]

@@ -1,0 +1,82 @@
+"""What `thaw search` asks for and what it says, on a small run made by hand. SYNTHETIC squares."""
+
+import dataclasses
+
+import pytest
+from rich.console import Console
+
+from analysis.cells.cell_summaries import CellSummary
+from analysis.statistics.paired_intervals import Interval
+from experiment.errors import ThawError
+from experiment.loading import validate_config
+from ledger.cell_selection import Cell
+from pipeline.source_search import search
+from trainer_module.oracles.advised_oracle import Candidate
+from trainer_module.oracles.gaussian_process import Place
+
+
+@pytest.fixture
+def config(tmp_path):
+    return validate_config(
+        {
+            "name": "small", "data": {"classes": ["dark", "bright", "left", "right"]}, "workspace": str(tmp_path),
+            "target": {"classes": ["dark", "bright"]}, "workers": 2,
+            "sources": {"sides": {"classes": ["left", "right"]}, "untrained": {"control": "random"}},
+            "transfers": [{"source": s, "architecture": "remastered"} for s in ("sides", "untrained")],
+            "sizes": [8, 16], "freeze_counts": {"remastered": [4, 6]}, "most_draws": 5, "candidate_size": 8,
+        },
+        "x",
+    )  # fmt: skip
+
+
+def test_every_freeze_count_of_one_size_is_searched_without_controls(config):
+    found = search.searched_config(config, search.Wanted(n=12, draws=2, share=0.25))
+    assert (found.sizes, found.deployed_size, found.draws, found.all_draws) == ((12,), 12, 2, 2)
+    assert found.freeze_counts["remastered"] == (0, 1, 2, 3, 4, 5, 6)
+    assert [transfer.id for transfer in found.transfers] == ["sides__remastered"]
+    assert set(found.sources) == {"sides"}
+    same = ("schedule", "data", "target", "seed", "augmentation", "mobilenet_v2", "source_schedule", "workspace")
+    assert all(getattr(found, name) == getattr(config, name) for name in same)
+
+
+def test_a_size_that_the_experiment_can_not_have_is_refused(config):
+    with pytest.raises(ThawError, match=r"to search at n = 13 is not valid"):
+        search.searched_config(config, search.Wanted(n=13, draws=2, share=0.25))
+
+
+def test_the_grid_costs_each_cell_once_with_its_twin():
+    cells = [(0, False, 2.0), (1, False, 1.0), (1, True, 4.0)]
+    candidates = [Candidate(Place("a", share, tuned), share, seconds, ()) for share, tuned, seconds in cells]
+    assert search.grid_seconds(candidates, draws=3) == 3 * (2.0 + 4.0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [((0, False), "nothing frozen"), ((3, True), "the first 3 frozen, then fine-tuned")],
+)
+def test_a_cell_in_words(cell, words):
+    assert search.in_words(*cell) == words
+
+
+def made_found():
+    interval = Interval(estimate=0.9, low=0.85, high=0.95, draws=3)
+    chosen = CellSummary(
+        sweep="sides__remastered", source="sides", architecture="remastered", max_freeze_count=6,
+        cell=Cell(12, 3, True), val_accuracy=0.91, accuracy=interval, baseline=interval,
+        gain_points=dataclasses.replace(interval, estimate=4.0, low=1.0, high=7.0), improvement_percent=5.0,
+        p_value=0.01, verdict="gain",
+    )  # fmt: skip
+    tried = tuple(search.Tried("sides__remastered", count, True, 3, 0.91 - count / 100) for count in range(9))
+    return search.Found("SYNTHETIC squares", search.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 90.0)
+
+
+def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
+    console = Console(record=True, width=300)
+    search.show(made_found(), console)
+    text = console.export_text()
+    assert "n = 12, on SYNTHETIC squares" in text
+    assert "Take sides__remastered, the first 3 frozen, then fine-tuned: test accuracy 90.0% [85.0%, 95.0%]" in text
+    assert "+4.0 points [+1.0, +7.0]: gain (3 draws)." in text
+    assert "9 of 39 trainings, 20% of the grid's expected time; 1.5 minutes." in text
+    assert "may be better on val by about 0.1 points" in text
+    assert text.count("sides__remastered") == 9  # eight rows and the sentence
