@@ -25,7 +25,7 @@ compile: setup ## write the experiment of CONFIG for Kubeflow Pipelines, to buil
 
 notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there is none) and write them as pages
 	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config experiment/presets/tiny.yaml $(ARGS)
-	@$(BIN)/python -m notebooks.render --run $(RUN) --out $(PAGES)
+	@$(BIN)/python -m docs_build.notebook_pages --run $(RUN) --out $(PAGES)
 
 test: lint docs ## run every check and every test
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
@@ -45,7 +45,7 @@ docs: setup ## build the documentation site, build/site/index.html, and check it
 	@echo build/site/index.html
 
 bench: setup ## time Thaw against stock Keras, mostly on one core (over an hour)
-	@$(BIN)/python -m benchmarks.bench $(ARGS)
+	@$(BIN)/python -m benchmarks.speed.bench $(ARGS)
 
 clean: ## remove the environment, caches and build outputs; workspace/ and runs/ stay
 	rm -rf .venv .bootstrap build dist *.egg-info third_party/*/build third_party/*/*.egg-info

@@ -45,6 +45,10 @@ own_modules_first(sys.path, os.environ)
 
 def main() -> None:
     """The installed command `thaw`."""
-    import thaw
+    from thaw.main import main as run_command
 
-    thaw.main()
+    run_command()
+
+
+if __name__ == "__main__":
+    main()

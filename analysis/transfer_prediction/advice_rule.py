@@ -121,8 +121,8 @@ def read_rule(path: Path = CALIBRATION_FILE) -> AdviceRule:
         rule = AdviceRule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ThawError(f"{path} is no calibration of `thaw advise` ({error}). Take the file of this version of Thaw, "
-                        "or make one with python -m benchmarks.calibrate.") from error  # fmt: skip
+                        "or make one with python -m benchmarks.prediction.calibrate.") from error  # fmt: skip
     if rule.predictors != PREDICTORS:
         raise ThawError(f"{path} was made for the predictors {list(rule.predictors)}, and this version of Thaw has "
-                        f"{list(PREDICTORS)}. Make it anew with python -m benchmarks.calibrate.")  # fmt: skip
+                        f"{list(PREDICTORS)}. Make it again: python -m benchmarks.prediction.calibrate.")  # fmt: skip
     return rule

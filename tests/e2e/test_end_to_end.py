@@ -240,7 +240,7 @@ def test_tfx_creates_lists_and_runs_the_pipeline(experiment, second_run):
 
 def test_a_search_finds_what_the_run_trained_and_keeps_what_it_trains(experiment, first_run):
     before = experiment.ledgers()
-    command = [sys.executable, str(ROOT / "thaw.py"), "search", "--runs", str(experiment.latest.parent)]
+    command = [sys.executable, str(ROOT / "thaw_entry.py"), "search", "--runs", str(experiment.latest.parent)]
     finished = experiment.call([*command, "--n", "10", "--draws", "2", "--json"])
     assert finished.returncode == 0, finished.stdout + finished.stderr
     found, after = json.loads(finished.stdout), experiment.ledgers()

@@ -6,8 +6,8 @@ import re
 import nbformat
 import pytest
 
+from docs_build.notebook_pages import execute, notebooks, render
 from experiment.errors import ThawError
-from notebooks.render import execute, notebooks, render
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 

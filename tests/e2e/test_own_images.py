@@ -66,7 +66,7 @@ def example(tmp_path_factory):
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
     python, tiny = shlex.quote(sys.executable), " ".join(f"--set {shlex.quote(setting)}" for setting in TINY)
-    thaw = f'{python} {shlex.quote(str(ROOT / "thaw.py"))} "$@"'
+    thaw = f'{python} {shlex.quote(str(ROOT / "thaw_entry.py"))} "$@"'
     (programs / "python").write_text(f'#!/bin/sh\nexec {python} "$@"\n')
     (programs / "thaw").write_text(f'#!/bin/sh\n[ "$1" = init ] && exec {thaw}\nexec {thaw} {tiny}\n')
     for program in programs.iterdir():
@@ -108,7 +108,7 @@ def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(exampl
     folder, _ = example
     model = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))
     model.save(folder / "backbone.keras")
-    thaw = [sys.executable, str(ROOT / "thaw.py")]
+    thaw = [sys.executable, str(ROOT / "thaw_entry.py")]
     own = "transfers=[{source: backbone, architecture: own}]"
     tiny = [part for setting in (own, "freeze_counts={own: [7, 8]}", *TINY[2:]) for part in ("--set", setting)]
     environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}

@@ -15,13 +15,15 @@ IN_FOLDERS = [f for folder in FOLDERS for f in (ROOT / folder).rglob("*.py")]
 MODULES = sorted([*ROOT.glob("*.py"), *(f for f in IN_FOLDERS if "build" not in f.relative_to(ROOT).parts)])
 PACKAGE_MODULES = [f for f in MODULES if f.relative_to(ROOT).parts[0] in PACKAGES]
 # Acquisition looks for data where the environment says, and a pod is told by KerasTuner's variables what it is in a
-# distributed sweep; a pod's programs set what TensorFlow reads while it is imported. The rest is told by arguments.
+# distributed sweep; a pod's programs set what TensorFlow reads while it is imported, and the command line hands the
+# environment on. The rest is told by arguments.
 READS_ENVIRONMENT = (
     "acquisition/",
     "components/sweep_tuner.py",
     "pipeline/kubeflow/task.py",
     "pipeline/serving/model_server.py",
     "pipeline/runner/sweep_worker.py",
+    "thaw/",
 )
 # freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
 MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/networks/weight_values.py")

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-import thaw
 from components.transfer_report.executions_table import COLUMNS
 from experiment.errors import ThawError
 from pipeline.runs.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
+from thaw.main import main as run_command
 
 CELL = {"transfer": "a__original", "n": 10, "freeze_count": 8, "fine_tune": "false"}
 DAMAGES = {
@@ -64,7 +64,7 @@ def call(run, monkeypatch, capfd):
         arguments = {"compare": [run.name, run.name], "status": ["--config", "small.yaml"]}.get(command, [run.name])
         monkeypatch.setattr(sys, "argv", ["thaw", command, *arguments])
         try:
-            thaw.main()
+            run_command()
             status = 0
         except SystemExit as ended:
             status = ended.code

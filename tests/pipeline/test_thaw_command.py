@@ -23,7 +23,7 @@ def thaw(tmp_path):
     """A function that runs the command in an empty folder."""
 
     def thaw(*arguments):
-        command = [sys.executable, str(ROOT / "thaw.py"), *arguments]
+        command = [sys.executable, str(ROOT / "thaw_entry.py"), *arguments]
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
 
     return thaw
@@ -105,7 +105,7 @@ def test_completion_offers_commands_presets_and_finished_runs(tmp_path, words, o
         if finished:
             (tmp_path / "runs" / name / "summary.json").write_text("{}")
     asked = {"_THAW_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import thaw; thaw.cli(prog_name='thaw')"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from thaw.main import cli; cli(prog_name='thaw')"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True, cwd=tmp_path
     )
@@ -122,8 +122,8 @@ time.sleep(60)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("program", "module"),
-    [(["thaw.py", "plan"], "pydantic"), (["thaw.py", "plan"], "tensorflow"), (["local_runner.py"], "pydantic"),
-     (["local_runner.py", "--plan"], "tensorflow")],
+    [(["thaw_entry.py", "plan"], "pydantic"), (["thaw_entry.py", "plan"], "tensorflow"),
+     (["local_runner.py"], "pydantic"), (["local_runner.py", "--plan"], "tensorflow")],
 )  # fmt: skip
 def test_a_signal_while_modules_are_imported_ends_it_with_a_line(tmp_path, program, module, number):
     (tmp_path / f"{module}.py").write_text(SLOW_MODULE)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analysis.statistics.paired_intervals import Interval
-from pipeline import tables
 from pipeline.runner.progress_report import ExperimentState, SweepState
 from pipeline.runs.run_comparison import Change
 from terminal.tables import FittingTable
+from thaw import tables
 
 NAMES = ("all_but_target__mobilenet_v2", "my-holiday-photos__mobilenet_v2", "baseline__remastered")
 

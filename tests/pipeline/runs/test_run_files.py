@@ -1,7 +1,7 @@
 """Which runs there are, and what `latest` means where there is no link. Imports no TensorFlow."""
 
-from pipeline.options import find_run
 from pipeline.runs.run_files import finished_runs, latest_run
+from thaw.options import find_run
 
 
 def make_runs(folder, *names):

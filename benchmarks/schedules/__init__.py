@@ -1,0 +1,1 @@
+"""How schedules of training compare. Imported by nothing outside benchmarks."""

@@ -1,0 +1,1 @@
+"""Thaw timed against stock Keras and TFX. Imported by nothing outside benchmarks."""

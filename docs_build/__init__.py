@@ -1,0 +1,1 @@
+"""Writes pages of the documentation from code and finished runs. Nothing imports this package."""

@@ -1,0 +1,188 @@
+"""Turns a finished run's folder into docs/results.md and docs/results/. Imports nothing that trains.
+
+Run `python -m docs_build.results_page runs/latest docs --command "make run CONFIG=... ARGS=..."`; every figure on the
+page is read from the run, so that nobody copies numbers by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analysis.statistics import formats
+from components.transfer_report.page.closing_table import divergence_notes
+from experiment.errors import ThawError
+
+LEDGER, CLAIMS = "ledger.csv.gz", "claims.json"
+COPIED = (CLAIMS, "learning_curves.csv", "config.yaml")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Publishes a run; returns the process's exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a run's folder")
+    parser.add_argument("docs", type=Path, help="where results.md and results/ go")
+    parser.add_argument("--command", required=True, help="what was run, as a reader would type it")
+    parser.add_argument("--sources", type=Path, help="sources.json of benchmarks.prediction.sources")
+    parser.add_argument("--remarks", type=Path, help="Markdown of yours, such as what is missing and why")
+    arguments = parser.parse_args(argv)
+    try:
+        publish(arguments.run, arguments.docs, arguments.command, arguments.sources, arguments.remarks)
+    except ThawError as error:
+        print(f"thaw: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def publish(
+    run: Path, docs: Path, command: str, sources: Path | None = None, remarks: Path | None = None
+) -> None:  # fmt: skip
+    """Writes the page, the ledger's rows, the claims and the figures; what an earlier run left in results/ is removed.
+
+    Args:
+      run: folder that a run filled.
+      docs: `results.md` and `results/` are written here.
+      command: what was run.
+      sources: how good the sources are, by benchmarks.prediction.sources; none: the page says nothing of them.
+      remarks: Markdown for a section that no run can write.
+
+    Raises:
+      ThawError: the run did not finish, or the sources were scored on other data.
+    """
+    if not (run / "summary.json").exists():
+        raise ThawError(f"{run} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
+    scored = json.loads(sources.read_text(encoding="utf-8")) if sources else []
+    data = json.loads((run / "summary.json").read_text(encoding="utf-8"))["data"]
+    others = sorted({one["data"] for one in scored} - {data})
+    if others:
+        raise ThawError(f"{sources} tells of sources on {', '.join(others)}, and {run} ran on {data}. Give the file "
+                        "that benchmarks.prediction.sources wrote for this run.")  # fmt: skip
+    out = docs / "results"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for name in COPIED:
+        shutil.copy(run / name, out / name)
+    for figure in sorted((run / "figures").glob("*.png")):
+        shutil.copy(figure, out / figure.name)
+    rows = (run / "cells.csv").read_bytes()
+    # Without a time in the header the same rows are the same file.
+    (out / LEDGER).write_bytes(gzip.compress(rows, mtime=0))
+    executions = list(csv.DictReader(rows.decode().splitlines()))
+    page = _page(run, executions, command, scored)
+    if remarks:
+        page += f"\n## Remarks\n\n{remarks.read_text(encoding='utf-8').strip()}\n"
+    (docs / "results.md").write_text(page, encoding="utf-8")
+
+
+def _page(run: Path, executions: list[dict[str, str]], command: str, sources: list[dict[str, Any]]) -> str:
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    claims = json.loads((run / CLAIMS).read_text(encoding="utf-8"))["claims"]
+    label = "**SYNTHETIC images: these figures say nothing about real data.**\n\n" if summary["synthetic"] else ""
+    parts = [
+        f"# Results: {summary['experiment']} on {formats.markdown(summary['data'])}\n\n{label}"
+        "Written by `python -m docs_build.results_page` from a run's folder; no figure is copied by hand. Brackets "
+        "hold 95% intervals over draws and test images ([statistics.md](statistics.md)).",
+        "## What ran\n\n"
+        + _what_ran(summary, executions, command, yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))),
+        "## What to use with how many images\n\n" + "\n".join(f"- {one['sentence']}" for one in summary["advice"]),
+        "## Figures\n\n" + "\n\n".join(_figures(run)),
+        "## Labels saved\n\n" + _labels(summary["labels_needed"]),
+        "## The original report's conclusions\n\n" + _claims(claims),
+    ]
+    if sources:
+        parts.insert(2, "## Sources\n\n" + _sources(sources))
+    return "\n\n".join(parts) + "\n"
+
+
+def _what_ran(
+    summary: dict[str, Any], executions: list[dict[str, str]], command: str, config: dict[str, Any]
+) -> str:  # fmt: skip
+    hours = sum(float(row["seconds"]) for row in executions) / 3600
+    cells = Counter((r["transfer"], r["n"], r["freeze_count"], r["fine_tune"]) for r in executions)
+    versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
+    lines = [
+        f"- Command: `{command}`, at commit {_commit()}; resolved configuration: [config.yaml](results/config.yaml).",
+        f"- {len(cells)} cells, {formats.draws(list(cells.values()))} each, {len(executions)} trainings, "
+        f"{hours:.1f} core-hours of training on the target.",
+        f"- Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. {versions}.",
+        f"- Seed {config['seed']}; {summary['test_images']} test images of "
+        f"{formats.markdown(' and '.join(summary['target_classes']))}.",
+        f"- Every training is a row of [{LEDGER}](results/{LEDGER}); claims with their figures in "
+        f"[{CLAIMS}](results/{CLAIMS}).",
+    ]
+    grid = [
+        f"  - `{name}`: {len({c[1:] for c in cells if c[0] == name})} cells" for name in sorted({c[0] for c in cells})
+    ]
+    left_out = [f"- Left out: `{name}`. {reason}." for name, reason in summary["left_out"].items()]
+    left_out += [f"- {note}" for note in divergence_notes(summary)]
+    return "\n".join([*lines[:2], *grid, *lines[2:], *left_out])
+
+
+def _sources(sources: list[dict[str, Any]]) -> str:
+    table = [
+        "| source | test accuracy on its own classes | val along training (step: accuracy) | seconds |",
+        "|---|---|---|---|",
+    ]
+    for one in sources:
+        curve = ", ".join(f"{step:,}: {formats.percent(accuracy)}" for step, accuracy in one["val_accuracy_by_step"])
+        spent = "from the cache" if one["from_cache"] else f"{one['seconds']:.0f}"
+        accuracy = f"{formats.percent(one['test_accuracy'])} of {one['test_images']:,}"
+        table.append(f"| `{one['source']}` | {accuracy} | {curve} | {spent} |")
+    return "\n".join(table)
+
+
+def _figures(run: Path) -> list[str]:
+    names = [path.name for path in sorted((run / "figures").glob("*.png"))]
+    first = [name for name in ("overview.png", "learning_curves.png") if name in names]
+    ordered = [*first, *(name for name in names if name not in first)]
+    titles = [name.removesuffix(".png").replace("__", ", ").replace("_", " ") for name in ordered]
+    return [f"![{title}](results/{name})" for title, name in zip(titles, ordered, strict=True)]
+
+
+def _labels(labels: list[dict[str, Any]]) -> str:
+    sizes = sorted({one["n"] for one in labels})
+    head = "| transfer | " + " | ".join(f"n = {n}" for n in sizes) + " |"
+    table = [head, "|---" * (len(sizes) + 1) + "|"]
+    for transfer in sorted({one["transfer"] for one in labels}):
+        by_n = {one["n"]: one for one in labels if one["transfer"] == transfer}
+        table.append(f"| `{transfer}` | " + " | ".join(_needed(by_n.get(n)) for n in sizes) + " |")
+    return "Labelled images that the same architecture needs from random weights to be as good.\n\n" + "\n".join(table)
+
+
+def _needed(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return ""
+    needed, low, high = (
+        f">{one['largest']}" if value is None else f"{value:.0f}" for value in (one["labels_needed"], *one["interval"])
+    )
+    return needed if needed == low == high else f"{needed} [{low}, {high}]"
+
+
+def _claims(claims: list[dict[str, Any]]) -> str:
+    table = ["| | the report says | verdict | what was found |", "|---|---|---|---|"]
+    for claim in claims:
+        verdict = claim["verdict"] if claim["measured"] else "not measured"
+        table.append(f"| {claim['id']} | {claim['claim']} | {verdict} | {claim['sentence']} |")
+    return "\n".join(table)
+
+
+def _commit() -> str:
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or "(not in a git checkout)"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

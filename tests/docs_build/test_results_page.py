@@ -1,0 +1,110 @@
+"""The page of results is made of a run's own files. Writes into temporary folders alone."""
+
+import csv
+import gzip
+import json
+
+import pytest
+
+from docs_build import results_page
+from docs_build.results_page import publish
+from experiment.errors import ThawError
+
+CELLS = [
+    {"transfer": name, "n": 10, "freeze_count": k, "fine_tune": "false", "draw": draw, "seconds": 900.0}
+    for name, k, draws in (("baseline__original", 0, 2), ("cats_dogs__original", 8, 2), ("cats_dogs__original", 6, 1))
+    for draw in range(draws)
+]
+LABELS = {"transfer": "cats_dogs__original", "n": 10, "labels_needed": 31.4, "interval": [10.0, None], "largest": 400}
+
+
+def finished_run(folder, *, synthetic=False):
+    (folder / "figures").mkdir(parents=True)
+    for name in ("cats_dogs__original.png", "overview.png"):
+        (folder / "figures" / name).write_bytes(name.encode())
+    with (folder / "cells.csv").open("w") as file:
+        writer = csv.DictWriter(file, CELLS[0])
+        writer.writeheader()
+        writer.writerows(CELLS)
+    claim = {"id": "C1", "claim": "It grows.", "verdict": "undecided", "measured": False, "sentence": "Not measured."}
+    (folder / "claims.json").write_text(json.dumps({"claims": [claim]}))
+    (folder / "learning_curves.csv").write_text("transfer\n")
+    (folder / "config.yaml").write_text("seed: 7\n")
+    summary = {
+        "experiment": "tiny", "data": "cifar10", "synthetic": synthetic, "test_images": 2000,
+        "target_classes": ["automobile", "truck"], "versions": {"tfx": "1.16.0"},
+        "left_out": {"imagenet__m": "No file"}, "diverged": [], "worse_on_val": [], "labels_needed": [LABELS],
+        "advice": [{"sentence": "With 10 labelled images: nothing."}],
+    }  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+@pytest.fixture
+def docs(tmp_path):
+    publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run")
+    return tmp_path / "docs"
+
+
+def test_the_page_says_what_ran_and_what_was_left_out(docs):
+    page = (docs / "results.md").read_text()
+    assert "`make run`" in page and "Seed 7" in page
+    # 5 trainings of a quarter of an hour.
+    assert "3 cells, 1 to 2 draws each, 5 trainings, 1.2 core-hours" in page
+    assert "`cats_dogs__original`: 2 cells" in page
+    assert "Left out: `imagenet__m`. No file." in page
+    assert "31 [10, >400]" in page and "not measured" in page
+
+
+def test_remarks_stand_at_the_end(tmp_path):
+    (tmp_path / "remarks.md").write_text("A fifth draw is missing.\n\n")
+    publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", remarks=tmp_path / "remarks.md")
+    assert (tmp_path / "docs" / "results.md").read_text().endswith("\n## Remarks\n\nA fifth draw is missing.\n")
+
+
+def test_every_figure_is_there_and_linked_the_overview_first(docs):
+    page = (docs / "results.md").read_text()
+    linked = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line.startswith("![")]
+    assert linked == ["results/overview.png", "results/cats_dogs__original.png"]
+    assert all((docs / path).exists() for path in linked)
+
+
+def test_the_ledger_holds_every_training_and_is_the_same_file_for_the_same_rows(docs, tmp_path):
+    first = (docs / "results" / "ledger.csv.gz").read_bytes()
+    assert len(gzip.decompress(first).decode().splitlines()) == 1 + len(CELLS)
+    (docs / "results" / "of_an_earlier_run.png").write_bytes(b"")
+    publish(tmp_path / "run", docs, "make run")
+    assert (docs / "results" / "ledger.csv.gz").read_bytes() == first
+    assert not (docs / "results" / "of_an_earlier_run.png").exists()
+
+
+def test_synthetic_results_are_labelled(tmp_path):
+    publish(finished_run(tmp_path / "run", synthetic=True), tmp_path / "docs", "make run")
+    assert "**SYNTHETIC images" in (tmp_path / "docs" / "results.md").read_text()
+
+
+SCORED = {
+    "source": "cats_dogs__original", "data": "cifar10", "test_accuracy": 0.8695, "test_images": 2000, "seconds": 956.4,
+    "val_accuracy_by_step": [[800, 0.724], [1600, 0.821]], "from_cache": False,
+}  # fmt: skip
+
+
+def test_sources_are_shown_where_they_were_scored(tmp_path):
+    (tmp_path / "sources.json").write_text(json.dumps([SCORED]))
+    publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", tmp_path / "sources.json")
+    row = "| `cats_dogs__original` | 87.0% of 2,000 | 800: 72.4%, 1,600: 82.1% | 956 |"
+    assert row in (tmp_path / "docs" / "results.md").read_text()
+
+
+def test_sources_that_were_scored_on_other_data_are_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "sources.json").write_text(json.dumps([SCORED, {**SCORED, "data": "SYNTHETIC shapes"}]))
+    with pytest.raises(ThawError, match=r"sources on SYNTHETIC shapes, and .*run ran on cifar10"):
+        publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", tmp_path / "sources.json")
+    assert not (tmp_path / "docs").exists()
+
+
+def test_a_run_that_did_not_finish_is_refused(tmp_path, capsys):
+    with pytest.raises(ThawError, match="no finished run"):
+        publish(tmp_path, tmp_path / "docs", "make run")
+    assert results_page.main([str(tmp_path), str(tmp_path / "docs"), "--command", "make run"]) == 1
+    assert "no finished run" in capsys.readouterr().err

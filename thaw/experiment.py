@@ -1,0 +1,95 @@
+"""Commands on an experiment: init, plan, run, status. Imports no TensorFlow until one runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiment.config import ExperimentConfig
+from terminal.console import console
+from thaw import tables
+from thaw.options import PROJECT_ROOT, as_json, examples, experiment, own_images_options, print_json
+
+
+@click.command(
+    epilog=examples(
+        "thaw init animals",
+        "thaw init animals --target deer,horse --image-size 96",
+        "thaw init animals --model efficientnet_b0.keras",
+        "thaw init flowers --classes rose,tulip,daisy,fern",
+    )
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@own_images_options
+@click.option("--force", is_flag=True, help="Replace what an earlier init wrote there.")
+@as_json
+def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json: bool, **asked: Any) -> None:
+    """Make an experiment of your own images.
+
+    FOLDER holds a folder of images for each class, or TFRecords; nothing in it is changed. `thaw plan` and `thaw run`
+    then take --config thaw-<name>/config.yaml.
+    """
+    from pipeline.new_experiment.new_experiment import make_experiment, show_made
+    from pipeline.new_experiment.own_settings import name_from, wanted_from
+
+    wanted = wanted_from(name or name_from(folder.expanduser().absolute().name), asked)
+    made = make_experiment(
+        folder, out or Path(f"thaw-{wanted.name}"), wanted, force=force, project_root=PROJECT_ROOT,
+        environment=os.environ, terminal=console(stderr=in_json),
+    )  # fmt: skip
+    if in_json:
+        print_json(dataclasses.asdict(made))
+    else:
+        show_made(made, console())
+
+
+@click.command(
+    epilog=examples(
+        "thaw plan",
+        "thaw plan --config report-mini --set draws=3",
+        "thaw plan --set 'sizes=[50,200]' --set 'freeze_counts.original=[0,4,8]'",
+    )
+)
+@as_json
+@experiment
+def plan(config: ExperimentConfig, in_json: bool) -> None:
+    """Show what would run, how long it takes, how much disk."""
+    from pipeline.runner.launch import launch
+    from pipeline.runner.prepare import prepare
+
+    if not in_json:
+        launch(config, PROJECT_ROOT, os.environ, plan_only=True)
+        return
+    print_json(prepare(config, PROJECT_ROOT, os.environ, console(stderr=True)).as_json())
+
+
+@click.command(epilog=examples("thaw run", "thaw run --config thaw-animals/config.yaml", "thaw run --set draws=5"))
+@experiment
+def run(config: ExperimentConfig) -> None:
+    """Run the experiment, or go on where it stopped.
+
+    What was finished is not repeated. Ctrl-C stops it; the same command goes on from there.
+    """
+    from pipeline.runner.launch import launch
+
+    launch(config, PROJECT_ROOT, os.environ, plan_only=False)
+
+
+@click.command(epilog=examples("thaw status", "thaw status --config report-mini --json"))
+@as_json
+@experiment
+def status(config: ExperimentConfig, in_json: bool) -> None:
+    """Show how far an experiment is, also while it runs."""
+    from pipeline.runner.progress_report import in_words, state_of
+
+    state = state_of(config)
+    if in_json:
+        print_json(dataclasses.asdict(state))
+        return
+    terminal = console()
+    terminal.print(tables.progress_table(config.name, state))
+    terminal.print(in_words(state), soft_wrap=True)

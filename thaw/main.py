@@ -1,0 +1,54 @@
+"""The command `thaw`: what TFX's own command lacks. thaw_entry imports this; local_runner.py is what TFX runs.
+
+Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted; 143 terminated.
+"""
+
+from __future__ import annotations
+
+from pipeline.runner import process
+
+process.stop_at_once()
+
+import os
+import sys
+
+import click
+
+from experiment.errors import ThawError
+from thaw import experiment, export, machine, results, transfer
+from thaw.options import EPILOG, InOrderOfUse
+
+process.prepare_process(os.environ)
+process.leave_signals_alone()
+
+
+@click.group(cls=InOrderOfUse, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="thaw")
+def cli() -> None:
+    """Is it worth transferring a model? From which source, how many layers to freeze, fine-tune or not?
+
+    Begin with `thaw doctor`, `thaw plan`, `thaw run`; `thaw init` makes an experiment of your own images.
+    """
+
+
+for command in (
+    machine.doctor, machine.data, experiment.init, experiment.plan, experiment.run, experiment.status, results.report,
+    results.compare, transfer.advise, transfer.search, export.tflite,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Runs the command; what the user can put right ends it with a message and status 1."""
+    process.stop_by_exception()
+    process.own_temporary_folder(os.environ)
+    try:
+        cli(standalone_mode=False)
+    except ThawError as error:
+        click.echo(f"thaw: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (Exception, KeyboardInterrupt) as error:
+        sys.exit(process.status_of_stopped(error))

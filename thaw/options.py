@@ -1,0 +1,159 @@
+"""Options and help that several commands of `thaw` share, and what completion offers. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from click.shell_completion import CompletionItem
+
+from experiment.backbones import Scale
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
+from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
+
+EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
+
+\b
+Completion for bash (also zsh_source and fish_source):
+  eval "$(_THAW_COMPLETE=bash_source thaw)"
+
+\b
+TFX's own command runs the same pipeline:
+  tfx pipeline create --pipeline-path=local_runner.py --engine=local"""
+
+Command = Callable[..., None]
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: commands to copy, which are not wrapped."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def preset_names() -> list[str]:
+    """Names that `--config` takes beside paths."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def find_config(config: str) -> Path:
+    """The file that `--config` means: a preset by its name, or a path.
+
+    Raises:
+      ThawError: there is neither.
+    """
+    places = PRESETS / f"{config}.yaml", Path(config)
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        raise ThawError(f"Can't read the configuration {config}: there is no such file. Give the path of a YAML file, "
+                        f"or a preset's name: {', '.join(preset_names())}.")  # fmt: skip
+    return found
+
+
+def find_run(run: str, runs: Path) -> Path:
+    """A finished run's folder, by its path or by its name below `runs`; `latest` is the newest one.
+
+    Raises:
+      ThawError: there is none.
+    """
+    latest = latest_run(runs) if run == LATEST else None
+    places = (latest,) if latest else (Path(run), runs / run)
+    folder = next((place for place in places if (place / SUMMARY_FILE).exists()), None)
+    if folder is None:
+        raise ThawError(f"{run} is no finished run: neither {Path(run)} nor {runs / run} has a summary.json. Finished "
+                        f"in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` begins a run, or goes on "
+                        "with one that stopped; `thaw status` says how far it is.")  # fmt: skip
+    return folder.resolve()
+
+
+def complete_config(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What a shell offers for `--config`: presets, and files."""
+    names = [CompletionItem(name) for name in preset_names() if name.startswith(begun)]
+    return [*names, CompletionItem(begun, type="file")]
+
+
+def complete_run(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    """What a shell offers for a run: those that are finished, in the folder that --runs names."""
+    finished = finished_runs(Path(context.params.get("runs") or "runs"))
+    return [name for name in (*finished, LATEST) if finished and name.startswith(begun)]
+
+
+def experiment(command: Command) -> Command:
+    """Adds the options that make an experiment and hands the command its configuration."""
+    path = click.Path(path_type=Path)
+    options = (
+        click.option("--config", default="quick", show_default=True, shell_complete=complete_config,
+                     help=f"A preset ({', '.join(preset_names())}), or a YAML file of yours."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+                     help="A setting, such as draws=3; as often as you like. docs/configuration.md lists them."),
+        click.option("--data", type=path, metavar="FOLDER", help="TFRecords; short for --set data.path=FOLDER."),
+        click.option("--weights", type=path, metavar="FILE",
+                     help="MobileNetV2's; short for --set mobilenet_v2.weights=FILE."),
+        click.option("--workers", type=int, metavar="N",
+                     help="Processes that train side by side; short for --set workers=N."),
+        click.option("--strict", is_flag=True,
+                     help="Fail where ImageNet's weights can't be had; short for --set strict=true."),
+    )  # fmt: skip
+
+    def with_config(
+        config: str, settings: tuple[str, ...], data: Path | None, weights: Path | None, workers: int | None,
+        strict: bool, **rest: Any,
+    ) -> None:  # fmt: skip
+        given = {"data.path": data, "mobilenet_v2.weights": weights, "workers": workers, "strict": strict or None}
+        overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+        command(load_config(find_config(config), (*settings, *overrides)), **rest)
+
+    with_config.__doc__, with_config.__name__ = command.__doc__, command.__name__
+    wrapped: Command = with_config
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def own_images_options(command: Command) -> Command:
+    """Adds what `thaw init` can be told beside the folder."""
+    path = click.Path(path_type=Path)
+    options = (
+        click.option("--out", type=path, help="Folder to write.  [default: thaw-<name>]"),
+        click.option("--name", help="Name of the experiment.  [default: the folder's name]"),
+        click.option("--target", default="", metavar="A,B",
+                     help="Classes to tell apart; two or more others become a source. A name with a comma goes in "
+                          "double quotes, as in CSV."),
+        click.option("--image-size", type=click.IntRange(16, 224), metavar="PX",
+                     help="Side of the square to fit images to."),
+        click.option("--model", type=path, metavar="FILE", help="A .keras file of yours: a source beside the others."),
+        click.option("--scale", type=click.Choice(get_args(Scale)),
+                     help="What --model expects pixels to be, where it has no layer that scales them."),
+        click.option("--classes", default="", metavar="A,B",
+                     help="TFRecords: names of the classes, in the order of labels; written as for --target."),
+        click.option("--image-key", help="TFRecords: feature with the image, where several could be it."),
+        click.option("--label-key", help="TFRecords: feature with the label."),
+        click.option("--id-key", help="TFRecords: feature with the id."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class InOrderOfUse(click.Group):
+    """A group that lists its commands in the order in which they are written."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+as_json = click.option("--json", "in_json", is_flag=True, help="Write JSON for scripts to standard output.")
+run_argument = click.argument("run", default="latest", shell_complete=complete_run)
+runs_option = click.option(
+    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
+)
+
+
+PROJECT_ROOT = Path(__file__).resolve().parent
+
+
+def print_json(value: object) -> None:
+    """Writes what a command found to standard output, for programs to read."""
+    click.echo(json.dumps(value, indent=2, default=str))
