@@ -11,6 +11,8 @@ ARGS =
 # What `make notebooks` reads, and where its pages go (docs/notebooks for those of the documentation).
 RUN = runs/latest
 PAGES = build/notebooks
+# One more than there are cores: tests of whole runs wait for processes that start.
+TEST_PROCESSES := $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
 # Further options of pytest, such as PYTEST_ARGS='-k ledger'.
 PYTEST_ARGS =
 
@@ -28,7 +30,7 @@ notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there 
 	@$(BIN)/python -m docs_build.notebook_pages --run $(RUN) --out $(PAGES)
 
 test: lint docs ## run every check and every test
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: setup ## run the quick tests (under a minute)
 	@$(BIN)/python -m pytest -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)
