@@ -1,4 +1,4 @@
-"""run_fn: trains and exports one model, be it source, candidate or baseline. Imports sweep and serving, no DAG."""
+"""run_fn: trains and exports one model, be it source, candidate or baseline. Imports sweep and export, no DAG."""
 
 from __future__ import annotations
 

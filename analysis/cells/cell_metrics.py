@@ -1,4 +1,4 @@
-"""Every cell of a run against its baseline, sliced, with intervals. Imports the report's ledgers; no TensorFlow."""
+"""Every cell of a run against its baseline, sliced, with intervals. Imports paired_ledgers; no TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 """What our modules may load, and that the import contracts name them all. Imports them in a fresh process."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 import tomli
 
@@ -54,3 +56,21 @@ FOLDERS = sorted(path.parent for package in (*PACKAGES, "benchmarks", "docs_buil
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_folder_holds_few_modules(folder: Path) -> None:
     assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= MOST_MODULES
+
+
+def test_the_documented_packages_import_what_the_import_graph_says() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| .* \| (.*)\|$", (ROOT / "docs" / "architecture.md").read_text(), flags=re.MULTILINE
+    )
+    documented = {name: set(re.findall(r"\w+", imports)) for name, imports in rows}
+    packages = (*PACKAGES, "benchmarks", "docs_build")
+    graph = grimp.build_graph(*packages)
+    imported = {
+        package: {
+            found.partition(".")[0]
+            for module in graph.find_descendants(package) | {package}
+            for found in graph.find_modules_directly_imported_by(module)
+        } - {package}
+        for package in packages
+    }  # fmt: skip
+    assert documented == imported

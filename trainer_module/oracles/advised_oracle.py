@@ -1,4 +1,4 @@
-"""AdvisedOracle: searches the cells of all transfers at a part of the grid's cost. Imports beliefs and KerasTuner."""
+"""AdvisedOracle: searches the cells of all transfers at a part of the grid's cost. Imports KerasTuner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source's features say of the target before any training on it, at every cut. Imports target, no sweep."""
+"""What a source's features say of the target before any training on it, at every cut. Imports training, no sweep."""
 
 from __future__ import annotations
 

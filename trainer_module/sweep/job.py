@@ -1,4 +1,4 @@
-"""What a sweep needs to begin, as plain values that can cross to another process. Imports sweep, no TFX component."""
+"""What a sweep needs to begin, as plain values that can cross to another process. Imports engine, no TFX component."""
 
 from __future__ import annotations
 

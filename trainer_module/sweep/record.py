@@ -1,4 +1,4 @@
-"""What names a sweep's executions and where their rows lie. Imports sweep_job and ledger, no KerasTuner and no TFX."""
+"""What names a sweep's executions and where their rows lie. Imports job and ledger, no KerasTuner, no TFX."""
 
 from __future__ import annotations
 
