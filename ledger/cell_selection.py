@@ -55,8 +55,8 @@ LEVEL = 0.95
 def undecided_cells(rows: Iterable[Row], baseline: Iterable[Row], draws: int) -> list[Cell]:
     """Cells with exactly that many draws whose gain over the baseline on val may be nothing, in the order of cells.
 
-    The gain is paired by draw; it is undecided while its 95% interval (Student's t over draws) holds 0. A cell's twin
-    is named with it: both go on from one phase 1. Test plays no part, so no verdict of the report is sought by repeats.
+    The gain is paired by draw; it is undecided while its 95% interval (Student's t over draws) contains 0. A cell's
+    twin is named with it: both go on from one phase 1. Test plays no part: no verdict of the report is sought by repeats.
 
     Args:
       rows: of the transfer.
@@ -77,7 +77,7 @@ def undecided_cells(rows: Iterable[Row], baseline: Iterable[Row], draws: int) ->
 
 
 def may_be_nothing(gains: Sequence[float]) -> bool:
-    """Whether the 95% interval of the gains' mean holds 0; with one draw nothing is decided."""
+    """Whether the 95% interval of the gains' mean contains 0; with one draw nothing is decided."""
     if len(gains) < 2:
         return True
     half = stats.t.ppf((1 + LEVEL) / 2, len(gains) - 1) * statistics.stdev(gains) / math.sqrt(len(gains))

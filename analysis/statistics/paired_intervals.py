@@ -40,6 +40,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
+from scipy.stats import false_discovery_control
 
 Verdict = Literal["gain", "loss", "undecided"]
 
@@ -191,8 +192,7 @@ def draws_interval(
 def benjamini_hochberg(p_values: Sequence[float] | np.ndarray, q: float = 0.05) -> np.ndarray:
     """Which hypotheses to reject so that the expected share of false rejections is at most q.
 
-    With p sorted, the largest rank r (from 1) with p[r] <= q r / m and all before it are rejected
-    (Benjamini and Hochberg, JRSS B 57, 1995).
+    Benjamini and Hochberg, JRSS B 57, 1995, as scipy.stats.false_discovery_control adjusts p-values.
 
     Returns:
       bool [m], in the order given.
@@ -203,16 +203,15 @@ def benjamini_hochberg(p_values: Sequence[float] | np.ndarray, q: float = 0.05) 
     p = np.asarray(p_values, np.float64)
     if not np.all((p >= 0) & (p <= 1)):
         raise ValueError("p-values lie in 0..1.")
-    ordered = np.sort(p)
-    passing = np.flatnonzero(ordered <= q * np.arange(1, p.size + 1) / max(p.size, 1))
-    limit = ordered[passing[-1]] if passing.size else -1.0
-    return np.asarray(p <= limit)
+    if not p.size:
+        return np.zeros(0, bool)
+    return np.asarray(false_discovery_control(p, method="bh") <= q)
 
 
 def verdict(gain_points: Interval, rejected: bool) -> Verdict:
     """What may be said of a difference, `rejected` being its Benjamini-Hochberg decision.
 
-    One draw is never enough, and neither is an interval that holds 0.
+    One draw is never enough, and neither is an interval that contains 0.
     """
     if gain_points.images_only or not rejected or gain_points.low <= 0 <= gain_points.high:
         return "undecided"
