@@ -56,7 +56,7 @@ def undecided_cells(rows: Iterable[Row], baseline: Iterable[Row], draws: int) ->
     """Cells with exactly that many draws whose gain over the baseline on val may be nothing, in the order of cells.
 
     The gain is paired by draw; it is undecided while its 95% interval (Student's t over draws) contains 0. A cell's
-    twin is named with it: both go on from one phase 1. Test plays no part: no verdict of the report is sought by repeats.
+    twin is named with it: both go on from one phase 1. Test plays no part: no repeat seeks a verdict of the report.
 
     Args:
       rows: of the transfer.
