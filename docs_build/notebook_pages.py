@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from experiment.errors import ThawError
 from pipeline.runs.finished_run import open_run
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PARAMETERS = "parameters"
 """Tag of the cell that says which run is read; the same as papermill's."""
 SECONDS_PER_CELL = 600

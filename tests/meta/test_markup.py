@@ -9,7 +9,7 @@ import pytest
 from tests.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = (*PACKAGES, "benchmarks", "notebooks")
+FOLDERS = (*PACKAGES, "benchmarks", "docs_build")
 MODULES = sorted(
     {
         *ROOT.glob("*.py"),

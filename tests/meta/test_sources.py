@@ -10,7 +10,7 @@ import pytest
 from tests.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = (*PACKAGES, "benchmarks", "kubeflow", "notebooks", "tests", "third_party")
+FOLDERS = (*PACKAGES, "benchmarks", "docs_build", "kubeflow", "tests", "third_party")
 IN_FOLDERS = [f for folder in FOLDERS for f in (ROOT / folder).rglob("*.py")]
 MODULES = sorted([*ROOT.glob("*.py"), *(f for f in IN_FOLDERS if "build" not in f.relative_to(ROOT).parts)])
 PACKAGE_MODULES = [f for f in MODULES if f.relative_to(ROOT).parts[0] in PACKAGES]

@@ -143,7 +143,7 @@ def test_the_schema_is_ours_and_workers_import_our_modules(installed_python, oth
         "import thaw_entry, multiprocessing.forkserver as f\n"
         "from pipeline.dag.raw_schema import curated_schema\n"
         "assert 'feature' in curated_schema()\n"
-        "from trainer_module import fork_server, workers, progress\n"
+        "from trainer_module.processes import fork_server\n"
         "fork_server.start()\n"
         "if __name__ == '__main__':\n"
         "    with fork_server.CONTEXT.Pool(1) as pool:\n"

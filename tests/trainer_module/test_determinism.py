@@ -22,7 +22,8 @@ from pathlib import Path
 
 job_path, folder, cores = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-from trainer_module import freezing, source
+from trainer_module.networks import weight_values
+from trainer_module.sources import source
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell, trained_source
 from ledger.cell_selection import Cell
 from trainer_module.processes.single_thread import run_alone
@@ -33,10 +34,10 @@ if __name__ == "__main__":
     settings, target, domain = pickle.loads(job_path.read_bytes())
     weights, about = run_alone(trained_source, domain, target.train_files, target.val_files, task="trained")
     network = source.network_of(domain)
-    freezing.set_weights(freezing.model_variables(network), weights)
+    weight_values.set_weights(weight_values.model_variables(network), weights)
     (folder / "source").mkdir(parents=True)
     network.model.save(folder / "source" / source.KERAS_FILE)
-    backbone = freezing.weights_hash(freezing.read_weights(freezing.backbone_variables(network)))
+    backbone = weight_values.weights_hash(weight_values.read_weights(weight_values.backbone_variables(network)))
     (folder / "source" / "thaw.json").write_text('{"backbone_hash": "%s"}' % backbone)
     settings = settings.model_copy(update={"ledger_dir": folder / "ledgers"})
     job = dataclasses.replace(target, settings=settings, base_model=str(folder / "source"))
@@ -45,7 +46,8 @@ if __name__ == "__main__":
         settings, target.train_files, target.val_files, job.base_model, Cell(16, 0, True), 1.0, folder
     )
     execution, weights = run_alone(trained_cell, deployed, task="trained")
-    (folder / "deployed").write_text(f"{execution.val.accuracy} {execution.val.loss} {freezing.weights_hash(weights)}")
+    scores = f"{execution.val.accuracy} {execution.val.loss}"
+    (folder / "deployed").write_text(f"{scores} {weight_values.weights_hash(weights)}")
 """
 
 

@@ -19,7 +19,7 @@ from pipeline.dag.dag import create_pipeline, metadata_path
 pytestmark = pytest.mark.component
 
 HERE = Path(__file__).parent
-GOLDEN = HERE / "golden" / "quick_dag.json"
+GOLDEN = HERE / "quick_dag.json"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from trainer_module.processes import fork_server
 ROOT = Path(__file__).parents[3]
 WORKER = """
 import multiprocessing.util
-from trainer_module import fork_server
+from trainer_module.processes import fork_server
 
 if __name__ == "__main__":
     fork_server.CONTEXT.set_forkserver_preload = lambda modules: None  # TensorFlow takes seconds to import

@@ -1,1 +1,0 @@
-"""Notebooks on finished runs, and what renders them; `make notebooks` does it. Imported by nothing but tests."""
