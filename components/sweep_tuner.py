@@ -37,7 +37,7 @@ class SweepTunerExecutor(tuner_executor.Executor):
         ]
         if address and remote:
             raise ThawError(
-                f"This node is a chief, whose workers read artifacts as files, and {remote[0]} is none. Leave "
+                f"This node is a chief, whose workers read artifacts as files, and {remote[0]} is not a file. Leave "
                 "pipeline_root out, so that artifacts lie in the workspace, or unset KerasTuner's variables."
             )
         with artifacts_as_folders(input_dict, output_dict):

@@ -10,12 +10,12 @@ MACHINE_FILE = "machine.json"
 
 
 class Machine(pydantic.BaseModel):
-    """Settings of one machine. TFX would take a node's properties into the key of its cache; a file is in none."""
+    """Settings of one machine. TFX would take a node's properties into the key of its cache; a file is in no key."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     workers: int | None = None
-    """Processes that train side by side; none: workers.default_workers."""
+    """Processes that train side by side; None for workers.default_workers."""
     activations_gib: float = 4.0
     """Memory for activations, all processes together."""
 
@@ -24,7 +24,7 @@ class Machine(pydantic.BaseModel):
     ledger is left under it."""
 
     def write(self, folder: Path) -> None:
-        """Writes MACHINE_FILE, all of it at once; the folder is made where there is none."""
+        """Writes MACHINE_FILE, all of it at once; the folder is made if it does not exist."""
         folder.mkdir(parents=True, exist_ok=True)
         written = folder / f".{MACHINE_FILE}.new"
         written.write_text(self.model_dump_json() + "\n", encoding="utf-8")
@@ -32,6 +32,6 @@ class Machine(pydantic.BaseModel):
 
 
 def read_machine(folder: Path) -> Machine | None:
-    """What was written there; none where nothing was, as on a cluster, whose pods are told with their settings."""
+    """What was written there; None if nothing was, as on a cluster, whose pods are told with their settings."""
     path = folder / MACHINE_FILE
     return Machine.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -55,7 +55,7 @@ class ModelSettings(pydantic.BaseModel):
     asked: str = ""
     """As in machine.Machine, for this sweep. Empty: no note of the ledger is left."""
     ledger_dir: Path | None = None
-    """Where the sweeps' ledgers and the machine's file lie; none for a source."""
+    """Where the sweeps' ledgers and the machine's file lie; None for a source."""
 
     def as_custom_config(self, node_code: str) -> dict[str, Any]:
         """A node's custom_config.
@@ -88,4 +88,4 @@ class SweepSettings(ModelSettings):
     ledger_dir: Path
     allow_untrained_sources: bool = False
     workers: int | None = None
-    """Processes that train side by side; none: workers.default_workers."""
+    """Processes that train side by side; None for workers.default_workers."""

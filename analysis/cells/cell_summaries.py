@@ -62,7 +62,7 @@ class CellSummary(MeasuredCell):
     Attributes:
       baseline: the baseline's accuracy on test over the same draws, a fraction.
       gain_points: accuracy minus baseline in percentage points, paired by draw and image.
-      improvement_percent: the original report's 100 x (accuracy / baseline - 1); none where baseline is 0.
+      improvement_percent: the original report's 100 x (accuracy / baseline - 1); None if the baseline is 0.
       p_value: two-sided, consistent with `gain_points`.
       verdict: after Benjamini-Hochberg over every cell of every transfer.
     """
@@ -228,7 +228,7 @@ def lent_variances(own: Mapping[Key, float]) -> dict[Key, float]:
 
 
 def _others_variance(values: Mapping[Key, np.ndarray]) -> dict[Key, float | None]:
-    """`lent_variances` of arrays [draws, images]; none where they are too few.
+    """`lent_variances` of arrays [draws, images]; None where they are too few.
 
     A cell with one draw takes no part: it has no variance and no use for another's.
     """

@@ -51,7 +51,7 @@ class Claim:
       verdict: supported where the interval of the difference lies above 0, contradicted where it lies below,
         else undecided; C2 and C7 speak of many differences at once and say how in `compared`.
       sentence: the finding in plain words.
-      difference: none where the ledgers can't tell.
+      difference: None if the ledgers can't tell.
       p_value: two-sided, of `difference`.
       numbers: further figures.
     """

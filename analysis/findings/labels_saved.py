@@ -28,8 +28,8 @@ class LabelsNeeded:
 
     Attributes:
       transfer, cell: which.
-      needed: labelled images; none: more than `largest`.
-      low, high: bounds of the 95% interval; none: more than `largest`. With one draw the whole grid and beyond.
+      needed: labelled images; None if more than `largest`.
+      low, high: bounds of the 95% interval; None if more than `largest`. With one draw the whole grid and beyond.
       smallest, largest: sizes that the baseline was trained with. `needed` or `low` at `smallest` may be less.
       draws: shared by transfer and baselines.
     """

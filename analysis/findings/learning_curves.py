@@ -59,10 +59,10 @@ class LearningMeasures:
     Attributes:
       transfer, cell: which.
       start: before any training.
-      first_epoch: after the first epoch; none where no point of the curves lies there.
+      first_epoch: after the first epoch; None if no point of the curves lies there.
       slope: mean height of the transfer's curve above the baseline's over the first FIRST_EPOCHS epochs (fewer
-        where training was shorter); none where the curves hold no point within them.
-      epochs: epochs until the transfer has the baseline's final accuracy; none unless every draw got there.
+        where training was shorter); None if the curves hold no point within them.
+      epochs: epochs until the transfer has the baseline's final accuracy; None unless every draw got there.
       reached: draws that got there.
       trained_epochs: epochs that both were trained for.
       end: after training.
@@ -105,18 +105,24 @@ def measure_curves(grid: Grid, pace: Pace) -> dict[Place, LearningMeasures]:
         for place, values in raw.items():
             name, cell = place
             rows = grid.sweeps[name].cells[cell]
+            start, end = intervals["start"][place], intervals["end"][place]
+            assert start is not None and end is not None  # every curve has both points
             found[place] = LearningMeasures(
                 transfer=name,
                 cell=cell,
                 reached=sum(value is not None for value in values["epochs"]),
                 trained_epochs=pace.epochs(rows[0].curve[-1][0], cell.n),
-                **{name: intervals[name][place] for name in MEASURES},  # type: ignore[arg-type]
+                start=start,
+                first_epoch=intervals["first_epoch"][place],
+                slope=intervals["slope"][place],
+                epochs=intervals["epochs"][place],
+                end=end,
             )
     return found
 
 
 def compare(row: Row, baseline: Row, pace: Pace) -> dict[str, float | None]:
-    """The measures of one execution against its baseline, by the names in MEASURES; none where curves don't tell."""
+    """The measures of one execution against its baseline, by the names in MEASURES; None where curves don't tell."""
     steps, accuracy = _curve(row)
     baseline_steps, baseline_accuracy = _curve(baseline)
     one_epoch = 1 / pace.epochs(1, row.n)  # steps
@@ -192,7 +198,7 @@ def _after_first_epoch(steps: np.ndarray, accuracy: np.ndarray, one_epoch: float
 
 
 def _first_crossing(steps: np.ndarray, accuracy: np.ndarray, level: float) -> float | None:
-    """The step at which the curve, straight between its points, first has the level; none where it never has."""
+    """The step at which the curve, straight between its points, first has the level; None if it never has."""
     above = np.flatnonzero(accuracy >= level)
     if not above.size:
         return None

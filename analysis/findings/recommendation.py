@@ -23,8 +23,8 @@ class Advice:
       best: the model; a baseline where training from scratch is best on val.
       scratch: the baseline that is best on val.
       over_scratch: its lead on test over `scratch`, in points (from_scratch.FromScratch). None where it is `scratch`.
-      verdict: of `over_scratch`, the one that blessing and the tables go by; none where it is `scratch`.
-      next_best: the sweep that follows on val; empty where there is none.
+      verdict: of `over_scratch`, the one that blessing and the tables go by; None if it is `scratch`.
+      next_best: the sweep that follows on val; empty if no other was swept.
       lead: over `next_best`'s best cell, on test.
     """
 

@@ -49,7 +49,7 @@ class Metric:
 
     Attributes:
       name: TFMA's.
-      class_id: label of the class taken against the rest; none: all classes.
+      class_id: label of the class taken against the rest; None for all classes.
       macro: the mean over the classes.
     """
 

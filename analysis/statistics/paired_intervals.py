@@ -101,7 +101,7 @@ def mean_interval(correct: np.ndarray, others_variance: float | None = None, lev
 
     Args:
       correct: [draws, images], bool or float in 0..1; the same images in the same order in every draw.
-      others_variance: mean `draw_variance` of like cells; none: this cell stands alone.
+      others_variance: mean `draw_variance` of like cells; None if this cell stands alone.
       level: share of such intervals that hold the truth.
 
     Returns:

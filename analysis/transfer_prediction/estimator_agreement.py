@@ -72,7 +72,7 @@ class Agreement:
 
 @dataclasses.dataclass(frozen=True)
 class Worth:
-    """An estimator's mean tau and regret for a question; none where it never had two candidates to order."""
+    """An estimator's mean tau and regret for a question; None if it never had two candidates to order."""
 
     estimator: str
     question: Question

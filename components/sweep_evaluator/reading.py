@@ -16,8 +16,8 @@ class SliceFigure:
     Attributes:
       feature, value: what the slice is made by, such as `brightness` and `dark`; both empty for all images, and joined
         by ` x ` where a slice is made by several.
-      images: how many; none where the evaluation did not count them.
-      estimate, low, high: in the metric's own unit; bounds are none where TFMA computed no interval.
+      images: how many; None if the evaluation did not count them.
+      estimate, low, high: in the metric's own unit; bounds are None where TFMA computed no interval.
     """
 
     feature: str

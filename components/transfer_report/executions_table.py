@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
-    """One record per execution with the keys COLUMNS; a baseline's two comparison values are none.
+    """One record per execution with the keys COLUMNS; a baseline's two comparison values are None.
 
     Accuracies are fractions as the ledger holds them, gain_points percentage points, seconds wall time; outcome and
     worse_on_val say how training went (ledger.Row, ended_worse).
@@ -39,7 +39,7 @@ def ended_worse(row: Row) -> bool:
 
 
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Writes records with full precision; booleans as true/false, none as an empty field."""
+    """Writes records with full precision; booleans as true/false, None as an empty field."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)

@@ -10,59 +10,73 @@ from pathlib import Path
 SOURCE_CODE = (
     "experiment.features",
     "experiment.random_streams",
-    "trainer_module.training.activation_cache",
-    "trainer_module.networks.architectures",
-    "trainer_module.sources.controls",
     "trainer_module.data.draws",
-    "trainer_module.networks.weight_values",
     "trainer_module.data.input_pipeline",
-    "trainer_module.networks.normalization",
+    "trainer_module.networks.architectures",
     "trainer_module.networks.cut_points",
+    "trainer_module.networks.normalization",
+    "trainer_module.networks.own_features",
+    "trainer_module.networks.own_flat",
     "trainer_module.networks.own_model",
     "trainer_module.networks.own_model_file",
+    "trainer_module.networks.weight_values",
+    "trainer_module.processes.single_thread",
+    "trainer_module.sources.controls",
     "trainer_module.sources.source",
+    "trainer_module.training.activation_cache",
     "trainer_module.training.training_loop",
 )
 """What decides which weights a source ends with."""
 SWEEP_CODE = (
     *SOURCE_CODE,
-    "trainer_module.processes.single_thread",
     "trainer_module.sweep.engine",
     "trainer_module.sweep.job",
     "trainer_module.sweep.target_data",
 )
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
-TRAINING_CODE = ("trainer_module", "experiment", "ledger", "acquisition.tfrecords.image_headers")
+SOURCE_MODEL_CODE = (
+    *SOURCE_CODE,
+    "trainer_module.sources.source_card",
+    "trainer_module.sweep.model_jobs",
+    "trainer_module.trainer",
+)
+"""What decides the model of a source with its card. Ledgers go by the weights alone, whatever code made them."""
+TRAINING_CODE = (
+    "acquisition.tfrecords.image_headers",
+    "components.sweep_tuner",
+    "experiment",
+    "ledger",
+    "trainer_module",
+)
 """What decides all that Trainers and Tuners write."""
 TRANSFORM_CODE = ("trainer_module.preprocessing", "trainer_module.data.image_decoding", "experiment.features")
 """What decides the transformed records."""
-
 DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "experiment.features")
 """What decides the records of a domain."""
-REPORT_CODE = (
-    "analysis",
-    "components.transfer_report",
-    "ledger.cell_selection",
-    "transferability.agreement",
-    "transferability.calibration",
-)
-"""What decides the report."""
+ROWS_CODE = ("ledger.ledger", "ledger.cell_selection", "experiment.stack")
+"""What decides how a ledger's rows are read and ordered."""
 EVALUATION_CODE = (
+    *ROWS_CODE,
     "analysis.cells",
     "analysis.statistics",
     "components.sweep_evaluator",
     "experiment.features",
-    "ledger.cell_selection",
     "trainer_module.data.input_pipeline",
 )
-"""What decides the metrics of cells."""
+"""What decides TFMA's metrics of every cell."""
+REPORT_CODE = (
+    *ROWS_CODE,
+    "analysis",
+    "components.transfer_report",
+    "transferability.agreement",
+    "transferability.calibration",
+)
+"""What decides the report."""
 ADVICE_CODE = (
     *SOURCE_CODE,
     "analysis.transfer_prediction.advice_rule",
     "analysis.transfer_prediction.promises",
     "components.transfer_advisor",
-    "trainer_module.sources.estimates",
-    "trainer_module.processes.single_thread",
     "trainer_module.sources.estimates",
     "transferability",
 )
@@ -92,17 +106,14 @@ def _meaning(path: Path) -> bytes:
     content = path.read_bytes()
     if path.suffix != ".py":
         return content
-    tree = ast.parse(content)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            # A string that stands alone is a docstring, or says what the name above it means.
-            node.body = [line for line in body if not _is_string(line)]  # type: ignore[attr-defined]
-    return ast.dump(tree).encode()
+    return ast.dump(_WithoutStrings().visit(ast.parse(content))).encode()
 
 
-def _is_string(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+class _WithoutStrings(ast.NodeTransformer):
+    """Leaves out strings that stand alone: docstrings, and what the name above means."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:  # ast's own name
+        return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
 
 
 def _sources(package: str) -> list[tuple[str, Path]]:

@@ -76,7 +76,7 @@ class Nodes:
         self.weights_hash = weights_hash
         self.data_path = data_path
         self.made: list[Node] = []
-        self.source_code = source_fingerprint(*fingerprint.SOURCE_CODE)
+        self.source_code = source_fingerprint(*fingerprint.SOURCE_MODEL_CODE)
         self.sweep_code = source_fingerprint(*fingerprint.SWEEP_CODE)
         self.training_code = source_fingerprint(*fingerprint.TRAINING_CODE)
 

@@ -34,7 +34,7 @@ from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources.estimates import OF_LABELS
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import default_workers
-from trainer_module.sweep.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps
+from trainer_module.sweep.search_sweeps import SearchSweep, SearchSweeps, most_processes
 from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
 ESTIMATORS = ("logme", "probe")
@@ -117,7 +117,8 @@ def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: 
     config = searched_config(run.config, wanted)
     with locked(config.pipeline_folder), output_to_log(config.pipeline_folder / LOG_FILE):
         fork_server.start()
-        sweeps = SearchSweeps({name: SearchSweep(job) for name, job in jobs_of(run, config).items()})
+        jobs = {name: SearchSweep(job) for name, job in jobs_of(run, config).items()}
+        sweeps = SearchSweeps(jobs, config.workers or default_workers())
         with contextlib.closing(sweeps):
             return _search(run, config, wanted, sweeps, terminal)
 
@@ -150,7 +151,6 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
     domain, data_name = run.output("DomainExamples.target", "domain"), str(run.summary["data"])
     code, workers = source_fingerprint(*SWEEP_CODE), config.workers or default_workers()
     jobs: dict[str, SweepJob] = {}
-    at_once = max(MOST_OPEN, min(workers, len(config.transfers)))  # sweeps whose processes share the memory
     for source, architecture in [(t.source, t.architecture) for t in config.transfers] + [
         ("", architecture) for architecture in config.architectures
     ]:
@@ -158,9 +158,8 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
         settings = model_settings(config, role, source, architecture, data_name=data_name, code=code)
         sweep = sweep_settings(config, settings).model_copy(update={"workers": workers})
         model = str(run.model(f"source.{source}.{architecture}")) if source else ""
-        jobs[sweep.name] = SweepJob(
-            sweep, (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",), model, workers * at_once
-        )
+        files = (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",)
+        jobs[sweep.name] = SweepJob(sweep, *files, model, most_processes(workers))
     return jobs
 
 

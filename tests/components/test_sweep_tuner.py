@@ -36,5 +36,5 @@ def test_a_chief_whose_artifacts_lie_in_an_object_store_says_that_its_workers_ca
         monkeypatch.setenv(f"KERASTUNER_{name}", value)
     examples = Examples()
     examples.uri = "s3://bucket/examples"
-    with pytest.raises(ThawError, match="s3://bucket/examples is none"):
+    with pytest.raises(ThawError, match="s3://bucket/examples is not a file"):
         SweepTunerExecutor().Do({"examples": [examples]}, {}, PROPERTIES)

@@ -108,24 +108,6 @@ def test_every_cell_has_a_tfma_result_with_the_ledgers_accuracy(experiment, firs
         assert figures["example_count"]["doubleValue"] == 40
 
 
-def test_the_blessed_winner_is_pushed_and_its_model_answers_to_png_bytes(experiment, first_run):
-    import tensorflow as tf
-
-    pushed = summary(experiment)["pushed"]
-    assert pushed["blessed"] and pushed["transfer"] == "ships_planes__remastered"
-    model = tf.saved_model.load(pushed["path"])
-    assert {"serving_default", "serving_bytes", "transform_features"} <= set(model.signatures)
-    records = list(tf.data.TFRecordDataset(sorted(map(str, (experiment.data / "test").glob("*")))).take(4))
-    parsed = tf.io.parse_example(records, {"image": tf.io.FixedLenFeature([], tf.string)})
-    by_bytes = model.signatures["serving_bytes"](image_bytes=parsed["image"])
-    by_example = model.signatures["serving_default"](examples=tf.stack(records))
-    assert by_bytes["probabilities"].shape == (4, 2)
-    tf.debugging.assert_near(by_bytes["probabilities"], by_example["probabilities"])
-    assert set(by_bytes["class_names"].numpy()) <= {b"automobile", b"truck"}
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        model.signatures["serving_bytes"](image_bytes=tf.constant([b"no image"]))
-
-
 def test_the_candidates_model_is_the_one_the_ledger_speaks_of(experiment, first_run):
     """The candidate, trained again from the Tuner's choice, has the val accuracy of that execution."""
     closing = summary(experiment)["closing_table"][0]
@@ -187,8 +169,48 @@ def test_a_second_run_is_served_from_the_cache_with_the_same_results(experiment,
     assert len(list((experiment.folder / "runs").glob("2*"))) == 2
 
 
+LENIENT = """
+import sys
+import local_runner
+from components.transfer_report import blessing
+
+if __name__ == "__main__":
+    for name in ("_gain_objections", "_scratch_objections", "_tfma_objections"):
+        setattr(blessing, name, lambda *_: [])
+    sys.exit(local_runner.main(sys.argv[1:]))
+"""
+"""Blesses whatever is accurate enough: a few steps of training gain nothing for sure on any processor."""
+
+
 @pytest.fixture(scope="module")
-def refused_run(experiment, second_run):
+def blessed_run(experiment, second_run):
+    runner = experiment.folder / "lenient_runner.py"
+    runner.write_text(LENIENT)
+    command = [sys.executable, str(runner), "--config", str(experiment.config)]
+    return experiment.call([*command, "--set", "blessing.min_accuracy=0.01"])
+
+
+def test_the_blessed_winner_is_pushed_and_its_model_answers_to_png_bytes(experiment, blessed_run):
+    import tensorflow as tf
+
+    assert blessed_run.returncode == 0, blessed_run.stdout + blessed_run.stderr
+    pushed = summary(experiment)["pushed"]
+    assert pushed["blessed"] and pushed["transfer"] == "ships_planes__remastered"
+    model = tf.saved_model.load(pushed["path"])
+    assert {"serving_default", "serving_bytes", "transform_features"} <= set(model.signatures)
+    records = list(tf.data.TFRecordDataset(sorted(map(str, (experiment.data / "test").glob("*")))).take(4))
+    parsed = tf.io.parse_example(records, {"image": tf.io.FixedLenFeature([], tf.string)})
+    by_bytes = model.signatures["serving_bytes"](image_bytes=parsed["image"])
+    by_example = model.signatures["serving_default"](examples=tf.stack(records))
+    assert by_bytes["probabilities"].shape == (4, 2)
+    tf.debugging.assert_near(by_bytes["probabilities"], by_example["probabilities"])
+    assert set(by_bytes["class_names"].numpy()) <= {b"automobile", b"truck"}
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        model.signatures["serving_bytes"](image_bytes=tf.constant([b"no image"]))
+
+
+@pytest.fixture(scope="module")
+def refused_run(experiment, blessed_run):
     pushed = sorted((experiment.folder / "workspace" / "thaw-tiny" / "pushed").iterdir())
     return pushed, experiment.run("--set", "blessing.min_accuracy=0.999")
 

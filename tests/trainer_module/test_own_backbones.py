@@ -60,3 +60,5 @@ def test_backbones_of_keras_applications_are_cut_and_give_their_features(own, na
     for cut in range(1, parts + 1):
         activations = network.segment(0, cut)(IMAGES[:2], training=False)
         np.testing.assert_array_equal(network.segment(cut)(activations, training=False).numpy(), whole)
+        below = {layer.name for layer in network.segment(0, cut).layers if layer.weights}
+        assert below == {layer.name for layer in network.frozen_layers(cut)}

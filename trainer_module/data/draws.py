@@ -80,7 +80,7 @@ def training_steps(
       records: trained on, copies included.
       epochs: times that each is seen.
       batch_size: records per step.
-      max_steps: the bound; none: no bound.
+      max_steps: the bound; None if unbounded.
       share_of_cost: what a step costs above the frozen layers, as a share of one of the whole network. Under CHEAP the
         bound would save nothing and is not heeded (docs/adr/0011-thaws-own-schedule.md).
     """

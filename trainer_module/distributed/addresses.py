@@ -12,7 +12,7 @@ CHIEF = "chief"
 
 
 def chief_address(environment: Mapping[str, str]) -> str | None:
-    """Where a chief is to serve, as host:port; none where the variables are not set: the sweep runs on one machine.
+    """Where a chief is to serve, as host:port; None if the variables are not set: the sweep runs on one machine.
 
     Raises:
       ThawError: they are set in part, or they make this process a worker.

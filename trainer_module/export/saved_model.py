@@ -97,7 +97,7 @@ def _inference_with_constants(model: keras.Model) -> Callable[[tf.Tensor], tf.Te
 
 
 def _sound(examples: tf.Tensor) -> tf.Tensor:
-    """Serialized tf.Example protos [batch] written anew; fails with DataLossError where one is none.
+    """Serialized tf.Example protos [batch] written anew; fails with DataLossError where one is invalid.
 
     TensorFlow 2.16's parse_example reads bytes by a parser of its own, and what is no sound protocol buffer can end the
     process (docs/reliability.md).

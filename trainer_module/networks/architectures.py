@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 
 import keras
@@ -12,6 +13,7 @@ from keras.layers import Layer
 
 from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import Architecture, MobileNet, OwnModel
+from trainer_module.networks.cut_points import kernels_of
 from trainer_module.networks.normalization import FusedBatchNormalization
 from trainer_module.networks.own_model import own_parts
 
@@ -61,7 +63,7 @@ class Network:
         return (*self.backbone_layers, self.head)
 
     def segment(self, start: int, stop: int | None = None) -> keras.Model:
-        """The part from cut `start` up to cut `stop` (none: up to the logits); it shares this network's layers.
+        """The part from cut `start` up to cut `stop` (None: up to the logits); it shares this network's layers.
 
         Cut 0 is the uint8 image itself, so `segment(0)` is the whole model.
         """
@@ -71,7 +73,7 @@ class Network:
 
     @functools.cached_property
     def multiply_adds(self) -> tuple[int, ...]:
-        """Of one image's forward pass above each cut, convolutions and dense layers alone; the head counts too."""
+        """Of one image's forward pass above each cut, layers with kernels alone; the head counts too."""
         groups = [sum(_multiply_adds(layer) for layer in group) for group in (*self.freezable, (self.head,))]
         return tuple(sum(groups[start:]) for start in range(len(groups)))
 
@@ -188,11 +190,11 @@ def _with_our_normalization(layer: Layer) -> Layer:
 
 
 def _multiply_adds(layer: Layer) -> int:
-    """Of one image: a kernel's elements, times the places that a convolution puts it at."""
-    if not hasattr(layer, "kernel"):
-        return 0
-    places = int(np.prod(layer.output.shape[1:-1])) if len(layer.output.shape) == 4 else 1
-    return places * int(np.prod(layer.kernel.shape))
+    """Of one image: its kernels' elements, times the places or tokens that they are put at."""
+    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+    tensor = layer.input if transposed else layer.output
+    places = math.prod(size or 1 for size in tensor.shape[1:-1])
+    return places * sum(math.prod(kernel.shape) for kernel in kernels_of(layer))
 
 
 def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> list[tuple[str, ...]]:

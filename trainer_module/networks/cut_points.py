@@ -1,7 +1,8 @@
 """Where a Keras model can be cut in two, and the layers with weights between. Imports experiment.config alone.
 
 A model is cut where one tensor alone holds all that the layers above it need. Layers that own no kernel, such as
-BatchNormalization, belong with the kernel before them. Where there are more places than MAX_FREEZE_COUNT, neighbouring
+BatchNormalization, belong with the kernel before them, unless they lie above the last such place: a block that
+normalises first, as in ResNetV2, begins with them. Where there are more places than MAX_FREEZE_COUNT, neighbouring
 parts are joined so that all hold about as many kernels.
 """
 
@@ -35,17 +36,17 @@ def _parts(model: keras.Model) -> list[tuple[str, tuple[str, ...]]]:
     narrow = _narrow_places(model)
     parts: list[tuple[str, tuple[str, ...]]] = []
     weighted: list[Layer] = []
-    end = ""
+    end, below = "", 0  # the last place to cut, and how many of `weighted` lie below it
     for layer in ordered:
-        if _has_kernel(layer) and end:
-            parts.append((end, _names(weighted)))
-            weighted, end = [], ""
+        if kernels_of(layer) and end:
+            parts.append((end, _names(weighted[:below])))
+            weighted, end = weighted[below:], ""
         if layer.weights:
             weighted.append(layer)
         # Dropout at a cut belongs to the part above it.
-        if any(map(_has_kernel, weighted)) and layer.name in narrow and not isinstance(layer, keras.layers.Dropout):
-            end = layer.name
-    if any(map(_has_kernel, weighted)):
+        if any(map(kernels_of, weighted)) and layer.name in narrow and not isinstance(layer, keras.layers.Dropout):
+            end, below = layer.name, len(weighted)
+    if any(map(kernels_of, weighted)):
         parts.append((end or ordered[-1].name, _names(weighted)))
     elif weighted and parts:
         parts[-1] = (parts[-1][0], (*parts[-1][1], *_names(weighted)))
@@ -56,8 +57,9 @@ def _names(layers: list[Layer]) -> tuple[str, ...]:
     return tuple(layer.name for layer in layers)
 
 
-def _has_kernel(layer: Layer) -> bool:
-    return any("kernel" in weight.path.rsplit("/", 1)[-1] for weight in layer.weights)
+def kernels_of(layer: Layer) -> list[keras.Variable]:
+    """The kernels that a layer owns, those of layers within it too."""
+    return [weight for weight in layer.weights if "kernel" in weight.path.rsplit("/", 1)[-1]]
 
 
 def _narrow_places(model: keras.Model) -> set[str]:

@@ -16,8 +16,8 @@ from experiment.errors import ThawError
 from ledger.cell_selection import Cell
 from ledger.ledger import Ledger, Row
 from trainer_module.oracles.sweep_oracle import SWEEP_NAME, SweepOracle, row_metrics
-from trainer_module.sweep.process_pool import Unit, best_fit, group_units
 from trainer_module.sweep.record import SweepRecord, add_missing
+from trainer_module.sweep.units import Unit, best_fit, group_units
 
 MOST_LOSSES = 5
 """A trial that was with this many workers when they were lost is not given out again."""
@@ -57,7 +57,7 @@ class ChiefOracle(SweepOracle):
 
     Attributes:
       finished: every planned execution has its row, and none is to be planned further.
-      failure: why the sweep can't go on; none while it can.
+      failure: why the sweep can't go on; None while it can.
       fresh_rows: rows that came since somebody last emptied the list.
     """
 

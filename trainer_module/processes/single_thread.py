@@ -7,7 +7,10 @@ learn where the other is lost. So everything that ends in weights, in a ledger o
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -91,6 +94,7 @@ def failures_told(pipe: Connection) -> Iterator[None]:
     # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
     sys.stdout = sys.stderr
     one_thread()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         yield
     except (EOFError, ConnectionError, KeyboardInterrupt):
@@ -98,3 +102,11 @@ def failures_told(pipe: Connection) -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         pipe.send(Failure(str(error) if isinstance(error, ThawError) else f"{type(error).__name__}: {error}"))
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it was killed: nobody takes what it computes any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

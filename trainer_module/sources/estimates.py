@@ -116,8 +116,8 @@ def estimates(
       ranks: for each draw, every image's place in its class's queue (draws.class_ranks).
       sizes: n; each draws its first n / classes of every class, as the sweep does.
       freeze_counts: ascending.
-      domain: uint8 [images, height, width, channels], the source's own training images; none: no distances.
-      probabilities: float64 [target images, source classes]; none: no LEEP.
+      domain: uint8 [images, height, width, channels], the source's own training images; None for no distances.
+      probabilities: float64 [target images, source classes]; None for no LEEP.
       budget: memory for activations.
     """
     classes = int(target.labels.max()) + 1
@@ -212,7 +212,7 @@ def estimates_of_source(
       target, ranks: as `drawn` returns them.
       sizes: n.
       freeze_counts: ascending.
-      domain: some of the source's own images; none: it has no classes and images of the data (ImageNet).
+      domain: some of the source's own images; None if it has no classes and images of the data (ImageNet).
       budget: memory for activations.
 
     Raises:

@@ -73,7 +73,7 @@ class SweepEngine:
 
     Args:
       network: the architecture; its weights are overwritten.
-      source: backbone weights to transfer; none for a baseline, which starts from the draw's random weights.
+      source: backbone weights to transfer; None for a baseline, which starts from the draw's random weights.
       data: the target domain.
       schedule: steps, batch size and learning rates.
       seed: of the experiment; with a draw's number it fixes subset, initial head, batches and dropout masks.

@@ -13,9 +13,10 @@ from trainer_module.processes.single_thread import WorkerFailed
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import WorkerPool, checked_pool
 from trainer_module.sweep.record import SweepRecord
+from trainer_module.sweep.units import group_units
 
 MOST_OPEN = 3
-"""Sweeps whose processes are kept while another is asked: each holds the target's images and compiled programs."""
+"""Sweeps of which a process is kept while another is asked: each holds the target's images and compiled programs."""
 
 Result = TypeVar("Result")
 
@@ -35,29 +36,44 @@ class SearchSweep:
         self._ended = False
         self._opened: tuple[SweepRecord, Ledger] | None = None
 
-    def rows(self, executions: Sequence[tuple[Cell, int]]) -> list[Row]:
+    def rows(self, executions: Sequence[tuple[Cell, int]], most: int = 1) -> list[Row]:
         """The executions' rows; each is in the ledger before the next one ends.
+
+        Args:
+          executions: cells and draws.
+          most: processes that may train them.
 
         Raises:
           ThawError: the source may not be transferred, or an execution failed; rows that ended before are kept.
         """
-        record, ledger = self.open()
+        useful = min(most, len(group_units(executions)))
+        record, ledger = self.open(useful)
         missing = [execution for execution in executions if record.key(*execution) not in ledger.rows]
         if missing:
-            for execution in self._workers().run(missing):
+            pool = self._workers(useful)
+            pool.resize(min(most, max(useful, pool.size)))  # compiled programs are kept where they may be
+            for execution in pool.run(missing):
                 ledger.append(record.row(*execution))
         return [ledger.rows[record.key(*execution)] for execution in executions]
 
-    def open(self) -> tuple[SweepRecord, Ledger]:
+    def open(self, processes: int = 1) -> tuple[SweepRecord, Ledger]:
         """The sweep's record and its ledger.
+
+        Args:
+          processes: how many to start where none runs.
 
         Raises:
           ThawError: the source may not be transferred, or the ledger can't be read.
         """
         if self._opened is None:
-            record = SweepRecord(self.job.settings, self._workers().facts)
+            record = SweepRecord(self.job.settings, self._workers(processes).facts)
             self._opened = record, record.open_ledger()
         return self._opened
+
+    def rest(self) -> None:
+        """Ends the processes but one."""
+        if self._pool is not None:
+            self._pool.resize(1)
 
     def pause(self) -> None:
         """Ends the processes; they start anew when they are needed."""
@@ -72,10 +88,10 @@ class SearchSweep:
             self._ended = True
         self.pause()
 
-    def _workers(self) -> WorkerPool:
+    def _workers(self, processes: int) -> WorkerPool:
         if self._pool is not None:
             return self._pool
-        pool = checked_pool(self.job, self.job.settings.workers or 1)
+        pool = checked_pool(self.job, max(1, processes))
         with self._lock:
             if not self._ended:
                 self._pool = pool
@@ -85,14 +101,16 @@ class SearchSweep:
 
 
 class SearchSweeps:
-    """Several sweeps, side by side; at most MOST_OPEN and those in use have processes.
+    """Several sweeps, side by side; those in use have processes, and at most MOST_OPEN of the others have one.
 
     Args:
       sweeps: by the sweep's name.
+      workers: processes that train side by side.
     """
 
-    def __init__(self, sweeps: Mapping[str, SearchSweep]):
+    def __init__(self, sweeps: Mapping[str, SearchSweep], workers: int):
         self.sweeps = sweeps
+        self.workers = workers
         self._used: list[str] = []  # the last is the newest
 
     def rows(self, asked: Mapping[str, Sequence[tuple[Cell, int]]]) -> dict[str, list[Row]]:
@@ -101,16 +119,29 @@ class SearchSweeps:
         Raises:
           ThawError: as SearchSweep.rows.
         """
-        self._used = [name for name in self._used if name not in asked] + list(asked)
+        resting = [name for name in self._used if name not in asked]
+        self._used = resting + list(asked)
+        for name in resting:
+            self.sweeps[name].rest()
         for name in self._used[: -max(MOST_OPEN, len(asked))]:
             self.sweeps[name].pause()
-        calls = [lambda name=name: self.sweeps[name].rows(asked[name]) for name in asked]
+        share = self.workers // max(1, len(asked))
+        most = {name: min(self.workers, max(share, len(group_units(one)), 1)) for name, one in asked.items()}
+        calls = [lambda name=name: self.sweeps[name].rows(asked[name], most[name]) for name in asked]
         return dict(zip(asked, side_by_side(calls), strict=True))
 
     def close(self) -> None:
         """Ends all processes; none starts any more."""
         for sweep in self.sweeps.values():
             sweep.close()
+
+
+def most_processes(workers: int) -> int:
+    """Bound on the processes of all sweeps together, where no more than `workers` units are asked for at once.
+
+    For each unit one, and for each sweep its share of what is left; those that rest.
+    """
+    return 2 * workers + MOST_OPEN
 
 
 def side_by_side(calls: Sequence[Callable[[], Result]]) -> list[Result]:

@@ -26,7 +26,7 @@ class Budget:
     Attributes:
       memory_bytes: of all that is held at once: the cut in use, the one that it is computed from, and what is being
         read from disk.
-      spill_dir: folder for what is over; none: the system's folder for temporary files.
+      spill_dir: folder for what is over; None for the system's folder for temporary files.
     """
 
     memory_bytes: int = 4 * 2**30

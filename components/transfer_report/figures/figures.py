@@ -57,7 +57,7 @@ class Pictures:
       overview: every transfer and baseline by n.
       heat_maps: by transfer id; Figures 4 to 7 of the report.
       freezing: by id of a transfer of MobileNetV2; Figure 8.
-      curves: learning curves, Figure 2 measured; none where the ledgers hold no points between start and end.
+      curves: learning curves, Figure 2 measured; None if the ledgers hold no points between start and end.
       curves_n: the size they are drawn at.
     """
 

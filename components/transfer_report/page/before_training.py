@@ -41,7 +41,7 @@ class BeforeTrainingShown:
       found: every promise so.
       calibration, level: as in BeforeTraining.
       worth: estimator's name -> question -> tau and regret in words.
-      plots: the picture with a panel for each estimator; none where nothing was estimated.
+      plots: the picture with a panel for each estimator; None if nothing was estimated.
       n: the size that it is drawn at.
       draws: of the estimates.
       seconds: that all estimates and probes took.

@@ -40,7 +40,7 @@ class ControlsShown:
       n: the size that both pictures are drawn at.
       sections: id, what it is in words, and its cells, for each control.
       by_freeze_count: accuracy against frozen layers, controls beside transfers.
-      curves: learning curves; none where the ledgers hold no points between start and end.
+      curves: learning curves; None if the ledgers hold no points between start and end.
     """
 
     n: int

@@ -24,7 +24,7 @@ class SliceAccuracy:
     Attributes:
       feature, value: what the slice is made by, such as `brightness` and `dark`; both empty for all images.
       images: how many.
-      accuracy, low, high: fractions, with TFMA's 95% interval over images; bounds are none where images are few.
+      accuracy, low, high: fractions, with TFMA's 95% interval over images; bounds are None where images are few.
     """
 
     feature: str

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from analysis.cells.cell_summaries import CellSummary, ClassF1, MeasuredCell
 from analysis.findings.blessing import Candidate, Evaluation, decide
 from analysis.findings.from_scratch import FromScratch
-from analysis.statistics.paired_intervals import Interval, benjamini_hochberg, difference_interval, verdict
+from analysis.statistics.paired_intervals import Interval, Verdict, benjamini_hochberg, difference_interval, verdict
 from experiment.config import Blessing
 from ledger.cell_selection import Cell
 
@@ -127,9 +128,12 @@ def test_a_network_from_scratch_of_another_architecture_that_may_be_better_is_na
     assert "reaches 75.0%; the transfer's lead is" in reason
 
 
-def test_a_negative_margin_asks_for_no_gain() -> None:
-    assert reasons(Blessing(min_gain_points=-5), gain_points=Interval(-3, 1, 5, 2), verdict="undecided",
-                   lead=Interval(-4, 0, 4, 2)) == ()  # fmt: skip
+@pytest.mark.parametrize("called", ["undecided", "loss"])
+def test_no_setting_lets_anything_but_a_gain_be_blessed(called: Verdict) -> None:
+    with pytest.raises(ValidationError, match="min_gain_points"):
+        Blessing(min_gain_points=-5)
+    loosest = Blessing(min_accuracy=0, min_gain_points=0, max_class_loss_points=100)
+    assert reasons(loosest, gain_points=Interval(0.1, 1, 5, 2), verdict=called) != ()
 
 
 def test_a_lower_bound_on_the_margin_is_not_enough() -> None:

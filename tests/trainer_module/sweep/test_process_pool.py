@@ -4,9 +4,12 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +22,8 @@ from trainer_module import tuner
 from trainer_module.networks import weight_values
 from trainer_module.processes.single_thread import WorkerFailed, run_alone
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
-from trainer_module.sweep.process_pool import Unit, WorkerPool, best_fit, default_workers, group_units
+from trainer_module.sweep.process_pool import WorkerPool, default_workers
+from trainer_module.sweep.units import Unit, best_fit, group_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -168,6 +172,21 @@ def test_what_a_function_raises_alone_is_raised_here(baseline_job, tmp_path):
 def test_a_process_that_dies_alone_is_said_with_advice():
     with pytest.raises(WorkerFailed, match=r"process that computed died \(exit code -9.*more memory"):
         run_alone(signal.raise_signal, signal.SIGKILL, task="computed")
+
+
+def test_a_process_ends_with_the_one_that_started_it_however_that_ends(tmp_path):
+    begun = tmp_path / "process_id"
+    work = f"open({str(begun)!r}, 'w').write(str(__import__('os').getpid())) and __import__('time').sleep(600)"
+    code = f"from trainer_module.processes.single_thread import run_alone\nrun_alone(eval, {work!r}, task='slept')"
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    while not (begun.exists() and begun.read_text()):
+        assert parent.poll() is None
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    child = Path("/proc", begun.read_text())
+    while child.exists():  # the test's own limit of time ends this
+        time.sleep(0.1)
 
 
 def test_units_hold_twins_together_and_the_longest_come_first():

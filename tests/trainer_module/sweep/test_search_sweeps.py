@@ -11,7 +11,7 @@ import pytest
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
 from trainer_module.processes.single_thread import WorkerFailed
-from trainer_module.sweep.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, side_by_side
+from trainer_module.sweep.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, most_processes, side_by_side
 
 CELL, TUNED = Cell(8, 0, False), Cell(8, 0, True)
 
@@ -72,14 +72,33 @@ def test_a_search_that_ends_while_a_sweep_begins_leaves_no_process(baseline_job,
     assert not set(multiprocessing.active_children()) - before
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_sweep_has_a_process_for_each_unit_asked_for_and_one_while_it_rests(baseline_job, tmp_path):
+    settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 3})
+    with contextlib.closing(SearchSweep(dataclasses.replace(baseline_job, settings=settings))) as sweep:
+        sweep.rows([(CELL, 0), (TUNED, 0)], most=3)  # both go on from one phase 1
+        assert sweep._pool.size == 1
+        sweep.rows([(CELL, 1), (Cell(16, 0, False), 0)], most=3)
+        assert sweep._pool.size == 2
+        sweep.rest()
+        before = sweep._pool.size
+        assert len(sweep.rows([(Cell(16, 0, False), 1)], most=3)) == before == 1
+
+
 class Noted:
     """Stands in the place of a sweep; trains nothing."""
 
     def __init__(self):
-        self.closed = 0
+        self.closed = self.rested = 0
+        self.most = []
 
-    def rows(self, executions):
+    def rows(self, executions, most):
+        self.most.append(most)
         return list(executions)
+
+    def rest(self):
+        self.rested += 1
 
     def pause(self):
         self.closed += 1
@@ -87,14 +106,28 @@ class Noted:
     close = pause
 
 
-def test_only_the_sweeps_asked_last_keep_their_processes():
+def test_only_the_sweeps_asked_last_keep_a_process():
     sweeps = {name: Noted() for name in "abcde"}
-    all_of_them = SearchSweeps(sweeps)
+    all_of_them = SearchSweeps(sweeps, workers=1)
     for name in "abc":
         all_of_them.rows({name: [(CELL, 0)]})
     assert not any(sweep.closed for sweep in sweeps.values())
+    assert [sweeps[name].rested for name in "abc"] == [2, 1, 0]
     assert all_of_them.rows({"d": [(CELL, 1)], "b": []}) == {"d": [(CELL, 1)], "b": []}
     assert {name for name, sweep in sweeps.items() if sweep.closed} == {"a"}
     assert len(all_of_them._used) <= MOST_OPEN + 1
     all_of_them.close()
     assert all(sweep.closed for sweep in sweeps.values())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5, 8])
+def test_all_sweeps_together_have_no_more_processes_than_the_memory_is_shared_by(workers):
+    """Whatever is asked: as many units a round as there are workers, spread over any number of sweeps."""
+    for count in range(1, workers + 1):
+        sweeps = {str(number): Noted() for number in range(count)}
+        units = [len(range(number, workers, count)) for number in range(count)]
+        asked = {name: [(CELL, draw) for draw in range(unit)] for (name, unit) in zip(sweeps, units, strict=True)}
+        SearchSweeps(sweeps, workers).rows(asked)
+        in_use = [sweep.most[-1] for sweep in sweeps.values()]
+        assert all(most >= unit for most, unit in zip(in_use, units, strict=True))
+        assert sum(in_use) + MOST_OPEN <= most_processes(workers)
