@@ -25,6 +25,7 @@ from trainer_module.processes.single_thread import Failure, WorkerFailed, failur
 from trainer_module.sources import source_card
 from trainer_module.sweep.engine import Execution, SweepEngine
 from trainer_module.sweep.job import SweepFacts, SweepJob, facts_of
+from trainer_module.sweep.units import Unit, best_fit, group_units
 
 MOST_DEATHS = 2
 """A unit of work that ends this many processes is not tried again."""
@@ -36,18 +37,6 @@ class Job(Protocol):
     """Builds the engine in the worker's process; must be picklable."""
 
     def build(self) -> SweepEngine: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class Unit:
-    """What one worker does in one go: the cells that share n, freeze_count and draw, and so phase 1."""
-
-    cells: tuple[Cell, ...]
-    draw: int
-
-    @property
-    def freeze_count(self) -> int:
-        return self.cells[0].freeze_count
 
 
 @dataclasses.dataclass
@@ -214,22 +203,6 @@ def checked_pool(job: SweepJob, workers: int) -> WorkerPool:
         pool.close()
         raise
     return pool
-
-
-def group_units(executions: Sequence[tuple[Cell, int]]) -> list[Unit]:
-    """Executions in units, the longest first: fewest frozen layers, most images; twins without fine-tuning lead."""
-    groups: dict[tuple[int, int, int], list[Cell]] = {}
-    for cell, draw in executions:
-        groups.setdefault((cell.n, cell.freeze_count, draw), []).append(cell)
-    units = [
-        Unit(tuple(sorted(cells, key=lambda cell: cell.fine_tune)), draw) for (_, _, draw), cells in groups.items()
-    ]
-    return sorted(units, key=lambda unit: (unit.freeze_count, -unit.cells[0].n, unit.draw))
-
-
-def best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: set[int | None]) -> Unit:
-    """A unit of the freeze count whose program the worker has compiled; else of one that no other worker has."""
-    return min(pending, key=lambda unit: (unit.freeze_count != warm, unit.freeze_count in elsewhere))
 
 
 def _work(pipe: Connection, job: Job) -> None:

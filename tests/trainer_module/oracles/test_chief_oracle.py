@@ -13,6 +13,7 @@ from tests.stacks import STACK
 from trainer_module.oracles.chief_oracle import MOST_LOSSES, ChiefOracle
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import SweepRecord
+from trainer_module.tuners.sweep_tuner import LedgerTuner
 
 pytestmark = pytest.mark.slow  # imports TensorFlow
 LOST_AFTER = 60
@@ -36,8 +37,9 @@ class Chief:
     def __init__(self, record, make_row):
         self.now, self.said, self.writers = 0.0, [], {}
         self.record, self._make_row = record, make_row
-        self.oracle = ChiefOracle(record, record.open_ledger(), LOST_AFTER, self.said.append, lambda: self.now)
-        self.oracle._set_project_dir(str(record.settings.ledger_dir / "keras_tuner"), record.name)
+        self.ledger = record.open_ledger()
+        self.oracle = ChiefOracle(record, self.ledger, LOST_AFTER, self.said.append, lambda: self.now)
+        LedgerTuner(record, self.ledger, self.oracle)  # gives the oracle its folder
 
     def wait(self, seconds):
         self.now += seconds
@@ -167,7 +169,7 @@ def test_what_two_workers_trained_counts_once(chief):
     for worker in ("slow", "tuner1"):
         chief.write_row(worker, trial)
         chief.report(worker, trial=trial)
-    assert len(chief.oracle._ledger.rows) == len(chief.oracle.end_order) == 1
+    assert len(chief.ledger.rows) == len(chief.oracle.end_order) == 1
     assert chief.ask("tuner1") == (20, 4, True)
 
 

@@ -19,7 +19,7 @@ from trainer_module import tuner
 from trainer_module.networks import weight_values
 from trainer_module.processes.single_thread import WorkerFailed, run_alone
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
-from trainer_module.sweep.process_pool import Unit, WorkerPool, best_fit, default_workers, group_units
+from trainer_module.sweep.process_pool import WorkerPool, default_workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -168,21 +168,6 @@ def test_what_a_function_raises_alone_is_raised_here(baseline_job, tmp_path):
 def test_a_process_that_dies_alone_is_said_with_advice():
     with pytest.raises(WorkerFailed, match=r"process that computed died \(exit code -9.*more memory"):
         run_alone(signal.raise_signal, signal.SIGKILL, task="computed")
-
-
-def test_units_hold_twins_together_and_the_longest_come_first():
-    executions = [(Cell(n, k, t), d) for n in (10, 20) for k in (6, 8) for t in (True, False) for d in (0, 1)]
-    units = group_units(executions)
-    assert [(u.freeze_count, u.cells[0].n, u.draw) for u in units[:3]] == [(6, 20, 0), (6, 20, 1), (6, 10, 0)]
-    assert all([cell.fine_tune for cell in unit.cells] == [False, True] for unit in units)
-    assert sum(len(unit.cells) for unit in units) == len(executions)
-
-
-def test_a_worker_stays_with_its_freeze_count_and_else_takes_one_that_no_other_has():
-    units = [Unit((Cell(10, k, False),), 0) for k in (6, 6, 8)]
-    assert best_fit(units, warm=8, elsewhere={6}).freeze_count == 8
-    assert best_fit(units, warm=None, elsewhere={6}).freeze_count == 8
-    assert best_fit(units[:2], warm=8, elsewhere={6}).freeze_count == 6
 
 
 def test_by_default_there_is_a_worker_for_each_core_and_one_where_there_is_a_gpu():
