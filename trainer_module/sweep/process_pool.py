@@ -23,7 +23,8 @@ from ledger.cell_selection import Cell
 from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import Failure, WorkerFailed, failures_told
 from trainer_module.sources import source_card
-from trainer_module.sweep.engine import Execution, SweepEngine
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.execution import Execution
 from trainer_module.sweep.job import SweepFacts, SweepJob, facts_of
 from trainer_module.sweep.units import Unit, best_fit, group_units
 
