@@ -101,14 +101,11 @@ def _sweep(dataset: Dataset, draws: int) -> tuple[float, list[float]]:
     """Seconds from the workers' start to the last execution, and their resident MB together after each."""
     job = TransferJob(target.target_data(dataset, target.TARGET, max(SIZES), range(draws)))
     started = time.perf_counter()
-    pool = WorkerPool(job, default_workers())
     memory = []
-    try:
+    with WorkerPool(job, default_workers()) as pool:
         for _ in pool.run(executions(draws)):
             memory.append(sum(_resident_mb(process.pid) for process in multiprocessing.active_children()))
         return time.perf_counter() - started, memory
-    finally:
-        pool.close()
 
 
 def _many_images(dataset: Dataset) -> tuple[float, float]:

@@ -28,12 +28,9 @@ class BaselineJob:
 
 def seconds_with(workers: int) -> float:
     """Seconds of EXECUTIONS (60 steps each, nothing frozen), the workers' start and compilation left out."""
-    pool = WorkerPool(BaselineJob(), workers)
-    try:
+    with WorkerPool(BaselineJob(), workers) as pool:
         # One execution each, so that every worker has compiled its programs.
         list(pool.run(WARM_UP[:workers]))
         started = time.perf_counter()
         assert len(list(pool.run(EXECUTIONS))) == len(EXECUTIONS)
         return time.perf_counter() - started
-    finally:
-        pool.close()

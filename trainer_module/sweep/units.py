@@ -23,6 +23,11 @@ class Unit:
         return self.cells[0].freeze_count
 
     @property
+    def phase_1(self) -> Planned:
+        """The execution that trains no more than what all cells share; not all units hold it."""
+        return dataclasses.replace(self.cells[0], fine_tune=False), self.draw
+
+    @property
     def executions(self) -> list[Planned]:
         """In the order in which they are to run."""
         return [(cell, self.draw) for cell in self.cells]
