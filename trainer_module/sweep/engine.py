@@ -70,9 +70,15 @@ class SweepEngine:
     """
 
     def __init__(
-        self, network: Network, source: Weights | None, data: TargetData, schedule: StepSchedule, seed: int,
-        budget: Budget | None = None, suffixes: Suffixes | None = None,
-    ):  # fmt: skip
+        self,
+        network: Network,
+        source: Weights | None,
+        data: TargetData,
+        schedule: StepSchedule,
+        seed: int,
+        budget: Budget | None = None,
+        suffixes: Suffixes | None = None,
+    ):
         self.network = network
         self.source = source
         self.data = data
@@ -139,9 +145,7 @@ class SweepEngine:
         curve = (*before.curve, (tried.steps, before.curve[-1][1]))
         return dataclasses.replace(before, steps=tried.steps, seconds=tried.seconds, curve=curve, outcome="kept")
 
-    def _tried(
-        self, start: Weights, train: Callable[[float], Reached], give_up: Callable[[], Reached]
-    ) -> Execution:  # fmt: skip
+    def _tried(self, start: Weights, train: Callable[[float], Reached], give_up: Callable[[], Reached]) -> Execution:
         """Trains from `start`, a second time at a lower rate where it diverged; gives up after that."""
         began = time.perf_counter()
         for outcome, rate_factor in ATTEMPTS:

@@ -43,6 +43,4 @@ class Execution(Reached):
     @classmethod
     def ended(cls, reached: Reached, seconds: float, outcome: Outcome) -> Execution:
         """The execution that ended there."""
-        return cls(
-            reached.val, reached.test, reached.steps, reached.curve, reached.frozen_hash, seconds, outcome
-        )  # fmt: skip
+        return cls(reached.val, reached.test, reached.steps, reached.curve, reached.frozen_hash, seconds, outcome)

@@ -49,9 +49,7 @@ class StepSchedule:
           rate_factor: by which the rates are multiplied.
         """
         settings = self.settings
-        steps = draws.training_steps(
-            records, settings.epochs, settings.batch_size, settings.max_steps, share_of_cost
-        )  # fmt: skip
+        steps = draws.training_steps(records, settings.epochs, settings.batch_size, settings.max_steps, share_of_cost)
         return self.rates(rate_factor * settings.learning_rate, steps)
 
     def phase_2(self, records: int, share_of_cost: float, rate_factor: float) -> np.ndarray:

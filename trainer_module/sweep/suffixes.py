@@ -50,7 +50,7 @@ class Suffixes:
         if self._fine_tuning is None:
             self._fine_tuning = Program(
                 self.network.segment(0), trained_variables(self.network, 0), statistics_held=True
-            )  # fmt: skip
+            )
         return Suffix(self._fine_tuning, self.cuts.at(0))
 
     def cut(self, freeze_count: int) -> Cut:

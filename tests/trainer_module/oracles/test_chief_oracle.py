@@ -84,21 +84,6 @@ def chief(record, make_row):
     return Chief(record, make_row)
 
 
-def test_a_worker_gets_the_twins_of_a_unit_one_after_the_other_and_stays_with_its_freeze_count(chief):
-    assert [chief.do("tuner0") for _ in range(4)] == [
-        (20, 4, False), (20, 4, True), (10, 4, False), (10, 4, True),
-    ]  # fmt: skip
-
-
-def test_another_worker_gets_another_freeze_count_and_never_a_twin_that_is_kept_for_the_first(chief):
-    chief.do("tuner0")
-    assert [chief.do("tuner1") for _ in range(4)] == [
-        (20, 6, False), (20, 6, True), (10, 6, False), (10, 6, True),
-    ]  # fmt: skip
-    assert chief.do("tuner1") == (10, 4, False)
-    assert chief.ask("tuner0") == (20, 4, True)
-
-
 def test_a_worker_that_was_started_again_takes_up_its_trial(chief):
     assert chief.ask("tuner0") == chief.ask("tuner0")
     assert len(chief.oracle.start_order) == 1
@@ -135,12 +120,6 @@ def test_a_lost_worker_s_trial_and_what_was_kept_for_it_go_to_another(chief):
     assert chief.ask("tuner1") == (20, 4, False)
     assert "tuner0 was not heard of for 60 s" in chief.said[0]
     chief.do("tuner1")
-    assert chief.ask("tuner1") == (20, 4, True)
-
-
-def test_a_twin_kept_for_a_worker_that_was_lost_between_two_trials_is_given_out_again(chief):
-    chief.do("tuner0")
-    chief.wait(LOST_AFTER + 1)
     assert chief.ask("tuner1") == (20, 4, True)
 
 

@@ -58,6 +58,12 @@ def test_a_twin_is_kept_for_the_worker_that_has_its_phase_1(table):
     assert table.lease("a") == TWIN
 
 
+def test_another_worker_gets_another_freeze_count_until_only_the_first_one_s_is_left(table):
+    table.lease("a")
+    counts = [cell.freeze_count for cell, _ in finish(table, "b")]
+    assert counts == [6] * 8 + [4] * 6
+
+
 def test_what_has_ended_elsewhere_is_not_given_out(table):
     assert table.end(FIRST) and not table.end(FIRST)
     assert table.lease("a") == TWIN

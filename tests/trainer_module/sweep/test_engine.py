@@ -1,7 +1,5 @@
 """The sweep engine: cached equals uncached, frozen stays frozen, draws are shared. Trains real networks briefly."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.sweep.engine import FrozenWeightsChanged, SweepEngine
 from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.sweep.suffixes import trained_variables
-from trainer_module.sweep.target_data import CutData, curve_places, drawn_records, record_ranks
+from trainer_module.sweep.target_data import record_ranks
 from trainer_module.training.activation_cache import Budget, InMemory
 from trainer_module.training.training_loop import Program, one_cycle
 
@@ -163,13 +161,6 @@ def test_the_learning_curve_begins_before_training_and_has_the_ends_of_the_first
     assert execution.curve[-1][1] == execution.val.accuracy  # 30 val images: the curve sees them all
 
 
-def test_a_curve_s_images_are_spread_evenly_over_the_classes():
-    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], 400))
-    places = curve_places(labels)
-    assert len(np.unique(places)) == 250
-    assert np.bincount(labels[places]).tolist() == [83, 84, 83]
-
-
 @pytest.mark.parametrize("memory", [1, 20_000_000])
 def test_spilling_to_disk_changes_nothing(target_data, tmp_path, memory):
     """One byte holds no batch, so that every step is read by itself; 20 MB hold a cell's records but not the cut."""
@@ -224,26 +215,6 @@ def test_transfer_and_baseline_share_the_draws_head(target_data):
     np.testing.assert_array_equal(
         transfer.initial_weights(1)["head/kernel"], baseline.initial_weights(1)["head/kernel"]
     )
-
-
-def cuts_of(target_data):
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    return CutData(network, target_data, seed=1, budget=Budget())
-
-
-def test_narrowing_the_training_split_changes_no_subset(target_data):
-    narrow = drawn_records(target_data.train, 16, 2, seed=1, draw_numbers=range(2))
-    assert len(narrow) < len(target_data.train)
-    whole, narrowed = cuts_of(target_data), cuts_of(dataclasses.replace(target_data, train=narrow))
-    for draw in range(2):
-        ids = target_data.train.ids[whole.subset(10, draw)]
-        np.testing.assert_array_equal(narrow.ids[narrowed.subset(10, draw)], ids)
-
-
-def test_every_copy_of_a_drawn_image_is_trained_on(target_data):
-    chosen = cuts_of(target_data).subset(16, 0)
-    ids, counts = np.unique(target_data.train.ids[chosen], return_counts=True)
-    assert len(ids) == 16 and (counts == 2).all()
 
 
 def test_more_images_than_there_are_is_refused(engine):
