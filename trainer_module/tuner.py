@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
@@ -29,7 +27,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     address = fn_args.custom_config.get(CHIEF_KEY)
     if address:
         # A process of its own reads the data for the facts, and gives the memory back.
-        with contextlib.closing(checked_pool(job, 1)) as pool:
+        with checked_pool(job, 1) as pool:
             facts = pool.facts
         return TunerFnResult(tuner=ChiefTuner(job, facts, address), fit_kwargs={})
     pool = checked_pool(job, workers)

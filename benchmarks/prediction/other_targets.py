@@ -31,6 +31,7 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.sweep.target_data import TargetData
 
 CALIBRATION = (
@@ -106,7 +107,7 @@ def engine_of(run: FinishedRun, architecture: Architecture, data: TargetData, fo
     config = run.config
     network = build_network(architecture, config.data.image_shape, data.num_classes, config.mobilenet_v2)
     weights = source.source_weights(folder, network) if folder else None
-    return SweepEngine(network, weights, data, config.schedule, config.seed)
+    return SweepEngine(network, weights, data, StepSchedule(config.schedule), config.seed)
 
 
 def summarised(rows: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.step_schedule import StepSchedule
 
 VAL_FRACTION = 0.2
 DRAWS = (100, 101)
@@ -37,12 +38,13 @@ class Candidate:
     phase_2_bound: tuple[float, float]
     fine_tune_learning_rate: float
 
-    def schedule(self) -> Schedule:
-        """The configuration's part of it."""
-        return Schedule(
+    def schedule(self) -> StepSchedule:
+        """What an engine trains by."""
+        settings = Schedule(
             max_steps=self.max_steps, learning_rate=self.learning_rate,
             fine_tune_learning_rate=self.fine_tune_learning_rate,
         )  # fmt: skip
+        return StepSchedule(settings, phase_2_bound=self.phase_2_bound)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +112,7 @@ def trainings(choice: Choice, draw: int, out: Path) -> Iterator[dict[str, object
             engine = SweepEngine(target.original_network(), weights, data, schedule, target.SEED)
             for cell in (cell for its_role, cell in choice.cells if its_role == role):
                 for candidate in (c for c in choice.candidates if (c.max_steps, c.learning_rate) == settings):
-                    engine.schedule, engine.phase_2_bound = candidate.schedule(), candidate.phase_2_bound
+                    engine.schedule = candidate.schedule()
                     val = engine.run(cell, draw).val.accuracy
                     place_of = {"role": role, **dataclasses.asdict(cell), "draw": draw}
                     yield {"candidate": dataclasses.asdict(candidate), "cell": place_of, "val_accuracy": val}

@@ -25,9 +25,9 @@ from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module.networks import weight_values
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.step_schedule import StepSchedule
 
-PLAIN = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
-OWN = Schedule()
+PLAIN_SETTINGS = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
 BASELINE, TRANSFER = "baseline", "transfer"
 FIRST_DRAW = 200
 """Draws from here on: no setting was chosen on them (benchmarks.schedules.schedule_choice uses 100 and 101)."""
@@ -53,11 +53,12 @@ class Pair:
     own: float
 
 
-class PlainEngine(SweepEngine):
-    """The same engine with a rate that stays as it is, as in the report."""
+def constant(learning_rate: float, steps: int) -> np.ndarray:
+    """A rate that stays as it is, as in the report, float32 [steps]."""
+    return np.full(steps, learning_rate, np.float32)
 
-    def rates(self, learning_rate: float, steps: int) -> np.ndarray:
-        return np.full(steps, learning_rate, np.float32)
+
+PLAIN, OWN = StepSchedule(PLAIN_SETTINGS, constant), StepSchedule(Schedule())
 
 
 def third_of_grid(counts: Sequence[int]) -> tuple[Place, ...]:
@@ -128,7 +129,7 @@ def compare(dataset: Dataset, out: Path, places: Sequence[Place]) -> Iterator[Pa
         reached = []
         for name, schedule in (("plain", PLAIN), ("own", OWN)):
             key = {
-                **dataclasses.asdict(place), "schedule": f"{name} {schedule.model_dump_json()}",
+                **dataclasses.asdict(place), "schedule": f"{name} {schedule.settings.model_dump_json()}",
                 "source": engines.source_hash, "code": source_fingerprint(*SWEEP_CODE),
             }  # fmt: skip
             if json.dumps(key) not in known:
@@ -163,9 +164,9 @@ class Engines:
     def of(self, role: str, name: str) -> SweepEngine:
         """The engine of a baseline or transfer, with the plain schedule or our own."""
         if (role, name) not in self._built:
-            kind, schedule = (PlainEngine, PLAIN) if name == "plain" else (SweepEngine, OWN)
+            schedule = PLAIN if name == "plain" else OWN
             source = self._source if role == TRANSFER else None
-            self._built[role, name] = kind(target.original_network(), source, self._data, schedule, target.SEED)
+            self._built[role, name] = SweepEngine(target.original_network(), source, self._data, schedule, target.SEED)
         return self._built[role, name]
 
 

@@ -27,7 +27,6 @@ from benchmarks.inputs.grid import Timing
 from benchmarks.schedules import schedules
 from benchmarks.speed import plot, workers
 from benchmarks.speed.stock import StockData, StockTrial, run_trial
-from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
@@ -91,8 +90,8 @@ def three_ways(dataset: Dataset, out: Path, draws: int) -> Ways:
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
     data = target.target_data(dataset, target.TARGET, max(n for n, _ in grid.sampled_cells()), range(draws + 1))
     weights = target.source_backbone(place, target.original_network())
-    plain = schedules.PlainEngine(target.original_network(), weights, data, schedules.PLAIN, target.SEED)
-    own = SweepEngine(target.original_network(), weights, data, Schedule(), target.SEED)
+    plain = SweepEngine(target.original_network(), weights, data, schedules.PLAIN, target.SEED)
+    own = SweepEngine(target.original_network(), weights, data, schedules.OWN, target.SEED)
     return Ways(place, plain, own)
 
 
@@ -164,7 +163,7 @@ def summarise(
 ) -> dict[str, object]:
     """What bench.json holds of the timed cells and the grid that they stand for."""
     shared = grid.shared_seconds(first_runs, draws)
-    costs, most = own_engine.network.multiply_adds, own_engine.schedule.max_steps
+    costs, most = own_engine.network.multiply_adds, own_engine.schedule.settings.max_steps
 
     def own_steps(n: int, k: int, fine_tune: bool) -> int:
         return grid.steps_of(n, fine_tune, most, costs[k] / costs[0])

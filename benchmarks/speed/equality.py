@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,10 +19,13 @@ from benchmarks.inputs import grid, target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from trainer_module.networks.architectures import Network
+from trainer_module.networks.weight_values import Weights
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.target_data import Cut
-from trainer_module.training.training_loop import Program
+from trainer_module.sweep.step_schedule import StepSchedule
+from trainer_module.sweep.suffixes import Suffixes
+from trainer_module.sweep.target_data import Cut, TargetData
+from trainer_module.training.activation_cache import Budget
 
 CELLS = tuple((n, k) for k in (2, 4, 6, 8) for n in (20, 100))
 
@@ -43,19 +45,25 @@ class Uncached:
         return self._suffix(self._prefix(images, training=False), training=training)  # [batch, units]
 
 
-class UncachedEngine(SweepEngine):
-    """SweepEngine without its cache; everything else, the random numbers too, is the same."""
+class UncachedSuffixes(Suffixes):
+    """What the engine trains, without its cache; everything else, the random numbers too, is the same."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        images: Cut = self._cut_data.at(0)
-        self._cut_data.at = lambda freeze_count: images  # type: ignore[method-assign]
+    def cut(self, freeze_count: int) -> Cut:
+        return self.cuts.at(0)
 
-    def _program(self, freeze_count: int) -> Program:
-        if freeze_count not in self._programs:
-            model, variables = Uncached(self.network, freeze_count), self._trained(freeze_count)
-            self._programs[freeze_count] = Program(model, variables, statistics_held=False)
-        return self._programs[freeze_count]
+    def model(self, freeze_count: int) -> Uncached:
+        return Uncached(self.network, freeze_count)
+
+
+def engines(source: Weights, data: TargetData) -> tuple[SweepEngine, SweepEngine]:
+    """The engine as it is, and without its cache."""
+    schedule = StepSchedule(Schedule())
+    network = target.original_network()
+    suffixes = UncachedSuffixes(network, data, target.SEED, Budget())
+    return (
+        SweepEngine(target.original_network(), source, data, schedule, target.SEED),
+        SweepEngine(network, source, data, schedule, target.SEED, suffixes=suffixes),
+    )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -69,9 +77,7 @@ def main(argv: Sequence[str]) -> int:
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, arguments.out / "source" / "model.keras")
     data = target.target_data(dataset, target.TARGET, max(n for n, _ in CELLS), range(arguments.draws))
     weights = target.source_backbone(place, target.original_network())
-    cached, uncached = (
-        way(target.original_network(), weights, data, Schedule(), target.SEED) for way in (SweepEngine, UncachedEngine)
-    )
+    cached, uncached = engines(weights, data)
     differences = []
     for n, k in CELLS:
         for draw in range(arguments.draws):

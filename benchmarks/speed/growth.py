@@ -28,11 +28,12 @@ from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.process_pool import WorkerPool, default_workers
+from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.sweep.target_data import TargetData
 from trainer_module.training.activation_cache import Budget
 
 SIZES, FREEZE_COUNTS = (20, 100, 400), (6, 7, 8)
-SCHEDULE = Schedule(epochs=10, max_steps=30)
+SCHEDULE = StepSchedule(Schedule(epochs=10, max_steps=30))
 """As in the preset `quick`."""
 FEW_DRAWS, MANY_DRAWS = 3, 24
 FIVE_CLASSES = ("airplane", "automobile", "bird", "cat", "deer")
@@ -100,14 +101,11 @@ def _sweep(dataset: Dataset, draws: int) -> tuple[float, list[float]]:
     """Seconds from the workers' start to the last execution, and their resident MB together after each."""
     job = TransferJob(target.target_data(dataset, target.TARGET, max(SIZES), range(draws)))
     started = time.perf_counter()
-    pool = WorkerPool(job, default_workers())
     memory = []
-    try:
+    with WorkerPool(job, default_workers()) as pool:
         for _ in pool.run(executions(draws)):
             memory.append(sum(_resident_mb(process.pid) for process in multiprocessing.active_children()))
         return time.perf_counter() - started, memory
-    finally:
-        pool.close()
 
 
 def _many_images(dataset: Dataset) -> tuple[float, float]:
@@ -115,7 +113,8 @@ def _many_images(dataset: Dataset) -> tuple[float, float]:
     data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, range(1))
     network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES), MobileNet())
     source = weight_values.initial_weights(network.backbone_layers, 1)
-    engine = SweepEngine(network, source, data, Schedule(max_steps=50), target.SEED, Budget(spill_dir=Path.cwd()))
+    schedule = StepSchedule(Schedule(max_steps=50))
+    engine = SweepEngine(network, source, data, schedule, target.SEED, Budget(spill_dir=Path.cwd()))
     started = time.perf_counter()
     engine.run(Cell(MANY_IMAGES, 2, False), 0)
     return time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -10,8 +10,9 @@ from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.sweep.step_schedule import StepSchedule
 
-SCHEDULE = Schedule(max_steps=60)
+SCHEDULE = StepSchedule(Schedule(max_steps=60))
 WARM_UP = [(Cell(10, 0, False), 0), (Cell(10, 0, False), 1)]
 EXECUTIONS = [(Cell(n, 0, False), draw) for n in (100, 200, 400) for draw in range(4)]
 
@@ -27,12 +28,9 @@ class BaselineJob:
 
 def seconds_with(workers: int) -> float:
     """Seconds of EXECUTIONS (60 steps each, nothing frozen), the workers' start and compilation left out."""
-    pool = WorkerPool(BaselineJob(), workers)
-    try:
+    with WorkerPool(BaselineJob(), workers) as pool:
         # One execution each, so that every worker has compiled its programs.
         list(pool.run(WARM_UP[:workers]))
         started = time.perf_counter()
         assert len(list(pool.run(EXECUTIONS))) == len(EXECUTIONS)
         return time.perf_counter() - started
-    finally:
-        pool.close()

@@ -30,7 +30,10 @@ SOURCE_CODE = (
 SWEEP_CODE = (
     *SOURCE_CODE,
     "trainer_module.sweep.engine",
+    "trainer_module.sweep.execution",
     "trainer_module.sweep.job",
+    "trainer_module.sweep.step_schedule",
+    "trainer_module.sweep.suffixes",
     "trainer_module.sweep.target_data",
 )
 """What decides an execution's result: a change here makes every row of every ledger out of date."""

@@ -10,8 +10,9 @@ from ledger.cell_selection import Cell
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.sources import source
-from trainer_module.sweep import engine as sweep
 from trainer_module.sweep.engine import RETRY_RATE, SweepEngine
+from trainer_module.sweep.step_schedule import StepSchedule
+from trainer_module.training.training_loop import Program
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -20,29 +21,29 @@ FATAL = 1e30
 CELL, TUNED = Cell(8, 5, False), Cell(8, 5, True)
 
 
-class FatalRates(SweepEngine):
-    """Takes steps of a fatal size wherever the learning rate is one of `fatal`."""
+def with_fatal(fatal, settings=SCHEDULE):
+    """A schedule that takes steps of a fatal size wherever the learning rate is one of `fatal`."""
 
-    fatal = ()
+    def rates(learning_rate, steps):
+        is_fatal = any(learning_rate == pytest.approx(rate) for rate in fatal)
+        return np.full(steps, FATAL if is_fatal else learning_rate, np.float32)
 
-    def rates(self, learning_rate, steps):
-        fatal = any(learning_rate == pytest.approx(rate) for rate in self.fatal)
-        return np.full(steps, FATAL if fatal else learning_rate, np.float32)
+    return StepSchedule(settings, rates)
 
 
 @pytest.fixture(scope="module")
 def engine(target_data):
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
     weights = weight_values.initial_weights(network.backbone_layers, 11)
-    return FatalRates(network, weights, target_data, SCHEDULE, seed=1)
+    return SweepEngine(network, weights, target_data, with_fatal(()), seed=1)
 
 
 @pytest.fixture
 def run(engine):
-    """Runs cells with some rates fatal, nothing remembered of the cells before."""
+    """Runs cells with some rates fatal."""
 
-    def run(fatal, *cells):
-        engine.fatal, engine._phase_1 = fatal, None
+    def run(fatal, *cells, settings=SCHEDULE):
+        engine.schedule = with_fatal(fatal, settings)
         return [engine.run(cell, 0) for cell in cells]
 
     return run
@@ -55,11 +56,9 @@ def test_what_goes_well_is_trained_once(run):
     assert [execution.outcome for execution in run((), CELL, TUNED)] == ["trained", "trained"]
 
 
-def test_a_phase_that_diverges_is_trained_again_at_a_quarter_of_the_rate_from_the_same_start(engine, run):
+def test_a_phase_that_diverges_is_trained_again_at_a_quarter_of_the_rate_from_the_same_start(run):
     (retried,) = run((PHASE_1,), CELL)
-    engine.schedule = SCHEDULE.model_copy(update={"learning_rate": RETRY_RATE * PHASE_1})
-    (alone,) = run((), CELL)
-    engine.schedule = SCHEDULE
+    (alone,) = run((), CELL, settings=SCHEDULE.model_copy(update={"learning_rate": RETRY_RATE * PHASE_1}))
     assert retried.outcome == "retried" and alone.outcome == "trained"
     np.testing.assert_array_equal(retried.test.probabilities, alone.test.probabilities)
     assert retried.curve == alone.curve
@@ -76,7 +75,7 @@ def test_twice_in_vain_gives_the_row_of_the_untrained_network_and_the_sweep_goes
     assert given_up.steps == 0 and given_up.curve[0][0] == 0
     assert np.isfinite(given_up.val.loss) and np.isfinite(given_up.test.probabilities).all()
     np.testing.assert_array_equal(tuned.test.probabilities, given_up.test.probabilities)
-    start = engine._initial_weights(0)
+    start = engine.initial_weights(0)
     assert all(np.array_equal(weight, start[path]) for path, weight in weight_values.read_weights(variables).items())
     assert run((), CELL)[0].outcome == "trained"
 
@@ -88,11 +87,24 @@ def test_fine_tuning_in_vain_leaves_what_phase_1_reached(run):
     assert tuned.steps == twin.steps and tuned.curve == twin.curve
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e4])
-def test_what_counts_as_diverged(loss):
-    with pytest.raises(sweep._Diverged):
-        sweep._assert_sound(loss)
-    sweep._assert_sound(25.0)
+@pytest.mark.parametrize(
+    ("loss", "outcome"), [(float("nan"), "diverged"), (float("inf"), "diverged"), (1e4, "diverged"), (25.0, "trained")]
+)
+def test_what_counts_as_diverged(run, monkeypatch, loss, outcome):
+    monkeypatch.setattr(Program, "train", lambda self, data, order, rates: loss)
+    assert run((), CELL)[0].outcome == outcome
+
+
+def test_phase_1_is_trained_once_for_schedules_that_differ_in_phase_2_alone(engine, run):
+    def rates(learning_rate, steps):
+        asked.append(learning_rate)
+        return np.full(steps, learning_rate, np.float32)
+
+    asked = []
+    for changes in ({}, {"fine_tune_learning_rate": 2 * PHASE_2}, {"learning_rate": 2 * PHASE_1}):
+        engine.schedule = StepSchedule(SCHEDULE.model_copy(update=changes), rates)
+        engine.run(TUNED, 0)
+    assert asked == [PHASE_1, PHASE_2, 2 * PHASE_2, 2 * PHASE_1, PHASE_2]
 
 
 def test_a_source_that_diverges_is_an_error_that_names_the_setting(target_data):

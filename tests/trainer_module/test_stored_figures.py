@@ -11,7 +11,7 @@ from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell
 from ledger.ledger import read_ledger, write_ledger
 from tests.stacks import STACK
-from trainer_module.sweep.engine import Execution
+from trainer_module.sweep.execution import Execution
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import SweepRecord
 from trainer_module.training.training_loop import score_logits
@@ -34,7 +34,7 @@ def stored(folder, logits, labels):
     classes = max(2, logits.shape[1])
     record = record_of(folder, classes, labels)
     score = score_logits(logits, labels)
-    execution = Execution(score, score, 1, 1.0, ((0, score.accuracy),), "f")
+    execution = Execution(score, score, 1, ((0, score.accuracy),), "f", seconds=1.0, outcome="trained")
     path = folder / "ledger.jsonl"
     write_ledger(path, record.header, [record.row(Cell(20, 0, False), 0, execution)])
     header, (row,) = read_ledger(path)

@@ -32,8 +32,9 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.preprocessing import preprocessing_fn
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.step_schedule import StepSchedule
 
-SCHEDULE = Schedule(epochs=2, batch_size=8)
+SCHEDULE = StepSchedule(Schedule(epochs=2, batch_size=8))
 
 
 def test_transform_learns_nothing_from_the_images():

@@ -13,6 +13,7 @@ from trainer_module.data import input_pipeline
 from trainer_module.networks import weight_values
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.sweep.target_data import TargetData, drawn_records
 from trainer_module.training.activation_cache import Budget
 from trainer_module.training.running_stack import running_stack
@@ -86,7 +87,8 @@ class SweepJob:
         memory = int(self.settings.activations_gib * 2**30 / self.workers)
         # Beside the ledger: the system's folder for temporary files may be in memory itself.
         budget = Budget(memory, self.settings.ledger_dir)
-        return SweepEngine(network, weights, self._target(), self.settings.schedule, self.settings.seed, budget)
+        schedule = StepSchedule(self.settings.schedule)
+        return SweepEngine(network, weights, self._target(), schedule, self.settings.seed, budget)
 
     def _target(self) -> TargetData:
         """Reads the target's splits, of train only what a draw uses.

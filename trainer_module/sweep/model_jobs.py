@@ -15,7 +15,9 @@ from trainer_module.networks import weight_values
 from trainer_module.networks.weight_values import Weights
 from trainer_module.sources import controls, source
 from trainer_module.sources.source_card import check_unaltered
-from trainer_module.sweep.engine import Execution, SweepEngine
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.execution import Execution
+from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.sweep.target_data import TargetData, drawn_records
 from trainer_module.training.activation_cache import Budget
 
@@ -98,7 +100,7 @@ class DeployedJob:
             content_hash="",
         )
         budget = Budget(int(self.activations_gib * 2**30), self.spill_dir)
-        return SweepEngine(network, transferred, data, settings.schedule, settings.seed, budget)
+        return SweepEngine(network, transferred, data, StepSchedule(settings.schedule), settings.seed, budget)
 
 
 def trained_cell(job: DeployedJob) -> tuple[Execution, Weights]:

@@ -8,53 +8,25 @@ arithmetic the same on every machine width.
 from __future__ import annotations
 
 import collections
-import contextlib
-import dataclasses
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Protocol
+from multiprocessing.connection import wait
+from types import TracebackType
 
 import tensorflow as tf
 
 from ledger.cell_selection import Cell
 from trainer_module.processes import fork_server
-from trainer_module.processes.single_thread import Failure, WorkerFailed, failures_told
+from trainer_module.processes.single_thread import WorkerFailed
 from trainer_module.sources import source_card
-from trainer_module.sweep.engine import Execution, SweepEngine
-from trainer_module.sweep.job import SweepFacts, SweepJob, facts_of
-from trainer_module.sweep.units import Unit, best_fit, group_units
+from trainer_module.sweep.execution import Execution
+from trainer_module.sweep.job import SweepFacts, SweepJob
+from trainer_module.sweep.units import Planned, Unit, best_fit, group_units
+from trainer_module.sweep.worker_process import Job, WorkerDied, WorkerProcess
 
 MOST_DEATHS = 2
-"""A unit of work that ends this many processes is not tried again."""
-NEXT_CELL = "next cell"
-"""What a worker is told once its last result is written down."""
-
-
-class Job(Protocol):
-    """Builds the engine in the worker's process; must be picklable."""
-
-    def build(self) -> SweepEngine: ...
-
-
-@dataclasses.dataclass
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
-    unit: Unit | None = None
-    done: int = 0
-    freeze_count: int | None = None
-
-    def advance(self, execution: Execution) -> tuple[Cell, int, Execution]:
-        """Notes that the next cell of the unit in hand has ended."""
-        assert self.unit is not None
-        unit, cell = self.unit, self.unit.cells[self.done]
-        self.done += 1
-        if self.done == len(unit.cells):
-            self.unit = None
-        return cell, unit.draw, execution
+"""Work that ends this many processes is not tried again."""
 
 
 def default_workers() -> int:
@@ -63,11 +35,14 @@ def default_workers() -> int:
 
 
 class WorkerPool:
-    """Processes that each build a sweep's engine and run executions on it.
+    """Processes that each build a sweep's engine and run executions on it; a context manager that ends them.
 
     Args:
       job: builds the engine.
       workers: how many processes.
+
+    Attributes:
+      facts: what all workers have read.
 
     Raises:
       WorkerFailed: the engine can't be built.
@@ -75,29 +50,41 @@ class WorkerPool:
 
     def __init__(self, job: Job, workers: int):
         self._job = job
-        self._workers: list[_Worker] = []
-        self._deaths: collections.Counter[Unit] = collections.Counter()
+        self._workers: list[WorkerProcess] = []
+        self._deaths: collections.Counter[Planned] = collections.Counter()
         # A search closes pools from another thread than the one that runs them.
         self._lock = threading.Lock()
         self._closed = False
         fork_server.start()
         try:
             for _ in range(workers):
-                self._workers.append(self._start())
-            self.facts: SweepFacts = self._first_message(self._workers[0])
+                self._workers.append(WorkerProcess(job))
+            self.facts = self._facts_of_all()
         except BaseException:
             self.close()
             raise
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Ends the processes; what they had in hand is lost, and no process starts any more."""
         with self._lock:
             self._closed = True
             for worker in self._workers:
-                worker.process.terminate()
-                worker.pipe.close()
+                worker.terminate()
         for worker in self._workers:
-            worker.process.join()
+            worker.bury()
+
+    @property
+    def size(self) -> int:
+        """How many processes there are."""
+        return len(self._workers)
 
     def resize(self, workers: int) -> None:
         """Starts or ends processes until there are so many, one at least; never while `run` is at work."""
@@ -107,103 +94,80 @@ class WorkerPool:
             surplus = self._workers[max(1, workers) :]
             del self._workers[max(1, workers) :]
             while len(self._workers) < workers:
-                self._workers.append(self._start())
+                self._workers.append(WorkerProcess(self._job, self.facts))
         for worker in surplus:
-            worker.process.terminate()
-            worker.pipe.close()
-            worker.process.join()
+            worker.terminate()
+            worker.bury()
 
-    @property
-    def size(self) -> int:
-        """How many processes there are."""
-        return len(self._workers)
-
-    def run(self, executions: Sequence[tuple[Cell, int]]) -> Iterator[tuple[Cell, int, Execution]]:
+    def run(self, executions: Sequence[Planned]) -> Iterator[tuple[Cell, int, Execution]]:
         """Yields what executions gave, as they end; what a killed worker had in hand runs again in a new one.
 
         Raises:
           WorkerFailed: an execution raised, or its process died more than once.
         """
-        pending = group_units(executions)
-        while pending or any(worker.unit for worker in self._workers):
-            self._hand_out(pending)
+        waiting = group_units(executions)
+        while waiting or any(worker.unit for worker in self._workers):
+            self._hand_out(waiting)
             busy = [worker for worker in self._workers if worker.unit]
             told = wait([worker.pipe for worker in busy])
             for worker in (worker for worker in busy if worker.pipe in told):
                 try:
-                    message = self._receive(worker)
-                except (EOFError, ConnectionError):
-                    self._bury(worker, pending)
+                    ended, execution = worker.result()
+                except WorkerDied:
+                    self._replace(worker, waiting)
                     continue
-                if isinstance(message, Execution):
-                    yield worker.advance(message)  # whoever takes it has written it down when this goes on
-                    if worker.unit:
-                        with contextlib.suppress(ConnectionError):  # a dead worker is buried above
-                            worker.pipe.send(NEXT_CELL)
-                elif message != self.facts:
-                    raise WorkerFailed("The data or the source changed while the sweep ran. Run it again.")
+                yield *ended, execution  # whoever takes it has written it down when this goes on
+                worker.go_on()
 
-    def _hand_out(self, pending: list[Unit]) -> None:
+    def _facts_of_all(self) -> SweepFacts:
+        """Waits until every worker is ready, and compares what they have read."""
+        facts = [self._facts_of(place) for place in range(len(self._workers))]
+        if any(other != facts[0] for other in facts):
+            raise WorkerFailed("The data or the source changed while the sweep began. Run it again.")
+        return facts[0]
+
+    def _facts_of(self, place: int) -> SweepFacts:
+        """What the worker there has read; one that died before it was ready is started again."""
+        deaths = 0
+        while True:
+            try:
+                return self._workers[place].facts()
+            except WorkerDied as died:
+                exit_code = self._workers[place].bury()
+                deaths += 1
+                if deaths == MOST_DEATHS:
+                    raise WorkerFailed(
+                        f"{deaths} worker processes died while they read the data, the last with exit code {exit_code} "
+                        "(-9: killed, most often because memory ran out). Run again with fewer workers (--set "
+                        "workers=1)."
+                    ) from died
+                self._workers[place] = WorkerProcess(self._job)
+
+    def _hand_out(self, waiting: list[Unit]) -> None:
         for worker in self._workers:
-            if worker.unit is None and pending:
+            if waiting and worker.unit is None:
                 elsewhere = {other.freeze_count for other in self._workers if other is not worker}
-                worker.unit = best_fit(pending, worker.freeze_count, elsewhere)
-                pending.remove(worker.unit)
-                worker.done, worker.freeze_count = 0, worker.unit.freeze_count
-                try:
-                    worker.pipe.send(worker.unit)
-                except ConnectionError:
-                    self._bury(worker, pending)
+                unit = best_fit(waiting, worker.freeze_count, elsewhere)
+                waiting.remove(unit)
+                worker.begin(unit)
 
-    def _bury(self, worker: _Worker, pending: list[Unit]) -> None:
+    def _replace(self, worker: WorkerProcess, waiting: list[Unit]) -> None:
         """Puts back what a dead worker had in hand, and starts another in its place."""
-        worker.process.join()
-        unit = worker.unit
+        exit_code, unit = worker.bury(), worker.unit
         assert unit is not None
-        self._deaths[unit] += 1
-        if self._deaths[unit] >= MOST_DEATHS:
+        cell = unit.cells[0]
+        self._deaths[unit.phase_1] += 1
+        if self._deaths[unit.phase_1] >= MOST_DEATHS:
             raise WorkerFailed(
-                f"{unit.cells[0]}, draw {unit.draw}: {MOST_DEATHS} processes died of it, the last with exit code "
-                f"{worker.process.exitcode} (-9: killed, most often because memory ran out). Finished executions are "
-                "kept; run again with fewer workers (--set workers=1) or on a machine with more memory."
+                f"{cell}, draw {unit.draw}: {MOST_DEATHS} processes died of it, the last with exit code {exit_code} "
+                "(-9: killed, most often because memory ran out). Finished executions are kept; run again with fewer "
+                "workers (--set workers=1) or on a machine with more memory."
             )
-        rest = Unit(unit.cells[worker.done :], unit.draw)
-        self._deaths[rest] = self._deaths[unit]
-        pending.insert(0, rest)
-        worker.pipe.close()
+        waiting.insert(0, unit)
         with self._lock:
             if self._closed:
-                raise WorkerFailed(f"The sweep was ended while it ran {unit.cells[0]}. Run it again.")
-            self._workers[self._workers.index(worker)] = self._start()
-
-    def _start(self) -> _Worker:
-        here, there = fork_server.CONTEXT.Pipe()
-        process = fork_server.CONTEXT.Process(target=_work, args=(there, self._job), daemon=True)
-        with there:
-            try:
-                process.start()
-            except BaseException:
-                here.close()
-                raise
-        return _Worker(process, here)
-
-    def _first_message(self, worker: _Worker) -> SweepFacts:
-        try:
-            facts = self._receive(worker)
-        except (EOFError, ConnectionError) as error:
-            worker.process.join()
-            raise WorkerFailed(
-                f"A worker process died while it read the data (exit code {worker.process.exitcode}; -9: killed, most "
-                "often because memory ran out). Run again with fewer workers (--set workers=1)."
-            ) from error
-        assert isinstance(facts, SweepFacts)
-        return facts
-
-    def _receive(self, worker: _Worker) -> Execution | SweepFacts:
-        message: Execution | SweepFacts | Failure = worker.pipe.recv()
-        if isinstance(message, Failure):
-            raise WorkerFailed(message.message)
-        return message
+                raise WorkerFailed(f"The sweep was ended while it ran {cell}. Run it again.")
+            self._workers[self._workers.index(worker)] = WorkerProcess(self._job, self.facts)
 
 
 def checked_pool(job: SweepJob, workers: int) -> WorkerPool:
@@ -222,16 +186,3 @@ def checked_pool(job: SweepJob, workers: int) -> WorkerPool:
         pool.close()
         raise
     return pool
-
-
-def _work(pipe: Connection, job: Job) -> None:
-    """A worker's life: facts first, then one execution after the other until the pool closes the pipe."""
-    with failures_told(pipe):
-        engine = job.build()
-        pipe.send(facts_of(engine))
-        while True:
-            unit: Unit = pipe.recv()
-            for place, cell in enumerate(unit.cells):
-                if place:
-                    pipe.recv()  # NEXT_CELL: a kill costs a worker one execution, not the one before it too
-                pipe.send(engine.run(cell, unit.draw))

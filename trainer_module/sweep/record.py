@@ -14,7 +14,7 @@ from ledger.cell_selection import Cell, undecided_cells
 from ledger.ledger import Header, Ledger, LedgerParts, Row
 from ledger.ledger_note import note_path, write_note
 from terminal import progress
-from trainer_module.sweep.engine import Execution
+from trainer_module.sweep.execution import Execution
 from trainer_module.sweep.job import SweepFacts
 
 JOB_FILE = "job.json"

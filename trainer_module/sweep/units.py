@@ -1,11 +1,14 @@
-"""What one worker does in one go, and which it is given next. Imports cell_selection alone."""
+"""Executions in units, and which unit suits a worker; processes and machines share it. Imports no TensorFlow."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ledger.cell_selection import Cell
+
+Planned = tuple[Cell, int]
+"""What one execution trains: a cell and the number of its draw."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +22,23 @@ class Unit:
     def freeze_count(self) -> int:
         return self.cells[0].freeze_count
 
+    @property
+    def phase_1(self) -> Planned:
+        """The execution that trains no more than what all cells share; not all units hold it."""
+        return dataclasses.replace(self.cells[0], fine_tune=False), self.draw
 
-def group_units(executions: Sequence[tuple[Cell, int]]) -> list[Unit]:
+    @property
+    def executions(self) -> list[Planned]:
+        """In the order in which they are to run."""
+        return [(cell, self.draw) for cell in self.cells]
+
+    def without(self, ended: Container[Planned]) -> Unit | None:
+        """What has not ended of it; none where everything has."""
+        cells = tuple(cell for cell in self.cells if (cell, self.draw) not in ended)
+        return Unit(cells, self.draw) if cells else None
+
+
+def group_units(executions: Sequence[Planned]) -> list[Unit]:
     """Executions in units, the longest first: fewest frozen layers, most images; twins without fine-tuning lead."""
     groups: dict[tuple[int, int, int], list[Cell]] = {}
     for cell, draw in executions:
@@ -31,6 +49,6 @@ def group_units(executions: Sequence[tuple[Cell, int]]) -> list[Unit]:
     return sorted(units, key=lambda unit: (unit.freeze_count, -unit.cells[0].n, unit.draw))
 
 
-def best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: set[int | None]) -> Unit:
+def best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: Container[int | None]) -> Unit:
     """A unit of the freeze count whose program the worker has compiled; else of one that no other worker has."""
     return min(pending, key=lambda unit: (unit.freeze_count != warm, unit.freeze_count in elsewhere))

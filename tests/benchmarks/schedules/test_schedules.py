@@ -7,6 +7,7 @@ import pytest
 from benchmarks.inputs import grid
 from benchmarks.schedules import schedule_choice, schedules
 from benchmarks.schedules.schedules import BASELINE, GROUPS, OWN, PLAIN, TRANSFER, Pair, Place
+from trainer_module.sweep.step_schedule import StepSchedule
 
 PLACES = [Place(TRANSFER, 10, 8, False, 0), Place(TRANSFER, 10, 8, True, 0)]
 
@@ -50,7 +51,7 @@ def test_what_an_earlier_run_trained_is_not_trained_again(compared):
 
 def test_a_training_with_other_settings_is_another_one(compared, monkeypatch):
     compared()
-    monkeypatch.setattr(schedules, "OWN", OWN.model_copy(update={"max_steps": 7}))
+    monkeypatch.setattr(schedules, "OWN", StepSchedule(OWN.settings.model_copy(update={"max_steps": 7})))
     compared()
     assert [name for name, _, _ in CountedEngines.asked] == ["own", "own"]
 
@@ -69,7 +70,7 @@ def test_a_training_of_another_source_or_code_is_another_one(compared, monkeypat
 def test_the_record_names_the_whole_schedule(compared, tmp_path):
     compared()
     lines = [json.loads(line) for line in (tmp_path / "schedule_pairs.jsonl").read_text().splitlines()]
-    assert lines[0]["key"]["schedule"] == f"plain {PLAIN.model_dump_json()}"
+    assert lines[0]["key"]["schedule"] == f"plain {PLAIN.settings.model_dump_json()}"
 
 
 def test_differences_are_points_of_own_less_plain_and_twins_count_once():

@@ -13,6 +13,7 @@ from tests.stacks import STACK
 from trainer_module.oracles.chief_oracle import MOST_LOSSES, ChiefOracle
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import SweepRecord
+from trainer_module.tuners.sweep_tuner import LedgerTuner
 
 pytestmark = pytest.mark.slow  # imports TensorFlow
 LOST_AFTER = 60
@@ -36,8 +37,9 @@ class Chief:
     def __init__(self, record, make_row):
         self.now, self.said, self.writers = 0.0, [], {}
         self.record, self._make_row = record, make_row
-        self.oracle = ChiefOracle(record, record.open_ledger(), LOST_AFTER, self.said.append, lambda: self.now)
-        self.oracle._set_project_dir(str(record.settings.ledger_dir / "keras_tuner"), record.name)
+        self.ledger = record.open_ledger()
+        self.oracle = ChiefOracle(record, self.ledger, LOST_AFTER, self.said.append, lambda: self.now)
+        LedgerTuner(record, self.ledger, self.oracle)  # gives the oracle its folder
 
     def wait(self, seconds):
         self.now += seconds
@@ -82,21 +84,6 @@ def chief(record, make_row):
     return Chief(record, make_row)
 
 
-def test_a_worker_gets_the_twins_of_a_unit_one_after_the_other_and_stays_with_its_freeze_count(chief):
-    assert [chief.do("tuner0") for _ in range(4)] == [
-        (20, 4, False), (20, 4, True), (10, 4, False), (10, 4, True),
-    ]  # fmt: skip
-
-
-def test_another_worker_gets_another_freeze_count_and_never_a_twin_that_is_kept_for_the_first(chief):
-    chief.do("tuner0")
-    assert [chief.do("tuner1") for _ in range(4)] == [
-        (20, 6, False), (20, 6, True), (10, 6, False), (10, 6, True),
-    ]  # fmt: skip
-    assert chief.do("tuner1") == (10, 4, False)
-    assert chief.ask("tuner0") == (20, 4, True)
-
-
 def test_a_worker_that_was_started_again_takes_up_its_trial(chief):
     assert chief.ask("tuner0") == chief.ask("tuner0")
     assert len(chief.oracle.start_order) == 1
@@ -136,12 +123,6 @@ def test_a_lost_worker_s_trial_and_what_was_kept_for_it_go_to_another(chief):
     assert chief.ask("tuner1") == (20, 4, True)
 
 
-def test_a_twin_kept_for_a_worker_that_was_lost_between_two_trials_is_given_out_again(chief):
-    chief.do("tuner0")
-    chief.wait(LOST_AFTER + 1)
-    assert chief.ask("tuner1") == (20, 4, True)
-
-
 def test_what_a_worker_wrote_before_it_was_lost_is_not_trained_again(chief):
     chief.ask("tuner0")
     chief.write_row("tuner0")
@@ -167,7 +148,7 @@ def test_what_two_workers_trained_counts_once(chief):
     for worker in ("slow", "tuner1"):
         chief.write_row(worker, trial)
         chief.report(worker, trial=trial)
-    assert len(chief.oracle._ledger.rows) == len(chief.oracle.end_order) == 1
+    assert len(chief.ledger.rows) == len(chief.oracle.end_order) == 1
     assert chief.ask("tuner1") == (20, 4, True)
 
 

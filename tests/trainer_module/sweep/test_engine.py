@@ -1,7 +1,5 @@
 """The sweep engine: cached equals uncached, frozen stays frozen, draws are shared. Trains real networks briefly."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -14,7 +12,9 @@ from trainer_module.data import draws
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.sweep.engine import FrozenWeightsChanged, SweepEngine
-from trainer_module.sweep.target_data import curve_places, drawn_records, record_ranks
+from trainer_module.sweep.step_schedule import StepSchedule
+from trainer_module.sweep.suffixes import trained_variables
+from trainer_module.sweep.target_data import record_ranks
 from trainer_module.training.activation_cache import Budget, InMemory
 from trainer_module.training.training_loop import Program, one_cycle
 
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.slow  # trains real networks
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
 
 
-def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, own=None):
+def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, own=None, schedule=None):
     network = build_network(architecture, (32, 32, 3), 2, MobileNet(alpha=0.35, image_size_px=96), own)
     source = None if source_seed is None else weight_values.initial_weights(network.backbone_layers, source_seed)
-    return SweepEngine(network, source, target_data, SCHEDULE, seed=1, budget=budget)
+    return SweepEngine(network, source, target_data, schedule or StepSchedule(SCHEDULE), seed=1, budget=budget)
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,10 @@ def check_cached_equals_uncached(target_data, architecture, freeze_count, own=No
     variables = weight_values.model_variables(engine.network)
     weights = weight_values.read_weights(variables)
 
-    weight_values.set_weights(variables, engine._initial_weights(0))
-    program = Program(Uncached(engine.network, freeze_count), engine._trained(freeze_count), statistics_held=False)
+    weight_values.set_weights(variables, engine.initial_weights(0))
+    program = Program(
+        Uncached(engine.network, freeze_count), trained_variables(engine.network, freeze_count), statistics_held=False
+    )
     records = np.flatnonzero(record_ranks(target_data.train, 1, 0) < 8)
     order = records[draws.batch_order(32, 12, 8, stream_generator(1, Stream.PHASE_1_BATCHES, 0, 16))]
     train, val = (InMemory(split.images, split.labels) for split in (target_data.train, target_data.val))
@@ -91,7 +93,7 @@ def check_cached_equals_uncached(target_data, architecture, freeze_count, own=No
 def settle_source(engine):
     """Statistics as a trained source has them: without, activations vanish over the blocks, and rounding decides."""
     network, train = engine.network, engine.data.train
-    weight_values.set_weights(weight_values.model_variables(network), engine._initial_weights(0))
+    weight_values.set_weights(weight_values.model_variables(network), engine.initial_weights(0))
     program = Program(network.segment(0), [], statistics_held=False)
     program.settle(InMemory(train.images, train.labels), np.arange(len(train), dtype=np.int32).reshape(5, -1))
     engine.source = weight_values.read_weights(weight_values.backbone_variables(network))
@@ -127,13 +129,14 @@ def test_a_fine_tuned_cell_goes_on_from_its_twin_and_is_the_same_without_it(targ
 
 
 def test_fine_tuning_that_ends_worse_on_val_leaves_the_network_as_it_was_and_says_so(target_data):
-    engine = make_engine(target_data)
-    engine.schedule = SCHEDULE.model_copy(update={"epochs": 30, "fine_tune_learning_rate": 1e-3, "max_steps": None})
+    settings = SCHEDULE.model_copy(update={"epochs": 30, "fine_tune_learning_rate": 3e-4, "max_steps": None})
+
+    def uphill_in_phase_2(learning_rate, steps):
+        return one_cycle(-learning_rate if learning_rate == settings.fine_tune_learning_rate else learning_rate, steps)
+
+    engine = make_engine(target_data, schedule=StepSchedule(settings, uphill_in_phase_2))
     twin = engine.run(Cell(16, 6, False), 0)
     weights = weight_values.read_weights(weight_values.model_variables(engine.network))
-    images = engine._cut_data._images
-    wrong = InMemory(target_data.train.images, 1 - target_data.train.labels)  # fine-tuned to call dark what is bright
-    engine._cut_data._images = dataclasses.replace(images, train=wrong)
     tuned = engine.run(Cell(16, 6, True), 0)
     assert tuned.outcome == "kept"
     assert (tuned.val.accuracy, tuned.steps) == (twin.val.accuracy, twin.steps + 40)
@@ -144,8 +147,7 @@ def test_fine_tuning_that_ends_worse_on_val_leaves_the_network_as_it_was_and_say
 
 
 def test_under_a_bound_a_network_that_was_trained_whole_is_not_fine_tuned(target_data):
-    engine = make_engine(target_data)
-    engine.schedule = SCHEDULE.model_copy(update={"max_steps": 12})
+    engine = make_engine(target_data, schedule=StepSchedule(SCHEDULE.model_copy(update={"max_steps": 12})))
     twin, tuned = engine.run(Cell(16, 0, False), 0), engine.run(Cell(16, 0, True), 0)
     np.testing.assert_array_equal(tuned.test.probabilities, twin.test.probabilities)
     assert (tuned.steps, tuned.curve, tuned.seconds) == (twin.steps, twin.curve, 0.0)
@@ -157,13 +159,6 @@ def test_the_learning_curve_begins_before_training_and_has_the_ends_of_the_first
     # 16 images and their copies in batches of 8: an epoch is 4 steps, and three epochs are the end.
     assert [step for step, _ in execution.curve] == [0, 4, 12]
     assert execution.curve[-1][1] == execution.val.accuracy  # 30 val images: the curve sees them all
-
-
-def test_a_curve_s_images_are_spread_evenly_over_the_classes():
-    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], 400))
-    places = curve_places(labels)
-    assert len(np.unique(places)) == 250
-    assert np.bincount(labels[places]).tolist() == [83, 84, 83]
 
 
 @pytest.mark.parametrize("memory", [1, 20_000_000])
@@ -197,47 +192,29 @@ def test_fine_tuning_moves_what_was_frozen_but_no_statistics(engine):
 
 def test_a_changed_frozen_weight_is_an_error(target_data, monkeypatch):
     engine = make_engine(target_data)
-    program = engine._program(2)
-    train = program.train
+    train = Program.train
 
     def train_and_disturb(*args, **kwargs):
         engine.network.freezable[0][0].bias.assign_add(np.full(32, 1e-6, np.float32))
         return train(*args, **kwargs)
 
-    monkeypatch.setattr(program, "train", train_and_disturb)
+    monkeypatch.setattr(Program, "train", train_and_disturb)
     with pytest.raises(FrozenWeightsChanged, match="freeze_count=2"):
         engine.run(Cell(16, 2, False), 0)
 
 
 def test_a_baseline_starts_from_the_draws_own_random_weights(target_data):
     engine = make_engine(target_data, source_seed=None)
-    first, second = engine._initial_weights(0), engine._initial_weights(1)
+    first, second = engine.initial_weights(0), engine.initial_weights(1)
     assert first.keys() == {v.path for v in weight_values.model_variables(engine.network)}
     assert not np.array_equal(first["conv_1/kernel"], second["conv_1/kernel"])
 
 
-def test_transfer_and_baseline_share_the_draws_head_and_images(target_data):
+def test_transfer_and_baseline_share_the_draws_head(target_data):
     transfer, baseline = make_engine(target_data), make_engine(target_data, source_seed=None)
     np.testing.assert_array_equal(
-        transfer._initial_weights(1)["head/kernel"], baseline._initial_weights(1)["head/kernel"]
+        transfer.initial_weights(1)["head/kernel"], baseline.initial_weights(1)["head/kernel"]
     )
-    np.testing.assert_array_equal(transfer._cut_data.subset(16, 1), baseline._cut_data.subset(16, 1))
-
-
-def test_narrowing_the_training_split_changes_no_subset(target_data):
-    narrow = drawn_records(target_data.train, 16, 2, seed=1, draw_numbers=range(2))
-    assert len(narrow) < len(target_data.train)
-    engine = make_engine(target_data)
-    narrowed = make_engine(dataclasses.replace(target_data, train=narrow))
-    for draw in range(2):
-        ids = target_data.train.ids[engine._cut_data.subset(10, draw)]
-        np.testing.assert_array_equal(narrow.ids[narrowed._cut_data.subset(10, draw)], ids)
-
-
-def test_every_copy_of_a_drawn_image_is_trained_on(engine, target_data):
-    chosen = engine._cut_data.subset(16, 0)
-    ids, counts = np.unique(target_data.train.ids[chosen], return_counts=True)
-    assert len(ids) == 16 and (counts == 2).all()
 
 
 def test_more_images_than_there_are_is_refused(engine):

@@ -1,8 +1,11 @@
 """Worker processes: the same results as one, and nothing lost when one is killed. Starts real processes."""
 
+import contextlib
 import dataclasses
+import itertools
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +26,7 @@ from trainer_module.networks import weight_values
 from trainer_module.processes.single_thread import WorkerFailed, run_alone
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
 from trainer_module.sweep.process_pool import WorkerPool, default_workers
-from trainer_module.sweep.units import Unit, best_fit, group_units
+from trainer_module.sweep.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -47,84 +50,130 @@ def run(pool, executions):
 
 @pytest.fixture(scope="module")
 def by_one(baseline_job):
-    pool = WorkerPool(baseline_job, 1)
-    try:
+    with WorkerPool(baseline_job, 1) as pool:
         return run(pool, EXECUTIONS)
-    finally:
-        pool.close()
 
 
-def test_two_workers_give_what_one_gives_bit_for_bit(baseline_job, by_one):
-    pool = WorkerPool(baseline_job, 2)
-    assert run(pool, EXECUTIONS) == by_one
-    processes = [worker.process for worker in pool._workers]
-    pool.close()
-    assert not any(process.is_alive() for process in processes)
+@pytest.fixture
+def processes():
+    """A function that gives the processes that this test has started and that still live."""
+    before = set(multiprocessing.active_children())
+    return lambda: set(multiprocessing.active_children()) - before
+
+
+def test_two_workers_give_what_one_gives_bit_for_bit_and_are_gone_at_the_end(baseline_job, by_one, processes):
+    with WorkerPool(baseline_job, 2) as pool:
+        assert run(pool, EXECUTIONS) == by_one
+        assert len(processes()) == 2
+    assert not processes()
+
+
+def test_a_second_run_of_a_pool_goes_on_with_the_same_processes(baseline_job, by_one, processes):
+    with WorkerPool(baseline_job, 2) as pool:
+        first, before = run(pool, EXECUTIONS[:4]), processes()
+        assert {**first, **run(pool, EXECUTIONS[4:])} == by_one
+        assert processes() == before
 
 
 def test_the_facts_are_those_of_the_data(baseline_job, target_data):
-    pool = WorkerPool(baseline_job, 1)
-    pool.close()
-    assert pool.facts.source_hash == "" and len(pool.facts.content_hash) == 32
-    np.testing.assert_array_equal(pool.facts.test_labels, target_data.test.labels)
+    with WorkerPool(baseline_job, 1) as pool:
+        assert pool.facts.source_hash == "" and len(pool.facts.content_hash) == 32
+        np.testing.assert_array_equal(pool.facts.test_labels, target_data.test.labels)
 
 
-def test_a_killed_worker_s_work_is_done_again_and_no_other(baseline_job, by_one):
-    pool = WorkerPool(baseline_job, 2)
-    results = pool.run(EXECUTIONS)
-    cell, draw, execution = next(results)
-    found = {(cell, draw): Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())}
-    busy = next(worker for worker in pool._workers if worker.unit)
-    os.kill(busy.process.pid, signal.SIGKILL)
-    for cell, draw, execution in results:
-        assert (cell, draw) not in found
-        found[cell, draw] = Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())
-    pool.close()
+def test_a_killed_worker_s_work_is_done_again_and_no_other(baseline_job, by_one, processes):
+    with WorkerPool(baseline_job, 2) as pool:
+        results = pool.run(EXECUTIONS)
+        cell, draw, execution = next(results)
+        found = {(cell, draw): Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())}
+        os.kill(processes().pop().pid, signal.SIGKILL)
+        for cell, draw, execution in results:
+            assert (cell, draw) not in found
+            found[cell, draw] = Outcome(execution.val.accuracy, execution.test.probabilities.tobytes())
     assert found == by_one
 
 
-def test_work_that_kills_every_worker_is_given_up_with_advice(baseline_job):
-    pool = WorkerPool(baseline_job, 1)
-    results = pool.run([(Cell(16, 0, False), 0)])
-    killed = set()
+def test_work_that_kills_every_worker_is_given_up_with_advice(baseline_job, processes):
+    with WorkerPool(baseline_job, 1) as pool:
+        results = pool.run([(Cell(16, 0, False), 0)])
+        with killing_each(processes, 2), pytest.raises(WorkerFailed, match=r"2 processes died of it.*fewer workers"):
+            list(results)
 
-    def kill_each_worker_in_turn():
+
+@contextlib.contextmanager
+def killing_each(processes, count):
+    """Kills each process that there is or comes, until so many are killed."""
+    killed, ended = set(), threading.Event()
+
+    def kill():
         deadline = time.monotonic() + 60
-        while len(killed) < 2 and time.monotonic() < deadline:
-            process = pool._workers[0].process
-            if process.pid not in killed:
-                killed.add(process.pid)
+        while len(killed) < count and time.monotonic() < deadline and not ended.is_set():
+            for process in processes() - killed:
+                killed.add(process)
                 os.kill(process.pid, signal.SIGKILL)
             time.sleep(0.01)
 
-    killer = threading.Thread(target=kill_each_worker_in_turn)
+    killer = threading.Thread(target=kill)
     killer.start()
-    with pytest.raises(WorkerFailed, match=r"2 processes died of it.*fewer workers"):
-        list(results)
-    killer.join()
-    pool.close()
+    try:
+        yield
+    finally:
+        ended.set()
+        killer.join()
+    assert len(killed) == count
+
+
+def test_a_worker_that_is_killed_before_it_is_ready_is_started_again(baseline_job, by_one, processes):
+    with killing_each(processes, 1), WorkerPool(baseline_job, 1) as pool:
+        assert run(pool, EXECUTIONS[:1]) == {EXECUTIONS[0]: by_one[EXECUTIONS[0]]}
+
+
+def test_workers_that_die_before_they_are_ready_are_given_up_with_advice(baseline_job, processes):
+    with (
+        killing_each(processes, 2),
+        pytest.raises(WorkerFailed, match=r"2 worker processes died while they read the data.*exit code -9.*fewer"),
+    ):
+        WorkerPool(baseline_job, 1)
+    assert not processes()
 
 
 def test_what_an_execution_raises_is_raised_here(baseline_job):
-    pool = WorkerPool(baseline_job, 1)
-    with pytest.raises(WorkerFailed, match="ValueError: n=50 asks for more images"):
+    with (
+        WorkerPool(baseline_job, 1) as pool,
+        pytest.raises(WorkerFailed, match="ValueError: n=50 asks for more images"),
+    ):
         list(pool.run([(Cell(50, 0, False), 0)]))
-    pool.close()
 
 
-def test_data_that_cannot_be_read_is_said(baseline_job):
-    with pytest.raises(WorkerFailed, match="No record in"):
-        WorkerPool(dataclasses.replace(baseline_job, train_files=("/nowhere/Split-train/*",)), 1)
-
-
-def test_a_pool_that_can_not_be_made_leaves_no_process(baseline_job):
-    before = set(multiprocessing.active_children())
+def test_data_that_cannot_be_read_is_said_and_leaves_no_process(baseline_job, processes):
     with pytest.raises(WorkerFailed, match="No record in"):
         WorkerPool(dataclasses.replace(baseline_job, train_files=("/nowhere/Split-train/*",)), 2)
-    assert not set(multiprocessing.active_children()) - before
+    assert not processes()
 
 
-def test_a_closed_pool_starts_no_process_for_one_that_died(baseline_job):
+def test_workers_that_read_other_data_than_each_other_are_refused(baseline_job, monkeypatch, processes):
+    facts, reader = WorkerProcess.facts, itertools.count()
+    monkeypatch.setattr(
+        WorkerProcess, "facts", lambda self: dataclasses.replace(facts(self), content_hash=f"{next(reader)}")
+    )
+    with pytest.raises(WorkerFailed, match="changed while the sweep began"):
+        WorkerPool(baseline_job, 2)
+    assert not processes()
+
+
+def test_a_worker_in_a_dead_one_s_place_that_reads_other_data_ends_the_sweep(baseline_job, tmp_path, processes):
+    folder = shutil.copytree(Path(baseline_job.val_files[0]).parents[1], tmp_path / "domain")
+    files = [(f"{folder}/Split-{split}/*",) for split in ("train", "val")]
+    with WorkerPool(dataclasses.replace(baseline_job, train_files=files[0], val_files=files[1]), 1) as pool:
+        results = pool.run(EXECUTIONS)
+        next(results)
+        shutil.copy(folder / "Split-test" / "data.tfrecord", folder / "Split-val" / "data.tfrecord")
+        os.kill(processes().pop().pid, signal.SIGKILL)
+        with pytest.raises(WorkerFailed, match="changed while the sweep ran"):
+            list(results)
+
+
+def test_a_closed_pool_starts_no_process_for_one_that_died(baseline_job, processes):
     pool = WorkerPool(baseline_job, 1)
     results = pool.run(EXECUTIONS)  # more than any machine trains in half a second
     closer = threading.Timer(0.5, pool.close)
@@ -132,11 +181,10 @@ def test_a_closed_pool_starts_no_process_for_one_that_died(baseline_job):
     with pytest.raises((WorkerFailed, OSError)):
         list(results)
     closer.join()
-    assert not any(worker.process.is_alive() for worker in pool._workers)
+    assert not processes()
 
 
-def test_a_tuner_whose_ledger_can_not_be_opened_leaves_no_process(baseline_job, tmp_path):
-    before = set(multiprocessing.active_children())
+def test_a_tuner_whose_ledger_can_not_be_opened_leaves_no_process(baseline_job, tmp_path, processes):
     (tmp_path / "ledgers").write_text("a file in the folder's place")
     settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path / "ledgers", "workers": 1})
     custom = {SETTINGS_KEY: settings.model_dump(mode="json")}
@@ -145,7 +193,7 @@ def test_a_tuner_whose_ledger_can_not_be_opened_leaves_no_process(baseline_job, 
     )
     with pytest.raises(ThawError, match="Can't write the ledger"):
         tuner.tuner_fn(asked)
-    assert not set(multiprocessing.active_children()) - before
+    assert not processes()
 
 
 def deployed_job(job, n, folder):
@@ -153,9 +201,8 @@ def deployed_job(job, n, folder):
 
 
 def test_a_deployed_model_is_what_the_pool_trains_bit_for_bit(baseline_job, tmp_path):
-    pool = WorkerPool(baseline_job, 1)
-    swept = next(pool.run([(Cell(16, 0, False), 0)]))[2]
-    pool.close()
+    with WorkerPool(baseline_job, 1) as pool:
+        swept = next(pool.run([(Cell(16, 0, False), 0)]))[2]
     execution, weights = run_alone(trained_cell, deployed_job(baseline_job, 16, tmp_path), task="trained it")
     assert execution.val.probabilities.tobytes() == swept.val.probabilities.tobytes()
     engine = baseline_job.build()
@@ -187,21 +234,6 @@ def test_a_process_ends_with_the_one_that_started_it_however_that_ends(tmp_path)
     child = Path("/proc", begun.read_text())
     while child.exists():  # the test's own limit of time ends this
         time.sleep(0.1)
-
-
-def test_units_hold_twins_together_and_the_longest_come_first():
-    executions = [(Cell(n, k, t), d) for n in (10, 20) for k in (6, 8) for t in (True, False) for d in (0, 1)]
-    units = group_units(executions)
-    assert [(u.freeze_count, u.cells[0].n, u.draw) for u in units[:3]] == [(6, 20, 0), (6, 20, 1), (6, 10, 0)]
-    assert all([cell.fine_tune for cell in unit.cells] == [False, True] for unit in units)
-    assert sum(len(unit.cells) for unit in units) == len(executions)
-
-
-def test_a_worker_stays_with_its_freeze_count_and_else_takes_one_that_no_other_has():
-    units = [Unit((Cell(10, k, False),), 0) for k in (6, 6, 8)]
-    assert best_fit(units, warm=8, elsewhere={6}).freeze_count == 8
-    assert best_fit(units, warm=None, elsewhere={6}).freeze_count == 8
-    assert best_fit(units[:2], warm=8, elsewhere={6}).freeze_count == 6
 
 
 def test_by_default_there_is_a_worker_for_each_core_and_one_where_there_is_a_gpu():

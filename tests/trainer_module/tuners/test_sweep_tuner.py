@@ -14,6 +14,7 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.job import facts_of
 from trainer_module.sweep.record import plan_sweep
+from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.tuners.sweep_tuner import SweepTuner
 
 pytestmark = pytest.mark.slow  # trains real networks
@@ -33,7 +34,7 @@ def settings(tmp_path):
 def engine(target_data):
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
     source = weight_values.initial_weights(network.backbone_layers, 5)
-    return SweepEngine(network, source, target_data, Schedule(epochs=1, batch_size=16), seed=1)
+    return SweepEngine(network, source, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
 
 
 class InThisProcess:
@@ -136,7 +137,7 @@ def repeated(engine, settings, target_data, monkeypatch):
     Args: by (n, fine_tune), whether the cell is undecided; `drawn` notes what the transfer trains.
     """
     network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    scratch = SweepEngine(network, None, target_data, Schedule(epochs=1, batch_size=16), seed=1)
+    scratch = SweepEngine(network, None, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
     baseline = settings.model_copy(
         update={"role": "baseline", "name": "baseline__remastered", "source": "", "freeze_counts": (0,), "draws": 4,
                 "most_draws": 4}

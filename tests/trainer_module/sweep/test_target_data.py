@@ -1,0 +1,40 @@
+"""The target's draws: which records they hold, whatever else was read. Trains nothing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from experiment.config import MobileNet
+from trainer_module.networks.architectures import build_network
+from trainer_module.sweep.target_data import CutData, curve_places, drawn_records
+from trainer_module.training.activation_cache import Budget
+
+pytestmark = pytest.mark.slow  # imports TensorFlow
+
+
+def cuts_of(target_data):
+    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    return CutData(network, target_data, seed=1, budget=Budget())
+
+
+def test_narrowing_the_training_split_changes_no_subset(target_data):
+    narrow = drawn_records(target_data.train, 16, 2, seed=1, draw_numbers=range(2))
+    assert len(narrow) < len(target_data.train)
+    whole, narrowed = cuts_of(target_data), cuts_of(dataclasses.replace(target_data, train=narrow))
+    for draw in range(2):
+        ids = target_data.train.ids[whole.subset(10, draw)]
+        np.testing.assert_array_equal(narrow.ids[narrowed.subset(10, draw)], ids)
+
+
+def test_every_copy_of_a_drawn_image_is_trained_on(target_data):
+    chosen = cuts_of(target_data).subset(16, 0)
+    ids, counts = np.unique(target_data.train.ids[chosen], return_counts=True)
+    assert len(ids) == 16 and (counts == 2).all()
+
+
+def test_a_curve_s_images_are_spread_evenly_over_the_classes():
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], 400))
+    places = curve_places(labels)
+    assert len(np.unique(places)) == 250
+    assert np.bincount(labels[places]).tolist() == [83, 84, 83]

@@ -1,0 +1,150 @@
+"""Which worker trains which execution of a sweep, and what waits again when one is lost. Imports no KerasTuner."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from trainer_module.sweep.units import Planned, Unit, best_fit, group_units
+
+
+@dataclasses.dataclass
+class _Worker:
+    """A worker as the table knows it.
+
+    Attributes:
+      heard: when it last asked, reported or gave a sign of life, by the table's clock.
+      unit: what it was given; the cells that it has not begun are kept for it, for it alone has their phase 1.
+      in_hand: what it trains now.
+      freeze_count: of the last unit, whose program it has compiled.
+      dismissed: it knows that the sweep has ended.
+      adopted: it had its execution from a table before this one, and its name is not known.
+    """
+
+    heard: float
+    unit: Unit | None = None
+    in_hand: Planned | None = None
+    freeze_count: int | None = None
+    dismissed: bool = False
+    adopted: bool = False
+
+
+class LeaseTable:
+    """Gives each execution to one worker at a time, until it has ended.
+
+    It knows workers by name and time by a clock; it neither sends nor reads anything.
+
+    Args:
+      plan: the executions.
+      lost_after: seconds without a sign of life after which a worker is taken for lost.
+      clock: seconds, from any start.
+    """
+
+    def __init__(self, plan: Sequence[Planned], lost_after: float, clock: Callable[[], float]):
+        self._lost_after = lost_after
+        self._clock = clock
+        self._waiting = group_units(plan)
+        self._planned = len(plan)
+        self._ended: set[Planned] = set()
+        self._workers: dict[str, _Worker] = {}
+        self._losses: collections.Counter[Planned] = collections.Counter()
+
+    @property
+    def all_ended(self) -> bool:
+        return len(self._ended) == self._planned
+
+    @property
+    def lost(self) -> list[str]:
+        """The workers that were not heard of for too long."""
+        now = self._clock()
+        return [name for name, worker in self._workers.items() if now - worker.heard > self._lost_after]
+
+    def heard_within(self, seconds: float) -> int:
+        """How many workers were heard of in the last seconds and have not been dismissed."""
+        now = self._clock()
+        return sum(not worker.dismissed and now - worker.heard <= seconds for worker in self._workers.values())
+
+    def in_hand(self, name: str) -> Planned | None:
+        """What the worker trains now."""
+        worker = self._workers.get(name)
+        return worker.in_hand if worker else None
+
+    def holder(self, execution: Planned) -> str | None:
+        """The worker that has the execution in hand."""
+        return next((name for name, worker in self._workers.items() if worker.in_hand == execution), None)
+
+    def losses(self, execution: Planned) -> int:
+        """How many workers were lost while they had the execution in hand."""
+        return self._losses[execution]
+
+    def is_adopted(self, name: str) -> bool:
+        """Whether the worker's true name is not known."""
+        return self._workers[name].adopted
+
+    def extend(self, plan: Sequence[Planned]) -> None:
+        """Adds executions that were not planned before; they wait behind all others."""
+        self._waiting += group_units(plan)
+        self._planned += len(plan)
+
+    def hear(self, name: str) -> None:
+        """Notes a sign of life of a worker, which may be new."""
+        worker = self._workers.setdefault(name, _Worker(self._clock()))
+        worker.heard = self._clock()
+
+    def dismiss(self, name: str) -> None:
+        """Notes that a worker was told that the sweep has ended."""
+        self._workers[name].dismissed = True
+
+    def lease(self, name: str) -> Planned | None:
+        """What the worker has in hand, else the next execution that suits it; none while others hold what is left."""
+        self.hear(name)
+        worker = self._workers[name]
+        if worker.in_hand is None:
+            worker.unit = worker.unit.without(self._ended) if worker.unit else None
+            if worker.unit is None:
+                self._give_unit(worker)
+            worker.in_hand = worker.unit.executions[0] if worker.unit else None
+        return worker.in_hand
+
+    def end(self, execution: Planned) -> bool:
+        """Notes that an execution has ended, whoever trained it; False where that was known."""
+        if execution in self._ended:
+            return False
+        self._ended.add(execution)
+        for worker in self._workers.values():
+            if worker.in_hand == execution:
+                worker.in_hand = None
+        return True
+
+    def adopt(self, execution: Planned, name: str) -> bool:
+        """Leases what waits here to a worker that trains it already: it had it from a table that is gone.
+
+        Returns:
+          False where the execution does not wait: it has ended, or a worker has it or will get it.
+        """
+        unit = next((unit for unit in self._waiting if execution in unit.executions), None)
+        if unit is None or execution in self._ended:
+            return False
+        self._waiting.remove(unit)
+        self._workers[name] = _Worker(self._clock(), unit, execution, unit.freeze_count, adopted=True)
+        return True
+
+    def take_back(self, name: str) -> Planned | None:
+        """Forgets a worker; what it had in hand, which is returned, and what was kept for it wait for others."""
+        worker = self._workers.pop(name)
+        rest = worker.unit.without(self._ended) if worker.unit else None
+        if rest:
+            self._waiting.insert(0, rest)
+        if worker.in_hand is not None:
+            self._losses[worker.in_hand] += 1
+        return worker.in_hand
+
+    def _give_unit(self, worker: _Worker) -> None:
+        """Keeps the first of the waiting units that suit the worker for it; none where nothing waits."""
+        self._waiting = [rest for unit in self._waiting if (rest := unit.without(self._ended))]
+        if self._waiting:
+            elsewhere = {other.freeze_count for other in self._workers.values() if other is not worker}
+            worker.unit = best_fit(self._waiting, worker.freeze_count, elsewhere)
+            worker.freeze_count = worker.unit.freeze_count
+            self._waiting.remove(worker.unit)

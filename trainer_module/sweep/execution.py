@@ -1,0 +1,46 @@
+"""What training a cell on a draw gave, as plain values that processes exchange. Imports no engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from trainer_module.training.training_loop import Score
+
+Outcome = Literal["trained", "retried", "diverged", "kept"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reached:
+    """Where a network stands after a phase, or before the first.
+
+    Attributes:
+      val, test: scores.
+      steps: of training so far.
+      curve: (step, val accuracy) from the start to here.
+      frozen_hash: of the weights that phase 1 freezes.
+    """
+
+    val: Score
+    test: Score
+    steps: int
+    curve: tuple[tuple[int, float], ...]
+    frozen_hash: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution(Reached):
+    """What one cell gave on one draw: scores, cost, and the hash of what stayed frozen.
+
+    `outcome` says how training went: as planned; after a phase that diverged, again at a lower rate; twice in vain, in
+    which case scores and weights are those that the phase began with; or `kept`: fine-tuning ended below its start on
+    val, so scores and weights are those of its start, while steps and seconds count what was tried.
+    """
+
+    seconds: float
+    outcome: Outcome
+
+    @classmethod
+    def ended(cls, reached: Reached, seconds: float, outcome: Outcome) -> Execution:
+        """The execution that ended there."""
+        return cls(reached.val, reached.test, reached.steps, reached.curve, reached.frozen_hash, seconds, outcome)

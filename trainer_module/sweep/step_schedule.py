@@ -1,0 +1,61 @@
+"""How many steps each phase takes, and at which learning rates. Imports draws and training_loop, no engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from experiment.config import Schedule
+from trainer_module.data import draws
+from trainer_module.training.training_loop import one_cycle
+
+
+@dataclasses.dataclass(frozen=True)
+class StepSchedule:
+    """The learning rate of every step of both phases.
+
+    Attributes:
+      settings: the configuration's part.
+      rates: from a learning rate and a number of steps to the rate of each step, float32 [steps].
+      phase_2_bound: see draws.PHASE_2_BOUND.
+    """
+
+    settings: Schedule
+    rates: Callable[[float, int], np.ndarray] = one_cycle
+    phase_2_bound: tuple[float, float] = draws.PHASE_2_BOUND
+
+    @property
+    def of_phase_1(self) -> tuple[object, ...]:
+        """What decides phase 1: schedules that agree in it can go on from the same phase 1."""
+        settings = self.settings
+        return settings.epochs, settings.batch_size, settings.max_steps, settings.learning_rate, self.rates
+
+    def has_phase_2(self, freeze_count: int) -> bool:
+        """Whether phase 2 can help.
+
+        Where phase 1 trained the network whole, as long as it may, Adam's first step, which moves every weight by the
+        whole rate, could only harm it (docs/adr/0011-thaws-own-schedule.md).
+        """
+        return freeze_count > 0 or self.settings.max_steps is None
+
+    def phase_1(self, records: int, share_of_cost: float, rate_factor: float) -> np.ndarray:
+        """The rates of phase 1, float32 [steps].
+
+        Args:
+          records: trained on, copies included.
+          share_of_cost: of the whole network's arithmetic, what phase 1 trains.
+          rate_factor: by which the rates are multiplied.
+        """
+        settings = self.settings
+        steps = draws.training_steps(records, settings.epochs, settings.batch_size, settings.max_steps, share_of_cost)
+        return self.rates(rate_factor * settings.learning_rate, steps)
+
+    def phase_2(self, records: int, share_of_cost: float, rate_factor: float) -> np.ndarray:
+        """The rates of phase 2, float32 [steps]; arguments as for phase 1."""
+        settings = self.settings
+        steps, rate_share = draws.fine_tuning_steps(
+            records, settings.epochs, settings.batch_size, settings.max_steps, share_of_cost, self.phase_2_bound
+        )
+        return self.rates(rate_factor * rate_share * settings.fine_tune_learning_rate, steps)

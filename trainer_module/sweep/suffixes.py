@@ -1,0 +1,69 @@
+"""What is trained at each freeze count: compiled programs and their activations. Imports training, no engine."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+
+from trainer_module.networks.architectures import Network
+from trainer_module.sweep.target_data import Cut, CutData, TargetData
+from trainer_module.training.activation_cache import Budget
+from trainer_module.training.training_loop import Program
+
+
+@dataclasses.dataclass(frozen=True)
+class Suffix:
+    """The layers above a cut as a compiled program, and the activations that go into them."""
+
+    program: Program
+    cut: Cut
+
+
+class Suffixes:
+    """Builds each program and each cut's activations once; all executions of an engine share them.
+
+    Args:
+      network: holds the weights to freeze whenever a suffix is asked for.
+      data: the target.
+      seed: of the experiment.
+      budget: of the activations.
+    """
+
+    def __init__(self, network: Network, data: TargetData, seed: int, budget: Budget):
+        self.network = network
+        self.cuts = CutData(network, data, seed, budget)
+        self._programs: dict[int, Program] = {}
+        self._fine_tuning: Program | None = None
+
+    def above(self, freeze_count: int) -> Suffix:
+        """What phase 1 trains: all but the first `freeze_count` freezable layers."""
+        cut = self.cut(freeze_count)
+        if freeze_count not in self._programs:
+            self._programs[freeze_count] = Program(
+                self.model(freeze_count), trained_variables(self.network, freeze_count), statistics_held=False
+            )
+        return Suffix(self._programs[freeze_count], cut)
+
+    def fine_tuning(self) -> Suffix:
+        """What phase 2 trains: everything, with the statistics as they are."""
+        if self._fine_tuning is None:
+            self._fine_tuning = Program(
+                self.network.segment(0), trained_variables(self.network, 0), statistics_held=True
+            )
+        return Suffix(self._fine_tuning, self.cuts.at(0))
+
+    def cut(self, freeze_count: int) -> Cut:
+        """What goes into `model`."""
+        return self.cuts.at(freeze_count)
+
+    def model(self, freeze_count: int) -> keras.Model:
+        """From what `cut` gives to logits [batch, units]."""
+        return self.network.segment(freeze_count)
+
+
+def trained_variables(network: Network, freeze_count: int) -> list[keras.Variable]:
+    """What phase 1 changes: the trainable weights above the frozen layers, the head's last."""
+    above = network.freezable[freeze_count:]
+    layers = [layer for group in above for layer in group] + [network.head]
+    return [weight for layer in layers for weight in layer.trainable_weights]

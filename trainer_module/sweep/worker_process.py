@@ -1,0 +1,120 @@
+"""One worker of a sweep: its own life, and what its pool knows of it. Imports sweep, no TFX and no KerasTuner."""
+
+from __future__ import annotations
+
+import contextlib
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from trainer_module.processes import fork_server
+from trainer_module.processes.single_thread import Failure, WorkerFailed, failures_told
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.execution import Execution
+from trainer_module.sweep.job import SweepFacts, facts_of
+from trainer_module.sweep.units import Planned, Unit
+
+
+class Job(Protocol):
+    """Builds the engine in the worker's process; must be picklable."""
+
+    def build(self) -> SweepEngine: ...
+
+
+class WorkerDied(Exception):
+    """The process ended without a word."""
+
+
+class WorkerProcess:
+    """A process of one thread that builds an engine, and answers each `Planned` that it is sent by an `Execution`.
+
+    What it can't do it tells, and ends. The next execution of its unit is sent once the last one's result is written
+    down: a kill costs a worker one execution, not the one before it too.
+
+    Args:
+      job: builds the engine.
+      expected: what it must have read; none: whatever it reads is its first message (see `facts`).
+
+    Attributes:
+      unit: what it was given and has not ended; none where it has nothing to do.
+      freeze_count: of the last unit, whose program it has compiled.
+    """
+
+    def __init__(self, job: Job, expected: SweepFacts | None = None):
+        self.unit: Unit | None = None
+        self.freeze_count: int | None = None
+        self.pipe, there = fork_server.CONTEXT.Pipe()
+        self.process = fork_server.CONTEXT.Process(target=_work, args=(there, job, expected), daemon=True)
+        with there:
+            try:
+                self.process.start()
+            except BaseException:
+                self.pipe.close()
+                raise
+
+    def facts(self) -> SweepFacts:
+        """What it has read; waits until it is ready.
+
+        Raises:
+          WorkerDied: see there.
+          WorkerFailed: the engine can't be built.
+        """
+        facts: SweepFacts = self._received()
+        return facts
+
+    def begin(self, unit: Unit) -> None:
+        """Has it run the first of a unit's executions."""
+        self.unit, self.freeze_count = unit, unit.freeze_count
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Has it run the next of its unit's executions, where there is one."""
+        if self.unit is not None:
+            with contextlib.suppress(ConnectionError):  # it died: whoever waits for the result will see
+                self.pipe.send(self.unit.executions[0])
+
+    def result(self) -> tuple[Planned, Execution]:
+        """What it has run, and what came of it; the rest of the unit waits for `go_on`.
+
+        Raises:
+          WorkerDied: see there.
+          WorkerFailed: the execution raised.
+        """
+        execution: Execution = self._received()
+        assert self.unit is not None
+        ended = self.unit.executions[0]
+        self.unit = self.unit.without([ended])
+        return ended, execution
+
+    def terminate(self) -> None:
+        """Ends it, whatever it does; `bury` waits until it has gone."""
+        self.process.terminate()
+        self.pipe.close()
+
+    def bury(self) -> int | None:
+        """Its exit code, once it has gone."""
+        self.process.join()
+        self.pipe.close()
+        return self.process.exitcode
+
+    def _received(self) -> Any:
+        try:
+            message = self.pipe.recv()
+        except (EOFError, ConnectionError) as error:
+            raise WorkerDied from error
+        if isinstance(message, Failure):
+            raise WorkerFailed(message.message)
+        return message
+
+
+def _work(pipe: Connection, job: Job, expected: SweepFacts | None) -> None:
+    """A worker's life, until the pool closes the pipe."""
+    with failures_told(pipe):
+        engine = job.build()
+        facts = facts_of(engine)
+        if expected is None:
+            pipe.send(facts)
+        elif facts != expected:
+            raise WorkerFailed("The data or the source changed while the sweep ran. Run it again.")
+        while True:
+            cell, draw = pipe.recv()
+            pipe.send(engine.run(cell, draw))
