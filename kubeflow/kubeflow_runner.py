@@ -22,6 +22,7 @@ warnings.filterwarnings("ignore", category=FutureWarning)
 
 from acquisition.downloads.dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import load_config
@@ -86,16 +87,14 @@ def placed(config: ExperimentConfig, cluster: ClusterConfig) -> ExperimentConfig
     mobilenet = config.mobilenet_v2
     if mobilenet.weights is not None:
         where = cluster.weights or f"{cluster.volume.mount}/weights/{mobilenet.weights.name}"
-        mobilenet = mobilenet.model_copy(update={"weights": Path(where)})
+        mobilenet = changed(mobilenet, weights=Path(where))
     own = config.own
     if own is not None:
-        own = own.model_copy(update={"model": Path(cluster.volume.mount) / "weights" / own.model.name})
+        own = changed(own, model=Path(cluster.volume.mount) / "weights" / own.model.name)
     training = cluster.training
     # A pod sees all of its node's cores, whatever it asked for.
     workers = config.workers or (1 if training.gpus else max(1, int(training.cpus)))
-    return config.model_copy(
-        update={"workspace": Path(cluster.volume.mount), "mobilenet_v2": mobilenet, "own": own, "workers": workers}
-    )
+    return changed(config, workspace=Path(cluster.volume.mount), mobilenet_v2=mobilenet, own=own, workers=workers)
 
 
 def compiled(

@@ -33,6 +33,7 @@ from components.sweep_tuner import SweepTuner
 from components.transfer_advisor.component import transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
 from components.transfer_report.component import NodeSettings, transfer_report
+from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig, Transfer
 from experiment.machine import Machine
 from experiment.stack import Device
@@ -221,7 +222,7 @@ class Nodes:
         asked = {pair.architecture for pair in pairs}
         settings = AdvisorSettings(
             classes=config.target.classes, image_shape=config.data.image_shape,
-            mobilenet=config.mobilenet_v2.model_copy(update={"weights": None}) if "mobilenet_v2" in asked else None,
+            mobilenet=changed(config.mobilenet_v2, weights=None) if "mobilenet_v2" in asked else None,
             own=own_settings(config) if "own" in asked else None, stack=self.stack.in_words, transfers=tuple(
                 Asked(name=pair.id, source=pair.source, architecture=pair.architecture,
                       freeze_counts=config.freeze_counts[pair.architecture]) for pair in pairs
@@ -282,9 +283,7 @@ class Nodes:
 
     def _told(self, settings: ModelSettings, code: str) -> dict[str, Any]:
         if not self.in_cluster:  # what this machine does is said by its file, which is in no key
-            settings = settings.model_copy(
-                update=Machine().model_dump(include=set(type(settings).model_fields) - {"asked"})
-            )
+            settings = changed(settings, **Machine().model_dump(include=set(type(settings).model_fields) - {"asked"}))
         return {**settings.as_custom_config(code), STACK_KEY: self.stack.in_words}
 
     def _add(self, node: Node, name: str) -> Node:

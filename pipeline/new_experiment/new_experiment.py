@@ -15,6 +15,7 @@ from acquisition.downloads.imagenet_weights import locate_weights
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records
 from acquisition.tfrecords.scarce_classes import scarce_classes
+from experiment.changes import changed
 from experiment.config import ExperimentConfig, Transfer
 from experiment.errors import ThawError
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
@@ -118,7 +119,7 @@ def make_experiment(
         sources={transfer.source: _in_words(config, transfer) for transfer in config.transfers},
         sizes=list(config.sizes),
         notes=[*own.notes, *_warnings(config, inspection, project_root)],
-        plan=_plan(config.model_copy(update={"own": model}), inspection),
+        plan=_plan(changed(config, own=model), inspection),
     )
 
 

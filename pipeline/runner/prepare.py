@@ -16,6 +16,7 @@ from acquisition.downloads.dataset import Dataset, locate_dataset
 from acquisition.downloads.imagenet_weights import check_weights, locate_weights
 from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from pipeline.dag.beam_options import beam_options
@@ -113,7 +114,7 @@ def with_weights(
     )
     if path is not None:
         check_weights(path, settings.alpha)
-        found = config.model_copy(update={"mobilenet_v2": settings.model_copy(update={"weights": path.absolute()})})
+        found = changed(config, mobilenet_v2=changed(settings, weights=path.absolute()))
         return found, {}, hashlib.sha256(path.read_bytes()).hexdigest()
     reason = (
         f"MobileNetV2's ImageNet weights (alpha {settings.alpha}) are not to be had: not in ../shared/data/weights, "
@@ -124,7 +125,7 @@ def with_weights(
         raise ThawError(f"{reason}, or remove {', '.join(t.id for t in needing)} from transfers.")
     for transfer in needing:
         say(f"!! LEFT OUT: {transfer.id}. {reason}.")
-    return config.model_copy(update={"transfers": rest}), {t.id: reason for t in needing}, ""
+    return changed(config, transfers=rest), {t.id: reason for t in needing}, ""
 
 
 def find_data(

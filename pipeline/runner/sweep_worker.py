@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
+from experiment.changes import changed
 from experiment.errors import ThawError
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.runner.process import own_temporary_folder
@@ -91,7 +92,7 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
         raise ThawError("This machine's version of Thaw is not the chief's: its results would be others. Install the "
                         "same version here.")  # fmt: skip
     engine = job.build()
-    settings = job.settings.model_copy(update={"ledger_dir": ledgers.absolute()})
+    settings = changed(job.settings, ledger_dir=ledgers.absolute())
     record = SweepRecord(settings, facts_of(engine))
     if record.name != name:
         _check_stack(record, ledgers.absolute() / f"{name}.jsonl")

@@ -14,6 +14,7 @@ from rich.console import Console
 from analysis.cells.cell_summaries import CellSummary, summarise
 from analysis.cells.paired_ledgers import pair_ledgers
 from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
@@ -156,7 +157,7 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
     ]:
         role: Literal["transfer", "baseline"] = "transfer" if source else "baseline"
         settings = model_settings(config, role, source, architecture, data_name=data_name, code=code)
-        sweep = sweep_settings(config, settings).model_copy(update={"workers": workers})
+        sweep = changed(sweep_settings(config, settings), workers=workers)
         model = str(run.model(f"source.{source}.{architecture}")) if source else ""
         jobs[sweep.name] = SweepJob(
             sweep, (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",), model, workers * at_once

@@ -18,8 +18,7 @@ from pipeline.dag.dag import create_pipeline, metadata_path
 
 pytestmark = pytest.mark.component
 
-HERE = Path(__file__).parent
-GOLDEN = HERE / "golden" / "quick_dag.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "quick_dag.json"
 
 
 @pytest.fixture(scope="module")
