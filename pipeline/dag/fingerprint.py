@@ -41,6 +41,7 @@ DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "exper
 """What decides the records of a domain."""
 REPORT_CODE = (
     "analysis",
+    "components.named_inputs",
     "components.transfer_report",
     "ledger.cell_selection",
     "transferability.agreement",
@@ -50,6 +51,7 @@ REPORT_CODE = (
 EVALUATION_CODE = (
     "analysis.cells",
     "analysis.statistics",
+    "components.named_inputs",
     "components.sweep_evaluator",
     "experiment.features",
     "ledger.cell_selection",
@@ -60,6 +62,7 @@ ADVICE_CODE = (
     *SOURCE_CODE,
     "analysis.transfer_prediction.advice_rule",
     "analysis.transfer_prediction.promises",
+    "components.named_inputs",
     "components.transfer_advisor",
     "trainer_module.sources.estimates",
     "trainer_module.processes.single_thread",
