@@ -37,7 +37,12 @@ TRAINING_CODE = ("trainer_module", "experiment", "ledger", "acquisition.tfrecord
 TRANSFORM_CODE = ("trainer_module.preprocessing", "trainer_module.data.image_decoding", "experiment.features")
 """What decides the transformed records."""
 
-DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "experiment.features")
+DOMAIN_CODE = (
+    "components.domain_examples",
+    "experiment.random_streams",
+    "experiment.features",
+    "experiment.val_split",
+)
 """What decides the records of a domain."""
 REPORT_CODE = (
     "analysis",

@@ -164,7 +164,7 @@ class TrainingNodes:
             fine_tune=config.fine_tune,
             draws=config.draws,
             seed=config.seed,
-            ledger_dir=config.pipeline_folder / "ledgers",
+            ledger_dir=config.ledger_folder,
             rule=read_rule(),
         )
 

@@ -45,7 +45,7 @@ def model_settings(
         data_name=data_name,
         code=code,
         activations_gib=config.activations_gib,
-        ledger_dir=None if role == "source" else config.pipeline_folder / "ledgers",
+        ledger_dir=None if role == "source" else config.ledger_folder,
     )
 
 
@@ -101,7 +101,7 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         draws=config.all_draws if is_baseline else config.draws,
         most_draws=config.all_draws,
         deployed_size=config.deployed_size,
-        ledger_dir=config.pipeline_folder / "ledgers",
+        ledger_dir=config.ledger_folder,
         allow_untrained_sources=config.allow_untrained_sources and not is_baseline,
         workers=config.workers,
     )

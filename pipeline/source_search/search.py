@@ -35,6 +35,7 @@ from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources.estimates import OF_LABELS
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import default_workers
+from trainer_module.sweep.record import keras_tuner_folder
 from trainer_module.sweep.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps
 from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
@@ -185,7 +186,7 @@ def _search(
                            f"val {accuracies[-1]:.1%}; {share:.1%} of the grid")  # fmt: skip
         return found
 
-    folder = config.pipeline_folder / "ledgers" / "keras_tuner"
+    folder = keras_tuner_folder(config.ledger_folder)
     SearchTuner(oracle, wanted.n, train, folder, config.workers or default_workers()).search()
     best = candidates[oracle.best()]
     chosen = _against_baseline(sweeps, best.place.transfer, Cell(wanted.n, best.freeze_count, best.place.fine_tune),

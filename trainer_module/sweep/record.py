@@ -174,3 +174,8 @@ def plan_sweep(settings: SweepSettings) -> Plan:
         for n in sorted(settings.sizes)
         for fine_tune in sorted(settings.fine_tune)
     ]
+
+
+def keras_tuner_folder(ledger_folder: Path) -> Path:
+    """Where KerasTuner keeps files of its own, beside the ledgers."""
+    return ledger_folder / "keras_tuner"
