@@ -14,10 +14,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# As local_runner does, before anything imports TensorFlow Transform.
-os.environ["TF_USE_LEGACY_KERAS"] = "0"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the pods do, whose stack this one stands for
+from pipeline.runner.process import prepare_process
+
+prepare_process(os.environ)
 warnings.filterwarnings("ignore", category=FutureWarning)
 
 from acquisition.downloads.dataset import Dataset

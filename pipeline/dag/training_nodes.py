@@ -108,9 +108,10 @@ class TrainingNodes:
         """Trains the cell that the tuner found best, for evaluation and serving.
 
         Args:
-          settings, target, source: as in tuner.
+          settings, target: as in tuner.
           transformed: the node Transform, whose graph is served.
           tuner: of the same sweep.
+          source: as in tuner.
         """
         node = Trainer(
             run_fn=RUN_FN,

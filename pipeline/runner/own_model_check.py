@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from experiment.changes import changed
 from experiment.config import ExperimentConfig, MobileNet, OwnModel
 from experiment.errors import ThawError
+from pipeline.runner.network_cost import counted_mflop
 
 SIDES = (96, 224)
 """Sides in pixels to try where a model of no size of its own does not take smaller images."""
@@ -55,7 +56,7 @@ def looked_at(own: OwnModel, image_shape: Sequence[int]) -> OwnModel:
     return changed(
         own,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        mflop=round(2e-6 * network.multiply_adds[0], 3),
+        mflop=counted_mflop(network.multiply_adds),
         parts=network.max_freeze_count,
     )
 
