@@ -24,11 +24,13 @@ from acquisition.tfrecords.record_files import RecordFiles
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from experiment.loading import load_config
 from pipeline.kubeflow import compiled_spec
 from pipeline.kubeflow.cluster import ClusterConfig, load_cluster
+from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of
 
 HERE = Path(__file__).resolve().parent
+OPTIONS = (WEIGHTS, STRICT)
+"""Of the experiment; where the pods find the data, the cluster says."""
 POD_COMMAND = ("python", "-m", "pipeline.kubeflow.task")
 
 
@@ -38,11 +40,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         description="Compiles the experiment for Kubeflow Pipelines (v2). Runs nothing.",
         epilog="kubeflow/README.md says how to submit the file.",
     )
-    preset = HERE.parent / "experiment" / "presets" / "quick.yaml"
-    parser.add_argument("--config", type=Path, default=preset, help="preset or YAML file of your own")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, such as --set draws=3"
-    )
+    add_options(parser, OPTIONS)
     parser.add_argument("--cluster", type=Path, default=HERE / "cluster.yaml", help="description of the cluster")
     parser.add_argument(
         "--cluster-set", action="append", default=[], metavar="KEY=VALUE", help="such as retries.times=5"
@@ -52,8 +50,6 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--pipeline-root", help="same as --cluster-set pipeline_root=...; can be changed on submission")
     parser.add_argument("--gpus", type=int, help="same as --cluster-set training.gpus=...")
     parser.add_argument("--gpu-type", help="same as --cluster-set training.gpu_type=...")
-    parser.add_argument("--weights", type=Path, help="this machine's copy of the MobileNetV2 weights")
-    parser.add_argument("--strict", action="store_true", help="fail where transfers would be left out")
     parser.add_argument("--output", type=Path, help="file to write (build/<pipeline>.yaml)")
     return parser.parse_args(argv)
 
@@ -69,16 +65,6 @@ def cluster_from(arguments: argparse.Namespace) -> ClusterConfig:
     }
     named = [f"{key}={value}" for key, value in given.items() if value is not None]
     return load_cluster(arguments.cluster, (*arguments.cluster_set, *named))
-
-
-def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
-    """The experiment that the command line asks for."""
-    overrides = list(arguments.set)
-    if arguments.weights:
-        overrides.append(f"mobilenet_v2.weights={arguments.weights}")
-    if arguments.strict:
-        overrides.append("strict=true")
-    return load_config(arguments.config, tuple(overrides))
 
 
 def placed(config: ExperimentConfig, cluster: ClusterConfig) -> ExperimentConfig:
@@ -135,7 +121,8 @@ def main(argv: list[str]) -> int:
     arguments = parse_arguments(argv)
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        cluster, config = cluster_from(arguments), config_from(arguments)
+        cluster = cluster_from(arguments)
+        config = config_of(arguments.config, arguments.set, vars(arguments), OPTIONS)
         from pipeline.runner.own_model_check import with_own_model
         from pipeline.runner.prepare import with_weights
 
