@@ -36,12 +36,9 @@ class Cluster:
 
 
 def create_pipeline(
-    config: ExperimentConfig,
-    dataset: Dataset,
-    left_out: dict[str, str],
-    weights_hash: str,
+    config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str,
     cluster: Cluster | None = None,
-) -> Pipeline:
+) -> Pipeline:  # fmt: skip
     """Builds the experiment's DAG; runs on any TFX orchestrator.
 
     Args:
@@ -54,15 +51,12 @@ def create_pipeline(
     Raises:
       ThawError: `beam_args` are not for Beam.
     """
-    examples = data_nodes.example_gen(
-        dataset.files, cluster.data_path if cluster else str(dataset.files.folder.absolute())
-    )
+    examples = data_nodes.example_gen(dataset.files, cluster.data_path if cluster else None)
     schema = data_nodes.schema_gen(config.data)
     statistics = data_nodes.statistics_gen(examples)
     validator = data_nodes.example_validator(statistics, schema)
     gate = data_nodes.anomaly_gate(validator)
     transform = data_nodes.transform(config.data, examples, schema, gate)
-
     target = data_nodes.domain_examples(config, "target", config.target.classes, transform, with_test=True)
     domains = _source_domains(config, transform)
 
@@ -77,14 +71,10 @@ def create_pipeline(
     sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)
     report = result_nodes.report(config, left_out, sweeps, advisor)
     pusher = result_nodes.pusher(config, report)
-
-    parts = [
+    return _pipeline(config, cluster, [
         examples, schema, statistics, validator, gate, transform, target, *domains.values(),
         *(node for sweep in sweeps for node in sweep.nodes), advisor, sweep_evaluator, report, pusher,
-    ]  # fmt: skip
-    place = _in_cluster(cluster) if cluster else _in_workspace(config)
-    beam = beam_options(config.beam_args)
-    return Pipeline(config.pipeline_name, components=parts, enable_cache=True, beam_pipeline_args=beam, **place)
+    ])  # fmt: skip
 
 
 def _source_domains(config: ExperimentConfig, transform: Node) -> dict[str, Node]:
@@ -114,6 +104,12 @@ def _transfer(
     candidate = make.trainer(settings, target, transform, tuner, source)
     evaluator = result_nodes.evaluator(config, pair.id, target, candidate, baseline.trainer)
     return SweptTransfer(pair.id, tuner, pair, source, candidate, evaluator)
+
+
+def _pipeline(config: ExperimentConfig, cluster: Cluster | None, nodes: list[Node]) -> Pipeline:
+    place = _in_cluster(cluster) if cluster else _in_workspace(config)
+    beam = beam_options(config.beam_args)
+    return Pipeline(config.pipeline_name, components=nodes, enable_cache=True, beam_pipeline_args=beam, **place)
 
 
 def metadata_path(config: ExperimentConfig) -> Path:

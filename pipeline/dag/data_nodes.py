@@ -24,18 +24,19 @@ from pipeline.dag.raw_schema import schema_text
 PREPROCESSING_FN = "trainer_module.preprocessing.preprocessing_fn"
 
 
-def example_gen(files: RecordFiles, folder: str | RuntimeParameter) -> Node:
+def example_gen(files: RecordFiles, folder: RuntimeParameter | None) -> Node:
     """Takes the raw records over as they are.
 
     Args:
-      files: patterns of the splits.
-      folder: of the records, as the node sees it.
+      files: the records, by patterns of the splits.
+      folder: of the records, as the pods see it; none: as this machine does.
     """
     splits = [
         Input.Split(name="train", pattern=files.train_pattern),
         Input.Split(name="test", pattern=files.test_pattern),
     ]
-    return ImportExamples(input_base=folder, input_config=Input(splits=splits)).with_id("ImportExampleGen")
+    node = ImportExamples(input_base=folder or str(files.folder.absolute()), input_config=Input(splits=splits))
+    return node.with_id("ImportExampleGen")
 
 
 def schema_gen(data: Data) -> Node:
