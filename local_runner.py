@@ -16,15 +16,13 @@ import os
 import sys
 from pathlib import Path
 
-from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from experiment.loading import load_config
+from pipeline.runner.options import add_options, config_of
 
 process.prepare_process(os.environ)
 process.leave_signals_alone()
 
 PROJECT_ROOT = Path(__file__).resolve().parent
-DEFAULT_CONFIG = PROJECT_ROOT / "experiment" / "presets" / "quick.yaml"
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -33,32 +31,9 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         description="Is it worth transferring a model? Runs the experiment and reports, with evidence.",
         epilog="The report lies in runs/latest/report.html when the run is done.",
     )
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="preset or YAML file of your own")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, such as --set draws=3"
-    )
-    parser.add_argument("--data", type=Path, help="folder of TFRecords (same as --set data.path=...)")
-    parser.add_argument("--weights", type=Path, help="MobileNetV2 weights (same as --set mobilenet_v2.weights=...)")
-    parser.add_argument("--workers", type=int, help="processes that train side by side (same as --set workers=...)")
-    parser.add_argument(
-        "--strict", action="store_true", help="fail, rather than leave transfers out, when weights can't be had"
-    )
+    add_options(parser)
     parser.add_argument("--plan", action="store_true", help="show what would run and how long, then stop")
     return parser.parse_args(argv)
-
-
-def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
-    """The configuration that the command line asks for."""
-    overrides = list(arguments.set)
-    if arguments.data:
-        overrides.append(f"data.path={arguments.data}")
-    if arguments.weights:
-        overrides.append(f"mobilenet_v2.weights={arguments.weights}")
-    if arguments.workers is not None:
-        overrides.append(f"workers={arguments.workers}")
-    if arguments.strict:
-        overrides.append("strict=true")
-    return load_config(arguments.config, tuple(overrides))
 
 
 def main(argv: list[str]) -> int:
@@ -67,7 +42,7 @@ def main(argv: list[str]) -> int:
     arguments = parse_arguments(argv)
     process.own_temporary_folder(os.environ)
     try:
-        config = config_from(arguments)
+        config = config_of(arguments.config, arguments.set, vars(arguments))
         # Imported late, so that --help and a wrong setting answer at once.
         from pipeline.runner.launch import launch
 

@@ -180,6 +180,11 @@ class ExperimentConfig(Settings):
         return self.workspace.absolute() / self.pipeline_name
 
     @property
+    def ledger_folder(self) -> Path:
+        """Where the sweeps' ledgers and what belongs to this machine lie."""
+        return self.pipeline_folder / "ledgers"
+
+    @property
     def deployed_size(self) -> int:
         """The n at which candidates are chosen, trained, evaluated and pushed."""
         return self.candidate_size or max(self.sizes)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pydantic
 from typing_extensions import Self
 
+from experiment.changes import changed
 from experiment.config import MobileNet, OwnModel, Schedule, SourceSchedule
 from experiment.domains import Architecture, Control
 from experiment.machine import read_machine
@@ -71,7 +72,7 @@ class ModelSettings(pydantic.BaseModel):
         if machine is None:
             return self
         known = machine.model_dump(include=set(type(self).model_fields) - {"asked"})
-        return self.model_copy(update={**known, "asked": machine.asked.get(self.name, "")})
+        return changed(self, **known, asked=machine.asked.get(self.name, ""))
 
 
 class SweepSettings(ModelSettings):

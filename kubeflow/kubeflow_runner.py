@@ -14,21 +14,23 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# As local_runner does, before anything imports TensorFlow Transform.
-os.environ["TF_USE_LEGACY_KERAS"] = "0"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the pods do, whose stack this one stands for
+from pipeline.runner.process import prepare_process
+
+prepare_process(os.environ)
 warnings.filterwarnings("ignore", category=FutureWarning)
 
 from acquisition.downloads.dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from experiment.loading import load_config
 from pipeline.kubeflow import compiled_spec
 from pipeline.kubeflow.cluster import ClusterConfig, load_cluster
+from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of
 
 HERE = Path(__file__).resolve().parent
+OPTIONS = (WEIGHTS, STRICT)
+"""Of the experiment; where the pods find the data, the cluster says."""
 POD_COMMAND = ("python", "-m", "pipeline.kubeflow.task")
 
 
@@ -38,11 +40,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         description="Compiles the experiment for Kubeflow Pipelines (v2). Runs nothing.",
         epilog="kubeflow/README.md says how to submit the file.",
     )
-    preset = HERE.parent / "experiment" / "presets" / "quick.yaml"
-    parser.add_argument("--config", type=Path, default=preset, help="preset or YAML file of your own")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, such as --set draws=3"
-    )
+    add_options(parser, OPTIONS)
     parser.add_argument("--cluster", type=Path, default=HERE / "cluster.yaml", help="description of the cluster")
     parser.add_argument(
         "--cluster-set", action="append", default=[], metavar="KEY=VALUE", help="such as retries.times=5"
@@ -52,8 +50,6 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--pipeline-root", help="same as --cluster-set pipeline_root=...; can be changed on submission")
     parser.add_argument("--gpus", type=int, help="same as --cluster-set training.gpus=...")
     parser.add_argument("--gpu-type", help="same as --cluster-set training.gpu_type=...")
-    parser.add_argument("--weights", type=Path, help="this machine's copy of the MobileNetV2 weights")
-    parser.add_argument("--strict", action="store_true", help="fail where transfers would be left out")
     parser.add_argument("--output", type=Path, help="file to write (build/<pipeline>.yaml)")
     return parser.parse_args(argv)
 
@@ -71,31 +67,19 @@ def cluster_from(arguments: argparse.Namespace) -> ClusterConfig:
     return load_cluster(arguments.cluster, (*arguments.cluster_set, *named))
 
 
-def config_from(arguments: argparse.Namespace) -> ExperimentConfig:
-    """The experiment that the command line asks for."""
-    overrides = list(arguments.set)
-    if arguments.weights:
-        overrides.append(f"mobilenet_v2.weights={arguments.weights}")
-    if arguments.strict:
-        overrides.append("strict=true")
-    return load_config(arguments.config, tuple(overrides))
-
-
 def placed(config: ExperimentConfig, cluster: ClusterConfig) -> ExperimentConfig:
     """The experiment with the paths that the pods see (the workspace is the volume), and as many workers as cores."""
     mobilenet = config.mobilenet_v2
     if mobilenet.weights is not None:
         where = cluster.weights or f"{cluster.volume.mount}/weights/{mobilenet.weights.name}"
-        mobilenet = mobilenet.model_copy(update={"weights": Path(where)})
+        mobilenet = changed(mobilenet, weights=Path(where))
     own = config.own
     if own is not None:
-        own = own.model_copy(update={"model": Path(cluster.volume.mount) / "weights" / own.model.name})
+        own = changed(own, model=Path(cluster.volume.mount) / "weights" / own.model.name)
     training = cluster.training
     # A pod sees all of its node's cores, whatever it asked for.
     workers = config.workers or (1 if training.gpus else max(1, int(training.cpus)))
-    return config.model_copy(
-        update={"workspace": Path(cluster.volume.mount), "mobilenet_v2": mobilenet, "own": own, "workers": workers}
-    )
+    return changed(config, workspace=Path(cluster.volume.mount), mobilenet_v2=mobilenet, own=own, workers=workers)
 
 
 def compiled(
@@ -137,7 +121,8 @@ def main(argv: list[str]) -> int:
     arguments = parse_arguments(argv)
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        cluster, config = cluster_from(arguments), config_from(arguments)
+        cluster = cluster_from(arguments)
+        config = config_of(arguments.config, arguments.set, vars(arguments), OPTIONS)
         from pipeline.runner.own_model_check import with_own_model
         from pipeline.runner.prepare import with_weights
 

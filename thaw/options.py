@@ -12,7 +12,8 @@ from click.shell_completion import CompletionItem
 
 from experiment.backbones import Scale
 from experiment.errors import ThawError
-from experiment.loading import PRESETS, load_config
+from experiment.loading import PRESETS
+from pipeline.runner.options import DEFAULT_PRESET, SET_METAVAR, SHORTS, Short, config_of
 from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
 
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
@@ -82,34 +83,31 @@ def complete_run(context: click.Context, _argument: click.Parameter, begun: str)
 
 def experiment(command: Command) -> Command:
     """Adds the options that make an experiment and hands the command its configuration."""
-    path = click.Path(path_type=Path)
-    options = (
-        click.option("--config", default="quick", show_default=True, shell_complete=complete_config,
-                     help=f"A preset ({', '.join(preset_names())}), or a YAML file of yours."),
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-                     help="A setting, such as draws=3; as often as you like. docs/configuration.md lists them."),
-        click.option("--data", type=path, metavar="FOLDER", help="TFRecords; short for --set data.path=FOLDER."),
-        click.option("--weights", type=path, metavar="FILE",
-                     help="MobileNetV2's; short for --set mobilenet_v2.weights=FILE."),
-        click.option("--workers", type=int, metavar="N",
-                     help="Processes that train side by side; short for --set workers=N."),
-        click.option("--strict", is_flag=True,
-                     help="Fail where ImageNet's weights can't be had; short for --set strict=true."),
-    )  # fmt: skip
 
-    def with_config(
-        config: str, settings: tuple[str, ...], data: Path | None, weights: Path | None, workers: int | None,
-        strict: bool, **rest: Any,
-    ) -> None:  # fmt: skip
-        given = {"data.path": data, "mobilenet_v2.weights": weights, "workers": workers, "strict": strict or None}
-        overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
-        command(load_config(find_config(config), (*settings, *overrides)), **rest)
+    def with_config(config: str, settings: tuple[str, ...], **given: Any) -> None:
+        asked = {short.name: given.pop(short.name) for short in SHORTS}
+        command(config_of(find_config(config), settings, asked), **given)
 
     with_config.__doc__, with_config.__name__ = command.__doc__, command.__name__
+    options: list[Callable[[Command], Command]] = [
+        click.option("--config", default=DEFAULT_PRESET, show_default=True, shell_complete=complete_config,
+                     help=f"A preset ({', '.join(preset_names())}), or a YAML file of yours."),
+        click.option("--set", "settings", multiple=True, metavar=SET_METAVAR,
+                     help="A setting, such as draws=3; as often as you like. docs/configuration.md lists them."),
+        *(_short_option(short) for short in SHORTS),
+    ]  # fmt: skip
     wrapped: Command = with_config
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _short_option(short: Short) -> Callable[[Command], Command]:
+    help_ = f"{short.full_help[0].upper()}{short.full_help[1:]}."
+    if short.kind is None:
+        return click.option(f"--{short.name}", is_flag=True, help=help_)
+    kind = click.Path(path_type=Path) if short.kind is Path else short.kind
+    return click.option(f"--{short.name}", type=kind, metavar=short.metavar, help=help_)
 
 
 def own_images_options(command: Command) -> Command:

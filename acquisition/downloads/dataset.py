@@ -11,6 +11,7 @@ from pathlib import Path
 
 from acquisition.downloads import cifar10
 from acquisition.downloads.download import download
+from acquisition.downloads.places import Places
 from acquisition.synthetic_images import synthetic
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
 from experiment.errors import ThawError
@@ -37,11 +38,9 @@ class Dataset:
 
 def locate_dataset(
     explicit: Path | None,
-    *,
-    project_root: Path,
+    places: Places,
     environment: Mapping[str, str],
-    cache_dir: Path,
-    tfds_dir: Path,
+    *,
     say: Callable[[str], None],
     download_timeout_s: float = 5.0,
     archive: cifar10.Archive = cifar10.OFFICIAL,
@@ -54,10 +53,8 @@ def locate_dataset(
 
     Args:
       explicit: a folder given by the user.
-      project_root: the project's root folder; `../shared/data/cifar10` is relative to it.
+      places: where to look.
       environment: the process's environment; `CIFAR10_DIR` is read.
-      cache_dir: Thaw's own cache, where downloaded and drawn images are kept.
-      tfds_dir: where TFDS keeps its data sets.
       say: told in one line which was taken, and in one line for each that was there but failed.
       download_timeout_s: how long to wait for the server.
       archive: what to download.
@@ -68,13 +65,10 @@ def locate_dataset(
     """
     if explicit is not None:
         return _taken(find_record_files(explicit.expanduser()), "given explicitly", say)
-    found = locate_cifar10(
-        project_root=project_root, environment=environment, cache_dir=cache_dir, tfds_dir=tfds_dir, say=say,
-        download_timeout_s=download_timeout_s, archive=archive,
-    )  # fmt: skip
+    found = locate_cifar10(places, environment, say=say, download_timeout_s=download_timeout_s, archive=archive)
     if found is not None:
         return found
-    drawn = cache_dir / f"synthetic-{synthetic.VERSION}-{synthetic_counts[0]}-{synthetic_counts[1]}"
+    drawn = places.cache / f"synthetic-{synthetic.VERSION}-{synthetic_counts[0]}-{synthetic_counts[1]}"
     if not drawn.exists():
         say("Data: nothing found; drawing a synthetic set, which takes about a minute.")
         _build(drawn, lambda folder: synthetic.write_synthetic(folder, *synthetic_counts))
@@ -82,13 +76,17 @@ def locate_dataset(
 
 
 def locate_cifar10(
-    *, project_root: Path, environment: Mapping[str, str], cache_dir: Path, tfds_dir: Path,
-    say: Callable[[str], None], download_timeout_s: float = 5.0, archive: cifar10.Archive = cifar10.OFFICIAL,
-) -> Dataset | None:  # fmt: skip
+    places: Places,
+    environment: Mapping[str, str],
+    *,
+    say: Callable[[str], None],
+    download_timeout_s: float = 5.0,
+    archive: cifar10.Archive = cifar10.OFFICIAL,
+) -> Dataset | None:
     """CIFAR-10 from CIFAR10_DIR or a place after it; none: there is none, and locate_dataset would draw images.
 
     Args:
-      project_root, environment, cache_dir, tfds_dir, say, download_timeout_s, archive: as in locate_dataset.
+      places, environment, say, download_timeout_s, archive: as in locate_dataset.
 
     Raises:
       ThawError: CIFAR10_DIR can't be used, or the cache can't be written.
@@ -98,10 +96,9 @@ def locate_cifar10(
             return _taken(find_record_files(Path(variable).expanduser()), "named by CIFAR10_DIR", say)
         except ThawError as error:
             raise ThawError(f"CIFAR10_DIR can't be used. {error} Or unset CIFAR10_DIR.") from error
-    shared = project_root.resolve().parent / "shared" / "data" / "cifar10"
-    cached = cache_dir / "cifar10"
-    places = {"shared data": shared, "Thaw's cache": cached, "a TFDS copy": tfds_dir / "cifar10"}
-    for origin, folder in places.items():
+    cached = places.cache / "cifar10"
+    folders = {"shared data": places.shared / "cifar10", "Thaw's cache": cached, "a TFDS copy": places.tfds / "cifar10"}
+    for origin, folder in folders.items():
         if folder.exists():
             try:
                 return _taken(find_record_files(folder), origin, say)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acquisition.downloads.download import download
+from acquisition.downloads.places import Places
 from experiment.errors import ThawError
 
 BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
@@ -21,9 +22,8 @@ _Layer = tuple[str, list[tuple[int, ...]]]
 def locate_weights(
     explicit: Path | None,
     alpha: float,
+    places: Places,
     *,
-    project_root: Path,
-    keras_home: Path,
     say: Callable[[str], None],
     allow_download: bool = True,
     base_url: str = BASE_URL,
@@ -37,8 +37,7 @@ def locate_weights(
     Args:
       explicit: a file given by the user.
       alpha: MobileNetV2's width multiplier.
-      project_root: the project's root folder.
-      keras_home: Keras's folder, usually `~/.keras`.
+      places: where to look.
       say: told in one line what was taken, or why there are none.
       allow_download: false: look no further than this machine.
       base_url, download_timeout_s: where Keras keeps its weights, and how long to wait for an answer.
@@ -55,12 +54,12 @@ def locate_weights(
                             "file of MobileNetV2 without its top, or leave the setting out.")  # fmt: skip
         return _taken(explicit, "given explicitly", say)
     width = str(float(alpha))  # as Keras writes it in its file names
-    shared = project_root.resolve().parent / "shared" / "data" / "weights"
+    shared = places.shared / "weights"
     rebuilt = shared / f"mobilenet_v2_{width}_224_no_top_rebuilt.h5"
     if rebuilt.is_file():
         return _taken(rebuilt, "shared data", say)
     name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_224_no_top.h5"
-    cached = keras_home / "models" / name
+    cached = places.keras / "models" / name
     if cached.is_file():
         return _taken(cached, "Keras's cache", say)
     reason = f"not in {shared} nor in {cached.parent}"

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 
@@ -37,10 +38,10 @@ def with_kept_paths(config: ExperimentConfig, weights_hash: str) -> ExperimentCo
     mobilenet, own = config.mobilenet_v2, config.own
     if weights_hash and mobilenet.weights is not None:
         path = kept_path(config.pipeline_folder, weights_hash, mobilenet.weights)
-        mobilenet = mobilenet.model_copy(update={"weights": path})
+        mobilenet = changed(mobilenet, weights=path)
     if own is not None and own.sha256:
-        own = own.model_copy(update={"model": kept_path(config.pipeline_folder, own.sha256, own.model)})
-    return config.model_copy(update={"mobilenet_v2": mobilenet, "own": own})
+        own = changed(own, model=kept_path(config.pipeline_folder, own.sha256, own.model))
+    return changed(config, mobilenet_v2=mobilenet, own=own)
 
 
 def keep_files(config: ExperimentConfig, weights_hash: str) -> None:

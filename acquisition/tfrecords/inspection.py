@@ -16,6 +16,7 @@ from acquisition.tfrecords.record_files import RecordFiles
 from acquisition.tfrecords.tfrecords import Place, read_batches
 from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError
+from experiment.val_split import val_count
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,7 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
 
 def _offered(inspection: Inspection, config: ExperimentConfig, name: str) -> int:
     train = inspection.train_counts[name]
-    return train - max(1, round(config.data.val_fraction * train))
+    return train - val_count(train, config.data.val_fraction)
 
 
 def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:

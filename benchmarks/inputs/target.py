@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from acquisition.downloads.dataset import Dataset, locate_dataset
+from acquisition.downloads.places import usual_places
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
@@ -30,10 +31,7 @@ SEED = 2022
 
 def find_dataset() -> Dataset:
     """CIFAR-10 where a run of the checkout that is the working folder would find it."""
-    return locate_dataset(
-        None, project_root=Path.cwd(), environment=os.environ, cache_dir=Path.home() / ".cache" / "thaw",
-        tfds_dir=Path.home() / "tensorflow_datasets", say=print,
-    )  # fmt: skip
+    return locate_dataset(None, usual_places(Path.cwd()), os.environ, say=print)
 
 
 def read_domain(

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ["TF_USE_LEGACY_KERAS"] = "0"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from pipeline.runner.process import prepare_process
+
+prepare_process(os.environ)
 
 import keras_tuner
 import pandas as pd

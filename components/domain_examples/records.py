@@ -12,6 +12,7 @@ import tensorflow as tf
 from experiment import features
 from experiment.config import Augmentation
 from experiment.random_streams import Stream, stream_digest, stream_generator
+from experiment.val_split import val_count
 
 
 class DomainSettings(pydantic.BaseModel):
@@ -85,11 +86,6 @@ def val_ids(ids: Sequence[str], val_fraction: float, seed: int) -> list[str]:
     """
     queue = sorted(ids, key=lambda name: stream_digest(seed, Stream.VAL_SPLIT, name))
     return queue[: val_count(len(queue), val_fraction)]
-
-
-def val_count(images: int, val_fraction: float) -> int:
-    """Val images of a class with that many images: the rounded share, yet one at least."""
-    return max(1, round(images * val_fraction))
 
 
 def augmented(example: tf.train.Example, settings: DomainSettings) -> Iterator[tf.train.Example]:

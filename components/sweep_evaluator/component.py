@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.types import component_spec, standard_artifacts
+from tfx.dsl.components.base import base_component, base_executor
+from tfx.types import standard_artifacts
 
 from analysis.cells.cell_metrics import evaluate_cells
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.statistics.classification_metrics import metrics_of
+from components.named_inputs import make_component, named, of_kind
 from components.sweep_evaluator.examples import read_test_images
 from components.sweep_evaluator.results import eval_config, folder_name, write_result
 from ledger.ledger import LEDGER_FILE, read_ledger
@@ -22,7 +23,6 @@ from terminal import progress
 from trainer_module.data.artifact_folders import artifacts_as_folders
 
 Artifacts = dict[str, list[types.Artifact]]
-LEDGER_PREFIX = "ledger_of_"
 INDEX_FILE = "sweep_evaluation.json"
 
 
@@ -31,7 +31,7 @@ class SweepEvaluatorExecutor(base_executor.BaseExecutor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         with artifacts_as_folders(input_dict, output_dict):
-            ledgers = (Path(made.uri) for name, [made] in input_dict.items() if name.startswith(LEDGER_PREFIX))
+            ledgers = (Path(made.uri) for [made] in of_kind("ledger", input_dict).values())
             write_evaluations(Path(output_dict["evaluations"][0].uri), input_dict["examples"][0].uri, ledgers)
 
 
@@ -81,25 +81,10 @@ def sweep_evaluator(
     Returns:
       A node with the output `evaluations` (ModelEvaluation: a folder a cell, and INDEX_FILE).
     """
-    inputs = {"examples": examples, **{f"{LEDGER_PREFIX}{name}": channel for name, channel in ledgers.items()}}
-    kind = standard_artifacts.ModelEvaluation  # a type of our own could not be read back in Kubeflow
-    # TFX reads inputs off the class of a specification, so each set of sweeps has a class of its own.
-    spec_class = type(
-        "SweepEvaluatorSpec",
-        (component_spec.ComponentSpec,),
-        {
-            "PARAMETERS": {"code": component_spec.ExecutionParameter(type=str)},
-            "INPUTS": {name: component_spec.ChannelParameter(type=c.type) for name, c in inputs.items()},
-            "OUTPUTS": {"evaluations": component_spec.ChannelParameter(type=kind)},
-        },
-    )
-    component_class = type(
+    return make_component(
         "SweepEvaluator",
-        (base_component.BaseComponent,),
-        {
-            "SPEC_CLASS": spec_class,
-            "EXECUTOR_SPEC": executor_spec.ExecutorClassSpec(SweepEvaluatorExecutor),
-            "__module__": __name__,
-        },
+        SweepEvaluatorExecutor,
+        inputs={"examples": examples, **named("ledger", ledgers)},
+        outputs={"evaluations": standard_artifacts.ModelEvaluation},
+        parameters={"code": code},
     )
-    return component_class(spec_class(code=code, evaluations=types.Channel(type=kind), **inputs))

@@ -58,22 +58,30 @@ class AdvisorSettings(pydantic.BaseModel):
     """What computes the estimates; in the cache key alone."""
 
 
-def before_training(inputs: Mapping[str, str], settings: AdvisorSettings) -> BeforeTraining:
+def before_training(
+    examples: str, sources: Mapping[str, str], domains: Mapping[str, str], settings: AdvisorSettings
+) -> BeforeTraining:
     """Estimates of every source at every cut, n and draw, and what the rule makes of the probes among them.
 
     Only training images of the target and of the sources' domains are read.
 
     Args:
-      inputs: folders by the names of the node's inputs.
+      examples: folder of the target's.
+      sources: folder of the model by transfer.
+      domains: folder of the examples by source, of those that were trained.
       settings: see there.
 
     Raises:
       ThawError: a source does not fit its architecture.
     """
     began = time.perf_counter()
-    originals = read_originals(inputs["examples"], settings.image_shape)
+    originals = read_originals(examples, settings.image_shape)
     target, ranks = drawn(originals, len(settings.classes), settings.sizes, settings.draws, settings.seed)
-    estimates = [one for asked in settings.transfers for one in _estimates(inputs, settings, asked, target, ranks)]
+    estimates = [
+        one
+        for asked in settings.transfers
+        for one in _estimates(sources[asked.name], domains.get(asked.source), settings, asked, target, ranks)
+    ]
     promises = {n: ranked([p for asked in settings.transfers for p in _promises(estimates, settings, asked, n)])
                 for n in settings.sizes}  # fmt: skip
     return BeforeTraining(
@@ -83,14 +91,14 @@ def before_training(inputs: Mapping[str, str], settings: AdvisorSettings) -> Bef
 
 
 def _estimates(
-    inputs: Mapping[str, str], settings: AdvisorSettings, asked: Asked, target: Records, ranks: dict[int, np.ndarray]
-) -> Iterator[Estimated]:
+    source: str, domain: str | None, settings: AdvisorSettings, asked: Asked, target: Records,
+    ranks: dict[int, np.ndarray],
+) -> Iterator[Estimated]:  # fmt: skip
     network = build_network(
         asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet or MobileNet(), settings.own
     )  # fmt: skip
-    domain = inputs.get(f"domain_of_{asked.source}")
     own = some_images(domain, settings.image_shape, settings.seed) if domain else None
-    model = Path(inputs[f"source_of_{asked.name}"], SERVING_FOLDER)
+    model = Path(source, SERVING_FOLDER)
     counts = sorted({0, *asked.freeze_counts})
     machine = read_machine(settings.ledger_dir) if settings.ledger_dir else None
     # Beside the ledgers: the system's folder for temporary files may be in memory itself.

@@ -10,12 +10,13 @@ from typing import Any
 import pydantic
 import tensorflow_model_analysis as tfma
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.types import component_spec, standard_artifacts
+from tfx.dsl.components.base import base_component, base_executor
+from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
 from analysis.transfer_prediction.promises import ADVICE_FILE, read_before_training
+from components.named_inputs import make_component, named, of_kind
 from components.transfer_report.page.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
@@ -56,23 +57,20 @@ class TransferReportExecutor(base_executor.BaseExecutor):
             self._report(input_dict, output_dict, settings)
 
     def _report(self, input_dict: Artifacts, output_dict: Artifacts, settings: NodeSettings) -> None:
-        uris = {name: artifacts[0].uri for name, artifacts in sorted(input_dict.items())}
-        ledgers = [read_ledger(Path(uri) / LEDGER_FILE) for name, uri in uris.items() if name.startswith("ledger_of_")]
-        outcomes = {
-            name.removeprefix("evaluation_of_"): _evaluation(uri, input_dict[name.replace("evaluation", "verdict")][0])
-            for name, uri in uris.items()
-            if name.startswith("evaluation_of_")
-        }
+        inputs = {name: artifact for name, [artifact] in sorted(input_dict.items())}
+        ledgers = [read_ledger(Path(made.uri) / LEDGER_FILE) for made in of_kind("ledger", inputs).values()]
+        evaluations, verdicts = of_kind("evaluation", inputs), of_kind("verdict", inputs)
+        outcomes = {name: _evaluation(made.uri, verdicts[name]) for name, made in evaluations.items()}
         report_settings = ReportSettings(
             **settings.model_dump(exclude={"configuration", "blessing"}), blessing=settings.blessing
         )
-        before = read_before_training(Path(uris["advice"]) / ADVICE_FILE)
+        before = read_before_training(Path(inputs["advice"].uri) / ADVICE_FILE)
         summary = write_report(Path(output_dict["report"][0].uri), ledgers, outcomes, report_settings, before)
         winner = summary["winner"]
-        _hand_over_winner(summary, uris[f"candidate_of_{winner}"], output_dict)
+        _hand_over_winner(summary, of_kind("candidate", inputs)[winner].uri, output_dict)
         # Pusher takes this folder alone along.
         model = Path(path_utils.serving_model_dir(output_dict["winner"][0].uri))
-        write_model_card(model, summary, slice_accuracies(uris[f"evaluation_of_{winner}"]), settings.configuration)
+        write_model_card(model, summary, slice_accuracies(evaluations[winner].uri), settings.configuration)
 
 
 def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Artifacts) -> None:
@@ -150,40 +148,20 @@ def transfer_report(
       A node with the outputs `report` (File: report.html, cells.csv, summary.json and what belongs to them),
       `winner` (Model) and `blessing` (ModelBlessing).
     """
-    inputs = {
-        **_named("candidate_of_", candidates),
-        **_named("evaluation_of_", evaluations),
-        **_named("verdict_of_", verdicts),
-        **_named("ledger_of_", ledgers),
-        "advice": advice,
-    }
-    outputs = {
-        "report": simple_artifacts.File,  # a type of our own could not be read back in Kubeflow
-        "winner": standard_artifacts.Model,
-        "blessing": standard_artifacts.ModelBlessing,
-    }
-    # TFX reads inputs off the class of a specification, so each set of transfers has a class of its own.
-    spec_class = type(
-        "TransferReportSpec",
-        (component_spec.ComponentSpec,),
-        {
-            "PARAMETERS": {name: component_spec.ExecutionParameter(type=str) for name in ("settings", "code")},
-            "INPUTS": {name: component_spec.ChannelParameter(type=c.type) for name, c in inputs.items()},
-            "OUTPUTS": {name: component_spec.ChannelParameter(type=kind) for name, kind in outputs.items()},
-        },
-    )
-    component_class = type(
+    return make_component(
         "TransferReport",
-        (base_component.BaseComponent,),
-        {
-            "SPEC_CLASS": spec_class,
-            "EXECUTOR_SPEC": executor_spec.ExecutorClassSpec(TransferReportExecutor),
-            "__module__": __name__,
+        TransferReportExecutor,
+        inputs={
+            **named("candidate", candidates),
+            **named("evaluation", evaluations),
+            **named("verdict", verdicts),
+            **named("ledger", ledgers),
+            "advice": advice,
         },
+        outputs={
+            "report": simple_artifacts.File,
+            "winner": standard_artifacts.Model,
+            "blessing": standard_artifacts.ModelBlessing,
+        },
+        parameters={"settings": settings.model_dump_json(), "code": code},
     )
-    channels = {name: types.Channel(type=kind) for name, kind in outputs.items()}
-    return component_class(spec_class(settings=settings.model_dump_json(), code=code, **inputs, **channels))
-
-
-def _named(prefix: str, channels: Mapping[str, types.BaseChannel]) -> dict[str, types.BaseChannel]:
-    return {f"{prefix}{name}": channel for name, channel in channels.items()}

@@ -1,4 +1,4 @@
-"""create_pipeline: the whole DAG, top to bottom as docs/architecture.md draws it. Imports nodes, no runner."""
+"""create_pipeline: the whole DAG, top to bottom as docs/architecture.md draws it. Imports its nodes, no runner."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from tfx.dsl.components.base.base_component import BaseComponent as Node
 from tfx.orchestration import data_types, metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.types import BaseChannel as Channel
 
 from acquisition.downloads.dataset import Dataset
-from experiment.config import ExperimentConfig
+from experiment.config import Architecture, ExperimentConfig, Transfer
 from experiment.stack import Device
+from pipeline.dag import data_nodes, result_nodes
 from pipeline.dag.beam_options import beam_options
-from pipeline.dag.nodes import Nodes
+from pipeline.dag.sweeps import Baseline, SweptTransfer
+from pipeline.dag.training_nodes import TrainingNodes
 from pipeline.runs.metadata_file import METADATA_FILE
 
 
@@ -35,12 +36,9 @@ class Cluster:
 
 
 def create_pipeline(
-    config: ExperimentConfig,
-    dataset: Dataset,
-    left_out: dict[str, str],
-    weights_hash: str,
+    config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str,
     cluster: Cluster | None = None,
-) -> Pipeline:
+) -> Pipeline:  # fmt: skip
     """Builds the experiment's DAG; runs on any TFX orchestrator.
 
     Args:
@@ -53,45 +51,65 @@ def create_pipeline(
     Raises:
       ThawError: `beam_args` are not for Beam.
     """
-    data_path = cluster.data_path if cluster else str(dataset.files.folder.absolute())
-    nodes = Nodes(config, dataset, weights_hash, data_path, cluster.device if cluster else None)
-    raw = nodes.example_gen()
-    schema = nodes.schema()
-    transform = nodes.transform(raw, schema, gate=nodes.gate(raw, schema))
-    transformed = transform.outputs["transformed_examples"]
-    target = nodes.domain("target", config.target.classes, transformed, with_test=True)
+    examples = data_nodes.example_gen(dataset.files, cluster.data_path if cluster else None)
+    schema = data_nodes.schema_gen(config.data)
+    statistics = data_nodes.statistics_gen(examples)
+    validator = data_nodes.example_validator(statistics, schema)
+    gate = data_nodes.anomaly_gate(validator)
+    transform = data_nodes.transform(config.data, examples, schema, gate)
+    target = data_nodes.domain_examples(config, "target", config.target.classes, transform, with_test=True)
+    domains = _source_domains(config, transform)
 
-    tuners: dict[str, Node] = {}
-    baselines: dict[str, Channel] = {}
-    for architecture in config.architectures:
-        baseline = nodes.baseline(architecture)
-        tuners[baseline.name] = nodes.tuner(baseline, target, base_model=None)
-        baselines[architecture] = nodes.trainer(baseline, target, transform, tuners[baseline.name], base_model=None)
+    make = TrainingNodes(config, dataset.name, weights_hash, cluster.device if cluster else None)
+    baselines = {name: _baseline(make, name, target, transform) for name in config.architectures}
+    transfers = [
+        _transfer(config, make, pair, domains.get(pair.source), target, transform, baselines[pair.architecture])
+        for pair in config.transfers
+    ]
+    sweeps = [*baselines.values(), *transfers]
+    advisor = make.advisor(transfers, target, domains)
+    sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)
+    report = result_nodes.report(config, left_out, sweeps, advisor)
+    pusher = result_nodes.pusher(config, report)
+    return _pipeline(config, cluster, [
+        examples, schema, statistics, validator, gate, transform, target, *domains.values(),
+        *(node for sweep in sweeps for node in sweep.nodes), advisor, sweep_evaluator, report, pusher,
+    ])  # fmt: skip
 
-    domains: dict[str, Channel] = {}
-    sources: dict[str, Channel] = {}
-    candidates, evaluators = dict[str, Channel](), dict[str, Node]()
-    for pair in config.transfers:
-        if config.sources[pair.source].is_trained and pair.source not in domains:
-            classes = config.domain_classes(pair.source)
-            domains[pair.source] = nodes.domain(pair.source, classes, transformed, with_test=False)
-        source = nodes.source_trainer(pair, domains.get(pair.source, transformed))
-        transfer = nodes.transfer(pair)
-        tuners[pair.id] = nodes.tuner(transfer, target, source, baseline=tuners[f"baseline__{pair.architecture}"])
-        if pair.id in config.controls:  # swept and shown, but never a candidate
-            continue
-        sources[pair.id] = source
-        candidates[pair.id] = nodes.trainer(transfer, target, transform, tuners[pair.id], base_model=source)
-        evaluators[pair.id] = nodes.evaluator(pair, target, candidates[pair.id], baselines[pair.architecture])
 
-    advisor = nodes.transfer_advisor(target, sources, domains)
-    nodes.sweep_evaluator(target, tuners)
-    nodes.pusher(nodes.report(candidates, evaluators, tuners, advisor, left_out))
+def _source_domains(config: ExperimentConfig, transform: Node) -> dict[str, Node]:
+    """The domains of sources that are trained here, by source; transfers of one source share its domain."""
+    trained = dict.fromkeys(pair.source for pair in config.transfers if config.sources[pair.source].is_trained)
+    return {
+        name: data_nodes.domain_examples(config, name, config.domain_classes(name), transform, with_test=False)
+        for name in trained
+    }
+
+
+def _baseline(make: TrainingNodes, architecture: Architecture, target: Node, transform: Node) -> Baseline:
+    settings = make.baseline_settings(architecture)
+    tuner = make.tuner(settings, target)
+    return Baseline(settings.name, tuner, make.trainer(settings, target, transform, tuner))
+
+
+def _transfer(
+    config: ExperimentConfig, make: TrainingNodes, pair: Transfer, domain: Node | None, target: Node, transform: Node,
+    baseline: Baseline,
+) -> SweptTransfer:  # fmt: skip
+    settings = make.transfer_settings(pair)
+    source = make.source(pair, domain, transform)
+    tuner = make.tuner(settings, target, source, baseline.tuner)
+    if pair.id in config.controls:
+        return SweptTransfer(pair.id, tuner, pair, source)
+    candidate = make.trainer(settings, target, transform, tuner, source)
+    evaluator = result_nodes.evaluator(config, pair.id, target, candidate, baseline.trainer)
+    return SweptTransfer(pair.id, tuner, pair, source, candidate, evaluator)
+
+
+def _pipeline(config: ExperimentConfig, cluster: Cluster | None, nodes: list[Node]) -> Pipeline:
     place = _in_cluster(cluster) if cluster else _in_workspace(config)
-    return Pipeline(
-        pipeline_name=config.pipeline_name, components=nodes.made, enable_cache=True,
-        beam_pipeline_args=beam_options(config.beam_args), **place,
-    )  # fmt: skip
+    beam = beam_options(config.beam_args)
+    return Pipeline(config.pipeline_name, components=nodes, enable_cache=True, beam_pipeline_args=beam, **place)
 
 
 def metadata_path(config: ExperimentConfig) -> Path:

@@ -54,7 +54,12 @@ TRAINING_CODE = (
 """What decides all that Trainers and Tuners write."""
 TRANSFORM_CODE = ("trainer_module.preprocessing", "trainer_module.data.image_decoding", "experiment.features")
 """What decides the transformed records."""
-DOMAIN_CODE = ("components.domain_examples", "experiment.random_streams", "experiment.features")
+DOMAIN_CODE = (
+    "components.domain_examples",
+    "experiment.features",
+    "experiment.random_streams",
+    "experiment.val_split",
+)
 """What decides the records of a domain."""
 ROWS_CODE = ("ledger.ledger", "ledger.cell_selection", "experiment.stack")
 """What decides how a ledger's rows are read and ordered."""
@@ -62,6 +67,7 @@ EVALUATION_CODE = (
     *ROWS_CODE,
     "analysis.cells",
     "analysis.statistics",
+    "components.named_inputs",
     "components.sweep_evaluator",
     "experiment.features",
     "trainer_module.data.input_pipeline",
@@ -70,6 +76,7 @@ EVALUATION_CODE = (
 REPORT_CODE = (
     *ROWS_CODE,
     "analysis",
+    "components.named_inputs",
     "components.transfer_report",
     "transferability.agreement",
     "transferability.calibration",
@@ -79,6 +86,7 @@ ADVICE_CODE = (
     *SOURCE_CODE,
     "analysis.transfer_prediction.advice_rule",
     "analysis.transfer_prediction.promises",
+    "components.named_inputs",
     "components.transfer_advisor",
     "trainer_module.sources.estimates",
     "transferability",

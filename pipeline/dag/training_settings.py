@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
 from experiment.training_settings import ModelSettings, SweepSettings
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
@@ -44,7 +45,7 @@ def model_settings(
         data_name=data_name,
         code=code,
         activations_gib=config.activations_gib,
-        ledger_dir=None if role == "source" else config.pipeline_folder / "ledgers",
+        ledger_dir=None if role == "source" else config.ledger_folder,
     )
 
 
@@ -69,22 +70,22 @@ def source_settings(
     if source.is_imagenet:
         own = config.own if transfer.architecture == "own" else None
         changes |= {"weights_hash": own.sha256 if own else weights_hash, "seed": 0}
-    return settings.model_copy(update=changes)
+    return changed(settings, **changes)
 
 
 def _of_source(schedule: SourceSchedule) -> SourceSchedule:
     """Without the rate of phase 2, which a source has none of."""
-    return schedule.model_copy(update={"fine_tune_learning_rate": SourceSchedule().fine_tune_learning_rate})
+    return changed(schedule, fine_tune_learning_rate=SourceSchedule().fine_tune_learning_rate)
 
 
 def own_settings(config: ExperimentConfig) -> OwnModel | None:
     """Settings of the architecture `own`, without its cost, which only plans a run."""
-    return config.own.model_copy(update={"mflop": 0.0}) if config.own else None
+    return changed(config.own, mflop=0.0) if config.own else None
 
 
 def _mobilenet(config: ExperimentConfig, role: str) -> MobileNet:
     """The network's size, and for a source the file of its weights."""
-    return config.mobilenet_v2 if role == "source" else config.mobilenet_v2.model_copy(update={"weights": None})
+    return config.mobilenet_v2 if role == "source" else changed(config.mobilenet_v2, weights=None)
 
 
 def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSettings:
@@ -100,7 +101,7 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         draws=config.all_draws if is_baseline else config.draws,
         most_draws=config.all_draws,
         deployed_size=config.deployed_size,
-        ledger_dir=config.pipeline_folder / "ledgers",
+        ledger_dir=config.ledger_folder,
         allow_untrained_sources=config.allow_untrained_sources and not is_baseline,
         workers=config.workers,
     )

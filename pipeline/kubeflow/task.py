@@ -7,15 +7,12 @@ import os
 import re
 import runpy
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-# As local_runner does, before anything imports TensorFlow: the same arithmetic in every pod.
-os.environ["TF_USE_LEGACY_KERAS"] = "0"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+from pipeline.runner.process import own_temporary_folder, prepare_process
+
+prepare_process(os.environ)
 
 EXECUTOR = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 INVOCATION = "--json_serialized_invocation_args"
@@ -91,7 +88,5 @@ def main(argv: list[str], root: Path = Path("/")) -> None:
 
 
 if __name__ == "__main__":
-    from pipeline.runner.process import own_temporary_folder
-
     own_temporary_folder(os.environ)
     main(sys.argv[1:])

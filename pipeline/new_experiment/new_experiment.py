@@ -12,14 +12,17 @@ from rich.console import Console
 
 from acquisition.downloads.dataset import Dataset, locate_cifar10
 from acquisition.downloads.imagenet_weights import locate_weights
+from acquisition.downloads.places import usual_places
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records
 from acquisition.tfrecords.scarce_classes import scarce_classes
-from experiment.config import ExperimentConfig, Transfer
+from experiment.changes import changed
+from experiment.config import Data, ExperimentConfig, Transfer
 from experiment.errors import ThawError
+from experiment.val_split import val_count
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
-from pipeline.new_experiment.own_settings import VAL_FRACTION, Wanted, own_settings, shown_px, validated
+from pipeline.new_experiment.own_settings import Wanted, own_settings, shown_px, validated
 from pipeline.runner.own_model_check import fitted
 from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from terminal.tables import FittingTable, empty_table
@@ -92,10 +95,7 @@ def make_experiment(
     check_output(out.absolute(), folder, force=force)
 
     def find_cifar() -> Dataset | None:
-        return locate_cifar10(
-            project_root=project_root, environment=environment, cache_dir=Path.home() / ".cache" / "thaw",
-            tfds_dir=Path.home() / "tensorflow_datasets", say=lambda line: terminal.print(line),
-        )  # fmt: skip
+        return locate_cifar10(usual_places(project_root), environment, say=lambda line: terminal.print(line))
 
     with written_whole(out) as draft:
         own = make(folder, draft, out, wanted, find_cifar, terminal)
@@ -111,14 +111,14 @@ def make_experiment(
         config=str(out / CONFIG),
         written=written,
         data=str(config.data.path),
-        classes=[_counted(name, inspection) for name in own.own_classes],
+        classes=[_counted(name, inspection, own.data) for name in own.own_classes],
         target=list(own.target),
         image_shape=config.data.image_shape,
         size_reason=own.size_reason,
         sources={transfer.source: _in_words(config, transfer) for transfer in config.transfers},
         sizes=list(config.sizes),
         notes=[*own.notes, *_warnings(config, inspection, project_root)],
-        plan=_plan(config.model_copy(update={"own": model}), inspection),
+        plan=_plan(changed(config, own=model), inspection),
     )
 
 
@@ -158,7 +158,7 @@ def _least_offered(own: OwnData, inspection: Inspection) -> int:
     Raises:
       ThawError: they, or its test images, are too few.
     """
-    counts = [_counted(name, inspection) for name in own.target]
+    counts = [_counted(name, inspection, own.data) for name in own.target]
     for one in counts:
         if one.train < LEAST_TRAIN or one.test < LEAST_TEST:
             raise ThawError(
@@ -168,9 +168,9 @@ def _least_offered(own: OwnData, inspection: Inspection) -> int:
     return min(one.train for one in counts)
 
 
-def _counted(name: str, inspection: Inspection) -> ClassCount:
+def _counted(name: str, inspection: Inspection, data: Data) -> ClassCount:
     train = inspection.train_counts[name]
-    val = max(1, round(VAL_FRACTION * train)) if train else 0
+    val = val_count(train, data.val_fraction)
     return ClassCount(name, train - val, val, inspection.test_counts[name])
 
 
@@ -185,9 +185,8 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Pa
         yield f"Neither in the target nor in a source: {', '.join(unused)}."
     settings = config.mobilenet_v2
     found = locate_weights(
-        settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras",
-        say=lambda line: None, allow_download=False,
-    )  # fmt: skip
+        settings.weights, settings.alpha, usual_places(project_root), say=lambda line: None, allow_download=False
+    )
     if found is None and "mobilenet_v2" in config.architectures:
         yield ("ImageNet's weights are not on this machine: a run asks Keras's server for them, and leaves that "
                "transfer out where it gets none. Give a file with --weights.")  # fmt: skip

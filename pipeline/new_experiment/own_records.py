@@ -20,6 +20,7 @@ from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
 from acquisition.tfrecords.record_layout import find_layout
 from acquisition.tfrecords.tfrecords import write_examples
+from experiment.changes import changed
 from experiment.config import Data
 from experiment.errors import ThawError
 from pipeline.new_experiment.output_folder import IMAGES, RECORDS
@@ -158,7 +159,7 @@ def from_records(
         for split, paths in (("train", files.train), ("test", files.test)):
             linked = _link(paths, draft / RECORDS / split, f"{wanted.name}-{split}")
             write_examples(linked, cifar_images(cifar, split, labels, (size[0], size[1]), ()), keys)
-        data = data.model_copy(update={"path": out.absolute() / RECORDS, "classes": classes})
+        data = changed(data, path=out.absolute() / RECORDS, classes=classes)
         files = find_record_files(draft / RECORDS)
     return OwnData(data, files, own, target, _all_domains(own, target, domains), reason, notes)
 

@@ -17,7 +17,6 @@ from experiment.loading import PRESETS, validate_config
 
 PRESET = PRESETS / "quick.yaml"
 """Grid, draws and schedules are taken from it: what takes minutes."""
-VAL_FRACTION = 0.2
 PER_CLASS = (5, 10, 20, 50, 100, 200)
 """Target training images of each class to choose sizes from."""
 MOST_SIZES = 3
@@ -140,7 +139,7 @@ def own_settings(
         "name": name,
         "data": {
             "path": str(data.path), **keys, "image_shape": list(data.image_shape), "classes": list(data.classes),
-            "val_fraction": VAL_FRACTION,
+            "val_fraction": data.val_fraction,
         },
         "target": {"name": name, "classes": list(target)},
         "sources": sources,

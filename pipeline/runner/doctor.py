@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from acquisition.downloads.places import usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
@@ -136,10 +137,7 @@ def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str
 
     said: list[str] = []
     try:
-        dataset = locate_dataset(
-            config.data.path, project_root=project_root, environment=environment,
-            cache_dir=Path.home() / ".cache" / "thaw", tfds_dir=Path.home() / "tensorflow_datasets", say=said.append,
-        )  # fmt: skip
+        dataset = locate_dataset(config.data.path, usual_places(project_root), environment, say=said.append)
     except ThawError as error:
         return Finding("data", "problem", "none", str(error))
     if dataset.synthetic:
@@ -154,9 +152,8 @@ def _weights(config: ExperimentConfig, project_root: Path) -> Finding:
     settings, said = config.mobilenet_v2, list[str]()
     try:
         path = locate_weights(
-            settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras",
-            say=said.append, allow_download=False,
-        )  # fmt: skip
+            settings.weights, settings.alpha, usual_places(project_root), say=said.append, allow_download=False
+        )
         if path is not None:
             check_weights(path, settings.alpha)
             return Finding("ImageNet weights", "ok", str(path))

@@ -102,7 +102,7 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher) -
     keep_files(config, prepared.weights_hash)
     asked = asked_digests(prepared.asked)
     machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked)
-    machine.write(config.pipeline_folder / "ledgers")
+    machine.write(config.ledger_folder)
     pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, prepared.weights_hash)
     watcher.total = len(pipeline.components)
     store_path = metadata_path(config)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from experiment.changes import changed
 from experiment.config import ExperimentConfig, MobileNet, OwnModel
 from experiment.errors import ThawError
+from pipeline.runner.network_cost import counted_mflop
 
 SIDES = (96, 224)
 """Sides in pixels to try where a model of no size of its own does not take smaller images."""
@@ -31,7 +33,7 @@ def with_own_model(config: ExperimentConfig) -> ExperimentConfig:
     if beyond:
         raise ThawError(f"freeze_counts.own asks for {beyond}; {own.model} can be cut into {found.parts} parts, so 0 "
                         f"to {found.parts} can be frozen.")  # fmt: skip
-    return config.model_copy(update={"own": found})
+    return changed(config, own=found)
 
 
 def looked_at(own: OwnModel, image_shape: Sequence[int]) -> OwnModel:
@@ -49,14 +51,13 @@ def looked_at(own: OwnModel, image_shape: Sequence[int]) -> OwnModel:
         raise ThawError(f"The model {path} (own.model) does not exist. Give a .keras file, as model.save writes it.")
     from trainer_module.networks.architectures import build_network
 
-    own = own.model_copy(update={"model": path})
+    own = changed(own, model=path)
     network = build_network("own", image_shape, 2, MobileNet(), own)
-    return own.model_copy(
-        update={
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "mflop": round(2e-6 * network.multiply_adds[0], 3),
-            "parts": network.max_freeze_count,
-        }
+    return changed(
+        own,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        mflop=counted_mflop(network.multiply_adds),
+        parts=network.max_freeze_count,
     )
 
 
@@ -72,12 +73,12 @@ def fitted(own: OwnModel, image_shape: Sequence[int], side: int) -> OwnModel:
     """
     from trainer_module.networks.own_model import read_model
 
-    looked_at_first = own.model_copy(update={"model": own.model.expanduser().absolute()})
+    looked_at_first = changed(own, model=own.model.expanduser().absolute())
     if not looked_at_first.model.is_file() or None not in read_model(looked_at_first).input.shape[1:3]:
         return looked_at(own, image_shape)
     for wider in (side, *SIDES[:-1]):
         try:
-            return looked_at(own.model_copy(update={"image_size_px": wider}), image_shape)
+            return looked_at(changed(own, image_size_px=wider), image_shape)
         except ThawError:
             continue
-    return looked_at(own.model_copy(update={"image_size_px": SIDES[-1]}), image_shape)
+    return looked_at(changed(own, image_size_px=SIDES[-1]), image_shape)

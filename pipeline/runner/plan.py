@@ -7,14 +7,9 @@ import time
 
 import numpy as np
 
-from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import Architecture, ExperimentConfig, Schedule
+from pipeline.runner.network_cost import forward_mflop
 
-# Floating-point operations of one image's forward pass, in millions: both of the report's architectures by layer
-# (two per multiply-add), MobileNetV2 at 224 pixels and alpha 1 (Sandler et al., CVPR 2018: 300M multiply-adds).
-CONVOLUTION_MFLOP = (1.77, 18.87, 9.44, 18.87, 9.44, 18.87)
-DENSE_MFLOP = {"original": (1.05, 0.07), "remastered": ()}
-MOBILENET_MFLOP_224 = 600.0
 # Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.
 EFFICIENCY: dict[Architecture, float] = {"original": 0.6, "remastered": 0.6, "mobilenet_v2": 0.07, "own": 0.15}
 # Seconds of what is not training, on two cores.
@@ -82,19 +77,6 @@ def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:
         left @ left
         count += 1
     return 2 * size**3 * count / (time.perf_counter() - started) / 1e9
-
-
-def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_count: int) -> float:
-    """Millions of operations of one image's forward pass above the frozen layers."""
-    if architecture == "mobilenet_v2":
-        settings = config.mobilenet_v2
-        whole = MOBILENET_MFLOP_224 * settings.alpha**1.55 * (settings.image_size_px / 224) ** 2
-        return whole * (1 - freeze_count / MAX_FREEZE_COUNT[architecture])
-    if architecture == "own":  # a part is taken for as dear as another
-        own = config.own
-        return own.mflop * (1 - freeze_count / max(1, own.parts)) if own else 0.0
-    scale = config.data.image_shape[0] * config.data.image_shape[1] / 1024
-    return scale * sum((CONVOLUTION_MFLOP + DENSE_MFLOP[architecture])[freeze_count:])
 
 
 def training_seconds(

@@ -14,8 +14,10 @@ from rich.console import Console
 
 from acquisition.downloads.dataset import Dataset, locate_dataset
 from acquisition.downloads.imagenet_weights import check_weights, locate_weights
+from acquisition.downloads.places import usual_places
 from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from pipeline.dag.beam_options import beam_options
@@ -108,12 +110,10 @@ def with_weights(
     if not needing:
         return config, {}, ""
     settings = config.mobilenet_v2
-    path = locate_weights(
-        settings.weights, settings.alpha, project_root=project_root, keras_home=Path.home() / ".keras", say=say
-    )
+    path = locate_weights(settings.weights, settings.alpha, usual_places(project_root), say=say)
     if path is not None:
         check_weights(path, settings.alpha)
-        found = config.model_copy(update={"mobilenet_v2": settings.model_copy(update={"weights": path.absolute()})})
+        found = changed(config, mobilenet_v2=changed(settings, weights=path.absolute()))
         return found, {}, hashlib.sha256(path.read_bytes()).hexdigest()
     reason = (
         f"MobileNetV2's ImageNet weights (alpha {settings.alpha}) are not to be had: not in ../shared/data/weights, "
@@ -124,7 +124,7 @@ def with_weights(
         raise ThawError(f"{reason}, or remove {', '.join(t.id for t in needing)} from transfers.")
     for transfer in needing:
         say(f"!! LEFT OUT: {transfer.id}. {reason}.")
-    return config.model_copy(update={"transfers": rest}), {t.id: reason for t in needing}, ""
+    return changed(config, transfers=rest), {t.id: reason for t in needing}, ""
 
 
 def find_data(
@@ -138,14 +138,7 @@ def find_data(
     Raises:
       ThawError: there are none, or a record is at fault.
     """
-    dataset = locate_dataset(
-        config.data.path,
-        project_root=project_root,
-        environment=environment,
-        cache_dir=Path.home() / ".cache" / "thaw",
-        tfds_dir=Path.home() / "tensorflow_datasets",
-        say=terminal.print,
-    )
+    dataset = locate_dataset(config.data.path, usual_places(project_root), environment, say=terminal.print)
     check_writable(config.workspace)
     return dataset, _inspect(config, dataset, terminal)
 

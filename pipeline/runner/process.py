@@ -82,7 +82,8 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def prepare_process(environment: MutableMapping[str, str]) -> None:
-    """Sets what TensorFlow and its friends read from the environment when they are imported.
+    """Sets what TensorFlow and its friends read from the environment when they are imported: in every process, machine
+    and pod of a run alike, for the same arithmetic.
 
     Names of files that the terminal's encoding lacks are printed as escapes from here on.
 

@@ -111,7 +111,7 @@ def _sweep_state(
     """The sweep, and the name of the data in its ledger."""
     draws = config.draws if source else config.all_draws
     planned = len(config.sizes) * len(config.fine_tune) * len(counts) * draws
-    folder = config.pipeline_folder / "ledgers"
+    folder = config.ledger_folder
     note = note_path(folder, name, asked_digest(config, source, architecture))
     data, rows = "", list[dict[str, Any]]()
     if note.exists():

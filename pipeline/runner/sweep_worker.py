@@ -6,19 +6,16 @@ import argparse
 import os
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# As local_runner does, before anything imports TensorFlow: the same arithmetic on every machine.
-os.environ["TF_USE_LEGACY_KERAS"] = "0"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+from pipeline.runner.process import own_temporary_folder, prepare_process
 
+prepare_process(os.environ)
+
+from experiment.changes import changed
 from experiment.errors import ThawError
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
-from pipeline.runner.process import own_temporary_folder
 from trainer_module.distributed.addresses import worker_address
 
 if TYPE_CHECKING:
@@ -91,7 +88,7 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
         raise ThawError("This machine's version of Thaw is not the chief's: its results would be others. Install the "
                         "same version here.")  # fmt: skip
     engine = job.build()
-    settings = job.settings.model_copy(update={"ledger_dir": ledgers.absolute()})
+    settings = changed(job.settings, ledger_dir=ledgers.absolute())
     record = SweepRecord(settings, facts_of(engine))
     if record.name != name:
         _check_stack(record, ledgers.absolute() / f"{name}.jsonl")

@@ -10,6 +10,7 @@ from typing import Any
 
 from acquisition.downloads.kept_files import kept_path, sha256_of
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
@@ -145,4 +146,4 @@ def _with_own_copy(config: ExperimentConfig, pipeline_folder: Path) -> Experimen
     if not path.exists() or sha256_of(path) != own.sha256:
         raise ThawError(f"{path}, the run's copy of {own.model}, is missing or altered. Run the same configuration "
                         "again: what was computed is not repeated.")  # fmt: skip
-    return config.model_copy(update={"own": own.model_copy(update={"model": path})})
+    return changed(config, own=changed(own, model=path))

@@ -14,6 +14,7 @@ from rich.console import Console
 from analysis.cells.cell_summaries import CellSummary, summarise
 from analysis.cells.paired_ledgers import pair_ledgers
 from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
@@ -34,6 +35,7 @@ from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources.estimates import OF_LABELS
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import default_workers
+from trainer_module.sweep.record import keras_tuner_folder
 from trainer_module.sweep.search_sweeps import SearchSweep, SearchSweeps, most_processes
 from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
@@ -156,7 +158,7 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
     ]:
         role: Literal["transfer", "baseline"] = "transfer" if source else "baseline"
         settings = model_settings(config, role, source, architecture, data_name=data_name, code=code)
-        sweep = sweep_settings(config, settings).model_copy(update={"workers": workers})
+        sweep = changed(sweep_settings(config, settings), workers=workers)
         model = str(run.model(f"source.{source}.{architecture}")) if source else ""
         files = (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",)
         jobs[sweep.name] = SweepJob(sweep, *files, model, most_processes(workers))
@@ -183,7 +185,7 @@ def _search(
                            f"val {accuracies[-1]:.1%}; {share:.1%} of the grid")  # fmt: skip
         return found
 
-    folder = config.pipeline_folder / "ledgers" / "keras_tuner"
+    folder = keras_tuner_folder(config.ledger_folder)
     SearchTuner(oracle, wanted.n, train, folder, config.workers or default_workers()).search()
     best = candidates[oracle.best()]
     chosen = _against_baseline(sweeps, best.place.transfer, Cell(wanted.n, best.freeze_count, best.place.fine_tune),

@@ -16,7 +16,7 @@ from experiment.errors import ThawError
 from ledger.cell_selection import Cell
 from trainer_module.oracles.sweep_oracle import SWEEP_NAME, SweepOracle, row_metrics
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.record import SweepRecord
+from trainer_module.sweep.record import SweepRecord, keras_tuner_folder
 from trainer_module.tuners.sweep_tuner import no_hypermodel, row_note
 
 SIGN_OF_LIFE = 5.0
@@ -59,7 +59,7 @@ class SweepWorker(keras_tuner.Tuner):
         super().__init__(
             oracle=SweepOracle(record),
             hypermodel=no_hypermodel,
-            directory=str(record.settings.ledger_dir / "keras_tuner"),
+            directory=str(keras_tuner_folder(record.settings.ledger_dir)),
             project_name=record.name,
         )
         # KerasTuner's client would wait an hour for a chief that ended before this worker heard of it.

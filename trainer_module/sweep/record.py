@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from experiment.changes import changed
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
 from ledger import ledger
@@ -96,10 +97,9 @@ class SweepRecord:
     def _baseline_rows(self) -> list[Row]:
         """Rows of the baseline with this architecture, data and schedule, from its ledger beside this one."""
         name = f"baseline__{self.settings.architecture}"
-        settings = self.settings.model_copy(
-            update={"role": "baseline", "name": name, "source": "", "freeze_counts": (0,),
-                    "draws": self.settings.most_draws}
-        )  # fmt: skip
+        settings = changed(
+            self.settings, role="baseline", name=name, source="", freeze_counts=(0,), draws=self.settings.most_draws
+        )
         record = SweepRecord(settings, dataclasses.replace(self._facts, source_hash=""))
         path = record.ledger_path
         rows = {row.key: row for row in ledger.read_ledger(path)[1]} if path.exists() else {}
@@ -174,3 +174,8 @@ def plan_sweep(settings: SweepSettings) -> Plan:
         for n in sorted(settings.sizes)
         for fine_tune in sorted(settings.fine_tune)
     ]
+
+
+def keras_tuner_folder(ledger_folder: Path) -> Path:
+    """Where KerasTuner keeps files of its own, beside the ledgers."""
+    return ledger_folder / "keras_tuner"

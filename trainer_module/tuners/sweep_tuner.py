@@ -17,7 +17,7 @@ from terminal import progress
 from trainer_module.oracles.sweep_oracle import SweepOracle, row_metrics
 from trainer_module.sweep.execution import Execution
 from trainer_module.sweep.job import SweepFacts
-from trainer_module.sweep.record import Plan, SweepRecord
+from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
 
 
 class Runner(Protocol):
@@ -46,7 +46,7 @@ class LedgerTuner(keras_tuner.Tuner):
         super().__init__(
             oracle=oracle,
             hypermodel=no_hypermodel,
-            directory=str(record.settings.ledger_dir / "keras_tuner"),
+            directory=str(keras_tuner_folder(record.settings.ledger_dir)),
             project_name=record.name,
             overwrite=True,
         )

@@ -15,6 +15,7 @@ import pytest
 
 from acquisition.downloads.cifar10 import Archive
 from acquisition.downloads.dataset import Dataset, locate_dataset
+from acquisition.downloads.places import Places
 from acquisition.tfrecords.inspection import inspect_records
 from experiment.config import Data
 from experiment.errors import ThawError
@@ -42,10 +43,8 @@ class World:
     def locate(self, explicit: Path | None = None, archive: Archive = NOWHERE) -> Dataset:
         return locate_dataset(
             explicit,
-            project_root=self.project,
-            environment=self.environment,
-            cache_dir=self.root / "cache",
-            tfds_dir=self.root / "tfds",
+            Places(self.root / "shared" / "data", self.root / "cache", self.root / "tfds", self.root / "keras"),
+            self.environment,
             say=self.said.append,
             download_timeout_s=1.0,
             archive=archive,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from acquisition.downloads.imagenet_weights import check_weights, locate_weights
+from acquisition.downloads.places import Places
 from experiment.errors import ThawError
 
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
@@ -26,8 +27,7 @@ def locate(tmp_path: Path, said: list[str]) -> Callable[..., Path | None]:
         return locate_weights(
             explicit,
             alpha,
-            project_root=tmp_path / "project",
-            keras_home=tmp_path / "keras",
+            Places(tmp_path / "shared" / "data", tmp_path / "cache", tmp_path / "tfds", tmp_path / "keras"),
             say=said.append,
             **offline | settings,
         )
@@ -221,6 +221,6 @@ def test_a_name_that_keras_would_not_load_is_refused(sound: Path, tmp_path: Path
 @pytest.mark.skipif(not REAL.is_dir(), reason="the shared weights are not on this machine")
 @pytest.mark.parametrize("alpha", [0.35, 1.0])
 def test_the_shared_weights_fit(alpha: float, said: list[str], tmp_path: Path) -> None:
-    path = locate_weights(None, alpha, project_root=REAL.parents[2] / "main", keras_home=tmp_path, say=said.append)
+    path = locate_weights(None, alpha, Places(REAL.parent, tmp_path, tmp_path, tmp_path), say=said.append)
     assert path is not None
     check_weights(path, alpha)

@@ -3,6 +3,7 @@
 import pytest
 
 from acquisition.downloads.kept_files import keep_files, kept_path, sha256_of, with_kept_paths
+from experiment.changes import changed
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 
@@ -53,7 +54,8 @@ def test_a_copy_that_cannot_be_written_is_named(config):
 
 
 def test_where_nothing_is_needed_nothing_is_copied(config):
-    plain = config.model_copy(update={"own": None})
+    pairs = [{"source": "imagenet", "architecture": "mobilenet_v2"}]
+    plain = changed(config, own=None, transfers=pairs, freeze_counts={"mobilenet_v2": [1]})
     assert with_kept_paths(plain, "") == plain
     keep_files(plain, "")
     assert not config.pipeline_folder.exists()

@@ -10,6 +10,7 @@ from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import Augmentation
+from experiment.val_split import val_count
 
 SHAPE = (2, 3, 1)
 IMAGE = np.array([[[0], [100], [255]], [[7], [8], [9]]], np.uint8)
@@ -97,9 +98,9 @@ names = st.lists(st.text("abc0123456789", min_size=1, max_size=6), min_size=1, m
 @given(names, st.floats(0.01, 0.9), st.integers(0, 3))
 def test_val_has_the_rounded_share_of_a_class_whatever_the_order(ids, fraction, seed):
     chosen = records.val_ids(ids, fraction, seed)
-    assert len(chosen) == max(1, round(len(ids) * fraction)) == records.val_count(len(ids), fraction)
+    assert len(chosen) == max(1, round(len(ids) * fraction)) == val_count(len(ids), fraction)
     assert set(records.val_ids(sorted(ids), fraction, seed)) == set(chosen) <= set(ids)
 
 
 def test_cifar10s_classes_give_a_thousand_val_images_each():
-    assert records.val_count(5000, 0.2) == 1000
+    assert val_count(5000, 0.2) == 1000

@@ -13,13 +13,12 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from acquisition.downloads.dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.loading import PRESETS, load_config, validate_config
-from pipeline.dag import nodes
+from pipeline.dag import data_nodes, training_nodes
 from pipeline.dag.dag import create_pipeline, metadata_path
 
 pytestmark = pytest.mark.component
 
-HERE = Path(__file__).parent
-GOLDEN = HERE / "quick_dag.json"
+GOLDEN = Path(__file__).parent / "quick_dag.json"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def test_no_source_domain_holds_test_images(quick):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [nodes.RUN_FN, nodes.TUNER_FN, nodes.PREPROCESSING_FN])
+@pytest.mark.parametrize("path", [training_nodes.RUN_FN, training_nodes.TUNER_FN, data_nodes.PREPROCESSING_FN])
 def test_every_dotted_path_can_be_imported(path):
     module, name = path.rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), name))

@@ -29,7 +29,7 @@ ROWS = {
     "experiment.stack", "ledger.ledger", "trainer_module.training.running_stack", "ledger.sealed_lines",
     "ledger.cell_selection",
 }  # fmt: skip
-STARTED = {"terminal.tables", "trainer_module.processes.fork_server"}
+STARTED = {"experiment.changes", "terminal.tables", "trainer_module.processes.fork_server"}
 """They print, and start processes."""
 RUN_BY_NODES = {"trainer_module.sources.controls", "trainer_module.processes.single_thread"}
 """Decisive, but called by nodes and worker processes, not by the modules that compute."""

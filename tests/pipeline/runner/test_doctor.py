@@ -1,6 +1,7 @@
 """What doctor says of machines that lack something. Trains nothing."""
 
 import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -15,69 +16,74 @@ def config(*settings):
     return load_config(QUICK, settings)
 
 
+def found(subject, *settings, root=Path("/nowhere/project")):
+    """What doctor says of one subject; it looks no further."""
+    return next(one for one in doctor.examine(config(*settings), root, {}) if one.subject == subject)
+
+
 def test_this_environment_is_sound():
-    assert doctor._python().state == "ok"
-    assert [doctor._package(name, wanted).state for name, wanted in doctor.PACKAGES.items()] == ["ok"] * 4
+    assert [found(name).state for name in ("Python", *doctor.PACKAGES)] == ["ok"] * 5
 
 
 def test_another_python_is_a_problem_with_advice(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 12, 1))
-    found = doctor._python()
-    assert found.state == "problem" and "make setup" in found.advice
+    assert found("Python").state == "problem" and "make setup" in found("Python").advice
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("click", "0.0.1"), ("no-such-package", "1")])
-def test_a_missing_package_or_another_version_is_a_problem(name, wanted):
-    found = doctor._package(name, wanted)
-    assert found.state == "problem" and wanted in found.advice
+def test_a_missing_package_or_another_version_is_a_problem(monkeypatch, name, wanted):
+    monkeypatch.setattr(doctor, "PACKAGES", {name: wanted})
+    assert found(name).state == "problem" and wanted in found(name).advice
 
 
 def test_one_core_is_a_warning(monkeypatch):
     monkeypatch.setattr(doctor.os, "sched_getaffinity", lambda pid: {0})
-    assert doctor._cores().state == "warning"
+    assert found("cores").state == "warning"
 
 
 @pytest.mark.parametrize(("least", "state"), [(0.0, "ok"), (1e9, "warning")])
 def test_memory_and_disk_are_held_against_what_quick_needs(monkeypatch, tmp_path, least, state):
     monkeypatch.setattr(doctor, "LEAST_MEMORY_GB", least)
     monkeypatch.setattr(doctor, "LEAST_DISK_GB", least)
-    assert doctor._memory().state == state
-    assert doctor._disk(config(f"workspace={tmp_path / 'not' / 'yet'}")).state == state
+    assert found("memory").state == state
+    assert found("disk", f"workspace={tmp_path / 'not' / 'yet'}").state == state
 
 
 def test_a_workspace_that_cannot_be_written_is_a_problem():
-    assert doctor._folder("workspace", config("workspace=/proc/thaw").pipeline_folder).state == "problem"
+    assert found("workspace", "workspace=/proc/thaw").state == "problem"
 
 
 def test_a_damaged_record_of_runs_is_a_problem(tmp_path):
-    found = config(f"workspace={tmp_path}")
-    assert doctor._metadata(found).state == "ok"
-    found.pipeline_folder.mkdir()
-    (found.pipeline_folder / "metadata.sqlite").write_bytes(b"damaged" * 100)
-    assert doctor._metadata(found).state == "problem"
+    place = f"workspace={tmp_path}"
+    assert found("ML Metadata", place).state == "ok"
+    folder = config(place).pipeline_folder
+    folder.mkdir()
+    (folder / "metadata.sqlite").write_bytes(b"damaged" * 100)
+    assert found("ML Metadata", place).state == "problem"
 
 
-def test_data_that_is_named_but_not_there_is_a_problem_and_images_of_our_own_a_warning(tmp_path, monkeypatch):
-    missing = doctor._data(config(f"data.path={tmp_path / 'nothing'}"), tmp_path / "project", {})
+def test_data_that_is_named_but_not_there_is_a_problem(tmp_path):
+    missing = found("data", f"data.path={tmp_path / 'nothing'}")
     assert missing.state == "problem" and str(tmp_path) in missing.advice
 
 
 def test_weights_that_are_not_there_are_a_warning_and_a_wrong_file_a_problem(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert doctor._weights(config(), tmp_path / "project").state == "warning"
+    without_data = f"data.path={tmp_path / 'nothing'}"
+    assert found("ImageNet weights", without_data, root=tmp_path / "project").state == "warning"
     wrong = tmp_path / "weights.h5"
     wrong.write_bytes(b"no weights")
-    assert doctor._weights(config(f"mobilenet_v2.weights={wrong}"), tmp_path / "project").state == "problem"
+    assert found("ImageNet weights", without_data, f"mobilenet_v2.weights={wrong}").state == "problem"
 
 
 def test_a_model_of_the_users_is_looked_at(tmp_path):
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
     model.save(tmp_path / "net.keras")
-    changes = [f"own={{model: {tmp_path / 'net.keras'}, scale: 0..1}}", "sources={net: {}}",
-               "transfers=[{source: net, architecture: own}]", "freeze_counts={own: [0, 1]}"]  # fmt: skip
-    found = doctor._own_model(config(*changes))
-    assert (found.state, "1 parts" in found.found) == ("ok", True)
-    beyond = doctor._own_model(config(*changes, "freeze_counts={own: [2]}"))
+    changes = [f"data.path={tmp_path / 'nothing'}", f"own={{model: {tmp_path / 'net.keras'}, scale: 0..1}}",
+               "sources={net: {}}", "transfers=[{source: net, architecture: own}]"]  # fmt: skip
+    sound = found("own model", *changes, "freeze_counts={own: [0, 1]}")
+    assert (sound.state, "1 parts" in sound.found) == ("ok", True)
+    beyond = found("own model", *changes, "freeze_counts={own: [2]}")
     assert beyond.state == "problem" and "can be cut into 1 parts" in beyond.advice
 
 

@@ -11,25 +11,30 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.dag import dag
 from pipeline.runner import launch, prepare
-from terminal import progress
+from pipeline.runner.plan import Plan
 from tests.pipeline.metadata_recorder import Recorder
 
 pytestmark = pytest.mark.component
 
 
-def test_whatever_a_node_raises_is_said_with_the_place_of_the_log(tmp_path, monkeypatch, request):
-    preset = PRESETS / "quick.yaml"
-    config = load_config(preset, (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
+@pytest.fixture
+def launched(tmp_path, monkeypatch):
+    """A function that launches the experiment with data that was found and a DAG of no nodes."""
+    config = load_config(PRESETS / "quick.yaml", (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
+    dataset = types.SimpleNamespace(name="photos", origin="found here")
+    prepared = prepare.Prepared(config, config, dataset, {}, "", Plan({}, 0, 0.0, 0.0))
+    monkeypatch.setattr(launch, "prepare", lambda *_: prepared)
     monkeypatch.setattr(dag, "create_pipeline", lambda *_: types.SimpleNamespace(components=[]))
+    return lambda: launch.launch(config, tmp_path, {}, plan_only=False)
 
+
+def test_whatever_a_node_raises_is_said_with_the_place_of_the_log(launched, tmp_path, monkeypatch):
     def fail(self, pipeline):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(LocalDagRunner, "run", fail)
     with pytest.raises(ThawError, match=r"OSError: no space left on device") as raised:
-        launch._run(
-            prepare.Prepared(config, config, types.SimpleNamespace(name="photos"), {}, "", None), progress.console()
-        )
+        launched()
     [folder] = (tmp_path / "runs").glob("2*")
     assert str(folder / "log.txt") in str(raised.value)
     assert isinstance(raised.value.__cause__, OSError)
@@ -60,15 +65,11 @@ class RecordedRun:
 
 
 @pytest.fixture
-def ended(tmp_path, monkeypatch, request):
+def ended(launched, tmp_path, monkeypatch):
     """A function that runs the experiment up to the writing of its folder."""
-    preset = PRESETS / "quick.yaml"
-    config = load_config(preset, (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
-    recorded = RecordedRun(tmp_path, dag.metadata_path(config))
-    monkeypatch.setattr(dag, "create_pipeline", lambda *_: types.SimpleNamespace(components=[]))
+    recorded = RecordedRun(tmp_path, tmp_path / "workspace" / "thaw-quick" / "metadata.sqlite")
     monkeypatch.setattr(LocalDagRunner, "run", lambda _self, pipeline: recorded.run(pipeline))
-    dataset = types.SimpleNamespace(name="photos", origin="found here")
-    return lambda: launch._run(prepare.Prepared(config, config, dataset, {}, "", None), progress.console())
+    return launched
 
 
 def test_a_disk_that_is_full_when_the_nodes_have_ended_is_said_and_the_next_run_finishes(

@@ -15,7 +15,7 @@ def nowhere(tmp_path, monkeypatch):
     return tmp_path / "project"
 
 
-def _none_found(explicit, alpha, *, project_root, keras_home, say):
+def _none_found(explicit, alpha, places, *, say):
     say("ImageNet weights: none")
 
 

@@ -47,7 +47,7 @@ def config(make_config):
 
 def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8):
     """A ledger of cats_dogs__original as a run with this configuration leaves it."""
-    folder = config.pipeline_folder / "ledgers"
+    folder = config.ledger_folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 3, 2.5, (), "", np.full((2, 2), 0.5),

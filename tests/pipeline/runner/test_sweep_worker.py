@@ -46,16 +46,33 @@ def test_another_version_of_thaw_is_refused(job, tmp_path):
         sweep_worker.join(tmp_path, "a-1", "127.0.0.1:1", patience=1)
 
 
-def test_another_stack_than_the_chiefs_is_refused_by_its_name(job, tmp_path):
-    records = [
-        SweepRecord(job.settings, SweepFacts("", "c0", (0, 1), "1d5", stack))
-        for stack in (STACK, dataclasses.replace(STACK, device="GPU"))
-    ]
-    assert records[0].name != records[1].name
-    chiefs = records[1].open_ledger()
-    sweep_worker._check_stack(records[1], chiefs.path)
+@pytest.fixture
+def joined(job, tmp_path, monkeypatch):
+    """A function that joins the sweep of a chief with `there` on a machine that finds `here`."""
+
+    def joined(there, here):
+        chiefs = SweepRecord(job.settings, there)
+        chiefs.open_ledger()
+        job.write(chiefs.folder / "job.json")
+        monkeypatch.setattr(SweepJob, "build", lambda self: None)
+        monkeypatch.setattr("trainer_module.sweep.job.facts_of", lambda engine: here)
+        return sweep_worker.join(tmp_path, chiefs.name, "127.0.0.1:1", patience=1)
+
+    return joined
+
+
+FACTS = SweepFacts("", "c0", (0, 1), "1d5", STACK)
+
+
+def test_another_stack_than_the_chiefs_is_refused_by_its_name(joined):
+    on_gpu = dataclasses.replace(FACTS, stack=dataclasses.replace(STACK, device="GPU"))
     with pytest.raises(ThawError, match=r"would train with .* on CPU; the chief with .* on GPU"):
-        sweep_worker._check_stack(records[0], chiefs.path)
+        joined(there=on_gpu, here=FACTS)
+
+
+def test_other_data_than_the_chiefs_are_refused(joined):
+    with pytest.raises(ThawError, match="are not those of the chief's sweep"):
+        joined(there=FACTS, here=dataclasses.replace(FACTS, content_hash="c1"))
 
 
 def test_without_the_variables_the_command_says_which_are_missing(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,98 @@
+"""Makes the nodes that evaluate, report and push; pipeline.dag.dag connects them. Imports components, no trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.pusher.component import Pusher
+from tfx.dsl.components.base.base_component import BaseComponent as Node
+from tfx.proto.pusher_pb2 import PushDestination
+from tfx.types import BaseChannel as Channel
+
+from components.sweep_evaluator.component import sweep_evaluator as make_sweep_evaluator
+from components.transfer_report.component import NodeSettings, transfer_report
+from experiment.config import ExperimentConfig
+from pipeline.dag import fingerprint
+from pipeline.dag.fingerprint import source_fingerprint
+from pipeline.dag.sweeps import Sweep, SweptTransfer
+from pipeline.dag.tfma_evaluation import evaluation_config
+from pipeline.dag.training_settings import repeatable
+
+REPORTED_PACKAGES = ("thaw", "tfx", "tensorflow", "keras", "keras-tuner", "tensorflow-model-analysis", "apache-beam")
+
+
+def evaluator(config: ExperimentConfig, name: str, target: Node, candidate: Node, baseline: Node) -> Node:
+    """TFMA on the test split: a transfer's candidate against the untrained baseline, both by their Trainers."""
+    node = Evaluator(
+        examples=target.outputs["domain"],
+        example_splits=["test"],
+        model=candidate.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        eval_config=evaluation_config(config),
+    )
+    return node.with_id(f"Evaluator.{name}")
+
+
+def sweep_evaluator(target: Node, sweeps: Sequence[Sweep]) -> Node:
+    """TFMA's metrics of every cell, from the predictions in the ledgers."""
+    node = make_sweep_evaluator(
+        examples=target.outputs["domain"],
+        ledgers=_ledgers(sweeps),
+        code=source_fingerprint(*fingerprint.EVALUATION_CODE),
+    )
+    return node.with_id("SweepEvaluator")
+
+
+def report(config: ExperimentConfig, left_out: dict[str, str], sweeps: Sequence[Sweep], advisor: Node) -> Node:
+    """All ledgers and all evaluations: the report, the winner and the final blessing.
+
+    Args:
+      config: the experiment.
+      left_out: transfers that can't run, and why.
+      sweeps: baselines and transfers.
+      advisor: the node TransferAdvisor.
+    """
+    transfers = [one for one in sweeps if isinstance(one, SweptTransfer)]
+    evaluators = {one.name: one.evaluator for one in transfers if one.evaluator}
+    node = transfer_report(
+        candidates={one.name: one.candidate.outputs["model"] for one in transfers if one.candidate},
+        evaluations={name: node.outputs["evaluation"] for name, node in evaluators.items()},
+        verdicts={name: node.outputs["blessing"] for name, node in evaluators.items()},
+        ledgers=_ledgers(sweeps),
+        advice=advisor.outputs["advice"],
+        settings=_report_settings(config, left_out),
+        code=source_fingerprint(*fingerprint.REPORT_CODE),
+    )
+    return node.with_id("TransferReport")
+
+
+def _ledgers(sweeps: Sequence[Sweep]) -> dict[str, Channel]:
+    return {one.name: one.tuner.outputs["tuner_results"] for one in sweeps}
+
+
+def _report_settings(config: ExperimentConfig, left_out: dict[str, str]) -> NodeSettings:
+    return NodeSettings(
+        experiment=config.name,
+        deployed_size=config.deployed_size,
+        blessing=config.blessing,
+        transfers_left_out=left_out,
+        versions={package: version(package) for package in REPORTED_PACKAGES},
+        seed=config.seed,
+        records_per_image=config.augmentation.copies,
+        batch_size=config.schedule.batch_size,
+        configuration=repeatable(config),
+        controls=config.controls,
+    )
+
+
+def pusher(config: ExperimentConfig, reported: Node) -> Node:
+    """Pushes the winner, if it was blessed, into the workspace."""
+    folder = PushDestination.Filesystem(base_directory=str(config.pipeline_folder / "pushed"))
+    node = Pusher(
+        model=reported.outputs["winner"],
+        model_blessing=reported.outputs["blessing"],
+        push_destination=PushDestination(filesystem=folder),
+    )
+    return node.with_id("Pusher")

@@ -1,0 +1,55 @@
+"""What the DAG has for one baseline and for one transfer, as one value each. Imports no component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfx.dsl.components.base.base_component import BaseComponent as Node
+
+from experiment.config import Transfer
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep over the target.
+
+    Attributes:
+      name: `baseline__<architecture>`, or the transfer's id.
+      tuner: trains its cells.
+    """
+
+    name: str
+    tuner: Node
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All of its nodes, those of a subclass too."""
+        return [value for value in vars(self).values() if isinstance(value, Node)]
+
+
+@dataclass(frozen=True)
+class Baseline(Sweep):
+    """An architecture from random weights, which transfers with it are held against.
+
+    Attributes:
+      trainer: trains the best cell.
+    """
+
+    trainer: Node
+
+
+@dataclass(frozen=True)
+class SweptTransfer(Sweep):
+    """A transfer; a control is swept and shown, but has neither a candidate nor an evaluator.
+
+    Attributes:
+      pair: source and architecture.
+      source: the source's Trainer.
+      candidate: trains the best cell.
+      evaluator: holds the candidate against the baseline.
+    """
+
+    pair: Transfer
+    source: Node
+    candidate: Node | None = None
+    evaluator: Node | None = None

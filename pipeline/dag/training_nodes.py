@@ -1,0 +1,186 @@
+"""Makes the nodes that train, or compute features; pipeline.dag.dag connects them. Imports components, no runner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from tfx.components.trainer.component import Trainer
+from tfx.dsl.components.base.base_component import BaseComponent as Node
+from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
+
+from acquisition.downloads.kept_files import with_kept_paths
+from analysis.transfer_prediction.advice_rule import read_rule
+from components.sweep_tuner import SweepTuner
+from components.transfer_advisor.component import transfer_advisor
+from components.transfer_advisor.estimation import AdvisorSettings, Asked
+from experiment.changes import changed
+from experiment.config import Architecture, ExperimentConfig, Transfer
+from experiment.machine import Machine
+from experiment.stack import Device
+from experiment.training_settings import STACK_KEY, ModelSettings
+from pipeline.dag import fingerprint
+from pipeline.dag.fingerprint import source_fingerprint
+from pipeline.dag.sweeps import SweptTransfer
+from pipeline.dag.training_settings import model_settings, own_settings, source_settings, sweep_settings
+from trainer_module.training.running_stack import running_stack
+
+TRAIN = TrainArgs(splits=["train"])
+VAL = EvalArgs(splits=["val"])
+RUN_FN = "trainer_module.trainer.run_fn"
+TUNER_FN = "trainer_module.tuner.tuner_fn"
+
+
+class TrainingNodes:
+    """Makes nodes that are told, beside their settings, where files of weights lie and what would train.
+
+    Args:
+      config: the experiment; its transfers are those that can run.
+      data_name: of the images, as in ledgers.
+      weights_hash: of the ImageNet weights file; empty when no transfer needs it.
+      cluster_device: of the pods that train; none: this machine trains.
+    """
+
+    def __init__(self, config: ExperimentConfig, data_name: str, weights_hash: str, cluster_device: Device | None):
+        self._in_cluster = cluster_device is not None
+        self._config = config if self._in_cluster else with_kept_paths(config, weights_hash)
+        self._data_name = data_name
+        self._weights_hash = weights_hash
+        stack = running_stack()
+        self._stack = (replace(stack, device=cluster_device) if cluster_device else stack).in_words
+        self._source_code = source_fingerprint(*fingerprint.SOURCE_MODEL_CODE)
+        self._sweep_code = source_fingerprint(*fingerprint.SWEEP_CODE)
+        self._training_code = source_fingerprint(*fingerprint.TRAINING_CODE)
+
+    def baseline_settings(self, architecture: Architecture) -> ModelSettings:
+        """Of an architecture with random weights."""
+        return self._settings("baseline", "", architecture)
+
+    def transfer_settings(self, pair: Transfer) -> ModelSettings:
+        """Of a network that begins with a source's weights."""
+        return self._settings("transfer", pair.source, pair.architecture)
+
+    def source(self, pair: Transfer, domain: Node | None, transformed: Node) -> Node:
+        """Trains a source on its domain; ImageNet's weights are loaded, random ones kept, and no example is read.
+
+        Args:
+          pair: whose source it is.
+          domain: the source's; none where nothing is trained.
+          transformed: the node Transform: a Trainer takes no less than some examples.
+        """
+        settings = source_settings(self._config, pair, weights_hash=self._weights_hash, code=self._source_code)
+        node = Trainer(
+            run_fn=RUN_FN,
+            examples=domain.outputs["domain"] if domain else transformed.outputs["transformed_examples"],
+            train_args=TRAIN,
+            eval_args=VAL if domain else EvalArgs(splits=["train"]),
+            custom_config=self._told(settings, self._source_code),
+        )
+        return node.with_id(f"Trainer.source.{pair.source}.{pair.architecture}")
+
+    def tuner(
+        self, settings: ModelSettings, target: Node, source: Node | None = None, baseline: Node | None = None
+    ) -> Node:
+        """The sweep: freeze_count x n x fine_tune x draw (a baseline has nothing to freeze).
+
+        Args:
+          settings: of the transfer or the baseline.
+          target: the domain.
+          source: its Trainer; none for a baseline.
+          baseline: the tuner whose ledger says which cells are undecided; none for a baseline.
+        """
+        node = SweepTuner(
+            tuner_fn=TUNER_FN,
+            examples=target.outputs["domain"],
+            base_model=source.outputs["model"] if source else None,
+            train_args=TRAIN,
+            eval_args=VAL,
+            custom_config=self._told(sweep_settings(self._config, settings), self._training_code),
+        )
+        if baseline is not None and self._config.all_draws > self._config.draws:
+            node.add_upstream_node(baseline)
+        return node.with_id(f"Tuner.{_path(settings)}")
+
+    def trainer(
+        self, settings: ModelSettings, target: Node, transformed: Node, tuner: Node, source: Node | None = None
+    ) -> Node:
+        """Trains the cell that the tuner found best, for evaluation and serving.
+
+        Args:
+          settings, target: as in tuner.
+          transformed: the node Transform, whose graph is served.
+          tuner: of the same sweep.
+          source: as in tuner.
+        """
+        node = Trainer(
+            run_fn=RUN_FN,
+            examples=target.outputs["domain"],
+            transform_graph=transformed.outputs["transform_graph"],
+            base_model=source.outputs["model"] if source else None,
+            hyperparameters=tuner.outputs["best_hyperparameters"],
+            train_args=TRAIN,
+            eval_args=VAL,
+            custom_config=self._told(settings, self._training_code),
+        )
+        return node.with_id(f"Trainer.{_path(settings)}")
+
+    def advisor(self, transfers: Iterable[SweptTransfer], target: Node, domains: Mapping[str, Node]) -> Node:
+        """What the sources promise, from the target's training images alone; controls promise nothing.
+
+        Args:
+          transfers: all of them.
+          target: the domain.
+          domains: by source, of those that are trained.
+        """
+        asked = [one for one in transfers if one.candidate]
+        sources = {one.pair.source for one in asked}
+        node = transfer_advisor(
+            examples=target.outputs["domain"],
+            sources={one.name: one.source.outputs["model"] for one in asked},
+            domains={name: domain.outputs["domain"] for name, domain in domains.items() if name in sources},
+            settings=self._advisor_settings([one.pair for one in asked]),
+            code=source_fingerprint(*fingerprint.ADVICE_CODE),
+        )
+        return node.with_id("TransferAdvisor")
+
+    def _advisor_settings(self, pairs: list[Transfer]) -> AdvisorSettings:
+        config, used = self._config, {pair.architecture for pair in pairs}
+        return AdvisorSettings(
+            classes=config.target.classes,
+            image_shape=config.data.image_shape,
+            mobilenet=changed(config.mobilenet_v2, weights=None) if "mobilenet_v2" in used else None,
+            own=own_settings(config) if "own" in used else None,
+            stack=self._stack,
+            transfers=tuple(
+                Asked(
+                    name=pair.id,
+                    source=pair.source,
+                    architecture=pair.architecture,
+                    freeze_counts=config.freeze_counts[pair.architecture],
+                )
+                for pair in pairs
+            ),
+            sizes=config.sizes,
+            fine_tune=config.fine_tune,
+            draws=config.draws,
+            seed=config.seed,
+            ledger_dir=config.ledger_folder,
+            rule=read_rule(),
+        )
+
+    def _settings(
+        self, role: Literal["transfer", "baseline"], source: str, architecture: Architecture
+    ) -> ModelSettings:
+        about = {"data_name": self._data_name, "code": self._sweep_code}
+        return model_settings(self._config, role, source, architecture, **about)
+
+    def _told(self, settings: ModelSettings, code: str) -> dict[str, Any]:
+        if not self._in_cluster:  # what this machine does is said by its file, which is in no key
+            settings = changed(settings, **Machine().model_dump(include=set(type(settings).model_fields) - {"asked"}))
+        return {**settings.as_custom_config(code), STACK_KEY: self._stack}
+
+
+def _path(settings: ModelSettings) -> str:
+    """`baseline.<architecture>` or `transfer.<transfer>`, as node ids have it."""
+    return f"{settings.role}.{settings.name.removeprefix('baseline__')}"

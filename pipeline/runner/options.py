@@ -1,0 +1,79 @@
+"""The options that make an experiment, for argparse and click alike. Imports the configuration's loader alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiment.config import ExperimentConfig
+from experiment.loading import PRESETS, load_config
+
+DEFAULT_PRESET = "quick"
+CONFIG_HELP = "preset or YAML file of your own"
+SET_METAVAR = "KEY=VALUE"
+SET_HELP = "a setting, such as draws=3; as often as you like"
+
+
+@dataclass(frozen=True)
+class Short:
+    """An option that is short for a setting.
+
+    Attributes:
+      name: `--name` on the command line.
+      setting: the key, such as `data.path`.
+      kind: of its value; none: a switch, which sets true.
+      metavar: stands for the value in the help.
+      help: what it is.
+    """
+
+    name: str
+    setting: str
+    kind: type | None
+    metavar: str
+    help: str
+
+    @property
+    def full_help(self) -> str:
+        """With what it is short for."""
+        return f"{self.help}; short for --set {self.setting}={self.metavar}"
+
+
+DATA = Short("data", "data.path", Path, "FOLDER", "TFRecords")
+WEIGHTS = Short("weights", "mobilenet_v2.weights", Path, "FILE", "MobileNetV2's weights")
+WORKERS = Short("workers", "workers", int, "N", "processes that train side by side")
+STRICT = Short("strict", "strict", None, "true", "fail where ImageNet's weights can't be had")
+SHORTS = (DATA, WEIGHTS, WORKERS, STRICT)
+
+
+def add_options(parser: argparse.ArgumentParser, shorts: Sequence[Short] = SHORTS) -> None:
+    """Adds --config, --set and the short options to a command's parser."""
+    preset = PRESETS / f"{DEFAULT_PRESET}.yaml"
+    parser.add_argument("--config", type=Path, default=preset, help=CONFIG_HELP)
+    parser.add_argument("--set", action="append", default=[], metavar=SET_METAVAR, help=SET_HELP)
+    for short in shorts:
+        if short.kind is None:
+            parser.add_argument(f"--{short.name}", action="store_true", help=short.full_help)
+        else:
+            parser.add_argument(f"--{short.name}", type=short.kind, metavar=short.metavar, help=short.full_help)
+
+
+def config_of(
+    path: Path, settings: Sequence[str], given: Mapping[str, Any], shorts: Sequence[Short] = SHORTS
+) -> ExperimentConfig:
+    """The configuration that a command line asks for; a short option goes before --set.
+
+    Args:
+      path: of the file.
+      settings: each `key=value`.
+      given: what was parsed, by the options' names; none, or false for a switch, where one was not given.
+      shorts: options of the command.
+
+    Raises:
+      ThawError: as load_config.
+    """
+    values = {short.setting: "true" if given[short.name] is True else given[short.name] for short in shorts}
+    overrides = [f"{key}={value}" for key, value in values.items() if value is not None and value is not False]
+    return load_config(path, (*settings, *overrides))

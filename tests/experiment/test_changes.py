@@ -1,0 +1,28 @@
+"""Changed settings are checked as new ones are. Imports experiment alone."""
+
+import pydantic
+import pytest
+
+from experiment.changes import changed
+from experiment.config import Schedule
+from experiment.loading import PRESETS, load_config
+
+QUICK = load_config(PRESETS / "quick.yaml")
+
+
+def test_what_is_not_named_stays_and_the_original_too():
+    before = QUICK.model_dump()
+    other = changed(QUICK, seed=7, schedule=changed(QUICK.schedule, epochs=3))
+    assert other.model_dump() == {**before, "seed": 7, "schedule": {**before["schedule"], "epochs": 3}}
+    assert QUICK.model_dump() == before
+
+
+@pytest.mark.parametrize("change", [{"epoch": 3}, {"epochs": 0}, {"epochs": "many"}])
+def test_an_unknown_field_and_a_wrong_value_are_refused(change):
+    with pytest.raises(pydantic.ValidationError):
+        changed(Schedule(), **change)
+
+
+def test_values_that_do_not_fit_each_other_are_refused():
+    with pytest.raises(pydantic.ValidationError, match="candidate_size 7 is not one of sizes"):
+        changed(QUICK, candidate_size=7)

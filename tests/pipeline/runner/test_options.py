@@ -1,0 +1,51 @@
+"""The options that every command has which makes an experiment. Starts no run."""
+
+import argparse
+
+import click
+import pytest
+
+from experiment.errors import ThawError
+from pipeline.runner.options import SHORTS, STRICT, WEIGHTS, add_options, config_of
+from thaw.options import experiment
+
+
+def by_argparse(arguments, shorts=SHORTS):
+    parser = argparse.ArgumentParser()
+    add_options(parser, shorts)
+    parsed = parser.parse_args(arguments)
+    return config_of(parsed.config, parsed.set, vars(parsed), shorts)
+
+
+def by_click(arguments):
+    found = []
+    command = click.command()(experiment(found.append))
+    command.main(arguments, standalone_mode=False)
+    return found[0]
+
+
+@pytest.mark.parametrize("read", [by_argparse, by_click])
+def test_a_short_option_is_its_setting_and_goes_before_set(read):
+    short = ["--data", "/d", "--weights", "/w.h5", "--workers", "3", "--strict"]
+    spelled = ["--set", "data.path=/d", "--set", "mobilenet_v2.weights=/w.h5", "--set", "workers=3",
+               "--set", "strict=true"]  # fmt: skip
+    assert read(short) == read(spelled) != read([])
+    assert read(["--workers", "3", "--set", "workers=2"]).workers == 3
+
+
+@pytest.mark.parametrize("arguments", [[], ["--set", "draws=5", "--workers", "2"]])
+def test_both_parsers_make_the_same_experiment(arguments):
+    assert by_argparse(arguments) == by_click(arguments)
+
+
+@pytest.mark.parametrize("read", [by_argparse, by_click])
+def test_a_wrong_value_is_refused_with_the_setting_that_it_stands_for(read):
+    with pytest.raises(ThawError, match=r"quick\.yaml with --set workers=0 is not valid"):
+        read(["--workers", "0"])
+
+
+def test_a_command_may_leave_options_out(capsys):
+    assert by_argparse(["--strict"], (WEIGHTS, STRICT)).strict
+    with pytest.raises(SystemExit) as ended:
+        by_argparse(["--workers", "2"], (WEIGHTS, STRICT))
+    assert ended.value.code == 2
