@@ -151,7 +151,7 @@ runs_option = click.option(
 )
 
 
-PROJECT_ROOT = Path(__file__).resolve().parent
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
 def print_json(value: object) -> None:

@@ -147,3 +147,10 @@ def test_a_folder_that_a_run_cannot_use_is_told_by_every_command_that_prepares_o
     done = thaw(command, "--set", f"{place}=in_the_way/below", *json_format)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "in_the_way is no" in done.stdout + done.stderr
+
+
+def test_data_beside_the_project_are_looked_for_by_the_command_where_the_runner_looks():
+    import local_runner
+    from thaw import options
+
+    assert options.PROJECT_ROOT == local_runner.PROJECT_ROOT == ROOT.resolve()
