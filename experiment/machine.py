@@ -24,7 +24,7 @@ class Machine(pydantic.BaseModel):
     ledger is left under it."""
 
     def write(self, folder: Path) -> None:
-        """Writes MACHINE_FILE, all of it at once; the folder is made where there is none."""
+        """Writes MACHINE_FILE, all of it at once; the folder is made if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         written = folder / f".{MACHINE_FILE}.new"
         written.write_text(self.model_dump_json() + "\n", encoding="utf-8")

@@ -85,7 +85,7 @@ def locate_cifar10(
     *, project_root: Path, environment: Mapping[str, str], cache_dir: Path, tfds_dir: Path,
     say: Callable[[str], None], download_timeout_s: float = 5.0, archive: cifar10.Archive = cifar10.OFFICIAL,
 ) -> Dataset | None:  # fmt: skip
-    """CIFAR-10 from CIFAR10_DIR or a place after it; none: there is none, and locate_dataset would draw images.
+    """CIFAR-10 from CIFAR10_DIR or a place after it; none if it is nowhere, where locate_dataset would draw images.
 
     Args:
       project_root, environment, cache_dir, tfds_dir, say, download_timeout_s, archive: as in locate_dataset.

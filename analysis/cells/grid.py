@@ -156,7 +156,7 @@ def averaged(parts: Sequence[Terms]) -> dict[Place, float]:
     """The mean of several differences as one.
 
     Raises:
-      ValueError: there is none.
+      ValueError: there are no parts.
     """
     if not parts:
         raise ValueError("There is nothing to average.")

@@ -24,7 +24,7 @@ class Advice:
       scratch: the baseline that is best on val.
       over_scratch: its lead on test over `scratch`, in points (from_scratch.FromScratch). None where it is `scratch`.
       verdict: of `over_scratch`, the one that blessing and the tables go by; none where it is `scratch`.
-      next_best: the sweep that follows on val; empty where there is none.
+      next_best: the sweep that follows on val; empty if there is only one sweep.
       lead: over `next_best`'s best cell, on test.
     """
 

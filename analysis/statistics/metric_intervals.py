@@ -59,7 +59,7 @@ class Spread:
 
 @dataclasses.dataclass(frozen=True)
 class Intervals:
-    """Estimates with their intervals; NaN where there is none."""
+    """Estimates with their intervals; NaN where a metric has no value."""
 
     low: np.ndarray
     estimate: np.ndarray

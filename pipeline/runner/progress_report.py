@@ -44,7 +44,7 @@ class ExperimentState:
 
     Attributes:
       data: name of the data; empty where nothing is known of it yet.
-      run: folder of the newest run with these settings; none where there is none.
+      run: folder of the newest run with these settings; none if nothing was run with them.
       finished: whether that run came to its end.
       node: the last that its log says was begun; empty where it is finished, or none was.
       last_line: the last thing that its log says; empty where it is finished.

@@ -55,7 +55,5 @@ def test_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
 
 
 def test_named_files_and_modules_are_found() -> None:
-    page = (
-        "`pipeline/dag/dag.py`, `python -m\n  benchmarks.speed.bench`, `tests/a/test_b.py`"
-    )
+    page = "`pipeline/dag/dag.py`, `python -m\n  benchmarks.speed.bench`, `tests/a/test_b.py`"
     assert named_places(page) == {"pipeline/dag/dag.py", "benchmarks/speed/bench.py", "tests/a/test_b.py"}

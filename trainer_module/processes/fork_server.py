@@ -36,7 +36,7 @@ def socket_folder() -> str:
     """The system's temporary folder, or one with a path that is short enough for a socket's address.
 
     Raises:
-      ThawError: there is none.
+      ThawError: no such folder can be written to.
     """
     usual = tempfile.gettempdir()
     for folder in (usual, *SHORT_FOLDERS):

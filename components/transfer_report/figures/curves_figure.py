@@ -27,7 +27,7 @@ class CurvePair:
     Attributes:
       title: of the panel.
       transfer, baseline: their curves.
-      phase_2: epoch at which fine-tuning begins; none where there is none.
+      phase_2: epoch at which fine-tuning begins; none if the cell is not fine-tuned.
     """
 
     title: str

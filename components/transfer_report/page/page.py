@@ -39,7 +39,7 @@ def render_page(
       found: what is said beyond single cells.
       drawn: the pictures.
       before: the section on what was known before training.
-      controls: the section on them; none: there are none.
+      controls: the section on them; none if the run had none.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
