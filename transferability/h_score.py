@@ -1,4 +1,4 @@
-"""H-score, as published and with a shrunk covariance: how far class means lie apart. Imports no TensorFlow.
+"""H-score with a shrunk covariance: how far class means lie apart. Imports no TensorFlow.
 
 Bao et al., An Information-Theoretic Approach to Transferability in Task Transfer Learning, ICIP 2019: with S the
 covariance of the features and S_y that of their class means, each row standing at the mean of its class,
@@ -25,11 +25,11 @@ from transferability.checks import checked_features, checked_labels, one_hot
 from transferability.spectra import Spectrum, centred, spectrum_of
 
 
-def h_score(features: np.ndarray, labels: np.ndarray) -> float:
-    """H of this module's docstring, S inverted where it is not 0; 0..C-1, higher is better.
+def shrunk_h_score(features: np.ndarray, labels: np.ndarray) -> float:
+    """H_q of this module's docstring; 0..C-1, higher is better.
 
     Args:
-      features: real numbers [n, d]; with d >= n - 1 the score is C - 1 for nearly any labels.
+      features: real numbers [n, d].
       labels: integers [n], 0..C-1, two rows or more of each class.
 
     Raises:
@@ -37,31 +37,12 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     """
     x = centred(checked_features(features))
     y = checked_labels(labels, x.shape[0])
-    return _score(spectrum_of(x), y, 0.0)
-
-
-def shrunk_h_score(features: np.ndarray, labels: np.ndarray) -> float:
-    """H_q of this module's docstring; 0..C-1, higher is better. Arguments and errors as `h_score`."""
-    x = centred(checked_features(features))
-    y = checked_labels(labels, x.shape[0])
     spectrum = spectrum_of(x)
     return _score(spectrum, y, _shrinkage(x, spectrum))
 
 
-def shrinkage(features: np.ndarray) -> float:
-    """q of this module's docstring, 0..1: how much of the covariance is replaced by t I.
-
-    Args:
-      features: real numbers [n, d].
-
-    Raises:
-      ValueError: they are not so.
-    """
-    x = centred(checked_features(features))
-    return _shrinkage(x, spectrum_of(x))
-
-
 def _shrinkage(x: np.ndarray, spectrum: Spectrum) -> float:
+    """q of this module's docstring, 0..1: how much of the covariance of the centred rows is replaced by t I."""
     rows, width = x.shape
     variances = spectrum.squares / rows
     square = float(np.sum(variances**2))  # |S|^2
