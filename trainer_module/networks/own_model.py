@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,6 +146,7 @@ class _Flattening:
         self._name = name
         self._pairs: list[tuple[Layer, Layer]] = []
         self._used: set[int] = set()
+        self._names: set[str] = set()
 
     def of(self, model: keras.Model) -> keras.Model:
         """The flat model, with the weights of `model`.
@@ -175,7 +177,7 @@ class _Flattening:
         self._used.add(id(layer))
         if isinstance(layer, keras.Model):
             return layer
-        settings = layer.get_config()
+        settings = {**layer.get_config(), "name": self._free_name(layer.name)}
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             mean, variance = (weight.numpy().tolist() for weight in (layer.adapt_mean, layer.adapt_variance))
             return keras.layers.Normalization.from_config({**settings, "mean": mean, "variance": variance})
@@ -183,6 +185,13 @@ class _Flattening:
         if isinstance(layer, Layer) and layer.weights:
             self._pairs.append((layer, new))
         return new
+
+    def _free_name(self, name: str) -> str:
+        """The name, with a number where a layer of another of the models has it: laid flat, they must differ."""
+        numbered = (f"{name}_{number}" for number in itertools.count(2))
+        free = next(one for one in itertools.chain([name], numbered) if one not in self._names)
+        self._names.add(free)
+        return free
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, AUGMENTATIONS):
