@@ -110,6 +110,7 @@ def measure_curves(grid: Grid, pace: Pace) -> dict[Place, LearningMeasures]:
                 cell=cell,
                 reached=sum(value is not None for value in values["epochs"]),
                 trained_epochs=pace.epochs(rows[0].curve[-1][0], cell.n),
+                # Start and end have a point in every curve, which the type of one dict for all does not say.
                 **{name: intervals[name][place] for name in MEASURES},  # type: ignore[arg-type]
             )
     return found

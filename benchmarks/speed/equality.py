@@ -49,6 +49,7 @@ class UncachedEngine(SweepEngine):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         images: Cut = self._cut_data.at(0)
+        # Replaced for this one engine, on purpose: no subclass of the data is made for a comparison.
         self._cut_data.at = lambda freeze_count: images  # type: ignore[method-assign]
 
     def _program(self, freeze_count: int) -> Program:
