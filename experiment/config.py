@@ -97,9 +97,9 @@ class Blessing(Settings):
 
     min_accuracy: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.6
     """Floor of the accuracy."""
-    min_gain_points: float = 0.0
+    min_gain_points: pydantic.NonNegativeFloat = 0.0
     """The verdict must be gain, and the lower bounds of the gain's interval and of that of the lead over the best
-    network from scratch must lie above this; below 0 no gain is asked for, and a loss up to there is allowed."""
+    network from scratch must lie above this."""
     max_class_loss_points: pydantic.NonNegativeFloat = 5.0
     """No class may lose more F1 than this (points of 100) against the baseline."""
 

@@ -83,17 +83,14 @@ def _objections(candidate: Candidate, settings: Blessing) -> tuple[str, ...]:
 
 
 def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
-    """Why the gain does not justify a push: the verdict of the tables, and the margin beyond it.
-
-    A margin below 0 asks for no gain; it allows a loss up to there.
-    """
+    """Why the gain does not justify a push: the verdict of the tables, and the margin beyond it."""
     gain = summary.gain_points
     if gain.images_only:
         return [
             f"the difference of {formats.points(gain.estimate)} points rests on a single draw, which can't "
             "tell luck from gain; set draws to 2 or more"
         ]
-    if gain.low > margin and (summary.verdict == "gain" or margin < 0):
+    if gain.low > margin and summary.verdict == "gain":
         return []
     shown = f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}"
     if summary.verdict == "gain":

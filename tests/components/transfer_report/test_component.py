@@ -57,7 +57,7 @@ def run(tmp_path, quick_ledgers, before_of):
             "winner": [artifact(standard_artifacts.Model, tmp_path / "out" / "winner")],
             "blessing": [artifact(standard_artifacts.ModelBlessing, tmp_path / "out" / "blessing")],
         }
-        blessing = Blessing(min_accuracy=min_accuracy, min_gain_points=-100, max_class_loss_points=100)
+        blessing = Blessing(min_accuracy=min_accuracy, max_class_loss_points=100)
         settings = NodeSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
                                 versions={}, records_per_image=3, batch_size=32, seed=1,
                                 configuration={"name": "small"})  # fmt: skip
