@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1
     except (Exception, KeyboardInterrupt) as error:
-        return process.status_of_stopped(error)
+        return process.status_of_ended(error)
     return 0
 
 

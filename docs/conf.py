@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 project = "Thaw"
 extensions = ["myst_parser", "sphinx_click"]
 source_suffix = {".md": "markdown"}
@@ -27,7 +29,7 @@ STUBS = {
 }
 
 
-def fill_stubs(app: object, page: str, source: list[str]) -> None:
+def fill_stubs(app: Sphinx, page: str, source: list[str]) -> None:
     """Fills a stub, and points links at the filled pages instead of at what they are filled with."""
     home = DOCS / page
     origin = STUBS.get(page, home)
@@ -42,6 +44,6 @@ def fill_stubs(app: object, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"\]\(([^):#\s]+)(#[^)\s]*|)\)", moved, text)
 
 
-def setup(app: object) -> None:
+def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
-    app.connect("source-read", fill_stubs)  # type: ignore[attr-defined]
+    app.connect("source-read", fill_stubs)

@@ -13,6 +13,9 @@ PRETRAINED: tuple[Architecture, ...] = ("mobilenet_v2", "own")
 Control = Literal["self", "random", "shuffled_labels"]
 Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 
+MOST = 2**53
+"""Of any whole number: up to here floats, and whatever reads JSON, know each one."""
+
 
 def _types(annotation: Any) -> set[type]:
     """The types that values of an annotation are made of."""
@@ -40,13 +43,15 @@ class Settings(pydantic.BaseModel):
 
     @pydantic.field_validator("*", mode="before")
     @classmethod
-    def _tell_flags_from_numbers(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        """Pydantic would take `draws: yes` for 1, and `strict: 1` for true."""
+    def _check_numbers(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        """Pydantic would take `draws: yes` for 1, `strict: 1` for true, and integers that no float can hold."""
         types = _types(cls.model_fields[info.field_name or ""].annotation)
         for one in _leaves(value):
             if types & {int, float} and isinstance(one, bool):
                 raise ValueError(f"expected a number, got {one}. YAML reads yes, on and true as True, and no, off and "
                                  "false as False; write a number")  # fmt: skip
+            if types & {int, float} and isinstance(one, int) and abs(one) > MOST:
+                raise ValueError(f"expected a number up to {MOST}, got one of {len(str(abs(one)))} digits")
             if bool in types and one is not None and not isinstance(one, bool):
                 raise ValueError(f"expected true or false, got {one!r}")
         return value

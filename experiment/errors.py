@@ -1,4 +1,7 @@
-"""The one exception a user is meant to read. Imports nothing, so every package may raise it."""
+"""The one exception a user is meant to read, and what is said of paths. Imports nothing of ours."""
+
+import os
+from pathlib import Path
 
 
 class ThawError(Exception):
@@ -27,3 +30,11 @@ def check_utf_8(path: str, advice: str) -> None:
     """
     if any("\udc80" <= one <= "\udcff" for one in path):
         raise ThawError(f"The name of {path} is not UTF-8, so TensorFlow can't open it. {advice}")
+
+
+def home_expanded(path: Path) -> Path:
+    """The path with `~` as the home folder; a user's whom the system does not know stays as it is, and is not found.
+
+    Path.expanduser raises a RuntimeError for it.
+    """
+    return Path(os.path.expanduser(path))

@@ -51,4 +51,4 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (Exception, KeyboardInterrupt) as error:
-        sys.exit(process.status_of_stopped(error))
+        sys.exit(process.status_of_ended(error))

@@ -16,7 +16,8 @@ from experiment.loading import PRESETS
 from pipeline.runner.options import DEFAULT_PRESET, SET_METAVAR, SHORTS, Short, config_of
 from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
 
-EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
+EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted,
+143 terminated.
 
 \b
 Completion for bash (also zsh_source and fish_source):
@@ -43,7 +44,7 @@ def find_config(config: str) -> Path:
     """The file that `--config` means: a preset by its name, or a path.
 
     Raises:
-      ThawError: there is neither.
+      ThawError: it is neither.
     """
     places = PRESETS / f"{config}.yaml", Path(config)
     found = next((place for place in places if place.exists()), None)
@@ -57,7 +58,7 @@ def find_run(run: str, runs: Path) -> Path:
     """A finished run's folder, by its path or by its name below `runs`; `latest` is the newest one.
 
     Raises:
-      ThawError: there is none.
+      ThawError: no finished run has that path or name.
     """
     latest = latest_run(runs) if run == LATEST else None
     places = (latest,) if latest else (Path(run), runs / run)

@@ -14,7 +14,7 @@ from acquisition.downloads.download import download
 from acquisition.downloads.places import Places
 from acquisition.synthetic_images import synthetic
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
-from experiment.errors import ThawError
+from experiment.errors import ThawError, home_expanded
 
 _SYNTHETIC = "SYNTHETIC"
 
@@ -64,7 +64,7 @@ def locate_dataset(
       ThawError: the explicit path or CIFAR10_DIR can't be used, or the cache can't be written.
     """
     if explicit is not None:
-        return _taken(find_record_files(explicit.expanduser()), "given explicitly", say)
+        return _taken(find_record_files(home_expanded(explicit)), "given explicitly", say)
     found = locate_cifar10(places, environment, say=say, download_timeout_s=download_timeout_s, archive=archive)
     if found is not None:
         return found
@@ -93,7 +93,7 @@ def locate_cifar10(
     """
     if variable := environment.get("CIFAR10_DIR"):
         try:
-            return _taken(find_record_files(Path(variable).expanduser()), "named by CIFAR10_DIR", say)
+            return _taken(find_record_files(home_expanded(Path(variable))), "named by CIFAR10_DIR", say)
         except ThawError as error:
             raise ThawError(f"CIFAR10_DIR can't be used. {error} Or unset CIFAR10_DIR.") from error
     cached = places.cache / "cifar10"

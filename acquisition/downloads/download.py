@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import os
 import threading
 import urllib.error
 import urllib.request
+from concurrent.futures import Future, InvalidStateError, wait
 from pathlib import Path
 from typing import Any
 
@@ -117,22 +119,25 @@ def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:
 
     A socket's timeout does not cover that look-up, which can take half a minute without a network.
     """
-    outcome: list[Any] = []
+    outcome: Future[Any] = Future()
 
     def attempt() -> None:
         try:
-            outcome.append(urllib.request.urlopen(request, timeout=timeout_s))
+            answer = urllib.request.urlopen(request, timeout=timeout_s)
         except Exception as error:  # whatever it is, it is raised below, where it can be seen
-            outcome.append(error)
+            with contextlib.suppress(InvalidStateError):
+                outcome.set_exception(error)
+            return
+        try:
+            outcome.set_result(answer)
+        except InvalidStateError:  # it was cancelled: the answer came when nobody waited any more
+            answer.close()
 
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(timeout_s + 1)
-    if not outcome:
+    threading.Thread(target=attempt, daemon=True).start()
+    wait([outcome], timeout_s + 1)
+    if outcome.cancel():
         raise TimeoutError(f"no answer within {timeout_s:g} s")
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+    return outcome.result()
 
 
 def _size(part: Path) -> int:

@@ -43,7 +43,7 @@ def locate_weights(
       base_url, download_timeout_s: where Keras keeps its weights, and how long to wait for an answer.
 
     Returns:
-      The file, not yet checked (see `check_weights`); none when there are none to be had.
+      The file, not yet checked (see `check_weights`); none if no place has it.
 
     Raises:
       ThawError: the explicit path is no file.

@@ -20,14 +20,21 @@ MOST_PIXELS = 100_000_000
 """A file of a few bytes can declare more pixels than memory holds."""
 
 _ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+"""By EXIF's orientation: what makes the image upright. ImageOps.exif_transpose would also write EXIF anew,
+which ends in a TypeError where another entry is odd."""
 _TURNED = (5, 6, 7, 8)
 """Values of EXIF's orientation by which width and height change places."""
 _ANIMATED = ("GIF", "PNG")
 """The first picture of any other file with several (a camera's preview behind its photograph) is the photograph."""
-# What Pillow raises on bytes that are no image, or a damaged one.
+# What Pillow raises on bytes that are no image, or a damaged one. TypeError and AttributeError would be our mistakes.
 _DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
-    NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, NotImplementedError, struct.error,
+    zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 
 
@@ -63,7 +70,8 @@ def load_image(source: Path | bytes, name: str) -> Image.Image:
     """
     try:
         with _opened(source) as image:
-            upright = ImageOps.exif_transpose(image)
+            orientation = image.getexif().get(_ORIENTATION)
+            upright = image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
             if upright.mode in ("LA", "PA", "RGBA") or "transparency" in upright.info:
                 layered = upright.convert("RGBA")
                 white = Image.new("RGBA", layered.size, "white")

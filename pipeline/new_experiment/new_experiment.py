@@ -18,7 +18,7 @@ from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_re
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig, Transfer
-from experiment.errors import ThawError
+from experiment.errors import ThawError, home_expanded
 from experiment.val_split import val_count
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
@@ -90,7 +90,7 @@ def make_experiment(
     Raises:
       ThawError: something the user can put right; nothing was written then.
     """
-    folder = folder.expanduser().absolute()
+    folder = home_expanded(folder).absolute()
     make = from_records if holds_records(folder) else from_images
     check_output(out.absolute(), folder, force=force)
 

@@ -41,7 +41,7 @@ class Wanted:
       image_size_px: side of the square that images are fitted to; none: it is chosen.
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
-      own: a Keras model of the user's to transfer from; none: there is none.
+      own: a Keras model of the user's to transfer from; none if the user names none.
     """
 
     name: str
@@ -92,7 +92,9 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
     target, classes = (names_in(asked[key]) for key in ("target", "classes"))
     keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
     if asked["scale"] and not asked["model"]:
-        raise ThawError("--scale says what the pixels of a --model are, and there is none. Give both, or neither.")
+        raise ThawError(
+            "--scale says what the pixels of a --model are, but there is no --model. Give both, or neither."
+        )
     own = OwnModel(model=asked["model"].absolute(), scale=asked["scale"]) if asked["model"] else None
     return Wanted(name, target, asked["image_size"], classes, keys, own)
 

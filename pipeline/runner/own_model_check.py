@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from experiment.changes import changed
 from experiment.config import ExperimentConfig, MobileNet, OwnModel
-from experiment.errors import ThawError
+from experiment.errors import ThawError, home_expanded
 from pipeline.runner.network_cost import counted_mflop
 
 SIDES = (96, 224)
@@ -46,7 +46,7 @@ def looked_at(own: OwnModel, image_shape: Sequence[int]) -> OwnModel:
     Raises:
       ThawError: the file is missing, can't be cut or does not take the images.
     """
-    path = own.model.expanduser().absolute()
+    path = home_expanded(own.model).absolute()
     if not path.is_file():
         raise ThawError(f"The model {path} (own.model) does not exist. Give a .keras file, as model.save writes it.")
     from trainer_module.networks.architectures import build_network
@@ -73,7 +73,7 @@ def fitted(own: OwnModel, image_shape: Sequence[int], side: int) -> OwnModel:
     """
     from trainer_module.networks.own_model import read_model
 
-    looked_at_first = changed(own, model=own.model.expanduser().absolute())
+    looked_at_first = changed(own, model=home_expanded(own.model).absolute())
     if not looked_at_first.model.is_file() or None not in read_model(looked_at_first).input.shape[1:3]:
         return looked_at(own, image_shape)
     for wider in (side, *SIDES[:-1]):

@@ -136,7 +136,7 @@ def find_data(
       config, project_root, environment, terminal: as in prepare.
 
     Raises:
-      ThawError: there are none, or a record is at fault.
+      ThawError: no images were found, or a record is damaged or not as configured.
     """
     dataset = locate_dataset(config.data.path, usual_places(project_root), environment, say=terminal.print)
     check_writable(config.workspace)

@@ -1,4 +1,4 @@
-"""What a process is told before TensorFlow, its temporary folder, how signals end it. Imports nothing of ours."""
+"""What a process is told before TensorFlow, its temporary folder, and how what ends it is said. Imports errors."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from experiment.errors import printable
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -45,22 +47,31 @@ def leave_signals_alone() -> None:
     _handle_by(None)
 
 
-def status_of_stopped(error: BaseException) -> int:
-    """Says that the process was stopped; returns 128 and the signal's number, as shells have it.
+def status_of_ended(error: BaseException) -> int:
+    """Says that a signal stopped the process, or that the system refused it a path; returns the exit status.
 
     Args:
       error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import.
 
+    Returns:
+      128 and the signal's number, as shells have it; 1 where the user must act.
+
     Raises:
-      BaseException: the error itself, where no signal caused it.
+      BaseException: the error itself, where it is neither.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__
-    if cause is None:
-        raise error
-    print(f"\n{STOPPED}", file=sys.stderr)
-    return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
+    if cause is not None:
+        print(f"\n{STOPPED}", file=sys.stderr)
+        return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
+    if isinstance(error, OSError) and error.filename is not None:
+        # Any path of the user's may be too long, closed, or on a disk that fails, wherever it is first looked at.
+        name = printable(os.fsdecode(error.filename))
+        print(f"\nthaw: Can't use {name}: {error.strerror}. Expected a path that can be read, and written where "
+              "something is made there; put it right, and run the same command again.", file=sys.stderr)  # fmt: skip
+        return 1
+    raise error
 
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:

@@ -44,7 +44,7 @@ class ExperimentState:
 
     Attributes:
       data: name of the data; empty where nothing is known of it yet.
-      run: folder of the newest run with these settings; none where there is none.
+      run: folder of the newest run with these settings; none if nothing was run with them.
       finished: whether that run came to its end.
       node: the last that its log says was begun; empty where it is finished, or none was.
       last_line: the last thing that its log says; empty where it is finished.
@@ -115,7 +115,7 @@ def _sweep_state(
     note = note_path(folder, name, asked_digest(config, source, architecture))
     data, rows = "", list[dict[str, Any]]()
     if note.exists():
-        data, rows = _ledger(folder / note.read_text(encoding="utf-8", errors="replace").strip(), note)
+        data, rows = _ledger(folder / _text(note).strip(), note)
     # A search may have trained other cells, and so may a run with other sizes.
     rows = [row for row in rows if row["n"] in config.sizes and row["freeze_count"] in counts
             and row["fine_tune"] in config.fine_tune]  # fmt: skip
@@ -152,5 +152,17 @@ def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tu
 
 def _lines(log: Path) -> list[str]:
     """A log's lines that say something."""
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    text = _text(log) if log.exists() else ""
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _text(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+      ThawError: it can't be read, as where a folder stands in its place.
+    """
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise damaged(path, error) from error

@@ -139,7 +139,7 @@ def _said(run: Path, name: str) -> Any:
     """An entry of a run's summary.json.
 
     Raises:
-      ThawError: there is none.
+      ThawError: the file is missing or damaged, or has no such entry.
     """
     path = run / "summary.json"
     try:

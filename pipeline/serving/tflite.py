@@ -68,7 +68,7 @@ def export_run(run: Path) -> dict[str, Any]:
     opened = open_run(run)
     summary = opened.summary
     if not summary["pushed"]["path"]:
-        raise ThawError(f"{run} pushed no model, so there is none to export: {summary['pushed']['reason']}.")
+        raise ThawError(f"{run} pushed no model, so none can be exported: {summary['pushed']['reason']}.")
     try:
         check_usable(opened.folder / FOLDER)
     except ThawError as error:

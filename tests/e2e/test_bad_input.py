@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
         (["--set", "sizes=[400]"], "400"),
         (["--set", "freeze_counts={remastered: [7]}"], "remastered has 6 freezable layers"),
         (["--set", "target={classes: [automobile, lorry]}"], "['lorry'], which the data does not have"),
-        (["--set", "sources={ships_planes: {classes: [ship, truck]}}"], "shares ['truck'] with the target"),
+        (["--set", "allow_overlap=false"], "shares ['automobile', 'truck'] with the target"),
     ],
 )
 def test_a_wrong_setting_or_place_is_explained(experiment, options, message):

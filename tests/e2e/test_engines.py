@@ -15,7 +15,7 @@ SMALLER = ("--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}")
 EXAMPLES = {
     "Transform": "transformed_examples",
     "DomainExamples.target": "domain",
-    "DomainExamples.ships_planes": "domain",
+    "DomainExamples.same_classes": "domain",
 }
 
 
@@ -137,7 +137,7 @@ def described(statistics):
 
 def test_the_evaluator_measures_the_same(alone, elsewhere):
     one, other = (
-        metrics(output(run, "Evaluator.ships_planes__remastered", "evaluation")) for run in (alone, elsewhere)
+        metrics(output(run, "Evaluator.same_classes__remastered", "evaluation")) for run in (alone, elsewhere)
     )
     assert ("candidate", (), "accuracy") in one
     assert one.keys() == other.keys()

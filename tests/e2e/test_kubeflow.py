@@ -21,7 +21,7 @@ from ledger.ledger import read_ledger
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 HERE = Path(__file__).parent
-TUNER = "tuner-transfer-ships-planes-remastered"
+TUNER = "tuner-transfer-same-classes-remastered"
 SMALLER = ["--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}"]
 
 
@@ -73,7 +73,7 @@ def run(experiment, cluster, ledgers):
     """A run in which the transfer's Tuner is killed when it has written its first row."""
 
     def a_row_is_written():
-        written = next(iter(ledgers.glob("ships_planes__remastered-*.jsonl")), None)
+        written = next(iter(ledgers.glob("same_classes__remastered-*.jsonl")), None)
         return written is not None and written.read_bytes().count(b"\n") >= 2
 
     results = cluster.run({"data_path": str(experiment.data)}, kill={TUNER: a_row_is_written})
@@ -117,7 +117,7 @@ def test_the_blessing_is_that_of_a_run_on_this_machine(run, here):
 def test_the_killed_tuner_was_tried_again_and_went_on_where_it_was(run, ledgers):
     assert run[TUNER].attempts == [-9, 0]
     assert [task.attempts for name, task in run.items() if name != TUNER] == [[0]] * (len(run) - 1)
-    [ledger] = ledgers.glob("ships_planes__remastered-*.jsonl")
+    [ledger] = ledgers.glob("same_classes__remastered-*.jsonl")
     keys = [row.key for row in read_ledger(ledger)[1]]
     assert len(keys) == len(set(keys)) == 4
 

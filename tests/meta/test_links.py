@@ -1,9 +1,11 @@
-"""Links from our Markdown pages to files of the project lead somewhere. Reads text alone."""
+"""Links, paths and modules that our Markdown pages name are there. Reads text alone."""
 
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SKIPPED = ("build", "runs", "workspace")
@@ -37,3 +39,21 @@ def test_local_links_are_found_and_others_left_alone() -> None:
         "`[code](no.md)`\n```\n[block](no.md)\n```\n[d]: e.md\n"
     )  # fmt: skip
     assert local_links(page) == ["docs/a.md", "b.png", "e.md", "c.svg"]
+
+
+def named_places(text: str) -> set[str]:
+    """Paths of Python and YAML files, and modules to run with `python -m`, that a page names below our packages."""
+    folders = "|".join((*PACKAGES, "benchmarks", "docs_build", "tests"))
+    files = re.findall(rf"(?<![\w/.-])(?:{folders})/[\w/-]+\.(?:py|yaml)\b", text)
+    modules = re.findall(rf"python -m\s+((?:{folders})[\w.]*\w)", text)
+    return {*files, *(f"{module.replace('.', '/')}.py" for module in modules)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
+    assert [place for place in sorted(named_places(page.read_text())) if not (ROOT / place).exists()] == []
+
+
+def test_named_files_and_modules_are_found() -> None:
+    page = "`pipeline/dag/dag.py`, `python -m\n  benchmarks.speed.bench`, `tests/a/test_b.py`"
+    assert named_places(page) == {"pipeline/dag/dag.py", "benchmarks/speed/bench.py", "tests/a/test_b.py"}

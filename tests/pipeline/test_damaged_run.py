@@ -90,6 +90,23 @@ def test_a_damaged_file_is_named_and_nothing_else_is_said(run, call, tmp_path, c
     assert "run the same" in said or "thaw run" in said or "workspace back" in said
 
 
+@pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in READS.items() for name in names])
+def test_a_folder_in_the_place_of_a_file_is_named(run, call, tmp_path, command, name):
+    path = (tmp_path if name == "metadata.sqlite" else run) / name
+    path.unlink()
+    path.mkdir()
+    status, said = call(command)
+    assert (status, "Traceback" in said) == (1, False), said
+    assert str(path) in said.replace("\n", "")
+
+
+def test_status_names_a_log_that_is_a_folder(run, call):
+    (run / "summary.json").unlink()
+    (run / "log.txt").mkdir()
+    status, said = call("status")
+    assert status == 1 and f"{run / 'log.txt'} is missing or damaged: Is a directory" in said, said
+
+
 @pytest.mark.parametrize("command", ["report", "compare", "status"])
 def test_the_whole_folder_is_read(call, command):
     status, said = call(command)

@@ -83,6 +83,18 @@ def test_a_number_that_is_none_is_refused(key: str, value: str) -> None:
         load_config(PRESETS / "quick.yaml", (f"{key}={value}",))
 
 
+@pytest.mark.parametrize("key", ["draws", "workers", "seed", "schedule.epochs", "augmentation.noisy_copies"])
+@pytest.mark.parametrize("value", [2**53 + 1, 10**400], ids=["just above", "400 digits"])
+def test_a_whole_number_beyond_reason_is_refused(key: str, value: int) -> None:
+    with pytest.raises(ThawError, match=rf"{key}: expected a number up to 9007199254740992, got"):
+        load_config(PRESETS / "quick.yaml", (f"{key}={value}",))
+
+
+def test_a_target_without_classes_is_refused() -> None:
+    with pytest.raises(ThawError, match=r"target\.classes needs two or more different classes, got \[\]"):
+        load_config(PRESETS / "quick.yaml", ("target.classes=[]",))
+
+
 def test_every_preset_can_be_written_and_read_again(tmp_path: Path) -> None:
     for preset in PRESETS.glob("*.yaml"):
         config = load_config(preset)

@@ -147,3 +147,32 @@ def test_a_folder_that_a_run_cannot_use_is_told_by_every_command_that_prepares_o
     done = thaw(command, "--set", f"{place}=in_the_way/below", *json_format)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "in_the_way is no" in done.stdout + done.stderr
+
+
+def test_data_beside_the_project_are_looked_for_by_the_command_where_the_runner_looks():
+    import local_runner
+    from thaw import options
+
+    assert options.PROJECT_ROOT == local_runner.PROJECT_ROOT == ROOT.resolve()
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["report", LONG], ["compare", "a", "b", "--runs", LONG], ["init", LONG], ["status", "--config", LONG],
+        ["status", "--set", f"workspace={LONG}"], ["status", "--set", f"runs={LONG}"], ["data", "--data", LONG],
+    ],
+)  # fmt: skip
+def test_a_path_that_the_system_refuses_is_named(thaw, arguments):
+    done = thaw(*arguments)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert LONG in done.stderr and "File name too long" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["init", "~nobody_here/a"], ["data", "--data", "~nobody_here/a"]])
+def test_a_home_folder_of_nobody_is_not_found(thaw, arguments):
+    done = thaw(*arguments)
+    assert done.returncode == 1 and "~nobody_here/a does not exist" in done.stderr, done.stderr

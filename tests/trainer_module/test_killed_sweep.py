@@ -44,7 +44,7 @@ class Sweep:
 
     @property
     def content(self):
-        """What the ledger's file holds; nothing where there is none yet."""
+        """What the ledger's file holds; empty before it is written."""
         return b"".join(path.read_bytes() for path in self.ledgers.glob("*.jsonl"))
 
     def whole_rows(self):

@@ -107,7 +107,7 @@ def fine_tuning_steps(
       bound: see PHASE_2_BOUND.
 
     Returns:
-      Steps, at least one; the factor of the rate, 1 where there is no bound.
+      Steps, at least one; the factor of the rate, 1 if the steps are not bounded.
     """
     unbounded = max(1, round(training_steps(records, epochs, batch_size, None) / 3))
     if max_steps is None:

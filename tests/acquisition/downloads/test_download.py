@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,27 @@ def test_a_name_look_up_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypat
     with pytest.raises(ThawError, match=r"no answer within 0\.1 s"):
         download("http://thaw.invalid/file", tmp_path / "file", timeout_s=0.1)
     assert time.monotonic() - started < SOON
+
+
+def test_a_connection_that_comes_after_the_time_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, look_up = threading.Event(), socket.getaddrinfo
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        found.wait(SOON)
+        return look_up(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(SOON)
+        # Kept, and with it what the frames of the download hold.
+        with pytest.raises(ThawError, match="no answer within") as caught:
+            download(f"http://127.0.0.1:{server.getsockname()[1]}/file", tmp_path / "file", timeout_s=0.1)
+        found.set()
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(SOON)
+            while not connection.recv(1 << 16).endswith(b"\r\n\r\n"):
+                pass
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            assert connection.recv(1) == b""  # the other side has closed it
+    assert caught.value

@@ -7,8 +7,9 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from acquisition.image_folders import image_files
 from acquisition.image_folders.image_files import fitted, image_size, load_image, png_bytes
 from experiment.errors import ThawError
 
@@ -92,3 +93,30 @@ def test_fitting_cuts_both_ends_alike_and_leaves_a_fitting_image_as_it_is() -> N
     image.paste("blue", (10, 0, 20, 10))
     assert fitted(image, 10, 10).getcolors() == [(100, (0, 0, 255))]
     assert fitted(image, 10, 30) is image
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_an_image_is_turned_as_pillow_turns_it(tmp_path: Path, orientation: int, mode: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = Image.effect_noise((20, 10), 80).convert(mode)
+    path = saved(tmp_path / "turned.png", pixels, exif=exif)
+    wanted = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    assert load_image(path, "turned.png").tobytes() == wanted.tobytes()
+
+
+def test_an_odd_entry_of_exif_does_not_make_a_photo_unusable(tmp_path: Path) -> None:
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x011A, 2, 3, b"ab\0\0")
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)  # a resolution that is text
+    path = saved(tmp_path / "odd.jpg", Image.new("RGB", (20, 10)), exif=exif)
+    with pytest.raises(TypeError):
+        ImageOps.exif_transpose(Image.open(path))
+    assert image_size(path) == load_image(path, "odd.jpg").size == (10, 20)
+
+
+def test_a_mistake_of_the_code_is_not_called_a_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path / "sound.png", Image.new("RGB", (16, 16)))
+    monkeypatch.setattr(image_files, "_problem", lambda image: image.no_such_attribute)
+    with pytest.raises(AttributeError):
+        image_size(path)

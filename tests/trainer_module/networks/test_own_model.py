@@ -251,3 +251,16 @@ def test_a_file_that_changed_while_the_run_went_on_is_refused(own):
     )  # fmt: skip
     with pytest.raises(ThawError, match="changed while the run went on"):
         trainer._train_source(None, settings)
+
+
+def test_layers_of_two_models_within_the_model_may_have_the_same_name(own):
+    blocks = [
+        keras.Sequential([keras.Input(shape), layers.Conv2D(4, 3, name="c")], name=name)
+        for name, shape in (("first", (32, 32, 3)), ("second", (30, 30, 4)))
+    ]
+    made = chain(*blocks, layers.GlobalAveragePooling2D())
+    network = network_of(own(made))
+    assert [[layer.name for layer in group] for group in network.freezable] == [["c"], ["c_2"]]
+    expected = keras.Model(made.inputs[0], made.layers[-2].output)(IMAGES, training=False)
+    found = network.segment(0, 2)(IMAGES, training=False).numpy()
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-4, atol=1e-5)
