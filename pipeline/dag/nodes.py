@@ -112,6 +112,7 @@ class Nodes:
                 "label_key": data.label_key,
                 "id_key": data.id_key,
                 "image_shape": list(data.image_shape),
+                "resize": data.resize,
                 "code": source_fingerprint(*fingerprint.TRANSFORM_CODE),
             },
             disable_statistics=True,

@@ -139,8 +139,8 @@ def own_settings(
     return {
         "name": name,
         "data": {
-            "path": str(data.path), **keys, "image_shape": list(data.image_shape), "classes": list(data.classes),
-            "val_fraction": VAL_FRACTION,
+            "path": str(data.path), **keys, "image_shape": list(data.image_shape), "resize": data.resize,
+            "classes": list(data.classes), "val_fraction": VAL_FRACTION,
         },
         "target": {"name": name, "classes": list(target)},
         "sources": sources,
