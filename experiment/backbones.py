@@ -46,6 +46,9 @@ class OwnModel(Settings):
     """That it can be cut into; filled in by a run."""
 
 
+MOST_SIDE_PX = 64
+"""At which the report's two networks see larger images: they were made for 32 pixels, and their dense layers grow with
+the square of the side."""
 # Freezable layers, input to output (Tables 1 and 2 of the report; 18 blocks of MobileNetV2; at most 8 parts of a model
 # of your own).
 MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6, "mobilenet_v2": 18, "own": 8}

@@ -38,7 +38,10 @@ class Data(Settings):
     id_key: str = "id"
     """Feature with the image's id; records without it get one made from their bytes."""
     image_shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 32, 3)
-    """Height, width and channels that every image must have."""
+    """Height, width and channels of the images that networks see."""
+    resize: bool = False
+    """True: images may have any size; what is too long for the proportions of image_shape is cut off evenly at both
+    ends, the rest resized. False: every image must have image_shape."""
     classes: tuple[str, ...] = CIFAR10_CLASSES
     """Class names in the order of their labels."""
     val_fraction: Fraction = 0.2

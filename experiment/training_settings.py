@@ -36,6 +36,8 @@ class ModelSettings(pydantic.BaseModel):
     classes: tuple[str, ...]
     """Classes of the domain trained on, in the order of their labels; empty for ImageNet."""
     image_shape: tuple[int, int, int]
+    resize: bool = False
+    """Whether served images may have any size; see Data.resize."""
     image_key: str
     """Feature with the encoded image in the records that are served."""
     mobilenet: MobileNet | None = None

@@ -11,6 +11,7 @@ import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -137,11 +138,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleNamespace:
     """A SavedModel as Thaw exports it, in `folder`; its untrained `network`; six `images`; and their `pngs`."""
     # Here, since most tests need none of it.
-    import apache_beam as beam
     import numpy as np
+    from PIL import Image
+
+    images = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3), np.uint8)
+    pngs = []
+    for image in images:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "PNG")
+        pngs.append(buffer.getvalue())
+    folder = tmp_path_factory.mktemp("serving")
+    network = export_model(folder, pngs[:2], resize=False)
+    return types.SimpleNamespace(folder=folder / "model", network=network, images=images, pngs=pngs)
+
+
+def export_model(folder: Path, encoded: list[bytes], *, resize: bool) -> Any:
+    """Transforms the images by Beam, and exports an untrained network of 32 x 32 pixels to `folder`/model."""
+    import apache_beam as beam
     import tensorflow as tf
     import tensorflow_transform.beam as tft_beam
-    from PIL import Image
     from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
     from experiment.config import MobileNet, Schedule
@@ -153,31 +168,26 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
 
     settings = ModelSettings(
         role="transfer", name="a__remastered", source="a", architecture="remastered", classes=("automobile", "truck"),
-        image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1, data_name="d",
-        code="c",
+        image_shape=(32, 32, 3), resize=resize, image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1,
+        data_name="d", code="c",
     )  # fmt: skip
-    images = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3), np.uint8)
-    pngs = []
-    for image in images:
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "PNG")
-        pngs.append(buffer.getvalue())
     network = source.network_of(settings)
     variables = weight_values.model_variables(network)
     weight_values.set_weights(variables, weight_values.initial_weights(network.weighted_layers, 1))
 
-    folder = tmp_path_factory.mktemp("serving")
     raw = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(raw))
-    told = {"image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [32, 32, 3]}
+    told = {
+        "image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [32, 32, 3], "resize": resize,
+    }  # fmt: skip
     graph = str(folder / "graph")
     with beam.Pipeline(runner="FnApiRunner") as pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
-        records = pipeline | beam.Create([{"image": png, "label": 1} for png in pngs[:2]])
+        records = pipeline | beam.Create([{"image": image, "label": 1} for image in encoded])
         transform_fn = (records, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, told))
         _ = transform_fn | tft_beam.WriteTransformFn(graph)
         _ = metadata | tft_beam.WriteMetadata(f"{graph}/metadata", pipeline=pipeline)
     saved_model.export(network.model, settings, graph, folder / "model")
-    return types.SimpleNamespace(folder=folder / "model", network=network, images=images, pngs=pngs)
+    return network
 
 
 @pytest.fixture

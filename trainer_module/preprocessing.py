@@ -15,7 +15,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Args:
       inputs: the raw features by name: encoded image (string), label (int64), id (string, may be absent).
-      custom_config: `image_key`, `label_key`, `id_key`, and `image_shape` (height, width, channels).
+      custom_config: `image_key`, `label_key`, `id_key`, `image_shape` (height, width, channels) and `resize`.
 
     Returns:
       IMAGE: string [batch], a serialized uint8 tensor of image_shape whose last height * width * channels bytes are the
@@ -24,7 +24,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     encoded = dense(inputs[custom_config["image_key"]])  # [batch]
     height, width, channels = custom_config["image_shape"]
     # [batch, height, width, channels] and [batch]
-    images, serialized = decoded_and_serialized(encoded, (height, width, channels))
+    images, serialized = decoded_and_serialized(encoded, (height, width, channels), custom_config["resize"])
     brightness, contrast = image_bands(images)
     return {
         features.IMAGE: serialized,

@@ -10,14 +10,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from acquisition.tfrecords.image_headers import LEAST_SIDE_PX, MOST_PIXELS
 from experiment.errors import ThawError
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 """Pillow's names of what has eight bits a channel, or fewer, and whose colours need no profile."""
-LEAST_SIDE_PX = 8
-MOST_PIXELS = 100_000_000
-"""A file of a few bytes can declare more pixels than memory holds."""
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {

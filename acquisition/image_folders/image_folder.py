@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from acquisition.image_folders.image_files import fitted, image_size, load_image, png_bytes
+from acquisition.image_folders.image_files import image_size, load_image, png_bytes
+from acquisition.tfrecords.image_checks import header_problem
 from experiment.errors import ThawError
 
 LEAST_TRAIN, LEAST_VAL, LEAST_TEST = 5, 1, 2
@@ -20,12 +21,14 @@ LEAST_IMAGES = LEAST_TRAIN + LEAST_VAL + LEAST_TEST
 """Of a class: to train the smallest experiment on, to choose on, and to test on."""
 TEST_FRACTION = 0.25
 SIDES_PX = (32, 48, 64)
-"""Of squares that images of different or larger sizes are fitted to."""
+"""Of squares that networks see of images of different or larger sizes."""
 KEPT_PX = (16, 96)
 """Images that are all of one size keep it where both sides lie between these."""
 NAMED = 5
 """Files that a message names; it counts the others."""
 
+RGB = (0, 0, 3)
+"""Shape of any image in colour, for header_problem."""
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 _OF_THE_SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX")
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "eval"}
@@ -33,13 +36,13 @@ _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing",
 
 @dataclass(frozen=True)
 class OwnImage:
-    """One image of the user's, fitted to the chosen size and kept as PNG in a file with all others.
+    """One image of the user's, kept in a file with all others.
 
     Attributes:
-      image_id: hash of its pixels as they are written, the same for any file that gives them.
+      image_id: hash of its pixels, the same for any file that gives them.
       class_name: its folder.
       file: relative to the folder of class folders.
-      start, size_bytes: where its PNG lies in that file.
+      start, size_bytes: where its bytes lie in that file.
     """
 
     image_id: str
@@ -48,8 +51,8 @@ class OwnImage:
     start: int
     size_bytes: int
 
-    def png(self, kept: BinaryIO) -> bytes:
-        """Its PNG, from the file that read_images wrote."""
+    def encoded(self, kept: BinaryIO) -> bytes:
+        """Its bytes, PNG or JPEG, from the file that read_images wrote."""
         kept.seek(self.start)
         return kept.read(self.size_bytes)
 
@@ -104,7 +107,7 @@ def image_sizes(classes: Mapping[str, Sequence[Path]]) -> Counter[tuple[int, int
 
 
 def choose_size(sizes: Mapping[tuple[int, int], int], asked: int | None) -> tuple[tuple[int, int], str]:
-    """The (height, width) in pixels that all images get, and why in a few words.
+    """The (height, width) in pixels at which networks see the images, and why in a few words.
 
     Args:
       sizes: images by (width, height).
@@ -122,16 +125,18 @@ def choose_size(sizes: Mapping[tuple[int, int], int], asked: int | None) -> tupl
 
 
 def read_images(
-    folder: Path, classes: Mapping[str, Sequence[Path]], height: int, width: int, kept: BinaryIO,
+    folder: Path, classes: Mapping[str, Sequence[Path]], kept: BinaryIO,
     on_progress: Callable[[int], None] | None = None,
 ) -> tuple[list[OwnImage], list[str]]:  # fmt: skip
     """Decodes every image once; one is in memory at a time.
 
+    A PNG or JPEG that TensorFlow decodes as a viewer shows it is kept as it is. Any other is turned upright, laid on
+    white and kept as PNG.
+
     Args:
       folder: of the class folders.
       classes: files by class.
-      height, width: that images are fitted to, in pixels.
-      kept: an empty file; the images are written there as PNGs.
+      kept: an empty file; the images are written there, encoded.
       on_progress: told the images read so far.
 
     Returns:
@@ -151,13 +156,13 @@ def read_images(
             if on_progress:
                 on_progress(done)
             try:
-                image = fitted(load_image(path, str(path)), height, width)
+                image = load_image(path, str(path))
             except ThawError as problem:
                 problems.append(str(problem))
                 continue
             file, image_id = str(path.relative_to(folder)), content_id(image)
             if image_id not in images:
-                start, size = kept.tell(), kept.write(png_bytes(image))
+                start, size = kept.tell(), kept.write(_decodable(path, image))
                 images[image_id] = OwnImage(image_id, name, file, start, size)
             other = images[image_id]
             if other.class_name != name:
@@ -168,6 +173,12 @@ def read_images(
     for name, count in Counter(image.class_name for image in images.values()).items():
         _check_count(folder / name, count, "different images")
     return sorted(images.values(), key=lambda image: image.image_id), repeated
+
+
+def _decodable(path: Path, image: Image.Image) -> bytes:
+    """The file's bytes where TensorFlow decodes them as a viewer shows them; else the image as PNG."""
+    content = path.read_bytes()
+    return content if header_problem(content, RGB, resize=True) is None else png_bytes(image)
 
 
 def content_id(image: Image.Image) -> str:

@@ -16,7 +16,7 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 Shape = tuple[int, int, int]
 
 
-def header_problem(image: bytes, shape: Shape) -> str | None:
+def header_problem(image: bytes, shape: Shape, resize: bool) -> str | None:
     """Says what an image's header shows to be wrong, or None.
 
     Reads the header alone, so that an image that declares gigapixels costs nothing.
@@ -24,6 +24,7 @@ def header_problem(image: bytes, shape: Shape) -> str | None:
     Args:
       image: encoded bytes; PNG and JPEG are taken.
       shape: the expected (height, width, channels), pixels.
+      resize: another height and width will do, and grey for RGB.
     """
     if not image.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE)):
         start = image[:8].hex(" ") or "nothing"
@@ -31,10 +32,24 @@ def header_problem(image: bytes, shape: Shape) -> str | None:
     found = image_shape(image)
     if found is None:
         return "the image bytes can't be decoded: the header is damaged or cut short"
-    if found != shape:
+    if resize and (problem := _unfit(found, shape)):
+        return problem
+    if not resize and found != shape:
         return f"the image has {_words(found)}; expected {_words(shape)} (data.image_shape)"
     problem = image_headers.found_in(image)
     return f"the image would not be decoded as a viewer shows it: {problem}" if problem else None
+
+
+def _unfit(found: Shape, shape: Shape) -> str | None:
+    """What is wrong with an image's (height, width, channels) where images are resized, or None."""
+    height, width, channels = found
+    if channels not in {1, shape[2]}:
+        return f"the image has {_words(found)}; expected {shape[2]} channels (data.image_shape), or grey"
+    if min(height, width) < image_headers.LEAST_SIDE_PX:
+        return f"the image has {_words(found)}; expected {image_headers.LEAST_SIDE_PX} pixels at least on each side"
+    if height * width > image_headers.MOST_PIXELS:
+        return f"the image declares {_words(found)}; expected {image_headers.MOST_PIXELS // 10**6} million at most"
+    return None
 
 
 def image_shape(image: bytes) -> Shape | None:

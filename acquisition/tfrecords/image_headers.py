@@ -20,6 +20,10 @@ TRANSPARENT = r"tRNS"
 ANIMATED = r"acTL"
 """The mark of an animated PNG."""
 
+LEAST_SIDE_PX = 8
+MOST_PIXELS = 100_000_000
+"""A file of a few bytes can declare more pixels than memory holds."""
+
 IN_WORDS = {
     TURNED: "EXIF says that it is to be turned, which is not done here; save it upright",
     TRANSPARENT: "a part of it is transparent; lay it on white",

@@ -162,7 +162,7 @@ def _parse(data: Data, place: Place, raw: bytes) -> _Record:
             f"{place}: label {labels[0]} is out of range. data.classes names {len(data.classes)} classes, so "
             f"expected 0 to {len(data.classes) - 1}; correct the record or data.classes."
         )
-    if problem := header_problem(images[0], data.image_shape):
+    if problem := header_problem(images[0], data.image_shape, data.resize):
         raise ThawError(f"{place}: {problem}. Correct or leave out the record.")
     return _Record(images[0], labels[0], _parse_id(data, place, features))
 
@@ -268,7 +268,7 @@ def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
     )
 
 
-RULES = 2
+RULES = 3
 """Raise it when the rules of inspection change: what was found under older rules is then inspected again."""
 
 

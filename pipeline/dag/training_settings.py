@@ -38,6 +38,7 @@ def model_settings(
         architecture=architecture,
         classes=config.target.classes,
         image_shape=config.data.image_shape,
+        resize=config.data.resize,
         image_key=config.data.image_key,
         mobilenet=_mobilenet(config, role) if architecture == "mobilenet_v2" else None,
         own=own_settings(config) if architecture == "own" else None,

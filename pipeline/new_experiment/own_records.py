@@ -77,7 +77,7 @@ def holds_records(folder: Path) -> bool:
 def from_images(
     folder: Path, draft: Path, out: Path, wanted: Wanted, find_cifar: FindCifar, terminal: Console
 ) -> OwnData:
-    """Writes class folders of images as TFRecords of one size, and images.csv.
+    """Writes class folders of images as TFRecords, and images.csv.
 
     Args:
       folder: of the class folders.
@@ -96,13 +96,14 @@ def from_images(
     files = image_folder.find_images(folder)
     own = tuple(files)
     target = chosen_target(own, wanted.target)
-    size, reason = image_folder.choose_size(image_folder.image_sizes(files), wanted.image_size_px)
+    sizes = image_folder.image_sizes(files)
+    size, reason = image_folder.choose_size(sizes, wanted.image_size_px)
     # Gone with the process, however it ends; 20,000 photos would not fit in memory.
     with tempfile.TemporaryFile(dir=draft) as kept:
         with progress_in(terminal, transient=True) as bar:
             task = bar.add_task("reading every image", total=sum(map(len, files.values())))
             images, repeated = image_folder.read_images(
-                folder, files, *size, kept, on_progress=lambda done: bar.update(task, completed=done)
+                folder, files, kept, on_progress=lambda done: bar.update(task, completed=done)
             )
         cifar, domains, notes = _sources(own, find_cifar)
         if repeated:
@@ -120,7 +121,8 @@ def from_images(
                 file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
                 write_examples(draft / RECORDS / split / file, shard)
     _write_table(draft / IMAGES, splits)
-    data = Data(path=out.absolute() / RECORDS, image_shape=(*size, 3), classes=classes)
+    same = set(sizes) == {(size[1], size[0])}
+    data = Data(path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes)
     found = find_record_files(draft / RECORDS)
     return OwnData(data, found, own, target, _all_domains(own, target, domains), reason, notes)
 
@@ -194,9 +196,9 @@ def _cifar_labels(labels: Mapping[str, int]) -> dict[str, int]:
 
 
 def _examples(images: list[OwnImage], labels: Mapping[str, int], kept: BinaryIO) -> Iterator[tuple[bytes, int, bytes]]:
-    """(PNG, label, id) of each image, one in memory at a time."""
+    """(PNG or JPEG, label, id) of each image, one in memory at a time."""
     for image in images:
-        yield image.png(kept), labels[image.class_name], image.image_id.encode()
+        yield image.encoded(kept), labels[image.class_name], image.image_id.encode()
 
 
 def _split(own: tuple[str, ...], images: list[OwnImage]) -> dict[str, list[OwnImage]]:

@@ -140,8 +140,8 @@ def own_settings(
     return {
         "name": name,
         "data": {
-            "path": str(data.path), **keys, "image_shape": list(data.image_shape), "classes": list(data.classes),
-            "val_fraction": data.val_fraction,
+            "path": str(data.path), **keys, "image_shape": list(data.image_shape), "resize": data.resize,
+            "classes": list(data.classes), "val_fraction": data.val_fraction,
         },
         "target": {"name": name, "classes": list(target)},
         "sources": sources,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT, MOST_SIDE_PX
 from experiment.config import Architecture, ExperimentConfig
 
 # Floating-point operations of one image's forward pass, in millions: both of the report's architectures by layer
@@ -23,7 +23,8 @@ def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_c
     if architecture == "own":  # a part is taken for as dear as another
         own = config.own
         return own.mflop * (1 - freeze_count / max(1, own.parts)) if own else 0.0
-    scale = config.data.image_shape[0] * config.data.image_shape[1] / 1024
+    shrunk = min(1.0, MOST_SIDE_PX / max(config.data.image_shape[:2]))
+    scale = config.data.image_shape[0] * config.data.image_shape[1] * shrunk**2 / 1024
     return scale * sum((CONVOLUTION_MFLOP + DENSE_MFLOP[architecture])[freeze_count:])
 
 

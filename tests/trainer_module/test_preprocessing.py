@@ -11,7 +11,14 @@ from experiment import features
 from trainer_module.data.image_decoding import decode_images, image_bands
 from trainer_module.preprocessing import preprocessing_fn
 
-CONFIG = {"image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [4, 4, 3], "code": ""}
+CONFIG = {
+    "image_key": "image",
+    "label_key": "label",
+    "id_key": "id",
+    "image_shape": [4, 4, 3],
+    "resize": False,
+    "code": "",
+}
 IMAGE = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
 
 

@@ -43,7 +43,14 @@ def test_transform_learns_nothing_from_the_images():
         "label": tf.TensorSpec([None], tf.int64),
         "id": tf.TensorSpec([None], tf.string),
     }
-    config = {"image_key": "image", "label_key": "label", "id_key": "id", "image_shape": [4, 4, 3], "code": ""}
+    config = {
+        "image_key": "image",
+        "label_key": "label",
+        "id_key": "id",
+        "image_shape": [4, 4, 3],
+        "resize": False,
+        "code": "",
+    }
     assert tft.get_analyze_input_columns(lambda inputs: preprocessing_fn(inputs, config), spec) == []
 
 

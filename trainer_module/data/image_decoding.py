@@ -14,26 +14,52 @@ CONTRAST_EDGES = (42.3, 56.2)
 """Terciles of the standard deviation of the grey level within an image, on the same images."""
 
 
-def decode_images(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
-    """Decodes PNG or JPEG bytes [batch] to uint8 [batch, *image_shape]; an image of another size is an error."""
+def decode_images(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize: bool = False) -> tf.Tensor:
+    """Decodes PNG or JPEG bytes [batch] to uint8 [batch, *image_shape]; training and serving both call this.
+
+    Args:
+      encoded: string [batch].
+      image_shape: height, width, channels.
+      resize: fit images of other sizes (see fit_image); else another size is an error.
+    """
     image = tf.TensorSpec(image_shape, tf.uint8)
-    return tf.map_fn(lambda content: _decode_image(content, image_shape), encoded, fn_output_signature=image)
+    return tf.map_fn(lambda content: _decode_image(content, image_shape, resize), encoded, fn_output_signature=image)
 
 
-def decoded_and_serialized(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tuple[tf.Tensor, tf.Tensor]:
+def decoded_and_serialized(
+    encoded: tf.Tensor, image_shape: tuple[int, int, int], resize: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
     """decode_images, and each image as serialized tensor; one loop, since loops cost more than their content."""
 
     def decode(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image = _decode_image(content, image_shape)
+        image = _decode_image(content, image_shape, resize)
         return image, tf.io.serialize_tensor(image)
 
     signature = (tf.TensorSpec(image_shape, tf.uint8), tf.TensorSpec([], tf.string))
     return tf.map_fn(decode, encoded, fn_output_signature=signature)
 
 
-def _decode_image(content: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
+def _decode_image(content: tf.Tensor, image_shape: tuple[int, int, int], resize: bool) -> tf.Tensor:
     image = tf.io.decode_image(content, channels=image_shape[-1], expand_animations=False)
-    return tf.ensure_shape(image, image_shape)
+    return fit_image(image, image_shape) if resize else tf.ensure_shape(image, image_shape)
+
+
+def fit_image(image: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
+    """The middle of an image, in the proportions of image_shape, at its size; an image of that size stays as it is.
+
+    Args:
+      image: uint8 [any height, any width, channels].
+      image_shape: height, width, channels.
+    """
+    height, width, channels = image_shape
+    found = tf.shape(image)
+    rows = tf.maximum(1, tf.minimum(found[0], found[1] * height // width))
+    columns = tf.maximum(1, tf.minimum(found[1], found[0] * width // height))
+    top, left = (found[0] - rows) // 2, (found[1] - columns) // 2
+    middle = tf.ensure_shape(image[top : top + rows, left : left + columns], [None, None, channels])
+    # Bilinear with a filter as wide as the scale asks for, or small images of large ones would alias.
+    resized = tf.image.resize(middle, (height, width), antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
 def image_bands(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -63,8 +63,8 @@ class ServedModel(tf.Module):
 
     def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
         # Records were inspected before they are transformed; requests come from anywhere.
-        with tf.control_dependencies([_assert_usable(encoded, self._settings.image_shape)]):
-            return decode_images(tf.identity(encoded), self._settings.image_shape)
+        with tf.control_dependencies([_assert_usable(encoded, self._settings.image_shape, self._settings.resize)]):
+            return decode_images(tf.identity(encoded), self._settings.image_shape, self._settings.resize)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = self._infer(tf.ensure_shape(images, [None, *self._settings.image_shape]))
@@ -109,7 +109,7 @@ def _sound(examples: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_proto(count, [parsed], ["features"], "tensorflow.Example")[:-1]
 
 
-def _assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Operation:
+def _assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize: bool) -> tf.Operation:
     """Fails where an image [batch] is one that training can't have seen as it would be decoded here.
 
     First what headers alone tell: no PNG or JPEG, another size (a few bytes can declare gigapixels, and decoding makes
@@ -127,8 +127,12 @@ def _assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.
                             fn_output_signature=tf.TensorSpec([3], tf.int32))  # fmt: skip
     sizes = tf.tensor_scatter_nd_update(sizes, tf.where(is_jpeg), jpeg_shapes[:, 1::-1])
     height, width, channels = image_shape
-    sound = (is_png | is_jpeg) & tf.reduce_all(sizes == [width, height], axis=-1)
-    size = f"expected PNG or JPEG of {height} x {width} pixels (height x width); images of the request that are not:"
+    sound = (is_png | is_jpeg) & (_resizable(sizes) if resize else tf.reduce_all(sizes == [width, height], axis=-1))
+    wanted = (
+        f"{image_headers.LEAST_SIDE_PX} pixels or more a side and {image_headers.MOST_PIXELS // 10**6} million at most"
+        if resize else f"{height} x {width} pixels (height x width)"
+    )  # fmt: skip
+    size = f"expected PNG or JPEG of {wanted}; images of the request that are not:"
     header = tf.strings.regex_replace(encoded, image_headers.AFTER_PNG_HEADER, "", replace_global=False)
     checks = {
         size: sound,
@@ -147,6 +151,13 @@ def _assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.
     places = tf.where(may_be_transparent)
     return _assert_all(tf.tensor_scatter_nd_update(~may_be_transparent, places, opaque),
                        _words(image_headers.TRANSPARENT))  # fmt: skip
+
+
+def _resizable(sizes: tf.Tensor) -> tf.Tensor:
+    """Whether images of sizes [batch, (width, height)], as headers declare them, may be decoded and resized."""
+    sides = tf.cast(sizes, tf.int64)
+    enough = tf.reduce_all(sides >= image_headers.LEAST_SIDE_PX, axis=-1)
+    return enough & (tf.reduce_prod(sides, axis=-1) <= image_headers.MOST_PIXELS)
 
 
 _COLOURS = {

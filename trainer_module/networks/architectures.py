@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras.layers import Layer
 
-from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT, MOST_SIDE_PX
 from experiment.config import Architecture, MobileNet, OwnModel
 from trainer_module.networks.cut_points import kernels_of
 from trainer_module.networks.normalization import FusedBatchNormalization
@@ -139,6 +139,9 @@ def _convolutional(images: keras.KerasTensor, dense_units: Sequence[int]) -> _Pa
     cuts: list[str] = [images.name]
     freezable: list[tuple[str, ...]] = []
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)  # [batch, 32, 32, 3] in [-1, 1]
+    if max(images.shape[1:3]) > MOST_SIDE_PX:
+        height, width = (max(1, round(side * MOST_SIDE_PX / max(images.shape[1:3]))) for side in images.shape[1:3])
+        x = layers.Resizing(height, width, interpolation="area", name="resize")(x)
     for index, filters in enumerate(FILTERS, start=1):
         convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv_{index}")
         normalization = layers.BatchNormalization(name=f"norm_{index}")
@@ -166,7 +169,8 @@ def _mobilenet_v2(images: keras.KerasTensor, settings: MobileNet) -> _Parts:
     layers = keras.layers
     size = settings.image_size_px
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
-    x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)  # [batch, size, size, 3]
+    if tuple(images.shape[1:3]) != (size, size):
+        x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)  # [batch, size, size, 3]
     base = keras.applications.MobileNetV2(input_tensor=x, alpha=settings.alpha, include_top=False, weights=None)
     pooled = layers.GlobalAveragePooling2D(name="pool")
     features = pooled(base.output)  # [batch, 1280] for alpha 1

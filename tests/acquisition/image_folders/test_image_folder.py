@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 import tracemalloc
@@ -35,13 +36,12 @@ def picture(number: int, size: tuple[int, int] = (16, 16)) -> Image.Image:
 
 
 def read_images(
-    folder: Path, classes: dict[str, list[Path]], *arguments: Any
+    folder: Path, classes: dict[str, list[Path]], *progress: Any
 ) -> tuple[list[OwnImage], list[str], list[bytes]]:
-    """image_folder.read_images, and the PNG of each image."""
-    height, width, *progress = arguments
+    """image_folder.read_images, and the bytes of each image."""
     with tempfile.TemporaryFile() as kept:
-        images, repeated = image_folder.read_images(folder, classes, height, width, kept, *progress)
-        return images, repeated, [image.png(kept) for image in images]
+        images, repeated = image_folder.read_images(folder, classes, kept, *progress)
+        return images, repeated, [image.encoded(kept) for image in images]
 
 
 @pytest.fixture
@@ -118,40 +118,55 @@ def test_a_damaged_image_is_named_when_it_is_read(folder: Path) -> None:
     victim = folder / "rose" / "3.png"
     victim.write_bytes(victim.read_bytes()[:-300])
     with pytest.raises(ThawError, match=r"^1 file can't be used:\n.*3\.png: damaged"):
-        read_images(folder, find_images(folder), 16, 16)
+        read_images(folder, find_images(folder))
 
 
 def test_an_image_in_two_classes_is_refused(folder: Path) -> None:
     picture(0).save(folder / "tulip" / "again.bmp")
     with pytest.raises(ThawError, match=r"again\.bmp: the very same image is in .*rose/0\.png"):
-        read_images(folder, find_images(folder), 16, 16)
+        read_images(folder, find_images(folder))
 
 
 def test_repeated_images_count_once(folder: Path) -> None:
     picture(0).save(folder / "rose" / "again.bmp")
     progress: list[int] = []
-    images, repeated, pngs = read_images(folder, find_images(folder), 16, 16, progress.append)
+    images, repeated, pngs = read_images(folder, find_images(folder), progress.append)
     assert repeated == ["rose/again.bmp"] and len(images) == len(set(pngs)) == 16
     assert progress == list(range(1, 18))
 
 
-def test_images_that_fitting_makes_equal_count_once(folder: Path) -> None:
-    for side in (20, 40):
-        Image.new("RGB", (side, side), "red").save(folder / "rose" / f"red{side}.png")
-    assert read_images(folder, find_images(folder), 16, 16)[1] == ["rose/red40.png"]
+def test_what_tensorflow_decodes_as_a_viewer_shows_it_is_kept_byte_for_byte(folder: Path) -> None:
+    picture(50, (300, 200)).save(folder / "rose" / "photo.jpg")
+    picture(51, (20, 40)).convert("L").save(folder / "rose" / "grey.jpg")
+    images, _, contents = read_images(folder, find_images(folder))
+    kept = {image.file: content for image, content in zip(images, contents, strict=True)}
+    assert all(content == (folder / file).read_bytes() for file, content in kept.items())
+
+
+def test_what_tensorflow_would_decode_otherwise_is_made_an_upright_opaque_png(folder: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    picture(50, (30, 20)).save(folder / "rose" / "turned.jpg", exif=turned)
+    Image.new("RGBA", (16, 16), (255, 0, 0, 0)).save(folder / "rose" / "clear.png")
+    picture(52, (17, 16)).save(folder / "rose" / "old.bmp")
+    images, _, contents = read_images(folder, find_images(folder))
+    made = {image.file: Image.open(io.BytesIO(content)) for image, content in zip(images, contents, strict=True)}
+    assert [made[f"rose/{name}"].format for name in ("turned.jpg", "clear.png", "old.bmp")] == ["PNG"] * 3
+    assert made["rose/turned.jpg"].size == (20, 30)
+    assert made["rose/clear.png"].mode == "RGB" and made["rose/clear.png"].getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_too_few_different_images_are_refused(folder: Path) -> None:
     picture(0).save(folder / "rose" / "1.png")
     with pytest.raises(ThawError, match="'rose' has 7 different images"):
-        read_images(folder, find_images(folder), 16, 16)
+        read_images(folder, find_images(folder))
 
 
 def test_ids_and_order_do_not_depend_on_the_names_of_files(folder: Path) -> None:
-    before, _, pngs = read_images(folder, find_images(folder), 16, 16)
+    before, _, pngs = read_images(folder, find_images(folder))
     for number in range(8):
         (folder / "rose" / f"{number}.png").rename(folder / "rose" / f"x{7 - number}.png")
-    after, _, pngs_after = read_images(folder, find_images(folder), 16, 16)
+    after, _, pngs_after = read_images(folder, find_images(folder))
     assert ([one.image_id for one in before], pngs) == ([one.image_id for one in after], pngs_after)
 
 
@@ -190,10 +205,10 @@ def test_reading_keeps_no_image_in_memory(folder: Path) -> None:
     for number in range(100, 160):
         picture(number, (96, 96)).save(folder / "rose" / f"{number}.png")
     with tempfile.TemporaryFile() as kept:
-        image_folder.read_images(folder, find_images(folder), 96, 96, kept)  # what Pillow keeps once
+        image_folder.read_images(folder, find_images(folder), kept)  # what Pillow keeps once
         tracemalloc.start()
         kept.seek(0)
-        image_folder.read_images(folder, find_images(folder), 96, 96, kept)
+        image_folder.read_images(folder, find_images(folder), kept)
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak_bytes < kept.tell() / 3
