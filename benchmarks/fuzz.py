@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["pipeline", "ledger.ledger", "ledger.se
     from ledger.ledger import read_ledger
 with atheris.instrument_imports(include=["acquisition"]):
     from acquisition.tfrecords import image_checks, inspection
-    from acquisition.tfrecords.tfrecords import Place
+    from acquisition.tfrecords.tfrecords import RecordPosition
 
 SHAPE = (8, 8, 3)
 
@@ -37,7 +37,7 @@ def reader(name: str, folder: Path) -> Callable[[bytes], object]:
     undecodable = image_checks.make_decoder(data.image_shape)
 
     def read_record(content: bytes) -> object:
-        return undecodable([inspection._parse(data, Place(path, 0), content).image])
+        return undecodable([inspection._parse(data, RecordPosition(path, 0), content).image])
 
     def read_file(content: bytes) -> object:
         path.write_bytes(content)

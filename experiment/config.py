@@ -247,7 +247,7 @@ def _transfer_problems(config: ExperimentConfig) -> list[str]:
         if transfer.source not in config.sources:
             problems.append(f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}")
         elif (source := config.sources[transfer.source]).control != "random" and (
-            source.is_imagenet != (transfer.architecture in PRETRAINED)
+            source.is_pretrained != (transfer.architecture in PRETRAINED)
         ):
             problems.append(
                 f"transfer {transfer.id}: a source without classes is read from a file, ImageNet's for mobilenet_v2 "

@@ -86,7 +86,7 @@ class Source(Settings):
         return self
 
     @property
-    def is_imagenet(self) -> bool:
+    def is_pretrained(self) -> bool:
         """True where the weights are read from a file."""
         return not self.classes and self.control is None
 

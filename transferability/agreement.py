@@ -18,7 +18,7 @@ def kendall_tau(estimates: np.ndarray, measured: np.ndarray) -> float:
     """Tau-b of this module's docstring; -1..1, NaN where either has one value for all candidates.
 
     Args:
-      estimates: real numbers [candidates], higher promises more.
+      estimates: real numbers [candidates], higher is better.
       measured: real numbers [candidates].
 
     Raises:
@@ -32,15 +32,15 @@ def regret(estimates: np.ndarray, val: np.ndarray, test: np.ndarray) -> float:
     """Regret of this module's docstring; ties of the estimate share their mean, as if one were picked at random.
 
     Args:
-      estimates: real numbers [candidates], higher promises more.
+      estimates: real numbers [candidates], higher is better.
       val, test: real numbers [candidates], the candidates' accuracies.
 
     Raises:
       ValueError: they are not of one length, two or more, or not all finite.
     """
-    promised, reached = _pair(estimates, test)
+    predicted, reached = _pair(estimates, test)
     chosen_on, _ = _pair(val, test)
-    return _mean_of_best(chosen_on, reached) - _mean_of_best(promised, reached)
+    return _mean_of_best(chosen_on, reached) - _mean_of_best(predicted, reached)
 
 
 def _mean_of_best(merit: np.ndarray, reached: np.ndarray) -> float:

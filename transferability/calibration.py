@@ -3,7 +3,7 @@
 The regression is least squares with a penalty (Hoerl and Kennard, Technometrics 12, 1970) on standardised predictors.
 Intervals are conformal in kind (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005): quantiles
 of residuals of predictions that did not see the group, a group being all rows of one transfer. Rows of one transfer
-hang together, so that their number promises little; the interval is therefore widened until, over groups that neither
+hang together, so that their number says little; the interval is therefore widened until, over groups that neither
 the regression nor the quantiles have seen, it holds as large a share of rows as it says. With few groups that is a
 measurement and no guarantee. Imports numpy alone.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 from acquisition.image_folders.image_files import fitted, load_image, png_bytes
 from acquisition.image_folders.image_folder import content_id
 from acquisition.tfrecords.record_files import RecordFiles
-from acquisition.tfrecords.tfrecords import Place, read_batches
+from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import CIFAR10_CLASSES
 from experiment.errors import ThawError
 
@@ -65,7 +65,7 @@ def cifar_images(
                 encoded, name = _parsed(path, number, raw)
                 if name not in labels or taken[name] >= most:
                     continue
-                image = fitted(load_image(encoded, str(Place(path, number))), *size)
+                image = fitted(load_image(encoded, str(RecordPosition(path, number))), *size)
                 if content_id(image) in own_ids:
                     continue
                 yield png_bytes(image), labels[name], f"{PREFIX}{split}_{name}_{taken[name]:05d}".encode()
@@ -84,8 +84,8 @@ def _parsed(path: Path, number: int, raw: bytes) -> tuple[bytes, str]:
         [label] = features["label"].int64_list.value
         return bytes(encoded), dict(enumerate(CIFAR10_CLASSES))[label]
     except (DecodeError, SystemError, ValueError, KeyError) as error:
-        raise ThawError(f"{Place(path, number)}: not a record of CIFAR-10. Expected one image and one label from 0 to "
-                        "9; copy the data again, or unset CIFAR10_DIR.") from error  # fmt: skip
+        raise ThawError(f"{RecordPosition(path, number)}: not a record of CIFAR-10. Expected one image and one label "
+                        "from 0 to 9; copy the data again, or unset CIFAR10_DIR.") from error  # fmt: skip
 
 
 def _singular(name: str) -> str:

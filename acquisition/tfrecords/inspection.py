@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from acquisition.tfrecords.image_checks import header_problem, make_decoder
 from acquisition.tfrecords.record_files import RecordFiles
-from acquisition.tfrecords.tfrecords import Place, read_batches
+from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError
 from experiment.val_split import val_count
@@ -48,9 +48,9 @@ class _Seen:
     """What has been read so far, of all splits."""
 
     has_ids: bool | None = None
-    ids: dict[bytes, tuple[str, Place]] = field(default_factory=dict)
+    ids: dict[bytes, tuple[str, RecordPosition]] = field(default_factory=dict)
     """The split and place of each id."""
-    images: dict[bytes, tuple[str, Place, int]] = field(default_factory=dict)
+    images: dict[bytes, tuple[str, RecordPosition, int]] = field(default_factory=dict)
     """The split, place and label of each image, by the hash of its bytes."""
     records: int = 0
 
@@ -125,10 +125,10 @@ def _checked_batches(
     split: str, path: Path, data: Data, seen: _Seen, undecodable: Callable[[Sequence[bytes]], list[int]]
 ) -> Iterator[list[_Record]]:
     for first, batch in read_batches(path):
-        records = [_parse(data, Place(path, first + i), raw) for i, raw in enumerate(batch)]
+        records = [_parse(data, RecordPosition(path, first + i), raw) for i, raw in enumerate(batch)]
         for position in undecodable([record.image for record in records]):
             raise ThawError(
-                f"{Place(path, first + position)}: the image bytes can't be decoded, although the header is "
+                f"{RecordPosition(path, first + position)}: the image bytes can't be decoded, although the header is "
                 "sound: the data behind it is damaged or cut short. Replace or leave out the record."
             )
         _note_ids(seen, split, path, first, records)
@@ -136,7 +136,7 @@ def _checked_batches(
         yield records
 
 
-def _parse(data: Data, place: Place, raw: bytes) -> _Record:
+def _parse(data: Data, place: RecordPosition, raw: bytes) -> _Record:
     """Reads one tf.train.Example and checks all but the decoding of its image."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
@@ -180,7 +180,7 @@ def values_in_words(feature: Any) -> str:
     return one if len(values) == 1 else f"{len(values)} values ({one}, ...)"
 
 
-def _parse_id(data: Data, place: Place, features: Mapping[str, Any]) -> bytes | None:
+def _parse_id(data: Data, place: RecordPosition, features: Mapping[str, Any]) -> bytes | None:
     if data.id_key not in features:
         return None
     ids = list(features[data.id_key].bytes_list.value)
@@ -193,7 +193,7 @@ def _parse_id(data: Data, place: Place, features: Mapping[str, Any]) -> bytes | 
     return bytes(ids[0])
 
 
-def _missing(place: Place, what: str, key: str, expected: str, found: Sequence[str]) -> str:
+def _missing(place: RecordPosition, what: str, key: str, expected: str, found: Sequence[str]) -> str:
     return (
         f"{place}: no {what}. Expected {expected} in the feature {key!r} (data.{what}_key); the record's "
         f"features are {list(found)}. Correct the record, or name another feature."
@@ -203,7 +203,7 @@ def _missing(place: Place, what: str, key: str, expected: str, found: Sequence[s
 def _note_ids(seen: _Seen, split: str, path: Path, first: int, records: Sequence[_Record]) -> None:
     """Checks that ids are there throughout or nowhere, and that none comes twice."""
     for position, record in enumerate(records):
-        place = Place(path, first + position)
+        place = RecordPosition(path, first + position)
         if seen.has_ids is None:
             seen.has_ids = record.image_id is not None
         if seen.has_ids != (record.image_id is not None):
@@ -224,7 +224,7 @@ def _note_images(
 ) -> None:  # fmt: skip
     """Checks that no image is in both splits, under whatever ids, and that none has two labels."""
     for position, record in enumerate(records):
-        place, key = Place(path, first + position), hashlib.blake2b(record.image, digest_size=16).digest()
+        place, key = RecordPosition(path, first + position), hashlib.blake2b(record.image, digest_size=16).digest()
         other, first_place, label = seen.images.setdefault(key, (split, place, record.label))
         if other != split:
             raise ThawError(f"{place} ({split}): the very same image is also in {first_place} ({other}). Expected each "

@@ -8,7 +8,7 @@ from typing import Any
 from acquisition.tfrecords.image_checks import image_shape
 from acquisition.tfrecords.inspection import values_in_words
 from acquisition.tfrecords.record_files import RecordFiles
-from acquisition.tfrecords.tfrecords import Place, read_batches
+from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data
 from experiment.errors import ThawError
 
@@ -54,14 +54,16 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
     )  # fmt: skip
 
 
-def _first_records(files: RecordFiles) -> tuple[Place, list[Features]]:
+def _first_records(files: RecordFiles) -> tuple[RecordPosition, list[Features]]:
     for path in files.train:
         for _, batch in read_batches(path):
-            return Place(path, 0), [_parsed(Place(path, number), raw) for number, raw in enumerate(batch[:LOOKED_AT])]
+            return RecordPosition(path, 0), [
+                _parsed(RecordPosition(path, number), raw) for number, raw in enumerate(batch[:LOOKED_AT])
+            ]
     raise ThawError(f"The training files of {files.folder} hold no record. Copy or convert the data again.")
 
 
-def _parsed(place: Place, raw: bytes) -> Features:
+def _parsed(place: RecordPosition, raw: bytes) -> Features:
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -78,20 +80,20 @@ def _count_labels(files: RecordFiles, key: str) -> int:
     for path in files.train:
         for first, batch in read_batches(path):
             for number, raw in enumerate(batch, start=first):
-                record = _parsed(Place(path, number), raw)
+                record = _parsed(RecordPosition(path, number), raw)
                 found = _integers(record, key)
                 label = found[0] if found else -1
                 if not 0 <= label < MOST_CLASSES:
                     holds = values_in_words(record[key]) if key in record else "nothing"
                     raise ThawError(
-                        f"{Place(path, number)}: the feature {key!r} holds {holds}. Expected one label from 0 to "
-                        f"{MOST_CLASSES - 1} (int64); correct the record, or name another feature with --label-key."
+                        f"{RecordPosition(path, number)}: the feature {key!r} holds {holds}. Expected one label from "
+                        f"0 to {MOST_CLASSES - 1} (int64); correct it, or name another feature with --label-key."
                     )
                 highest = max(highest, label)
     return highest + 1
 
 
-def _label_key(records: Sequence[Features], place: Place) -> str:
+def _label_key(records: Sequence[Features], place: RecordPosition) -> str:
     """The feature that holds the class index; if none does, the error describes the feature with a common name."""
     keys = [key for key in records[0] if all(_integers(record, key) for record in records)]
     named = [key for key in LABEL_NAMES if key in records[0] and key not in keys]
@@ -103,7 +105,7 @@ def _label_key(records: Sequence[Features], place: Place) -> str:
     return _only("label", "one integer", _preferred(keys, LABEL_NAMES), place, records[0])
 
 
-def _only(what: str, expected: str, keys: Sequence[str], place: Place, record: Features) -> str:
+def _only(what: str, expected: str, keys: Sequence[str], place: RecordPosition, record: Features) -> str:
     if len(keys) == 1:
         return keys[0]
     found = f"several features could be it: {sorted(keys)}" if keys else f"the features are {sorted(record)}"

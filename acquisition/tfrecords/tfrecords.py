@@ -19,7 +19,7 @@ _BATCH = 256
 """Records read at once; one by one, Python takes 25 times as long."""
 
 
-class Place(NamedTuple):
+class RecordPosition(NamedTuple):
     """Where a record lies: its file, and its number counted from 0."""
 
     path: Path
@@ -72,7 +72,7 @@ def read_batches(path: Path) -> Iterator[tuple[int, Sequence[bytes]]]:
             yield first, batch
             first += len(batch)
     except tf.errors.DataLossError as error:
-        raise ThawError(f"{Place(path, _whole_records(path))}: the TFRecord is truncated or corrupt. Copy or "
+        raise ThawError(f"{RecordPosition(path, _whole_records(path))}: the TFRecord is truncated or corrupt. Copy or "
                         "download the file again.") from error  # fmt: skip
     except tf.errors.OpError as error:
         raise ThawError(f"{path} can't be read: {error.message}. Expected a file of TFRecords that you may "

@@ -14,10 +14,10 @@ from analysis.statistics.paired_intervals import FEWEST_OTHERS, Interval, differ
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell, best_cell
 
-Place = tuple[str, Cell]
+SweepCell = tuple[str, Cell]
 """A sweep, named as in its ledger's header, and a cell of it."""
 
-Terms = Mapping[Place, float]
+Terms = Mapping[SweepCell, float]
 """A difference between cells, each with its weight: {a: 1, b: -1} is the accuracy of a less that of b."""
 
 
@@ -50,8 +50,8 @@ class Grid:
                 f"The ledgers rest on {len(tested)} different sets of test images, so transfers can't be compared with "
                 "each other. Delete the ledgers of an earlier run and run the same configuration again."
             )
-        self._correct: dict[Place, dict[int, np.ndarray]] = {}
-        self._means: dict[Place, dict[int, float]] = {}
+        self._correct: dict[SweepCell, dict[int, np.ndarray]] = {}
+        self._means: dict[SweepCell, dict[int, float]] = {}
 
     @functools.cached_property
     def chosen(self) -> Chosen:
@@ -70,7 +70,7 @@ class Grid:
         """Every n of any transfer, rising."""
         return sorted({cell.n for sweep in self.ledgers.transfers.values() for cell in sweep.cells})
 
-    def baseline_of(self, place: Place) -> Place:
+    def baseline_of(self, place: SweepCell) -> SweepCell:
         """The baseline of a transfer's cell: the same architecture, n and fine_tune.
 
         Raises:
@@ -81,11 +81,11 @@ class Grid:
         name = self.ledgers.baseline_of(sweep).header.sweep
         return name, Cell(row.n, row.freeze_count, row.fine_tune)
 
-    def gain(self, place: Place) -> dict[Place, float]:
+    def gain(self, place: SweepCell) -> dict[SweepCell, float]:
         """The terms of a cell's gain over its baseline."""
         return {place: 1.0, self.baseline_of(place): -1.0}
 
-    def val(self, place: Place) -> float:
+    def val(self, place: SweepCell) -> float:
         """Mean val accuracy over draws, a fraction: what choosing reads."""
         return statistics.fmean(row.val_accuracy for row in self.sweeps[place[0]].cells[place[1]])
 
@@ -93,7 +93,7 @@ class Grid:
         """A difference on val, in percentage points."""
         return 100 * sum(weight * self.val(place) for place, weight in terms.items())
 
-    def correct(self, place: Place) -> dict[int, np.ndarray]:
+    def correct(self, place: SweepCell) -> dict[int, np.ndarray]:
         """By draw, float32 [test images]: 1 where right."""
         if place not in self._correct:
             sweep = self.sweeps[place[0]]
@@ -102,20 +102,20 @@ class Grid:
             self._correct[place] = {row.draw: one for row, one in zip(rows, right, strict=True)}
         return self._correct[place]
 
-    def draw_means(self, place: Place, draws: Sequence[int]) -> np.ndarray:
+    def draw_means(self, place: SweepCell, draws: Sequence[int]) -> np.ndarray:
         """float64 [draws]: the accuracy of each of the draws."""
         if place not in self._means:
             self._means[place] = {draw: float(right.mean(dtype=float)) for draw, right in self.correct(place).items()}
         means = self._means[place]
         return np.array([means[draw] for draw in draws])
 
-    def like(self, place: Place) -> list[Place]:
+    def like(self, place: SweepCell) -> list[SweepCell]:
         """The cells of every transfer with a cell's architecture and n, itself among them."""
         architecture = self.sweeps[place[0]].header.architecture
         sweeps = [sweep for sweep in self.ledgers.transfers.values() if sweep.header.architecture == architecture]
         return [(sweep.header.sweep, cell) for sweep in sweeps for cell in sweep.cells if cell.n == place[1].n]
 
-    def common_draws(self, places: Iterable[Place]) -> list[int]:
+    def common_draws(self, places: Iterable[SweepCell]) -> list[int]:
         """Draws that every one of the cells was run on."""
         return sorted(set.intersection(*(set(self.correct(place)) for place in places)))
 
@@ -136,7 +136,7 @@ class Grid:
         """A difference in percentage points with its interval and two-sided p-value (`difference_interval`)."""
         return difference_interval(self.values(terms), others_variance)
 
-    def lead(self, place: Place, reference: Terms) -> tuple[Interval, float]:
+    def lead(self, place: SweepCell, reference: Terms) -> tuple[Interval, float]:
         """A cell less a reference that is the same for the cells like it, whose variances between draws join in."""
         terms = combined([(1.0, {place: 1.0}), (-1.0, reference)])
         draws = self.common_draws(terms)
@@ -152,7 +152,7 @@ class Grid:
         return self.difference(terms, float(np.var(means - level, axis=1, ddof=1).mean()))
 
 
-def averaged(parts: Sequence[Terms]) -> dict[Place, float]:
+def averaged(parts: Sequence[Terms]) -> dict[SweepCell, float]:
     """The mean of several differences as one.
 
     Raises:
@@ -163,9 +163,9 @@ def averaged(parts: Sequence[Terms]) -> dict[Place, float]:
     return combined([(1 / len(parts), part) for part in parts])
 
 
-def combined(parts: Iterable[tuple[float, Terms]]) -> dict[Place, float]:
+def combined(parts: Iterable[tuple[float, Terms]]) -> dict[SweepCell, float]:
     """A weighted sum of differences as one; cells that cancel are left out."""
-    total: dict[Place, float] = {}
+    total: dict[SweepCell, float] = {}
     for factor, part in parts:
         for place, weight in part.items():
             total[place] = total.get(place, 0.0) + factor * weight

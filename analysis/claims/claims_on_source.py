@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
-from analysis.cells.grid import Grid, Place, Terms, averaged
+from analysis.cells.grid import Grid, SweepCell, Terms, averaged
 from analysis.claims.claim import (
     IMAGENET,
     Claim,
@@ -62,7 +62,7 @@ def near_domains_transfer_better(grid: Grid) -> Claim:
         for (source, architecture), name in sweeps.items()
         if source == NEAR and (FAR, architecture) in sweeps
     ]
-    terms: dict[Place, Terms] = {
+    terms: dict[SweepCell, Terms] = {
         (near, cell): {(near, cell): 1.0, (far, cell): -1.0}
         for near, far in pairs
         for cell in grid.sweeps[near].cells
@@ -86,11 +86,11 @@ def near_domains_transfer_better(grid: Grid) -> Claim:
     )
 
 
-def _of_size(terms: dict[Place, Terms], n: int) -> list[Terms]:
+def _of_size(terms: dict[SweepCell, Terms], n: int) -> list[Terms]:
     return [one for (_, cell), one in terms.items() if cell.n == n]
 
 
-def _against_extractor(grid: Grid) -> dict[Place, tuple[Interval, float]]:
+def _against_extractor(grid: Grid) -> dict[SweepCell, tuple[Interval, float]]:
     """The extractor's lead over each domain transfer's chosen cell."""
     extractors = [
         name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from analysis.cells.grid import Grid, Place, Terms, averaged
+from analysis.cells.grid import Grid, SweepCell, Terms, averaged
 from analysis.claims.claim import (
     MID_RANGE,
     SMALL_N,
@@ -86,12 +86,12 @@ def freezing_most_is_best_when_small(grid: Grid) -> Claim:
     )
 
 
-def mostly_frozen(grid: Grid, place: Place) -> bool:
+def mostly_frozen(grid: Grid, place: SweepCell) -> bool:
     """True where more than half of the architecture's freezable layers are frozen."""
     return place[1].freeze_count > grid.sweeps[place[0]].header.max_freeze_count / 2
 
 
-def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[Place], bool]) -> list[Terms]:
+def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[SweepCell], bool]) -> list[Terms]:
     """Fine-tuned less not, for every cell of a domain transfer that was run both ways."""
     found: list[Terms] = []
     for name in domain_transfers(grid):

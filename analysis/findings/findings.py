@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.cells.cell_summaries import Summaries
-from analysis.cells.grid import Grid, Place
+from analysis.cells.grid import Grid, SweepCell
 from analysis.claims.claim import Claim
 from analysis.claims.claims import judge_claims
 from analysis.findings.labels_saved import LabelsNeeded, labels_needed
@@ -26,7 +26,7 @@ class Findings:
     advice: Sequence[Advice]
     claims: Sequence[Claim]
     labels: Sequence[LabelsNeeded]
-    measures: Mapping[Place, LearningMeasures]
+    measures: Mapping[SweepCell, LearningMeasures]
 
 
 def find(grid: Grid, summaries: Summaries, pace: Pace) -> Findings:
@@ -73,7 +73,7 @@ def _label_field(one: LabelsNeeded, gains: bool) -> dict[str, Any]:
     return {"text": size(one.needed), "bounds": bounds, "saves": saves}
 
 
-def measures_table(measures: Mapping[Place, LearningMeasures], chosen: Sequence[Place]) -> list[dict[str, str]]:
+def measures_table(measures: Mapping[SweepCell, LearningMeasures], chosen: Sequence[SweepCell]) -> list[dict[str, str]]:
     """Fields of the learning-curve measures of the chosen cells; empty where the curves hold no points on the way."""
     found = [measures[place] for place in chosen]
     if all(one.first_epoch is None and one.slope is None for one in found):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from analysis.cells.cell_summaries import CellSummary, MeasuredCell, Summaries
-from analysis.cells.grid import Grid, Place
+from analysis.cells.grid import Grid, SweepCell
 from analysis.statistics.paired_intervals import Interval, Verdict, verdict
 
 
@@ -28,7 +28,7 @@ class FromScratch:
     verdict: Verdict
 
 
-def measured_cells(summaries: Summaries) -> dict[Place, MeasuredCell]:
+def measured_cells(summaries: Summaries) -> dict[SweepCell, MeasuredCell]:
     """Every cell of every transfer and baseline by its place."""
     return {
         (summary.sweep, summary.cell): summary
@@ -37,7 +37,7 @@ def measured_cells(summaries: Summaries) -> dict[Place, MeasuredCell]:
     }
 
 
-def best_from_scratch(grid: Grid, n: int) -> Place:
+def best_from_scratch(grid: Grid, n: int) -> SweepCell:
     """The baseline's cell with the best val accuracy at n; test plays no part.
 
     Raises:
@@ -51,7 +51,7 @@ def best_from_scratch(grid: Grid, n: int) -> Place:
     return max(places, key=grid.val)
 
 
-def against_scratch(grid: Grid, measured: Mapping[Place, MeasuredCell], summary: CellSummary) -> FromScratch:
+def against_scratch(grid: Grid, measured: Mapping[SweepCell, MeasuredCell], summary: CellSummary) -> FromScratch:
     """How far a transfer's cell is ahead of the best network from scratch at its n."""
     place = summary.sweep, summary.cell
     best = best_from_scratch(grid, summary.cell.n)
@@ -61,7 +61,7 @@ def against_scratch(grid: Grid, measured: Mapping[Place, MeasuredCell], summary:
     return FromScratch(measured[best], lead, verdict(lead, rejected=True))
 
 
-def _is_same(grid: Grid, one: Place, other: Place) -> bool:
+def _is_same(grid: Grid, one: SweepCell, other: SweepCell) -> bool:
     """True of one baseline's cells that hold the same executions: nothing is fine-tuned that was trained whole."""
     if one[0] != other[0]:
         return False

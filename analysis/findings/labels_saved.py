@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.cells.grid import Grid, Place, Terms
+from analysis.cells.grid import Grid, SweepCell, Terms
 from ledger.cell_selection import Cell
 
 POINTS_BETWEEN_SIZES = 8
@@ -57,7 +57,7 @@ def labels_needed(grid: Grid) -> list[LabelsNeeded]:
     return found
 
 
-def _needed(grid: Grid, place: Place, baselines: Sequence[Place]) -> LabelsNeeded:
+def _needed(grid: Grid, place: SweepCell, baselines: Sequence[SweepCell]) -> LabelsNeeded:
     """`baselines` are in the order of their n."""
     sizes, mixes = _between(baselines)
     draws = grid.common_draws([place, *baselines])
@@ -79,7 +79,7 @@ def _needed(grid: Grid, place: Place, baselines: Sequence[Place]) -> LabelsNeede
     )
 
 
-def _between(baselines: Sequence[Place]) -> tuple[np.ndarray, list[Terms]]:
+def _between(baselines: Sequence[SweepCell]) -> tuple[np.ndarray, list[Terms]]:
     """Sizes, rising, and the mixture of two neighbouring baselines that stands for each."""
     sizes, mixes = [float(baselines[0][1].n)], [{baselines[0]: 1.0}]
     for left, right in itertools.pairwise(baselines):

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.cells.cell_summaries import lent_variances
-from analysis.cells.grid import Grid, Place
+from analysis.cells.grid import Grid, SweepCell
 from analysis.statistics.paired_intervals import Interval, draws_interval
 from ledger.cell_selection import Cell
 from ledger.ledger import Row
@@ -83,7 +83,7 @@ class LearningMeasures:
         return self.end.draws
 
 
-def measure_curves(grid: Grid, pace: Pace) -> dict[Place, LearningMeasures]:
+def measure_curves(grid: Grid, pace: Pace) -> dict[SweepCell, LearningMeasures]:
     """Measures of every cell of every transfer.
 
     Variances between draws are moderated by those of the other cells of the same architecture and n.
@@ -91,10 +91,10 @@ def measure_curves(grid: Grid, pace: Pace) -> dict[Place, LearningMeasures]:
     Raises:
       ThawError: as `Ledgers.baseline_rows`.
     """
-    found: dict[Place, LearningMeasures] = {}
+    found: dict[SweepCell, LearningMeasures] = {}
     for architecture in grid.ledgers.baselines:
         sweeps = [s for s in grid.ledgers.transfers.values() if s.header.architecture == architecture]
-        raw: dict[Place, dict[str, list[float | None]]] = {}
+        raw: dict[SweepCell, dict[str, list[float | None]]] = {}
         for sweep in sweeps:
             for cell, rows in sweep.cells.items():
                 pairs = zip(rows, grid.ledgers.baseline_rows(sweep, rows), strict=True)
@@ -171,7 +171,7 @@ def write_measures(path: Path, measures: Iterable[LearningMeasures], data: str) 
             writer.writerow([*row, one.reached, one.trained_epochs, data])
 
 
-def _intervals(values: Mapping[Place, Sequence[float | None]]) -> dict[Place, Interval | None]:
+def _intervals(values: Mapping[SweepCell, Sequence[float | None]]) -> dict[SweepCell, Interval | None]:
     whole = {
         place: [float(one) for one in each if one is not None]
         for place, each in values.items()

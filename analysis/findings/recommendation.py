@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from analysis.cells.cell_summaries import CellSummary, MeasuredCell, Summaries
-from analysis.cells.grid import Grid, Place
+from analysis.cells.grid import Grid, SweepCell
 from analysis.claims.claim import shown
 from analysis.findings.from_scratch import against_scratch, best_from_scratch, measured_cells
 from analysis.statistics import formats
@@ -60,7 +60,7 @@ def advise(grid: Grid, summaries: Summaries) -> list[Advice]:
     return [_advise(grid, measured, n) for n in grid.sizes]
 
 
-def _advise(grid: Grid, measured: dict[Place, MeasuredCell], n: int) -> Advice:
+def _advise(grid: Grid, measured: dict[SweepCell, MeasuredCell], n: int) -> Advice:
     transfers = [(name, cells[n]) for name, cells in grid.chosen.transfers.items() if n in cells]
     scratch = best_from_scratch(grid, n)
     ranked = sorted([*transfers, scratch], key=grid.val, reverse=True)

@@ -1,4 +1,4 @@
-"""What was promised before training beside what was measured, and what estimators are worth. Imports no TensorFlow.
+"""What was predicted before training beside what was measured, and what estimators are worth. Imports no TensorFlow.
 
 Tau and regret are those of transferability.agreement, within one draw, n and way of tuning; averaged over sizes and
 ways within a draw first, so that an interval over draws is Student's.
@@ -18,7 +18,7 @@ import numpy as np
 
 from analysis.cells.paired_ledgers import Ledgers
 from analysis.statistics.paired_intervals import Interval, draws_interval
-from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Promise
+from analysis.transfer_prediction.predicted_gains import BeforeTraining, Estimated, PredictedGain
 from ledger.cell_selection import Cell
 from ledger.ledger import Row
 from transferability.agreement import kendall_tau, regret
@@ -32,7 +32,7 @@ NAMES = {
 RULES = {"freeze least": "freeze least: look at nothing", "freeze most": "freeze most", "at random": "at random"}
 """Rules that look at no image, to be beaten."""
 
-Place = tuple[str, int, int, int]
+CellDraw = tuple[str, int, int, int]
 """Transfer, n, freeze_count, draw."""
 Question = Literal["source", "layers", "both"]
 QUESTIONS: dict[Question, str] = {
@@ -44,16 +44,16 @@ QUESTIONS: dict[Question, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """A promise beside the gain that draw 0, on whose images it was made, then showed; points."""
+    """A predicted gain beside the gain that draw 0, on whose images it was predicted, then showed; points."""
 
     n: int
-    promise: Promise
+    predicted: PredictedGain
     gain_points: float
 
     @property
     def held(self) -> bool:
-        """Whether the gain lies in the promised interval."""
-        return self.promise.low <= self.gain_points <= self.promise.high
+        """Whether the gain lies in the predicted interval."""
+        return self.predicted.low <= self.gain_points <= self.predicted.high
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Worth:
 
 
 def judged(before: BeforeTraining, ledgers: Ledgers) -> list[Judged]:
-    """Every promise whose cell was trained on draw 0, by n and then by falling expected gain."""
+    """Every predicted gain whose cell was trained on draw 0, by n and then by falling expected gain."""
     gains: dict[tuple[str, Cell], float] = {}
     for name, sweep in ledgers.transfers.items():
         rows = [row for row in sweep.rows if row.draw == 0]
@@ -90,8 +90,8 @@ def judged(before: BeforeTraining, ledgers: Ledgers) -> list[Judged]:
             gains[name, cell] = 100 * (row.test_accuracy - baseline.test_accuracy)
     return [
         Judged(n, one, gains[place])
-        for n, promises in sorted(before.promises.items())
-        for one in promises
+        for n, predicted_gains in sorted(before.predicted_gains.items())
+        for one in predicted_gains
         if (place := (one.transfer, Cell(n, one.freeze_count, one.fine_tune))) in gains
     ]
 
@@ -106,10 +106,10 @@ def agreements(estimates: Sequence[Estimated], ledgers: Ledgers) -> Iterator[Agr
                 known = [(values[place], row) for place, row in places if place in values]
                 if len(known) < 2:
                     continue
-                promised, val, test = np.array([(v, 100 * r.val_accuracy, 100 * r.test_accuracy) for v, r in known]).T
+                predicted, val, test = np.array([(v, 100 * r.val_accuracy, 100 * r.test_accuracy) for v, r in known]).T
                 yield Agreement(
-                    question, estimator, draw, n, tuned, len(known), kendall_tau(promised, test),
-                    regret(promised, val, test),
+                    question, estimator, draw, n, tuned, len(known), kendall_tau(predicted, test),
+                    regret(predicted, val, test),
                 )  # fmt: skip
 
 
@@ -134,11 +134,11 @@ def write_estimates(path: Path, estimates: Sequence[Estimated], data: str) -> No
     _write(path, [{**dataclasses.asdict(one), "data": data} for one in estimates], [*names, "data"])
 
 
-def write_promises(path: Path, found: Sequence[Judged], data: str) -> None:
-    """promises.csv: a row for each promise, with the gain that draw 0 then showed, and the data's name."""
-    names = [field.name for field in dataclasses.fields(Promise)]
+def write_predicted_gains(path: Path, found: Sequence[Judged], data: str) -> None:
+    """predicted_gains.csv: a row for each, with the gain that draw 0 then showed, and the data's name."""
+    names = [field.name for field in dataclasses.fields(PredictedGain)]
     rows = [
-        {"n": one.n, **dataclasses.asdict(one.promise), "measured_gain_points": one.gain_points, "data": data}
+        {"n": one.n, **dataclasses.asdict(one.predicted), "measured_gain_points": one.gain_points, "data": data}
         for one in found
     ]
     _write(path, rows, ["n", *names, "measured_gain_points", "data"])
@@ -151,9 +151,9 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
         writer.writerows(rows)
 
 
-def values_by_estimator(estimates: Sequence[Estimated]) -> dict[str, dict[Place, float]]:
+def values_by_estimator(estimates: Sequence[Estimated]) -> dict[str, dict[CellDraw, float]]:
     """Of every estimator and rule; LEEP, which knows no freeze count, is repeated at each."""
-    found: dict[str, dict[Place, float]] = defaultdict(dict)
+    found: dict[str, dict[CellDraw, float]] = defaultdict(dict)
     leep = {(one.transfer, one.n, one.draw): one.value for one in estimates if one.estimator == "leep"}
     for one in estimates:
         place = one.transfer, one.n, one.freeze_count, one.draw

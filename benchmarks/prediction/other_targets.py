@@ -1,6 +1,6 @@
 """Gains of transfers to other pairs of CIFAR-10's classes, reduced: what `thaw advise` is calibrated on and tested on.
 
-For each pair the promises of the present rule are written down first; then the cells are trained, one draw each, at
+For each pair the gains that the present rule predicts are written first; then the cells are trained, one draw each, at
 three sizes and without fine-tuning, and every gain is compared with its interval. Sources that have seen a class of the
 pair are left out. Pairs are for the calibration or for its test, never for both (calibrate.py). Goes on where
 it stopped. About ten core-minutes a pair. Imports pipeline.source_search.advice and the sweep engine.
@@ -48,7 +48,7 @@ MOST_COUNTS = 3
 
 
 def main(argv: Sequence[str]) -> int:
-    """Appends to other_targets.csv and prints what the promises were worth, pair by pair and in all."""
+    """Appends to other_targets.csv and prints what the predictions were worth, pair by pair and in all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="a finished run, such as runs/latest")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
@@ -70,13 +70,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def measured(run: FinishedRun, dataset: Dataset, pair: tuple[str, ...]) -> Iterator[dict[str, object]]:
-    """A row for each cell: what was promised, and the gain of one training on the same images."""
+    """A row for each cell: what was predicted, and the gain of one training on the same images."""
     config, rule = run.config, read_rule()
-    promised = {n: advise(run, pair, n, rule) for n in SIZES}
+    predicted = {n: advise(run, pair, n, rule) for n in SIZES}
     data = target.target_data(dataset, pair, max(SIZES), [DRAW], config.data.val_fraction)
     baselines: dict[tuple[Architecture, int], float] = {}
     for transfer in config.transfers:
-        if transfer.id in promised[SIZES[0]].left_out:
+        if transfer.id in predicted[SIZES[0]].left_out:
             continue
         folder = str(run.model(f"source.{transfer.source}.{transfer.architecture}"))
         counts = sorted(config.freeze_counts[transfer.architecture])
@@ -89,14 +89,16 @@ def measured(run: FinishedRun, dataset: Dataset, pair: tuple[str, ...]) -> Itera
             if place not in baselines:
                 scratch = engine_of(run, transfer.architecture, data, "")
                 baselines[place] = scratch.run(Cell(n, 0, False), DRAW).test.accuracy
-            promises = {(one.transfer, one.freeze_count): one for one in promised[n].promises if not one.fine_tune}
+            predicted_gains = {
+                (one.transfer, one.freeze_count): one for one in predicted[n].predicted_gains if not one.fine_tune
+            }
             for count in chosen:
-                ended, promise = engine.run(Cell(n, count, False), DRAW), promises[transfer.id, count]
+                ended, predicted_gain = engine.run(Cell(n, count, False), DRAW), predicted_gains[transfer.id, count]
                 yield {
                     "target": " and ".join(pair), "transfer": transfer.id, "architecture": transfer.architecture,
                     "n": n, "freeze_count": count, "pixels": errors[0], "here": errors[count],
-                    "top": errors[max(errors)], "promised": promise.gain_points, "low": promise.low,
-                    "high": promise.high, "verdict": promise.verdict,
+                    "top": errors[max(errors)], "predicted": predicted_gain.gain_points, "low": predicted_gain.low,
+                    "high": predicted_gain.high, "verdict": predicted_gain.verdict,
                     "val_accuracy": ended.val.accuracy, "test_accuracy": ended.test.accuracy,
                     "gain": 100 * (ended.test.accuracy - baselines[place]),
                 }  # fmt: skip
@@ -111,7 +113,7 @@ def engine_of(run: FinishedRun, architecture: Architecture, data: TargetData, fo
 
 
 def summarised(rows: pd.DataFrame) -> pd.DataFrame:
-    """For each target and in all: share of gains held, error, tau of the promises, regret of the first of them."""
+    """For each target and in all: share of gains held, error, tau of the predictions, regret of the first of them."""
     found = {name: _worth(group) for name, group in rows.groupby("target")}
     return pd.DataFrame({**found, "all": _worth(rows)}).T.round(2)
 
@@ -120,12 +122,12 @@ def _worth(rows: pd.DataFrame) -> dict[str, float]:
     held = (rows["low"] <= rows["gain"]) & (rows["gain"] <= rows["high"])
     within = [group for _, group in rows.groupby(["target", "n"])]
     best = [100 * group.loc[group["val_accuracy"].idxmax(), "test_accuracy"] for group in within]
-    first = [100 * group.loc[group["promised"].idxmax(), "test_accuracy"] for group in within]
+    first = [100 * group.loc[group["predicted"].idxmax(), "test_accuracy"] for group in within]
     return {
         "cells": len(rows), "held": float(held.mean()),
-        "error_points": float(((rows["gain"] - rows["promised"]) ** 2).mean() ** 0.5),
-        "mean_error": float((rows["gain"] - rows["promised"]).mean()),
-        "tau": float(pd.Series([g["promised"].corr(g["gain"], method="kendall") for g in within]).mean()),
+        "error_points": float(((rows["gain"] - rows["predicted"]) ** 2).mean() ** 0.5),
+        "mean_error": float((rows["gain"] - rows["predicted"]).mean()),
+        "tau": float(pd.Series([g["predicted"].corr(g["gain"], method="kendall") for g in within]).mean()),
         "regret_points": sum(best) / len(best) - sum(first) / len(first),
         "losses": float((rows["gain"] < 0).sum()),
         "losses_refused": float(((rows["gain"] < 0) & (rows["verdict"] == "do not transfer")).sum()),

@@ -79,12 +79,12 @@ def compared(found: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str, obj
         for key, group in joined.groupby(["estimator", "draw", "n", "fine_tune", *fixed]):
             if len(group) < 2:
                 continue
-            promised = group["value"].to_numpy()
+            predicted = group["value"].to_numpy()
             val, test = (100 * group[name].to_numpy() for name in ("val_accuracy", "test_accuracy"))
             yield {
                 "question": question, "estimator": key[0], "draw": key[1], "n": key[2], "fine_tune": key[3],
-                "candidates": len(group), "tau": kendall_tau(promised, test),
-                "regret_points": regret(promised, val, test),
+                "candidates": len(group), "tau": kendall_tau(predicted, test),
+                "regret_points": regret(predicted, val, test),
             }  # fmt: skip
 
 

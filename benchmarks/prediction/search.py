@@ -28,8 +28,8 @@ from keras_tuner import oracles
 
 from experiment.backbones import MAX_FREEZE_COUNT
 from pipeline.source_search.search import ESTIMATORS
-from trainer_module.oracles.advised_oracle import AdvisedOracle, Candidate
-from trainer_module.oracles.gaussian_process import Place
+from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
+from trainer_module.oracles.gaussian_process import SearchPoint
 from trainer_module.tuners.search_tuner import Asked, SearchTuner
 from trainer_module.tuners.sweep_tuner import no_hypermodel
 
@@ -212,7 +212,7 @@ def by_advice(grid: Grid, purse: Purse, estimates: pd.DataFrame | None, seed: in
     return grid.ways[oracle.best()]
 
 
-def candidates_of(grid: Grid, estimates: pd.DataFrame | None) -> list[Candidate]:
+def candidates_of(grid: Grid, estimates: pd.DataFrame | None) -> list[SearchCandidate]:
     """The grid's cells, with what they cost on average on the first draw and what draw 0's images say of them."""
     said = {} if estimates is None else {
         (row.transfer, row.freeze_count, row.estimator): row.value
@@ -220,8 +220,8 @@ def candidates_of(grid: Grid, estimates: pd.DataFrame | None) -> list[Candidate]
     }  # fmt: skip
     names = () if estimates is None else ESTIMATORS
     return [
-        Candidate(
-            Place(transfer, count / MAX_FREEZE_COUNT[grid.architectures[transfer]], tuned),
+        SearchCandidate(
+            SearchPoint(transfer, count / MAX_FREEZE_COUNT[grid.architectures[transfer]], tuned),
             count, cell_seconds(grid, (transfer, count, tuned)),
             tuple(said[transfer, count, name] for name in names),
         )

@@ -30,7 +30,7 @@ BASELINE, TRANSFER = "baseline", "transfer"
 
 
 @dataclasses.dataclass(frozen=True)
-class Candidate:
+class ScheduleCandidate:
     """What is chosen: the bound on phase 1's steps, phase 2's share of it (draws.PHASE_2_BOUND), and both rates."""
 
     max_steps: int | None
@@ -51,21 +51,21 @@ class Candidate:
 class Choice:
     """Candidates, and the cells (role, cell) whose mean val accuracy decides between them: the bound cuts them all."""
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ScheduleCandidate, ...]
     cells: tuple[tuple[str, Cell], ...]
 
 
 CHOICES = {
     1: Choice(
         tuple(
-            Candidate(steps, rate, (1 / 8, 1 / 2), 4e-4)
+            ScheduleCandidate(steps, rate, (1 / 8, 1 / 2), 4e-4)
             for steps, rate in ((800, 4e-3), (800, 6e-3), (700, 6e-3), (700, 8e-3))
         ),
         ((BASELINE, Cell(2000, 0, False)), (BASELINE, Cell(800, 0, False)), (TRANSFER, Cell(2000, 4, False))),
     ),
     2: Choice(
         tuple(
-            Candidate(Schedule().max_steps, Schedule().learning_rate, bound, rate)
+            ScheduleCandidate(Schedule().max_steps, Schedule().learning_rate, bound, rate)
             for bound, rate in (
                 ((1 / 8, 1 / 2), 4e-4),
                 ((1 / 8, 0.4), 4e-4),

@@ -34,7 +34,7 @@ FIRST_DRAW = 200
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class CellDraw:
     """A cell of a transfer or of the baseline, on one draw."""
 
     role: str
@@ -48,7 +48,7 @@ class Place:
 class Pair:
     """Test accuracies at one place, same images, head and batches as far as both go."""
 
-    place: Place
+    place: CellDraw
     plain: float
     own: float
 
@@ -61,14 +61,14 @@ def constant(learning_rate: float, steps: int) -> np.ndarray:
 PLAIN, OWN = StepSchedule(PLAIN_SETTINGS, constant), StepSchedule(Schedule())
 
 
-def third_of_grid(counts: Sequence[int]) -> tuple[Place, ...]:
+def third_of_grid(counts: Sequence[int]) -> tuple[CellDraw, ...]:
     """Every third (n, k) of the report's grid with these freeze counts, twice each: all sizes and counts come up.
 
     A size's third of the counts is another than its neighbour's, and three draws take turns.
     """
     chosen = [(i, k) for k in counts for i in range(len(grid.SIZES)) if (i + k) % 3 == 0]
     return tuple(
-        Place(TRANSFER, grid.SIZES[i], k, tuned, FIRST_DRAW + (i // 3 + k) % 3)
+        CellDraw(TRANSFER, grid.SIZES[i], k, tuned, FIRST_DRAW + (i // 3 + k) % 3)
         for i, k in chosen
         for tuned in (False, True)
     )
@@ -78,7 +78,7 @@ MORE_DRAWS = {10: 12, 20: 12, 50: 12, 100: 8, 200: 4}
 """The small sizes differ most from draw to draw and cost least: they are repeated this many times."""
 
 
-def small_sizes_again() -> tuple[Place, ...]:
+def small_sizes_again() -> tuple[CellDraw, ...]:
     """Small sizes on draws of their own: a freeze count of the transfer, twice, and every third time the baseline.
 
     Freeze counts take turns. The order is by draw, so that at every moment all sizes have about as many.
@@ -87,18 +87,18 @@ def small_sizes_again() -> tuple[Place, ...]:
     for i in range(max(MORE_DRAWS.values())):
         for position, n in enumerate(size for size, most in MORE_DRAWS.items() if i < most):
             k, draw = (2 * i + position) % len(grid.FREEZE_COUNTS), FIRST_DRAW + 20 + i
-            places += [Place(TRANSFER, n, k, tuned, draw) for tuned in (False, True)]
-            places += [Place(BASELINE, n, 0, False, draw)] if i % 3 == 0 else []
+            places += [CellDraw(TRANSFER, n, k, tuned, draw) for tuned in (False, True)]
+            places += [CellDraw(BASELINE, n, 0, False, draw)] if i % 3 == 0 else []
     return tuple(places)
 
 
 GROUPS = {
     "quick": tuple(
-        Place(TRANSFER, n, k, False, FIRST_DRAW + 10 + draw) for draw in range(3) for k in (8, 6) for n in grid.SIZES
+        CellDraw(TRANSFER, n, k, False, FIRST_DRAW + 10 + draw) for draw in range(3) for k in (8, 6) for n in grid.SIZES
     ),
     "shallow": third_of_grid(range(5)),
     "deep": third_of_grid(range(5, 9)),
-    "baselines": tuple(Place(BASELINE, n, 0, False, FIRST_DRAW + i % 3) for i, n in enumerate(grid.SIZES)),
+    "baselines": tuple(CellDraw(BASELINE, n, 0, False, FIRST_DRAW + i % 3) for i, n in enumerate(grid.SIZES)),
     "again": small_sizes_again(),
 }
 """What can be compared. All but `quick` together stand for the grid and take some three core-hours."""
@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def compare(dataset: Dataset, out: Path, places: Sequence[Place]) -> Iterator[Pair]:
+def compare(dataset: Dataset, out: Path, places: Sequence[CellDraw]) -> Iterator[Pair]:
     """Yields the pairs; trainings that ended before come from `out`/schedule_pairs.jsonl.
 
     A training is known by its place, its schedule, the source's weights and the code that decides its result.
@@ -153,7 +153,7 @@ class Engines:
       places: where they will be asked to train.
     """
 
-    def __init__(self, dataset: Dataset, out: Path, places: Iterable[Place]):
+    def __init__(self, dataset: Dataset, out: Path, places: Iterable[CellDraw]):
         path = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
         self._source = target.source_backbone(path, target.original_network())
         self.source_hash = weight_values.weights_hash(self._source)
@@ -186,7 +186,7 @@ def summarise(pairs: Sequence[Pair]) -> dict[str, object]:
 
 def units(pairs: Sequence[Pair]) -> list[float]:
     """Differences in points, one for each (role, n, k, draw): a fine-tuned cell goes on from its twin's training."""
-    shared: dict[Place, list[float]] = {}
+    shared: dict[CellDraw, list[float]] = {}
     for pair in pairs:
         unit = dataclasses.replace(pair.place, fine_tune=False)
         shared.setdefault(unit, []).append(100 * (pair.own - pair.plain))

@@ -1,1 +1,1 @@
-"""The node TransferAdvisor: what the sources promise before any training on the target."""
+"""The node TransferAdvisor: gains predicted for the sources before any training on the target."""

@@ -1,4 +1,4 @@
-"""The TransferAdvisor node: sources, domains and the target's training images in, promises out. Only here is TFX."""
+"""The TransferAdvisor node: sources, domains and the target's training images in, predicted gains out. Imports TFX."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor
 from tfx.types.experimental import simple_artifacts
 
-from analysis.transfer_prediction.promises import ADVICE_FILE, sentence
+from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, sentence
 from components.named_inputs import make_component, named, of_kind
 from components.transfer_advisor.estimation import AdvisorSettings, before_training
 from terminal import progress
@@ -35,8 +35,8 @@ class TransferAdvisorExecutor(base_executor.BaseExecutor):
                 found.model_dump_json(indent=1) + "\n", encoding="utf-8"
             )
         largest = max(settings.sizes)
-        if found.promises.get(largest):
-            best = sentence(found.promises[largest][0], settings.classes, largest)
+        if found.predicted_gains.get(largest):
+            best = sentence(found.predicted_gains[largest][0], settings.classes, largest)
             progress.console().print(f"  before training, n = {largest}: {best}")
 
 
@@ -54,7 +54,7 @@ def transfer_advisor(
       code: fingerprint of the sources; in the cache key alone.
 
     Returns:
-      A node with the output `advice` (File: ADVICE_FILE, see analysis.transfer_prediction.promises.BeforeTraining).
+      A node with the output `advice` (File: ADVICE_FILE, see predicted_gains.BeforeTraining).
     """
     return make_component(
         "TransferAdvisor",

@@ -1,4 +1,4 @@
-"""What sources promise for a target, from its training images and theirs. Imports no TFX, and no sweep."""
+"""Gains predicted for a target, from its training images and theirs. Imports no TFX, and no sweep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import numpy as np
 import pydantic
 
 from analysis.transfer_prediction.advice_rule import AdviceRule
-from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Promise, promises_of, ranked
+from analysis.transfer_prediction.predicted_gains import (
+    BeforeTraining,
+    Estimated,
+    PredictedGain,
+    predicted_gains_of,
+    ranked,
+)
 from experiment.config import MobileNet, OwnModel
 from experiment.domains import Architecture
 from experiment.machine import Machine, read_machine
@@ -20,8 +26,8 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.sources.estimates import drawn, estimates_of_source, read_originals, some_images
 from trainer_module.training.activation_cache import Budget
 
-PROMISED_ON = 0
-"""The draw whose images promises are made on."""
+PREDICTED_ON = 0
+"""The draw on whose images gains are predicted."""
 
 
 class Asked(pydantic.BaseModel):
@@ -82,11 +88,13 @@ def before_training(
         for asked in settings.transfers
         for one in _estimates(sources[asked.name], domains.get(asked.source), settings, asked, target, ranks)
     ]
-    promises = {n: ranked([p for asked in settings.transfers for p in _promises(estimates, settings, asked, n)])
-                for n in settings.sizes}  # fmt: skip
+    predicted = {
+        n: ranked([gain for asked in settings.transfers for gain in _predicted_gains(estimates, settings, asked, n)])
+        for n in settings.sizes
+    }
     return BeforeTraining(
-        calibration=settings.rule.in_words, level=settings.rule.level, promises=promises, estimates=tuple(estimates),
-        seconds=time.perf_counter() - began,
+        calibration=settings.rule.in_words, level=settings.rule.level, predicted_gains=predicted,
+        estimates=tuple(estimates), seconds=time.perf_counter() - began,
     )  # fmt: skip
 
 
@@ -107,12 +115,14 @@ def _estimates(
         yield Estimated(transfer=asked.name, **vars(one))
 
 
-def _promises(estimates: list[Estimated], settings: AdvisorSettings, asked: Asked, n: int) -> Iterator[Promise]:
+def _predicted_gains(
+    estimates: list[Estimated], settings: AdvisorSettings, asked: Asked, n: int
+) -> Iterator[PredictedGain]:
     said = {(one.estimator, one.freeze_count): one.value for one in estimates
-            if (one.transfer, one.n, one.draw) == (asked.name, n, PROMISED_ON)}  # fmt: skip
+            if (one.transfer, one.n, one.draw) == (asked.name, n, PREDICTED_ON)}  # fmt: skip
     cuts = sorted({0, *asked.freeze_counts})
     probes = {cut: (said["probe", cut], -said["probe_error", cut]) for cut in cuts if ("probe", cut) in said}
     if len(probes) == len(cuts):
-        yield from promises_of(
+        yield from predicted_gains_of(
             asked.name, asked.architecture, n, asked.freeze_counts, settings.fine_tune, probes, settings.rule
         )  # fmt: skip

@@ -15,7 +15,7 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
-from analysis.transfer_prediction.promises import ADVICE_FILE, read_before_training
+from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
 from components.named_inputs import make_component, named, of_kind
 from components.transfer_report.page.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report

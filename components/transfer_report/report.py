@@ -16,7 +16,7 @@ from analysis.findings.blessing import Candidate, Decision, Evaluation, Outcome,
 from analysis.findings.findings import advice_json, find, labels_json
 from analysis.findings.from_scratch import against_scratch, measured_cells
 from analysis.findings.learning_curves import Pace, write_measures
-from analysis.transfer_prediction.promises import BeforeTraining
+from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.executions_table import ended_worse, executions, write_csv
 from components.transfer_report.figures.figures import is_synthetic, write_figures
 from components.transfer_report.page.before_training import write_before_training
@@ -66,7 +66,7 @@ def write_report(
     settings: ReportSettings,
     before: BeforeTraining,
 ) -> Summary:
-    """Writes report.html, cells.csv, learning_curves.csv, promises.csv, estimates.csv, claims.json, figures/*.png and
+    """Writes report.html, cells.csv, learning_curves.csv, predicted_gains.csv, estimates.csv, claims.json, figures/ and
     summary.json.
 
     Args:
@@ -74,7 +74,7 @@ def write_report(
       ledgers: header and rows of every transfer and of every baseline.
       outcomes: TFMA's, by transfer id.
       settings: see ReportSettings.
-      before: what was promised before training.
+      before: what was predicted before training.
 
     Returns:
       What was written to summary.json.
@@ -101,9 +101,9 @@ def write_report(
     write_claims(out_dir / "claims.json", found.claims, about)
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
     controls = write_controls(out_dir / "figures", shown, summaries, settings.controls, pace) if shown else None
-    promised = write_before_training(out_dir, before, grid.ledgers, grid.sizes)
-    summary["before_training"] = promised.as_json()
-    page = render_page(summary, summaries, grid, found, drawn, promised, controls)
+    predicted = write_before_training(out_dir, before, grid.ledgers, grid.sizes)
+    summary["before_training"] = predicted.as_json()
+    page = render_page(summary, summaries, grid, found, drawn, predicted, controls)
     (out_dir / "report.html").write_text(page, encoding="utf-8")
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (out_dir / "summary.json").write_text(text + "\n", encoding="utf-8")

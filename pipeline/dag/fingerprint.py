@@ -85,13 +85,13 @@ REPORT_CODE = (
 ADVICE_CODE = (
     *SOURCE_CODE,
     "analysis.transfer_prediction.advice_rule",
-    "analysis.transfer_prediction.promises",
+    "analysis.transfer_prediction.predicted_gains",
     "components.named_inputs",
     "components.transfer_advisor",
     "trainer_module.sources.estimates",
     "transferability",
 )
-"""What decides what sources promise, beside the rule itself, which is a setting of the node."""
+"""What decides predicted gains, beside the rule itself, which is a setting of the node."""
 
 
 def source_fingerprint(*packages: str) -> str:

@@ -126,7 +126,7 @@ class TrainingNodes:
         return node.with_id(f"Trainer.{_path(settings)}")
 
     def advisor(self, transfers: Iterable[SweptTransfer], target: Node, domains: Mapping[str, Node]) -> Node:
-        """What the sources promise, from the target's training images alone; controls promise nothing.
+        """Gains predicted for the sources, from the target's training images alone; none for controls.
 
         Args:
           transfers: all of them.

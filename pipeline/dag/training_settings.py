@@ -69,7 +69,7 @@ def source_settings(
         "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "",
         "schedule": _of_source(config.source_schedule) if source.is_trained else SourceSchedule(),
     }  # fmt: skip
-    if source.is_imagenet:
+    if source.is_pretrained:
         own = config.own if transfer.architecture == "own" else None
         changes |= {"weights_hash": own.sha256 if own else weights_hash, "seed": 0}
     return changed(settings, **changes)
@@ -141,7 +141,7 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
     """
     settings = comparable(settings_of(config))
     names = ["seed", "data", "target", "augmentation", "schedule"]
-    if source and not config.sources[source].is_imagenet:
+    if source and not config.sources[source].is_pretrained:
         names.append("source_schedule")
     decisive = {name: settings[name] for name in names}
     if source:

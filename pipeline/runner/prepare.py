@@ -105,8 +105,11 @@ def with_weights(
     Raises:
       ThawError: weights are missing and `strict` is set, nothing is left to run, or the file does not fit.
     """
-    needing = [transfer for transfer in config.transfers
-               if config.sources[transfer.source].is_imagenet and transfer.architecture == "mobilenet_v2"]  # fmt: skip
+    needing = [
+        transfer
+        for transfer in config.transfers
+        if config.sources[transfer.source].is_pretrained and transfer.architecture == "mobilenet_v2"
+    ]
     if not needing:
         return config, {}, ""
     settings = config.mobilenet_v2

@@ -13,7 +13,7 @@ from analysis.statistics.paired_intervals import Interval, Verdict, benjamini_ho
 from experiment.errors import ThawError
 from pipeline.runs.run_files import read_cells, read_settings, settings_of
 
-Place = tuple[str, int, int, bool]
+CellDraw = tuple[str, int, int, bool]
 """Sweep, n, freeze_count, fine_tune."""
 
 PAIRED_BY = ("seed", "target", "data", "augmentation")
@@ -157,9 +157,9 @@ def _settings(run: Path) -> Mapping[str, Any]:
     return settings
 
 
-def _accuracies(run: Path) -> dict[Place, dict[int, float]]:
+def _accuracies(run: Path) -> dict[CellDraw, dict[int, float]]:
     """Test accuracy by cell and draw."""
-    found: dict[Place, dict[int, float]] = {}
+    found: dict[CellDraw, dict[int, float]] = {}
     for row in read_cells(run):
         place = row["transfer"], int(row["n"]), int(row["freeze_count"]), row["fine_tune"] == "true"
         found.setdefault(place, {})[int(row["draw"])] = float(row["test_accuracy"])

@@ -1,4 +1,4 @@
-"""`thaw advise`: what a run's sources promise for a target, before any training on it. Imports TensorFlow, no TFX."""
+"""`thaw advise`: gains predicted for a run's sources on a target, before training on it. Imports TensorFlow, no TFX."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from analysis.transfer_prediction.advice_rule import AdviceRule, read_rule
-from analysis.transfer_prediction.promises import Promise, promises_of, ranked, sentence
+from analysis.transfer_prediction.predicted_gains import PredictedGain, predicted_gains_of, ranked, sentence
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
@@ -37,13 +37,13 @@ DRAW = 0
 
 @dataclasses.dataclass(frozen=True)
 class Advice:
-    """Promises for one target, the largest gain first.
+    """Predicted gains for one target, the largest gain first.
 
     Attributes:
       target: its classes.
       n: labelled images that were looked at.
       data: name of the data.
-      promises: by falling expected gain.
+      predicted_gains: by falling expected gain.
       left_out: transfer -> why.
       calibration: what the intervals rest on, in words.
       seconds: that it took.
@@ -52,7 +52,7 @@ class Advice:
     target: tuple[str, ...]
     n: int
     data: str
-    promises: tuple[Promise, ...]
+    predicted_gains: tuple[PredictedGain, ...]
     left_out: dict[str, str]
     calibration: str
     seconds: float
@@ -90,17 +90,17 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
         raise ThawError(f"No source of {run.folder} can be asked about {list(target)}: {left_out}. Choose other "
                         "classes, or another run.")  # fmt: skip
     images = target_images(run, target, n)
-    promises: list[Promise] = []
+    predicted_gains: list[PredictedGain] = []
     for pair in pairs:
         try:
-            promises += _promises(run, pair, images, n, rule)
+            predicted_gains += _predicted_gains(run, pair, images, n, rule)
         except ValueError as error:  # such as features that are the same for every image
             left_out[pair.id] = str(error).rstrip(".")
-    if not promises:
+    if not predicted_gains:
         raise ThawError(f"No source of {run.folder} says anything of {list(target)} at n = {n}: {left_out}. Give "
                         "another --n, or choose another run.")  # fmt: skip
     data = str(run.summary["data"])
-    return Advice(target, n, data, ranked(promises), left_out, rule.in_words, time.perf_counter() - began)
+    return Advice(target, n, data, ranked(predicted_gains), left_out, rule.in_words, time.perf_counter() - began)
 
 
 def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
@@ -182,15 +182,17 @@ def features_of(
     return features_at(network, images.images, cuts, Budget(int(config.activations_gib * 2**30)))
 
 
-def _promises(run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule) -> Iterator[Promise]:
+def _predicted_gains(
+    run: FinishedRun, pair: Transfer, images: Records, n: int, rule: AdviceRule
+) -> Iterator[PredictedGain]:
     probes = {cut: (one.accuracy, one.squared_error) for cut, one in probes_of(run, pair, images).items()}
     counts = run.config.freeze_counts[pair.architecture]
-    return promises_of(pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule)
+    return predicted_gains_of(pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule)
 
 
 def show(advice: Advice, console: Console, most: int = 12) -> None:
-    """Prints the answer, the first promises, and what their intervals mean."""
-    shown = advice.promises[:most]
+    """Prints the answer, the largest predicted gains, and what their intervals mean."""
+    shown = advice.predicted_gains[:most]
     rows = [
         (in_two_lines(one.transfer), str(one.freeze_count), "yes" if one.fine_tune else "no",
          f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}", f"{one.low:+.1f}, {one.high:+.1f}", one.verdict)
@@ -199,7 +201,7 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
     title = f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}"
     columns = ("transfer", "k", "fine-\ntuned", "probe %", "gain", "interval", "verdict")
     console.print(FittingTable(empty_table(*columns, title=title), rows, [one.transfer for one in shown]))
-    console.print(sentence(advice.promises[0], advice.target, advice.n))
+    console.print(sentence(advice.predicted_gains[0], advice.target, advice.n))
     console.print("Gain: points over the same architecture from random weights, of one training. " + advice.calibration)
     for transfer, reason in advice.left_out.items():
         console.print(f"{transfer} was left out: {reason}.")

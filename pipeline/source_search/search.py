@@ -28,8 +28,8 @@ from pipeline.runs.run_lock import locked
 from pipeline.runs.run_log import output_to_log
 from pipeline.source_search.advice import features_of, target_images
 from terminal.tables import FittingTable, empty_table
-from trainer_module.oracles.advised_oracle import AdvisedOracle, Candidate
-from trainer_module.oracles.gaussian_process import Place
+from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
+from trainer_module.oracles.gaussian_process import SearchPoint
 from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources.estimates import OF_LABELS
@@ -196,7 +196,7 @@ def _search(
     )  # fmt: skip
 
 
-def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterator[Candidate]:
+def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterator[SearchCandidate]:
     """Every cell, with what it is expected to cost and what the estimators say of its source at its cut.
 
     A network that phase 1 trained whole, as long as it may, is not fine-tuned (sweep.py): that cell is left out.
@@ -217,10 +217,10 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
                     continue
                 seconds = training_seconds(config, architecture, n, count, tuned, scored, USUAL_GFLOPS)
                 seconds += SECONDS_PER_PROGRAM / config.draws
-                yield Candidate(Place(transfer.id, count / max(counts), tuned), count, seconds, said)
+                yield SearchCandidate(SearchPoint(transfer.id, count / max(counts), tuned), count, seconds, said)
 
 
-def grid_seconds(candidates: Sequence[Candidate], draws: int) -> float:
+def grid_seconds(candidates: Sequence[SearchCandidate], draws: int) -> float:
     """Expected seconds of training every cell: a fine-tuned cell has its twin's among its own."""
     dearest: dict[tuple[str, int], float] = {}
     for one in candidates:

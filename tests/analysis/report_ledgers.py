@@ -10,7 +10,7 @@ import pytest
 from scipy.special import ndtri
 
 from analysis.transfer_prediction.advice_rule import verdict_of
-from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Promise, ranked
+from analysis.transfer_prediction.predicted_gains import BeforeTraining, Estimated, PredictedGain, ranked
 from ledger.ledger import Header, Row
 from tests.stacks import STACK
 
@@ -180,13 +180,13 @@ def report_grid(draws: int, images: int) -> list[Ledger]:
 
 @pytest.fixture(scope="session")
 def before_of() -> Callable[[list[Ledger]], BeforeTraining]:
-    """A function that makes up estimates and promises for every cell of some ledgers' transfers."""
+    """A function that makes up estimates and predicted gains for every cell of some ledgers' transfers."""
     return made_before
 
 
 def made_before(ledgers: list[Ledger]) -> BeforeTraining:
     """LogME and the probe know what will be reached, on draw 0 and up to noise; LEEP knows the source alone."""
-    estimates, promises = [], {}
+    estimates, predicted_gains = [], {}
     for header, rows in ledgers:
         if not header.source:
             continue
@@ -200,11 +200,11 @@ def made_before(ledgers: list[Ledger]) -> BeforeTraining:
                 estimates.append(Estimated(**place | {"freeze_count": 0}, estimator="leep", value=leep, seconds=0.1))
         for row in (row for row in rows if row.draw == 0):
             gain = 100 * (row.test_accuracy - 0.6)
-            promises.setdefault(row.n, []).append(
-                Promise(header.sweep, header.architecture, row.freeze_count, row.fine_tune, 0.8, gain, gain - 5,
+            predicted_gains.setdefault(row.n, []).append(
+                PredictedGain(header.sweep, header.architecture, row.freeze_count, row.fine_tune, 0.8, gain, gain - 5,
                         gain + 5, verdict_of(gain, gain - 5, gain + 5))
             )  # fmt: skip
     return BeforeTraining(
         calibration="Calibrated on SYNTHETIC shapes.", level=0.9, estimates=tuple(estimates), seconds=1.5,
-        promises={n: ranked(group) for n, group in promises.items()},
+        predicted_gains={n: ranked(group) for n, group in predicted_gains.items()},
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The TransferAdvisor node: real models and images in, promises out; val and test are not even there. SYNTHETIC."""
+"""The TransferAdvisor node: real models and images in, predicted gains out, no val and no test. SYNTHETIC."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from analysis.transfer_prediction.promises import ADVICE_FILE, read_before_training
+from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
 from components.transfer_advisor.component import TransferAdvisorExecutor, transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
 from experiment.config import MobileNet
@@ -71,21 +71,28 @@ def found(tmp_path_factory):
     return read_before_training(Path(output.uri) / ADVICE_FILE)
 
 
-def test_every_size_has_a_promise_for_every_way_the_best_first(found):
-    assert set(found.promises) == {8, 16}
-    for promises in found.promises.values():
-        assert {(one.freeze_count, one.fine_tune) for one in promises} == {(4, False), (4, True), (6, False), (6, True)}
-        gains = [one.gain_points for one in promises]
+def test_every_size_has_a_predicted_gain_for_every_way_the_best_first(found):
+    assert set(found.predicted_gains) == {8, 16}
+    for predicted_gains in found.predicted_gains.values():
+        assert {(one.freeze_count, one.fine_tune) for one in predicted_gains} == {
+            (4, False),
+            (4, True),
+            (6, False),
+            (6, True),
+        }
+        gains = [one.gain_points for one in predicted_gains]
         assert gains == sorted(gains, reverse=True)
-        assert all(one.low < one.gain_points < one.high for one in promises)
+        assert all(one.low < one.gain_points < one.high for one in predicted_gains)
 
 
-def test_promises_are_the_rules_words_on_the_probes_of_draw_0(found):
+def test_predicted_gains_are_the_rules_on_the_probes_of_draw_0(found):
     said = {(one.estimator, one.freeze_count): one.value for one in found.estimates if (one.n, one.draw) == (16, 0)}
     # made_rule: 1 + 10 x (probe's squared error on the pixels less that at the top).
     expected = 1 + 10 * (said["probe_error", 6] - said["probe_error", 0])
-    assert found.promises[16][0].gain_points == pytest.approx(expected)
-    assert found.promises[16][0].probe_accuracy == pytest.approx(said["probe", found.promises[16][0].freeze_count])
+    assert found.predicted_gains[16][0].gain_points == pytest.approx(expected)
+    assert found.predicted_gains[16][0].probe_accuracy == pytest.approx(
+        said["probe", found.predicted_gains[16][0].freeze_count]
+    )
     assert (found.level, found.calibration) == (0.9, made_rule().in_words)
 
 

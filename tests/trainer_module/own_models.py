@@ -45,7 +45,7 @@ def residual():
     return keras.Model(inputs, x)
 
 
-def settled(model):
+def recalibrated(model):
     """Moving statistics that are not what every layer begins with."""
     for weight in model.weights:
         if "moving" in weight.path:

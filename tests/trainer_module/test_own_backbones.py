@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.trainer_module.own_models import IMAGES, network_of, settled
+from tests.trainer_module.own_models import IMAGES, network_of, recalibrated
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_the_classification_layer_of_keras_applications_is_left_out(own, name, w
     ],
 )  # fmt: skip
 def test_backbones_of_keras_applications_are_cut_and_give_their_features(own, name, scale, parts):
-    model = settled(getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(96, 96, 3)))
+    model = recalibrated(getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(96, 96, 3)))
     network = network_of(own(model, scale))
     assert network.max_freeze_count == parts
     levels = keras.ops.image.resize(IMAGES[:2].astype(np.float32), (96, 96), interpolation="bilinear").numpy()

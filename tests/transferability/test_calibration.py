@@ -1,4 +1,4 @@
-"""Calibration: known rules are found again, and intervals hold what they promise for groups left out."""
+"""Calibration: known rules are found again, and intervals have their level for groups left out."""
 
 import numpy as np
 import pytest

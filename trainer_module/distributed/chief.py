@@ -50,7 +50,7 @@ class ChiefTuner(LedgerTuner):
         Raises:
           ThawError: the address can't be served at, or a worker failed; executions that ended before are kept.
         """
-        self.oracle.settle(self.ledger.rows.values())
+        self.oracle.take_rows(self.ledger.rows.values())
         settings = self.record.settings
         with progress.progress_bar(f"sweep {settings.name}", len(self.record.plan)) as advance:
             self._show_progress(advance)

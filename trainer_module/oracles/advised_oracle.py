@@ -12,7 +12,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from experiment.random_streams import Stream, stream_generator
-from trainer_module.oracles.gaussian_process import Beliefs, Place
+from trainer_module.oracles.gaussian_process import Beliefs, SearchPoint
 
 SAMPLES = 512
 """Of the posterior, of which each names the cell that is best in it."""
@@ -21,17 +21,17 @@ TOLERANCE_POINTS = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
-class Candidate:
+class SearchCandidate:
     """A cell that may be trained.
 
     Attributes:
       place: where it stands among the others.
       freeze_count: of the cell.
       seconds: that one training is expected to take.
-      estimates: what estimators say of the source at this freeze count; any unit, higher promises more.
+      estimates: what estimators say of the source at this freeze count; any unit, higher is better.
     """
 
-    place: Place
+    place: SearchPoint
     freeze_count: int
     seconds: float
     estimates: tuple[float, ...]
@@ -54,7 +54,7 @@ class AdvisedOracle(keras_tuner.Oracle):
       seed: of the samples.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], draws: int, budget_seconds: float, seed: int):
+    def __init__(self, candidates: Sequence[SearchCandidate], draws: int, budget_seconds: float, seed: int):
         self.candidates = list(candidates)
         self.draws = draws
         self.budget_seconds = budget_seconds
@@ -63,7 +63,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         self.expected_loss = math.inf
         self._seconds = np.array([candidate.seconds for candidate in self.candidates])
         estimates = standardised(np.array([candidate.estimates for candidate in self.candidates], float))
-        self._promise = estimates.sum(axis=1)  # [candidates]
+        self._prior = estimates.sum(axis=1)  # [candidates]
         self._beliefs = Beliefs([candidate.place for candidate in self.candidates])
         self._places = {(one.place.transfer, one.freeze_count, one.place.fine_tune): place
                         for place, one in enumerate(self.candidates)}  # fmt: skip
@@ -162,11 +162,11 @@ class AdvisedOracle(keras_tuner.Oracle):
         return next((draw for draw in range(self.draws) if (place, draw) not in taken), None)
 
     def _first_of_each_transfer(self) -> list[int]:
-        """For each transfer the cell that the estimates promise most of, not fine-tuned where that can be had."""
+        """For each transfer the cell that the estimates put first, not fine-tuned where that can be had."""
 
         def rank(candidate: int) -> tuple[bool, float, float]:
             place = self.candidates[candidate].place
-            return place.fine_tune, -self._promise[candidate], abs(place.share - 0.5)
+            return place.fine_tune, -self._prior[candidate], abs(place.share - 0.5)
 
         firsts: dict[str, int] = {}
         for candidate in sorted(range(len(self.candidates)), key=rank):

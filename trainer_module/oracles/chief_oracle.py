@@ -66,7 +66,7 @@ class ChiefOracle(SweepOracle):
         with self._one_at_a_time:
             return self._leases.heard_within(seconds)
 
-    def settle(self, rows: Iterable[Row]) -> None:
+    def take_rows(self, rows: Iterable[Row]) -> None:
         """Ends the trials whose rows these are, with the rows' own figures."""
         with self._alone():
             for row in rows:
@@ -88,7 +88,7 @@ class ChiefOracle(SweepOracle):
         self._leases.extend(further)
         if further:
             self._say(f"draw {further[0][1] + 1} of {len(further)} cells that are undecided")
-            self.settle(self._ledger.rows.values())
+            self.take_rows(self._ledger.rows.values())
         return bool(further)
 
     def create_trial(self, tuner_id: str) -> Trial:
@@ -172,7 +172,7 @@ class ChiefOracle(SweepOracle):
     def _take_rows(self) -> None:
         rows = self._parts.new_rows()
         add_missing(self._ledger, rows)
-        self.settle(rows)
+        self.take_rows(rows)
 
     def _trial_of(self, execution: Planned) -> Trial:
         return self._trial(self._places[self.record.key(*execution)])

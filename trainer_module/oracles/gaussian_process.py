@@ -25,7 +25,7 @@ LAYERS_REACH = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class SearchPoint:
     """Where a cell stands among others of the same n.
 
     Attributes:
@@ -51,7 +51,7 @@ class Beliefs:
       places: the cells.
     """
 
-    def __init__(self, places: Sequence[Place]):
+    def __init__(self, places: Sequence[SearchPoint]):
         self.places = places
         transfers = np.array([place.transfer for place in places])
         shares = np.array([place.share for place in places])

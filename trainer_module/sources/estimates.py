@@ -56,7 +56,7 @@ class Estimate:
     Attributes:
       n, freeze_count, draw: which images, and the cut at which their features were taken.
       estimator: a name of OF_LABELS or OF_DOMAINS, or `leep`, which has one value for all freeze counts.
-      value: higher promises more; never NaN: what an estimator refuses, such as too few images, is left out.
+      value: higher is better; never NaN: what an estimator refuses, such as too few images, is left out.
       seconds: the estimator's own; the walk to the cut is not in it.
     """
 

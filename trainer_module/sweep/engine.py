@@ -19,7 +19,7 @@ from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.sweep.suffixes import Suffixes
 from trainer_module.sweep.target_data import TargetData
 from trainer_module.training.activation_cache import Budget
-from trainer_module.training.training_loop import CURVE_SETTLING_BATCHES, Score
+from trainer_module.training.training_loop import CURVE_RECALIBRATION_BATCHES, Score
 
 RETRY_RATE = 1 / 4
 """By which the learning rate is multiplied for the second try of a phase that diverged."""
@@ -182,9 +182,9 @@ class SweepEngine:
             taken = slice(curve[-1][0], stop)
             _assert_sound(program.train(cut.train, order[taken], rates[taken]))
             if stop < len(rates):
-                program.settle(cut.train, order[:stop], CURVE_SETTLING_BATCHES)
+                program.recalibrate(cut.train, order[:stop], CURVE_RECALIBRATION_BATCHES)
                 curve.append((stop, program.evaluate(cut.val, curve_places).accuracy))
-        program.settle(cut.train, order)
+        program.recalibrate(cut.train, order)
         if self._frozen_hash(cell.freeze_count) != frozen_hash:
             raise FrozenWeightsChanged(f"Weights below freeze_count={cell.freeze_count} changed during phase 1.")
         val, test = _sound(program.evaluate(cut.val)), program.evaluate(cut.test)

@@ -13,8 +13,8 @@ import tensorflow as tf
 from trainer_module.networks import normalization, weight_values
 from trainer_module.training.activation_cache import Activations
 
-SETTLING_BATCHES = 20
-CURVE_SETTLING_BATCHES = 5
+RECALIBRATION_BATCHES = 20
+CURVE_RECALIBRATION_BATCHES = 5
 WARM_UP = 0.2
 # Keras's defaults.
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7
@@ -74,12 +74,12 @@ class Program:
                 tf.TensorSpec([None], tf.float32),
             ],
         )
-        self._settle = tf.function(
-            self._settle_steps, input_signature=[activations, tf.TensorSpec([None, None], tf.int32)]
+        self._recalibrate = tf.function(
+            self._recalibration_steps, input_signature=[activations, tf.TensorSpec([None, None], tf.int32)]
         )
         self._logits = tf.function(self._inference, input_signature=[activations])
 
-    def settle(self, data: Activations, order: np.ndarray, batches: int = SETTLING_BATCHES) -> None:
+    def recalibrate(self, data: Activations, order: np.ndarray, batches: int = RECALIBRATION_BATCHES) -> None:
         """Sets the moving statistics to what the trained weights give on the last `batches` of the order.
 
         After some tens of steps from random weights they still lag so far that the network scores at chance in
@@ -92,7 +92,7 @@ class Program:
             statistic.assign(tf.zeros_like(statistic.value))
         last = order[-batches:]
         for portion in data.portions(last):
-            self._settle(portion.activations, tf.constant(portion.order, tf.int32))
+            self._recalibrate(portion.activations, tf.constant(portion.order, tf.int32))
         for statistic, momentum in self._statistics:
             # A moving average that began at zero is too small by this factor (Adam's bias correction).
             statistic.assign(statistic.value / (1 - momentum ** len(last)))
@@ -139,7 +139,7 @@ class Program:
             loss = self._train_step(inputs, tf.gather(labels, batch), rates[step])
         return loss
 
-    def _settle_steps(self, activations: tf.Tensor, order: tf.Tensor) -> None:
+    def _recalibration_steps(self, activations: tf.Tensor, order: tf.Tensor) -> None:
         for step in tf.range(tf.shape(order)[0]):
             self.model(tf.gather(activations, order[step]), training=True)
 

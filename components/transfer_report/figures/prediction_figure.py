@@ -53,7 +53,7 @@ def draw_estimates(panels: Mapping[str, tuple[str, Points]]) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel("accuracy on test, %", fontsize=10)
     for axes in list(grid.flat)[max(0, len(panels) - COLUMNS) : len(panels)]:
-        axes.set_xlabel("estimate before training (more promises more)", fontsize=9.5)
+        axes.set_xlabel("estimate before training (higher is better)", fontsize=9.5)
     figure.legend(
         handles=[drawn[name] for name in transfers], loc="outside lower center", ncols=3, frameon=False, fontsize=9.5
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page's section on what was known before training: promises, estimators, a plot of each. No TensorFlow."""
+"""The page's section on what was known before training: predicted gains, estimators, a plot of each. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from analysis.transfer_prediction.estimator_agreement import (
     values_by_estimator,
     worths,
     write_estimates,
-    write_promises,
+    write_predicted_gains,
 )
-from analysis.transfer_prediction.promises import BeforeTraining
+from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.figures.figures import CURVES_AT, Picture, save_picture
 from components.transfer_report.figures.prediction_figure import Points, draw_estimates
 
@@ -37,8 +37,8 @@ class BeforeTrainingShown:
     """The section.
 
     Attributes:
-      firsts: at each n the promise that came first, beside what draw 0 showed.
-      found: every promise so.
+      firsts: at each n the largest predicted gain, beside what draw 0 showed.
+      found: every predicted gain so.
       calibration, level: as in BeforeTraining.
       worth: estimator's name -> question -> tau and regret in words.
       plots: the picture with a panel for each estimator; None if nothing was estimated.
@@ -59,16 +59,16 @@ class BeforeTrainingShown:
 
     @property
     def held(self) -> int:
-        """Promises whose interval held the gain."""
+        """Predicted gains whose interval contained the gain."""
         return sum(one.held for one in self.found)
 
     def as_json(self) -> dict[str, Any]:
         """For summary.json."""
         return {
-            "promises": len(self.found), "held": self.held, "level": self.level, "draws": self.draws,
+            "predicted_gains": len(self.found), "held": self.held, "level": self.level, "draws": self.draws,
             "seconds": round(self.seconds, 1),
             "first": [
-                {"n": one.n, **dataclasses.asdict(one.promise), "measured_gain_points": one.gain_points}
+                {"n": one.n, **dataclasses.asdict(one.predicted), "measured_gain_points": one.gain_points}
                 for one in self.firsts
             ],
         }  # fmt: skip
@@ -77,7 +77,7 @@ class BeforeTrainingShown:
 def write_before_training(
     out_dir: Path, before: BeforeTraining, ledgers: Ledgers, sizes: Sequence[int]
 ) -> BeforeTrainingShown:
-    """Writes promises.csv, estimates.csv and the picture, and says what they come to.
+    """Writes predicted_gains.csv, estimates.csv and the picture, and says what they come to.
 
     Args:
       out_dir: of the report, with its folder `figures`.
@@ -86,7 +86,7 @@ def write_before_training(
       sizes: n of the grid.
     """
     found = judged(before, ledgers)
-    write_promises(out_dir / "promises.csv", found, ledgers.data)
+    write_predicted_gains(out_dir / "predicted_gains.csv", found, ledgers.data)
     write_estimates(out_dir / "estimates.csv", before.estimates, ledgers.data)
     n = min(sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
     measured = worths(agreements(before.estimates, ledgers))

@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks.inputs import grid
 from benchmarks.schedules import schedule_choice, schedules
-from benchmarks.schedules.schedules import BASELINE, GROUPS, OWN, PLAIN, TRANSFER, Pair, Place
+from benchmarks.schedules.schedules import BASELINE, GROUPS, OWN, PLAIN, TRANSFER, CellDraw, Pair
 from trainer_module.sweep.step_schedule import StepSchedule
 
-PLACES = [Place(TRANSFER, 10, 8, False, 0), Place(TRANSFER, 10, 8, True, 0)]
+PLACES = [CellDraw(TRANSFER, 10, 8, False, 0), CellDraw(TRANSFER, 10, 8, True, 0)]
 
 
 class Score:
@@ -45,7 +45,7 @@ def compared(monkeypatch, tmp_path):
 def test_what_an_earlier_run_trained_is_not_trained_again(compared):
     first = compared()
     assert first == [Pair(place, 0.5, 0.6) for place in PLACES] and len(CountedEngines.asked) == 4
-    assert compared([*PLACES, Place(TRANSFER, 10, 8, False, 1)])[:2] == first
+    assert compared([*PLACES, CellDraw(TRANSFER, 10, 8, False, 1)])[:2] == first
     assert {draw for _, _, draw in CountedEngines.asked} == {1}
 
 
@@ -75,7 +75,7 @@ def test_the_record_names_the_whole_schedule(compared, tmp_path):
 
 def test_differences_are_points_of_own_less_plain_and_twins_count_once():
     pairs = [
-        Pair(Place(TRANSFER, 10, 8, tuned, draw), 0.5, 0.5 + 0.01 * draw + 0.02 * tuned)
+        Pair(CellDraw(TRANSFER, 10, 8, tuned, draw), 0.5, 0.5 + 0.01 * draw + 0.02 * tuned)
         for tuned in (False, True)
         for draw in (0, 2)
     ]
@@ -87,8 +87,8 @@ def test_differences_are_points_of_own_less_plain_and_twins_count_once():
 
 
 def test_a_size_repeated_more_often_counts_no_more():
-    often = [Pair(Place(TRANSFER, 10, 8, False, draw), 0.5, 0.5) for draw in range(10)]
-    seldom = [Pair(Place(TRANSFER, 20, 8, False, draw), 0.5, 0.54) for draw in range(2)]
+    often = [Pair(CellDraw(TRANSFER, 10, 8, False, draw), 0.5, 0.5) for draw in range(10)]
+    seldom = [Pair(CellDraw(TRANSFER, 20, 8, False, draw), 0.5, 0.54) for draw in range(2)]
     assert schedules.summarise([*often, *seldom])["all"]["mean"] == 2.0
 
 

@@ -7,7 +7,7 @@ import pytest
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from analysis.transfer_prediction.promises import ADVICE_FILE
+from analysis.transfer_prediction.predicted_gains import ADVICE_FILE
 from components.transfer_report.component import (
     NodeSettings,
     TransferReportExecutor,

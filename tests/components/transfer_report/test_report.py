@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.transfer_prediction.promises import BeforeTraining
+from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError
@@ -31,7 +31,7 @@ SETTINGS = ReportSettings(
     records_per_image=3,
     batch_size=32,
 )
-BEFORE = BeforeTraining(calibration="", level=0.9, promises={}, estimates=(), seconds=0.0)
+BEFORE = BeforeTraining(calibration="", level=0.9, predicted_gains={}, estimates=(), seconds=0.0)
 OUTCOMES = {
     "all_but_target__original": Evaluation(True),
     "cats_dogs__original": Evaluation(False, ("<b>below</b> the threshold",)),
@@ -70,7 +70,7 @@ def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> 
         "claims.json",
         "estimates.csv",
         "learning_curves.csv",
-        "promises.csv",
+        "predicted_gains.csv",
         "summary.json",
         "figures/all_but_target__original.png",
         "figures/cats_dogs__original.png",
@@ -197,7 +197,7 @@ def test_every_table_of_a_synthetic_page_is_marked(written: tuple[Path, dict[str
     folder, _ = written
     page = (folder / "report.html").read_text()
     tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
-    # Closing table, labels saved, claims, data; promises twice and estimators; two tables a transfer.
+    # Closing table, labels saved, claims, data; predicted gains twice and estimators; two tables a transfer.
     assert len(tables) == 11
     assert all("SYNTHETIC" in table for table in tables)
     assert "<title>SYNTHETIC" in page
@@ -226,7 +226,7 @@ def test_every_cell_stands_in_the_page_with_its_verdict(written: tuple[Path, dic
     page = (folder / "report.html").read_text()
     details = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
     assert [len(re.findall(r'<td class="(?:gain|loss|undecided)">', part)) for part in details[1:]] == [18, 18]
-    assert details[0].count("<tr>") == 1 + 36  # every promise
+    assert details[0].count("<tr>") == 1 + 36  # every predicted gain
 
 
 def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:

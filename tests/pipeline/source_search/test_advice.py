@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
-from analysis.transfer_prediction.promises import sentence
+from analysis.transfer_prediction.predicted_gains import sentence
 from experiment import features
 from experiment.config import MobileNet
 from experiment.errors import ThawError
@@ -73,14 +73,14 @@ def run(tmp_path_factory):
 
 def test_every_way_is_ranked_by_its_expected_gain_and_controls_are_left_out(run):
     found = advice.advise(run, ("dark", "bright"), 16, made_rule())
-    assert {(one.freeze_count, one.fine_tune) for one in found.promises} == {
+    assert {(one.freeze_count, one.fine_tune) for one in found.predicted_gains} == {
         (4, False), (4, True), (6, False), (6, True),
     }  # fmt: skip
-    gains = [one.gain_points for one in found.promises]
+    gains = [one.gain_points for one in found.predicted_gains]
     assert gains == sorted(gains, reverse=True)
-    assert all(one.low < one.gain_points < one.high for one in found.promises)
+    assert all(one.low < one.gain_points < one.high for one in found.predicted_gains)
     assert found.left_out == {"untrained__remastered": "it is a control"}
-    assert max(one.probe_accuracy for one in found.promises) > 0.9
+    assert max(one.probe_accuracy for one in found.predicted_gains) > 0.9
 
 
 def test_images_of_val_are_never_looked_at_and_the_draw_is_nested(run):
@@ -103,12 +103,12 @@ def test_a_target_that_the_data_does_not_have_is_refused(run, target):
 
 
 def test_the_answer_says_what_to_try_or_not_to_transfer(run):
-    found = advice.advise(run, ("dark", "bright"), 16, made_rule()).promises[0]
-    losing = advice.advise(run, ("dark", "bright"), 16, made_rule(intercept=-50.0)).promises[0]
+    found = advice.advise(run, ("dark", "bright"), 16, made_rule()).predicted_gains[0]
+    losing = advice.advise(run, ("dark", "bright"), 16, made_rule(intercept=-50.0)).predicted_gains[0]
     assert sentence(found, ("dark", "bright"), 16).startswith("Try sides__remastered")
     assert (
         sentence(losing, ("dark", "bright"), 16)
-        == "Do not transfer: no source promises a gain for dark and bright at n = 16."
+        == "Do not transfer: no source is expected to gain for dark and bright at n = 16."
     )
 
 
@@ -121,10 +121,10 @@ def test_what_is_printed_names_data_calibration_and_what_was_left_out(run):
     assert "untrained__remastered was left out: it is a control." in text
 
 
-def test_a_promise_can_be_written_as_json_values(run):
+def test_a_predicted_gain_can_be_written_as_json_values(run):
     found = dataclasses.asdict(advice.advise(run, ("dark", "bright"), 8, made_rule()))
     assert found["n"] == 8
-    assert set(found["promises"][0]) >= {"transfer", "gain_points", "low", "high", "verdict"}
+    assert set(found["predicted_gains"][0]) >= {"transfer", "gain_points", "low", "high", "verdict"}
 
 
 def test_a_source_that_was_altered_since_the_run_is_not_asked(run):

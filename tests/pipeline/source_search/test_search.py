@@ -11,8 +11,8 @@ from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
 from pipeline.source_search import search
-from trainer_module.oracles.advised_oracle import Candidate
-from trainer_module.oracles.gaussian_process import Place
+from trainer_module.oracles.advised_oracle import SearchCandidate
+from trainer_module.oracles.gaussian_process import SearchPoint
 
 
 @pytest.fixture
@@ -46,7 +46,9 @@ def test_a_size_that_the_experiment_can_not_have_is_refused(config):
 
 def test_the_grid_costs_each_cell_once_with_its_twin():
     cells = [(0, False, 2.0), (1, False, 1.0), (1, True, 4.0)]
-    candidates = [Candidate(Place("a", share, tuned), share, seconds, ()) for share, tuned, seconds in cells]
+    candidates = [
+        SearchCandidate(SearchPoint("a", share, tuned), share, seconds, ()) for share, tuned, seconds in cells
+    ]
     assert search.grid_seconds(candidates, draws=3) == 3 * (2.0 + 4.0)
 
 

@@ -10,7 +10,7 @@ from keras import layers
 from experiment.config import MobileNet, OwnModel, Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
-from tests.trainer_module.own_models import IMAGES, chain, features, network_of, residual, settled, small
+from tests.trainer_module.own_models import IMAGES, chain, features, network_of, recalibrated, residual, small
 from trainer_module import trainer
 from trainer_module.networks.architectures import build_network
 from trainer_module.networks.cut_points import cuts_of
@@ -33,7 +33,7 @@ def test_a_residual_model_is_cut_where_one_tensor_alone_goes_on(own):
 
 @pytest.mark.parametrize("model", [small, residual])
 def test_features_are_those_of_the_model_and_parts_give_the_whole(own, model):
-    made = settled(model())
+    made = recalibrated(model())
     network = network_of(own(made))
     size = made.inputs[0].shape[1:3]
     shown = keras.ops.image.resize(IMAGES.astype(np.float32), size, interpolation="bilinear")
@@ -68,7 +68,9 @@ def test_a_model_within_the_model_is_laid_flat_and_augmentation_left_out(own):
     inputs = keras.Input((32, 32, 3))
     x = layers.Rescaling(1 / 255)(layers.RandomFlip()(inputs))
     inner = keras.Sequential([keras.Input((32, 32, 3)), base, layers.Conv2D(4, 3, name="b")], name="inner")
-    model = settled(keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(inner(x, training=False)))))
+    model = recalibrated(
+        keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(inner(x, training=False))))
+    )
     network = network_of(own(model))
     assert [[layer.name for layer in group] for group in network.freezable] == [["a", "n"], ["b"]]
     assert not any(isinstance(layer, keras.Model | layers.RandomFlip) for layer in network.model.layers)
@@ -118,7 +120,7 @@ def test_bare_operations_and_layers_that_keras_can_not_fuse_are_kept(own):
     x = layers.Conv2D(4, 3)((inputs / 255.0)[..., ::-1])
     x = layers.BatchNormalization(scale=False)(keras.ops.relu(x) + 1.0)
     x = layers.BatchNormalization()(layers.Dense(6)(layers.Flatten()(x)))
-    model = settled(keras.Model(inputs, x))
+    model = recalibrated(keras.Model(inputs, x))
     network = network_of(own(model, "0..255"))
     found = [layer for layer in network.model.layers if isinstance(layer, layers.BatchNormalization)]
     assert not any(isinstance(layer, FusedBatchNormalization) for layer in found) and len(found) == 2

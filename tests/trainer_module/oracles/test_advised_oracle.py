@@ -5,16 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from trainer_module.oracles.advised_oracle import AdvisedOracle, Candidate, standardised
-from trainer_module.oracles.gaussian_process import Place
+from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate, standardised
+from trainer_module.oracles.gaussian_process import SearchPoint
 from trainer_module.tuners.search_tuner import SearchTuner
 
 COUNTS = range(5)
 
 
-def made_candidates(transfers, tuned=(False, True), seconds=lambda count: 10.0, promise=lambda transfer, count: 0.0):
+def made_candidates(transfers, tuned=(False, True), seconds=lambda count: 10.0, estimate=lambda transfer, count: 0.0):
     return [
-        Candidate(Place(transfer, count / 4, tune), count, seconds(count), (promise(transfer, count),))
+        SearchCandidate(SearchPoint(transfer, count / 4, tune), count, seconds(count), (estimate(transfer, count),))
         for transfer in transfers for count in COUNTS for tune in tuned
     ]  # fmt: skip
 
@@ -59,11 +59,11 @@ def test_the_best_cell_is_found_with_all_its_draws_at_a_part_of_the_grid(tmp_pat
 
 
 def test_it_begins_with_each_transfers_most_promising_cell_not_fine_tuned(tmp_path):
-    def promise(transfer, count):
+    def estimate(transfer, count):
         return -abs(count - (3 if transfer == "good" else 1))
 
     world = World(clear)
-    searched(tmp_path, world, made_candidates(["bad", "good"], promise=promise))
+    searched(tmp_path, world, made_candidates(["bad", "good"], estimate=estimate))
     assert world.trained[:2] == [("good", 3, False, 0), ("bad", 1, False, 0)] or world.trained[:2] == [
         ("bad", 1, False, 0), ("good", 3, False, 0),
     ]  # fmt: skip

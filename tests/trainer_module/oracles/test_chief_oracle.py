@@ -212,7 +212,7 @@ def test_a_chief_after_a_killed_one_leaves_to_a_worker_what_it_trains(chief, rec
 def test_rows_of_the_ledger_are_trials_that_have_ended(chief, record, make_row):
     done = [chief.do("tuner0") for _ in range(3)]
     again = Chief(record, make_row)
-    again.oracle.settle(record.open_ledger().rows.values())
+    again.oracle.take_rows(record.open_ledger().rows.values())
     assert again.ask("tuner0") == (10, 4, True) and len(again.oracle.end_order) == len(done)
 
 

@@ -6,12 +6,12 @@ import threadpoolctl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trainer_module.oracles.gaussian_process import DRAW, NOISE, USUAL_SCALES, Beliefs, Place, _mean_and_weights
+from trainer_module.oracles.gaussian_process import DRAW, NOISE, USUAL_SCALES, Beliefs, SearchPoint, _mean_and_weights
 
 
 def places(transfers=("near", "far"), shares=(0.0, 0.5, 1.0)):
     return [
-        Place(transfer, share, tuned)
+        SearchPoint(transfer, share, tuned)
         for transfer in transfers for share in shares for tuned in (False, True)
     ]  # fmt: skip
 

@@ -66,7 +66,7 @@ def check_cached_equals_uncached(target_data, architecture, freeze_count, own=No
     """Three epochs with dropout off."""
     engine = make_engine(target_data, architecture=architecture, own=own)
     if architecture in ("mobilenet_v2", "own"):
-        settle_source(engine)
+        recalibrate_source(engine)
     without_dropout(engine.network)
     cached = engine.run(Cell(16, freeze_count, False), draw=0)
     variables = weight_values.model_variables(engine.network)
@@ -81,7 +81,7 @@ def check_cached_equals_uncached(target_data, architecture, freeze_count, own=No
     train, val = (InMemory(split.images, split.labels) for split in (target_data.train, target_data.val))
     program.reset(0)
     program.train(train, order, one_cycle(1e-3, 12))
-    program.settle(train, order)
+    program.recalibrate(train, order)
     uncached = program.evaluate(val)
 
     for path, value in weight_values.read_weights(variables).items():
@@ -90,12 +90,12 @@ def check_cached_equals_uncached(target_data, architecture, freeze_count, own=No
     np.testing.assert_allclose(uncached.probabilities, cached.val.probabilities, atol=1e-3)
 
 
-def settle_source(engine):
+def recalibrate_source(engine):
     """Statistics as a trained source has them: without, activations vanish over the blocks, and rounding decides."""
     network, train = engine.network, engine.data.train
     weight_values.set_weights(weight_values.model_variables(network), engine.initial_weights(0))
     program = Program(network.segment(0), [], statistics_held=False)
-    program.settle(InMemory(train.images, train.labels), np.arange(len(train), dtype=np.int32).reshape(5, -1))
+    program.recalibrate(InMemory(train.images, train.labels), np.arange(len(train), dtype=np.int32).reshape(5, -1))
     engine.source = weight_values.read_weights(weight_values.backbone_variables(network))
 
 

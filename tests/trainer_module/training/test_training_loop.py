@@ -87,7 +87,7 @@ def train(program, records, order, seed):
     data = InMemory(records.images, records.labels)
     program.reset(seed)
     program.train(data, order, one_cycle(1e-3, len(order)))
-    program.settle(data, order)
+    program.recalibrate(data, order)
 
 
 def run(trained, seed=1, steps=6):
@@ -111,7 +111,7 @@ def test_training_moves_every_layer_and_the_moving_statistics(trained):
     assert all(np.abs(after[path] - before[path]).max() > 0 for path in before)
 
 
-def test_settled_statistics_do_not_remember_what_they_were(trained):
+def test_recalibrated_statistics_do_not_remember_what_they_were(trained):
     network, variables, program, records = trained
     data, order = InMemory(records.images, records.labels), np.arange(48, dtype=np.int32).reshape(3, 16)
     found = []
@@ -121,16 +121,16 @@ def test_settled_statistics_do_not_remember_what_they_were(trained):
         for variable in variables:
             if "moving" in variable.path:
                 variable.assign_add(np.full(variable.shape, start, np.float32))
-        program.settle(data, order)
+        program.recalibrate(data, order)
         found.append(weight_values.read_weights(variables))
     for path in found[0]:
         np.testing.assert_array_equal(found[0][path], found[1][path], err_msg=path)
 
 
-def test_settling_on_one_batch_gives_that_batch_s_statistics(trained):
+def test_recalibrating_on_one_batch_gives_that_batch_s_statistics(trained):
     network, variables, program, records = trained
     weight_values.set_weights(variables, weight_values.initial_weights(network.weighted_layers, 4))
-    program.settle(InMemory(records.images, records.labels), np.arange(32, dtype=np.int32)[None])
+    program.recalibrate(InMemory(records.images, records.labels), np.arange(32, dtype=np.int32)[None])
     first = network.model.get_layer("norm_1")
     seen = keras.Model(network.model.inputs, first.input)(records.images[:32], training=False).numpy()
     np.testing.assert_allclose(first.moving_mean.numpy(), seen.mean(axis=(0, 1, 2)), rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Promises beside gains, and what estimators are worth: small cases by hand, then the section. No TensorFlow."""
+"""Predicted gains beside gains, and what estimators are worth: small cases by hand, then the section. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.statistics.paired_intervals import Interval
 from analysis.transfer_prediction.estimator_agreement import agreements, judged, values_by_estimator, worths
-from analysis.transfer_prediction.promises import BeforeTraining, Estimated, Promise
+from analysis.transfer_prediction.predicted_gains import BeforeTraining, Estimated, PredictedGain
 from components.transfer_report.page.before_training import _in_words, _tau, write_before_training
 
 
@@ -35,8 +35,8 @@ def estimated(estimator, values, draw=0):
             for name, pair in values.items() for count, value in zip((0, 8), pair, strict=True)]  # fmt: skip
 
 
-def promise(name, count, gain, low, high):
-    return Promise(f"{name}__original", "original", count, False, 0.8, gain, low, high, "transfer")
+def predicted_gain(name, count, gain, low, high):
+    return PredictedGain(f"{name}__original", "original", count, False, 0.8, gain, low, high, "transfer")
 
 
 ACCURACIES = {"a": (0.9, 0.8), "b": (0.6, 0.7)}
@@ -92,11 +92,15 @@ def test_an_estimate_that_is_the_same_everywhere_has_regret_and_no_tau(header_of
     assert both.regret_points.estimate == pytest.approx(90 - 75)
 
 
-def test_promises_are_judged_by_the_gain_of_draw_0_and_only_where_it_was_trained(header_of, row_of):
-    promises = (promise("a", 0, 35.0, 30.0, 45.0), promise("b", 8, 5.0, 0.0, 19.0), promise("b", 4, 1.0, 0.0, 2.0))
-    before = BeforeTraining(calibration="", level=0.9, promises={20: promises}, estimates=(), seconds=0.0)
+def test_predicted_gains_are_judged_by_the_gain_of_draw_0_and_only_where_it_was_trained(header_of, row_of):
+    predicted_gains = (
+        predicted_gain("a", 0, 35.0, 30.0, 45.0),
+        predicted_gain("b", 8, 5.0, 0.0, 19.0),
+        predicted_gain("b", 4, 1.0, 0.0, 2.0),
+    )
+    before = BeforeTraining(calibration="", level=0.9, predicted_gains={20: predicted_gains}, estimates=(), seconds=0.0)
     found = judged(before, made_ledgers(header_of, row_of, ACCURACIES, draws=2))
-    assert [(one.promise.freeze_count, round(one.gain_points, 6), one.held) for one in found] == [
+    assert [(one.predicted.freeze_count, round(one.gain_points, 6), one.held) for one in found] == [
         (0, 40.0, True), (8, 20.0, False),
     ]  # fmt: skip
 
@@ -108,16 +112,16 @@ def shown(quick_ledgers, before_of, tmp_path):
     return write_before_training(tmp_path, before, pair_ledgers(quick_ledgers), (20, 100, 400)), before
 
 
-def test_the_section_counts_what_held_and_names_the_first_promise_of_each_size(shown, tmp_path):
+def test_the_section_counts_what_held_and_names_the_largest_predicted_gain_of_each_size(shown, tmp_path):
     section, before = shown
     assert len(section.found) == 2 * 3 * 3 * 2
     assert [one.n for one in section.firsts] == [20, 100, 400]
     for one in section.firsts:
-        assert one.promise == before.promises[one.n][0]
-    assert section.held == sum(abs(one.gain_points - one.promise.gain_points) <= 5 for one in section.found)
+        assert one.predicted == before.predicted_gains[one.n][0]
+    assert section.held == sum(abs(one.gain_points - one.predicted.gain_points) <= 5 for one in section.found)
     about = section.as_json()
-    assert (about["promises"], about["held"], about["draws"]) == (36, section.held, 2)
-    with (tmp_path / "promises.csv").open() as file:
+    assert (about["predicted_gains"], about["held"], about["draws"]) == (36, section.held, 2)
+    with (tmp_path / "predicted_gains.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 36 and float(rows[0]["measured_gain_points"]) == section.found[0].gain_points
     with (tmp_path / "estimates.csv").open() as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.transfer_prediction.promises import BeforeTraining
+from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.page.controls import WHAT
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
@@ -17,7 +17,7 @@ from ledger.ledger import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 PLAIN = ReportSettings("quick", 400, Blessing(), {}, {}, 2022, 3, 32)
-BEFORE = BeforeTraining(calibration="", level=0.9, promises={}, estimates=(), seconds=0.0)
+BEFORE = BeforeTraining(calibration="", level=0.9, predicted_gains={}, estimates=(), seconds=0.0)
 OUTCOMES = {"cats_dogs__original": Evaluation(True)}
 # all_but_target is by far the better of the two: it would win and change every claim.
 CONTROLLED = dataclasses.replace(PLAIN, controls={"all_but_target__original": "self"})

@@ -1,20 +1,26 @@
-"""Promises: what the rule makes of probes, and the file between the nodes. No TensorFlow."""
+"""Predicted gains: what the rule makes of probes, and the file between the nodes. No TensorFlow."""
 
 import pytest
 
-from analysis.transfer_prediction.promises import BeforeTraining, Estimated, promises_of, ranked, read_before_training
+from analysis.transfer_prediction.predicted_gains import (
+    BeforeTraining,
+    Estimated,
+    predicted_gains_of,
+    ranked,
+    read_before_training,
+)
 from experiment.errors import ThawError
 from tests.analysis.transfer_prediction.test_advice_rule import made_rule
 
 PROBES = {0: (0.6, 0.9), 4: (0.7, 0.5), 8: (0.8, 0.4)}
 
 
-def made_promises(**changes):
-    return list(promises_of("a__original", "original", 100, (8, 4), (False, True), PROBES, made_rule(**changes)))
+def made_predicted_gains(**changes):
+    return list(predicted_gains_of("a__original", "original", 100, (8, 4), (False, True), PROBES, made_rule(**changes)))
 
 
-def test_every_way_is_promised_what_the_rule_expects_of_the_probes():
-    found = made_promises()
+def test_every_way_is_predicted_what_the_rule_expects_of_the_probes():
+    found = made_predicted_gains()
     assert [(one.freeze_count, one.fine_tune, one.probe_accuracy) for one in found] == [
         (4, False, 0.7), (4, True, 0.7), (8, False, 0.8), (8, True, 0.8),
     ]  # fmt: skip
@@ -25,7 +31,7 @@ def test_every_way_is_promised_what_the_rule_expects_of_the_probes():
 
 
 def test_the_largest_gain_is_first_and_ties_go_by_name_and_freeze_count():
-    found = made_promises()
+    found = made_predicted_gains()
     assert [(one.freeze_count, one.fine_tune) for one in ranked(reversed(found))] == [
         (4, True), (4, False), (8, True), (8, False),
     ]  # fmt: skip
@@ -33,7 +39,7 @@ def test_the_largest_gain_is_first_and_ties_go_by_name_and_freeze_count():
 
 def test_what_is_written_can_be_read(tmp_path):
     estimates = (Estimated("a__original", 100, 4, 0, "logme", 0.5, 0.1),)
-    before = BeforeTraining(calibration="words", level=0.9, promises={100: tuple(made_promises())},
+    before = BeforeTraining(calibration="words", level=0.9, predicted_gains={100: tuple(made_predicted_gains())},
                             estimates=estimates, seconds=2.0)  # fmt: skip
     path = tmp_path / "advice.json"
     path.write_text(before.model_dump_json())

@@ -1,4 +1,4 @@
-"""What sources promise before any training on the target, as `thaw advise` and the DAG keep it. Imports advice_rule."""
+"""Gains predicted before any training on the target, as `thaw advise` and the DAG keep them. Imports advice_rule."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ADVICE_FILE = "advice.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Promise:
-    """What one way of transferring promises.
+class PredictedGain:
+    """What one way of transferring is expected to gain.
 
     Attributes:
       transfer, architecture: the transfer.
@@ -59,10 +59,10 @@ class BeforeTraining(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     calibration: str
-    """What the promises' intervals rest on, in words."""
+    """What the predicted intervals rest on, in words."""
     level: float
     """Share of gains that the intervals were made to hold."""
-    promises: dict[int, tuple[Promise, ...]]
+    predicted_gains: dict[int, tuple[PredictedGain, ...]]
     """By n, the largest expected gain first; from the images of draw 0."""
     estimates: tuple[Estimated, ...]
     seconds: float
@@ -82,11 +82,11 @@ def read_before_training(path: Path) -> BeforeTraining:
                         "workspace and run again: nodes are made anew, and ledgers are kept.") from error  # fmt: skip
 
 
-def promises_of(
+def predicted_gains_of(
     transfer: str, architecture: Architecture, n: int, freeze_counts: Sequence[int], fine_tune: Sequence[bool],
     probes: Mapping[int, tuple[float, float]], rule: AdviceRule,
-) -> Iterator[Promise]:  # fmt: skip
-    """A promise for every way of one transfer.
+) -> Iterator[PredictedGain]:  # fmt: skip
+    """The predicted gain of every way of one transfer.
 
     Args:
       transfer, architecture: the transfer.
@@ -101,27 +101,27 @@ def promises_of(
     below, above = rule.bounds(n)
     for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
         low, high = expected + below, expected + above
-        yield Promise(
+        yield PredictedGain(
             transfer, architecture, count, tuned, probes[count][0], expected, low, high,
             verdict_of(expected, low, high),
         )  # fmt: skip
 
 
-def ranked(promises: Iterator[Promise] | Sequence[Promise]) -> tuple[Promise, ...]:
+def ranked(predicted_gains: Iterator[PredictedGain] | Sequence[PredictedGain]) -> tuple[PredictedGain, ...]:
     """The largest expected gain first."""
-    return tuple(sorted(promises, key=lambda one: (-one.gain_points, one.transfer, one.freeze_count)))
+    return tuple(sorted(predicted_gains, key=lambda one: (-one.gain_points, one.transfer, one.freeze_count)))
 
 
-def sentence(best: Promise, target: Sequence[str], n: int) -> str:
+def sentence(best: PredictedGain, target: Sequence[str], n: int) -> str:
     """The answer in one sentence.
 
     Args:
-      best: the first of the ranked promises.
+      best: the first of the ranked predictions.
       target: its classes.
       n: labelled images of it.
     """
     if best.verdict == "do not transfer":
-        return f"Do not transfer: no source promises a gain for {' and '.join(target)} at n = {n}."
+        return f"Do not transfer: no source is expected to gain for {' and '.join(target)} at n = {n}."
     frozen = f"the first {best.freeze_count} frozen" if best.freeze_count else "nothing frozen"
     tuned = ", then fine-tuned" if best.fine_tune else ""
     sure = "" if best.verdict == "transfer" else "; it may gain nothing"
