@@ -46,7 +46,8 @@ def search(run: str, runs: Path, n: int | None, draws: int, budget: float, in_js
 
     Of all its transfers, any freeze count, fine-tuned or not; what was trained so far says what to train next.
     """
-    from pipeline.source_search.search import search_run, show
+    from pipeline.source_search.search import search_run
+    from pipeline.source_search.search_table import show
 
     terminal = console(quiet=True) if in_json else progress.console()
     found = search_run(find_run(run, runs), n, draws, budget, terminal)

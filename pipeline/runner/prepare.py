@@ -15,7 +15,8 @@ from rich.console import Console
 from acquisition.downloads.dataset import Dataset, locate_dataset
 from acquisition.downloads.imagenet_weights import check_weights, locate_weights
 from acquisition.downloads.places import usual_places
-from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_once
+from acquisition.tfrecords.inspection import Inspection, check_sizes
+from acquisition.tfrecords.kept_inspections import inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.changes import changed
 from experiment.config import ExperimentConfig

@@ -27,7 +27,6 @@ from pipeline.runs.finished_run import FinishedRun, open_run
 from pipeline.runs.run_lock import locked
 from pipeline.runs.run_log import output_to_log
 from pipeline.source_search.advice import features_of, target_images
-from terminal.tables import FittingTable, empty_table
 from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 from trainer_module.processes import fork_server
@@ -269,28 +268,3 @@ def in_words(freeze_count: int, fine_tune: bool) -> str:
     """A cell of a transfer, for a sentence."""
     frozen = f"the first {freeze_count} frozen" if freeze_count else "nothing frozen"
     return f"{frozen}, then fine-tuned" if fine_tune else frozen
-
-
-def show(found: Found, terminal: Console, most: int = 8) -> None:
-    """Prints the cells with most draws, the best on val first, and what the chosen one is worth on test."""
-    shown = found.tried[:most]
-    rows = [
-        (one.transfer, str(one.freeze_count), "yes" if one.fine_tune else "no", str(one.draws),
-         f"{100 * one.val_accuracy:.1f}")
-        for one in shown
-    ]  # fmt: skip
-    title = f"n = {found.wanted.n}, on {found.data}"
-    table = empty_table("transfer", "k", "fine-\ntuned", "draws", "val %", title=title)
-    terminal.print(FittingTable(table, rows))
-    chosen, gain = found.chosen, found.chosen.gain_points
-    terminal.print(
-        f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "
-        f"{chosen.accuracy.estimate:.1%} [{chosen.accuracy.low:.1%}, {chosen.accuracy.high:.1%}], against the same "
-        f"architecture from random weights {gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: "
-        f"{chosen.verdict} ({chosen.draws} draws).",
-    )  # fmt: skip
-    terminal.print(
-        f"{found.trainings} of {found.cells * found.wanted.draws} trainings, {found.share:.0%} of the grid's expected "
-        f"time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
-        f"{found.expected_loss:.1f} points.",
-    )  # fmt: skip

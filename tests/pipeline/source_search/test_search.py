@@ -10,7 +10,7 @@ from analysis.statistics.paired_intervals import Interval
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
-from pipeline.source_search import search
+from pipeline.source_search import search, search_table
 from trainer_module.oracles.advised_oracle import SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 
@@ -74,7 +74,7 @@ def made_found():
 
 def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
     console = Console(record=True, width=300)
-    search.show(made_found(), console)
+    search_table.show(made_found(), console)
     text = console.export_text()
     assert "n = 12, on SYNTHETIC squares" in text
     assert "Take sides__remastered, the first 3 frozen, then fine-tuned: test accuracy 90.0% [85.0%, 95.0%]" in text

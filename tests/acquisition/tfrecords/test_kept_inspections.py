@@ -3,7 +3,7 @@
 import pytest
 
 from acquisition.synthetic_images.synthetic import write_synthetic
-from acquisition.tfrecords import inspection
+from acquisition.tfrecords import kept_inspections
 from acquisition.tfrecords.record_files import find_record_files
 from experiment.config import Data
 from experiment.errors import ThawError
@@ -20,29 +20,29 @@ def forbid(*_):
 
 
 def test_the_same_files_are_decoded_once_and_found_the_same(files, tmp_path, monkeypatch):
-    first = inspection.inspect_once(files, Data(), tmp_path / "kept")
-    monkeypatch.setattr(inspection, "inspect_records", forbid)
-    assert inspection.inspect_once(files, Data(), tmp_path / "kept") == first
+    first = kept_inspections.inspect_once(files, Data(), tmp_path / "kept")
+    monkeypatch.setattr(kept_inspections, "inspect_records", forbid)
+    assert kept_inspections.inspect_once(files, Data(), tmp_path / "kept") == first
     assert first.train_counts["truck"] == 2
 
 
 def test_one_changed_byte_is_noticed(files, tmp_path):
-    inspection.inspect_once(files, Data(), tmp_path / "kept")
+    kept_inspections.inspect_once(files, Data(), tmp_path / "kept")
     content = bytearray(files.train[0].read_bytes())
     content[len(content) // 2] ^= 1
     files.train[0].write_bytes(content)
     with pytest.raises(ThawError, match="record"):
-        inspection.inspect_once(files, Data(), tmp_path / "kept")
+        kept_inspections.inspect_once(files, Data(), tmp_path / "kept")
 
 
 def test_other_demands_are_checked_again(files, tmp_path):
-    inspection.inspect_once(files, Data(), tmp_path / "kept")
+    kept_inspections.inspect_once(files, Data(), tmp_path / "kept")
     with pytest.raises(ThawError, match="expected"):
-        inspection.inspect_once(files, Data(image_shape=(28, 28, 3)), tmp_path / "kept")
+        kept_inspections.inspect_once(files, Data(image_shape=(28, 28, 3)), tmp_path / "kept")
 
 
 def test_faulty_data_is_not_remembered(files, tmp_path):
     for _ in range(2):
         with pytest.raises(ThawError):
-            inspection.inspect_once(files, Data(image_shape=(28, 28, 3)), tmp_path / "kept")
+            kept_inspections.inspect_once(files, Data(image_shape=(28, 28, 3)), tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
