@@ -267,7 +267,7 @@ def _grid_problems(config: ExperimentConfig) -> list[str]:
     for name, values in (("sizes", config.sizes), ("fine_tune", config.fine_tune)):
         if not values or len(set(values)) != len(values):
             problems.append(f"{name} needs one or more different values, got {list(values)}")
-    uneven = [n for n in config.sizes if n % len(config.target.classes)]
+    uneven = [n for n in config.sizes if n % max(1, len(config.target.classes))]  # no class is a problem of its own
     if uneven:
         problems.append(
             f"sizes {uneven} can't be split evenly over the {len(config.target.classes)} target "
