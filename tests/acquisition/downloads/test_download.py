@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import socket
+import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +140,38 @@ def test_a_name_look_up_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypat
     with pytest.raises(ThawError, match=r"no answer within 0\.1 s"):
         download("http://thaw.invalid/file", tmp_path / "file", timeout_s=0.1)
     assert time.monotonic() - started < SOON
+
+
+def test_a_connection_that_comes_too_late_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited, closed = threading.Event(), threading.Event()
+
+    class Late:
+        def close(self) -> None:
+            closed.set()
+
+    def opened(*_: Any, **__: Any) -> Late:
+        waited.wait(SOON)
+        return Late()
+
+    monkeypatch.setattr(urllib.request, "urlopen", opened)
+    with pytest.raises(ThawError, match="no answer within"):
+        download("http://thaw.invalid/file", tmp_path / "file", timeout_s=-0.9)
+    waited.set()
+    assert closed.wait(SOON)
+
+
+def test_a_full_disk_is_not_taken_for_a_fault_of_the_network(site: Any, tmp_path: Path) -> None:
+    (tmp_path / "file.part").symlink_to("/dev/full")
+    with pytest.raises(ThawError, match=r"file\.part can't be written: No space left on device") as refused:
+        fetch(site, tmp_path / "file")
+    assert "network" not in str(refused.value)
+
+
+def test_a_size_that_is_no_number_is_not_believed(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    get = http.client.HTTPMessage.get
+    monkeypatch.setattr(
+        http.client.HTTPMessage, "get",
+        lambda self, name, *rest: "many" if name == "Content-Length" else get(self, name, *rest),
+    )  # fmt: skip
+    fetch(site, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
