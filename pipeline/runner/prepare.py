@@ -14,7 +14,8 @@ from rich.console import Console
 
 from acquisition.downloads.dataset import Dataset, locate_dataset
 from acquisition.downloads.imagenet_weights import check_weights, locate_weights
-from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_once
+from acquisition.tfrecords.inspection import Inspection, check_sizes
+from acquisition.tfrecords.kept_inspection import inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
