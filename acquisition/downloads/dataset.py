@@ -13,7 +13,7 @@ from acquisition.downloads import cifar10
 from acquisition.downloads.download import download
 from acquisition.synthetic_images import synthetic
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
-from experiment.errors import ThawError
+from experiment.errors import ThawError, expanded
 
 _SYNTHETIC = "SYNTHETIC"
 
@@ -67,7 +67,7 @@ def locate_dataset(
       ThawError: the explicit path or CIFAR10_DIR can't be used, or the cache can't be written.
     """
     if explicit is not None:
-        return _taken(find_record_files(explicit.expanduser()), "given explicitly", say)
+        return _taken(find_record_files(expanded(explicit)), "given explicitly", say)
     found = locate_cifar10(
         project_root=project_root, environment=environment, cache_dir=cache_dir, tfds_dir=tfds_dir, say=say,
         download_timeout_s=download_timeout_s, archive=archive,
@@ -85,7 +85,7 @@ def locate_cifar10(
     *, project_root: Path, environment: Mapping[str, str], cache_dir: Path, tfds_dir: Path,
     say: Callable[[str], None], download_timeout_s: float = 5.0, archive: cifar10.Archive = cifar10.OFFICIAL,
 ) -> Dataset | None:  # fmt: skip
-    """CIFAR-10 from CIFAR10_DIR or a place after it; none: there is none, and locate_dataset would draw images.
+    """CIFAR-10 from CIFAR10_DIR or a place after it; None where it is in none of them, so that images would be drawn.
 
     Args:
       project_root, environment, cache_dir, tfds_dir, say, download_timeout_s, archive: as in locate_dataset.
@@ -95,7 +95,7 @@ def locate_cifar10(
     """
     if variable := environment.get("CIFAR10_DIR"):
         try:
-            return _taken(find_record_files(Path(variable).expanduser()), "named by CIFAR10_DIR", say)
+            return _taken(find_record_files(expanded(Path(variable))), "named by CIFAR10_DIR", say)
         except ThawError as error:
             raise ThawError(f"CIFAR10_DIR can't be used. {error} Or unset CIFAR10_DIR.") from error
     shared = project_root.resolve().parent / "shared" / "data" / "cifar10"
@@ -116,16 +116,21 @@ def locate_cifar10(
 
 
 def _taken(files: RecordFiles, origin: str, say: Callable[[str], None]) -> Dataset:
-    # Known by the name of its files, so that a copy of the drawn set never passes for photographs.
-    drawn = files.name == synthetic.NAME
+    # Known by the names of its files, so that a copy of the drawn set never passes for photographs.
+    drawn = all(path.name.startswith(f"{synthetic.NAME}-train.") for path in files.train)
     dataset = Dataset(
-        name=_SYNTHETIC if drawn else files.name,
+        name=_SYNTHETIC if drawn else _never_drawn(files.name),
         origin=f"{'SYNTHETIC images' if drawn else 'Images'} in {files.folder}, {origin}.",
         synthetic=drawn,
         files=files,
     )
     say(f"Data: {dataset.origin}")
     return dataset
+
+
+def _never_drawn(name: str) -> str:
+    """The name of images that Thaw did not draw, which must not read as if it had: a user's folder `synthetic`, say."""
+    return f"own {name}" if name.upper().startswith(_SYNTHETIC) else name
 
 
 def _fetch(archive: cifar10.Archive, folder: Path, timeout_s: float) -> None:
