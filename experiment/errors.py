@@ -1,4 +1,14 @@
-"""The one exception a user is meant to read. Imports nothing, so every package may raise it."""
+"""The one exception a user is meant to read, and what becomes one. Imports nothing of ours, so all may raise it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+OURS = frozenset({
+    "acquisition", "analysis", "components", "docs_build", "experiment", "ledger", "local_runner", "pipeline",
+    "terminal", "thaw", "trainer_module", "transferability",
+})  # fmt: skip
+"""Top-level modules of Thaw."""
 
 
 class ThawError(Exception):
@@ -27,3 +37,44 @@ def check_utf_8(path: str, advice: str) -> None:
     """
     if any("\udc80" <= one <= "\udcff" for one in path):
         raise ThawError(f"The name of {path} is not UTF-8, so TensorFlow can't open it. {advice}")
+
+
+def of_the_system(error: BaseException) -> ThawError | None:
+    """What to say of a file that the system refused where no code expected it, such as one whose name is too long.
+
+    Args:
+      error: whatever ended a command.
+
+    Returns:
+      None where it is no such error.
+    """
+    if not isinstance(error, OSError) or error.filename is None or error.strerror is None:
+        return None
+    return ThawError(f"Can't use {error.filename}: {error.strerror}. Expected a file or folder that can be used; put "
+                     "that right, or name another.")  # fmt: skip
+
+
+def is_own_mistake(error: Exception) -> bool:
+    """Whether it is a slip of ours rather than a library's complaint about damaged input.
+
+    Libraries complain of damaged files by TypeError and AttributeError too; what differs is whose code raised it.
+    """
+    if not isinstance(error, TypeError | AttributeError | NameError):
+        return False
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and str(place.tb_frame.f_globals.get("__name__")).partition(".")[0] in OURS
+
+
+def expanded(path: Path) -> Path:
+    """The path with `~` and `~user` replaced by that user's home.
+
+    Raises:
+      ThawError: there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ThawError(f"{path}: {path.parts[0]} has no home here. Expected ~ or the ~name of a user; write "
+                        f"./{path} for a folder with that name.") from error  # fmt: skip

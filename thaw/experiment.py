@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from experiment.config import ExperimentConfig
+from experiment.errors import expanded
 from terminal.console import console
 from thaw import tables
 from thaw.options import PROJECT_ROOT, as_json, examples, experiment, own_images_options, print_json
@@ -36,7 +37,7 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
     from pipeline.new_experiment.new_experiment import make_experiment, show_made
     from pipeline.new_experiment.own_settings import name_from, wanted_from
 
-    wanted = wanted_from(name or name_from(folder.expanduser().absolute().name), asked)
+    wanted = wanted_from(name or name_from(expanded(folder).absolute().name), asked)
     made = make_experiment(
         folder, out or Path(f"thaw-{wanted.name}"), wanted, force=force, project_root=PROJECT_ROOT,
         environment=os.environ, terminal=console(stderr=in_json),

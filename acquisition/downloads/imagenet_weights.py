@@ -39,12 +39,12 @@ def locate_weights(
       alpha: MobileNetV2's width multiplier.
       project_root: the project's root folder.
       keras_home: Keras's folder, usually `~/.keras`.
-      say: told in one line what was taken, or why there are none.
+      say: told in one line what was taken, or why nothing was.
       allow_download: false: look no further than this machine.
       base_url, download_timeout_s: where Keras keeps its weights, and how long to wait for an answer.
 
     Returns:
-      The file, not yet checked (see `check_weights`); none when there are none to be had.
+      The file, not yet checked (see `check_weights`); None where no place has it.
 
     Raises:
       ThawError: the explicit path is no file.

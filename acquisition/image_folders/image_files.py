@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from experiment.errors import ThawError
+from experiment.errors import ThawError, is_own_mistake
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
@@ -47,6 +47,8 @@ def image_size(path: Path) -> tuple[int, int]:
             # A PNG would be decoded whole for it.
             turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _TURNED
     except _DAMAGE as error:
+        if is_own_mistake(error):
+            raise
         raise ThawError(f"{path}: {_unreadable(path, error)}") from error
     return (height, width) if turned else (width, height)
 
@@ -70,6 +72,8 @@ def load_image(source: Path | bytes, name: str) -> Image.Image:
                 return Image.alpha_composite(white, layered).convert("RGB")
             return upright.convert("RGB")
     except _DAMAGE as error:
+        if is_own_mistake(error):
+            raise
         raise ThawError(f"{name}: damaged or cut short ({error}); replace it or leave it out") from error
 
 

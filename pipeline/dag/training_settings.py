@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from experiment.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
+from experiment.errors import expanded
 from experiment.training_settings import ModelSettings, SweepSettings
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.runs.run_files import comparable, digest, settings_of
@@ -147,5 +148,5 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
         decisive["mobilenet_v2"] = settings["mobilenet_v2"]
     if architecture == "own" and config.own is not None:
         own = config.own.model_dump(mode="json", exclude={"sha256", "mflop", "parts"})
-        decisive["own"] = own | {"model": str(config.own.model.expanduser().absolute())}
+        decisive["own"] = own | {"model": str(expanded(config.own.model).absolute())}
     return digest({"sweep": [source, architecture], "code": source_fingerprint(*SWEEP_CODE), **decisive})

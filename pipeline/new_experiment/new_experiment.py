@@ -16,7 +16,7 @@ from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.config import ExperimentConfig, Transfer
-from experiment.errors import ThawError
+from experiment.errors import ThawError, expanded
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
 from pipeline.new_experiment.own_settings import VAL_FRACTION, Wanted, own_settings, shown_px, validated
@@ -87,7 +87,7 @@ def make_experiment(
     Raises:
       ThawError: something the user can put right; nothing was written then.
     """
-    folder = folder.expanduser().absolute()
+    folder = expanded(folder).absolute()
     make = from_records if holds_records(folder) else from_images
     check_output(out.absolute(), folder, force=force)
 

@@ -42,7 +42,7 @@ class Wanted:
       image_size_px: side of the square that images are fitted to; none: it is chosen.
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
-      own: a Keras model of the user's to transfer from; none: there is none.
+      own: a Keras model of the user's to transfer from, or None.
     """
 
     name: str

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from experiment.config import ExperimentConfig, MobileNet, OwnModel
-from experiment.errors import ThawError
+from experiment.errors import ThawError, expanded
 
 SIDES = (96, 224)
 """Sides in pixels to try where a model of no size of its own does not take smaller images."""
@@ -44,7 +44,7 @@ def looked_at(own: OwnModel, image_shape: Sequence[int]) -> OwnModel:
     Raises:
       ThawError: the file is missing, can't be cut or does not take the images.
     """
-    path = own.model.expanduser().absolute()
+    path = expanded(own.model).absolute()
     if not path.is_file():
         raise ThawError(f"The model {path} (own.model) does not exist. Give a .keras file, as model.save writes it.")
     from trainer_module.networks.architectures import build_network
@@ -72,7 +72,7 @@ def fitted(own: OwnModel, image_shape: Sequence[int], side: int) -> OwnModel:
     """
     from trainer_module.networks.own_model import read_model
 
-    looked_at_first = own.model_copy(update={"model": own.model.expanduser().absolute()})
+    looked_at_first = own.model_copy(update={"model": expanded(own.model).absolute()})
     if not looked_at_first.model.is_file() or None not in read_model(looked_at_first).input.shape[1:3]:
         return looked_at(own, image_shape)
     for wider in (side, *SIDES[:-1]):

@@ -1,4 +1,4 @@
-"""What a process is told before TensorFlow, its temporary folder, how signals end it. Imports nothing of ours."""
+"""What a process is told before TensorFlow, its temporary folder, how signals end it. Imports errors alone."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from experiment.errors import ThawError, of_the_system
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -49,16 +51,20 @@ def status_of_stopped(error: BaseException) -> int:
     """Says that the process was stopped; returns 128 and the signal's number, as shells have it.
 
     Args:
-      error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import.
+      error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import. Or of a file
+        that the system refuses: that is said, and the status is 1.
 
     Raises:
-      BaseException: the error itself, where no signal caused it.
+      BaseException: the error itself, where neither is the case.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__
     if cause is None:
-        raise error
+        if (said := of_the_system(error)) is None:
+            raise error
+        print(f"\nthaw: {said}", file=sys.stderr)
+        return 1
     print(f"\n{STOPPED}", file=sys.stderr)
     return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
 
@@ -115,12 +121,19 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
 
     Returns:
       The folder.
+
+    Raises:
+      ThawError: no folder for temporary files can be written to.
     """
     if os.getpid() in _OWN_FOLDERS:
         folder, _ = _OWN_FOLDERS[os.getpid()]
         environment["TMPDIR"] = tempfile.tempdir = str(folder)
         return folder
-    folder = Path(tempfile.mkdtemp(prefix="thaw-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="thaw-"))
+    except OSError as error:
+        raise ThawError(f"Can't make a temporary folder: {error.strerror}. Expected one with room that can be written "
+                        "to; name it with TMPDIR=...") from error  # fmt: skip
     environment["TMPDIR"] = tempfile.tempdir = str(folder)
     # Workers that outlive the process for a moment may still write: hence twice.
     script = 'cat >/dev/null; rm -rf -- "$0"; sleep 2; rm -rf -- "$0"'

@@ -44,7 +44,7 @@ class ExperimentState:
 
     Attributes:
       data: name of the data; empty where nothing is known of it yet.
-      run: folder of the newest run with these settings; none where there is none.
+      run: folder of the newest run with these settings; None before the first.
       finished: whether that run came to its end.
       node: the last that its log says was begun; empty where it is finished, or none was.
       last_line: the last thing that its log says; empty where it is finished.
@@ -115,7 +115,7 @@ def _sweep_state(
     note = note_path(folder, name, asked_digest(config, source, architecture))
     data, rows = "", list[dict[str, Any]]()
     if note.exists():
-        data, rows = _ledger(folder / note.read_text(encoding="utf-8", errors="replace").strip(), note)
+        data, rows = _ledger(folder / _named_in(note))
     # A search may have trained other cells, and so may a run with other sizes.
     rows = [row for row in rows if row["n"] in config.sizes and row["freeze_count"] in counts
             and row["fine_tune"] in config.fine_tune]  # fmt: skip
@@ -123,10 +123,23 @@ def _sweep_state(
     return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows)), data
 
 
-def _ledger(path: Path, note: Path) -> tuple[str, list[dict[str, Any]]]:
-    """Name of the data and rows; the last line may be in the middle of being written."""
-    if path.suffix != ".jsonl":
+def _named_in(note: Path) -> str:
+    """The ledger's file name that a note holds.
+
+    Raises:
+      ThawError: it holds none.
+    """
+    try:
+        name = note.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise damaged(note, error) from error
+    if not name.endswith(".jsonl") or not name.isprintable() or "/" in name:
         raise damaged(note, "it should name a ledger")
+    return name
+
+
+def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Name of the data and rows; the last line may be in the middle of being written."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -151,6 +164,9 @@ def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tu
 
 
 def _lines(log: Path) -> list[str]:
-    """A log's lines that say something."""
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    """A log's lines that say something; none where it can't be read, for no more than a hint is lost."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
     return [line.strip() for line in text.splitlines() if line.strip()]
