@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 project = "Thaw"
 extensions = ["myst_parser", "sphinx_click"]
 source_suffix = {".md": "markdown"}
@@ -42,6 +44,6 @@ def fill_stubs(app: object, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"\]\(([^):#\s]+)(#[^)\s]*|)\)", moved, text)
 
 
-def setup(app: object) -> None:
+def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
-    app.connect("source-read", fill_stubs)  # type: ignore[attr-defined]
+    app.connect("source-read", fill_stubs)

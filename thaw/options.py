@@ -15,7 +15,8 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
 
-EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted.
+EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted,
+143 ended by SIGTERM.
 
 \b
 Completion for bash (also zsh_source and fish_source):

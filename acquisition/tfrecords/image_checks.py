@@ -59,7 +59,7 @@ def make_decoder(shape: Shape) -> Callable[[Sequence[bytes]], list[int]]:
     def decode(image: tf.Tensor) -> tf.Tensor:
         return tf.io.decode_image(image, channels=shape[2], expand_animations=False)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[misc, unused-ignore]
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def decode_all(images: tf.Tensor) -> tf.Tensor:
         # One value of each image, so that all are decoded and none is kept.
         return tf.map_fn(

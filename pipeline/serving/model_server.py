@@ -201,9 +201,9 @@ async def serve(predict: Predict, host: str, port: int) -> None:
         loop.add_signal_handler(number, ended.set)
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         told = {"predict": predict, "threads": threads}
-        routes = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
+        routes: list[Any] = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
         server = tornado.httpserver.HTTPServer(
-            tornado.web.Application(routes, default_handler_class=UnknownPathHandler),  # type: ignore[arg-type]
+            tornado.web.Application(routes, default_handler_class=UnknownPathHandler),
             max_body_size=MOST_BYTES_READ,
             body_timeout=MOST_SECONDS,
             idle_connection_timeout=MOST_SECONDS,

@@ -180,6 +180,13 @@ def test_what_is_no_model_is_named(tmp_path):
     assert f"thaw: {tmp_path} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
 
 
+@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+def test_a_port_that_is_none_is_wrong_usage(port):
+    command = [sys.executable, "-m", "pipeline.serving.model_server", "model", f"--port={port}"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert finished.returncode == 2 and "--port" in finished.stderr and "Traceback" not in finished.stderr
+
+
 def test_a_port_that_is_taken_is_named(server, exported_model):
     command = [
         sys.executable,

@@ -66,11 +66,9 @@ def summary(**changes: Any) -> dict[str, Any]:
 
 
 def printed(content: dict[str, Any], width: int) -> str:
-    console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(closing_table(content))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert isinstance(text, str)
-    return text
+    file = io.StringIO()
+    Console(file=file, width=width, color_system=None).print(closing_table(content))
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 60, 40])
