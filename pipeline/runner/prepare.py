@@ -137,7 +137,7 @@ def find_data(
       config, project_root, environment, terminal: as in prepare.
 
     Raises:
-      ThawError: there are none, or a record is at fault.
+      ThawError: no images were found, or a record is at fault.
     """
     dataset = locate_dataset(
         config.data.path,

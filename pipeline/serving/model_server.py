@@ -61,7 +61,7 @@ def load(folder: Path) -> Predict:
       folder: a SavedModel that Thaw exported.
 
     Raises:
-      ThawError: there is none.
+      ThawError: the folder holds none.
     """
     import tensorflow as tf
 
