@@ -40,8 +40,8 @@ def main(argv: list[str]) -> int:
     """Runs the experiment; returns the exit status (0 done, 1 the user must act, 130 interrupted, 143 terminated)."""
     process.stop_by_exception()
     arguments = parse_arguments(argv)
-    process.own_temporary_folder(os.environ)
     try:
+        process.own_temporary_folder(os.environ)
         config = config_of(arguments.config, arguments.set, vars(arguments))
         # Imported late, so that --help and a wrong setting answer at once.
         from pipeline.runner.launch import launch

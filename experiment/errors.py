@@ -3,6 +3,12 @@
 import os
 from pathlib import Path
 
+OURS = frozenset({
+    "acquisition", "analysis", "components", "docs_build", "experiment", "ledger", "local_runner", "pipeline",
+    "terminal", "thaw", "trainer_module", "transferability",
+})  # fmt: skip
+"""Top-level modules of Thaw."""
+
 
 class ThawError(Exception):
     """Something the user can put right: what happened, what was expected, what to do next.
@@ -38,3 +44,16 @@ def home_expanded(path: Path) -> Path:
     Path.expanduser raises a RuntimeError for it.
     """
     return Path(os.path.expanduser(path))
+
+
+def is_own_mistake(error: Exception) -> bool:
+    """Whether it is a slip of ours rather than a library's complaint about damaged input.
+
+    Libraries complain of damaged files by TypeError and AttributeError too; what differs is whose code raised it.
+    """
+    if not isinstance(error, TypeError | AttributeError | NameError):
+        return False
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and str(place.tb_frame.f_globals.get("__name__")).partition(".")[0] in OURS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ READ_BY_YAML = (
     "YAML reads yes, on and true as True, no, off and false as False, null and ~ as None, and digits and dates as "
     "such; put text in quotes, such as 'on'"
 )
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What YAML's escapes can write and no file system, TensorFlow or UTF-8 takes."""
 MOST_ALIASES = 20
 """In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
 MOST_DEPTH = 20
@@ -106,7 +109,7 @@ def _described(problem: Any, documented_in: str) -> Iterator[str]:
 
 
 def _not_plain(value: Any, key: str = "") -> list[str]:
-    """Complaints about keys that are no text, and about dates and other values that no setting takes.
+    """Complaints about keys that are no text, and about dates, text and other values that no setting takes.
 
     Raises:
       RecursionError: a value holds itself.
@@ -122,6 +125,9 @@ def _not_plain(value: Any, key: str = "") -> list[str]:
     if isinstance(value, dict):
         parts = ((f"{key}.{name}" if key else str(name), part) for name, part in value.items())
         return [line for name, part in parts for line in _not_plain(part, name)]
+    if isinstance(value, str) and NO_TEXT.search(value):
+        return [f"{key}: {value!r} holds a character that no file's name can hold (\\0, or half of a pair of UTF-16). "
+                "Write the text itself, without an escape"]  # fmt: skip
     if isinstance(value, datetime.date | bytes | set):  # a datetime is a date
         return [f"{key}: expected text, got {value!r}. {READ_BY_YAML}"]
     return []
@@ -155,6 +161,12 @@ def _parsed(text: str, complaint: str) -> Any:
 
 class _UniqueKeys(yaml.SafeLoader):
     """Refuses a mapping that has a key twice: YAML would take the last one, whatever the first one asked for."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (AttributeError, LookupError) as error:  # PyYAML's own, where a tag and its text do not go together
+            raise ValueError(f"line {node.start_mark.line + 1}: {node.value!r} is nothing of {node.tag}") from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         lines: dict[Any, int] = {}

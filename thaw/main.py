@@ -41,8 +41,8 @@ for command in (
 def main() -> None:
     """Runs the command; what the user can put right ends it with a message and status 1."""
     process.stop_by_exception()
-    process.own_temporary_folder(os.environ)
     try:
+        process.own_temporary_folder(os.environ)
         cli(standalone_mode=False)
     except ThawError as error:
         click.echo(f"thaw: {error}", err=True)

@@ -113,16 +113,21 @@ def locate_cifar10(
 
 
 def _taken(files: RecordFiles, origin: str, say: Callable[[str], None]) -> Dataset:
-    # Known by the name of its files, so that a copy of the drawn set never passes for photographs.
-    drawn = files.name == synthetic.NAME
+    # Known by the names of its files, so that a copy of the drawn set never passes for photographs.
+    drawn = all(path.name.startswith(f"{synthetic.NAME}-train.") for path in files.train)
     dataset = Dataset(
-        name=_SYNTHETIC if drawn else files.name,
+        name=_SYNTHETIC if drawn else _never_drawn(files.name),
         origin=f"{'SYNTHETIC images' if drawn else 'Images'} in {files.folder}, {origin}.",
         synthetic=drawn,
         files=files,
     )
     say(f"Data: {dataset.origin}")
     return dataset
+
+
+def _never_drawn(name: str) -> str:
+    """The name of images that Thaw did not draw, which must not read as if it had: a user's folder `synthetic`, say."""
+    return f"own {name}" if name.upper().startswith(_SYNTHETIC) else name
 
 
 def _fetch(archive: cifar10.Archive, folder: Path, timeout_s: float) -> None:

@@ -9,6 +9,7 @@ import os
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError, wait
 from pathlib import Path
 from typing import Any
@@ -101,17 +102,48 @@ def _transfer(url: str, part: Path, size_bytes: int | None, timeout_s: float, ba
         resumed = have > 0 and (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
         start = have if resumed else 0
         announced = response.headers.get("Content-Length")
-        total = start + int(announced) if announced else None
+        total = start + int(announced) if announced and announced.isdecimal() else None
         if size_bytes is not None and total not in (None, size_bytes):
             raise ThawError(f"{url} offers {total:,} bytes; expected {size_bytes:,}. Something else answers "
                             "there (a login page?); get the file by other means.")  # fmt: skip
-        with part.open("ab" if resumed else "wb") as file:
+        with _appending(part, anew=not resumed) as write:
+            done = start
             while chunk := response.read(_CHUNK_BYTES):
-                file.write(chunk)
-                bar.show(file.tell(), total)
-                if size_bytes is not None and file.tell() > size_bytes:
+                done = write(chunk)
+                bar.show(done, total)
+                if size_bytes is not None and done > size_bytes:
                     break  # the check that follows refuses it
-            return total is None or file.tell() >= total
+            return total is None or done >= total
+
+
+@contextlib.contextmanager
+def _appending(part: Path, *, anew: bool) -> Iterator[Callable[[bytes], int]]:
+    """A function that writes to the file and returns its size.
+
+    Raises:
+      ThawError: the file can't be written, which is no fault of the network.
+    """
+    try:
+        file = part.open("wb" if anew else "ab", buffering=0)
+    except OSError as error:
+        raise _unwritable(part, error) from error
+
+    def write(chunk: bytes) -> int:
+        try:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError as error:
+            raise _unwritable(part, error) from error
+        return file.tell()
+
+    with file:
+        yield write
+
+
+def _unwritable(part: Path, error: OSError) -> ThawError:
+    return ThawError(f"{part} can't be written: {error.strerror}. Expected room for the download in a folder that can "
+                     "be written; see to it, and run again: what has arrived is kept.")  # fmt: skip
 
 
 def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from acquisition.tfrecords.image_headers import LEAST_SIDE_PX, MOST_PIXELS
-from experiment.errors import ThawError
+from experiment.errors import ThawError, is_own_mistake
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
@@ -52,6 +52,8 @@ def image_size(path: Path) -> tuple[int, int]:
             # A PNG would be decoded whole for it.
             turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _TURNED
     except _DAMAGE as error:
+        if is_own_mistake(error):
+            raise
         raise ThawError(f"{path}: {_unreadable(path, error)}") from error
     return (height, width) if turned else (width, height)
 
@@ -76,6 +78,8 @@ def load_image(source: Path | bytes, name: str) -> Image.Image:
                 return Image.alpha_composite(white, layered).convert("RGB")
             return upright.convert("RGB")
     except _DAMAGE as error:
+        if is_own_mistake(error):
+            raise
         raise ThawError(f"{name}: damaged or cut short ({error}); replace it or leave it out") from error
 
 

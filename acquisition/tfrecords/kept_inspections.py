@@ -1,4 +1,4 @@
-"""Inspections that are remembered, so that the same files are decoded once. Imports inspection."""
+"""Inspections kept in the workspace, so that the same records are decoded once. Imports inspection, no component."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pydantic
+
 from acquisition.tfrecords.inspection import Inspection, fingerprint, inspect_records
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import Data
+from experiment.errors import ThawError
 
 RULES = 3
 """Raise it when the rules of inspection change: what was found under older rules is then inspected again."""
@@ -28,15 +31,27 @@ def inspect_once(
       on_progress: told the records checked so far.
 
     Raises:
-      ThawError: see inspect_records.
+      ThawError: see inspect_records; or the folder can't be written.
     """
     rules = f"{RULES} {fingerprint(files)} {data.model_dump_json(exclude={'path'})}"
     path = folder / f"{hashlib.sha256(rules.encode()).hexdigest()[:24]}.json"
-    if path.exists():
-        return Inspection(**json.loads(path.read_text(encoding="utf-8")))
+    if (kept := _kept(path)) is not None:
+        return kept
     inspection = inspect_records(files, data, on_progress)
-    folder.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".partial")
-    fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")
-    fresh.replace(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise ThawError(f"{path} can't be written: {error.strerror}. Expected a workspace that can be written; put its "
+                        "permissions right, or remove what is in the way.") from error  # fmt: skip
     return inspection
+
+
+def _kept(path: Path) -> Inspection | None:
+    """An inspection as it was written; None where the file is missing or damaged: records are then read anew."""
+    try:
+        return pydantic.TypeAdapter(Inspection).validate_json(path.read_bytes(), strict=True)
+    except (OSError, pydantic.ValidationError):
+        return None

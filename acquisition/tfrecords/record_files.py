@@ -21,7 +21,7 @@ _SUFFIXES = (
     ".tfrecord*",
     "tfrecord*",
 )
-_SHARD = re.compile(r"(.*?)(?<!\d)(\d+)([-_]?of[-_]?)(\d+)(?![0-9A-Za-z])(.*)")
+_SHARD = re.compile(r"(.*?)(?<!\d)(\d+)([-_]?of[-_]?)(\d+)(?![0-9A-Za-z])(.*)", re.DOTALL)
 _VERSION = re.compile(r"\d+(\.\d+)*$")
 
 
@@ -77,6 +77,8 @@ def find_record_files(folder: Path | str) -> RecordFiles:
         found = [files for candidate in level if (files := _files_of(candidate))]
         if found:
             files = _only_one(folder, found)
+            for path in (*files.train, *files.test):
+                check_utf_8(str(path), "Rename it.")
             _check_shards(files.train)
             _check_shards(files.test)
             return files

@@ -34,7 +34,9 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
         or its path is not UTF-8.
     """
     check_utf_8(str(out), "Name another folder with --out.")
-    if out == folder or folder in out.parents or out in folder.parents:
+    # Links and `..` hide where a folder lies.
+    real, images = out.parent.resolve() / out.name, folder.resolve()
+    if real == images or images in real.parents or real in images.parents:
         raise ThawError(f"{out} and the images in {folder} lie within each other. Name another folder with --out.")
     if not out.parent.is_dir():
         raise ThawError(f"{out.parent}, where {out.name} should be made, is no folder. Make it, or name another with "

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -15,8 +15,9 @@ from typing import Literal
 from acquisition.downloads.places import usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
+from pipeline.dag.beam_options import beam_options
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
-from pipeline.runs.run_lock import check_usable
+from pipeline.runs.run_lock import check_no_pattern, check_usable
 
 State = Literal["ok", "warning", "problem"]
 
@@ -45,7 +46,7 @@ class Finding:
 
 
 def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Looks at Python, packages, processor, memory, folders, disk, data, weights and GPU, one after the other.
+    """Looks at Python, packages, processor, memory, folders, engine, disk, data, weights and GPU, one after the other.
 
     Args:
       config: whose data and weights are looked for, and whose workspace is written to.
@@ -59,6 +60,7 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield _folder("workspace", config.pipeline_folder)
     yield _folder("runs", config.runs)
     yield _metadata(config)
+    yield from _engine(config)
     yield _disk(config)
     yield _data(config, project_root, environment)
     if "own" in config.architectures:
@@ -122,6 +124,22 @@ def _metadata(config: ExperimentConfig) -> Finding:
     return Finding("ML Metadata", "ok", str(path) if path.exists() else "none yet")
 
 
+def _engine(config: ExperimentConfig) -> Iterator[Finding]:
+    """What a run refuses of Beam's options and of the root in an object store, where there are any."""
+    checks: dict[str, tuple[object, Callable[[], object]]] = {
+        "beam_args": (config.beam_args, lambda: beam_options(config.beam_args)),
+        "pipeline_root": (config.pipeline_root, lambda: check_no_pattern(config.pipeline_root or "")),
+    }
+    for name, (given, check) in checks.items():
+        if given:
+            try:
+                check()
+            except ThawError as error:
+                yield Finding(name, "problem", str(given), str(error))
+            else:
+                yield Finding(name, "ok", str(given))
+
+
 def _disk(config: ExperimentConfig) -> Finding:
     place = config.workspace.absolute()
     existing = next(parent for parent in (place, *place.parents) if parent.is_dir())
@@ -159,7 +177,9 @@ def _weights(config: ExperimentConfig, project_root: Path) -> Finding:
             return Finding("ImageNet weights", "ok", str(path))
     except ThawError as error:
         return Finding("ImageNet weights", "problem", "unusable", str(error))
-    advice = "A run asks Keras's server; else give a file with --weights, or MobileNetV2 is left out."
+    # Whether a run ends without them is for the run to say: it asks Keras's server first.
+    without = "the run ends" if config.strict else "MobileNetV2 is left out"
+    advice = f"A run asks Keras's server; give a file with --weights, for where that does not answer {without}."
     return Finding("ImageNet weights", "warning", f"none on this machine for alpha {settings.alpha}", advice)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from experiment.errors import printable
+from experiment.errors import ThawError, printable
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -51,7 +51,8 @@ def status_of_ended(error: BaseException) -> int:
     """Says that a signal stopped the process, or that the system refused it a path; returns the exit status.
 
     Args:
-      error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import.
+      error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import. Or of a file
+        that the system refuses: that is said, and the status is 1.
 
     Returns:
       128 and the signal's number, as shells have it; 1 where the user must act.
@@ -127,12 +128,19 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
 
     Returns:
       The folder.
+
+    Raises:
+      ThawError: no folder for temporary files can be written to.
     """
     if os.getpid() in _OWN_FOLDERS:
         folder, _ = _OWN_FOLDERS[os.getpid()]
         environment["TMPDIR"] = tempfile.tempdir = str(folder)
         return folder
-    folder = Path(tempfile.mkdtemp(prefix="thaw-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="thaw-"))
+    except OSError as error:
+        raise ThawError(f"Can't make a temporary folder: {error.strerror}. Expected one with room that can be written "
+                        "to; name it with TMPDIR=...") from error  # fmt: skip
     environment["TMPDIR"] = tempfile.tempdir = str(folder)
     # Workers that outlive the process for a moment may still write: hence twice.
     script = 'cat >/dev/null; rm -rf -- "$0"; sleep 2; rm -rf -- "$0"'

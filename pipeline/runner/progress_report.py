@@ -115,7 +115,7 @@ def _sweep_state(
     note = note_path(folder, name, asked_digest(config, source, architecture))
     data, rows = "", list[dict[str, Any]]()
     if note.exists():
-        data, rows = _ledger(folder / _text(note).strip(), note)
+        data, rows = _ledger(folder / _named_in(note))
     # A search may have trained other cells, and so may a run with other sizes.
     rows = [row for row in rows if row["n"] in config.sizes and row["freeze_count"] in counts
             and row["fine_tune"] in config.fine_tune]  # fmt: skip
@@ -123,10 +123,23 @@ def _sweep_state(
     return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows)), data
 
 
-def _ledger(path: Path, note: Path) -> tuple[str, list[dict[str, Any]]]:
-    """Name of the data and rows; the last line may be in the middle of being written."""
-    if path.suffix != ".jsonl":
+def _named_in(note: Path) -> str:
+    """The ledger's file name that a note holds.
+
+    Raises:
+      ThawError: it holds none.
+    """
+    try:
+        name = note.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise damaged(note, error) from error
+    if not name.endswith(".jsonl") or not name.isprintable() or "/" in name:
         raise damaged(note, "it should name a ledger")
+    return name
+
+
+def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Name of the data and rows; the last line may be in the middle of being written."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

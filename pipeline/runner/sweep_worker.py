@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.runner.process import own_temporary_folder, prepare_process
+from pipeline.runner import process
 
-prepare_process(os.environ)
+process.prepare_process(os.environ)
 
 from experiment.changes import changed
 from experiment.errors import ThawError
@@ -112,18 +112,19 @@ def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Works; returns the process's exit status (0 no chief left, 1 the user must act, 130 interrupted)."""
+    """Works; returns the exit status (0 no chief left, 1 the user must act, 130 interrupted, 143 terminated)."""
+    process.stop_by_exception()
     arguments = parse_arguments(argv)
     try:
+        process.own_temporary_folder(os.environ)
         work(arguments.ledgers, *worker_address(os.environ), arguments.patience)
     except ThawError as error:
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except (Exception, KeyboardInterrupt) as error:
+        return process.status_of_ended(error)
     return 0
 
 
 if __name__ == "__main__":
-    own_temporary_folder(os.environ)
     sys.exit(main(sys.argv[1:]))

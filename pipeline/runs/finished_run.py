@@ -12,7 +12,7 @@ from acquisition.downloads.kept_files import kept_path, sha256_of
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError
+from experiment.errors import ThawError, is_own_mistake
 from ledger.cell_selection import Cell
 from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.runs.metadata_file import REPAIR, check_metadata
@@ -106,6 +106,8 @@ def reading(place: Path | str) -> Iterator[None]:
     except (ThawError, *OUR_MISTAKES):
         raise
     except Exception as error:
+        if is_own_mistake(error):
+            raise
         line = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
         raise ThawError(f"{place} is missing or damaged: {line}. Expected it as the run left it. {REPAIR}") from error
 
@@ -130,7 +132,8 @@ def open_run(folder: Path | str) -> FinishedRun:
             "workspace back, or run the same configuration again."
         )
     check_metadata(store, to_write=False)
-    nodes = nodes_of_run(open_store(store), context)
+    with reading(store):
+        nodes = nodes_of_run(open_store(store), context)
     if not nodes:
         raise ThawError(f"{store} knows nothing of the run of {folder}: it is another file than the one that the run "
                         "wrote. Bring that one back, or run the same configuration again.")  # fmt: skip
@@ -147,7 +150,7 @@ def _with_own_copy(config: ExperimentConfig, pipeline_folder: Path) -> Experimen
     if own is None or not own.sha256:
         return config
     path = kept_path(pipeline_folder, own.sha256, own.model)
-    if not path.exists() or sha256_of(path) != own.sha256:
+    if not path.is_file() or sha256_of(path) != own.sha256:
         raise ThawError(f"{path}, the run's copy of {own.model}, is missing or altered. Run the same configuration "
                         "again: what was computed is not repeated.")  # fmt: skip
     return changed(config, own=changed(own, model=path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
 from analysis.statistics.paired_intervals import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
 from experiment.errors import ThawError
-from pipeline.runs.run_files import read_cells, read_settings, settings_of
+from pipeline.runs.run_files import read_cells, read_origin, read_settings, settings_of
+from pipeline.runs.run_formats import fraction, truth
 
 CellDraw = tuple[str, int, int, bool]
 """Sweep, n, freeze_count, fine_tune."""
@@ -93,9 +93,9 @@ def stacks_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
     """Parts of what trained two runs that are not equal, by name (experiment.stack.Stack).
 
     Raises:
-      ThawError: a summary does not say.
+      ThawError: a summary is missing or damaged.
     """
-    one, other = (_said(run, "stack") for run in (first, second))
+    one, other = (read_origin(run)["stack"] for run in (first, second))
     return {name: (one.get(name), other.get(name)) for name in one if one.get(name) != other.get(name)}
 
 
@@ -122,32 +122,17 @@ def _check_comparable(first: Path, second: Path) -> None:
 
 def _check_same_images(first: Path, second: Path) -> None:
     """Equal settings may be those of other images: a folder's content changes, and Thaw can draw images itself."""
-    names = [_said(run, "data") for run in (first, second)]
+    names = [read_origin(run)["data"] for run in (first, second)]
     if names[0] != names[1]:
         raise ThawError(f"{first} ran on {names[0]} and {second} on {names[1]}, so no draw of them is the same and "
                         "they can't be paired. Run one of them again on the other's images.")  # fmt: skip
-    targets = [_said(run, "target") for run in (first, second)]
+    targets = [read_origin(run)["target"] for run in (first, second)]
     differing = [words for name, words in IMAGES.items() if targets[0].get(name) != targets[1].get(name)]
     if differing:
         raise ThawError(
             f"{first} and {second} name the same data, but differ in {', '.join(differing)}: a record was changed, "
             "added or taken away between them, so they can't be paired. Run one of them again on the same images."
         )
-
-
-def _said(run: Path, name: str) -> Any:
-    """An entry of a run's summary.json.
-
-    Raises:
-      ThawError: the file is missing or damaged, or has no such entry.
-    """
-    path = run / "summary.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))[name]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ThawError(f"{path} does not say on which data and with which versions the run was made ({name}). "
-                        "Expected the file that a finished run wrote; run the same configuration again: what was "
-                        "computed is not repeated.") from error  # fmt: skip
 
 
 def _settings(run: Path) -> Mapping[str, Any]:
@@ -161,8 +146,8 @@ def _accuracies(run: Path) -> dict[CellDraw, dict[int, float]]:
     """Test accuracy by cell and draw."""
     found: dict[CellDraw, dict[int, float]] = {}
     for row in read_cells(run):
-        place = row["transfer"], int(row["n"]), int(row["freeze_count"]), row["fine_tune"] == "true"
-        found.setdefault(place, {})[int(row["draw"])] = float(row["test_accuracy"])
+        place = row["transfer"], int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"])
+        found.setdefault(place, {})[int(row["draw"])] = fraction(row["test_accuracy"])
     return found
 
 

@@ -15,6 +15,7 @@ import pydantic
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import load_config
+from pipeline.runs.run_formats import CELL_COLUMNS, Origin, Started, Summary
 
 SUMMARY_FILE, CONFIG_FILE, CELLS_FILE = "summary.json", "config.yaml", "cells.csv"
 STARTED_FILE = "started.json"
@@ -23,63 +24,6 @@ LATEST = "latest"
 PLACES = ("workspace", "runs", "workers", "strict", "activations_gib", "beam_args", "pipeline_root")
 """Settings that say where and how a run works; they decide no result."""
 RUN_NAME = re.compile(r"(?P<time>\d{8}-\d{6})-(?P<experiment>[a-z0-9_]+)(-(?P<number>\d+))?")
-CELL_COLUMNS = {"transfer": str, "n": int, "freeze_count": int, "draw": int, "test_accuracy": float}
-
-
-class _Row(pydantic.BaseModel):
-    """What commands read of a row of the closing table."""
-
-    transfer: str
-    source: str
-    architecture: str
-    n: int
-    freeze_count: int
-    fine_tune: bool
-    draws: int
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    baseline_accuracy: float
-    baseline_interval: tuple[float, float]
-    gain_points: float
-    gain_interval_points: tuple[float, float]
-    verdict: str
-    from_scratch: dict[str, Any]
-    blessed: bool
-    reasons: list[str]
-
-
-class _Pushed(pydantic.BaseModel):
-    blessed: bool
-    path: str | None = None
-    reason: str | None = None
-
-
-class _Record(pydantic.BaseModel):
-    store: str
-    run_context: int
-
-
-class _Summary(pydantic.BaseModel):
-    """What commands read of summary.json."""
-
-    experiment: str
-    data: str
-    synthetic: bool
-    target_classes: list[str]
-    winner: str
-    left_out: dict[str, str]
-    diverged: list[dict[str, Any]]
-    worse_on_val: list[dict[str, Any]]
-    target: dict[str, str]
-    stack: dict[str, Any]
-    pushed: _Pushed
-    closing_table: list[_Row]
-    ml_metadata: _Record
-
-
-class _Started(pydantic.BaseModel):
-    settings: dict[str, Any]
-    data: str
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -88,16 +32,24 @@ def read_summary(folder: Path) -> dict[str, Any]:
     Raises:
       ThawError: it is missing or damaged.
     """
-    return _read_json(folder / SUMMARY_FILE, _Summary)
+    return _read_json(folder / SUMMARY_FILE, Summary)
+
+
+def read_origin(folder: Path) -> dict[str, Any]:
+    """As read_summary, where `data`, `target` and `stack` alone are needed."""
+    return _read_json(folder / SUMMARY_FILE, Origin)
 
 
 def read_started(folder: Path) -> dict[str, Any]:
     """The content of a run's started.json: `settings` and `data`.
 
     Raises:
-      ThawError: it is missing or damaged.
+      ThawError: it is missing or damaged. To run again would leave it as it is, so the message says what does help.
     """
-    return _read_json(folder / STARTED_FILE, _Started)
+    try:
+        return _read_json(folder / STARTED_FILE, Started)
+    except ThawError as error:
+        raise ThawError(f"{error} Then move {folder} away: it counts as a run for as long as it lies there.") from error
 
 
 def read_settings(folder: Path) -> ExperimentConfig:
@@ -141,13 +93,17 @@ def _check_row(row: Mapping[str | None, Any], number: int) -> None:
         try:
             kind(row[column])
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"line {number} has no {kind.__name__} in the column {column}") from error
+            raise ValueError(
+                f"line {number} has no {getattr(kind, '__name__', kind)} in the column {column}"
+            ) from error
 
 
 def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        model.model_validate(content)
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        # What is read afterwards is the content itself, so its types must be right as they stand: no text for a number.
+        model.model_validate_json(text, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"

@@ -22,7 +22,7 @@ import tornado.httpserver
 import tornado.web
 
 from experiment.errors import ThawError
-from pipeline.runner.process import own_temporary_folder, prepare_process
+from pipeline.runner.process import own_temporary_folder, prepare_process, stop_at_once
 from pipeline.runs.run_lock import check_no_pattern
 
 MODEL_PATH = "/v1/models/thaw"
@@ -69,7 +69,7 @@ def load(folder: Path) -> Predict:
     try:
         model = tf.saved_model.load(str(folder))
         signatures = {name: model.signatures[name] for name in SIGNATURES}
-    except (OSError, KeyError) as error:
+    except (OSError, LookupError, ValueError, tf.errors.OpError) as error:
         raise ThawError(f"{folder} holds no model of Thaw ({error}). Expected a folder with a saved_model.pb that has "
                         f"the signatures {', '.join(SIGNATURES)}; `pushed.path` in runs/latest/summary.json names "
                         "one.") from error  # fmt: skip
@@ -214,6 +214,12 @@ async def serve(predict: Predict, host: str, port: int) -> None:
         server.stop()
 
 
+def _port(text: str) -> int:
+    if not 0 <= (number := int(text)) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; expected 0 (any that is free) to 65535")
+    return number
+
+
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """Reads the command line; bad usage ends the process with status 2."""
     parser = argparse.ArgumentParser(
@@ -221,7 +227,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("model", type=Path, help="folder of the SavedModel; summary.json names it as pushed.path")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine alone)")
-    parser.add_argument("--port", type=int, default=8501, help="port to listen at (8501)")
+    parser.add_argument("--port", type=_port, default=8501, help="port to listen at (8501)")
     return parser.parse_args(argv)
 
 
@@ -230,13 +236,14 @@ def main(argv: list[str]) -> int:
     arguments = parse_arguments(argv)
     prepare_process(os.environ)
     try:
+        own_temporary_folder(os.environ)
         asyncio.run(serve(load(arguments.model), arguments.host, arguments.port))
-    except (ThawError, OSError) as error:  # the second: the port is taken, or no such address
+    except (ThawError, OSError, UnicodeError) as error:  # the latter two: the port is taken, or no such address
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    own_temporary_folder(os.environ)
+    stop_at_once()  # until it serves, which ends in order
     sys.exit(main(sys.argv[1:]))

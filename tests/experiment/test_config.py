@@ -1,5 +1,6 @@
 """The configuration: presets load, and every wrong setting is refused with what to do. No TensorFlow."""
 
+import re
 from pathlib import Path
 
 import pydantic
@@ -259,3 +260,15 @@ def test_a_value_that_holds_itself_is_refused(tmp_path):
     path.write_text("name: x\nsizes: &a [*a]\n")
     with pytest.raises(ThawError, match=r"loop\.yaml"):
         load_config(path)
+
+
+@pytest.mark.parametrize("text", ["!!timestamp x", "!!bool maybe", "!!int ''", '"\\0"', '"a\\uD800"'])
+@pytest.mark.parametrize("key", ["workspace", "data.path", "seed"])
+def test_what_no_setting_can_hold_is_refused_in_words(key, text):
+    with pytest.raises(ThawError, match=re.escape(key)):
+        load_config(PRESETS / "quick.yaml", (f"{key}={text}",))
+
+
+def test_a_target_without_classes_is_refused_and_not_divided_by():
+    with pytest.raises(ThawError, match=r"target\.classes needs two or more"):
+        load_config(PRESETS / "quick.yaml", ("target.classes=[]",))

@@ -11,7 +11,11 @@ from hypothesis import HealthCheck, given, settings
 
 from components.transfer_report.executions_table import COLUMNS
 from experiment.errors import ThawError
-from pipeline.runs.run_files import CELL_COLUMNS, read_cells, read_settings, read_summary
+from experiment.loading import load_config
+from ledger.ledger_note import note_path
+from pipeline.dag.training_settings import asked_digest
+from pipeline.runs.run_files import read_cells, read_settings, read_summary
+from pipeline.runs.run_formats import CELL_COLUMNS
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
 from thaw.main import main as run_command
 
@@ -105,6 +109,74 @@ def test_status_names_a_log_that_is_a_folder(run, call):
     (run / "log.txt").mkdir()
     status, said = call("status")
     assert status == 1 and f"{run / 'log.txt'} is missing or damaged: Is a directory" in said, said
+
+
+def changed(content, place, value):
+    """The JSON content with another value at a place."""
+    at = content
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = value
+    return content
+
+
+ROW = ("closing_table", 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "place", "value"),
+    [
+        ("report", "summary.json", (*ROW, "accuracy"), "5"),
+        ("report", "summary.json", (*ROW, "gain_interval_points"), ["1", "2"]),
+        ("report", "summary.json", (*ROW, "verdict"), "x"),
+        ("report", "summary.json", (*ROW, "from_scratch"), {}),
+        ("report", "summary.json", (*ROW, "from_scratch", "lead_interval_points"), [1]),
+        ("report", "summary.json", ("diverged",), [{}]),
+        ("report", "summary.json", ("worse_on_val",), [{}]),
+        ("compare", "summary.json", ("target",), None),
+        ("advise", "summary.json", ("ml_metadata", "run_context"), "1"),
+        ("advise", "summary.json", ("ml_metadata", "run_context"), 10**30),
+        ("status", "started.json", ("settings", "mobilenet_v2"), None),
+    ],
+)
+def test_a_value_of_another_type_is_named(run, call, command, name, place, value):
+    (run / name).write_text(json.dumps(changed(json.loads((run / name).read_text()), place, value)))
+    status, said = call(command)
+    assert (status, "Traceback" in said) == (1, False), said
+    assert f"{name} is missing or damaged: {place[0]}" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "text"), [("fine_tune", ""), ("fine_tune", "yes"), ("test_accuracy", "nan"), ("test_accuracy", "1.5")]
+)
+def test_a_figure_that_no_run_writes_is_named(run, call, column, text):
+    with (run / "cells.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (run / "cells.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([{**rows[0], column: text}, *rows[1:]])
+    status, said = call("compare")
+    assert status == 1 and "line 2 has no" in said and column in said
+
+
+def test_a_run_that_began_without_its_record_says_what_helps(run, call):
+    (run / "started.json").unlink()
+    assert f"move {run} away" in call("status")[1].replace("\n", " ")
+
+
+def test_a_log_that_is_a_folder_and_a_note_that_names_no_ledger(run, call, tmp_path):
+    (run / "summary.json").unlink()
+    (run / "log.txt").mkdir()
+    status, said = call("status")
+    assert status == 0 and "is not finished" in said.replace("\n", " ")
+    config = load_config("small.yaml")
+    note = note_path(config.pipeline_folder / "ledgers", "baseline__original", asked_digest(config, "", "original"))
+    note.parent.mkdir(parents=True)
+    for content in (b"", b"\x00.jsonl", b"\xff.jsonl", b"../../a.jsonl"):
+        note.write_bytes(content)
+        status, said = call("status")
+        assert (status, "Traceback" in said, note.name in said) == (1, False, True), said
 
 
 @pytest.mark.parametrize("command", ["report", "compare", "status"])

@@ -166,6 +166,16 @@ def test_a_copy_of_the_synthetic_set_stays_labelled_wherever_it_lies(world: Worl
         assert (dataset.name, dataset.synthetic) == ("SYNTHETIC", True)
 
 
+@pytest.mark.parametrize("name", ["synthetic", "SYNTHETIC", "Synthetic dogs"])
+def test_a_users_own_folder_of_such_a_name_is_no_drawn_set(world: World, name: str) -> None:
+    folder = world.fill(name)
+    for split in ("train", "test"):
+        for path in list((folder / split).iterdir()):
+            path.rename(path.with_name("images.tfrecord"))
+    dataset = world.locate(folder)
+    assert (dataset.name, dataset.synthetic) == (f"own {name}", False)
+
+
 def locate_via_environment(world: World, folder: Path) -> Dataset:
     world.environment["CIFAR10_DIR"] = str(folder)
     return world.locate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import socket
 import threading
 import time
@@ -162,3 +163,20 @@ def test_a_connection_that_comes_after_the_time_is_closed(tmp_path: Path, monkey
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
             assert connection.recv(1) == b""  # the other side has closed it
     assert caught.value
+
+
+def test_a_full_disk_is_not_taken_for_a_fault_of_the_network(site: Any, tmp_path: Path) -> None:
+    (tmp_path / "file.part").symlink_to("/dev/full")
+    with pytest.raises(ThawError, match=r"file\.part can't be written: No space left on device") as refused:
+        fetch(site, tmp_path / "file")
+    assert "network" not in str(refused.value)
+
+
+def test_a_size_that_is_no_number_is_not_believed(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    get = http.client.HTTPMessage.get
+    monkeypatch.setattr(
+        http.client.HTTPMessage, "get",
+        lambda self, name, *rest: "many" if name == "Content-Length" else get(self, name, *rest),
+    )  # fmt: skip
+    fetch(site, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT

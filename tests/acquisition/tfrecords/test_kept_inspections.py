@@ -46,3 +46,23 @@ def test_faulty_data_is_not_remembered(files, tmp_path):
         with pytest.raises(ThawError):
             kept_inspections.inspect_once(files, Data(image_shape=(28, 28, 3)), tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b"{", b"\xff\x00", b'{"train_counts": 1}', "folder"])
+def test_a_damaged_inspection_is_made_again_or_said_to_be_in_the_way(files, tmp_path, damage):
+    first = kept_inspections.inspect_once(files, Data(), tmp_path / "kept")
+    [kept] = (tmp_path / "kept").iterdir()
+    kept.unlink()
+    if damage == "folder":
+        kept.mkdir()
+        with pytest.raises(ThawError, match="in the way"):
+            kept_inspections.inspect_once(files, Data(), tmp_path / "kept")
+        return
+    kept.write_bytes(damage)
+    assert kept_inspections.inspect_once(files, Data(), tmp_path / "kept") == first
+
+
+def test_a_folder_of_inspections_that_is_a_file_is_said(files, tmp_path):
+    (tmp_path / "kept").write_text("")
+    with pytest.raises(ThawError, match=r"kept.*can't be written"):
+        kept_inspections.inspect_once(files, Data(), tmp_path / "kept")

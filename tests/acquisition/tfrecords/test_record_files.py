@@ -158,3 +158,15 @@ def test_sets_of_shards_are_checked_wherever_the_number_stands(
 def test_whole_sets_of_shards_are_taken_wherever_the_number_stands(tmp_path: Path, first: int) -> None:
     touch(tmp_path, *(f"train-{first + i:03d}-of-003.tfrecord" for i in range(3)), "test.tfrecord")
     assert len(find_record_files(tmp_path).train) == 3
+
+
+def test_a_missing_shard_is_told_whatever_the_name_holds(tmp_path: Path) -> None:
+    touch(tmp_path, "train/two\nlines.tfrecord-00000-of-00002", "test/a.tfrecord")
+    with pytest.raises(ThawError, match="lacks 1 of the 2 shards"):
+        find_record_files(tmp_path)
+
+
+def test_a_file_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "train/\udcff.tfrecord", "test/a.tfrecord")
+    with pytest.raises(ThawError, match=r"udcff\.tfrecord is not UTF-8"):
+        find_record_files(tmp_path)

@@ -135,3 +135,12 @@ def test_an_interruption_between_the_two_renames_leaves_the_earlier_one(tmp_path
         pass
     assert (tmp_path / "out" / CONFIG).read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_no_link_and_no_step_up_hides_that_it_lies_within_the_images(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "link").symlink_to("images")
+    images, out = tmp_path / "images", tmp_path / "images" / "out"
+    for one, other in ((out, images / ".." / "images"), (tmp_path / "link" / "out", images), (out, tmp_path / "link")):
+        with pytest.raises(ThawError, match="lie within each other"):
+            check_output(one, other, force=False)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from experiment.errors import ThawError
+from pipeline.runner import process
+
 ROOT = Path(__file__).parents[3]
 USE = """
 import os, sys, tempfile, time
@@ -78,3 +81,20 @@ def test_a_process_that_asks_again_keeps_its_folder(folder):
     assert Path(process.stdout.readline().strip()).parent == folder
     assert process.wait(timeout=60) == 0
     assert is_empty_soon(folder)
+
+
+def test_where_nothing_temporary_can_be_written_a_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: object) -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(process, "_OWN_FOLDERS", {})
+    monkeypatch.setattr(tempfile, "mkdtemp", refused)
+    with pytest.raises(ThawError, match=r"No usable temporary directory.*TMPDIR="):
+        process.own_temporary_folder({})
+
+
+def test_a_file_that_the_system_refuses_is_said_and_no_other_error_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    assert process.status_of_ended(PermissionError(13, "Permission denied", "a/b")) == 1
+    assert "Can't use a/b: Permission denied" in capsys.readouterr().err
+    with pytest.raises(OSError, match="no name"):
+        process.status_of_ended(OSError("no name"))

@@ -116,9 +116,11 @@ def test_runs_before_and_after_a_record_was_altered_are_not_compared(make_run, c
         compare_runs(make_run("first", {0: 0.5}), second)
 
 
-@pytest.mark.parametrize("summary", [{}, [], {"data": "CIFAR-10"}])
+@pytest.mark.parametrize(
+    "summary", [{}, [], {"data": "CIFAR-10"}, {**SUMMARY, "target": None}, {**SUMMARY, "stack": 1}]
+)
 def test_a_summary_that_does_not_say_what_was_compared_is_refused(make_run, summary):
-    with pytest.raises(ThawError, match=r"second/summary\.json does not say on which data"):
+    with pytest.raises(ThawError, match=r"second/summary\.json is missing or damaged"):
         compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.5}, summary=summary))
 
 

@@ -1,0 +1,108 @@
+"""What commands read of a run's files, and of which types it must be. Imports pydantic alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+
+def truth(text: str) -> bool:
+    """What a column of cells.csv means by `true` or `false`; KeyError where it says something else."""
+    return {"true": True, "false": False}[text]
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1; ValueError where it is none."""
+    if not 0 <= (value := float(text)) <= 1:
+        raise ValueError(text)
+    return value
+
+
+CELL_COLUMNS: dict[str, Callable[[str], object]] = {
+    "transfer": str, "n": int, "freeze_count": int, "fine_tune": truth, "draw": int, "test_accuracy": fraction,
+}  # fmt: skip
+"""Columns of cells.csv that commands read, and what makes their values of the text."""
+
+
+class _FromScratch(pydantic.BaseModel):
+    """What commands read of the best network from scratch."""
+
+    sweep: str
+    accuracy: float
+    lead_points: float
+    lead_interval_points: tuple[float, float]
+
+
+class _Training(pydantic.BaseModel):
+    outcome: str
+
+
+class _Row(pydantic.BaseModel):
+    """What commands read of a row of the closing table."""
+
+    transfer: str
+    source: str
+    architecture: str
+    n: int
+    freeze_count: int
+    fine_tune: bool
+    draws: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    baseline_accuracy: float
+    baseline_interval: tuple[float, float]
+    gain_points: float
+    gain_interval_points: tuple[float, float]
+    verdict: Literal["gain", "loss", "undecided"]
+    from_scratch: _FromScratch
+    blessed: bool
+    reasons: list[str]
+
+
+class _Pushed(pydantic.BaseModel):
+    blessed: bool
+    path: str | None = None
+    reason: str | None = None
+
+
+class _Record(pydantic.BaseModel):
+    store: str
+    run_context: Annotated[int, pydantic.Field(ge=0, lt=1 << 63)]
+
+
+class Origin(pydantic.BaseModel):
+    """What summary.json says of a run's images and of what trained it."""
+
+    data: str
+    target: dict[str, str]
+    stack: dict[str, Any]
+
+
+class Summary(Origin):
+    """What commands read of summary.json."""
+
+    experiment: str
+    synthetic: bool
+    target_classes: list[str]
+    winner: str
+    left_out: dict[str, str]
+    diverged: list[_Training]
+    worse_on_val: list[_Training]
+    pushed: _Pushed
+    closing_table: list[_Row]
+    ml_metadata: _Record
+
+
+class _Settings(pydantic.BaseModel):
+    """What `comparable` reads of a run's settings."""
+
+    mobilenet_v2: dict[str, Any] = {}
+
+
+class Started(pydantic.BaseModel):
+    """What commands read of started.json."""
+
+    settings: _Settings
+    data: str
