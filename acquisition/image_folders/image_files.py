@@ -31,8 +31,8 @@ _ANIMATED = ("GIF", "PNG")
 """The first picture of any other file with several (a camera's preview behind its photograph) is the photograph."""
 # What Pillow raises on bytes that are no image, or a damaged one. TypeError and AttributeError would be our mistakes.
 _DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, NotImplementedError, struct.error,
-    zlib.error, Image.DecompressionBombError,
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
+    NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def source_settings(
     # Neither the data's name nor the feature of served records is of any use to a source.
     settings = model_settings(config, "source", transfer.source, transfer.architecture, data_name="", code=code)
     changes: dict[str, Any] = {
-        "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "",
+        "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "", "resize": False,
         "schedule": _of_source(config.source_schedule) if source.is_trained else SourceSchedule(),
     }  # fmt: skip
     if source.is_pretrained:
@@ -94,7 +94,7 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
     """The sweep over a transfer's or a baseline's cells; a baseline has nothing to freeze."""
     is_baseline = settings.role == "baseline"
     return SweepSettings(
-        **settings.model_dump(exclude={"image_key", "ledger_dir"}),
+        **settings.model_dump(exclude={"image_key", "ledger_dir", "resize"}),
         image_key="",  # of served records
         sizes=config.sizes,
         freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],

@@ -21,10 +21,6 @@ from pipeline.runs.run_files import SUMMARY_FILE, damaged, read_settings, read_s
 from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
 from trainer_module.data.input_pipeline import Records, read_split
 
-OUR_MISTAKES = (TypeError, AttributeError, NameError)
-"""Errors that tell of the code, not of what it reads. (Keras raises TypeError for settings that make no layer, but the
-checksums of a .keras file find those first.)"""
-
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
@@ -99,11 +95,11 @@ def reading(place: Path | str) -> Iterator[None]:
     """Says which artifact is damaged, whatever library finds it so.
 
     Raises:
-      ThawError: the context ended with an error; those of OUR_MISTAKES stay what they are.
+      ThawError: the context ended with an error; a mistake of our own code stays what it is.
     """
     try:
         yield
-    except (ThawError, *OUR_MISTAKES):
+    except ThawError:
         raise
     except Exception as error:
         if is_own_mistake(error):

@@ -72,6 +72,7 @@ SETTINGS = {
     "data.image_key": ("png", READERS | DEPLOYED | CARD),
     "data.label_key": ("class", READERS | CARD),
     "data.id_key": ("name", READERS | CARD),
+    "data.resize": (True, {"Transform"} | DEPLOYED | CARD),
     "data.image_shape": ([48, 48, 3], {"Transform"} | DOMAINS | SOURCES | TUNERS | DEPLOYED | ADVISOR | CARD),
     "data.classes": (["cat", "dog", "automobile", "truck"], {"ImportSchemaGen"} | DOMAINS | CARD),
     "data.val_fraction": (0.1, DOMAINS | CARD),

@@ -47,7 +47,7 @@ def test_commands_are_listed_in_the_order_of_their_use_none_cut_short(thaw):
 
 
 def test_help_loads_no_tensorflow():
-    code = "import sys, thaw; print([name for name in ('tensorflow', 'tfx', 'keras') if name in sys.modules])"
+    code = "import sys, thaw.main; print([name for name in ('tensorflow', 'tfx', 'keras') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -61,7 +61,7 @@ def test_help_loads_no_tensorflow():
         (["status", "--config", "x" * 300], 1, "File name too long"),
         (["report", "x" * 300], 1, "File name too long"),
         (["init", "x" * 300], 1, "File name too long"),
-        (["init", "~nosuchuser/images"], 1, "~nosuchuser has no home"),
+        (["init", "~nosuchuser/images"], 1, "~nosuchuser/images does not exist"),
         (["status", "--config", "nowhere.yaml"], 1, "Can't read the configuration nowhere.yaml"),
         (["status", "--config", "quik"], 1, "or a preset's name: controls, quick, report, report-mini, tiny"),
         (["status", "--workers", "0"], 1, "quick.yaml with --set workers=0 is not valid"),

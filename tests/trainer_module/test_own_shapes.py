@@ -11,6 +11,7 @@ from ledger.cell_selection import Cell
 from tests.trainer_module.own_models import IMAGES, chain, network_of
 from trainer_module.networks import weight_values
 from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.step_schedule import StepSchedule
 
 
 def normalised_first():
@@ -46,7 +47,7 @@ def test_what_is_frozen_with_a_part_lies_below_its_cut(own, model):
 def test_a_network_that_normalises_first_is_trained_above_each_cut(own, target_data):
     network = network_of(own(normalised_first()))
     source = weight_values.read_weights(weight_values.backbone_variables(network))
-    engine = SweepEngine(network, source, target_data, Schedule(epochs=1, batch_size=16), seed=1)
+    engine = SweepEngine(network, source, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
     for count in range(network.max_freeze_count + 1):
         assert engine.run(Cell(8, count, True), 0).outcome != "diverged"  # FrozenWeightsChanged would be raised
 

@@ -14,12 +14,6 @@ def test_what_a_library_says_of_damage_names_the_artifact(error):
         raise error
 
 
-@pytest.mark.parametrize("error", [TypeError("takes 1 argument"), AttributeError("no attribute"), NameError("no name")])
-def test_a_mistake_of_the_code_is_not_called_damage(error):
-    with pytest.raises(type(error)), reading("here"):
-        raise error
-
-
 def test_what_is_said_already_is_left_as_it_is():
     with pytest.raises(ThawError, match=r"^said$"), reading("here"):
         raise ThawError("said")

@@ -173,33 +173,6 @@ def test_large_bodies_take_no_memory_wherever_they_are_sent(server, path, status
     assert server.peak_mib() - before < 200
 
 
-def test_what_is_no_model_is_named(tmp_path):
-    command = [sys.executable, "-m", "pipeline.serving.model_server", str(tmp_path)]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert finished.returncode == 1
-    assert f"thaw: {tmp_path} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
-
-
-@pytest.mark.parametrize(
-    "name", ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
-)
-def test_a_model_that_is_cut_short_is_named(exported_model, tmp_path, name):
-    model = Path(shutil.copytree(exported_model.folder, tmp_path / "model"))
-    (model / name).write_bytes((model / name).read_bytes()[:50])
-    finished = subprocess.run(
-        [sys.executable, "-m", "pipeline.serving.model_server", str(model)], cwd=ROOT, capture_output=True, text=True
-    )
-    assert finished.returncode == 1
-    assert f"thaw: {model} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
-
-
-@pytest.mark.parametrize("port", ["-1", "65536", "x"])
-def test_a_port_that_is_none_is_wrong_usage(port):
-    command = [sys.executable, "-m", "pipeline.serving.model_server", "model", f"--port={port}"]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert finished.returncode == 2 and "--port" in finished.stderr and "Traceback" not in finished.stderr
-
-
 def test_a_port_that_is_taken_is_named(server, exported_model):
     command = [
         sys.executable,

@@ -1,0 +1,52 @@
+"""A model server that can't start: no model, a model cut short, a port that is none."""
+
+import base64
+import concurrent.futures
+import http.client
+import importlib.util
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+pytestmark = [
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_what_is_no_model_is_named(tmp_path):
+    command = [sys.executable, "-m", "pipeline.serving.model_server", str(tmp_path)]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert finished.returncode == 1
+    assert f"thaw: {tmp_path} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
+)
+def test_a_model_that_is_cut_short_is_named(exported_model, tmp_path, name):
+    model = Path(shutil.copytree(exported_model.folder, tmp_path / "model"))
+    (model / name).write_bytes((model / name).read_bytes()[:50])
+    finished = subprocess.run(
+        [sys.executable, "-m", "pipeline.serving.model_server", str(model)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert finished.returncode == 1
+    assert f"thaw: {model} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+def test_a_port_that_is_none_is_wrong_usage(port):
+    command = [sys.executable, "-m", "pipeline.serving.model_server", "model", f"--port={port}"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert finished.returncode == 2 and "--port" in finished.stderr and "Traceback" not in finished.stderr
