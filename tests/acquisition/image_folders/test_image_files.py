@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from acquisition.image_folders import image_files
 from acquisition.image_folders.image_files import fitted, image_size, load_image, png_bytes
 from experiment.errors import ThawError
 
@@ -113,10 +112,3 @@ def test_an_odd_entry_of_exif_does_not_make_a_photo_unusable(tmp_path: Path) -> 
     with pytest.raises(TypeError):
         ImageOps.exif_transpose(Image.open(path))
     assert image_size(path) == load_image(path, "odd.jpg").size == (10, 20)
-
-
-def test_a_mistake_of_the_code_is_not_called_a_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = saved(tmp_path / "sound.png", Image.new("RGB", (16, 16)))
-    monkeypatch.setattr(image_files, "_problem", lambda image: image.no_such_attribute)
-    with pytest.raises(AttributeError):
-        image_size(path)

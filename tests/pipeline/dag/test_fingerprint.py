@@ -18,7 +18,7 @@ from pipeline.dag.fingerprint import (
 )
 from tests.packages import PACKAGES
 
-SETTINGS = {f"experiment.{name}" for name in ("backbones", "config", "domains", "errors", "machine")}
+SETTINGS = {f"experiment.{name}" for name in ("backbones", "changes", "config", "domains", "errors", "machine")}
 SHOWN = SETTINGS | {
     "experiment.training_settings",
     "terminal.console",
@@ -29,7 +29,7 @@ ROWS = {
     "experiment.stack", "ledger.ledger", "trainer_module.training.running_stack", "ledger.sealed_lines",
     "ledger.cell_selection",
 }  # fmt: skip
-STARTED = {"experiment.changes", "terminal.tables", "trainer_module.processes.fork_server"}
+STARTED = {"terminal.tables", "trainer_module.processes.fork_server"}
 """They print, and start processes."""
 RUN_BY_NODES = {"trainer_module.sources.controls", "trainer_module.processes.single_thread"}
 """Decisive, but called by nodes and worker processes, not by the modules that compute."""

@@ -1,26 +1,20 @@
 """A model server that can't start: no model, a model cut short, a port that is none."""
 
-import base64
-import concurrent.futures
-import http.client
 import importlib.util
-import json
-import os
-import random
-import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import ClassVar
 
-import numpy as np
 import pytest
 
 pytestmark = [
+    pytest.mark.component,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        importlib.util.find_spec("tornado") is None, reason="Tornado is not installed (pip install 'thaw[serving]')"
+    ),
+]
 
 ROOT = Path(__file__).parents[3]
 
