@@ -41,7 +41,7 @@ def run_fn(fn_args: FnArgs) -> None:
 def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if settings.role == "source":
-        network, card = _train_source(fn_args, settings)
+        network, card = trained_or_read_source(fn_args, settings)
     else:
         network, card = _train_on_target(fn_args, settings, folder)
         saved_model.export(network.model, settings, fn_args.transform_graph_path, folder)
@@ -53,7 +53,16 @@ def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")
 
 
-def _train_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
+def trained_or_read_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
+    """A source's network, trained on its domain or read from a file, and what its card says of it.
+
+    Args:
+      fn_args: where the domain's records lie; not read for a source from a file.
+      settings: the source.
+
+    Raises:
+      ThawError: the file is missing, or changed while the run went on.
+    """
     network = source.network_of(settings)
     if not settings.classes and settings.own is not None:
         _assert_same_file(settings.own.model, settings.weights_hash)

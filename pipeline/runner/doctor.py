@@ -60,7 +60,7 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield _folder("workspace", config.pipeline_folder)
     yield _folder("runs", config.runs)
     yield _metadata(config)
-    yield from _engine(config)
+    yield from check_engine(config)
     yield _disk(config)
     yield _data(config, project_root, environment)
     if "own" in config.architectures:
@@ -124,7 +124,7 @@ def _metadata(config: ExperimentConfig) -> Finding:
     return Finding("ML Metadata", "ok", str(path) if path.exists() else "none yet")
 
 
-def _engine(config: ExperimentConfig) -> Iterator[Finding]:
+def check_engine(config: ExperimentConfig) -> Iterator[Finding]:
     """What a run refuses of Beam's options and of the root in an object store, where there are any."""
     checks: dict[str, tuple[object, Callable[[], object]]] = {
         "beam_args": (config.beam_args, lambda: beam_options(config.beam_args)),

@@ -87,7 +87,7 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
     with reading(folder / KERAS_FILE):
         model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
     train, test = run.records("target", "train"), run.records("target", "test")
-    calibration, test = _spread(train.select(train.copies == 0), CALIBRATION_IMAGES), _spread(test, TEST_IMAGES)
+    calibration, test = spread(train.select(train.copies == 0), CALIBRATION_IMAGES), spread(test, TEST_IMAGES)
     contents = {FLOAT_FILE: float_content(model), INT8_FILE: int8_content(model, calibration.images)}
     with reading(folder):
         served = _served_probabilities(folder, test.images)
@@ -117,7 +117,7 @@ def _write(out: Path, contents: dict[str, bytes]) -> None:
                         "run the same command again.") from error  # fmt: skip
 
 
-def _spread(records: Records, most: int) -> Records:
+def spread(records: Records, most: int) -> Records:
     """At most so many records, spread evenly over all."""
     mask = np.zeros(len(records), bool)
     mask[np.linspace(0, len(records) - 1, min(most, len(records))).round().astype(np.int64)] = True

@@ -28,19 +28,29 @@ SETTINGS = {
 }
 
 
-class Experiment:
-    """The tiny experiment in a folder of its own."""
+UNTRAINED = {"source_schedule": {"epochs": 1, "batch_size": 32, "max_steps": 10}, "allow_untrained_sources": True}
+"""For tests of how runs end and go on, which ask for no gain: a quarter of the images, and a source of a few steps."""
 
-    def __init__(self, folder: Path):
+
+class Experiment:
+    """The tiny experiment in a folder of its own.
+
+    Args:
+      folder: empty.
+      per_class: training and test images of each class.
+      changes: of SETTINGS.
+    """
+
+    def __init__(self, folder: Path, per_class: tuple[int, int] = (160, 40), **changes: object):
         self.folder = folder
         self.config = folder / "tiny.yaml"
         self.data = folder / "data"
         self.runner = ROOT / "local_runner.py"
         # Short, for sockets lie in it.
         self.temporary = Path(tempfile.mkdtemp())
-        write_synthetic(self.data, 160, 40)
+        write_synthetic(self.data, *per_class)
         places = {"workspace": str(folder / "workspace"), "runs": str(folder / "runs")}
-        self.config.write_text(yaml.safe_dump({**SETTINGS, **places, "data": {"path": str(self.data)}}))
+        self.config.write_text(yaml.safe_dump({**SETTINGS, **changes, **places, "data": {"path": str(self.data)}}))
 
     def run(self, *options: str) -> subprocess.CompletedProcess:
         """Runs local_runner.py on the experiment in a process of its own, from another folder."""
@@ -98,6 +108,6 @@ def make_experiment(tmp_path):
 
     def make_experiment(name: str) -> Experiment:
         (tmp_path / name).mkdir()
-        return Experiment(tmp_path / name)
+        return Experiment(tmp_path / name, (40, 20), **UNTRAINED)
 
     return make_experiment

@@ -63,7 +63,7 @@ class ServedModel(tf.Module):
 
     def _decode(self, encoded: tf.Tensor) -> tf.Tensor:
         # Records were inspected before they are transformed; requests come from anywhere.
-        with tf.control_dependencies([_assert_usable(encoded, self._settings.image_shape, self._settings.resize)]):
+        with tf.control_dependencies([assert_usable(encoded, self._settings.image_shape, self._settings.resize)]):
             return decode_images(tf.identity(encoded), self._settings.image_shape, self._settings.resize)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -109,7 +109,7 @@ def _sound(examples: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_proto(count, [parsed], ["features"], "tensorflow.Example")[:-1]
 
 
-def _assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize: bool) -> tf.Operation:
+def assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize: bool) -> tf.Operation:
     """Fails where an image [batch] is one that training can't have seen as it would be decoded here.
 
     First what headers alone tell: no PNG or JPEG, another size (a few bytes can declare gigapixels, and decoding makes

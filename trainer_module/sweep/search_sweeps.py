@@ -70,6 +70,11 @@ class SearchSweep:
             self._opened = record, record.open_ledger()
         return self._opened
 
+    @property
+    def processes(self) -> int:
+        """How many there are."""
+        return self._pool.size if self._pool is not None else 0
+
     def rest(self) -> None:
         """Ends the processes but one."""
         if self._pool is not None:

@@ -158,7 +158,7 @@ def test_unlike_cells_and_two_draws_cost_little_coverage(setting: Setting) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("draws", [3, 5])
+@pytest.mark.parametrize("draws", [3, pytest.param(5, marks=pytest.mark.exhaustive)])
 def test_the_whole_grid_without_any_gain_is_called_in_at_most_5_of_100_reports(draws: int) -> None:
     # 9 sizes of 54 cells: the three transfers of `original` with nine freeze counts, fine-tuning off and on.
     any_verdict, cells = false_verdicts(draws, 2.0, 100, sizes=9, cells=54)

@@ -94,11 +94,11 @@ def test_the_worst_state_decides():
 
 @pytest.mark.parametrize("setting", ["beam_args=[--runner=NoSuchRunner]", "pipeline_root=gs://bucket/[a]"])
 def test_what_a_run_refuses_of_its_engine_is_a_problem(setting):
-    [found] = doctor._engine(config(setting))
+    [found] = doctor.check_engine(config(setting))
     assert (found.subject, found.state) == (setting.partition("=")[0], "problem")
 
 
 def test_without_an_engine_of_its_own_nothing_is_said_of_it():
-    assert list(doctor._engine(config())) == []
-    [found] = doctor._engine(config("pipeline_root=gs://bucket/a"))
+    assert list(doctor.check_engine(config())) == []
+    [found] = doctor.check_engine(config("pipeline_root=gs://bucket/a"))
     assert found.state == "ok"

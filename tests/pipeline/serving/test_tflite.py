@@ -158,7 +158,7 @@ def test_a_model_that_is_gone_is_named(run):
 @pytest.mark.parametrize(("most", "expected"), [(4, [0, 8, 15, 23]), (24, list(range(24))), (99, list(range(24)))])
 def test_images_are_taken_from_all_over_the_split(run, most, expected):
     records = open_run(run).records("target", "test")
-    assert [int(name) for name in tflite._spread(records, most).ids] == expected
+    assert [int(name) for name in tflite.spread(records, most).ids] == expected
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 100, None])

@@ -169,12 +169,12 @@ def test_what_would_be_seen_otherwise_than_in_training_is_refused_in_words(signa
 
 
 def test_a_model_of_grey_images_refuses_colours():
-    saved_model._assert_usable(
+    saved_model.assert_usable(
         tf.constant([encoded("PNG", "L"), encoded("JPEG", "L"), encoded("PNG", "I;16")]), (32, 32, 1), resize=False
     )
     for image in (encoded("PNG"), encoded("PNG", "P"), encoded("JPEG"), encoded("JPEG", "CMYK")):
         with pytest.raises(tf.errors.InvalidArgumentError, match="expected grey images"):
-            saved_model._assert_usable(tf.constant([image]), (32, 32, 1), resize=False)
+            saved_model.assert_usable(tf.constant([image]), (32, 32, 1), resize=False)
 
 
 def assert_sound(answer):

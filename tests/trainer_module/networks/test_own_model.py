@@ -252,7 +252,7 @@ def test_a_file_that_changed_while_the_run_went_on_is_refused(own):
         own=own(small()), weights_hash="0" * 64,
     )  # fmt: skip
     with pytest.raises(ThawError, match="changed while the run went on"):
-        trainer._train_source(None, settings)
+        trainer.trained_or_read_source(None, settings)
 
 
 def test_layers_of_two_models_within_the_model_may_have_the_same_name(own):
