@@ -179,7 +179,7 @@ def _sources(
         return None, {}, notes
     dataset = find_cifar()
     if dataset is None or dataset.synthetic:
-        return None, {}, (*notes, f"CIFAR-10 was not to be had, so {' and '.join(domains)} are no sources. Name its "
+        return None, {}, (*notes, f"CIFAR-10 is not available, so {' and '.join(domains)} are no sources. Name its "
                           "folder with CIFAR10_DIR to have them.")  # fmt: skip
     return dataset.files, domains, notes
 

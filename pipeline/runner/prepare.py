@@ -120,7 +120,7 @@ def with_weights(
         found = changed(config, mobilenet_v2=changed(settings, weights=path.absolute()))
         return found, {}, hashlib.sha256(path.read_bytes()).hexdigest()
     reason = (
-        f"MobileNetV2's ImageNet weights (alpha {settings.alpha}) are not to be had: not in ../shared/data/weights, "
+        f"MobileNetV2's ImageNet weights (alpha {settings.alpha}) are not available: not in ../shared/data/weights, "
         "not in Keras's cache, and Keras's server did not answer. Give a file with --weights"
     )
     rest = tuple(transfer for transfer in config.transfers if transfer not in needing)

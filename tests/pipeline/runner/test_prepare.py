@@ -34,7 +34,7 @@ def test_strict_makes_missing_weights_an_error(nowhere):
 
 def test_nothing_left_to_run_is_an_error_even_without_strict(nowhere):
     only = "transfers=[{source: imagenet, architecture: mobilenet_v2}]"
-    with pytest.raises(ThawError, match="are not to be had"):
+    with pytest.raises(ThawError, match="are not available"):
         prepare.with_weights(load_config(PRESETS / "quick.yaml", (only,)), nowhere, print)
 
 
