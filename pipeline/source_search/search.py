@@ -78,7 +78,7 @@ class Found:
     Attributes:
       data: name of the data.
       wanted: what was searched.
-      chosen: the cell to take, on test, against the baseline of its architecture on the same draws.
+      chosen: the cell to take, on test, against its baseline on the same draws.
       tried: all cells that were trained; those with most draws first, and of these the best on val.
       cells: that there are.
       trainings: that were asked for, baselines apart; those that a ledger held already among them.
@@ -153,7 +153,7 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
     code, workers = source_fingerprint(*SWEEP_CODE), config.workers or default_workers()
     jobs: dict[str, SweepJob] = {}
     for source, architecture in [(t.source, t.architecture) for t in config.transfers] + [
-        ("", architecture) for architecture in config.architectures
+        ("", architecture) for architecture in config.baseline_architectures
     ]:
         role: Literal["transfer", "baseline"] = "transfer" if source else "baseline"
         settings = model_settings(config, role, source, architecture, data_name=data_name, code=code)
@@ -212,7 +212,7 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
                 raise ThawError(f"{transfer.id} with {count} layers frozen can't be judged before training: {error} "
                                 "Run without this transfer, and search that run.") from error  # fmt: skip
             for tuned in config.fine_tune:
-                if tuned and count == 0 and config.schedule.max_steps is not None:
+                if tuned and count == 0 and (config.schedule.tuning or config.schedule.max_steps is not None):
                     continue
                 seconds = training_seconds(config, architecture, n, count, tuned, scored, USUAL_GFLOPS)
                 seconds += SECONDS_PER_PROGRAM / config.draws
@@ -240,8 +240,8 @@ def _trained(sweeps: SearchSweeps, asked: Sequence[Asked]) -> list[list[float]]:
 
 
 def _against_baseline(sweeps: SearchSweeps, transfer: str, cell: Cell, draws: Sequence[int]) -> CellSummary:
-    """The chosen cell on test, and the baseline of its architecture on the same draws, trained now."""
-    baseline = f"baseline__{transfer.split('__')[-1]}"
+    """The chosen cell on test, and its baseline on the same draws, trained now."""
+    baseline = f"baseline__{sweeps.sweeps[transfer].job.settings.baseline}"
     asked = {transfer: cell, baseline: Cell(cell.n, 0, cell.fine_tune)}
     ledgers: list[tuple[Header, list[Row]]] = []
     for name, one in asked.items():

@@ -12,7 +12,7 @@ import yaml
 
 from analysis.statistics import formats
 from components.transfer_report.page.page import how
-from experiment.backbones import ARCHITECTURES
+from experiment.backbones import ARCHITECTURES, from_scratch_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"
 
@@ -74,6 +74,7 @@ def write_model_card(
     facts = {
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
+        "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
         "own": own, "network": network[0].upper() + network[1:],
     }  # fmt: skip
     for suffix in ("md", "html"):
