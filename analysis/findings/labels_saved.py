@@ -48,11 +48,9 @@ def labels_needed(grid: Grid) -> list[LabelsNeeded]:
     """For every transfer and n, in the order of the ledgers."""
     found = []
     for transfer, by_size in grid.chosen.transfers.items():
-        architecture = grid.sweeps[transfer].header.architecture
-        baselines = [
-            (grid.ledgers.baselines[architecture].header.sweep, cell)
-            for cell in grid.chosen.baselines[architecture].values()
-        ]
+        baseline = grid.ledgers.baseline_of(grid.sweeps[transfer])
+        cells = grid.chosen.baselines[baseline.header.architecture].values()
+        baselines = [(baseline.header.sweep, cell) for cell in cells]
         found += [_needed(grid, (transfer, cell), baselines) for cell in by_size.values()]
     return found
 

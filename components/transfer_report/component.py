@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from tfx.utils import io_utils, path_utils
 
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
 from components.named_inputs import make_component, named, of_kind
+from components.transfer_report.figures.mistakes import TargetImages
 from components.transfer_report.page.model_card import SliceAccuracy, write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.domains import Control
 from ledger.ledger import LEDGER_FILE, read_ledger
 from trainer_module.data.artifact_folders import artifacts_as_folders
+from trainer_module.data.input_pipeline import read_split
 
 Artifacts = dict[str, list[types.Artifact]]
 BLESSED_PROPERTY = "blessed"
@@ -65,12 +67,19 @@ class TransferReportExecutor(base_executor.BaseExecutor):
             **settings.model_dump(exclude={"configuration", "blessing"}), blessing=settings.blessing
         )
         before = read_before_training(Path(inputs["advice"].uri) / ADVICE_FILE)
-        summary = write_report(Path(output_dict["report"][0].uri), ledgers, outcomes, report_settings, before)
+        images = _test_images(inputs["target"].uri, settings.configuration["data"]["image_shape"])
+        out = Path(output_dict["report"][0].uri)
+        summary = write_report(out, ledgers, outcomes, report_settings, before, images)
         winner = summary["winner"]
         _hand_over_winner(summary, of_kind("candidate", inputs)[winner].uri, output_dict)
         # Pusher takes this folder alone along.
         model = Path(path_utils.serving_model_dir(output_dict["winner"][0].uri))
         write_model_card(model, summary, slice_accuracies(evaluations[winner].uri), settings.configuration)
+
+
+def _test_images(uri: str, image_shape: Sequence[int]) -> TargetImages:
+    records = read_split([f"{uri}/Split-test/*"], image_shape)
+    return TargetImages(records.images, records.ids.tolist())
 
 
 def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Artifacts) -> None:
@@ -130,6 +139,7 @@ def transfer_report(
     verdicts: Mapping[str, types.BaseChannel],
     ledgers: Mapping[str, types.BaseChannel],
     advice: types.BaseChannel,
+    target: types.BaseChannel,
     settings: NodeSettings,
     code: str,
 ) -> base_component.BaseComponent:
@@ -141,6 +151,7 @@ def transfer_report(
       verdicts: ModelBlessing (TFMA's) by transfer.
       ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
       advice: File with ADVICE_FILE, the TransferAdvisor's.
+      target: Examples of the target, of which test is shown.
       settings: see there.
       code: fingerprint of the sources; in the cache key alone.
 
@@ -157,6 +168,7 @@ def transfer_report(
             **named("verdict", verdicts),
             **named("ledger", ledgers),
             "advice": advice,
+            "target": target,
         },
         outputs={
             "report": simple_artifacts.File,

@@ -18,7 +18,8 @@ from analysis.findings.from_scratch import against_scratch, measured_cells
 from analysis.findings.learning_curves import Pace, write_measures
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.executions_table import ended_worse, executions, write_csv
-from components.transfer_report.figures.figures import is_synthetic, write_figures
+from components.transfer_report.figures.figures import Picture, is_synthetic, write_figures, write_mistakes
+from components.transfer_report.figures.mistakes import TargetImages
 from components.transfer_report.page.before_training import write_before_training
 from components.transfer_report.page.controls import without_controls, write_controls
 from components.transfer_report.page.page import render_page
@@ -65,6 +66,7 @@ def write_report(
     outcomes: Mapping[str, Evaluation],
     settings: ReportSettings,
     before: BeforeTraining,
+    images: TargetImages | None = None,
 ) -> Summary:
     """Writes report.html, cells.csv, learning_curves.csv, predicted_gains.csv, estimates.csv, claims.json, figures/ and
     summary.json.
@@ -75,6 +77,7 @@ def write_report(
       outcomes: TFMA's, by transfer id.
       settings: see ReportSettings.
       before: what was predicted before training.
+      images: the target's test images, of which the page shows those that the winner calls wrongly.
 
     Returns:
       What was written to summary.json.
@@ -100,6 +103,8 @@ def write_report(
     about = {key: summary[key] for key in ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")}
     write_claims(out_dir / "claims.json", found.claims, about)
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
+    if images is not None:
+        drawn = dataclasses.replace(drawn, mistakes=_mistakes(out_dir / "figures", images, grid, decision))
     controls = write_controls(out_dir / "figures", shown, summaries, settings.controls, pace) if shown else None
     predicted = write_before_training(out_dir, before, grid.ledgers, grid.sizes)
     summary["before_training"] = predicted.as_json()
@@ -108,6 +113,16 @@ def write_report(
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (out_dir / "summary.json").write_text(text + "\n", encoding="utf-8")
     return summary
+
+
+def _mistakes(folder: Path, images: TargetImages, grid: Grid, decision: Decision) -> Picture | None:
+    """Those of the winner's first draw, which is the model that is pushed."""
+    best = decision.winner.candidate.summary
+    sweep = grid.sweeps[best.sweep]
+    if content_key(ids=list(images.ids)) != sweep.header.test_ids_hash:
+        raise ThawError("The target's test images are not those that the ledgers were written for. Run the same "
+                        "configuration again.")  # fmt: skip
+    return write_mistakes(folder, images, sweep, sweep.cells[best.cell][0])
 
 
 def _candidates(

@@ -70,7 +70,7 @@ def create_pipeline(
     sweeps = [*baselines.values(), *transfers]
     advisor = make.advisor(transfers, target, domains)
     sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)
-    report = result_nodes.report(config, left_out, sweeps, advisor)
+    report = result_nodes.report(config, left_out, target, sweeps, advisor)
     pusher = result_nodes.pusher(config, report)
     return _pipeline(config, cluster, [
         examples, schema, statistics, validator, gate, transform, target, *domains.values(),

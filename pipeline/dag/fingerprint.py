@@ -76,6 +76,7 @@ REPORT_CODE = (
     "analysis",
     "components.named_inputs",
     "components.transfer_report",
+    "trainer_module.data.input_pipeline",
     "transferability.agreement",
     "transferability.calibration",
 )

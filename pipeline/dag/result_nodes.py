@@ -45,12 +45,15 @@ def sweep_evaluator(target: Node, sweeps: Sequence[Sweep]) -> Node:
     return node.with_id("SweepEvaluator")
 
 
-def report(config: ExperimentConfig, left_out: dict[str, str], sweeps: Sequence[Sweep], advisor: Node) -> Node:
+def report(
+    config: ExperimentConfig, left_out: dict[str, str], target: Node, sweeps: Sequence[Sweep], advisor: Node
+) -> Node:  # fmt: skip
     """All ledgers and all evaluations: the report, the winner and the final blessing.
 
     Args:
       config: the experiment.
       left_out: transfers that can't run, and why.
+      target: the domain, of which test images are shown.
       sweeps: baselines and transfers.
       advisor: the node TransferAdvisor.
     """
@@ -62,6 +65,7 @@ def report(config: ExperimentConfig, left_out: dict[str, str], sweeps: Sequence[
         verdicts={name: node.outputs["blessing"] for name, node in evaluators.items()},
         ledgers=_ledgers(sweeps),
         advice=advisor.outputs["advice"],
+        target=target.outputs["domain"],
         settings=_report_settings(config, left_out),
         code=source_fingerprint(*fingerprint.REPORT_CODE),
     )

@@ -18,7 +18,7 @@ from trainer_module.data.input_pipeline import Records, read_split
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network
 from trainer_module.sources import source
-from trainer_module.training.activation_cache import READ_BATCH, Activations, Budget, InMemory, kept
+from trainer_module.training.activation_cache import Activations, Budget, InMemory, kept, read_batch
 from trainer_module.training.training_loop import class_probabilities
 from transferability.class_overlap import gbc
 from transferability.domain_distance import frechet_distance, proxy_a_distance
@@ -101,7 +101,7 @@ def features_at(
 
 def source_probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Probabilities of the source's own classes, float32 [images, classes]; one logit stands for two classes."""
-    return class_probabilities(model.predict(images, batch_size=READ_BATCH, verbose=0))
+    return class_probabilities(model.predict(images, batch_size=read_batch(images.shape[1:]), verbose=0))
 
 
 def estimates(

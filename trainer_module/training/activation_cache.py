@@ -16,7 +16,10 @@ import tensorflow as tf
 from experiment.errors import ThawError
 
 READ_BATCH = 500
-"""Records per batch in inference; on CPUs more or fewer were slower (docs/performance.md)."""
+"""Most records per batch in inference; on CPUs more or fewer were slower (docs/performance.md)."""
+READ_PLACES = 2_000_000
+"""Most pixels, or places of a feature map, per batch: the first blocks of MobileNetV2 hold 96 float32 channels for
+every fourth pixel, 200 MB for so many."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Activations(Protocol):
     labels: np.ndarray
 
     def batches(self, places: np.ndarray | None = None) -> Iterator[tf.Tensor]:
-        """Yields [READ_BATCH or fewer, ...]: all records in order, or those at `places`."""
+        """Yields [up to READ_BATCH, ...]: all records in order, or those at `places`."""
         ...
 
     def portions(self, order: np.ndarray) -> Iterator[Portion]:
@@ -86,7 +89,8 @@ class InMemory:
         self.labels = labels
 
     def batches(self, places: np.ndarray | None = None) -> Iterator[tf.Tensor]:
-        for part in _parts(len(self.labels) if places is None else len(places)):
+        records = len(self.labels) if places is None else len(places)
+        for part in _parts(records, tuple(self._values.shape[1:])):
             yield self._values[part] if places is None else tf.gather(self._values, places[part])
 
     def portions(self, order: np.ndarray) -> Iterator[Portion]:
@@ -116,7 +120,7 @@ class OnDisk:
 
     def batches(self, places: np.ndarray | None = None) -> Iterator[tf.Tensor]:
         wanted = np.arange(len(self.labels)) if places is None else places
-        for part in _parts(len(wanted)):
+        for part in _parts(len(wanted), self._shape):
             yield tf.convert_to_tensor(self._read(wanted[part]))
 
     def portions(self, order: np.ndarray) -> Iterator[Portion]:
@@ -185,6 +189,13 @@ def kept(batches: Iterator[tf.Tensor], labels: np.ndarray, budget: Budget, *, sp
     return InMemory(values, labels)
 
 
-def _parts(records: int) -> Iterator[slice]:
-    for start in range(0, records, READ_BATCH):
-        yield slice(start, min(start + READ_BATCH, records))
+def _parts(records: int, shape: tuple[int, ...]) -> Iterator[slice]:
+    """The records of each batch, of which one has `shape`."""
+    batch = read_batch(shape)
+    for start in range(0, records, batch):
+        yield slice(start, min(start + batch, records))
+
+
+def read_batch(shape: tuple[int, ...]) -> int:
+    """Records of that shape per batch in inference."""
+    return min(READ_BATCH, max(1, READ_PLACES // math.prod(shape[:-1])))

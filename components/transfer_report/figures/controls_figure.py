@@ -41,7 +41,8 @@ def draw_by_freeze_count(
             axes.set_xlabel("frozen layers k", fontsize=10)
             for place, (name, cells) in enumerate(shown.items()):
                 _draw_line(axes, name, [one for one in cells if one.cell.fine_tune == fine_tune], place)
-            for one in baselines.get(architecture, ()):
+            held_against = next(iter(shown.values()))[0].baseline_architecture
+            for one in baselines.get(held_against, ()):
                 if (one.cell.n, one.cell.fine_tune) == (n, fine_tune):
                     level = 100 * one.accuracy.estimate
                     axes.axhline(level, color="#555555", linewidth=1.2, linestyle=":", label="baseline: random weights")

@@ -15,15 +15,18 @@ from PIL import Image
 
 from analysis.cells.cell_summaries import CellSummary, MeasuredCell, Summaries
 from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import Sweep
 from analysis.findings.learning_curves import Pace, has_inner_points, mean_curve
 from analysis.findings.recommendation import way_in_words
 from analysis.statistics import formats
 from components.transfer_report.figures.accuracy_curves import draw_overview
 from components.transfer_report.figures.curves_figure import CurvePair, draw_curves
 from components.transfer_report.figures.heat_map import Scales, draw_heat_map
+from components.transfer_report.figures.mistakes import MOST_SHOWN, TargetImages, mistakes, mistakes_sheet
 from experiment.backbones import UNITS
 from experiment.domains import PRETRAINED
 from ledger.cell_selection import Cell
+from ledger.ledger import Row
 
 DOTS_PER_INCH = 110
 """Figures are 12.8 inches wide: 1408 px, laid out to be read at 1280."""
@@ -59,6 +62,7 @@ class Pictures:
       freezing: by id of a transfer of MobileNetV2; Figure 8.
       curves: learning curves, Figure 2 measured; None if the ledgers hold no points between start and end.
       curves_n: the size they are drawn at.
+      mistakes: what a model calls wrongly; None where it makes no mistake, or test images are not at hand.
     """
 
     overview: Picture
@@ -66,6 +70,7 @@ class Pictures:
     freezing: dict[str, Picture]
     curves: Picture | None
     curves_n: int
+    mistakes: Picture | None = None
 
 
 def is_synthetic(data: str) -> bool:
@@ -89,15 +94,25 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
         figure = draw_heat_map(cells, frozenset(grid.chosen.transfers[transfer].values()), scales)
         title = f"{transfer} on {data}, {_draws(cells)}"
         heat_maps[transfer] = save_picture(figure, folder / f"{transfer}.png", title, data)
-        architecture = cells[0].architecture
-        if architecture in PRETRAINED and (lines := freezing_lines(cells)):
-            scratch = [one for one in summaries.baselines[architecture] if not one.cell.fine_tune]
-            figure = draw_overview(lines, {architecture: scratch} if scratch else {}, "how much is frozen")
+        baseline = cells[0].baseline_architecture
+        if cells[0].architecture in PRETRAINED and (lines := freezing_lines(cells)):
+            scratch = [one for one in summaries.baselines[baseline] if not one.cell.fine_tune]
+            figure = draw_overview(lines, {baseline: scratch} if scratch else {}, "how much is frozen")
             title = f"{transfer} with and without freezing, on {data}, {_draws([*cells, *scratch])}"
             freezing[transfer] = save_picture(figure, folder / f"freezing_{transfer}.png", title, data)
     n = min(grid.sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
     overview = _write_overview(folder, summaries, grid)
     return Pictures(overview, heat_maps, freezing, _write_curves(folder, grid, pace, n), n)
+
+
+def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -> Picture | None:
+    """Writes the surest mistakes of an execution as a picture; None where it makes none."""
+    wrong = len(mistakes(sweep, row))
+    if not wrong:
+        return None
+    shown = f"the {MOST_SHOWN} surest of {wrong}" if wrong > MOST_SHOWN else f"{wrong}"
+    title = f"Called wrongly: {shown} of {len(sweep.labels)} test images of {sweep.header.data}"
+    return save_picture(mistakes_sheet(images, sweep, row), folder / "mistakes.png", title, sweep.header.data)
 
 
 def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:

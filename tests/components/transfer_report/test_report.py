@@ -15,10 +15,12 @@ import pytest
 from PIL import Image
 
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
+from components.transfer_report.figures.mistakes import MOST_SHOWN, TargetImages
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row
+from ledger.ledger import Header, Row, content_key
+from tests.analysis.report_ledgers import make_sweep
 
 Ledger = tuple[Header, list[Row]]
 SETTINGS = ReportSettings(
@@ -237,3 +239,45 @@ def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], t
 def test_a_transfer_without_the_deployed_size_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     with pytest.raises(ThawError, match=r"no execution at n=800.*n=\[20, 100, 400\]"):
         write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(SETTINGS, deployed_size=800), BEFORE)
+
+
+def with_ids(ledgers: list[Ledger], ids: list[str]) -> list[Ledger]:
+    return [(dataclasses.replace(header, test_ids_hash=content_key(ids=ids)), rows) for header, rows in ledgers]
+
+
+@pytest.fixture(scope="module")
+def pictured(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report that shows what the winner calls wrongly."""
+    folder = tmp_path_factory.mktemp("pictured")
+    ids = [f"<photo {place}>" for place in range(500)]
+    images = TargetImages(np.zeros((500, 16, 16, 3), np.uint8), ids)
+    write_report(folder, with_ids(quick_ledgers, ids), OUTCOMES, SETTINGS, BEFORE, images)
+    return folder
+
+
+def test_the_page_shows_what_the_winner_calls_wrongly_with_ids_and_probabilities(pictured: Path) -> None:
+    page = (pictured / "report.html").read_text()
+    assert "What it gets wrong" in page and (pictured / "figures" / "mistakes.png").exists()
+    found = re.findall(r"<title>&lt;photo (\d+)&gt;: (\w+); the model says (\w+) 75.0%, (\w+) 25.0%</title>", page)
+    assert len(found) == MOST_SHOWN
+    assert all(truth == second != called for _, truth, called, second in found)
+    assert all(truth == ("automobile", "truck")[int(place) % 2] for place, truth, _, _ in found)
+
+
+def test_images_of_another_target_are_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    images = TargetImages(np.zeros((500, 16, 16, 3), np.uint8), ["a"] * 500)
+    with pytest.raises(ThawError, match="not those that the ledgers were written for"):
+        write_report(tmp_path, quick_ledgers, OUTCOMES, SETTINGS, BEFORE, images)
+
+
+def test_a_transfer_may_be_held_against_another_architecture(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    grid = ((20, 100, 400), (13, 18), (False, True))
+    header, rows = make_sweep("imagenet__mobilenet_v2", (0.95, 30), grid, 2, 500, "SYNTHETIC shapes")
+    ledgers = [quick_ledgers[0], (dataclasses.replace(header, baseline="original"), rows)]
+    summary = write_report(tmp_path, ledgers, {"imagenet__mobilenet_v2": Evaluation(True)}, SETTINGS, BEFORE)
+    [row] = summary["closing_table"]
+    assert (row["architecture"], row["baseline_architecture"]) == ("mobilenet_v2", "original")
+    assert row["from_scratch"]["sweep"] == "baseline__original"
+    page = (tmp_path / "report.html").read_text()
+    assert "The original network from random weights, trained on the same images, reaches" in page
+    assert "the same architecture" not in page

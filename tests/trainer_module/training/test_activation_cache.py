@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from experiment.errors import ThawError
 from trainer_module.data import draws
-from trainer_module.training.activation_cache import READ_BATCH, Budget, InMemory, OnDisk, kept
+from trainer_module.training.activation_cache import READ_BATCH, Budget, InMemory, OnDisk, kept, read_batch
 
 VALUES = np.random.default_rng(0).normal(size=(1203, 3, 2)).astype(np.float32)
 LABELS = np.arange(1203) % 2
@@ -30,6 +30,13 @@ def test_batches_are_all_records_in_order(data):
     found = [batch.numpy() for batch in data.batches()]
     assert [len(batch) for batch in found] == [READ_BATCH, READ_BATCH, 203]
     np.testing.assert_array_equal(np.concatenate(found), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch"), [((32, 32, 3), 500), ((224, 224, 3), 39), ((1280,), 500), ((4000, 4000, 3), 1)]
+)
+def test_fewer_large_images_make_a_batch(shape, batch):
+    assert read_batch(shape) == batch
 
 
 @pytest.mark.parametrize("data", [InMemory(VALUES, LABELS), spilled()], ids=["memory", "disk"])

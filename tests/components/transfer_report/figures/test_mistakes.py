@@ -7,8 +7,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from analysis.cells.paired_ledgers import Sweep
+from components.transfer_report.figures.mistakes import captions, mistakes, picture_sheet
 from ledger.ledger import Header, Row
-from pipeline.runs.gallery import captions, mistakes, picture_sheet
 from tests.stacks import STACK
 
 HEADER = Header(
