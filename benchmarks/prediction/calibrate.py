@@ -2,7 +2,7 @@
 
 It lies in analysis/transfer_prediction/. `python -m benchmarks.prediction.calibrate RUN ESTIMATES OTHERS`: ESTIMATES is
 the estimates.csv that prediction.py wrote for that run, OTHERS the other_targets.csv of other_targets.py, whose pairs
-for the test are looked at when the rule is done. Imports analysis and transferability, no TensorFlow.
+for the test are looked at when the rule is done. Imports analysis, no TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.transfer_prediction.advice_rule import CALIBRATION_FILE, AdviceRule, predictors_of
+from analysis.transfer_prediction.advice_rule import CALIBRATION_FILE, PREDICTORS, AdviceRule, predictors_of
+from benchmarks.prediction.ridge_intervals import Calibrated, calibrate
 from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import ExperimentConfig
-from transferability.calibration import calibrate
 
 LEVEL = 0.9
 ESTIMATOR = "probe_error"
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
         "cells_sha256": hashlib.sha256((arguments.run / "cells.csv").read_bytes()).hexdigest(),
         "others_sha256": hashlib.sha256(arguments.others.read_bytes()).hexdigest(),
     }  # fmt: skip
-    rule = AdviceRule.of(found, LEVEL, provenance)
+    rule = rule_of(found, provenance)
     arguments.out.write_text(yaml.safe_dump(rule.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     print(f"{len(rows)} trainings on {provenance['targets']} targets; spread of gains {y.std():.1f} points")
     for name, one in (("with probes", found), ("without", blind)):
@@ -66,6 +66,16 @@ def main(argv: Sequence[str]) -> int:
             print(f"  {group}: {np.sqrt(np.mean(missed**2)):.2f} (mean {missed.mean():+.2f})")
     print(judged(rule, test).round(2).to_string())
     return 0
+
+
+def rule_of(found: Calibrated, provenance: dict[str, str]) -> AdviceRule:
+    """A calibration as its file holds it."""
+    scaler, ridge = (step for _, step in found.rule.steps)
+    return AdviceRule(
+        provenance=provenance, level=LEVEL, coverage=found.coverage, error_points=found.error, predictors=PREDICTORS,
+        mean=scaler.mean_, scale=scaler.scale_, weights=ridge.coef_, intercept=ridge.intercept_, sizes=found.strata,
+        low=found.low, high=found.high,
+    )  # fmt: skip
 
 
 def nearest(n: int) -> int:

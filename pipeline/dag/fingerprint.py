@@ -79,7 +79,6 @@ REPORT_CODE = (
     "components.named_inputs",
     "components.transfer_report",
     "transferability.agreement",
-    "transferability.calibration",
 )
 """What decides the report."""
 ADVICE_CODE = (
