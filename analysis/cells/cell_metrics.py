@@ -12,7 +12,8 @@ from analysis.statistics.classification_metrics import Metric, PseudoValues, met
 from analysis.statistics.metric_intervals import Intervals, Spread, intervals_of, others_means, spread_of
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row, content_key
+from ledger.ledger import content_key
+from ledger.rows import Header, Row
 
 SliceKey = tuple[tuple[str, str], ...]
 """TFMA's name of a slice: pairs of feature and value; empty for all images."""

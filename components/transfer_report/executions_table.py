@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
-from ledger.ledger import Row
+from ledger.rows import Row
 
 COLUMNS = (
     "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
@@ -21,7 +21,7 @@ def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
     """One record per execution with the keys COLUMNS; a baseline's two comparison values are None.
 
     Accuracies are fractions as the ledger holds them, gain_points percentage points, seconds wall time; outcome and
-    worse_on_val say how training went (ledger.Row, ended_worse).
+    worse_on_val say how training went (ledger.rows.Row, ended_worse).
 
     Raises:
       ThawError: as `Ledgers.baseline_rows`.

@@ -24,7 +24,8 @@ from components.transfer_report.page.controls import without_controls, write_con
 from components.transfer_report.page.page import render_page
 from experiment.config import Blessing
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row, content_key
+from ledger.ledger import content_key
+from ledger.rows import Header, Row
 
 __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
 

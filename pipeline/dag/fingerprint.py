@@ -61,7 +61,7 @@ DOMAIN_CODE = (
     "experiment.val_split",
 )
 """What decides the records of a domain."""
-ROWS_CODE = ("ledger.ledger", "ledger.cell_selection", "experiment.stack")
+ROWS_CODE = ("ledger.ledger", "ledger.rows", "ledger.cell_selection", "experiment.stack")
 """What decides how a ledger's rows are read and ordered."""
 EVALUATION_CODE = (
     *ROWS_CODE,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.cells.paired_ledgers import Sweep
-from ledger.ledger import Row
+from ledger.rows import Row
 
 COLUMNS = 8
 PICTURE_INCHES = 1.35

@@ -19,7 +19,7 @@ from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.dag.training_settings import model_settings, sweep_settings
 from pipeline.runner.plan import SECONDS_PER_PROGRAM, training_seconds

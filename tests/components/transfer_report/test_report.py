@@ -18,7 +18,7 @@ from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 SETTINGS = ReportSettings(

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from analysis.cells.paired_ledgers import Sweep
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from pipeline.runs.gallery import captions, mistakes, picture_sheet
 from tests.stacks import STACK
 

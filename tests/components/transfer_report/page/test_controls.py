@@ -13,7 +13,7 @@ from components.transfer_report.page.controls import WHAT
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from experiment.config import Blessing
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 PLAIN = ReportSettings("quick", 400, Blessing(), {}, {}, 2022, 3, 32)
