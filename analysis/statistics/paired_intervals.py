@@ -40,7 +40,6 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
-from scipy.stats import false_discovery_control
 
 Verdict = Literal["gain", "loss", "undecided"]
 
@@ -187,25 +186,6 @@ def draws_interval(
     spread = _Spread(mean, variance / x.size, 0.0, degrees)
     half = spread.half_width(1 - level)
     return Interval(mean - half, mean, mean + half, x.size), _p_value(spread)
-
-
-def benjamini_hochberg(p_values: Sequence[float] | np.ndarray, q: float = 0.05) -> np.ndarray:
-    """Which hypotheses to reject so that the expected share of false rejections is at most q.
-
-    Benjamini and Hochberg, JRSS B 57, 1995, as scipy.stats.false_discovery_control adjusts p-values.
-
-    Returns:
-      bool [m], in the order given.
-
-    Raises:
-      ValueError: a p-value lies outside 0..1.
-    """
-    p = np.asarray(p_values, np.float64)
-    if not np.all((p >= 0) & (p <= 1)):
-        raise ValueError("p-values lie in 0..1.")
-    if not p.size:
-        return np.zeros(0, bool)
-    return np.asarray(false_discovery_control(p, method="bh") <= q)
 
 
 def verdict(gain_points: Interval, rejected: bool) -> Verdict:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import false_discovery_control
+
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
-from analysis.statistics.paired_intervals import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
+from analysis.statistics.paired_intervals import Interval, Verdict, draws_interval, verdict
 from experiment.errors import ThawError
 from pipeline.runs.run_files import read_cells, read_origin, read_settings, settings_of
 from pipeline.runs.run_formats import fraction, truth
@@ -71,7 +73,7 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
     if not common:
         raise ThawError(f"{first} and {second} have no cell and draw in common, so there is nothing to compare.")
     compared = [(place, *_paired(accuracies[0][place], accuracies[1][place])) for place in common]
-    rejected = benjamini_hochberg([p_value for *_, p_value in compared], FALSE_DISCOVERY_RATE)
+    rejected = false_discovery_control([p_value for *_, p_value in compared]) <= FALSE_DISCOVERY_RATE
     return [
         Change(*place, before, after, points, _verdict(points, bool(yes)))
         for (place, before, after, points, _), yes in zip(compared, rejected, strict=True)
