@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from analysis.cells.cell_summaries import Summaries, class_f1s, summarise
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
@@ -23,6 +25,7 @@ from components.transfer_report.page.before_training import write_before_trainin
 from components.transfer_report.page.controls import without_controls, write_controls
 from components.transfer_report.page.page import render_page
 from experiment.config import Blessing
+from experiment.domains import Control
 from experiment.errors import ThawError
 from ledger.ledger import content_key
 from ledger.rows import Header, Row
@@ -33,31 +36,27 @@ Summary = dict[str, Any]
 """What summary.json holds: JSON values alone; accuracies as fractions, gains in percentage points."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ReportSettings:
-    """What the ledgers don't say.
+class ReportSettings(pydantic.BaseModel):
+    """What the ledgers don't say; the node's JSON parameter."""
 
-    Attributes:
-      experiment: the configuration's name.
-      deployed_size: the n at which candidates are chosen.
-      blessing: what a candidate must show.
-      transfers_left_out: transfer id -> why it was not swept.
-      versions: package -> version.
-      seed: the experiment's.
-      records_per_image: a training image and its copies, with `batch_size` the length of an epoch in steps.
-      batch_size: records per step.
-      controls: transfer id -> kind (experiment.domains.Control); they are shown, and chosen by nothing.
-    """
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     experiment: str
+    """The configuration's name."""
     deployed_size: int
+    """The n at which candidates are chosen."""
     blessing: Blessing
-    transfers_left_out: Mapping[str, str]
-    versions: Mapping[str, str]
+    transfers_left_out: dict[str, str]
+    """Transfer id -> why it was not swept."""
+    versions: dict[str, str]
     seed: int
     records_per_image: int
+    """A training image and its copies; with `batch_size` the length of an epoch in steps."""
     batch_size: int
-    controls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    configuration: dict[str, Any] = {}
+    """The experiment's, without the places where it keeps things; for the model card."""
+    controls: dict[str, Control] = {}
+    """They are shown, and chosen by nothing."""
 
 
 def write_report(

@@ -77,6 +77,7 @@ REPORT_CODE = (
     *ROWS_CODE,
     "analysis",
     "components.named_inputs",
+    "components.sweep_evaluator.reading",
     "components.transfer_report",
     "transferability.agreement",
 )
