@@ -15,7 +15,7 @@ from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from analysis.claims.claims import write_claims
 from analysis.findings.blessing import Candidate, Decision, Evaluation, Outcome, decide
-from analysis.findings.findings import advice_json, find, labels_json
+from analysis.findings.findings import Findings, advice_json, find, labels_json
 from analysis.findings.from_scratch import against_scratch, measured_cells
 from analysis.findings.learning_curves import Pace, write_measures
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
@@ -34,6 +34,8 @@ __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
 
 Summary = dict[str, Any]
 """What summary.json holds: JSON values alone; accuracies as fractions, gains in percentage points."""
+ABOUT = ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")
+"""Of a summary, what claims.json says too."""
 
 
 class ReportSettings(pydantic.BaseModel):
@@ -60,14 +62,10 @@ class ReportSettings(pydantic.BaseModel):
 
 
 def write_report(
-    out_dir: Path,
-    ledgers: list[tuple[Header, list[Row]]],
-    outcomes: Mapping[str, Evaluation],
-    settings: ReportSettings,
-    before: BeforeTraining,
-) -> Summary:
-    """Writes report.html, cells.csv, learning_curves.csv, predicted_gains.csv, estimates.csv, claims.json, figures/ and
-    summary.json.
+    out_dir: Path, ledgers: list[tuple[Header, list[Row]]], outcomes: Mapping[str, Evaluation],
+    settings: ReportSettings, before: BeforeTraining,
+) -> Summary:  # fmt: skip
+    """Writes report.html, summary.json, claims.json, figures/, and the tables as CSV.
 
     Args:
       out_dir: made when absent; files of an earlier report in it are replaced.
@@ -89,16 +87,11 @@ def write_report(
     decision = decide(_candidates(grid, summaries, outcomes, settings), settings.blessing)
     pace = Pace(settings.records_per_image, settings.batch_size)
     found = find(grid, summaries, pace)
-    summary = _summary(grid.ledgers, decision, settings) | {
-        "diverged": _named(everything, lambda row: row.outcome in ("retried", "diverged")),
-        "worse_on_val": _named(everything, ended_worse),
-    }
-    summary |= {"advice": advice_json(found.advice), "labels_needed": labels_json(found.labels)}
+    summary = _summary(everything, grid.ledgers, decision, settings, found)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
     write_measures(out_dir / "learning_curves.csv", found.measures.values(), everything.data)
-    about = {key: summary[key] for key in ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")}
-    write_claims(out_dir / "claims.json", found.claims, about)
+    write_claims(out_dir / "claims.json", found.claims, {key: summary[key] for key in ABOUT})
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
     controls = write_controls(out_dir / "figures", shown, summaries, settings.controls, pace) if shown else None
     predicted = write_before_training(out_dir, before, grid.ledgers, grid.sizes)
@@ -138,7 +131,10 @@ def _candidates(
     return candidates
 
 
-def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> Summary:
+def _summary(
+    everything: Ledgers, ledgers: Ledgers, decision: Decision, settings: ReportSettings, found: Findings
+) -> Summary:
+    """What summary.json says of all sweeps, and of those that are no controls; `before_training` comes later."""
     winner = decision.winner
     header = ledgers.transfers[winner.candidate.transfer].header
     return {
@@ -168,6 +164,10 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
         "versions": dict(settings.versions),
         "stack": dataclasses.asdict(header.stack),
         "seconds_per_node": {},
+        "diverged": _named(everything, lambda row: row.outcome in ("retried", "diverged")),
+        "worse_on_val": _named(everything, ended_worse),
+        "advice": advice_json(found.advice),
+        "labels_needed": labels_json(found.labels),
     }
 
 

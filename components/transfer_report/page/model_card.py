@@ -35,11 +35,9 @@ def write_model_card(
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
         "own": own, "network": network[0].upper() + network[1:],
     }  # fmt: skip
-    for suffix in ("md", "html"):
-        text = template_of(f"model_card.{suffix}.j2", markdown=formats.markdown, in_words=accuracy_in_words).render(
-            **facts
-        )
-        (folder / f"model_card.{suffix}").write_text(text, encoding="utf-8")
+    for name in ("model_card.md", "model_card.html"):
+        template = template_of(f"{name}.j2", markdown=formats.markdown, in_words=accuracy_in_words)
+        (folder / name).write_text(template.render(**facts), encoding="utf-8")
     (folder / CONFIGURATION_FILE).write_text(yaml.safe_dump(dict(configuration), sort_keys=False), encoding="utf-8")
 
 

@@ -8,11 +8,8 @@ from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE
-from components.transfer_report.component import (
-    ReportSettings,
-    TransferReportExecutor,
-    transfer_report,
-)
+from components.transfer_report.component import TransferReportExecutor, transfer_report
+from components.transfer_report.report import ReportSettings
 from experiment.config import Blessing
 from ledger.ledger import LEDGER_FILE, write_ledger
 
