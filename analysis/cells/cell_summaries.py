@@ -13,7 +13,6 @@ from scipy.stats import false_discovery_control
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
 from analysis.statistics.paired_intervals import (
-    FEWEST_OTHERS,
     Interval,
     Verdict,
     draw_variance,
@@ -21,6 +20,7 @@ from analysis.statistics.paired_intervals import (
     paired_gain_interval,
     verdict,
 )
+from analysis.statistics.uncertainty import FEWEST_OTHERS
 from ledger.cell_selection import Cell
 
 FALSE_DISCOVERY_RATE = 0.05

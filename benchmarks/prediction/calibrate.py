@@ -1,8 +1,8 @@
 """Makes calibration.yaml, by which `thaw advise` turns probes into gains, from gains on several targets.
 
 It lies in analysis/transfer_prediction/. `python -m benchmarks.prediction.calibrate RUN OTHERS`: OTHERS is the
-other_targets.csv of other_targets.py, whose pairs for the test are looked at when the rule is done. Imports analysis, no
-TensorFlow.
+other_targets.csv of other_targets.py, whose pairs for the test are looked at when the rule is done. Imports analysis,
+no TensorFlow.
 """
 
 from __future__ import annotations

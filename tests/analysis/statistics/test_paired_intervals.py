@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from analysis.statistics import paired_intervals
+from analysis.statistics import uncertainty
 from analysis.statistics.paired_intervals import (
     SMALLEST_P,
     Interval,
@@ -111,7 +111,7 @@ def test_the_docstring_has_every_term_of_the_formula() -> None:
     for term in ("v = (S + 1) / (I (I - 1))", "max(v - e2 / (D I), 0) + f e2 / (D I)",
                  "max(s2 - f e2 / I, (1 - f) e2 / I) / D", "sqrt(t(nu)^2 A + z^2 B)", "With one draw A = 0 and B = v",
                  "((D - 1) s2 + s2_others) / D, nu' = D"):  # fmt: skip
-        assert term in (paired_intervals.__doc__ or "")
+        assert term in (uncertainty.__doc__ or "")
 
 
 @QUICK
