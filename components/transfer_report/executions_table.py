@@ -58,10 +58,5 @@ def _record(sweep: Sweep, row: Row, baseline_accuracy: float | None) -> dict[str
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _field(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    # float() first: the repr of numpy's floats names their type.
-    return repr(float(value)) if isinstance(value, float) else str(value)
+def _field(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
