@@ -46,6 +46,8 @@ class OwnModel(Settings):
     """That it can be cut into; filled in by a run."""
 
 
+Small = Literal["original", "remastered"]
+"""The report's two networks, which can be trained from random weights wherever images can be."""
 MOST_SIDE_PX = 64
 """At which the report's two networks see larger images: they were made for 32 pixels, and their dense layers grow with
 the square of the side."""
@@ -60,6 +62,12 @@ ARCHITECTURES = {
     "mobilenet_v2": "MobileNetV2",
     "own": "your own model",
 }
+
+
+def from_scratch_in_words(architecture: str, baseline: str) -> str:
+    """What transfers with an architecture are held against, as in "a gain over ..."."""
+    network = "the same architecture" if architecture == baseline else ARCHITECTURES[baseline]
+    return f"{network} from random weights"
 
 
 UNITS = {"mobilenet_v2": "block", "own": "part"}

@@ -1,4 +1,4 @@
-"""The experiment's one typed, frozen configuration. Imports pydantic and, of ours, domains alone."""
+"""The experiment's one typed, frozen configuration. Imports pydantic and the sections beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT, Small
 from experiment.backbones import MobileNet as MobileNet
 from experiment.backbones import OwnModel as OwnModel
 from experiment.domains import PRETRAINED, Control, Name, Settings
@@ -15,6 +15,9 @@ from experiment.domains import Architecture as Architecture
 from experiment.domains import Source as Source
 from experiment.domains import Target as Target
 from experiment.domains import Transfer as Transfer
+from experiment.schedules import Schedule as Schedule
+from experiment.schedules import SourceSchedule as SourceSchedule
+from experiment.schedules import Tuning as Tuning
 
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -64,37 +67,6 @@ class Augmentation(Settings):
         return 1 + int(self.mirror) + self.noisy_copies
 
 
-class Schedule(Settings):
-    """How one model is trained; the same for a transfer and for its baseline."""
-
-    epochs: PositiveInt = 30
-    """How often every record is seen in phase 1; in phase 2 a third as often."""
-    batch_size: PositiveInt = 32
-    """Records per step."""
-    learning_rate: PositiveFloat = 6e-3
-    """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
-    fine_tune_learning_rate: PositiveFloat = 4e-4
-    """Adam's at its highest in phase 2; under a bound it rises where steps are cut, the more so the more layers were
-    frozen, and falls in proportion where phase 2 has fewer than 50 steps."""
-    max_steps: PositiveInt | None = 800
-    """Upper bound on the steps of phase 1 (up to half of it in phase 2, the more the more layers were frozen);
-    none: epochs alone decide, as they do in phase 1 where only dense layers are trained (under a twentieth of the
-    arithmetic)."""
-
-
-class SourceSchedule(Schedule):
-    """How a source is trained on its domain."""
-
-    epochs: PositiveInt = 20
-    """How often every record is seen."""
-    batch_size: PositiveInt = 128
-    """Records per step."""
-    max_steps: PositiveInt | None = None
-    """Upper bound on the steps; none: epochs alone decide."""
-    shift_px: pydantic.NonNegativeInt = 2
-    """Every image is moved by up to so many pixels each way, anew at each step; its edges are mirrored in."""
-
-
 class Blessing(Settings):
     """What a candidate must show on the test split before it is pushed."""
 
@@ -138,6 +110,9 @@ class ExperimentConfig(Settings):
     """Target training images per experiment (n), drawn class-balanced and nested."""
     candidate_size: PositiveInt | None = None
     """The n at which each transfer's candidate is chosen on val and trained; none: the largest."""
+    baselines: dict[Architecture, Small] = pydantic.Field(default_factory=dict)
+    """By architecture, the network from random weights that its transfers are held against; none: their own
+    architecture, which may be too large to be trained from few images."""
     freeze_counts: dict[Architecture, tuple[pydantic.NonNegativeInt, ...]]
     """Numbers of frozen layers to try, by architecture."""
     fine_tune: tuple[bool, ...] = (False, True)
@@ -210,8 +185,17 @@ class ExperimentConfig(Settings):
 
     @property
     def architectures(self) -> tuple[Architecture, ...]:
-        """Architectures in use, in the order of the transfers."""
+        """Architectures of the transfers, in their order."""
         return tuple(dict.fromkeys(t.architecture for t in self.transfers))
+
+    def baseline_of(self, architecture: Architecture) -> Architecture:
+        """The network from random weights that transfers with an architecture are held against."""
+        return self.baselines.get(architecture, architecture)
+
+    @property
+    def baseline_architectures(self) -> tuple[Architecture, ...]:
+        """Networks trained from random weights, in the order of the transfers."""
+        return tuple(dict.fromkeys(map(self.baseline_of, self.architectures)))
 
 
 def _class_problems(config: ExperimentConfig) -> list[str]:

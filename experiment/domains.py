@@ -107,3 +107,8 @@ class Transfer(Settings):
     @property
     def id(self) -> str:
         return f"{self.source}__{self.architecture}"
+
+
+def val_count(images: int, val_fraction: float) -> int:
+    """Val images of a class with that many training images: the rounded share, yet one at least where there is any."""
+    return min(images, max(1, round(images * val_fraction)))

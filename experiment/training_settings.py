@@ -33,6 +33,8 @@ class ModelSettings(pydantic.BaseModel):
     source: str
     """Name of the source; empty for a baseline."""
     architecture: Architecture
+    baseline: Architecture | None = None
+    """The network from random weights that a transfer is held against; None for a source."""
     classes: tuple[str, ...]
     """Classes of the domain trained on, in the order of their labels; empty for ImageNet."""
     image_shape: tuple[int, int, int]

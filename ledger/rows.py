@@ -25,6 +25,7 @@ class Header:
       sweep: the transfer's id, or `baseline__<architecture>`.
       source: the source's name; empty for a baseline.
       architecture: the architecture's name.
+      baseline: that of the network from random weights that the sweep is held against; a baseline's own name.
       data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
       classes: target class names in the order of their labels.
       source_hash: hash of the source model's weights; empty for a baseline.
@@ -38,6 +39,7 @@ class Header:
     sweep: str
     source: str
     architecture: str
+    baseline: str
     data: str
     classes: tuple[str, ...]
     source_hash: str

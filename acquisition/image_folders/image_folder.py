@@ -20,8 +20,10 @@ LEAST_TRAIN, LEAST_VAL, LEAST_TEST = 5, 1, 2
 LEAST_IMAGES = LEAST_TRAIN + LEAST_VAL + LEAST_TEST
 """Of a class: to train the smallest experiment on, to choose on, and to test on."""
 TEST_FRACTION = 0.25
-SIDES_PX = (32, 48, 64)
-"""Of squares that networks see of images of different or larger sizes."""
+SIDES_PX = (96, 128, 160, 192, 224)
+"""Of squares that networks see of images of different or larger sizes: those that MobileNetV2 was trained at."""
+MOST_PIXELS = 3e8
+"""Of all images together at the side that is chosen: MobileNetV2 walks them in some minutes on two cores."""
 KEPT_PX = (16, 96)
 """Images that are all of one size keep it where both sides lie between these."""
 NAMED = 5
@@ -120,8 +122,11 @@ def choose_size(sizes: Mapping[tuple[int, int], int], asked: int | None) -> tupl
         if KEPT_PX[0] <= min(width, height) and max(width, height) <= KEPT_PX[1]:
             return (height, width), "all images have it"
     shorter = statistics.median_low([min(size) for size, count in sizes.items() for _ in range(count)])
-    side = max((side for side in SIDES_PX if side <= shorter), default=SIDES_PX[0])
-    return (side, side), f"half of the images are {shorter} pixels or more on their shorter side; {_reason(side)}"
+    useful = min((side for side in SIDES_PX if side >= shorter), default=SIDES_PX[-1])
+    images = sum(sizes.values())
+    side = max((side for side in SIDES_PX if side <= useful and images * side**2 <= MOST_PIXELS), default=SIDES_PX[0])
+    why = f"half of the images are {shorter} pixels or more on their shorter side"
+    return (side, side), why + (f"; more takes long for {images:,} images (--image-size)" if side < useful else "")
 
 
 def read_images(
@@ -236,9 +241,3 @@ def _named(paths: Sequence[Path]) -> str:
     return (
         f"{names} and {len(paths) - NAMED} more lie" if len(paths) > NAMED else f"{names} lie" + "s" * (len(paths) == 1)
     )
-
-
-def _reason(side: int) -> str:
-    if side == SIDES_PX[-1]:
-        return "more takes longer (--image-size)"
-    return "more would be blown up"

@@ -13,8 +13,8 @@ from acquisition.tfrecords.image_checks import header_problem, make_decoder
 from acquisition.tfrecords.record_files import RecordFiles
 from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data, ExperimentConfig
+from experiment.domains import val_count
 from experiment.errors import ThawError
-from experiment.val_split import val_count
 
 
 @dataclass(frozen=True)

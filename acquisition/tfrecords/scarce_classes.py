@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from acquisition.tfrecords.inspection import Inspection
 from experiment.config import ExperimentConfig
-from experiment.val_split import val_count
+from experiment.domains import val_count
 
 FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""

@@ -108,7 +108,7 @@ def evaluate_cells(ledgers: Ledgers, images: SlicedImages) -> Iterator[CellEvalu
         images.check(sweep.header)
     masks = list(images.slices().values())
     for architecture, reference in ledgers.baselines.items():
-        sweeps = [sweep for sweep in ledgers.transfers.values() if sweep.header.architecture == architecture]
+        sweeps = [sweep for sweep in ledgers.transfers.values() if sweep.header.baseline == architecture]
         for n in dict.fromkeys(cell.n for sweep in sweeps for cell in sweep.cells):
             yield from _evaluate_like_cells(ledgers, reference, sweeps, n, masks)
 

@@ -36,7 +36,7 @@ class MeasuredCell:
     """One cell of any sweep, a baseline's among them.
 
     Attributes:
-      sweep, source, architecture, max_freeze_count: as in the ledger's header.
+      sweep, source, architecture, baseline_architecture, max_freeze_count: as in the ledger's header.
       val_accuracy: mean over draws, a fraction; what choosing reads.
       accuracy: on test, a fraction, with its draws.
     """
@@ -44,6 +44,7 @@ class MeasuredCell:
     sweep: str
     source: str
     architecture: str
+    baseline_architecture: str
     max_freeze_count: int
     cell: Cell
     val_accuracy: float
@@ -110,7 +111,7 @@ def summarise(ledgers: Ledgers) -> Summaries:
     transfers: dict[str, Sequence[CellSummary]] = {}
     baselines: dict[str, Sequence[MeasuredCell]] = {}
     for architecture, reference in ledgers.baselines.items():
-        sweeps = [s for s in ledgers.transfers.values() if s.header.architecture == architecture]
+        sweeps = [s for s in ledgers.transfers.values() if s.header.baseline == architecture]
         keys = {(s.header.sweep, cell): s for s in (reference, *sweeps) for cell in s.cells}
         correct = {(name, cell): s.correct(s.cells[cell]) for (name, cell), s in keys.items()}
         others = _others_variance(correct)
@@ -150,6 +151,7 @@ def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray, others_variance: fl
         sweep=sweep.header.sweep,
         source=sweep.header.source,
         architecture=sweep.header.architecture,
+        baseline_architecture=sweep.header.baseline,
         max_freeze_count=sweep.header.max_freeze_count,
         cell=cell,
         val_accuracy=statistics.fmean(row.val_accuracy for row in sweep.cells[cell]),

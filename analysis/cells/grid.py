@@ -111,9 +111,9 @@ class Grid:
         return np.array([means[draw] for draw in draws])
 
     def like(self, place: SweepCell) -> list[SweepCell]:
-        """The cells of every transfer with a cell's architecture and n, itself among them."""
-        architecture = self.sweeps[place[0]].header.architecture
-        sweeps = [sweep for sweep in self.ledgers.transfers.values() if sweep.header.architecture == architecture]
+        """The cells of every transfer with a cell's baseline and n, itself among them."""
+        baseline = self.sweeps[place[0]].header.baseline
+        sweeps = [sweep for sweep in self.ledgers.transfers.values() if sweep.header.baseline == baseline]
         return [(sweep.header.sweep, cell) for sweep in sweeps for cell in sweep.cells if cell.n == place[1].n]
 
     def common_draws(self, places: Iterable[SweepCell]) -> list[int]:

@@ -54,8 +54,8 @@ class Ledgers:
         return next(iter(self.transfers.values())).header.data
 
     def baseline_of(self, sweep: Sweep) -> Sweep:
-        """The baseline with a sweep's architecture."""
-        return self.baselines[sweep.header.architecture]
+        """What a sweep is held against."""
+        return self.baselines[sweep.header.baseline]
 
     def baseline_rows(self, sweep: Sweep, rows: Iterable[Row]) -> list[Row]:
         """For each row of a transfer, the baseline's row of the same n, fine_tune and draw.
@@ -130,12 +130,12 @@ def _check_rows(header: Header, rows: list[Row]) -> None:
 def _check_pairs(ledgers: Ledgers) -> None:
     for name, sweep in ledgers.transfers.items():
         header = sweep.header
-        if header.architecture not in ledgers.baselines:
+        if header.baseline not in ledgers.baselines:
             raise ThawError(
-                f"The transfer {name} has no baseline: the ledger {BASELINE_PREFIX}{header.architecture} is "
+                f"The transfer {name} has no baseline: the ledger {BASELINE_PREFIX}{header.baseline} is "
                 "missing. Run the same configuration again."
             )
-        baseline = ledgers.baselines[header.architecture].header
+        baseline = ledgers.baselines[header.baseline].header
         if header.test_ids_hash != baseline.test_ids_hash or header.test_labels != baseline.test_labels:
             raise ThawError(
                 f"{name} and {baseline.sweep} were tested on different images (test_ids_hash "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from analysis.cells.cell_summaries import CellSummary, ClassF1
 from analysis.findings.from_scratch import FromScratch
 from analysis.statistics import formats
-from experiment.backbones import ARCHITECTURES
+from experiment.backbones import ARCHITECTURES, from_scratch_in_words
 from experiment.config import Blessing
 
 
@@ -93,23 +93,23 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
     if summary.verdict == "gain" and gain.low > margin:
         return []
     shown = f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}"
+    baseline = from_scratch_in_words(summary.architecture, summary.baseline_architecture)
     if summary.verdict == "gain":
         return [f"the gain of {shown} may be too small: its lower bound is not above {margin:g}"]
     if summary.verdict == "loss":
-        return [f"it loses against the same architecture from random weights: {shown}"]
+        return [f"it loses against {baseline}: {shown}"]
     if gain.estimate <= 0:
-        return [f"there is no gain over the same architecture from random weights: {shown}"]
+        return [f"there is no gain over {baseline}: {shown}"]
     if gain.low <= 0:
-        return [f"the gain of {shown} over the same architecture from random weights is undecided: its interval "
-                "contains 0"]  # fmt: skip
-    return [f"the gain of {shown} over the same architecture from random weights is undecided: among all cells of the "
-            "report, as many such intervals may lie above 0 by chance (Benjamini-Hochberg)"]  # fmt: skip
+        return [f"the gain of {shown} over {baseline} is undecided: its interval contains 0"]
+    return [f"the gain of {shown} over {baseline} is undecided: among all cells of the report, as many such intervals "
+            "may lie above 0 by chance (Benjamini-Hochberg)"]  # fmt: skip
 
 
 def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:
-    """Why another network from scratch is preferred; that of the same architecture is what the gain is measured by."""
+    """Why another network from scratch is preferred; the gain is measured by the transfer's own baseline."""
     best, lead = candidate.scratch.best, candidate.scratch.lead
-    if best.architecture == candidate.summary.architecture and lead == candidate.summary.gain_points:
+    if best.architecture == candidate.summary.baseline_architecture and lead == candidate.summary.gain_points:
         return []
     if lead.images_only or lead.low > margin:
         return []

@@ -93,7 +93,7 @@ def measure_curves(grid: Grid, pace: Pace) -> dict[SweepCell, LearningMeasures]:
     """
     found: dict[SweepCell, LearningMeasures] = {}
     for architecture in grid.ledgers.baselines:
-        sweeps = [s for s in grid.ledgers.transfers.values() if s.header.architecture == architecture]
+        sweeps = [s for s in grid.ledgers.transfers.values() if s.header.baseline == architecture]
         raw: dict[SweepCell, dict[str, list[float | None]]] = {}
         for sweep in sweeps:
             for cell, rows in sweep.cells.items():

@@ -24,7 +24,7 @@ class PredictedGain:
       transfer, architecture: the transfer.
       freeze_count, fine_tune: of the cell.
       probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction.
-      gain_points: expected over the same architecture from random weights.
+      gain_points: expected over the baseline from random weights.
       low, high: interval of the gain that one training will show, in points.
       verdict: see advice_rule.verdict_of.
     """

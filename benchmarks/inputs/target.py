@@ -16,11 +16,11 @@ from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import CIFAR10_CLASSES, Augmentation, MobileNet, Schedule
 from experiment.training_settings import ModelSettings
+from trainer_module.cell_training.target_data import TargetData, drawn_records
 from trainer_module.data.input_pipeline import Records
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network, build_network
 from trainer_module.sources import source
-from trainer_module.sweep.target_data import TargetData, drawn_records
 
 TARGET, SOURCE = ("automobile", "truck"), ("ship", "airplane")
 SOURCE_STEPS = 600

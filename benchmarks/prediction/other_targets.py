@@ -27,12 +27,12 @@ from experiment.config import Architecture
 from ledger.cell_selection import Cell
 from pipeline.runs.finished_run import FinishedRun, open_run
 from pipeline.source_search.advice import advise, probes_of, target_images
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.target_data import TargetData
 from trainer_module.networks.architectures import build_network
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
-from trainer_module.sweep.target_data import TargetData
 
 CALIBRATION = (
     ("automobile", "deer"), ("truck", "frog"), ("bird", "deer"), ("automobile", "horse"), ("ship", "truck"),

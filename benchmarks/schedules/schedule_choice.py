@@ -19,9 +19,9 @@ prepare_process(os.environ)
 from benchmarks.inputs import target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
+from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
 
 VAL_FRACTION = 0.2
 DRAWS = (100, 101)

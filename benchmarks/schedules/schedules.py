@@ -22,10 +22,10 @@ from benchmarks.inputs import grid, target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
+from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
 
 PLAIN_SETTINGS = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
 BASELINE, TRANSFER = "baseline", "transfer"

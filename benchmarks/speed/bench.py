@@ -28,9 +28,9 @@ from benchmarks.schedules import schedules
 from benchmarks.speed import plot, workers
 from benchmarks.speed.stock import StockData, StockTrial, run_trial
 from ledger.cell_selection import Cell
+from trainer_module.cell_training.target_data import TargetData, record_ranks
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.target_data import TargetData, record_ranks
 
 FORWARD_AND_BACKWARD_MFLOP = 233.0
 """Of one image through Table 1, nothing frozen (two per multiply-add)."""

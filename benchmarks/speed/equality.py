@@ -18,13 +18,13 @@ import tensorflow as tf
 from benchmarks.inputs import grid, target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.suffixes import Suffixes
+from trainer_module.cell_training.target_data import Cut, TargetData
 from trainer_module.networks.architectures import Network
 from trainer_module.networks.weight_values import Weights
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
-from trainer_module.sweep.suffixes import Suffixes
-from trainer_module.sweep.target_data import Cut, TargetData
 from trainer_module.training.activation_cache import Budget
 
 CELLS = tuple((n, k) for k in (2, 4, 6, 8) for n in (20, 100))

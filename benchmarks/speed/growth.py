@@ -22,14 +22,14 @@ from acquisition.downloads.dataset import Dataset
 from benchmarks.inputs import target
 from experiment.config import MobileNet, Schedule
 from ledger.cell_selection import Cell
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.target_data import TargetData
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.process_pool import WorkerPool, default_workers
-from trainer_module.sweep.step_schedule import StepSchedule
-from trainer_module.sweep.target_data import TargetData
 from trainer_module.training.activation_cache import Budget
 
 SIZES, FREEZE_COUNTS = (20, 100, 400), (6, 7, 8)

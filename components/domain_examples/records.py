@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from experiment import features
 from experiment.config import Augmentation
+from experiment.domains import val_count
 from experiment.random_streams import Stream, stream_digest, stream_generator
-from experiment.val_split import val_count
 
 
 class DomainSettings(pydantic.BaseModel):

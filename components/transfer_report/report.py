@@ -191,6 +191,7 @@ def _closing_row(outcome: Outcome) -> dict[str, Any]:
         "transfer": outcome.candidate.transfer,
         "source": summary.source,
         "architecture": summary.architecture,
+        "baseline_architecture": summary.baseline_architecture,
         "n": cell.n,
         "freeze_count": cell.freeze_count,
         "fine_tune": cell.fine_tune,

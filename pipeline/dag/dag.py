@@ -61,11 +61,12 @@ def create_pipeline(
     domains = _source_domains(config, transform)
 
     make = TrainingNodes(config, dataset.name, weights_hash, cluster.device if cluster else None)
-    baselines = {name: _baseline(make, name, target, transform) for name in config.architectures}
+    baselines = {name: _baseline(make, name, target, transform) for name in config.baseline_architectures}
     transfers = [
-        _transfer(config, make, pair, domains.get(pair.source), target, transform, baselines[pair.architecture])
+        _transfer(config, make, pair, domains.get(pair.source), target, transform,
+                  baselines[config.baseline_of(pair.architecture)])
         for pair in config.transfers
-    ]
+    ]  # fmt: skip
     sweeps = [*baselines.values(), *transfers]
     advisor = make.advisor(transfers, target, domains)
     sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)

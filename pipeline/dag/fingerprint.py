@@ -29,12 +29,10 @@ SOURCE_CODE = (
 """What decides which weights a source ends with."""
 SWEEP_CODE = (
     *SOURCE_CODE,
+    "trainer_module.cell_training",
     "trainer_module.sweep.engine",
-    "trainer_module.sweep.execution",
     "trainer_module.sweep.job",
-    "trainer_module.sweep.step_schedule",
-    "trainer_module.sweep.suffixes",
-    "trainer_module.sweep.target_data",
+    "trainer_module.training.solved_head",
 )
 """What decides an execution's result: a change here makes every row of every ledger out of date."""
 SOURCE_MODEL_CODE = (
@@ -58,7 +56,7 @@ DOMAIN_CODE = (
     "components.domain_examples",
     "experiment.features",
     "experiment.random_streams",
-    "experiment.val_split",
+    "experiment.domains",
 )
 """What decides the records of a domain."""
 ROWS_CODE = ("ledger.ledger", "ledger.rows", "ledger.cell_selection", "experiment.stack")

@@ -36,6 +36,7 @@ def model_settings(
         name=f"{source or 'baseline'}__{architecture}",
         source=source,
         architecture=architecture,
+        baseline=None if role == "source" else config.baseline_of(architecture) if role == "transfer" else architecture,
         classes=config.target.classes,
         image_shape=config.data.image_shape,
         resize=config.data.resize,
@@ -123,7 +124,7 @@ def repeatable(config: ExperimentConfig) -> dict[str, Any]:
 
 def asked_digests(config: ExperimentConfig) -> dict[str, str]:
     """asked_digest of every sweep, by its name."""
-    digests = {f"baseline__{name}": asked_digest(config, "", name) for name in config.architectures}
+    digests = {f"baseline__{name}": asked_digest(config, "", name) for name in config.baseline_architectures}
     pairs = {pair.id: asked_digest(config, pair.source, pair.architecture) for pair in config.transfers}
     return {**digests, **pairs}
 
@@ -140,10 +141,11 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
       architecture: of the sweep.
     """
     settings = comparable(settings_of(config))
-    names = ["seed", "data", "target", "augmentation", "schedule"]
+    names = ["seed", "data", "target", "augmentation"]
     if source and not config.sources[source].is_pretrained:
         names.append("source_schedule")
     decisive = {name: settings[name] for name in names}
+    decisive["schedule"] = config.schedule.decisive(transferred=bool(source))
     if source:
         decisive["source"] = settings["sources"][source]
     if architecture == "mobilenet_v2":

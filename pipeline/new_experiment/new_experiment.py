@@ -18,8 +18,8 @@ from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_re
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig, Transfer
+from experiment.domains import val_count
 from experiment.errors import ThawError, home_expanded
-from experiment.val_split import val_count
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
 from pipeline.new_experiment.own_settings import Wanted, own_settings, shown_px, validated

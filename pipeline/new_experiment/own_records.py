@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +30,8 @@ from terminal.console import progress_in
 FindCifar = Callable[[], Dataset | None]
 """Finds CIFAR-10; it is called where a source could be made of it."""
 
+CIFAR_MOST_PX = 64
+"""Longer side of images that CIFAR-10's, of 32 pixels, can be a source for."""
 _LOOSE_IMAGE = "{}*.png", "{}*.jpg", "{}*.jpeg", "{}*.bmp", "{}*.gif"
 
 
@@ -105,7 +107,7 @@ def from_images(
             images, repeated = image_folder.read_images(
                 folder, files, kept, on_progress=lambda done: bar.update(task, completed=done)
             )
-        cifar, domains, notes = _sources(own, find_cifar)
+        cifar, domains, notes = _sources(own, size, find_cifar)
         if repeated:
             notes += (f"{len(repeated)} of the files repeat another of their class and are left out, "
                       f"{repeated[0]} among them.",)  # fmt: skip
@@ -153,7 +155,7 @@ def from_records(
     own = data.classes
     target = chosen_target([name for name in own if inspection.train_counts[name]], wanted.target)
     reason = "all images have it"
-    cifar, domains, notes = _sources(own, find_cifar) if channels == 3 else (None, {}, ())
+    cifar, domains, notes = _sources(own, size, find_cifar) if channels == 3 else (None, {}, ())
     if cifar is not None:
         classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
         labels = _cifar_labels({name: label for label, name in enumerate(classes)})
@@ -167,9 +169,14 @@ def from_records(
 
 
 def _sources(
-    own: tuple[str, ...], find_cifar: FindCifar
+    own: tuple[str, ...], size: Sequence[int], find_cifar: FindCifar
 ) -> tuple[RecordFiles | None, dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """CIFAR-10's files, the classes to take of it by domain, and what was left out."""
+    """CIFAR-10's files, the classes to take of it by domain, and what was left out.
+
+    Images that are much larger than CIFAR-10's have ImageNet's weights to begin with, which were learnt at their size.
+    """
+    if max(size) > CIFAR_MOST_PX:
+        return None, {}, ()
     domains, shared = foreign_domains(own)
     notes = tuple(
         f"CIFAR-10's {domain} is no source: it has your class {name!r} too, and would flatter the transfer."

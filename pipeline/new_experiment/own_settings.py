@@ -13,14 +13,28 @@ import yaml
 
 from experiment.config import Data, ExperimentConfig, OwnModel
 from experiment.errors import ThawError, printable
-from experiment.loading import PRESETS, validate_config
+from experiment.loading import validate_config
 
-PRESET = PRESETS / "quick.yaml"
-"""Grid, draws and schedules are taken from it: what takes minutes."""
+LEAST_PX = 96
+"""Side of what MobileNetV2 sees, even of smaller images: the least of the sizes that it was trained at."""
+MOST_PX = 224
+"""The largest of those sizes."""
+FREEZE_COUNTS = {"original": [6, 7, 8], "mobilenet_v2": [13, 18]}
+"""All frozen, and what else helps: dense layers, or MobileNetV2's blocks behind `block_12_add`."""
+GRID: dict[str, Any] = {
+    # Photos have no pixel noise to grow used to.
+    "augmentation": {"noisy_copies": 0},
+    "fine_tune": [False],
+    "draws": 5,
+    "schedule": {"max_steps": 300},
+    "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
+}
+"""What takes minutes."""
+BASELINES = {"mobilenet_v2": "original", "own": "original"}
+"""Larger networks learn little from random weights and a few hundred images, in much time."""
 PER_CLASS = (5, 10, 20, 50, 100, 200)
 """Target training images of each class to choose sizes from."""
 MOST_SIZES = 3
-SETTINGS_KEPT = ("draws", "schedule", "source_schedule")
 OWN_KEPT = {"model", "scale", "features", "image_size_px"}
 """What a run can't find in the file itself."""
 LEFT_OVER = "others"
@@ -116,7 +130,6 @@ def own_settings(
     Raises:
       ThawError: nothing can be transferred.
     """
-    preset = yaml.safe_load(PRESET.read_text(encoding="utf-8"))
     sources = {source: {"classes": list(classes)} for source, classes in domains.items()}
     transfers = [{"source": source, "architecture": "original"} for source in sources]
     if data.image_shape[2] == 3:
@@ -135,7 +148,7 @@ def own_settings(
             "and leave two more, which are then the source."
         )
     used = {transfer["architecture"] for transfer in transfers}
-    counts = {**preset["freeze_counts"], "own": own_freeze_counts(own.parts) if own else []}
+    counts = {**FREEZE_COUNTS, "own": own_freeze_counts(own.parts) if own else []}
     keys = {key: value for key, value in data.model_dump(include={"image_key", "label_key", "id_key"}).items()}
     return {
         "name": name,
@@ -148,16 +161,16 @@ def own_settings(
         "transfers": transfers,
         "sizes": choose_sizes(offered, len(target)),
         "freeze_counts": {key: value for key, value in counts.items() if key in used},
-        **{key: preset[key] for key in SETTINGS_KEPT},
-        "mobilenet_v2": {**preset["mobilenet_v2"], "image_size_px": shown_px(data)},
+        "baselines": {key: value for key, value in BASELINES.items() if key in used},
+        **GRID,
+        "mobilenet_v2": {"image_size_px": shown_px(data), "alpha": 1.0},
         **({"own": own.model_dump(mode="json", include=OWN_KEPT, exclude_none=True)} if own else {}),
     }  # fmt: skip
 
 
 def shown_px(data: Data) -> int:
     """Side in pixels of the images that a network made for larger ones sees."""
-    preset = yaml.safe_load(PRESET.read_text(encoding="utf-8"))
-    return max(preset["mobilenet_v2"]["image_size_px"], min(224, max(data.image_shape[:2])))
+    return max(LEAST_PX, min(MOST_PX, max(data.image_shape[:2])))
 
 
 def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, str]:

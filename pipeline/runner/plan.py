@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from experiment.config import Architecture, ExperimentConfig, Schedule
+from experiment.config import Architecture, ExperimentConfig
 from pipeline.runner.network_cost import forward_mflop
 
 # Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.
@@ -18,6 +18,7 @@ SECONDS_PER_EVALUATOR = 20.0
 SECONDS_PER_SWEEP = 6.0
 SECONDS_FOR_RECORDS_PER_IMAGE = 0.0007
 SECONDS_FIXED = 60.0
+SCORED_IN_TUNING = 3.5  # val at six moments, test once
 MB_PER_ROW = 0.05  # of a ledger and its copy, 2,000 test images of two classes
 
 
@@ -49,19 +50,19 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
       workers: processes that share a sweep.
     """
     ways = len(config.sizes) * len(config.fine_tune)
-    cells = {f"baseline__{architecture}": ways for architecture in config.architectures}
+    cells = {f"baseline__{architecture}": ways for architecture in config.baseline_architectures}
     cells |= {t.id: ways * len(config.freeze_counts[t.architecture]) for t in config.transfers}
     seconds = SECONDS_FIXED + images * SECONDS_FOR_RECORDS_PER_IMAGE * 3
-    for architecture in config.architectures:
-        seconds += _sweep_seconds(config, architecture, (0,), images, gflops, workers)
+    for architecture in config.baseline_architectures:
+        seconds += _sweep_seconds(config, architecture, (0,), images, gflops, workers, transferred=False)
     for transfer in config.transfers:
         counts = config.freeze_counts[transfer.architecture]
-        seconds += _sweep_seconds(config, transfer.architecture, counts, images, gflops, workers)
+        seconds += _sweep_seconds(config, transfer.architecture, counts, images, gflops, workers, transferred=True)
         seconds += SECONDS_PER_EVALUATOR * (transfer.id not in config.controls)
         if config.sources[transfer.source].is_trained:
             seconds += _source_seconds(config, transfer.architecture, images, gflops)
     executions = sum(cells.values()) * config.draws
-    executions += ways * len(config.architectures) * (config.all_draws - config.draws)
+    executions += ways * len(config.baseline_architectures) * (config.all_draws - config.draws)
     pixels = int(np.prod(config.data.image_shape)) + 200
     copied = images * (1 + config.augmentation.copies * _shares(config))
     disk_mb = (size_bytes + copied * pixels) / 1e6 + 30 * len(config.transfers) + executions * MB_PER_ROW
@@ -81,7 +82,7 @@ def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:
 
 def training_seconds(
     config: ExperimentConfig, architecture: Architecture, n: int, freeze_count: int, fine_tune: bool,
-    scored: float, gflops: float,
+    scored: float, gflops: float, *, transferred: bool = True,
 ) -> float:  # fmt: skip
     """One training of one cell and its scoring, of a fine-tuned cell the phase before it too; on one core.
 
@@ -89,11 +90,17 @@ def training_seconds(
       config, architecture, n, freeze_count, fine_tune: the cell.
       scored: images of val and test.
       gflops: as in plan_run.
+      transferred: whether the network begins with a source's weights.
     """
     per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
-    trained = _trained_images(n, config.schedule, config.augmentation.copies)
+    tuning = config.schedule.tuning if transferred else None
+    epochs = tuning.epochs if tuning else config.schedule.epochs
+    most = tuning.max_steps if tuning else config.schedule.max_steps
+    trained = _trained_images(n * config.augmentation.copies, epochs, most, config.schedule.batch_size)
+    scored = SCORED_IN_TUNING * scored if tuning else scored
+    again = 3 * trained if tuning else trained  # the report's second phase has a third of the epochs of the first
     seconds = (3 * trained + scored) * forward_mflop(config, architecture, freeze_count) * per_mflop
-    return seconds + fine_tune * (trained + scored) * forward_mflop(config, architecture, 0) * per_mflop
+    return seconds + fine_tune * (again + scored) * forward_mflop(config, architecture, 0) * per_mflop
 
 
 def _sweep_seconds(
@@ -103,6 +110,8 @@ def _sweep_seconds(
     images: int,
     gflops: float,
     workers: int,
+    *,
+    transferred: bool,
 ) -> float:
     """Trainings and scorings of one sweep, its compilations, and the training of its candidate."""
     per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
@@ -115,7 +124,8 @@ def _sweep_seconds(
         above = forward_mflop(config, architecture, count)
         shared += (scored + max(config.sizes) * config.augmentation.copies) * (whole - above) * per_mflop
         for n in config.sizes:
-            shared += training_seconds(config, architecture, n, count, tuned, scored, gflops) * config.draws
+            cell = architecture, n, count, tuned
+            shared += training_seconds(config, *cell, scored, gflops, transferred=transferred) * config.draws
     compiled = SECONDS_PER_PROGRAM * (len(counts) + (True in config.fine_tune))
     return SECONDS_PER_SWEEP + compiled + shared / workers
 
@@ -123,14 +133,16 @@ def _sweep_seconds(
 def _source_seconds(config: ExperimentConfig, architecture: Architecture, images: int, gflops: float) -> float:
     per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
     pool = images * len(config.target.classes) / len(config.data.classes) * 0.7
-    trained = _trained_images(int(pool), config.source_schedule, config.augmentation.copies)
+    schedule = config.source_schedule
+    records = int(pool * config.augmentation.copies)
+    trained = _trained_images(records, schedule.epochs, schedule.max_steps, schedule.batch_size)
     return SECONDS_PER_PROGRAM + 3 * trained * forward_mflop(config, architecture, 0) * per_mflop
 
 
-def _trained_images(n: int, schedule: Schedule, copies: int) -> int:
-    """Images that phase 1 passes through the network."""
-    seen = n * copies * schedule.epochs
-    return seen if schedule.max_steps is None else min(seen, schedule.max_steps * schedule.batch_size)
+def _trained_images(records: int, epochs: int, max_steps: int | None, batch_size: int) -> int:
+    """Images that a phase of so many epochs passes through the network, up to a bound on its steps."""
+    seen = records * epochs
+    return seen if max_steps is None else min(seen, max_steps * batch_size)
 
 
 def _shares(config: ExperimentConfig) -> float:

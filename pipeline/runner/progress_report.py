@@ -69,7 +69,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
       ThawError: a ledger or a file of a run is damaged.
     """
     sweeps: dict[str, tuple[str, Architecture, Sequence[int]]] = {
-        f"baseline__{name}": ("", name, (0,)) for name in config.architectures
+        f"baseline__{name}": ("", name, (0,)) for name in config.baseline_architectures
     }
     sweeps |= {t.id: (t.source, t.architecture, config.freeze_counts[t.architecture]) for t in config.transfers}
     found = {name: _sweep_state(config, name, *about) for name, about in sweeps.items()}

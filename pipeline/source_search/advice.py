@@ -202,7 +202,7 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
     columns = ("transfer", "k", "fine-\ntuned", "probe %", "gain", "interval", "verdict")
     console.print(FittingTable(empty_table(*columns, title=title), rows, [one.transfer for one in shown]))
     console.print(sentence(advice.predicted_gains[0], advice.target, advice.n))
-    console.print("Gain: points over the same architecture from random weights, of one training. " + advice.calibration)
+    console.print("Gain: points over the baseline from random weights, of one training. " + advice.calibration)
     for transfer, reason in advice.left_out.items():
         console.print(f"{transfer} was left out: {reason}.")
     console.print(f"{advice.seconds:.0f} s; nothing was trained but linear probes.")

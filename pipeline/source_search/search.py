@@ -48,7 +48,7 @@ class Found:
     Attributes:
       data: name of the data.
       wanted: what was searched.
-      chosen: the cell to take, on test, against the baseline of its architecture on the same draws.
+      chosen: the cell to take, on test, against its baseline on the same draws.
       tried: all cells that were trained; those with most draws first, and of these the best on val.
       cells: that there are.
       trainings: that were asked for, baselines apart; those that a ledger held already among them.
@@ -137,8 +137,8 @@ def _trained(sweeps: SearchSweeps, asked: Sequence[Asked]) -> list[list[float]]:
 
 
 def _against_baseline(sweeps: SearchSweeps, transfer: str, cell: Cell, draws: Sequence[int]) -> CellSummary:
-    """The chosen cell on test, and the baseline of its architecture on the same draws, trained now."""
-    baseline = f"baseline__{transfer.split('__')[-1]}"
+    """The chosen cell on test, and its baseline on the same draws, trained now."""
+    baseline = f"baseline__{sweeps.sweeps[transfer].job.settings.baseline}"
     asked = {transfer: cell, baseline: Cell(cell.n, 0, cell.fine_tune)}
     ledgers: list[tuple[Header, list[Row]]] = []
     for name, one in asked.items():

@@ -73,7 +73,7 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
     code, workers = source_fingerprint(*SWEEP_CODE), config.workers or default_workers()
     jobs: dict[str, SweepJob] = {}
     for source, architecture in [(t.source, t.architecture) for t in config.transfers] + [
-        ("", architecture) for architecture in config.architectures
+        ("", architecture) for architecture in config.baseline_architectures
     ]:
         role: Literal["transfer", "baseline"] = "transfer" if source else "baseline"
         settings = model_settings(config, role, source, architecture, data_name=data_name, code=code)
@@ -101,7 +101,7 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
                 raise ThawError(f"{transfer.id} with {count} layers frozen can't be judged before training: {error} "
                                 "Run without this transfer, and search that run.") from error  # fmt: skip
             for tuned in config.fine_tune:
-                if tuned and count == 0 and config.schedule.max_steps is not None:
+                if tuned and count == 0 and (config.schedule.tuning or config.schedule.max_steps is not None):
                     continue
                 seconds = training_seconds(config, architecture, n, count, tuned, scored, USUAL_GFLOPS)
                 seconds += SECONDS_PER_PROGRAM / config.draws

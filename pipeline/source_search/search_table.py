@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from experiment.backbones import from_scratch_in_words
 from pipeline.source_search.search import Found, in_words
 from terminal.tables import FittingTable, empty_table
 
@@ -20,11 +21,11 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
     table = empty_table("transfer", "k", "fine-\ntuned", "draws", "val %", title=title)
     terminal.print(FittingTable(table, rows))
     chosen, gain = found.chosen, found.chosen.gain_points
+    baseline = from_scratch_in_words(chosen.architecture, chosen.baseline_architecture)
     terminal.print(
         f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "
-        f"{chosen.accuracy.estimate:.1%} [{chosen.accuracy.low:.1%}, {chosen.accuracy.high:.1%}], against the same "
-        f"architecture from random weights {gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: "
-        f"{chosen.verdict} ({chosen.draws} draws).",
+        f"{chosen.accuracy.estimate:.1%} [{chosen.accuracy.low:.1%}, {chosen.accuracy.high:.1%}], against {baseline} "
+        f"{gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: {chosen.verdict} ({chosen.draws} draws).",
     )  # fmt: skip
     terminal.print(
         f"{found.trainings} of {found.cells * found.wanted.draws} trainings, {found.share:.0%} of the grid's expected "

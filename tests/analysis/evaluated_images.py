@@ -58,6 +58,7 @@ def make_ledger(
         sweep=sweep,
         source="" if source == "baseline" else source,
         architecture=architecture,
+        baseline=architecture,
         data="CIFAR-10",
         classes=CLASSES[:classes],
         source_hash="",

@@ -39,6 +39,7 @@ def make_header(sweep: str, source: str, architecture: str, images: int, data: s
         sweep=sweep,
         source=source,
         architecture=architecture,
+        baseline=architecture,
         data=data,
         classes=("automobile", "truck"),
         source_hash="" if not source else f"{zlib.crc32(sweep.encode()):08x}" * 4,

@@ -65,7 +65,8 @@ def small_summary(recorder, **changes):
 def small_row(**changes):
     """A row of the closing table."""
     return {
-        "transfer": "a__original", "source": "a", "architecture": "original", "n": 10, "freeze_count": 8,
+        "transfer": "a__original", "source": "a", "architecture": "original", 
+        "baseline_architecture": "original", "n": 10, "freeze_count": 8,
         "fine_tune": False, "draws": 2, "accuracy": 0.7, "accuracy_interval": [0.6, 0.8], "baseline_accuracy": 0.6,
         "baseline_interval": [0.5, 0.7], "gain_points": 10.0, "gain_interval_points": [-1.0, 21.0],
         "verdict": "undecided",

@@ -8,9 +8,9 @@ from experiment import features
 from experiment.config import MobileNet, OwnModel, Schedule
 from experiment.training_settings import SweepSettings
 from tests.ledger.rows import make_row  # noqa: F401
+from trainer_module.cell_training.target_data import TargetData
 from trainer_module.data.input_pipeline import Records
 from trainer_module.sweep.job import SweepJob
-from trainer_module.sweep.target_data import TargetData
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,18 @@ from experiment.config import MobileNet, Schedule, SourceSchedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
+from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.sources import source
 from trainer_module.sweep.engine import RETRY_RATE, SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.training.training_loop import Program
 
 pytestmark = pytest.mark.slow  # trains real networks
 
-SCHEDULE = Schedule(epochs=2, batch_size=8, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
+SCHEDULE = Schedule(
+    tuning=None, epochs=2, batch_size=8, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None
+)
 FATAL = 1e30
 CELL, TUNED = Cell(8, 5, False), Cell(8, 5, True)
 

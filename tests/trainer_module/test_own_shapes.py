@@ -9,9 +9,9 @@ from experiment.config import Schedule
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
 from tests.trainer_module.own_models import IMAGES, chain, network_of
+from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
 
 
 def normalised_first():

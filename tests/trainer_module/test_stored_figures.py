@@ -11,7 +11,7 @@ from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell
 from ledger.ledger import read_ledger, write_ledger
 from tests.stacks import STACK
-from trainer_module.sweep.execution import Execution
+from trainer_module.cell_training.execution import Execution
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import SweepRecord
 from trainer_module.training.training_loop import score_logits

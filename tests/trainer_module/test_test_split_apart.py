@@ -26,13 +26,13 @@ from experiment.config import MobileNet, Schedule
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
 from trainer_module import trainer
+from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.export import saved_model
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.preprocessing import preprocessing_fn
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
 
 SCHEDULE = StepSchedule(Schedule(epochs=2, batch_size=8))
 

@@ -71,6 +71,10 @@ class Network:
         outputs = self.model.output if stop is None else self._tensor(stop)
         return keras.Model(inputs, outputs)
 
+    def segment_to_head(self, start: int) -> keras.Model:
+        """The part from cut `start` up to what the head takes, [batch, features]."""
+        return keras.Model(self._tensor(start), self.head.input)
+
     @functools.cached_property
     def multiply_adds(self) -> tuple[int, ...]:
         """Of one image's forward pass above each cut, layers with kernels alone; the head counts too."""

@@ -1,1 +1,1 @@
-"""The engine: trains the cells of one sweep from cached activations, in worker processes. Imports sources."""
+"""The engine and its processes: trains the cells of one sweep, and single models. Imports cell_training."""

@@ -6,35 +6,24 @@ import dataclasses
 import time
 from collections.abc import Callable
 
-import numpy as np
-
-from experiment.random_streams import Stream, stream_generator, stream_seed
+from experiment.random_streams import Stream, stream_seed
 from ledger.cell_selection import Cell
-from trainer_module.data import draws
+from trainer_module.cell_training.execution import Execution, Outcome, Reached
+from trainer_module.cell_training.recipe import Diverged, Recipe
+from trainer_module.cell_training.solved_head_recipe import SolvedHeadRecipe
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.suffixes import Suffixes
+from trainer_module.cell_training.target_data import TargetData
+from trainer_module.cell_training.trained_head_recipe import TrainedHeadRecipe
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network
 from trainer_module.networks.weight_values import Weights
-from trainer_module.sweep.execution import Execution, Outcome, Reached
-from trainer_module.sweep.step_schedule import StepSchedule
-from trainer_module.sweep.suffixes import Suffixes
-from trainer_module.sweep.target_data import TargetData
 from trainer_module.training.activation_cache import Budget
-from trainer_module.training.training_loop import CURVE_RECALIBRATION_BATCHES, Score
 
 RETRY_RATE = 1 / 4
 """By which the learning rate is multiplied for the second try of a phase that diverged."""
 ATTEMPTS: tuple[tuple[Outcome, float], ...] = (("trained", 1.0), ("retried", RETRY_RATE))
 """The tries of a phase: what one that goes well is called, and what its learning rate is multiplied by."""
-EXPLODED = 1e3
-"""Nats: a mean loss above it is no training any more (the probability of the truth is zero in every float)."""
-
-
-class FrozenWeightsChanged(AssertionError):
-    """Training changed a weight that the cell freezes: a defect of Thaw, never of the data."""
-
-
-class Diverged(ArithmeticError):
-    """The loss is no finite number any more, or a number out of all measure."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,10 +73,10 @@ class SweepEngine:
         self.data = data
         self.schedule = schedule
         self.seed = seed
-        self._suffixes = suffixes or Suffixes(network, data, seed, budget or Budget())
+        suffixes = suffixes or Suffixes(network, data, seed, budget or Budget())
+        self._trained_head, self._solved_head = TrainedHeadRecipe(suffixes, seed), SolvedHeadRecipe(suffixes, seed)
         self._variables = weight_values.model_variables(network)
         self._last_phase_1: _Phase1 | None = None
-        self._val_at_start: dict[tuple[int, int], float] = {}
 
     def run(self, cell: Cell, draw: int) -> Execution:
         """Trains one cell on one draw and scores it on val and test; the network keeps the trained weights.
@@ -110,14 +99,20 @@ class SweepEngine:
         seed = stream_seed(self.seed, Stream.BACKBONE_WEIGHTS, draw)
         return {**weight_values.initial_weights(self.network.backbone_layers, seed), **head}
 
+    @property
+    def _recipe(self) -> Recipe:
+        """The schedule's; random weights are no features, so that a baseline's head is always trained."""
+        solved = self.schedule.settings.tuning is not None and self.source is not None
+        return self._solved_head if solved else self._trained_head
+
     def _phase_1(self, cell: Cell, draw: int) -> _Phase1:
         """Trains the head and what is not frozen; kept until another cell or draw is asked for."""
         place = (cell.n, cell.freeze_count, draw, *self.schedule.of_phase_1)
         if self._last_phase_1 is None or self._last_phase_1.place != place:
             execution = self._tried(
                 self.initial_weights(draw),
-                lambda rate_factor: self._train_phase_1(cell, draw, rate_factor),
-                lambda: self._untrained(cell.freeze_count),
+                lambda rate_factor: self._recipe.train_phase_1(self.schedule, cell, draw, rate_factor),
+                lambda: self._recipe.untrained(cell.freeze_count),
             )
             self._last_phase_1 = _Phase1(place, weight_values.read_weights(self._variables), execution)
         return self._last_phase_1
@@ -125,12 +120,12 @@ class SweepEngine:
     def _phase_2(self, cell: Cell, draw: int, phase_1: _Phase1) -> Execution:
         """Fine-tunes the whole network from where phase 1 ended, unless that can do no good."""
         before = phase_1.execution
-        if before.outcome == "diverged" or not self.schedule.has_phase_2(cell.freeze_count):
+        if before.outcome == "diverged" or not self._recipe.has_phase_2(self.schedule, cell.freeze_count):
             weight_values.set_weights(self._variables, phase_1.weights)
             return dataclasses.replace(before, seconds=0.0)
         tuned = self._tried(
             phase_1.weights,
-            lambda rate_factor: self._train_phase_2(cell, draw, before, rate_factor),
+            lambda rate_factor: self._recipe.train_phase_2(self.schedule, cell, draw, before, rate_factor),
             lambda: before,
         )
         if tuned.val.accuracy < before.val.accuracy:
@@ -158,78 +153,3 @@ class SweepEngine:
         weight_values.set_weights(self._variables, start)
         reached = give_up()
         return Execution.ended(reached, time.perf_counter() - began, "diverged")
-
-    def _untrained(self, freeze_count: int) -> Reached:
-        """What the network is worth as it stands."""
-        suffix = self._suffixes.above(freeze_count)
-        val, test = suffix.program.evaluate(suffix.cut.val), suffix.program.evaluate(suffix.cut.test)
-        return Reached(val, test, 0, ((0, self._curve_accuracy(val)),), self._frozen_hash(freeze_count))
-
-    def _train_phase_1(self, cell: Cell, draw: int, rate_factor: float) -> Reached:
-        frozen_hash = self._frozen_hash(cell.freeze_count)
-        suffix = self._suffixes.above(cell.freeze_count)
-        program, cut, curve_places = suffix.program, suffix.cut, self._suffixes.cuts.curve_places
-        start = (cell.freeze_count, draw)
-        if start not in self._val_at_start:
-            self._val_at_start[start] = program.evaluate(cut.val, curve_places).accuracy
-
-        records = self._suffixes.cuts.subset(cell.n, draw)
-        rates = self.schedule.phase_1(len(records), self._share_of_cost(cell.freeze_count), rate_factor)
-        order = self._order(records, len(rates), cell.n, draw, Stream.PHASE_1_BATCHES)
-        curve = [(0, self._val_at_start[start])]
-        program.reset(stream_seed(self.seed, Stream.PHASE_1_DROPOUT, draw))
-        for stop in (*draws.curve_steps(len(records), len(rates), order.shape[1]), len(rates)):
-            taken = slice(curve[-1][0], stop)
-            _assert_sound(program.train(cut.train, order[taken], rates[taken]))
-            if stop < len(rates):
-                program.recalibrate(cut.train, order[:stop], CURVE_RECALIBRATION_BATCHES)
-                curve.append((stop, program.evaluate(cut.val, curve_places).accuracy))
-        program.recalibrate(cut.train, order)
-        if self._frozen_hash(cell.freeze_count) != frozen_hash:
-            raise FrozenWeightsChanged(f"Weights below freeze_count={cell.freeze_count} changed during phase 1.")
-        val, test = _sound(program.evaluate(cut.val)), program.evaluate(cut.test)
-        curve.append((len(rates), self._curve_accuracy(val)))
-        return Reached(val, test, len(rates), tuple(curve), frozen_hash)
-
-    def _train_phase_2(self, cell: Cell, draw: int, before: Reached, rate_factor: float) -> Reached:
-        suffix = self._suffixes.fine_tuning()
-        program, images = suffix.program, suffix.cut
-        records = self._suffixes.cuts.subset(cell.n, draw)
-        rates = self.schedule.phase_2(len(records), self._share_of_cost(cell.freeze_count), rate_factor)
-        order = self._order(records, len(rates), cell.n, draw, Stream.PHASE_2_BATCHES)
-        program.reset(stream_seed(self.seed, Stream.PHASE_2_DROPOUT, draw))
-        _assert_sound(program.train(images.train, order, rates))
-        val, test = _sound(program.evaluate(images.val)), program.evaluate(images.test)
-        steps = before.steps + len(rates)
-        return Reached(val, test, steps, (*before.curve, (steps, self._curve_accuracy(val))), before.frozen_hash)
-
-    def _order(self, records: np.ndarray, steps: int, n: int, draw: int, stream: Stream) -> np.ndarray:
-        """The records of each step, [steps, batch]."""
-        generator = stream_generator(self.seed, stream, draw, n)
-        return records[draws.batch_order(len(records), steps, self.schedule.settings.batch_size, generator)]
-
-    def _curve_accuracy(self, val: Score) -> float:
-        """Accuracy on the images of the learning curves alone, so that a curve's points compare."""
-        places = self._suffixes.cuts.curve_places
-        right = val.probabilities.argmax(axis=-1)[places] == self.data.val.labels[places]
-        return float(right.mean())
-
-    def _share_of_cost(self, freeze_count: int) -> float:
-        """Of the whole network's multiply-adds, those above the frozen layers."""
-        costs = self.network.multiply_adds
-        return costs[freeze_count] / costs[0]
-
-    def _frozen_hash(self, freeze_count: int) -> str:
-        frozen = [weight for layer in self.network.frozen_layers(freeze_count) for weight in layer.weights]
-        return weight_values.weights_hash(weight_values.read_weights(frozen))
-
-
-def _assert_sound(loss: float) -> None:
-    if not loss < EXPLODED:  # true of NaN too
-        raise Diverged(loss)
-
-
-def _sound(val: Score) -> Score:
-    """The score, where the network still gives numbers."""
-    _assert_sound(val.loss)
-    return val

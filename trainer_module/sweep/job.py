@@ -9,12 +9,12 @@ from pathlib import Path
 from experiment.stack import Stack
 from experiment.training_settings import SweepSettings
 from ledger import ledger
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.target_data import TargetData, drawn_records
 from trainer_module.data import input_pipeline
 from trainer_module.networks import weight_values
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
-from trainer_module.sweep.target_data import TargetData, drawn_records
 from trainer_module.training.activation_cache import Budget
 from trainer_module.training.running_stack import running_stack
 

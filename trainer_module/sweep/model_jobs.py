@@ -10,15 +10,15 @@ import numpy as np
 
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
+from trainer_module.cell_training.execution import Execution
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.target_data import TargetData, drawn_records
 from trainer_module.data import input_pipeline
 from trainer_module.networks import weight_values
 from trainer_module.networks.weight_values import Weights
 from trainer_module.sources import controls, source
 from trainer_module.sources.source_card import check_unaltered
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.execution import Execution
-from trainer_module.sweep.step_schedule import StepSchedule
-from trainer_module.sweep.target_data import TargetData, drawn_records
 from trainer_module.training.activation_cache import Budget
 
 DEPLOYED_DRAW = 0

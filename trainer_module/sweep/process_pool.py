@@ -17,10 +17,10 @@ from types import TracebackType
 import tensorflow as tf
 
 from ledger.cell_selection import Cell
+from trainer_module.cell_training.execution import Execution
 from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import WorkerFailed
 from trainer_module.sources import source_card
-from trainer_module.sweep.execution import Execution
 from trainer_module.sweep.job import SweepFacts, SweepJob
 from trainer_module.sweep.units import Planned, Unit, best_fit, group_units
 from trainer_module.sweep.worker_process import Job, WorkerDied, WorkerProcess

@@ -16,7 +16,7 @@ from ledger.ledger import Ledger, LedgerParts
 from ledger.ledger_note import note_path, write_note
 from ledger.rows import Header, Row
 from terminal import progress
-from trainer_module.sweep.execution import Execution
+from trainer_module.cell_training.execution import Execution
 from trainer_module.sweep.job import SweepFacts
 
 JOB_FILE = "job.json"
@@ -43,13 +43,14 @@ class SweepRecord:
             sweep=settings.name,
             source=settings.source,
             architecture=settings.architecture,
+            baseline=settings.baseline or settings.architecture,
             data=settings.data_name,
             classes=settings.classes,
             source_hash=facts.source_hash,
             content_hash=facts.content_hash,
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
-            parts=settings.own.parts if settings.own else 0,
+            parts=settings.own.parts if settings.own and settings.architecture == "own" else 0,
             stack=facts.stack,
         )
         self._content = {
@@ -96,11 +97,13 @@ class SweepRecord:
         return added
 
     def _baseline_rows(self) -> list[Row]:
-        """Rows of the baseline with this architecture, data and schedule, from its ledger beside this one."""
-        name = f"baseline__{self.settings.architecture}"
+        """Rows of the baseline with this data and schedule, from its ledger beside this one."""
+        architecture = self.header.baseline
+        name = f"baseline__{architecture}"
         settings = changed(
-            self.settings, role="baseline", name=name, source="", freeze_counts=(0,), draws=self.settings.most_draws
-        )
+            self.settings, role="baseline", name=name, source="", architecture=architecture, freeze_counts=(0,),
+            draws=self.settings.most_draws,
+        )  # fmt: skip
         record = SweepRecord(settings, dataclasses.replace(self._facts, source_hash=""))
         path = record.ledger_path
         rows = {row.key: row for row in ledger.read_ledger(path)[1]} if path.exists() else {}
@@ -146,13 +149,14 @@ class SweepRecord:
 
 def _decisive(settings: SweepSettings) -> dict[str, Any]:
     """Settings that decide an execution's result, beside cell and draw; of files the content counts, not the place."""
-    included = {"role", "architecture", "classes", "image_shape", "schedule", "seed", "code"}
+    included = {"role", "architecture", "classes", "image_shape", "seed", "code"}
     of_architecture: dict[str, tuple[str, dict[str, set[str]]]] = {
         "mobilenet_v2": ("mobilenet", {"mobilenet": {"weights"}}),
         "own": ("own", {"own": {"model"}}),
     }
     name, places = of_architecture.get(settings.architecture, ("", {}))
-    return settings.model_dump(mode="json", include={*included, name}, exclude=places)
+    decisive = settings.model_dump(mode="json", include={*included, name}, exclude=places)
+    return {**decisive, "schedule": settings.schedule.decisive(transferred=settings.role == "transfer")}
 
 
 def add_missing(to: Ledger, rows: Iterable[Row]) -> None:

@@ -6,10 +6,10 @@ import contextlib
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from trainer_module.cell_training.execution import Execution
 from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import Failure, WorkerFailed, failures_told
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.execution import Execution
 from trainer_module.sweep.job import SweepFacts, facts_of
 from trainer_module.sweep.units import Planned, Unit
 

@@ -199,6 +199,14 @@ def one_cycle(learning_rate: float, steps: int) -> np.ndarray:
     return (learning_rate * np.concatenate([up, down])[:steps]).astype(np.float32)
 
 
+def cosine_decay(learning_rate: float, steps: int) -> np.ndarray:
+    """The learning rate of each step, float32 [steps], from `learning_rate` down to nearly 0.
+
+    Equation 5 of Loshchilov and Hutter, ICLR 2017, without restarts.
+    """
+    return (learning_rate * (1 + np.cos(np.pi * np.arange(steps) / max(1, steps))) / 2).astype(np.float32)
+
+
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Mean cross-entropy in nats, from logits [batch, units] (one unit: the logit of class 1) and labels [batch]."""
     if logits.shape[-1] == 1:

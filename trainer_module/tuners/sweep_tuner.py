@@ -15,8 +15,8 @@ from ledger.cell_selection import Cell, best_cell
 from ledger.ledger import Ledger
 from ledger.rows import Row
 from terminal import progress
+from trainer_module.cell_training.execution import Execution
 from trainer_module.oracles.sweep_oracle import SweepOracle, row_metrics
-from trainer_module.sweep.execution import Execution
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
 

@@ -11,7 +11,7 @@ import yaml
 from analysis.statistics import formats
 from components.sweep_evaluator.reading import SliceFigure
 from components.transfer_report.page.page import how, template_of
-from experiment.backbones import ARCHITECTURES
+from experiment.backbones import ARCHITECTURES, from_scratch_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"
 
@@ -33,6 +33,7 @@ def write_model_card(
     facts = {
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
+        "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
         "own": own, "network": network[0].upper() + network[1:],
     }  # fmt: skip
     for name in ("model_card.md", "model_card.html"):

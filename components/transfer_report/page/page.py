@@ -22,7 +22,7 @@ from components.transfer_report.figures.figures import Pictures
 from components.transfer_report.page.before_training import BeforeTrainingShown
 from components.transfer_report.page.closing_table import divergence_notes
 from components.transfer_report.page.controls import ControlsShown
-from experiment.backbones import ARCHITECTURES, UNITS
+from experiment.backbones import ARCHITECTURES, UNITS, from_scratch_in_words
 from ledger.cell_selection import Cell
 
 
@@ -121,6 +121,7 @@ def evidence(row: Mapping[str, Any], transfers: int) -> list[str]:
     choice = f"It is the best of {transfers} transfers on val" if transfers > 1 else "It is the only transfer"
     low, high = row["gain_interval_points"]
     gain = f"{formats.points(row['gain_points'])} points {formats.points_interval((low, high))}"
+    baseline = from_scratch_in_words(row["architecture"], row["baseline_architecture"])
     if row["draws"] < 2:
         difference = f"The difference of {gain} rests on one draw, so it is undecided."
     elif row["verdict"] == "undecided":
@@ -131,7 +132,7 @@ def evidence(row: Mapping[str, Any], transfers: int) -> list[str]:
     return [
         f"With {row['n']} labelled images it reaches {formats.percent(row['accuracy'])} "
         f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}; {drawn}).",
-        f"The same architecture trained from random weights on the same images reaches "
+        f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
         f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
         difference,
         *_other_scratch(row),
@@ -142,7 +143,7 @@ def evidence(row: Mapping[str, Any], transfers: int) -> list[str]:
 def _other_scratch(row: Mapping[str, Any]) -> list[str]:
     """The best network from scratch, where that is another than the transfer's own baseline."""
     scratch = row["from_scratch"]
-    if scratch["architecture"] == row["architecture"]:
+    if scratch["architecture"] == row["baseline_architecture"]:
         return []
     return [
         f"The best network from scratch on val is {ARCHITECTURES[scratch['architecture']]} with "

@@ -24,6 +24,7 @@ SUMMARY = CellSummary(
     sweep="cats_dogs__original",
     source="cats_dogs",
     architecture="original",
+    baseline_architecture="original",
     max_freeze_count=8,
     cell=Cell(400, 4, True),
     val_accuracy=0.8,
@@ -36,7 +37,7 @@ SUMMARY = CellSummary(
 )
 
 OTHER = MeasuredCell(
-    "baseline__remastered", "", "remastered", 6, Cell(400, 0, False), 0.79, Interval(0.7, 0.75, 0.8, 2)
+    "baseline__remastered", "", "remastered", "remastered", 6, Cell(400, 0, False), 0.79, Interval(0.7, 0.75, 0.8, 2)
 )
 
 

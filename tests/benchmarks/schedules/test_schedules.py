@@ -7,7 +7,7 @@ import pytest
 from benchmarks.inputs import grid
 from benchmarks.schedules import schedule_choice, schedules
 from benchmarks.schedules.schedules import BASELINE, GROUPS, OWN, PLAIN, TRANSFER, CellDraw, Pair
-from trainer_module.sweep.step_schedule import StepSchedule
+from trainer_module.cell_training.step_schedule import StepSchedule
 
 PLACES = [CellDraw(TRANSFER, 10, 8, False, 0), CellDraw(TRANSFER, 10, 8, True, 0)]
 

@@ -10,7 +10,7 @@ from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import Augmentation
-from experiment.val_split import val_count
+from experiment.domains import val_count
 
 SHAPE = (2, 3, 1)
 IMAGE = np.array([[[0], [100], [255]], [[7], [8], [9]]], np.uint8)

@@ -20,6 +20,7 @@ HEADER = Header(
     "cats_dogs__original",
     "cats_dogs",
     "original",
+    "original",
     "SYNTHETIC",
     ("automobile", "truck"),
     "ab",

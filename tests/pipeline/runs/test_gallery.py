@@ -12,7 +12,7 @@ from pipeline.runs.gallery import captions, mistakes, picture_sheet
 from tests.stacks import STACK
 
 HEADER = Header(
-    sweep="cats_dogs__original", source="cats_dogs", architecture="original", data="CIFAR-10",
+    sweep="cats_dogs__original", source="cats_dogs", architecture="original", baseline="original", data="CIFAR-10",
     classes=("automobile", "truck"), source_hash="", content_hash="", test_labels=(0, 1, 1, 0),
     test_ids_hash="", parts=0, stack=STACK,
 )  # fmt: skip

@@ -63,8 +63,8 @@ def test_a_cell_in_words(cell, words):
 def made_found():
     interval = Interval(estimate=0.9, low=0.85, high=0.95, draws=3)
     chosen = CellSummary(
-        sweep="sides__remastered", source="sides", architecture="remastered", max_freeze_count=6,
-        cell=Cell(12, 3, True), val_accuracy=0.91, accuracy=interval, baseline=interval,
+        sweep="sides__remastered", source="sides", architecture="remastered", baseline_architecture="remastered",
+        max_freeze_count=6, cell=Cell(12, 3, True), val_accuracy=0.91, accuracy=interval, baseline=interval,
         gain_points=dataclasses.replace(interval, estimate=4.0, low=1.0, high=7.0), improvement_percent=5.0,
         p_value=0.01, verdict="gain",
     )  # fmt: skip

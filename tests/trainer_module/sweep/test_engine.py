@@ -8,19 +8,20 @@ from experiment.config import MobileNet, OwnModel, Schedule
 from experiment.random_streams import Stream, stream_generator
 from ledger.cell_selection import Cell
 from tests.trainer_module.own_models import residual
+from trainer_module.cell_training.recipe import FrozenWeightsChanged
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.suffixes import trained_variables
+from trainer_module.cell_training.target_data import record_ranks
 from trainer_module.data import draws
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
-from trainer_module.sweep.engine import FrozenWeightsChanged, SweepEngine
-from trainer_module.sweep.step_schedule import StepSchedule
-from trainer_module.sweep.suffixes import trained_variables
-from trainer_module.sweep.target_data import record_ranks
+from trainer_module.sweep.engine import SweepEngine
 from trainer_module.training.activation_cache import Budget, InMemory
 from trainer_module.training.training_loop import Program, one_cycle
 
 pytestmark = pytest.mark.slow  # trains real networks
 
-SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
+SCHEDULE = Schedule(tuning=None, epochs=3, batch_size=8, learning_rate=1e-3)
 
 
 def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, own=None, schedule=None):

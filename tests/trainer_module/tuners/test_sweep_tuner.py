@@ -9,12 +9,12 @@ from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
 from ledger import cell_selection
 from ledger.cell_selection import Cell, best_cell
+from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.job import facts_of
 from trainer_module.sweep.record import plan_sweep
-from trainer_module.sweep.step_schedule import StepSchedule
 from trainer_module.tuners.sweep_tuner import SweepTuner
 
 pytestmark = pytest.mark.slow  # trains real networks

@@ -9,7 +9,8 @@ import pytest
 from components.transfer_report.page.page import evidence, headline, how
 
 CELL = {
-    "transfer": "a__original", "architecture": "original", "n": 100, "freeze_count": 4, "fine_tune": True,
+    "transfer": "a__original", "architecture": "original", "baseline_architecture": "original",
+    "n": 100, "freeze_count": 4, "fine_tune": True,
     "draws": 2, "accuracy": 0.9, "accuracy_interval": [0.85, 0.95], "baseline_accuracy": 0.8,
     "baseline_interval": [0.7, 0.9], "gain_points": 10.0, "gain_interval_points": [4.0, 16.0],
     "val_accuracy": 0.91, "verdict": "gain", "blessed": True,

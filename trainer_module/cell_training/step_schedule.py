@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiment.config import Schedule
+from experiment.config import Schedule, Tuning
 from trainer_module.data import draws
-from trainer_module.training.training_loop import one_cycle
+from trainer_module.training.training_loop import cosine_decay, one_cycle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +29,7 @@ class StepSchedule:
     @property
     def of_phase_1(self) -> tuple[object, ...]:
         """What decides phase 1: schedules that agree in it can go on from the same phase 1."""
-        settings = self.settings
-        return settings.epochs, settings.batch_size, settings.max_steps, settings.learning_rate, self.rates
+        return self.settings.model_dump_json(exclude={"fine_tune_learning_rate"}), self.rates
 
     def has_phase_2(self, freeze_count: int) -> bool:
         """Whether phase 2 can help.
@@ -59,3 +58,33 @@ class StepSchedule:
             records, settings.epochs, settings.batch_size, settings.max_steps, share_of_cost, self.phase_2_bound
         )
         return self.rates(rate_factor * rate_share * settings.fine_tune_learning_rate, steps)
+
+    def tuning_steps(self, records: int) -> int:
+        """Steps of a phase that begins with a solved head.
+
+        Args:
+          records: trained on, copies included.
+
+        Raises:
+          ValueError: the settings have no tuning.
+        """
+        tuning = self._tuning
+        return draws.training_steps(records, tuning.epochs, self.settings.batch_size, tuning.max_steps)
+
+    def tuning(self, steps: int, rate_factor: float) -> np.ndarray:
+        """The rates of such a phase, float32 [steps]: a cosine from the top down to 0.
+
+        Args:
+          steps: see tuning_steps.
+          rate_factor: by which the rates are multiplied.
+
+        Raises:
+          ValueError: the settings have no tuning.
+        """
+        return cosine_decay(rate_factor * self._tuning.learning_rate, steps)
+
+    @property
+    def _tuning(self) -> Tuning:
+        if self.settings.tuning is None:
+            raise ValueError("This schedule trains the head; it has no tuning.")
+        return self.settings.tuning

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from experiment.config import MobileNet
+from trainer_module.cell_training.target_data import CutData, curve_places, drawn_records
 from trainer_module.networks.architectures import build_network
-from trainer_module.sweep.target_data import CutData, curve_places, drawn_records
 from trainer_module.training.activation_cache import Budget
 
 pytestmark = pytest.mark.slow  # imports TensorFlow

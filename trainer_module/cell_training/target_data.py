@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -46,7 +47,9 @@ class Cut:
 
 
 class CutData:
-    """Keeps the images (cut 0) and the activations at one frozen cut at a time, computed when first asked for.
+    """Keeps the images, the features of a wholly frozen network, and the activations at one cut between at a time.
+
+    Each is computed when first asked for.
 
     Args:
       network: holds the weights to freeze whenever `at` is called.
@@ -63,6 +66,7 @@ class CutData:
         self._ranks: dict[int, np.ndarray] = {}
         self._images = Cut(*(InMemory(split.images, split.labels) for split in (data.train, data.val, data.test)))
         self._frozen: tuple[int, Cut] = (0, self._images)
+        self._features: Cut | None = None
         self.curve_places = curve_places(data.val.labels)
 
     def at(self, freeze_count: int) -> Cut:
@@ -74,18 +78,26 @@ class CutData:
         if freeze_count == 0:
             return self._images
         if self._frozen[0] != freeze_count:
-            # What the last cut left is the way to a deeper one.
-            start, below = self._frozen if self._frozen[0] < freeze_count else (0, self._images)
-            # Let go of a cut that is of no further use before the next one takes its memory.
-            self._frozen = (start, below)
-            part = self._network.segment(start, freeze_count)
-            run = tf.function(lambda activations: part(activations, training=False), reduce_retracing=True)
-            record_bytes = 4 * int(np.prod(part.outputs[0].shape[1:]))
-            splits = (below.train, below.val, below.test)
-            spill = record_bytes * sum(len(split.labels) for split in splits) > self._budget.share_bytes
-            walked = (kept(_walk(run, split), split.labels, self._budget, spill=spill) for split in splits)
-            self._frozen = (freeze_count, Cut(*walked))
+            if self._frozen[0] > freeze_count:
+                # Of no further use: let go of it before the next one takes its memory.
+                self._frozen = (0, self._images)
+            self._frozen = (freeze_count, self._walked(self._network.segment(self._frozen[0], freeze_count)))
         return self._frozen[1]
+
+    def features(self) -> Cut:
+        """What goes into the head where all else is frozen, [records, features] each; kept from then on."""
+        if self._features is None:
+            self._features = self._walked(self._network.segment_to_head(self._frozen[0]))
+        return self._features
+
+    def _walked(self, part: keras.Model) -> Cut:
+        """What a part of the network makes of the activations at the cut that is kept."""
+        below = self._frozen[1]
+        run = tf.function(lambda activations: part(activations, training=False), reduce_retracing=True)
+        record_bytes = 4 * int(np.prod(part.outputs[0].shape[1:]))
+        splits = (below.train, below.val, below.test)
+        spill = record_bytes * sum(len(split.labels) for split in splits) > self._budget.share_bytes
+        return Cut(*(kept(_walk(run, split), split.labels, self._budget, spill=spill) for split in splits))
 
     def subset(self, n: int, draw: int) -> np.ndarray:
         """Places of the draw's training records, copies included, in the order of id and copy."""

@@ -19,6 +19,7 @@ class Reached:
       steps: of training so far.
       curve: (step, val accuracy) from the start to here.
       frozen_hash: of the weights that phase 1 freezes.
+      kept: whether training did no good on val, so that weights and scores are those of its start.
     """
 
     val: Score
@@ -26,15 +27,16 @@ class Reached:
     steps: int
     curve: tuple[tuple[int, float], ...]
     frozen_hash: str
+    kept: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Execution(Reached):
     """What one cell gave on one draw: scores, cost, and the hash of what stayed frozen.
 
     `outcome` says how training went: as planned; after a phase that diverged, again at a lower rate; twice in vain, in
-    which case scores and weights are those that the phase began with; or `kept`: fine-tuning ended below its start on
-    val, so scores and weights are those of its start, while steps and seconds count what was tried.
+    which case scores and weights are those that the phase began with; or `kept`: tuning did no good on val, so scores
+    and weights are those of its start, while steps and seconds count what was tried.
     """
 
     seconds: float
@@ -43,4 +45,5 @@ class Execution(Reached):
     @classmethod
     def ended(cls, reached: Reached, seconds: float, outcome: Outcome) -> Execution:
         """The execution that ended there."""
-        return cls(reached.val, reached.test, reached.steps, reached.curve, reached.frozen_hash, seconds, outcome)
+        values = {field.name: getattr(reached, field.name) for field in dataclasses.fields(Reached)}
+        return cls(**values, seconds=seconds, outcome="kept" if reached.kept and outcome != "diverged" else outcome)

@@ -6,8 +6,8 @@ import dataclasses
 
 import keras
 
+from trainer_module.cell_training.target_data import Cut, CutData, TargetData
 from trainer_module.networks.architectures import Network
-from trainer_module.sweep.target_data import Cut, CutData, TargetData
 from trainer_module.training.activation_cache import Budget
 from trainer_module.training.training_loop import Program
 
@@ -33,25 +33,21 @@ class Suffixes:
     def __init__(self, network: Network, data: TargetData, seed: int, budget: Budget):
         self.network = network
         self.cuts = CutData(network, data, seed, budget)
-        self._programs: dict[int, Program] = {}
-        self._fine_tuning: Program | None = None
+        self._programs: dict[tuple[int, bool], Program] = {}
 
-    def above(self, freeze_count: int) -> Suffix:
-        """What phase 1 trains: all but the first `freeze_count` freezable layers."""
+    def above(self, freeze_count: int, *, statistics_held: bool = False) -> Suffix:
+        """All but the first `freeze_count` freezable layers.
+
+        Args:
+          freeze_count: layers below.
+          statistics_held: whether batch statistics stay as they are while the layers are trained.
+        """
         cut = self.cut(freeze_count)
-        if freeze_count not in self._programs:
-            self._programs[freeze_count] = Program(
-                self.model(freeze_count), trained_variables(self.network, freeze_count), statistics_held=False
-            )
-        return Suffix(self._programs[freeze_count], cut)
-
-    def fine_tuning(self) -> Suffix:
-        """What phase 2 trains: everything, with the statistics as they are."""
-        if self._fine_tuning is None:
-            self._fine_tuning = Program(
-                self.network.segment(0), trained_variables(self.network, 0), statistics_held=True
-            )
-        return Suffix(self._fine_tuning, self.cuts.at(0))
+        key = freeze_count, statistics_held
+        if key not in self._programs:
+            variables = trained_variables(self.network, freeze_count)
+            self._programs[key] = Program(self.model(freeze_count), variables, statistics_held=statistics_held)
+        return Suffix(self._programs[key], cut)
 
     def cut(self, freeze_count: int) -> Cut:
         """What goes into `model`."""
@@ -63,7 +59,7 @@ class Suffixes:
 
 
 def trained_variables(network: Network, freeze_count: int) -> list[keras.Variable]:
-    """What phase 1 changes: the trainable weights above the frozen layers, the head's last."""
+    """What training changes: the trainable weights above the frozen layers, the head's last."""
     above = network.freezable[freeze_count:]
     layers = [layer for group in above for layer in group] + [network.head]
     return [weight for layer in layers for weight in layer.trainable_weights]

@@ -1,0 +1,129 @@
+"""What ways of training a cell share: its records, their order, its scores. Imports suffixes, no recipe."""
+
+from __future__ import annotations
+
+import abc
+
+import numpy as np
+
+from experiment.random_streams import Stream, stream_generator
+from ledger.cell_selection import Cell
+from trainer_module.cell_training.execution import Reached
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.suffixes import Suffix, Suffixes
+from trainer_module.data import draws
+from trainer_module.networks import weight_values
+from trainer_module.networks.architectures import Network
+from trainer_module.training.training_loop import Score
+
+EXPLODED = 1e3
+"""Nats: a mean loss above it is no training any more (the probability of the truth is zero in every float)."""
+
+
+class FrozenWeightsChanged(AssertionError):
+    """Training changed a weight that the cell freezes: a defect of Thaw, never of the data."""
+
+
+class Diverged(ArithmeticError):
+    """The loss is no finite number any more, or a number out of all measure."""
+
+
+class Recipe(abc.ABC):
+    """How the two phases of a cell train the network, which holds what they start from.
+
+    Args:
+      suffixes: programs and activations.
+      seed: of the experiment.
+    """
+
+    def __init__(self, suffixes: Suffixes, seed: int):
+        self.suffixes = suffixes
+        self.seed = seed
+
+    @property
+    def network(self) -> Network:
+        """Whose weights are trained."""
+        return self.suffixes.network
+
+    @abc.abstractmethod
+    def train_phase_1(self, schedule: StepSchedule, cell: Cell, draw: int, rate_factor: float) -> Reached:
+        """Trains the head, and what the cell does not freeze.
+
+        Args:
+          schedule: steps and learning rates.
+          cell: n and freeze_count count.
+          draw: number of the draw.
+          rate_factor: by which learning rates are multiplied.
+
+        Raises:
+          Diverged: the loss left the numbers.
+          FrozenWeightsChanged: see there.
+        """
+
+    @abc.abstractmethod
+    def train_phase_2(
+        self, schedule: StepSchedule, cell: Cell, draw: int, before: Reached, rate_factor: float
+    ) -> Reached:  # fmt: skip
+        """Trains the whole network from where phase 1 ended.
+
+        Args:
+          schedule, cell, draw, rate_factor: as in train_phase_1.
+          before: what phase 1 reached.
+
+        Raises:
+          Diverged: the loss left the numbers.
+        """
+
+    def has_phase_2(self, schedule: StepSchedule, freeze_count: int) -> bool:
+        """Whether phase 2 can help."""
+        return schedule.has_phase_2(freeze_count)
+
+    def untrained(self, freeze_count: int) -> Reached:
+        """What the network is worth as it stands."""
+        suffix = self.suffixes.above(freeze_count)
+        val, test = suffix.program.evaluate(suffix.cut.val), suffix.program.evaluate(suffix.cut.test)
+        return Reached(val, test, 0, ((0, self.curve_accuracy(val, suffix)),), self.frozen_hash(freeze_count))
+
+    def order(self, schedule: StepSchedule, cell: Cell, steps: int, draw: int, stream: Stream) -> np.ndarray:
+        """The records of each step, int32 [steps, batch]."""
+        records = self.suffixes.cuts.subset(cell.n, draw)
+        generator = stream_generator(self.seed, stream, draw, cell.n)
+        return records[draws.batch_order(len(records), steps, schedule.settings.batch_size, generator)]
+
+    def curve_accuracy(self, val: Score, suffix: Suffix) -> float:
+        """Accuracy on the images of the learning curves alone, so that a curve's points compare."""
+        places = self.suffixes.cuts.curve_places
+        right = val.probabilities.argmax(axis=-1)[places] == suffix.cut.val.labels[places]
+        return float(right.mean())
+
+    def share_of_cost(self, freeze_count: int) -> float:
+        """Of the whole network's multiply-adds, those above the frozen layers."""
+        costs = self.network.multiply_adds
+        return costs[freeze_count] / costs[0]
+
+    def frozen_hash(self, freeze_count: int) -> str:
+        """Of the weights and statistics below."""
+        frozen = [weight for layer in self.network.frozen_layers(freeze_count) for weight in layer.weights]
+        return weight_values.weights_hash(weight_values.read_weights(frozen))
+
+    def assert_frozen(self, freeze_count: int, expected: str) -> None:
+        """Raises FrozenWeightsChanged where the weights below have another hash."""
+        if self.frozen_hash(freeze_count) != expected:
+            raise FrozenWeightsChanged(f"Weights below freeze_count={freeze_count} changed during phase 1.")
+
+
+def is_sound(loss: float) -> bool:
+    """False of NaN, and of what is beyond EXPLODED."""
+    return loss < EXPLODED
+
+
+def assert_sound(loss: float) -> None:
+    """Raises Diverged where the loss is not sound."""
+    if not is_sound(loss):
+        raise Diverged(loss)
+
+
+def sound(val: Score) -> Score:
+    """The score, where the network still gives numbers."""
+    assert_sound(val.loss)
+    return val
