@@ -16,7 +16,6 @@ import os
 import sys
 from pathlib import Path
 
-from experiment.errors import ThawError
 from pipeline.runner.options import add_options, config_of
 
 process.prepare_process(os.environ)
@@ -38,21 +37,16 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str]) -> int:
     """Runs the experiment; returns the exit status (0 done, 1 the user must act, 130 interrupted, 143 terminated)."""
-    process.stop_by_exception()
     arguments = parse_arguments(argv)
-    try:
-        process.own_temporary_folder(os.environ)
+
+    def run() -> None:
         config = config_of(arguments.config, arguments.set, vars(arguments))
         # Imported late, so that --help and a wrong setting answer at once.
         from pipeline.runner.launch import launch
 
         launch(config, PROJECT_ROOT, os.environ, plan_only=arguments.plan)
-    except ThawError as error:
-        print(f"\nthaw: {error}", file=sys.stderr)
-        return 1
-    except (Exception, KeyboardInterrupt) as error:
-        return process.status_of_ended(error)
-    return 0
+
+    return process.exit_status(run, os.environ)
 
 
 if __name__ == "__main__":

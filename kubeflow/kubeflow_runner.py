@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pipeline.runner.process import prepare_process
+from pipeline.runner.process import exit_status, prepare_process
 
 prepare_process(os.environ)
 warnings.filterwarnings("ignore", category=FutureWarning)
@@ -117,10 +117,11 @@ def compiled(
 
 
 def main(argv: list[str]) -> int:
-    """Compiles; returns the process's exit status (0 written, 1 the user must act)."""
+    """Compiles; returns the process's exit status (0 written, 1 the user must act, 130 interrupted)."""
     arguments = parse_arguments(argv)
     logging.getLogger("absl").setLevel(logging.ERROR)
-    try:
+
+    def compile_pipeline() -> None:
         cluster = cluster_from(arguments)
         config = config_of(arguments.config, arguments.set, vars(arguments), OPTIONS)
         from pipeline.runner.own_model_check import with_own_model
@@ -130,11 +131,9 @@ def main(argv: list[str]) -> int:
         spec, platform = compiled(config, cluster, left_out, weights_hash)
         output = arguments.output or HERE.parent / "build" / f"{config.pipeline_name}.yaml"
         compiled_spec.write_pipeline(output, spec, platform)
-    except ThawError as error:
-        print(f"\nthaw: {error}", file=sys.stderr)
-        return 1
-    print(f"{len(spec['root']['dag']['tasks'])} tasks written to {output}")
-    return 0
+        print(f"{len(spec['root']['dag']['tasks'])} tasks written to {output}")
+
+    return exit_status(compile_pipeline, os.environ)
 
 
 if __name__ == "__main__":

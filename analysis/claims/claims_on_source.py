@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scipy.stats import false_discovery_control
+
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
 from analysis.cells.grid import Grid, SweepCell, Terms, averaged
 from analysis.claims.claim import (
@@ -15,7 +17,7 @@ from analysis.claims.claim import (
     sizes_in_words,
     verdict_of,
 )
-from analysis.statistics.paired_intervals import Interval, benjamini_hochberg
+from analysis.statistics.paired_intervals import Interval
 from experiment.backbones import MAX_FREEZE_COUNT
 from ledger.cell_selection import Cell
 
@@ -32,7 +34,7 @@ def no_domain_beats_the_extractor(grid: Grid) -> Claim:
     if not found:
         return not_measured("C7", "it takes MobileNetV2 from ImageNet with all blocks frozen, and another transfer")
     p_below = [p / 2 if lead.estimate < 0 else 1 - p / 2 for lead, p in found.values()]
-    beaten = int(benjamini_hochberg(p_below, FALSE_DISCOVERY_RATE / 2).sum())
+    beaten = int((false_discovery_control(p_below) <= FALSE_DISCOVERY_RATE / 2).sum())
     never = all(verdict_of(lead) == "supported" for lead, _ in found.values())
     place = min(found, key=lambda place: found[place][0].estimate)
     lead, p_value = found[place]

@@ -27,7 +27,7 @@ from analysis.cells.cell_summaries import lent_variances
 from analysis.cells.grid import Grid, SweepCell
 from analysis.statistics.paired_intervals import Interval, draws_interval
 from ledger.cell_selection import Cell
-from ledger.ledger import Row
+from ledger.rows import Row
 
 FIRST_EPOCHS = 4.0
 """Epochs over which the area between two curves is taken."""

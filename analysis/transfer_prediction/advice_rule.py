@@ -15,7 +15,6 @@ from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import Architecture
 from experiment.domains import PRETRAINED
 from experiment.errors import ThawError
-from transferability.calibration import Calibrated, Ridge
 
 CALIBRATION_FILE = Path(__file__).parent / "calibration.yaml"
 PREDICTORS = (
@@ -41,6 +40,7 @@ class AdviceRule(pydantic.BaseModel):
     """Root mean square error for targets left out."""
     predictors: tuple[str, ...]
     mean: tuple[float, ...]
+    """Of each predictor, as are `scale` and `weights`: intercept + weights . (x - mean) / scale is the gain."""
     scale: tuple[float, ...]
     weights: tuple[float, ...]
     intercept: float
@@ -48,16 +48,6 @@ class AdviceRule(pydantic.BaseModel):
     low: tuple[float, ...]
     """Points to add to an expected gain, by size."""
     high: tuple[float, ...]
-
-    @classmethod
-    def of(cls, found: Calibrated, level: float, provenance: Mapping[str, str]) -> AdviceRule:
-        """A rule that was just calibrated."""
-        rule = found.rule
-        return cls(
-            provenance=dict(provenance), level=level, coverage=found.coverage, error_points=found.error,
-            predictors=PREDICTORS, mean=rule.mean, scale=rule.scale, weights=rule.weights, intercept=rule.intercept,
-            sizes=found.strata, low=found.low, high=found.high,
-        )  # fmt: skip
 
     @property
     def in_words(self) -> str:
@@ -70,7 +60,7 @@ class AdviceRule(pydantic.BaseModel):
 
     def expected(self, x: np.ndarray) -> np.ndarray:
         """Expected gains in points, float64 [rows], of predictors [rows, len(PREDICTORS)]."""
-        return Ridge(self.mean, self.scale, self.weights, self.intercept).predict(x)
+        return self.intercept + (np.asarray(x) - self.mean) / self.scale @ np.asarray(self.weights)
 
     def bounds(self, n: int) -> tuple[float, float]:
         """What to add to an expected gain for its interval: between two sizes by the logarithm of n."""

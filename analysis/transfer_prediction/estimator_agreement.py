@@ -20,7 +20,7 @@ from analysis.cells.paired_ledgers import Ledgers
 from analysis.statistics.paired_intervals import Interval, draws_interval
 from analysis.transfer_prediction.predicted_gains import BeforeTraining, Estimated, PredictedGain
 from ledger.cell_selection import Cell
-from ledger.ledger import Row
+from ledger.rows import Row
 from transferability.agreement import kendall_tau, regret
 
 NAMES = {

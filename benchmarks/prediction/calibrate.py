@@ -1,8 +1,8 @@
 """Makes calibration.yaml, by which `thaw advise` turns probes into gains, from gains on several targets.
 
-It lies in analysis/transfer_prediction/. `python -m benchmarks.prediction.calibrate RUN ESTIMATES OTHERS`: ESTIMATES is
-the estimates.csv that prediction.py wrote for that run, OTHERS the other_targets.csv of other_targets.py, whose pairs
-for the test are looked at when the rule is done. Imports analysis and transferability, no TensorFlow.
+It lies in analysis/transfer_prediction/. `python -m benchmarks.prediction.calibrate RUN OTHERS`: OTHERS is the
+other_targets.csv of other_targets.py, whose pairs for the test are looked at when the rule is done. Imports analysis,
+no TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.transfer_prediction.advice_rule import CALIBRATION_FILE, AdviceRule, predictors_of
+from analysis.transfer_prediction.advice_rule import CALIBRATION_FILE, PREDICTORS, AdviceRule, predictors_of
+from benchmarks.prediction.ridge_intervals import Calibrated, calibrate
 from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.config import ExperimentConfig
-from transferability.calibration import calibrate
 
 LEVEL = 0.9
 ESTIMATOR = "probe_error"
@@ -36,7 +36,6 @@ def main(argv: Sequence[str]) -> int:
     """Writes the calibration and prints what it is worth."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
-    parser.add_argument("estimates", type=Path, help="estimates.csv of benchmarks.prediction.prediction for that run")
     parser.add_argument("others", type=Path, help="other_targets.csv of benchmarks.prediction.other_targets")
     parser.add_argument("--out", type=Path, default=CALIBRATION_FILE)
     arguments = parser.parse_args(argv)
@@ -44,18 +43,19 @@ def main(argv: Sequence[str]) -> int:
         yaml.safe_load((arguments.run / "config.yaml").read_text(encoding="utf-8"))
     )
     cells, others = pd.read_csv(arguments.run / "cells.csv"), pd.DataFrame(other_rows(pd.read_csv(arguments.others)))
-    own = pd.DataFrame(run_rows(pd.read_csv(arguments.estimates), cells, " and ".join(config.target.classes)))
+    estimates, target = pd.read_csv(arguments.run / "estimates.csv"), " and ".join(config.target.classes)
+    own = pd.DataFrame(run_rows(estimates, cells, target))
     rows, test = pd.concat([own, others[others["use"] == "calibration"]]), others[others["use"] == "test"]
     x, y = np.array(rows["x"].tolist()), rows["gain_points"].to_numpy()
     groups, strata = rows["target"].to_numpy(), rows["n"].map(nearest).to_numpy()
     found, blind = (calibrate(x[:, list(places)], y, groups, strata, LEVEL) for places in (range(x.shape[1]), BLIND))
     provenance = {
         "data": str(cells["data"].iloc[0]), "targets": str(rows["target"].nunique()), "trainings": str(len(rows)),
-        "estimator": ESTIMATOR, "made_by": "python -m benchmarks.prediction.calibrate RUN ESTIMATES OTHERS",
+        "estimator": ESTIMATOR, "made_by": "python -m benchmarks.prediction.calibrate RUN OTHERS",
         "cells_sha256": hashlib.sha256((arguments.run / "cells.csv").read_bytes()).hexdigest(),
         "others_sha256": hashlib.sha256(arguments.others.read_bytes()).hexdigest(),
     }  # fmt: skip
-    rule = AdviceRule.of(found, LEVEL, provenance)
+    rule = rule_of(found, provenance)
     arguments.out.write_text(yaml.safe_dump(rule.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     print(f"{len(rows)} trainings on {provenance['targets']} targets; spread of gains {y.std():.1f} points")
     for name, one in (("with probes", found), ("without", blind)):
@@ -66,6 +66,16 @@ def main(argv: Sequence[str]) -> int:
             print(f"  {group}: {np.sqrt(np.mean(missed**2)):.2f} (mean {missed.mean():+.2f})")
     print(judged(rule, test).round(2).to_string())
     return 0
+
+
+def rule_of(found: Calibrated, provenance: dict[str, str]) -> AdviceRule:
+    """A calibration as its file holds it."""
+    scaler, ridge = (step for _, step in found.rule.steps)
+    return AdviceRule(
+        provenance=provenance, level=LEVEL, coverage=found.coverage, error_points=found.error, predictors=PREDICTORS,
+        mean=scaler.mean_, scale=scaler.scale_, weights=ridge.coef_, intercept=ridge.intercept_, sizes=found.strata,
+        low=found.low, high=found.high,
+    )  # fmt: skip
 
 
 def nearest(n: int) -> int:

@@ -1,10 +1,9 @@
-"""TFMA results as plain rows, for tables and plots. Imports TFMA; no TFX."""
+"""TFMA results as plain rows, for tables and plots. Imports no TFMA, which has read them."""
 
 from __future__ import annotations
 
 import dataclasses
-
-import tensorflow_model_analysis as tfma
+from typing import Any
 
 ALL_IMAGES = "all test images"
 
@@ -33,11 +32,11 @@ class SliceFigure:
         return f"{self.feature} {self.value}" if self.feature else ALL_IMAGES
 
 
-def figures_by_slice(result: tfma.EvalResult, metric: str, class_id: int | None = None) -> list[SliceFigure]:
+def figures_by_slice(result: Any, metric: str, class_id: int | None = None) -> list[SliceFigure]:
     """One metric of every slice that has it: all images first, then in the order of feature and value.
 
     Args:
-      result: as tfma.load_eval_result or tfma.analyze_raw_data gives it.
+      result: tfma.EvalResult, as tfma.load_eval_result or tfma.analyze_raw_data gives it.
       metric: such as `sparse_categorical_accuracy`, or `auc_diff` for the gain.
       class_id: the label, for metrics of each class against the rest.
     """

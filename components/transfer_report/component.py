@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pydantic
 import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor
@@ -17,11 +16,10 @@ from tfx.utils import io_utils, path_utils
 
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
 from components.named_inputs import make_component, named, of_kind
+from components.sweep_evaluator.reading import figures_by_slice
 from components.transfer_report.figures.mistakes import TargetImages
-from components.transfer_report.page.model_card import SliceAccuracy, write_model_card
+from components.transfer_report.page.model_card import write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
-from experiment.config import Blessing
-from experiment.domains import Control
 from ledger.ledger import LEDGER_FILE, read_ledger
 from trainer_module.data.artifact_folders import artifacts_as_folders
 from trainer_module.data.input_pipeline import read_split
@@ -32,49 +30,29 @@ CANDIDATE = "candidate"
 """The Evaluator's name of the model under test."""
 
 
-class NodeSettings(pydantic.BaseModel):
-    """The node's JSON parameter: the fields of ReportSettings."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    experiment: str
-    deployed_size: int
-    blessing: Blessing
-    transfers_left_out: dict[str, str]
-    versions: dict[str, str]
-    seed: int
-    records_per_image: int
-    batch_size: int
-    configuration: dict[str, Any]
-    """The experiment's, without the places where it keeps things; for the model card."""
-    controls: dict[str, Control] = {}
-
-
 class TransferReportExecutor(base_executor.BaseExecutor):
     """Reads the inputs by the names that `transfer_report` gave them."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        settings = NodeSettings.model_validate_json(exec_properties["settings"])
+        settings = ReportSettings.model_validate_json(exec_properties["settings"])
         with artifacts_as_folders(input_dict, output_dict):
             self._report(input_dict, output_dict, settings)
 
-    def _report(self, input_dict: Artifacts, output_dict: Artifacts, settings: NodeSettings) -> None:
+    def _report(self, input_dict: Artifacts, output_dict: Artifacts, settings: ReportSettings) -> None:
         inputs = {name: artifact for name, [artifact] in sorted(input_dict.items())}
         ledgers = [read_ledger(Path(made.uri) / LEDGER_FILE) for made in of_kind("ledger", inputs).values()]
         evaluations, verdicts = of_kind("evaluation", inputs), of_kind("verdict", inputs)
         outcomes = {name: _evaluation(made.uri, verdicts[name]) for name, made in evaluations.items()}
-        report_settings = ReportSettings(
-            **settings.model_dump(exclude={"configuration", "blessing"}), blessing=settings.blessing
-        )
         before = read_before_training(Path(inputs["advice"].uri) / ADVICE_FILE)
         images = _test_images(inputs["target"].uri, settings.configuration["data"]["image_shape"])
         out = Path(output_dict["report"][0].uri)
-        summary = write_report(out, ledgers, outcomes, report_settings, before, images)
+        summary = write_report(out, ledgers, outcomes, settings, before, images)
         winner = summary["winner"]
         _hand_over_winner(summary, of_kind("candidate", inputs)[winner].uri, output_dict)
         # Pusher takes this folder alone along.
         model = Path(path_utils.serving_model_dir(output_dict["winner"][0].uri))
-        write_model_card(model, summary, slice_accuracies(evaluations[winner].uri), settings.configuration)
+        measured = tfma.load_eval_result(evaluations[winner].uri, model_name=CANDIDATE)
+        write_model_card(model, summary, figures_by_slice(measured, "accuracy"), settings.configuration)
 
 
 def _test_images(uri: str, image_shape: Sequence[int]) -> TargetImages:
@@ -98,23 +76,6 @@ def _evaluation(uri: str, verdict: types.Artifact) -> Evaluation:
     return Evaluation(tfma_blessed=blessed, tfma_reasons=() if blessed else failed_thresholds(uri))
 
 
-def slice_accuracies(evaluation_uri: str) -> list[SliceAccuracy]:
-    """What TFMA measured of a candidate: all images first, then each slice in the order of its name."""
-    found = []
-    for key, outputs in tfma.load_eval_result(evaluation_uri, model_name=CANDIDATE).slicing_metrics:
-        metrics = outputs[""][""]
-        feature, value = key[0] if key else ("", "")
-        # A slice of few images has no interval.
-        bounds = metrics["accuracy"].get("boundedValue") or {"value": metrics["accuracy"]["doubleValue"]}
-        found.append(
-            SliceAccuracy(
-                feature=feature.removesuffix("_xf"), value=value, images=int(metrics["example_count"]["doubleValue"]),
-                accuracy=bounds["value"], low=bounds.get("lowerBound"), high=bounds.get("upperBound"),
-            )
-        )  # fmt: skip
-    return sorted(found, key=lambda one: (one.feature, one.value))
-
-
 def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
     """One sentence per metric threshold that TFMA's validation found not met."""
     result = tfma.load_validation_result(evaluation_uri)
@@ -133,16 +94,10 @@ def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
 
 
 def transfer_report(
-    *,
-    candidates: Mapping[str, types.BaseChannel],
-    evaluations: Mapping[str, types.BaseChannel],
-    verdicts: Mapping[str, types.BaseChannel],
-    ledgers: Mapping[str, types.BaseChannel],
-    advice: types.BaseChannel,
-    target: types.BaseChannel,
-    settings: NodeSettings,
-    code: str,
-) -> base_component.BaseComponent:
+    *, candidates: Mapping[str, types.BaseChannel], evaluations: Mapping[str, types.BaseChannel],
+    verdicts: Mapping[str, types.BaseChannel], ledgers: Mapping[str, types.BaseChannel], advice: types.BaseChannel,
+    target: types.BaseChannel, settings: ReportSettings, code: str,
+) -> base_component.BaseComponent:  # fmt: skip
     """Makes the node for any number of transfers, each input under a name of its own.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
-from ledger.ledger import Row
+from ledger.rows import Row
 
 COLUMNS = (
     "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
@@ -21,7 +21,7 @@ def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
     """One record per execution with the keys COLUMNS; a baseline's two comparison values are None.
 
     Accuracies are fractions as the ledger holds them, gain_points percentage points, seconds wall time; outcome and
-    worse_on_val say how training went (ledger.Row, ended_worse).
+    worse_on_val say how training went (ledger.rows.Row, ended_worse).
 
     Raises:
       ThawError: as `Ledgers.baseline_rows`.
@@ -58,10 +58,5 @@ def _record(sweep: Sweep, row: Row, baseline_accuracy: float | None) -> dict[str
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _field(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    # float() first: the repr of numpy's floats names their type.
-    return repr(float(value)) if isinstance(value, float) else str(value)
+def _field(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from analysis.cells.cell_summaries import Summaries, class_f1s, summarise
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from analysis.claims.claims import write_claims
 from analysis.findings.blessing import Candidate, Decision, Evaluation, Outcome, decide
-from analysis.findings.findings import advice_json, find, labels_json
+from analysis.findings.findings import Findings, advice_json, find, labels_json
 from analysis.findings.from_scratch import against_scratch, measured_cells
 from analysis.findings.learning_curves import Pace, write_measures
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
@@ -24,52 +26,47 @@ from components.transfer_report.page.before_training import write_before_trainin
 from components.transfer_report.page.controls import without_controls, write_controls
 from components.transfer_report.page.page import render_page
 from experiment.config import Blessing
+from experiment.domains import Control
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row, content_key
+from ledger.ledger import content_key
+from ledger.rows import Header, Row
 
 __all__ = ["Evaluation", "ReportSettings", "Summary", "write_report"]
 
 Summary = dict[str, Any]
 """What summary.json holds: JSON values alone; accuracies as fractions, gains in percentage points."""
+ABOUT = ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")
+"""Of a summary, what claims.json says too."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ReportSettings:
-    """What the ledgers don't say.
+class ReportSettings(pydantic.BaseModel):
+    """What the ledgers don't say; the node's JSON parameter."""
 
-    Attributes:
-      experiment: the configuration's name.
-      deployed_size: the n at which candidates are chosen.
-      blessing: what a candidate must show.
-      transfers_left_out: transfer id -> why it was not swept.
-      versions: package -> version.
-      seed: the experiment's.
-      records_per_image: a training image and its copies, with `batch_size` the length of an epoch in steps.
-      batch_size: records per step.
-      controls: transfer id -> kind (experiment.domains.Control); they are shown, and chosen by nothing.
-    """
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     experiment: str
+    """The configuration's name."""
     deployed_size: int
+    """The n at which candidates are chosen."""
     blessing: Blessing
-    transfers_left_out: Mapping[str, str]
-    versions: Mapping[str, str]
+    transfers_left_out: dict[str, str]
+    """Transfer id -> why it was not swept."""
+    versions: dict[str, str]
     seed: int
     records_per_image: int
+    """A training image and its copies; with `batch_size` the length of an epoch in steps."""
     batch_size: int
-    controls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    configuration: dict[str, Any] = {}
+    """The experiment's, without the places where it keeps things; for the model card."""
+    controls: dict[str, Control] = {}
+    """They are shown, and chosen by nothing."""
 
 
 def write_report(
-    out_dir: Path,
-    ledgers: list[tuple[Header, list[Row]]],
-    outcomes: Mapping[str, Evaluation],
-    settings: ReportSettings,
-    before: BeforeTraining,
-    images: TargetImages | None = None,
-) -> Summary:
-    """Writes report.html, cells.csv, learning_curves.csv, predicted_gains.csv, estimates.csv, claims.json, figures/ and
-    summary.json.
+    out_dir: Path, ledgers: list[tuple[Header, list[Row]]], outcomes: Mapping[str, Evaluation],
+    settings: ReportSettings, before: BeforeTraining, images: TargetImages | None = None,
+) -> Summary:  # fmt: skip
+    """Writes report.html, summary.json, claims.json, figures/, and the tables as CSV.
 
     Args:
       out_dir: made when absent; files of an earlier report in it are replaced.
@@ -92,16 +89,11 @@ def write_report(
     decision = decide(_candidates(grid, summaries, outcomes, settings), settings.blessing)
     pace = Pace(settings.records_per_image, settings.batch_size)
     found = find(grid, summaries, pace)
-    summary = _summary(grid.ledgers, decision, settings) | {
-        "diverged": _named(everything, lambda row: row.outcome in ("retried", "diverged")),
-        "worse_on_val": _named(everything, ended_worse),
-    }
-    summary |= {"advice": advice_json(found.advice), "labels_needed": labels_json(found.labels)}
+    summary = _summary(everything, grid.ledgers, decision, settings, found)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
     write_measures(out_dir / "learning_curves.csv", found.measures.values(), everything.data)
-    about = {key: summary[key] for key in ("experiment", "data", "synthetic", "target_classes", "test_images", "seed")}
-    write_claims(out_dir / "claims.json", found.claims, about)
+    write_claims(out_dir / "claims.json", found.claims, {key: summary[key] for key in ABOUT})
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
     if images is not None:
         drawn = dataclasses.replace(drawn, mistakes=_mistakes(out_dir / "figures", images, grid, decision))
@@ -153,7 +145,10 @@ def _candidates(
     return candidates
 
 
-def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> Summary:
+def _summary(
+    everything: Ledgers, ledgers: Ledgers, decision: Decision, settings: ReportSettings, found: Findings
+) -> Summary:
+    """What summary.json says of all sweeps, and of those that are no controls; `before_training` comes later."""
     winner = decision.winner
     header = ledgers.transfers[winner.candidate.transfer].header
     return {
@@ -183,6 +178,10 @@ def _summary(ledgers: Ledgers, decision: Decision, settings: ReportSettings) -> 
         "versions": dict(settings.versions),
         "stack": dataclasses.asdict(header.stack),
         "seconds_per_node": {},
+        "diverged": _named(everything, lambda row: row.outcome in ("retried", "diverged")),
+        "worse_on_val": _named(everything, ended_worse),
+        "advice": advice_json(found.advice),
+        "labels_needed": labels_json(found.labels),
     }
 
 

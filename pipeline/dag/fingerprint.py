@@ -59,7 +59,7 @@ DOMAIN_CODE = (
     "experiment.domains",
 )
 """What decides the records of a domain."""
-ROWS_CODE = ("ledger.ledger", "ledger.cell_selection", "experiment.stack")
+ROWS_CODE = ("ledger.ledger", "ledger.rows", "ledger.cell_selection", "experiment.stack")
 """What decides how a ledger's rows are read and ordered."""
 EVALUATION_CODE = (
     *ROWS_CODE,
@@ -75,10 +75,10 @@ REPORT_CODE = (
     *ROWS_CODE,
     "analysis",
     "components.named_inputs",
+    "components.sweep_evaluator.reading",
     "components.transfer_report",
     "trainer_module.data.input_pipeline",
     "transferability.agreement",
-    "transferability.calibration",
 )
 """What decides the report."""
 ADVICE_CODE = (

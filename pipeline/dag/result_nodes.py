@@ -12,7 +12,8 @@ from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import BaseChannel as Channel
 
 from components.sweep_evaluator.component import sweep_evaluator as make_sweep_evaluator
-from components.transfer_report.component import NodeSettings, transfer_report
+from components.transfer_report.component import transfer_report
+from components.transfer_report.report import ReportSettings
 from experiment.config import ExperimentConfig
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint
@@ -76,8 +77,8 @@ def _ledgers(sweeps: Sequence[Sweep]) -> dict[str, Channel]:
     return {one.name: one.tuner.outputs["tuner_results"] for one in sweeps}
 
 
-def _report_settings(config: ExperimentConfig, left_out: dict[str, str]) -> NodeSettings:
-    return NodeSettings(
+def _report_settings(config: ExperimentConfig, left_out: dict[str, str]) -> ReportSettings:
+    return ReportSettings(
         experiment=config.name,
         deployed_size=config.deployed_size,
         blessing=config.blessing,

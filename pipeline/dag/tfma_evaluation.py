@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow_model_analysis as tfma
 
 from experiment import features
-from experiment.config import ExperimentConfig
+from experiment.config import Blessing, ExperimentConfig
 
 SLICES = (features.CLASS_NAME, features.BRIGHTNESS, features.CONTRAST)
 
@@ -16,17 +16,6 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
     TFMA's thresholds look at point estimates of one draw's model; that the gain is more than noise, and that no class
     pays for it, TransferReport decides from every draw (docs/adr/0007-classes-by-f1.md).
     """
-    blessing = config.blessing
-    # A plain threshold would hold for every slice alike, so the overall one is given as a slice too.
-    overall = tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()],
-        threshold=tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": blessing.min_accuracy}),
-            change_threshold=tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": blessing.min_gain_points / 100}
-            ),
-        ),
-    )
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(name="candidate", signature_name=features.SCORE_SIGNATURE, label_key=features.LABEL),
@@ -42,7 +31,9 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
                     # The share of images whose class is named rightly. TFMA counts it in plain Python; a metric of
                     # Keras would be called for each slice of each of the jackknife's samples (docs/overhead.md).
                     tfma.MetricConfig(
-                        class_name="ExactMatch", config='{"name": "accuracy"}', per_slice_thresholds=[overall]
+                        class_name="ExactMatch",
+                        config='{"name": "accuracy"}',
+                        per_slice_thresholds=[_overall_threshold(config.blessing)],
                     ),
                 ]
             )
@@ -51,4 +42,16 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
             compute_confidence_intervals={"value": True},
             confidence_intervals=tfma.ConfidenceIntervalOptions(method=tfma.ConfidenceIntervalOptions.JACKKNIFE),
         ),
+    )
+
+
+def _overall_threshold(blessing: Blessing) -> tfma.PerSliceMetricThreshold:
+    """A plain threshold would hold for every slice alike, so that of all images is given as a slice too."""
+    change = tfma.GenericChangeThreshold(
+        direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": blessing.min_gain_points / 100}
+    )
+    value = tfma.GenericValueThreshold(lower_bound={"value": blessing.min_accuracy})
+    return tfma.PerSliceMetricThreshold(
+        slicing_specs=[tfma.SlicingSpec()],
+        threshold=tfma.MetricThreshold(value_threshold=value, change_threshold=change),
     )

@@ -47,19 +47,34 @@ def leave_signals_alone() -> None:
     _handle_by(None)
 
 
-def status_of_ended(error: BaseException) -> int:
-    """Says that a signal stopped the process, or that the system refused it a path; returns the exit status.
+def exit_status(command: Callable[[], object], environment: MutableMapping[str, str]) -> int:
+    """Runs what a process is for, in a temporary folder of its own, and says what ended it.
 
     Args:
-      error: KeyboardInterrupt, or what hides it: libraries of C report it so when it hits their import. Or of a file
-        that the system refuses: that is said, and the status is 1.
+      command: raises what ends it early.
+      environment: the process's; TMPDIR is set.
 
     Returns:
-      128 and the signal's number, as shells have it; 1 where the user must act.
+      0; 1 where the user must act, and was told how; 128 and the signal's number, as shells have it.
 
     Raises:
-      BaseException: the error itself, where it is neither.
+      Exception: what no input should cause.
     """
+    stop_by_exception()
+    try:
+        own_temporary_folder(environment)
+        command()
+    except ThawError as error:
+        print(f"\nthaw: {error}", file=sys.stderr)
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        return _status_of_ended(error)
+    return 0
+
+
+def _status_of_ended(error: BaseException) -> int:
+    """Says that a signal stopped the process, or that the system refused it a path; raises any other error."""
+    # Libraries of C hide a KeyboardInterrupt that hits their import.
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__

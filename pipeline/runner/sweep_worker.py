@@ -113,17 +113,12 @@ def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
 
 def main(argv: list[str]) -> int:
     """Works; returns the exit status (0 no chief left, 1 the user must act, 130 interrupted, 143 terminated)."""
-    process.stop_by_exception()
     arguments = parse_arguments(argv)
-    try:
-        process.own_temporary_folder(os.environ)
+
+    def train() -> None:
         work(arguments.ledgers, *worker_address(os.environ), arguments.patience)
-    except ThawError as error:
-        print(f"\nthaw: {error}", file=sys.stderr)
-        return 1
-    except (Exception, KeyboardInterrupt) as error:
-        return process.status_of_ended(error)
-    return 0
+
+    return process.exit_status(train, os.environ)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import false_discovery_control
+
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
-from analysis.statistics.paired_intervals import Interval, Verdict, benjamini_hochberg, draws_interval, verdict
+from analysis.statistics.paired_intervals import Interval, Verdict, draws_interval, verdict
 from experiment.errors import ThawError
-from pipeline.runs.run_files import read_cells, read_origin, read_settings, settings_of
+from pipeline.runs.run_files import comparable, read_cells, read_origin, read_settings, settings_of
 from pipeline.runs.run_formats import fraction, truth
 
 CellDraw = tuple[str, int, int, bool]
@@ -24,10 +26,6 @@ IMAGES = {
     "content_hash": "images, labels or ids of the target",
 }  # fmt: skip
 """What the summary's entry `target` says, and how it is called in a message."""
-CHANGE_NOTHING = {"name", "workspace", "runs", "workers", "activations_gib", "pipeline_root", "beam_args"}
-"""Settings that are no reason for another result."""
-PLACES = {"data": "path", "mobilenet_v2": "weights", "own": "model"}
-"""Where files lie, by section; what is in them counts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +69,9 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
     if not common:
         raise ThawError(f"{first} and {second} have no cell and draw in common, so there is nothing to compare.")
     compared = [(place, *_paired(accuracies[0][place], accuracies[1][place])) for place in common]
-    rejected = benjamini_hochberg([p_value for *_, p_value in compared], FALSE_DISCOVERY_RATE)
+    rejected = false_discovery_control([p_value for *_, p_value in compared]) <= FALSE_DISCOVERY_RATE
     return [
-        Change(*place, before, after, points, _verdict(points, bool(yes)))
+        Change(*place, before, after, points, verdict(points, bool(yes)))
         for (place, before, after, points, _), yes in zip(compared, rejected, strict=True)
     ]
 
@@ -85,7 +83,7 @@ def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]
       ThawError: a folder is no finished run.
     """
     one, other = _settings(first), _settings(second)
-    names = sorted({*one, *other} - CHANGE_NOTHING)
+    names = sorted({*one, *other} - {"name"})
     return {name: (one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)}
 
 
@@ -136,9 +134,9 @@ def _check_same_images(first: Path, second: Path) -> None:
 
 
 def _settings(run: Path) -> Mapping[str, Any]:
-    settings = settings_of(read_settings(run))
-    for section, place in PLACES.items():
-        (settings.get(section) or {}).pop(place, None)
+    settings = comparable(settings_of(read_settings(run)))
+    for section, place in {"data": "path", "own": "model"}.items():  # what is in the files counts
+        settings.get(section, {}).pop(place, None)
     return settings
 
 
@@ -157,10 +155,6 @@ def _paired(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[fl
     before, after = [first[draw] for draw in draws], [second[draw] for draw in draws]
     points, p_value = draws_interval([100 * (b - a) for a, b in zip(before, after, strict=True)])
     return sum(before) / len(draws), sum(after) / len(draws), points, p_value
-
-
-def _verdict(points: Interval, rejected: bool) -> Verdict:
-    return "undecided" if points.draws < 2 else verdict(points, rejected)
 
 
 def called(changes: Sequence[Change]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api as hparams
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 VAL_ACCURACY = "val accuracy"
 HPARAMS = ("sweep", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "data")

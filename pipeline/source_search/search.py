@@ -5,59 +5,29 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 from analysis.cells.cell_summaries import CellSummary, summarise
 from analysis.cells.paired_ledgers import pair_ledgers
-from experiment.backbones import MAX_FREEZE_COUNT
-from experiment.changes import changed
-from experiment.config import Architecture, ExperimentConfig
-from experiment.errors import ThawError
-from experiment.loading import validate_config
+from experiment.config import ExperimentConfig
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row
-from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
-from pipeline.dag.training_settings import model_settings, sweep_settings
-from pipeline.runner.plan import SECONDS_PER_PROGRAM, training_seconds
+from ledger.rows import Header, Row
 from pipeline.runs.finished_run import FinishedRun, open_run
 from pipeline.runs.run_lock import locked
 from pipeline.runs.run_log import output_to_log
-from pipeline.source_search.advice import features_of, target_images
-from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
-from trainer_module.oracles.gaussian_process import SearchPoint
+from pipeline.source_search.search_space import Wanted, candidates_of, grid_seconds, jobs_of, searched_config
+from trainer_module.oracles.advised_oracle import AdvisedOracle
 from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import one_thread
-from trainer_module.sources.estimates import OF_LABELS
-from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import default_workers
 from trainer_module.sweep.record import keras_tuner_folder
-from trainer_module.sweep.search_sweeps import SearchSweep, SearchSweeps, most_processes
+from trainer_module.sweep.search_sweeps import SearchSweep, SearchSweeps
 from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
-ESTIMATORS = ("logme", "probe")
-"""Of OF_LABELS; on the images of draw 0."""
-USUAL_GFLOPS = 50.0
-"""Of a core; not measured, so that a search that stopped asks for the same again. Only shares of seconds count."""
 LOG_FILE = "search.log"
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """What to search.
-
-    Attributes:
-      n: labelled images of the run's target.
-      draws: trainings of the cell that is chosen, and the most of any cell.
-      share: of the seconds that the whole grid is expected to take.
-    """
-
-    n: int
-    draws: int
-    share: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,46 +94,6 @@ def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: 
             return _search(run, config, wanted, sweeps, terminal)
 
 
-def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfig:
-    """The run's experiment with one size and every freeze count, controls left out.
-
-    Raises:
-      ThawError: the experiment can't be had with that size or so many draws.
-    """
-    kept = tuple(transfer for transfer in config.transfers if transfer.id not in config.controls)
-    architectures = {transfer.architecture for transfer in kept}
-    changes = {
-        "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws, "most_draws": None,
-        "transfers": [transfer.model_dump() for transfer in kept],
-        "sources": {t.source: config.sources[t.source].model_dump(exclude_none=True) for t in kept},
-        "freeze_counts": {name: list(range(most_frozen(config, name) + 1)) for name in sorted(architectures)},
-    }  # fmt: skip
-    return validate_config({**config.model_dump(exclude_none=True), **changes}, f"to search at n = {wanted.n}")
-
-
-def most_frozen(config: ExperimentConfig, architecture: Architecture) -> int:
-    """Layers, blocks or parts of an architecture that can be frozen."""
-    own = config.own if architecture == "own" else None
-    return own.parts if own else MAX_FREEZE_COUNT[architecture]
-
-
-def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
-    """One sweep for each transfer and each baseline, by name."""
-    domain, data_name = run.output("DomainExamples.target", "domain"), str(run.summary["data"])
-    code, workers = source_fingerprint(*SWEEP_CODE), config.workers or default_workers()
-    jobs: dict[str, SweepJob] = {}
-    for source, architecture in [(t.source, t.architecture) for t in config.transfers] + [
-        ("", architecture) for architecture in config.baseline_architectures
-    ]:
-        role: Literal["transfer", "baseline"] = "transfer" if source else "baseline"
-        settings = model_settings(config, role, source, architecture, data_name=data_name, code=code)
-        sweep = changed(sweep_settings(config, settings), workers=workers)
-        model = str(run.model(f"source.{source}.{architecture}")) if source else ""
-        files = (f"{domain}/Split-train/*",), (f"{domain}/Split-val/*",)
-        jobs[sweep.name] = SweepJob(sweep, *files, model, most_processes(workers))
-    return jobs
-
-
 def _search(
     run: FinishedRun, config: ExperimentConfig, wanted: Wanted, sweeps: SearchSweeps, terminal: Console
 ) -> Found:  # fmt: skip
@@ -193,39 +123,6 @@ def _search(
         str(run.summary["data"]), wanted, chosen, _tried(oracle), len(candidates), len(oracle.done),
         oracle.spent_seconds / whole, oracle.expected_loss, time.perf_counter() - began,
     )  # fmt: skip
-
-
-def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterator[SearchCandidate]:
-    """Every cell, with what it is expected to cost and what the estimators say of its source at its cut.
-
-    A network that phase 1 trained whole, as long as it may, is not fine-tuned (sweep.py): that cell is left out.
-    """
-    images = target_images(run, config.target.classes, n)
-    scored = sum(len(run.records("target", split)) for split in ("val", "test"))
-    for transfer in config.transfers:
-        architecture = transfer.architecture
-        counts = config.freeze_counts[architecture]
-        for count, features in features_of(run, transfer, images, counts):
-            try:
-                said = tuple(OF_LABELS[name](features, images.labels) for name in ESTIMATORS)
-            except ValueError as error:
-                raise ThawError(f"{transfer.id} with {count} layers frozen can't be judged before training: {error} "
-                                "Run without this transfer, and search that run.") from error  # fmt: skip
-            for tuned in config.fine_tune:
-                if tuned and count == 0 and (config.schedule.tuning or config.schedule.max_steps is not None):
-                    continue
-                seconds = training_seconds(config, architecture, n, count, tuned, scored, USUAL_GFLOPS)
-                seconds += SECONDS_PER_PROGRAM / config.draws
-                yield SearchCandidate(SearchPoint(transfer.id, count / max(counts), tuned), count, seconds, said)
-
-
-def grid_seconds(candidates: Sequence[SearchCandidate], draws: int) -> float:
-    """Expected seconds of training every cell: a fine-tuned cell has its twin's among its own."""
-    dearest: dict[tuple[str, int], float] = {}
-    for one in candidates:
-        place = one.place.transfer, one.freeze_count
-        dearest[place] = max(dearest.get(place, 0.0), one.seconds)
-    return draws * sum(dearest.values())
 
 
 def _trained(sweeps: SearchSweeps, asked: Sequence[Asked]) -> list[list[float]]:

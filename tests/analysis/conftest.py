@@ -9,7 +9,7 @@ import pytest
 
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from tests.analysis.report_ledgers import before_of, header_of, quick_ledgers, report_ledgers, row_of  # noqa: F401
 
 IMAGES = 400

@@ -12,7 +12,8 @@ import pytest
 from analysis.cells.cell_metrics import SlicedImages
 from experiment import features
 from ledger.cell_selection import Cell
-from ledger.ledger import LEDGER_FILE, Header, Row, content_key, write_ledger
+from ledger.ledger import LEDGER_FILE, content_key, write_ledger
+from ledger.rows import Header, Row
 from tests.stacks import STACK
 
 Ledger = tuple[Header, list[Row]]

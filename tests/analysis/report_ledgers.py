@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from analysis.transfer_prediction.advice_rule import verdict_of
 from analysis.transfer_prediction.predicted_gains import BeforeTraining, Estimated, PredictedGain, ranked
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from tests.stacks import STACK
 
 Ledger = tuple[Header, list[Row]]

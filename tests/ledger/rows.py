@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ledger.ledger import Row
+from ledger.rows import Row
 
 
 @pytest.fixture(scope="session")

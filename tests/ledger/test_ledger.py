@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiment.errors import ThawError
-from ledger.ledger import Header, Ledger, LedgerParts, content_key, read_ledger, write_ledger
+from ledger.ledger import Ledger, LedgerParts, content_key, read_ledger, write_ledger
+from ledger.rows import Header
 from tests.stacks import STACK
 
 HEADER = Header(

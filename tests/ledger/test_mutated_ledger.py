@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from experiment.errors import ThawError
-from ledger.ledger import Header, Ledger, LedgerParts, read_ledger, write_ledger
+from ledger.ledger import Ledger, LedgerParts, read_ledger, write_ledger
+from ledger.rows import Header
 from ledger.sealed_lines import sealed_line
 from tests.stacks import STACK
 

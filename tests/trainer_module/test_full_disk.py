@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from experiment.errors import ThawError
-from ledger.ledger import Header, Ledger, read_ledger
+from ledger.ledger import Ledger, read_ledger
+from ledger.rows import Header
 from tests.stacks import STACK
 from trainer_module.sweep.process_pool import WorkerPool
 from trainer_module.training.activation_cache import Budget, OnDisk

@@ -146,11 +146,14 @@ def assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize:
     asserted = [_assert_all(fit, words) for words, fit in checks.items()]
     may_be_transparent = is_png & (_in(kinds[:, 1], {4, 6}) | _holds(header, image_headers.TRANSPARENT))
     with tf.control_dependencies(asserted):
-        opaque = tf.map_fn(lambda content: tf.reduce_min(tf.io.decode_png(content, channels=4)[..., 3]) == 255,
-                           tf.boolean_mask(encoded, may_be_transparent), fn_output_signature=tf.bool)  # fmt: skip
-    places = tf.where(may_be_transparent)
-    return _assert_all(tf.tensor_scatter_nd_update(~may_be_transparent, places, opaque),
-                       _words(image_headers.TRANSPARENT))  # fmt: skip
+        return _assert_all(_opaque(encoded, may_be_transparent), _words(image_headers.TRANSPARENT))
+
+
+def _opaque(encoded: tf.Tensor, may_be_transparent: tf.Tensor) -> tf.Tensor:
+    """bool [batch]: images without a pixel that lets others through; decodes those of the mask."""
+    opaque = tf.map_fn(lambda content: tf.reduce_min(tf.io.decode_png(content, channels=4)[..., 3]) == 255,
+                       tf.boolean_mask(encoded, may_be_transparent), fn_output_signature=tf.bool)  # fmt: skip
+    return tf.tensor_scatter_nd_update(~may_be_transparent, tf.where(may_be_transparent), opaque)
 
 
 def _resizable(sizes: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,8 @@ from typing import Any
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from experiment.errors import ThawError
-from ledger.ledger import Ledger, Row
+from ledger.ledger import Ledger
+from ledger.rows import Row
 from trainer_module.oracles.lease_table import LeaseTable
 from trainer_module.oracles.sweep_oracle import SWEEP_NAME, SweepOracle, row_metrics
 from trainer_module.sweep.record import SweepRecord, add_missing

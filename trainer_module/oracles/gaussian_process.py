@@ -1,5 +1,6 @@
 """What trainings so far say of all cells of a search: a Gaussian process. Imports numpy and scipy alone.
 
+Not scikit-learn's: its mean is fixed, and its kernels know no draw that is shared in training and averaged over after.
 It decides what is trained next, so it is computed by one thread, as all that decides is (single_thread.py).
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from ledger.ledger import Row
+from ledger.rows import Row
 from trainer_module.sweep.record import SweepRecord
 
 SWEEP_NAME = "sweep"

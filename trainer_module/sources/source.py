@@ -30,8 +30,6 @@ CHECKS = 5
 def train_source(network: Network, train: Records, val: Records, settings: ModelSettings) -> list[tuple[int, float]]:
     """Trains every layer on the domain from random weights; the network keeps the weights that were best on val.
 
-    The learning rate rises and falls as in every training (training.one_cycle).
-
     Args:
       network: overwritten.
       train: the domain's training records, copies included.
@@ -47,27 +45,21 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     schedule = settings.schedule
     variables = weight_values.model_variables(network)
     weight_values.set_weights(variables, source_initial_weights(network, settings.seed))
-    trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
-    shift_px = schedule.shift_px if isinstance(schedule, SourceSchedule) else 0
-    program = Program(network.segment(0), trained, statistics_held=False, shift_px=shift_px)
+    program = _program(network, settings)
     images, val_images = (InMemory(split.images, split.labels) for split in (train, val))
     steps = draws.training_steps(len(train), schedule.epochs, schedule.batch_size, schedule.max_steps)
     batches = stream_generator(settings.seed, Stream.SOURCE_BATCHES)
     order = draws.batch_order(len(train), steps, schedule.batch_size, batches)
+    rates = one_cycle(schedule.learning_rate, steps)
     history: list[tuple[int, float]] = []
     best = weight_values.read_weights(variables)
-    rates = one_cycle(schedule.learning_rate, steps)
-    program.reset(
-        stream_seed(settings.seed, Stream.SOURCE_DROPOUT), shift_seed=stream_seed(settings.seed, Stream.SOURCE_SHIFT)
-    )
     with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
         for moment in np.array_split(np.arange(steps), CHECKS):
             loss = program.train(images, order[moment], rates[moment])
             if not math.isfinite(loss):
-                raise ThawError(
-                    f"The source {settings.name} diverged within {int(moment[-1]) + 1} of {steps} steps (loss {loss}). "
-                    f"Run again with a lower source_schedule.learning_rate than {schedule.learning_rate}."
-                )
+                raise ThawError(f"The source {settings.name} diverged within {int(moment[-1]) + 1} of {steps} steps "
+                                f"(loss {loss}). Run again with a lower source_schedule.learning_rate than "
+                                f"{schedule.learning_rate}.")  # fmt: skip
             accuracy = program.evaluate(val_images).accuracy
             if accuracy > max((seen for _, seen in history), default=0.0):
                 best = weight_values.read_weights(variables)
@@ -75,6 +67,17 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
             advance(f"val {accuracy:.1%}")
     weight_values.set_weights(variables, best)
     return history
+
+
+def _program(network: Network, settings: ModelSettings) -> Program:
+    """Trains every layer, batch statistics among them, ready to begin."""
+    trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
+    shift_px = settings.schedule.shift_px if isinstance(settings.schedule, SourceSchedule) else 0
+    program = Program(network.segment(0), trained, statistics_held=False, shift_px=shift_px)
+    program.reset(
+        stream_seed(settings.seed, Stream.SOURCE_DROPOUT), shift_seed=stream_seed(settings.seed, Stream.SOURCE_SHIFT)
+    )
+    return program
 
 
 def source_initial_weights(network: Network, seed: int) -> Weights:

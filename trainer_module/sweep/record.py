@@ -12,8 +12,9 @@ from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
 from ledger import ledger
 from ledger.cell_selection import Cell, undecided_cells
-from ledger.ledger import Header, Ledger, LedgerParts, Row
+from ledger.ledger import Ledger, LedgerParts
 from ledger.ledger_note import note_path, write_note
+from ledger.rows import Header, Row
 from terminal import progress
 from trainer_module.cell_training.execution import Execution
 from trainer_module.sweep.job import SweepFacts

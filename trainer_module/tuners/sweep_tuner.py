@@ -12,7 +12,8 @@ import keras_tuner
 from experiment.training_settings import SweepSettings
 from ledger import ledger
 from ledger.cell_selection import Cell, best_cell
-from ledger.ledger import Ledger, Row
+from ledger.ledger import Ledger
+from ledger.rows import Row
 from terminal import progress
 from trainer_module.cell_training.execution import Execution
 from trainer_module.oracles.sweep_oracle import SweepOracle, row_metrics

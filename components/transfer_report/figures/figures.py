@@ -26,7 +26,7 @@ from components.transfer_report.figures.mistakes import MOST_SHOWN, TargetImages
 from experiment.backbones import UNITS
 from experiment.domains import PRETRAINED
 from ledger.cell_selection import Cell
-from ledger.ledger import Row
+from ledger.rows import Row
 
 DOTS_PER_INCH = 110
 """Figures are 12.8 inches wide: 1408 px, laid out to be read at 1280."""

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from analysis.cells.paired_ledgers import Sweep
-from ledger.ledger import Row
+from ledger.rows import Row
 
 COLUMNS = 8
 PICTURE_INCHES = 1.55

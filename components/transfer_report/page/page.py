@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +41,8 @@ def render_page(
       before: the section on what was known before training.
       controls: the section on them; None if no control was swept.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=formats.percent,
-        percent_interval=formats.percent_interval,
-        points=formats.points,
-        points_interval=formats.points_interval,
-        embedded=_embedded,
-        lead=lead_in_words,
-    )
     rows = {row["transfer"]: row for row in summary["closing_table"]}
-    return environment.get_template("page.html.j2").render(
+    return template_of("page.html.j2", embedded=_embedded, lead=lead_in_words).render(
         summary=summary,
         headline=headline(summary),
         evidence=evidence(rows[summary["winner"]], len(rows)),
@@ -68,23 +53,42 @@ def render_page(
         before=before,
         questions=QUESTIONS,
         controls=controls,
-        sections=[
-            {
-                "transfer": transfer,
-                "cells": cells,
-                "counts": Counter(cell.verdict for cell in cells),
-                "extremes": extremes(cells),
-                "picture": drawn.heat_maps[transfer],
-                "freezing": drawn.freezing.get(transfer),
-                "measures": measures_table(
-                    found.measures, [(transfer, cell) for cell in grid.chosen.transfers[transfer].values()]
-                ),
-            }
-            for transfer, cells in summaries.transfers.items()
-        ],
+        sections=[_section(transfer, cells, grid, found, drawn) for transfer, cells in summaries.transfers.items()],
         first_epochs=FIRST_EPOCHS,
         false_discovery_percent=100 * FALSE_DISCOVERY_RATE,
     )
+
+
+def template_of(name: str, **filters: Callable[..., str]) -> jinja2.Template:
+    """A template of this folder, which writes numbers as everything does; HTML is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(("html.j2",)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=formats.percent, percent_interval=formats.percent_interval, points=formats.points,
+        points_interval=formats.points_interval, **filters,
+    )  # fmt: skip
+    return environment.get_template(name)
+
+
+def _section(
+    transfer: str, cells: Sequence[CellSummary], grid: Grid, found: Findings, drawn: Pictures
+) -> dict[str, Any]:
+    """What the page shows of one transfer."""
+    chosen = [(transfer, cell) for cell in grid.chosen.transfers[transfer].values()]
+    return {
+        "transfer": transfer,
+        "cells": cells,
+        "counts": Counter(cell.verdict for cell in cells),
+        "extremes": extremes(cells),
+        "picture": drawn.heat_maps[transfer],
+        "freezing": drawn.freezing.get(transfer),
+        "measures": measures_table(found.measures, chosen),
+    }
 
 
 def headline(summary: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from analysis.cells.cell_summaries import class_f1s, summarise
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.statistics.paired_intervals import draw_variance, mean_interval
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 

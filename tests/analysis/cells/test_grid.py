@@ -14,7 +14,7 @@ from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.statistics.paired_intervals import paired_gain_interval
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 PLACE = ("cats_dogs__original", Cell(100, 4, True))

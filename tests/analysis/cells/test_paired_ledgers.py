@@ -11,7 +11,7 @@ import pytest
 
 from analysis.cells.paired_ledgers import pair_ledgers
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from tests.stacks import STACK
 
 Ledger = tuple[Header, list[Row]]

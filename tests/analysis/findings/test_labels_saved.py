@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.labels_saved import LabelsNeeded, labels_needed
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 BASELINES = {10: 0.5, 100: 0.7, 1000: 0.9}
 

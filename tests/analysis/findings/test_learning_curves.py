@@ -22,7 +22,7 @@ from analysis.findings.learning_curves import (
     write_measures,
 )
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 # 32 images make 96 records: 3 steps an epoch.
 PACE = Pace(records_per_image=3, batch_size=32)

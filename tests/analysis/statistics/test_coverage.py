@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
+from scipy.stats import false_discovery_control
 
 from analysis.statistics.paired_intervals import (
-    benjamini_hochberg,
     difference_interval,
     draw_variance,
     draws_interval,
@@ -94,7 +94,7 @@ def false_verdicts(draws: int, draw_sd: float, repeats: int, sizes: int, cells: 
             spreads = np.array([draw_variance(value) for value in values])
             lent = (spreads.sum() - spreads) / (cells - 1)
             gains += [difference_interval(value, float(v)) for value, v in zip(values, lent, strict=True)]
-        rejected = benjamini_hochberg([p for _, p in gains])
+        rejected = false_discovery_control([p for _, p in gains]) <= 0.05
         verdicts = [verdict(gain, bool(no)) for (gain, _), no in zip(gains, rejected, strict=True)]
         called.append(np.mean([one != "undecided" for one in verdicts]))
     return float(np.mean(np.array(called) > 0)), float(np.mean(called))

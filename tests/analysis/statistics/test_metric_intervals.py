@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from analysis.statistics import paired_intervals
 from analysis.statistics.classification_metrics import PseudoValues, metrics_of, pseudo_values
-from analysis.statistics.metric_intervals import Spread, intervals_of, others_means, spread_of
+from analysis.statistics.metric_intervals import intervals_of, metric_spread, others_means
+from analysis.statistics.uncertainty import Spread
 
 ALONE = np.array([np.nan])
 
@@ -32,23 +33,23 @@ def test_intervals_of_accuracies_and_gains_are_those_of_the_report(pair):
     cell, baseline, others = pair
     of_others = ALONE if others is None or len(cell) == 1 else np.array([others])
     expected = paired_intervals.mean_interval(cell, others if len(cell) > 1 else None)
-    found = intervals_of(spread_of(as_metric(cell)), of_others)
+    found = intervals_of(metric_spread(as_metric(cell)), of_others)
     assert found.estimate[0] == pytest.approx(expected.estimate)
     assert max(found.low[0], 0) == pytest.approx(expected.low) and min(found.high[0], 1) == pytest.approx(expected.high)
     gain, _ = paired_intervals.paired_gain_interval(cell, baseline, others if len(cell) > 1 else None)
-    found = intervals_of(spread_of(as_metric(cell).minus(as_metric(baseline))), of_others)
+    found = intervals_of(metric_spread(as_metric(cell).minus(as_metric(baseline))), of_others)
     assert 100 * found.low[0] == pytest.approx(gain.low) and 100 * found.high[0] == pytest.approx(gain.high)
 
 
 def test_one_image_has_an_estimate_and_no_interval():
     for draws in (1, 2):
-        found = intervals_of(spread_of(as_metric(np.ones((draws, 1)))), ALONE)
+        found = intervals_of(metric_spread(as_metric(np.ones((draws, 1)))), ALONE)
         assert found.estimate[0] == 1 and np.isnan(found.low[0]) and np.isnan(found.high[0])
 
 
 def test_what_is_undefined_in_one_draw_is_undefined_in_the_mean():
     values = np.array([[[np.nan] * 3, [1.0, 0.0, 1.0]]])
-    found = intervals_of(spread_of(PseudoValues(values, np.ones((1, 2)))), ALONE)
+    found = intervals_of(metric_spread(PseudoValues(values, np.ones((1, 2)))), ALONE)
     assert np.isnan([found.low[0], found.estimate[0], found.high[0]]).all()
 
 
@@ -91,6 +92,6 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     held = np.zeros(len(metrics_of(2)))
     repeats = 150
     for _ in range(repeats):
-        found = intervals_of(spread_of(pseudo_values(*simulated(rng, 3, 300))), np.full(len(held), np.nan))
+        found = intervals_of(metric_spread(pseudo_values(*simulated(rng, 3, 300))), np.full(len(held), np.nan))
         held += (found.low <= truth) & (truth <= found.high)
     assert np.all(held / repeats > 0.90)

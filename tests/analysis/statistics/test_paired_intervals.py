@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from analysis.statistics import paired_intervals
+from analysis.statistics import uncertainty
 from analysis.statistics.paired_intervals import (
     SMALLEST_P,
     Interval,
-    benjamini_hochberg,
     draw_variance,
     draws_interval,
     mean_interval,
@@ -27,7 +26,6 @@ from analysis.statistics.paired_intervals import (
 CORRECT = arrays(bool, st.tuples(st.integers(1, 5), st.integers(2, 40)), elements=st.booleans(), fill=st.nothing())
 # A loaded machine must not fail a test for its time.
 QUICK = settings(max_examples=40, deadline=None)
-P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 
 @st.composite
@@ -113,7 +111,7 @@ def test_the_docstring_has_every_term_of_the_formula() -> None:
     for term in ("v = (S + 1) / (I (I - 1))", "max(v - e2 / (D I), 0) + f e2 / (D I)",
                  "max(s2 - f e2 / I, (1 - f) e2 / I) / D", "sqrt(t(nu)^2 A + z^2 B)", "With one draw A = 0 and B = v",
                  "((D - 1) s2 + s2_others) / D, nu' = D"):  # fmt: skip
-        assert term in (paired_intervals.__doc__ or "")
+        assert term in (uncertainty.__doc__ or "")
 
 
 @QUICK
@@ -221,40 +219,6 @@ def test_gains_are_in_percentage_points() -> None:
     cell, baseline = np.zeros((2, 10), bool), np.zeros((2, 10), bool)
     cell[:, :3] = True
     assert paired_gain_interval(cell, baseline)[0].estimate == pytest.approx(30)
-
-
-def test_benjamini_hochberg_on_the_published_example() -> None:
-    # Benjamini and Hochberg 1995, section 3.2: 15 p-values, the four smallest are rejected at 0.05.
-    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
-    p += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
-    assert benjamini_hochberg(p, 0.05).tolist() == [True] * 4 + [False] * 11  # fmt: skip
-
-
-@QUICK
-@given(P_VALUES, st.floats(0.01, 0.5))
-def test_benjamini_hochberg_agrees_with_scipy(p_values: list[float], q: float) -> None:
-    adjusted = stats.false_discovery_control(p_values, method="bh")
-    clear = np.abs(adjusted - q) > 1e-9
-    assert benjamini_hochberg(p_values, q)[clear].tolist() == (adjusted <= q)[clear].tolist()
-
-
-@QUICK
-@given(P_VALUES, st.floats(0.01, 0.4))
-def test_benjamini_hochberg_rejects_the_smallest_and_more_with_a_higher_q(p: list[float], q: float) -> None:
-    rejected = benjamini_hochberg(p, q)
-    assert np.all(rejected <= benjamini_hochberg(p, q + 0.1))
-    if rejected.any():
-        assert np.all(rejected == (np.asarray(p) <= np.asarray(p)[rejected].max()))
-
-
-def test_benjamini_hochberg_of_nothing_is_nothing() -> None:
-    assert benjamini_hochberg([]).tolist() == []
-
-
-@pytest.mark.parametrize("bad", [-0.1, 1.1, math.nan])
-def test_benjamini_hochberg_refuses_what_is_no_p_value(bad: float) -> None:
-    with pytest.raises(ValueError, match=r"0\.\.1"):
-        benjamini_hochberg([0.5, bad])
 
 
 @pytest.mark.parametrize(

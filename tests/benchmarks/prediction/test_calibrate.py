@@ -1,10 +1,12 @@
 """The rows that `thaw advise` is calibrated on, and how a rule is judged; by hand, no training."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.transfer_prediction.advice_rule import PREDICTORS
-from benchmarks.prediction.calibrate import judged, nearest, other_rows, run_rows
+from benchmarks.prediction.calibrate import judged, nearest, other_rows, rule_of, run_rows
+from benchmarks.prediction.ridge_intervals import calibrate
 from tests.analysis.transfer_prediction.test_advice_rule import made_rule
 
 
@@ -46,3 +48,12 @@ def test_a_rule_is_judged_target_by_target():
     table = judged(rule, pd.DataFrame([{**row, "n": 20, "x": x} for row in rows]))
     assert table["held"].to_dict() == {"near": 1.0, "far": 0.0, "all": 0.5}
     assert table.loc["far", "mean"] == pytest.approx(2 * low)
+
+
+def test_what_is_written_predicts_as_what_was_fitted():
+    random = np.random.default_rng(0)
+    x, y = random.normal(5, 2, (60, len(PREDICTORS))), random.normal(size=60)
+    found = calibrate(x, y, np.arange(60) % 4, np.repeat([20, 100], 30), 0.9)
+    rule = rule_of(found, {"targets": "4"})
+    assert rule.expected(x) == pytest.approx(found.rule.predict(x))
+    assert (rule.sizes, rule.low, rule.high) == ((20, 100), found.low, found.high)

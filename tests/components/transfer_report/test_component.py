@@ -8,11 +8,8 @@ from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE
-from components.transfer_report.component import (
-    NodeSettings,
-    TransferReportExecutor,
-    transfer_report,
-)
+from components.transfer_report.component import TransferReportExecutor, transfer_report
+from components.transfer_report.report import ReportSettings
 from experiment.config import Blessing
 from ledger.ledger import LEDGER_FILE, write_ledger
 
@@ -58,7 +55,7 @@ def run(tmp_path, quick_ledgers, before_of):
             "blessing": [artifact(standard_artifacts.ModelBlessing, tmp_path / "out" / "blessing")],
         }
         blessing = Blessing(min_accuracy=min_accuracy, max_class_loss_points=100)
-        settings = NodeSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
+        settings = ReportSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
                                 versions={}, records_per_image=3, batch_size=32, seed=1,
                                 configuration={"name": "small"})  # fmt: skip
         TransferReportExecutor().Do(inputs, outputs, {"settings": settings.model_dump_json(), "code": ""})
@@ -92,7 +89,7 @@ def test_the_node_has_an_input_for_each_transfer_by_name():
     def channels(*names):
         return {name: channel.Channel(type=standard_artifacts.Model) for name in names}
 
-    settings = NodeSettings(experiment="x", deployed_size=1, blessing=Blessing(), transfers_left_out={}, versions={},
+    settings = ReportSettings(experiment="x", deployed_size=1, blessing=Blessing(), transfers_left_out={}, versions={},
                             seed=1, records_per_image=3, batch_size=32, configuration={})  # fmt: skip
     node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
                            verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),

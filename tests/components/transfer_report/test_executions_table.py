@@ -11,7 +11,7 @@ import pytest
 
 from analysis.cells.paired_ledgers import pair_ledgers
 from components.transfer_report.executions_table import ended_worse, executions, write_csv
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from tests.analysis.report_ledgers import make_row
 
 HEADER = (

@@ -17,9 +17,11 @@ from PIL import Image
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.figures.mistakes import MOST_SHOWN, TargetImages
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
+from experiment.changes import changed
 from experiment.config import Blessing
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row, content_key
+from ledger.ledger import content_key
+from ledger.rows import Header, Row
 from tests.analysis.report_ledgers import make_sweep
 
 Ledger = tuple[Header, list[Row]]
@@ -59,7 +61,7 @@ def refused(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactor
         for header, rows in quick_ledgers
         if header.sweep != "cats_dogs__original"
     ]
-    strict = dataclasses.replace(SETTINGS, blessing=Blessing(min_accuracy=0.99))
+    strict = changed(SETTINGS, blessing=Blessing(min_accuracy=0.99))
     return folder, write_report(folder, ledgers, OUTCOMES, strict, BEFORE)
 
 
@@ -238,7 +240,7 @@ def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], t
 
 def test_a_transfer_without_the_deployed_size_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     with pytest.raises(ThawError, match=r"no execution at n=800.*n=\[20, 100, 400\]"):
-        write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(SETTINGS, deployed_size=800), BEFORE)
+        write_report(tmp_path, quick_ledgers, OUTCOMES, changed(SETTINGS, deployed_size=800), BEFORE)
 
 
 def with_ids(ledgers: list[Ledger], ids: list[str]) -> list[Ledger]:

@@ -27,7 +27,7 @@ SHOWN = SETTINGS | {
 }
 ROWS = {
     "experiment.stack", "ledger.ledger", "trainer_module.training.running_stack", "ledger.sealed_lines",
-    "ledger.cell_selection",
+    "ledger.cell_selection", "ledger.rows",
 }  # fmt: skip
 STARTED = {"terminal.tables", "trainer_module.processes.fork_server"}
 """They print, and start processes."""

@@ -93,8 +93,30 @@ def test_where_nothing_temporary_can_be_written_a_command_says_so(monkeypatch: p
         process.own_temporary_folder({})
 
 
+def status_after(error: BaseException) -> int:
+    """That of a command which ends with the error; signals are as they were for the next test."""
+
+    def fail() -> None:
+        raise error
+
+    try:
+        return process.exit_status(fail, os.environ)
+    finally:
+        process.leave_signals_alone()
+
+
 def test_a_file_that_the_system_refuses_is_said_and_no_other_error_hidden(capsys: pytest.CaptureFixture[str]) -> None:
-    assert process.status_of_ended(PermissionError(13, "Permission denied", "a/b")) == 1
+    assert status_after(PermissionError(13, "Permission denied", "a/b")) == 1
     assert "Can't use a/b: Permission denied" in capsys.readouterr().err
     with pytest.raises(OSError, match="no name"):
-        process.status_of_ended(OSError("no name"))
+        status_after(OSError("no name"))
+
+
+def test_the_status_says_whether_the_user_must_act_or_a_signal_came(capsys: pytest.CaptureFixture[str]) -> None:
+    assert process.exit_status(lambda: None, os.environ) == 0
+    assert status_after(ThawError("Do this.")) == 1
+    assert capsys.readouterr().err == "\nthaw: Do this.\n"
+    hidden = ImportError("of C")
+    hidden.__context__ = process.Terminated()
+    assert [status_after(error) for error in (KeyboardInterrupt(), process.Terminated(), hidden)] == [130, 143, 143]
+    assert process.STOPPED in capsys.readouterr().err

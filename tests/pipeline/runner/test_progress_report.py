@@ -7,8 +7,9 @@ import pytest
 
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
-from ledger.ledger import Header, Row, write_ledger
+from ledger.ledger import write_ledger
 from ledger.ledger_note import note_path, write_note
+from ledger.rows import Header, Row
 from pipeline.dag.training_settings import asked_digest
 from pipeline.runner.progress_report import in_words, state_of
 from pipeline.runs import run_folder

@@ -7,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from pipeline.runs.tensorboard_log import VAL_ACCURACY, source_curves, write_run
 from tests.stacks import STACK
 

@@ -10,7 +10,7 @@ from analysis.statistics.paired_intervals import Interval
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
-from pipeline.source_search import search, search_table
+from pipeline.source_search import search, search_space, search_table
 from trainer_module.oracles.advised_oracle import SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 
@@ -30,7 +30,7 @@ def config(tmp_path):
 
 
 def test_every_freeze_count_of_one_size_is_searched_without_controls(config):
-    found = search.searched_config(config, search.Wanted(n=12, draws=2, share=0.25))
+    found = search_space.searched_config(config, search_space.Wanted(n=12, draws=2, share=0.25))
     assert (found.sizes, found.deployed_size, found.draws, found.all_draws) == ((12,), 12, 2, 2)
     assert found.freeze_counts["remastered"] == (0, 1, 2, 3, 4, 5, 6)
     assert [transfer.id for transfer in found.transfers] == ["sides__remastered"]
@@ -41,7 +41,7 @@ def test_every_freeze_count_of_one_size_is_searched_without_controls(config):
 
 def test_a_size_that_the_experiment_can_not_have_is_refused(config):
     with pytest.raises(ThawError, match=r"to search at n = 13 is not valid"):
-        search.searched_config(config, search.Wanted(n=13, draws=2, share=0.25))
+        search_space.searched_config(config, search_space.Wanted(n=13, draws=2, share=0.25))
 
 
 def test_the_grid_costs_each_cell_once_with_its_twin():
@@ -49,7 +49,7 @@ def test_the_grid_costs_each_cell_once_with_its_twin():
     candidates = [
         SearchCandidate(SearchPoint("a", share, tuned), share, seconds, ()) for share, tuned, seconds in cells
     ]
-    assert search.grid_seconds(candidates, draws=3) == 3 * (2.0 + 4.0)
+    assert search_space.grid_seconds(candidates, draws=3) == 3 * (2.0 + 4.0)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def made_found():
         p_value=0.01, verdict="gain",
     )  # fmt: skip
     tried = tuple(search.Tried("sides__remastered", count, True, 3, 0.91 - count / 100) for count in range(9))
-    return search.Found("SYNTHETIC squares", search.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 90.0)
+    return search.Found("SYNTHETIC squares", search_space.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 90.0)
 
 
 def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():

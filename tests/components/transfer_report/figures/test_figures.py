@@ -19,7 +19,7 @@ from components.transfer_report.figures.curves_figure import draw_curves
 from components.transfer_report.figures.figures import curve_pairs, freezing_lines, shared_scales
 from components.transfer_report.figures.heat_map import Scales, draw_heat_map, hover_text
 from ledger.cell_selection import Cell
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 Ledger = tuple[Header, list[Row]]
 SCALES = Scales(accuracy=(50, 100), gain=30)

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from analysis.cells.paired_ledgers import Sweep
 from components.transfer_report.figures.mistakes import captions, mistakes, picture_sheet
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 from tests.stacks import STACK
 
 HEADER = Header(

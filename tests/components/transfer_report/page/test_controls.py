@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -11,16 +10,20 @@ import pytest
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.page.controls import WHAT
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
+from experiment.changes import changed
 from experiment.config import Blessing
 from experiment.errors import ThawError
-from ledger.ledger import Header, Row
+from ledger.rows import Header, Row
 
 Ledger = tuple[Header, list[Row]]
-PLAIN = ReportSettings("quick", 400, Blessing(), {}, {}, 2022, 3, 32)
+PLAIN = ReportSettings(
+    experiment="quick", deployed_size=400, blessing=Blessing(), transfers_left_out={}, versions={}, seed=2022,
+    records_per_image=3, batch_size=32,
+)  # fmt: skip
 BEFORE = BeforeTraining(calibration="", level=0.9, predicted_gains={}, estimates=(), seconds=0.0)
 OUTCOMES = {"cats_dogs__original": Evaluation(True)}
 # all_but_target is by far the better of the two: it would win and change every claim.
-CONTROLLED = dataclasses.replace(PLAIN, controls={"all_but_target__original": "self"})
+CONTROLLED = changed(PLAIN, controls={"all_but_target__original": "self"})
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_a_report_without_controls_has_no_such_section(quick_ledgers: list[Ledge
 def test_controls_alone_are_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     kinds = dict.fromkeys(("all_but_target__original", "cats_dogs__original"), "random")
     with pytest.raises(ThawError, match="controls alone"):
-        write_report(tmp_path, quick_ledgers, OUTCOMES, dataclasses.replace(PLAIN, controls=kinds), BEFORE)
+        write_report(tmp_path, quick_ledgers, OUTCOMES, changed(PLAIN, controls=kinds), BEFORE)
 
 
 def test_every_kind_of_control_is_explained() -> None:

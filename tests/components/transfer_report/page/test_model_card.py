@@ -3,13 +3,14 @@
 import pytest
 import yaml
 
-from components.transfer_report.page.model_card import SliceAccuracy, weak_slices, write_model_card
+from components.sweep_evaluator.reading import SliceFigure
+from components.transfer_report.page.model_card import weak_slices, write_model_card
 from experiment.loading import load_config
 from tests.components.transfer_report.page.test_closing_table import summary
 
-ALL = SliceAccuracy("", "", 2000, 0.90, 0.89, 0.91)
-DARK = SliceAccuracy("brightness", "dark", 600, 0.80, 0.76, 0.84)
-LOW = SliceAccuracy("contrast", "low", 30, 0.70, 0.50, 0.92)  # weaker, but its interval reaches beyond the whole
+ALL = SliceFigure("", "", 2000, 0.90, 0.89, 0.91)
+DARK = SliceFigure("brightness", "dark", 600, 0.80, 0.76, 0.84)
+LOW = SliceFigure("contrast", "low", 30, 0.70, 0.50, 0.92)  # weaker, but its interval reaches beyond the whole
 SLICES = [ALL, DARK, LOW]
 
 
@@ -42,7 +43,7 @@ def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
 
 
 def test_a_slice_of_few_images_has_no_interval_and_is_not_called_weak(written):
-    few = SliceAccuracy("class", "truck", 3, 0.1, None, None)
+    few = SliceFigure("class", "truck", 3, 0.1, None, None)
     assert weak_slices([ALL, few]) == []
     assert all("10.0% (too few images for an interval)" in text for text in written([ALL, few]))
 

@@ -1,11 +1,10 @@
 """From estimates to an expected gain with an interval: ridge regression, and what it erred by on groups left out.
 
-The regression is least squares with a penalty (Hoerl and Kennard, Technometrics 12, 1970) on standardised predictors.
 Intervals are conformal in kind (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005): quantiles
 of residuals of predictions that did not see the group, a group being all rows of one transfer. Rows of one transfer
 hang together, so that their number says little; the interval is therefore widened until, over groups that neither
 the regression nor the quantiles have seen, it holds as large a share of rows as it says. With few groups that is a
-measurement and no guarantee. Imports numpy alone.
+measurement and no guarantee. Imports nothing of Thaw.
 """
 
 from __future__ import annotations
@@ -14,28 +13,17 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 PENALTY = 1.0
 """In units of the number of rows over a hundred: mild, the predictors being few."""
 WIDENINGS = tuple(float(factor) for factor in np.arange(1.0, 4.01, 0.05))
 
 Judged = tuple[tuple[dict[int, float], dict[int, float]], np.ndarray]
-"""Of a group: what to add to its predictions, by stratum, as the other groups tell; its rows, bool [rows]."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Ridge:
-    """A linear rule: `intercept + weights . (x - mean) / scale`."""
-
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    weights: tuple[float, ...]
-    intercept: float
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """float64 [rows] of predictors [rows, predictors]."""
-        standard = (np.asarray(x, np.float64) - self.mean) / self.scale
-        return np.asarray(self.intercept + standard @ np.asarray(self.weights))
+"""Of a group: what to add to its predictions, by stratum, as the other groups tell; its rows, int [rows]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +31,7 @@ class Calibrated:
     """A rule and how far it was off on groups left out.
 
     Attributes:
-      rule: fitted on all rows.
+      rule: fitted on all rows; see `fit`.
       strata: values of the stratum (n), rising.
       low, high: of each stratum, what to add to a prediction for the interval's ends.
       widening: factor that is already in them.
@@ -52,7 +40,7 @@ class Calibrated:
       residuals: float64 [rows], measured less predicted for the group left out.
     """
 
-    rule: Ridge
+    rule: Pipeline
     strata: tuple[int, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -62,28 +50,9 @@ class Calibrated:
     residuals: np.ndarray
 
 
-def fit(x: np.ndarray, y: np.ndarray) -> Ridge:
-    """Fits the rule.
-
-    Args:
-      x: real numbers [rows, predictors].
-      y: real numbers [rows].
-
-    Raises:
-      ValueError: fewer than two rows, other lengths, or a value that is no finite number.
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if x.ndim != 2 or y.shape != x.shape[:1] or len(y) < 2:
-        raise ValueError(f"predictors {x.shape} and measurements {y.shape} don't fit; expected [rows, d] and [rows], "
-                         "two rows or more.")  # fmt: skip
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("a predictor or a measurement is no finite number; leave that row out.")
-    mean, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    standard = (x - mean) / scale
-    penalty = PENALTY * len(y) / 100
-    weights = np.linalg.solve(standard.T @ standard + penalty * np.eye(x.shape[1]), standard.T @ (y - y.mean()))
-    return Ridge(tuple(mean.tolist()), tuple(scale.tolist()), tuple(weights.tolist()), float(y.mean()))
+def fit(x: np.ndarray, y: np.ndarray) -> Pipeline:
+    """Ridge regression of y [rows] on standardised predictors x [rows, predictors], all finite."""
+    return make_pipeline(StandardScaler(), Ridge(PENALTY * len(y) / 100)).fit(x, y)
 
 
 def calibrate(x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray, level: float) -> Calibrated:
@@ -97,21 +66,17 @@ def calibrate(x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarr
       level: share of rows that intervals shall hold, between 0 and 1.
 
     Raises:
-      ValueError: fewer than three groups, or as in `fit`.
+      ValueError: fewer than three groups, or a value that is no finite number.
     """
-    x, y, strata = np.asarray(x, np.float64), np.asarray(y, np.float64), np.asarray(strata)
-    names = list(dict.fromkeys(np.asarray(groups).tolist()))
-    if len(names) < 3:
-        raise ValueError(f"there are {len(names)} groups; leaving one out and judging the others takes three or more.")
-    member = {name: np.asarray(groups) == name for name in names}
-    residuals = np.empty(len(y))
-    for mask in member.values():
-        residuals[mask] = y[mask] - fit(x[~mask], y[~mask]).predict(x[mask])
-    judged = {}
-    for name, mask in member.items():
-        others = _left_out(x[~mask], y[~mask], [member[other][~mask] for other in names if other != name])
-        judged[name] = _quantiles(others, strata[~mask], level), mask
-    widening, coverage = _widened(list(judged.values()), residuals, strata, level)
+    count = len(np.unique(groups))
+    if count < 3:
+        raise ValueError(f"there are {count} groups; leaving one out and judging the others takes three or more.")
+    residuals = _left_out(x, y, groups)
+    judged = [
+        (_quantiles(_left_out(x[rest], y[rest], groups[rest]), strata[rest], level), left)
+        for rest, left in LeaveOneGroupOut().split(x, y, groups)
+    ]
+    widening, coverage = _widened(judged, residuals, strata, level)
     low, high = _quantiles(residuals, strata, level)
     order = sorted(low)
     return Calibrated(
@@ -120,10 +85,11 @@ def calibrate(x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarr
     )  # fmt: skip
 
 
-def _left_out(x: np.ndarray, y: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+def _left_out(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Of every row, measured less predicted by a rule that has not seen its group; cross_val_predict has one alpha."""
     residuals = np.empty(len(y))
-    for mask in masks:
-        residuals[mask] = y[mask] - fit(x[~mask], y[~mask]).predict(x[mask])
+    for rest, left in LeaveOneGroupOut().split(x, y, groups):
+        residuals[left] = y[left] - fit(x[rest], y[rest]).predict(x[left])
     return residuals
 
 

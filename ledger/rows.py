@@ -1,0 +1,137 @@
+"""What a ledger says of a sweep and of each execution, and how JSON holds it. Imports no TensorFlow and no pipeline."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.errors import ThawError
+from experiment.stack import Stack
+from ledger.sealed_lines import SealedLines
+
+FLOAT = np.dtype("<f4")
+"""Of stored probabilities, on every machine: as many bits as they are computed with, so that no two become equal."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What holds for every row of one ledger: who was swept, on what, and the truth about the test images.
+
+    Attributes:
+      sweep: the transfer's id, or `baseline__<architecture>`.
+      source: the source's name; empty for a baseline.
+      architecture: the architecture's name.
+      baseline: that of the network from random weights that the sweep is held against; a baseline's own name.
+      data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
+      classes: target class names in the order of their labels.
+      source_hash: hash of the source model's weights; empty for a baseline.
+      content_hash: hash of all images, labels and ids of the target's splits.
+      test_labels: label of each test image, in the order of every row's probabilities.
+      test_ids_hash: hash of the test images' ids in that order; equal in ledgers that can be paired.
+      parts: that a model of the user's can be cut into; 0 for the other architectures.
+      stack: what trained.
+    """
+
+    sweep: str
+    source: str
+    architecture: str
+    baseline: str
+    data: str
+    classes: tuple[str, ...]
+    source_hash: str
+    content_hash: str
+    test_labels: tuple[int, ...]
+    test_ids_hash: str
+    parts: int
+    stack: Stack
+
+    @property
+    def max_freeze_count(self) -> int:
+        """Layers, blocks or parts that can be frozen."""
+        return self.parts or MAX_FREEZE_COUNT[self.architecture]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One execution: a cell (n, freeze_count, fine_tune) trained on one draw.
+
+    Attributes:
+      key: hash of everything that decided the result; a row with this key is never computed again.
+      n, freeze_count, fine_tune, draw: the cell and its draw.
+      val_accuracy, val_loss, test_accuracy, test_loss: after the last step; selection reads val alone.
+      steps: optimiser steps, both phases together.
+      seconds: wall time of this execution; shared work (cached prefix, phase 1) counts where it was done.
+      curve: (step, val_accuracy) pairs along training, step 0 being before any.
+      frozen_hash: hash of the frozen weights and statistics, the same before and after (else training raised).
+      test_probabilities: float32 array of shape (test images, classes), as `test_accuracy` and `test_loss` were
+        computed from: whoever computes them again gets the same.
+      outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
+        figures are those of the weights that the phase began with; `kept`: fine-tuning ended below its start on val,
+        and all figures but steps and seconds are those of its start.
+    """
+
+    key: str
+    n: int
+    freeze_count: int
+    fine_tune: bool
+    draw: int
+    val_accuracy: float
+    val_loss: float
+    test_accuracy: float
+    test_loss: float
+    steps: int
+    seconds: float
+    curve: tuple[tuple[int, float], ...]
+    frozen_hash: str
+    test_probabilities: np.ndarray
+    outcome: str
+
+
+def header_values(header: Header) -> dict[str, Any]:
+    """The header as JSON holds it."""
+    return dataclasses.asdict(header)
+
+
+def header_of(lines: SealedLines) -> Header:
+    """The header of lines that were read.
+
+    Raises:
+      ThawError: it is none.
+    """
+    try:
+        lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels")}
+        return Header(**{**lines.header, **lists, "stack": Stack(**lines.header["stack"])})
+    except (KeyError, TypeError) as error:
+        raise ThawError(f"{lines.path} is not a ledger of Thaw: its first line should be the header, with "
+                        f"{[field.name for field in dataclasses.fields(Header)]}. Move it away, or use another "
+                        "workspace.") from error  # fmt: skip
+
+
+def row_values(row: Row) -> dict[str, Any]:
+    """The row as JSON holds it."""
+    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    probabilities = np.asarray(row.test_probabilities, FLOAT)  # [test images, classes]
+    values["test_probabilities"] = {
+        "shape": list(probabilities.shape),
+        "float32": base64.b64encode(probabilities.tobytes()).decode(),
+    }
+    return values
+
+
+def row_of(lines: SealedLines, values: dict[str, Any]) -> Row:
+    """The row that was read last.
+
+    Raises:
+      ThawError: it is none.
+    """
+    try:
+        packed = values["test_probabilities"]
+        flat = np.frombuffer(base64.b64decode(packed["float32"]), FLOAT)
+        curve = tuple((int(step), float(accuracy)) for step, accuracy in values["curve"])
+        return Row(**{**values, "curve": curve, "test_probabilities": flat.reshape(packed["shape"])})
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise lines.damaged(f"a row is no row: {error!r}") from error
