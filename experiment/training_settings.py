@@ -79,8 +79,15 @@ class ModelSettings(pydantic.BaseModel):
         return changed(self, **known, asked=machine.asked.get(self.name, ""))
 
 
+def of_baseline(schedule: Schedule) -> Schedule:
+    """The schedule of a network from random weights: there is nothing that could be tuned."""
+    return changed(schedule, tuning=None)
+
+
 class SweepSettings(ModelSettings):
     """One sweep over the target: the grid, and where its ledger lives."""
+
+    schedule: Schedule
 
     sizes: tuple[int, ...]
     freeze_counts: tuple[int, ...]

@@ -14,7 +14,7 @@ from acquisition.downloads.places import usual_places
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
-from experiment.config import CIFAR10_CLASSES, Augmentation, MobileNet, Schedule
+from experiment.config import CIFAR10_CLASSES, Augmentation, MobileNet, SourceSchedule
 from experiment.training_settings import ModelSettings
 from trainer_module.cell_training.target_data import TargetData, drawn_records
 from trainer_module.data.input_pipeline import Records
@@ -71,7 +71,7 @@ def trained_source(dataset: Dataset, classes: tuple[str, ...], steps: int, place
         settings = ModelSettings(
             role="source", name="benchmark_source", source="benchmark", architecture="original", classes=classes,
             image_shape=IMAGE_SHAPE, image_key="image", mobilenet=MobileNet(),
-            schedule=Schedule(epochs=20, batch_size=64, learning_rate=1e-3, max_steps=steps), seed=SEED,
+            schedule=SourceSchedule(batch_size=64, learning_rate=1e-3, max_steps=steps, shift_px=0), seed=SEED,
             data_name=dataset.name, code="",
         )  # fmt: skip
         network = original_network()

@@ -41,6 +41,7 @@ class ScheduleCandidate:
     def schedule(self) -> StepSchedule:
         """What an engine trains by."""
         settings = Schedule(
+            tuning=None,
             max_steps=self.max_steps, learning_rate=self.learning_rate,
             fine_tune_learning_rate=self.fine_tune_learning_rate,
         )  # fmt: skip

@@ -27,7 +27,9 @@ from trainer_module.networks import weight_values
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
 
-PLAIN_SETTINGS = Schedule(epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None)
+PLAIN_SETTINGS = Schedule(
+    tuning=None, epochs=grid.EPOCHS, learning_rate=1e-3, fine_tune_learning_rate=1e-4, max_steps=None
+)
 BASELINE, TRANSFER = "baseline", "transfer"
 FIRST_DRAW = 200
 """Draws from here on: no setting was chosen on them (benchmarks.schedules.schedule_choice uses 100 and 101)."""
@@ -58,7 +60,7 @@ def constant(learning_rate: float, steps: int) -> np.ndarray:
     return np.full(steps, learning_rate, np.float32)
 
 
-PLAIN, OWN = StepSchedule(PLAIN_SETTINGS, constant), StepSchedule(Schedule())
+PLAIN, OWN = StepSchedule(PLAIN_SETTINGS, constant), StepSchedule(Schedule(tuning=None))
 
 
 def third_of_grid(counts: Sequence[int]) -> tuple[CellDraw, ...]:

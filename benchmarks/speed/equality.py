@@ -57,7 +57,7 @@ class UncachedSuffixes(Suffixes):
 
 def engines(source: Weights, data: TargetData) -> tuple[SweepEngine, SweepEngine]:
     """The engine as it is, and without its cache."""
-    schedule = StepSchedule(Schedule())
+    schedule = StepSchedule(Schedule(tuning=None))
     network = target.original_network()
     suffixes = UncachedSuffixes(network, data, target.SEED, Budget())
     return (

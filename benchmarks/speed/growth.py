@@ -33,7 +33,7 @@ from trainer_module.sweep.process_pool import WorkerPool, default_workers
 from trainer_module.training.activation_cache import Budget
 
 SIZES, FREEZE_COUNTS = (20, 100, 400), (6, 7, 8)
-SCHEDULE = StepSchedule(Schedule(epochs=10, max_steps=30))
+SCHEDULE = StepSchedule(Schedule(tuning=None, epochs=10, max_steps=30))
 """As in the preset `quick`."""
 FEW_DRAWS, MANY_DRAWS = 3, 24
 FIVE_CLASSES = ("airplane", "automobile", "bird", "cat", "deer")
@@ -113,7 +113,7 @@ def _many_images(dataset: Dataset) -> tuple[float, float]:
     data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, range(1))
     network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES), MobileNet())
     source = weight_values.initial_weights(network.backbone_layers, 1)
-    schedule = StepSchedule(Schedule(max_steps=50))
+    schedule = StepSchedule(Schedule(tuning=None, max_steps=50))
     engine = SweepEngine(network, source, data, schedule, target.SEED, Budget(spill_dir=Path.cwd()))
     started = time.perf_counter()
     engine.run(Cell(MANY_IMAGES, 2, False), 0)

@@ -12,7 +12,7 @@ from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.process_pool import WorkerPool
 
-SCHEDULE = StepSchedule(Schedule(max_steps=60))
+SCHEDULE = StepSchedule(Schedule(tuning=None, max_steps=60))
 WARM_UP = [(Cell(10, 0, False), 0), (Cell(10, 0, False), 1)]
 EXECUTIONS = [(Cell(n, 0, False), draw) for n in (100, 200, 400) for draw in range(4)]
 

@@ -29,7 +29,13 @@ SOURCE_CODE = (
 """What decides which weights a source ends with."""
 SWEEP_CODE = (
     *SOURCE_CODE,
-    "trainer_module.cell_training",
+    "trainer_module.cell_training.execution",
+    "trainer_module.cell_training.recipe",
+    "trainer_module.cell_training.solved_head_recipe",
+    "trainer_module.cell_training.step_schedule",
+    "trainer_module.cell_training.suffixes",
+    "trainer_module.cell_training.target_data",
+    "trainer_module.cell_training.trained_head_recipe",
     "trainer_module.sweep.engine",
     "trainer_module.sweep.job",
     "trainer_module.training.solved_head",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
 from experiment.errors import home_expanded
-from experiment.training_settings import ModelSettings, SweepSettings
+from experiment.training_settings import ModelSettings, SweepSettings, of_baseline
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.runs.run_files import comparable, digest, settings_of
 
@@ -43,7 +43,7 @@ def model_settings(
         image_key=config.data.image_key,
         mobilenet=_mobilenet(config, role) if architecture == "mobilenet_v2" else None,
         own=own_settings(config) if architecture == "own" else None,
-        schedule=config.schedule,
+        schedule=of_baseline(config.schedule) if role == "baseline" else config.schedule,
         seed=config.seed,
         data_name=data_name,
         code=code,
@@ -68,17 +68,12 @@ def source_settings(
     settings = model_settings(config, "source", transfer.source, transfer.architecture, data_name="", code=code)
     changes: dict[str, Any] = {
         "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "", "resize": False,
-        "schedule": _of_source(config.source_schedule) if source.is_trained else SourceSchedule(),
+        "schedule": config.source_schedule if source.is_trained else SourceSchedule(),
     }  # fmt: skip
     if source.is_pretrained:
         own = config.own if transfer.architecture == "own" else None
         changes |= {"weights_hash": own.sha256 if own else weights_hash, "seed": 0}
     return changed(settings, **changes)
-
-
-def _of_source(schedule: SourceSchedule) -> SourceSchedule:
-    """Without the rate of phase 2, which a source has none of."""
-    return changed(schedule, fine_tune_learning_rate=SourceSchedule().fine_tune_learning_rate)
 
 
 def own_settings(config: ExperimentConfig) -> OwnModel | None:
@@ -145,7 +140,7 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
     if source and not config.sources[source].is_pretrained:
         names.append("source_schedule")
     decisive = {name: settings[name] for name in names}
-    decisive["schedule"] = config.schedule.decisive(transferred=bool(source))
+    decisive["schedule"] = (config.schedule if source else of_baseline(config.schedule)).decisive
     if source:
         decisive["source"] = settings["sources"][source]
     if architecture == "mobilenet_v2":

@@ -57,6 +57,11 @@ def of(nodes, architecture):
     return {name for name in nodes if name.replace("__", ".").endswith(f".{architecture}")}
 
 
+def of_role(nodes, role):
+    """Those of transfers, or of baselines."""
+    return {name for name in nodes if f"{role}." in name}
+
+
 MOBILENET, OWN = (of(TUNERS | DEPLOYED | SOURCES, name) | ADVISOR for name in ("mobilenet_v2", "own"))
 GRID = TUNERS | ADVISOR | CARD
 NOWHERE = set()
@@ -93,11 +98,13 @@ SETTINGS = {
     "activations_gib": (1.0, NOWHERE),
     "pipeline_root": ("s3://bucket/thaw", NOWHERE),
     "beam_args": (["--direct_num_workers=2"], NOWHERE),
+    "baselines": ({"own": "original"}, of(TUNERS | DEPLOYED, "own") | CARD),
+    **{f"schedule.tuning.{name}": (value, TRANSFERS | of_role(DEPLOYED, "transfer") | CARD) for name, value in
+       {"epochs": 3, "learning_rate": 1e-3, "max_steps": 7}.items()},
     **{f"schedule.{name}": (value, TUNERS | DEPLOYED | CARD) for name, value in
        {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "fine_tune_learning_rate": 1e-3, "max_steps": 7}.items()},
     **{f"source_schedule.{name}": (value, TRAINED | CARD) for name, value in
        {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "max_steps": 7, "shift_px": 1}.items()},
-    "source_schedule.fine_tune_learning_rate": (1e-3, CARD),
     "mobilenet_v2.image_size_px": (64, MOBILENET | CARD),
     "mobilenet_v2.alpha": (0.5, MOBILENET | CARD),
     "mobilenet_v2.weights": ("/there/moved.h5", NOWHERE),
@@ -116,8 +123,11 @@ ELSEWHERE = {"name", "workspace", "sources", "transfers"}
 """The first two say where the cache itself lies, the others which nodes there are."""
 ALL = set(SWEEPS)
 ROWS = {
-    **dict.fromkeys(("seed", "data.image_shape", "target.classes", "schedule.epochs", "schedule.batch_size",
-                     "schedule.learning_rate", "schedule.fine_tune_learning_rate", "schedule.max_steps"), ALL),
+    **dict.fromkeys(("seed", "data.image_shape", "target.classes", "schedule.batch_size"), ALL),
+    **dict.fromkeys(("schedule.epochs", "schedule.learning_rate", "schedule.fine_tune_learning_rate",
+                     "schedule.max_steps"), of_role(ALL, "baseline")),
+    **dict.fromkeys(("schedule.tuning.epochs", "schedule.tuning.learning_rate", "schedule.tuning.max_steps"),
+                    of_role(ALL, "transfer")),
     **dict.fromkeys(("mobilenet_v2.image_size_px", "mobilenet_v2.alpha"), of(ALL, "mobilenet_v2")),
     **dict.fromkeys(("own.scale", "own.features", "own.image_size_px", "own.sha256", "own.parts"), of(ALL, "own")),
 }  # fmt: skip
@@ -164,8 +174,8 @@ def rows(config, stack=STACK):
 def leaves(model, before=""):
     for name, field in model.model_fields.items():
         kind = field.annotation
-        kind = next((part for part in getattr(kind, "__args__", ()) if isinstance(part, type)
-                     and issubclass(part, pydantic.BaseModel)), kind) if name == "own" else kind  # fmt: skip
+        if name in ("own", "tuning"):  # or none
+            kind = next(part for part in kind.__args__ if issubclass(part, pydantic.BaseModel))
         if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
             yield from leaves(kind, f"{before}{name}.")
         else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from experiment.config import Schedule
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.execution import Execution
@@ -85,6 +86,7 @@ class DeployedJob:
           ThawError: the source does not fit the architecture, or was altered since it was written.
         """
         settings, classes = self.settings, len(self.settings.classes)
+        assert isinstance(settings.schedule, Schedule)  # of the target
         network, transferred = source.network_of(settings), None
         if self.base_model:
             transferred = source.source_weights(self.base_model, network)

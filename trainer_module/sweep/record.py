@@ -9,7 +9,7 @@ from typing import Any
 
 from experiment.changes import changed
 from experiment.errors import ThawError
-from experiment.training_settings import SweepSettings
+from experiment.training_settings import SweepSettings, of_baseline
 from ledger import ledger
 from ledger.cell_selection import Cell, undecided_cells
 from ledger.ledger import Ledger, LedgerParts
@@ -102,7 +102,7 @@ class SweepRecord:
         name = f"baseline__{architecture}"
         settings = changed(
             self.settings, role="baseline", name=name, source="", architecture=architecture, freeze_counts=(0,),
-            draws=self.settings.most_draws,
+            draws=self.settings.most_draws, schedule=of_baseline(self.settings.schedule),
         )  # fmt: skip
         record = SweepRecord(settings, dataclasses.replace(self._facts, source_hash=""))
         path = record.ledger_path
@@ -156,7 +156,7 @@ def _decisive(settings: SweepSettings) -> dict[str, Any]:
     }
     name, places = of_architecture.get(settings.architecture, ("", {}))
     decisive = settings.model_dump(mode="json", include={*included, name}, exclude=places)
-    return {**decisive, "schedule": settings.schedule.decisive(transferred=settings.role == "transfer")}
+    return {**decisive, "schedule": settings.schedule.decisive}
 
 
 def add_missing(to: Ledger, rows: Iterable[Row]) -> None:

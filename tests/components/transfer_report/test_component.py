@@ -1,20 +1,39 @@
 """The TransferReport node: real ledgers and models in, report, winner and blessing out. Runs its executor."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
+import yaml
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE
 from components.transfer_report.component import TransferReportExecutor, transfer_report
 from components.transfer_report.report import ReportSettings
+from experiment import features
 from experiment.config import Blessing
-from ledger.ledger import LEDGER_FILE, write_ledger
+from ledger.ledger import LEDGER_FILE, content_key, write_ledger
 
 pytestmark = pytest.mark.component
 SERVING = "Format-Serving"
+IDS = [f"id{place:03d}" for place in range(500)]
+"""Of the test images, in the order of the ledgers."""
+
+
+def write_images(folder, ids):
+    """Black images of 4 x 4 pixels as DomainExamples writes them."""
+    folder.mkdir()
+    with tf.io.TFRecordWriter(str(folder / "data.tfrecord")) as writer:
+        for name in ids:
+            values = {features.IMAGE: bytes(48), features.ID: name.encode(), features.LABEL: 0, features.COPY: 0}
+            kinds = {key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                     if isinstance(value, bytes) else tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+                     for key, value in values.items()}  # fmt: skip
+            example = tf.train.Example(features=tf.train.Features(feature=kinds))
+            writer.write(example.SerializeToString())
 
 
 def artifact(kind, folder):
@@ -31,6 +50,7 @@ def run(tmp_path, quick_ledgers, before_of):
     def run(min_accuracy):
         inputs = {}
         for header, rows in quick_ledgers:
+            header = dataclasses.replace(header, test_ids_hash=content_key(ids=IDS))
             results = artifact(standard_artifacts.TunerResults, tmp_path / "results" / header.sweep)
             write_ledger(Path(results.uri) / LEDGER_FILE, header, rows)
             inputs[f"ledger_of_{header.sweep}"] = [results]
@@ -49,6 +69,9 @@ def run(tmp_path, quick_ledgers, before_of):
         advice = artifact(simple_artifacts.File, tmp_path / "advice")
         (Path(advice.uri) / ADVICE_FILE).write_text(before_of(quick_ledgers).model_dump_json())
         inputs["advice"] = [advice]
+        target = artifact(standard_artifacts.Examples, tmp_path / "target")
+        write_images(Path(target.uri) / "Split-test", IDS)
+        inputs["target"] = [target]
         outputs = {
             "report": [artifact(simple_artifacts.File, tmp_path / "out" / "report")],
             "winner": [artifact(standard_artifacts.Model, tmp_path / "out" / "winner")],
@@ -57,7 +80,7 @@ def run(tmp_path, quick_ledgers, before_of):
         blessing = Blessing(min_accuracy=min_accuracy, max_class_loss_points=100)
         settings = ReportSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
                                 versions={}, records_per_image=3, batch_size=32, seed=1,
-                                configuration={"name": "small"})  # fmt: skip
+                                configuration={"name": "small", "data": {"image_shape": [4, 4, 3]}})  # fmt: skip
         TransferReportExecutor().Do(inputs, outputs, {"settings": settings.model_dump_json(), "code": ""})
         return {name: made for name, [made] in outputs.items()}
 
@@ -75,7 +98,7 @@ def test_the_winners_model_is_handed_over_with_its_blessing(run):
 def test_the_winners_card_travels_inside_the_model_that_is_pushed(run):
     folder = Path(run(min_accuracy=0.0)["winner"].uri) / SERVING
     assert "SYNTHETIC" in (folder / "model_card.html").read_text()
-    assert (folder / "experiment.yaml").read_text() == "name: small\n"
+    assert yaml.safe_load((folder / "experiment.yaml").read_text())["name"] == "small"
 
 
 def test_a_refused_winner_is_marked_as_not_blessed(run):
@@ -93,7 +116,9 @@ def test_the_node_has_an_input_for_each_transfer_by_name():
                             seed=1, records_per_image=3, batch_size=32, configuration={})  # fmt: skip
     node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
                            verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),
-                           advice=channel.Channel(type=simple_artifacts.File), settings=settings, code="c")  # fmt: skip
+                           advice=channel.Channel(type=simple_artifacts.File),
+                           target=channel.Channel(type=standard_artifacts.Examples), settings=settings, code="c")  # fmt: skip
     assert set(node.inputs) == {"candidate_of_a__original", "evaluation_of_a__original", "verdict_of_a__original",
-                                "ledger_of_a__original", "ledger_of_baseline__original", "advice"}  # fmt: skip
+                                "ledger_of_a__original", "ledger_of_baseline__original", "advice",
+                                "target"}  # fmt: skip
     assert set(node.outputs) == {"report", "winner", "blessing"}

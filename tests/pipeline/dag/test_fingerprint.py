@@ -18,7 +18,9 @@ from pipeline.dag.fingerprint import (
 )
 from tests.packages import PACKAGES
 
-SETTINGS = {f"experiment.{name}" for name in ("backbones", "changes", "config", "domains", "errors", "machine")}
+SETTINGS = {
+    f"experiment.{name}" for name in ("backbones", "changes", "config", "domains", "errors", "machine", "schedules")
+}
 SHOWN = SETTINGS | {
     "experiment.training_settings",
     "terminal.console",
