@@ -83,6 +83,7 @@ REPORT_CODE = (
     "components.named_inputs",
     "components.sweep_evaluator.reading",
     "components.transfer_report",
+    "experiment.features",
     "trainer_module.data.input_pipeline",
     "transferability.agreement",
 )

@@ -98,7 +98,6 @@ SETTINGS = {
     "activations_gib": (1.0, NOWHERE),
     "pipeline_root": ("s3://bucket/thaw", NOWHERE),
     "beam_args": (["--direct_num_workers=2"], NOWHERE),
-    "baselines": ({"own": "original"}, of(TUNERS | DEPLOYED, "own") | CARD),
     **{f"schedule.tuning.{name}": (value, TRANSFERS | of_role(DEPLOYED, "transfer") | CARD) for name, value in
        {"epochs": 3, "learning_rate": 1e-3, "max_steps": 7}.items()},
     **{f"schedule.{name}": (value, TUNERS | DEPLOYED | CARD) for name, value in
@@ -119,7 +118,7 @@ SETTINGS = {
     "blessing.min_gain_points": (1.0, EVALUATORS | CARD),
     "blessing.max_class_loss_points": (1.0, CARD),
 }  # fmt: skip
-ELSEWHERE = {"name", "workspace", "sources", "transfers"}
+ELSEWHERE = {"name", "workspace", "sources", "transfers", "baselines"}
 """The first two say where the cache itself lies, the others which nodes there are."""
 ALL = set(SWEEPS)
 ROWS = {

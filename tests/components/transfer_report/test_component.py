@@ -114,10 +114,11 @@ def test_the_node_has_an_input_for_each_transfer_by_name():
 
     settings = ReportSettings(experiment="x", deployed_size=1, blessing=Blessing(), transfers_left_out={}, versions={},
                             seed=1, records_per_image=3, batch_size=32, configuration={})  # fmt: skip
+    target = channel.Channel(type=standard_artifacts.Examples)
     node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
                            verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),
                            advice=channel.Channel(type=simple_artifacts.File),
-                           target=channel.Channel(type=standard_artifacts.Examples), settings=settings, code="c")  # fmt: skip
+                           target=target, settings=settings, code="c")  # fmt: skip
     assert set(node.inputs) == {"candidate_of_a__original", "evaluation_of_a__original", "verdict_of_a__original",
                                 "ledger_of_a__original", "ledger_of_baseline__original", "advice",
                                 "target"}  # fmt: skip
