@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from acquisition.tfrecords.inspection import Inspection
+from acquisition.tfrecords.inspection import Inspection, val_images
 from experiment.config import ExperimentConfig
-from experiment.val_split import val_count
 
 FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""
@@ -15,8 +14,7 @@ FEWEST = 10
 def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
     """A sentence for each target class with fewer than FEWEST test or val images: the counts, and what follows."""
     for name in config.target.classes:
-        test, train = inspection.test_counts[name], inspection.train_counts[name]
-        val = val_count(train, config.data.val_fraction)
+        test, val = inspection.test_counts[name], val_images(inspection, config.data, name)
         if test < FEWEST:
             yield (f"The class {name!r} has {_images(test, 'test')} and {val} to choose on. The accuracy on this "
                    f"class can't be told from them: one image is {100 / max(test, 1):.0f} points, and intervals are "

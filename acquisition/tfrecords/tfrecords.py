@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ def write_examples(
     path: Path,
     examples: Iterable[tuple[bytes, int, bytes]],
     keys: tuple[str, str, str | None] = ("image", "label", "id"),
+    val: tuple[str, Collection[bytes]] | None = None,
 ) -> None:
     """Writes (PNG bytes, label, id) as TFDS writes CIFAR-10; compressed where the file is named *.gz.
 
@@ -40,6 +41,7 @@ def write_examples(
       path: of the file; its folder is made when absent.
       examples: to be written.
       keys: names of the features image, label (int64) and id; none: ids are left out.
+      val: name of the feature that says whether an image is val, and the ids of those that are; none: it is left out.
     """
     import tensorflow as tf
 
@@ -53,6 +55,8 @@ def write_examples(
             feature[label_key].int64_list.value.append(label)
             if id_key is not None:
                 feature[id_key].bytes_list.value.append(image_id)
+            if val is not None:
+                feature[val[0]].int64_list.value.append(int(image_id in val[1]))
             # Maps have no order of their own; equal records must give equal bytes.
             writer.write(example.SerializeToString(deterministic=True))
 

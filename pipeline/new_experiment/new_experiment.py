@@ -14,12 +14,11 @@ from acquisition.downloads.dataset import Dataset, locate_cifar10
 from acquisition.downloads.imagenet_weights import locate_weights
 from acquisition.downloads.places import usual_places
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
-from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records
+from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records, val_images
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig, Transfer
 from experiment.errors import ThawError, home_expanded
-from experiment.val_split import val_count
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
 from pipeline.new_experiment.own_settings import Wanted, own_settings, shown_px, validated
@@ -169,8 +168,7 @@ def _least_offered(own: OwnData, inspection: Inspection) -> int:
 
 
 def _counted(name: str, inspection: Inspection, data: Data) -> ClassCount:
-    train = inspection.train_counts[name]
-    val = val_count(train, data.val_fraction)
+    train, val = inspection.train_counts[name], val_images(inspection, data, name)
     return ClassCount(name, train - val, val, inspection.test_counts[name])
 
 

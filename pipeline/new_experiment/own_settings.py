@@ -141,7 +141,8 @@ def own_settings(
         "name": name,
         "data": {
             "path": str(data.path), **keys, "image_shape": list(data.image_shape), "resize": data.resize,
-            "classes": list(data.classes), "val_fraction": data.val_fraction,
+            "classes": list(data.classes),
+            **({"val_fraction": data.val_fraction} if data.val_key is None else {"val_key": data.val_key}),
         },
         "target": {"name": name, "classes": list(target)},
         "sources": sources,

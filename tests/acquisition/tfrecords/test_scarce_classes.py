@@ -24,7 +24,8 @@ CLASSES = ("rose", "tulip")
 def test_each_class_with_few_images_is_named_with_its_counts(train, test, said):
     found = Inspection(dict(zip(CLASSES, train, strict=True)), dict(zip(CLASSES, test, strict=True)), True, "", 0)
     config = ExperimentConfig.model_construct(
-        target=type("Target", (), {"classes": CLASSES})(), data=type("Data", (), {"val_fraction": 0.2})()
+        target=type("Target", (), {"classes": CLASSES})(),
+        data=type("Data", (), {"val_fraction": 0.2, "val_key": None})(),
     )
     sentences = list(scarce_classes(found, config))
     assert len(sentences) == len(said)
