@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ def write_examples(
     path: Path,
     examples: Iterable[tuple[bytes, int, bytes]],
     keys: tuple[str, str, str | None] = ("image", "label", "id"),
-    val: tuple[str, Collection[bytes]] | None = None,
+    val: tuple[str, Callable[[bytes], bool]] | None = None,
 ) -> None:
     """Writes (PNG bytes, label, id) as TFDS writes CIFAR-10; compressed where the file is named *.gz.
 
@@ -41,7 +41,7 @@ def write_examples(
       path: of the file; its folder is made when absent.
       examples: to be written.
       keys: names of the features image, label (int64) and id; none: ids are left out.
-      val: name of the feature that says whether an image is val, and the ids of those that are; none: it is left out.
+      val: name of the feature that says whether an image is val, and what tells it by the id; none: it is left out.
     """
     import tensorflow as tf
 
@@ -56,7 +56,7 @@ def write_examples(
             if id_key is not None:
                 feature[id_key].bytes_list.value.append(image_id)
             if val is not None:
-                feature[val[0]].int64_list.value.append(int(image_id in val[1]))
+                feature[val[0]].int64_list.value.append(int(val[1](image_id)))
             # Maps have no order of their own; equal records must give equal bytes.
             writer.write(example.SerializeToString(deterministic=True))
 

@@ -20,7 +20,8 @@ from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig, Transfer
 from experiment.errors import ThawError, home_expanded
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
-from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
+from pipeline.new_experiment.own_pictures import from_images
+from pipeline.new_experiment.own_records import OwnData, from_records, holds_records
 from pipeline.new_experiment.own_settings import Wanted, own_settings, shown_px, validated
 from pipeline.runner.own_model_check import fitted
 from pipeline.runner.plan import Plan, measure_gflops, plan_run

@@ -14,6 +14,7 @@ import yaml
 from experiment.config import Data, ExperimentConfig, OwnModel
 from experiment.errors import ThawError, printable
 from experiment.loading import PRESETS, validate_config
+from pipeline.new_experiment.picture_options import PictureOptions
 
 PRESET = PRESETS / "quick.yaml"
 """Grid, draws and schedules are taken from it: what takes minutes."""
@@ -42,6 +43,7 @@ class Wanted:
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
       own: a Keras model of the user's to transfer from; none if the user names none.
+      pictures: what is asked of pictures that are no TFRecords.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Wanted:
     classes: tuple[str, ...] = ()
     keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
     own: OwnModel | None = None
+    pictures: PictureOptions = dataclasses.field(default_factory=PictureOptions)
 
 
 _NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
