@@ -11,8 +11,25 @@ FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""
 
 
+MOST_NAMED = 5
+"""Classes with a sentence each; more of them have one together."""
+
+
 def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
-    """A sentence for each target class with fewer than FEWEST test or val images: the counts, and what follows."""
+    """What is to be said of target classes with fewer than FEWEST test or val images: the counts, and what follows."""
+    sentences = list(_sentences(inspection, config))
+    if len(sentences) <= MOST_NAMED:
+        yield from sentences
+        return
+    names = config.target.classes
+    tested = [inspection.test_counts[name] for name in names]
+    val = [val_images(inspection, config.data, name) for name in names]
+    yield (f"{len(sentences)} of {len(names)} classes have fewer than {FEWEST} test or val images (the fewest: "
+           f"{min(tested)} test, {min(val)} val). The accuracy on such a class can't be told from them; that on all "
+           "classes together can. Add images of them.")  # fmt: skip
+
+
+def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
     for name in config.target.classes:
         test, val = inspection.test_counts[name], val_images(inspection, config.data, name)
         if test < FEWEST:
