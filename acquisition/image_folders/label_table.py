@@ -149,12 +149,13 @@ def _files(path: Path, rows: Sequence[Row]) -> list[LabelledFile]:
             if ours != theirs:
                 raise ThawError(f"{path}: {one.file!r} has two {what}, {theirs!r} in line {before} and {ours!r} in "
                                 f"line {line}. Expected one; correct a line, or leave the image out.")  # fmt: skip
-        if before == line and not one.path.is_file():
+        if before == line and not os.path.isfile(one.path):
             missing.append(f"{one.file} (line {line})")
     if missing:
         count = "1 file that is" if len(missing) == 1 else f"{len(missing)} files that are"
         raise ThawError(f"{path} lists {count} not there: {in_words(missing)}. Looked for them in {path.parent}; "
-                        "correct the paths, which are relative to the CSV file.")  # fmt: skip
+                        "correct the paths, which are relative to the CSV file, or the permissions of their "
+                        "folders.")  # fmt: skip
     return [one for _, one in found.values()]
 
 

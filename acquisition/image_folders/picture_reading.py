@@ -25,7 +25,7 @@ from acquisition.image_folders.image_folder import check_count, refuse
 from acquisition.image_folders.labelled_files import LabelledFile
 from acquisition.image_folders.reading_journal import ReadingJournal
 from acquisition.splits.fingerprints import LENGTH, fingerprint
-from acquisition.splits.names import SPLITS
+from acquisition.splits.names import SPLITS, TEST
 from experiment.errors import ThawError
 
 MOST_BYTES = 2 * 2**30
@@ -103,12 +103,14 @@ class PicturesRead:
       images: ordered by id.
       fingerprints: float32 [images, LENGTH].
       repeated: files left out because another of the class is the same.
+      copied: pictures of the user's test split whose very same pixels were in another split too.
       reduced: pictures whose records are smaller than the user's files.
     """
 
     images: list[OwnImage]
     fingerprints: np.ndarray
     repeated: list[str]
+    copied: int
     reduced: int
 
 
@@ -139,6 +141,7 @@ def read_pictures(
     """
     found: dict[str, tuple[OwnImage, bytes]] = {}
     repeated: list[str] = []
+    copied: set[str] = set()
     problems: list[str] = []
     small = 0
     for done, (one, result) in enumerate(_all_read(files, headers, journal, reduce), start=1):
@@ -157,6 +160,8 @@ def read_pictures(
             kept, left_out = sorted((other, image), key=_rank, reverse=True)
             found[image.image_id] = kept, picture.fingerprint
             repeated.append(left_out.source.file)
+            if kept.source.split == TEST != left_out.source.split:
+                copied.add(image.image_id)
     refuse(problems)
     for name, count in Counter(image.source.class_name for image, _ in found.values()).items():
         check_count("your images", name, count, "different images")
@@ -164,7 +169,7 @@ def read_pictures(
     prints = b"".join(found[image_id][1] for image_id in ordered)
     return PicturesRead(
         [found[image_id][0] for image_id in ordered], np.frombuffer(prints, np.float32).reshape(-1, LENGTH), repeated,
-        small,
+        len(copied), small,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from experiment.errors import ThawError
 
 _BATCH, _FEWER = 256, 16
 """Records read at once; one by one, Python takes 25 times as long. Fewer of files that may hold photos of megabytes."""
-_LARGE_FILE = 2**28
+_LARGE_FILE = 2**26
 
 
 class RecordPosition(NamedTuple):

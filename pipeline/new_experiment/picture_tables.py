@@ -51,6 +51,9 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
     if read.repeated:
         yield (f"{len(read.repeated)} of the files repeat another of their class and are left out, "
                f"{read.repeated[0]} among them.")  # fmt: skip
+    if read.copied:
+        yield (f"{read.copied:,} of your test pictures were in train or val too, pixel for pixel; they stay in test "
+               "alone.")  # fmt: skip
     if read.reduced:
         yield (f"All records would take more than {MOST_BYTES / 2**30:.0f} GiB, so {read.reduced:,} pictures are kept "
                f"smaller, with {REDUCED_PX} pixels on the shorter side, as JPEG of quality 95. For these alone, served "

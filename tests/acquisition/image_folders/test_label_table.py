@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,7 @@ def test_texts_of_cells_are_never_markup_or_patterns(folder: Path) -> None:
         (["file,species", *rows()], r"has no column 'label'.*\['file', 'species'\].*--label-column"),
         (["file,label,label", *rows("x")], "names the column 'label' twice"),
         (["file,path,label", *[f"in/{n}.jpg,x,rose" for n in range(16)]], "which column is the file, 'file' or 'path'"),
+        (["file,label", *rows(), f"{'x' * 300}.jpg,rose"], "1 file that is not there"),
         (["file,label", *rows(), "../in.jpg,rose"], r"line 18: '\.\./in\.jpg' lies outside"),
         (["file,label", *rows(), "/etc/passwd,rose"], "'/etc/passwd' lies outside"),
         (["file,label", *rows(), "in/3.jpg"], "line 18: 1 cells. Expected 2"),
@@ -123,3 +126,23 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         read_labels(tmp_path / "other.csv", {}, (), None)
     (tmp_path / "folder.csv").mkdir()
     assert is_table(tmp_path / "labels.CSV") and not is_table(tmp_path / "folder.csv")
+
+
+def test_a_folder_that_may_not_be_read_is_named_with_its_files() -> None:
+    # pytest's own folders are closed to others, and nothing is closed to root.
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        place = Path(temporary)
+        (place / "in").mkdir()
+        (place / "in" / "0.jpg").touch()
+        (place / "labels.csv").write_text("file,label\nin/0.jpg,rose\n")
+        place.chmod(0o755)
+        (place / "in").chmod(0)
+        user = os.geteuid()
+        try:
+            if user == 0:
+                os.seteuid(65534)
+            with pytest.raises(ThawError, match=r"not there: in/0\.jpg \(line 2\).*permissions of their folders"):
+                read_labels(place / "labels.csv", {}, (), None)
+        finally:
+            os.seteuid(user)
+            (place / "in").chmod(0o755)

@@ -74,7 +74,7 @@ def test_of_equal_files_in_two_splits_of_the_users_that_in_test_is_kept(folder: 
         for one in find_images(folder)
     ]
     found, contents = read(folder, files=files)
-    assert found.repeated == ["rose/0.png"] and "rose/again.bmp" in contents
+    assert found.repeated == ["rose/0.png"] and "rose/again.bmp" in contents and found.copied == 1
 
 
 def test_what_tensorflow_decodes_as_a_viewer_shows_it_is_kept_byte_for_byte(folder: Path) -> None:
