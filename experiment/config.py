@@ -49,6 +49,9 @@ class Data(Settings):
     """Class names in the order of their labels."""
     val_fraction: Fraction = 0.2
     """Share of each class's training images set apart for choosing (CIFAR-10: 1,000 a class)."""
+    val_key: str | None = None
+    """Feature that is 1 where a training image is set apart for choosing and 0 elsewhere; none: val_fraction decides.
+    `thaw init` writes it, so that groups and near-duplicates are not torn between train and val."""
 
 
 class Augmentation(Settings):

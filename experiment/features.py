@@ -12,6 +12,8 @@ CLASS_NAME = "class_xf"
 """Bytes: the class name, for slices people can read."""
 BRIGHTNESS = "brightness_xf"
 """Bytes: `dark`, `medium` or `bright`."""
+VAL = "val_xf"
+"""int64: 1 where the records say that a training image is val (data.val_key); no domain's examples have it."""
 CONTRAST = "contrast_xf"
 """Bytes: `low`, `medium` or `high`."""
 

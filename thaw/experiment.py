@@ -14,6 +14,7 @@ from experiment.errors import home_expanded
 from terminal.console import console
 from thaw import tables
 from thaw.options import PROJECT_ROOT, as_json, examples, experiment, own_images_options, print_json
+from thaw.picture_options import picture_options
 
 
 @click.command(
@@ -21,23 +22,30 @@ from thaw.options import PROJECT_ROOT, as_json, examples, experiment, own_images
         "thaw init animals",
         "thaw init animals --target deer,horse --image-size 96",
         "thaw init animals --model efficientnet_b0.keras",
+        "thaw init labels.csv --group-column person",
+        "thaw init photos --group '^([^_]+)_'",
         "thaw init flowers --classes rose,tulip,daisy,fern",
     )
 )
 @click.argument("folder", type=click.Path(path_type=Path))
 @own_images_options
+@picture_options
 @click.option("--force", is_flag=True, help="Replace what an earlier init wrote there.")
 @as_json
 def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json: bool, **asked: Any) -> None:
     """Make an experiment of your own images.
 
-    FOLDER holds a folder of images for each class, or TFRecords; nothing in it is changed. `thaw plan` and `thaw run`
-    then take --config thaw-<name>/config.yaml.
+    FOLDER holds a folder of images for each class (also as train, val and test), or TFRecords; or it is a CSV file with
+    the columns file and label. Nothing in it is changed. `thaw plan` and `thaw run` then take --config
+    thaw-<name>/config.yaml.
     """
     from pipeline.new_experiment.new_experiment import make_experiment, show_made
     from pipeline.new_experiment.own_settings import name_from, wanted_from
+    from pipeline.new_experiment.picture_options import pictures_asked
 
-    wanted = wanted_from(name or name_from(home_expanded(folder).absolute().name), asked)
+    place = home_expanded(folder).absolute()
+    found_name = name_from(place.name if place.is_dir() else place.stem)
+    wanted = dataclasses.replace(wanted_from(name or found_name, asked), pictures=pictures_asked(asked))
     made = make_experiment(
         folder, out or Path(f"thaw-{wanted.name}"), wanted, force=force, project_root=PROJECT_ROOT,
         environment=os.environ, terminal=console(stderr=in_json),

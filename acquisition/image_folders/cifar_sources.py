@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from acquisition.image_folders.image_files import fitted, load_image, png_bytes
-from acquisition.image_folders.image_folder import content_id
+from acquisition.image_folders.image_files import content_id, fitted, load_image, png_bytes
 from acquisition.tfrecords.record_files import RecordFiles
 from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import CIFAR10_CLASSES

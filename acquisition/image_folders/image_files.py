@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import math
 import struct
 import warnings
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from acquisition.tfrecords.image_headers import LEAST_SIDE_PX, MOST_PIXELS
+from acquisition.tfrecords.image_headers import LEAST_SIDE_PX, MOST_PIXELS, found_in
 from experiment.errors import ThawError, is_own_mistake
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 """Pillow's names of what has eight bits a channel, or fewer, and whose colours need no profile."""
+KEPT_FORMATS, KEPT_MODES = ("PNG", "JPEG"), ("1", "L", "P", "RGB")
+"""What TensorFlow decodes as a viewer shows it, where nothing turns it or makes a part of it transparent."""
+_PNG_BYTES_PER_PIXEL = 2
+"""Of photographs, about."""
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -36,8 +43,22 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels, as the image is looked at (EXIF's orientation is heeded). Decodes nothing.
+@dataclass(frozen=True)
+class Header:
+    """What a file's head declares.
+
+    Attributes:
+      width, height: pixels, as the image is looked at (EXIF's orientation is heeded).
+      size_bytes: what a record of it takes: the file, or about as much as the PNG that is made of it.
+    """
+
+    width: int
+    height: int
+    size_bytes: int
+
+
+def image_header(path: Path) -> Header:
+    """Looks at the head of a file. Decodes nothing.
 
     Raises:
       ThawError: the file can't be used; the message names it, says why and what to do.
@@ -50,20 +71,25 @@ def image_size(path: Path) -> tuple[int, int]:
                 raise ThawError(f"{path}: {problem}")
             width, height = image.size
             # A PNG would be decoded whole for it.
-            turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _TURNED
+            turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _UPRIGHT
+            sideways = turned and image.getexif().get(_ORIENTATION) in _TURNED
+            kept = image.format in KEPT_FORMATS and image.mode in KEPT_MODES and not turned
+            size_bytes = path.stat().st_size if kept else _PNG_BYTES_PER_PIXEL * width * height
     except _DAMAGE as error:
         if is_own_mistake(error):
             raise
         raise ThawError(f"{path}: {_unreadable(path, error)}") from error
-    return (height, width) if turned else (width, height)
+    return Header(height, width, size_bytes) if sideways else Header(width, height, size_bytes)
 
 
-def load_image(source: Path | bytes, name: str) -> Image.Image:
+def load_image(source: Path | bytes, name: str, enough_px: int | None = None) -> Image.Image:
     """The whole image in RGB, turned as EXIF says; what is transparent is laid on white.
 
     Args:
       source: a file, or its bytes.
       name: of the file, for messages.
+      enough_px: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its shorter side has so
+        many pixels; none: at its own size.
 
     Raises:
       ThawError: it can't be decoded.
@@ -71,6 +97,9 @@ def load_image(source: Path | bytes, name: str) -> Image.Image:
     try:
         with _opened(source) as image:
             orientation = image.getexif().get(_ORIENTATION)
+            if enough_px is not None and image.format == "JPEG":
+                scale = enough_px / min(image.size)
+                image.draft(image.mode, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
             upright = image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
             if upright.mode in ("LA", "PA", "RGBA") or "transparency" in upright.info:
                 layered = upright.convert("RGBA")
@@ -88,6 +117,31 @@ def fitted(image: Image.Image, height: int, width: int) -> Image.Image:
     if image.size == (width, height):
         return image
     return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+
+
+def content_id(image: Image.Image) -> str:
+    """Hash of an RGB image's size and pixels."""
+    return hashlib.sha256(f"{image.width}x{image.height}".encode() + image.tobytes()).hexdigest()[:32]
+
+
+def stays_as_it_is(content: bytes) -> bool:
+    """Whether TensorFlow decodes a file that image_header takes as a viewer shows it, so that a record may hold it."""
+    with _opened(content) as image:
+        return image.format in KEPT_FORMATS and image.mode in KEPT_MODES and found_in(content) is None
+
+
+def reduced(image: Image.Image, side_px: int) -> Image.Image:
+    """The image at a size whose shorter side has so many pixels."""
+    scale = side_px / min(image.size)
+    size = max(side_px, round(image.width * scale)), max(side_px, round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def jpeg_bytes(image: Image.Image) -> bytes:
+    """The image as JPEG of quality 95, colours at full resolution."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
 
 
 def png_bytes(image: Image.Image) -> bytes:

@@ -26,6 +26,7 @@ class Inspection:
       has_ids: whether the records carry ids; either all do or none does.
       fingerprint: hash of the files' names and contents; the same wherever the folder lies.
       size_bytes: all the files together.
+      val_counts: images of the train split that the records name val, by class; empty without data.val_key.
     """
 
     train_counts: dict[str, int]
@@ -33,12 +34,14 @@ class Inspection:
     has_ids: bool
     fingerprint: str
     size_bytes: int
+    val_counts: dict[str, int] = field(default_factory=dict)
 
 
 class _Record(NamedTuple):
     image: bytes
     label: int
     image_id: bytes | None
+    in_val: bool
 
 
 @dataclass
@@ -72,9 +75,11 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
     counts: dict[str, dict[str, int]] = {}
     for split, paths in (("train", files.train), ("test", files.test)):
         labels: Counter[int] = Counter()
+        in_val: Counter[int] = Counter()
         for path in paths:
             for records in _checked_batches(split, path, data, seen, undecodable):
                 labels.update(record.label for record in records)
+                in_val.update(record.label for record in records if record.in_val)
                 seen.records += len(records)
                 if on_progress:
                     on_progress(seen.records)
@@ -82,8 +87,18 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
             raise ThawError(f"The {split} split has no records: {[str(path) for path in paths]} hold none. "
                             "Copy or convert the data again.")  # fmt: skip
         counts[split] = {name: labels[index] for index, name in enumerate(data.classes)}
+        if split == "train" and data.val_key is not None:
+            counts["val"] = {name: in_val[index] for index, name in enumerate(data.classes)}
     size_bytes = sum(path.stat().st_size for path in (*files.train, *files.test))
-    return Inspection(counts["train"], counts["test"], bool(seen.has_ids), fingerprint(files), size_bytes)
+    has_ids, hashed = bool(seen.has_ids), fingerprint(files)
+    return Inspection(counts["train"], counts["test"], has_ids, hashed, size_bytes, counts.get("val", {}))
+
+
+def val_images(inspection: Inspection, data: Data, name: str) -> int:
+    """How many of a class's training images are set apart for choosing."""
+    if data.val_key is not None:
+        return inspection.val_counts[name]
+    return val_count(inspection.train_counts[name], data.val_fraction)
 
 
 def fingerprint(files: RecordFiles) -> str:
@@ -162,7 +177,16 @@ def _parse(data: Data, place: RecordPosition, raw: bytes) -> _Record:
         )
     if problem := header_problem(images[0], data.image_shape, data.resize):
         raise ThawError(f"{place}: {problem}. Correct or leave out the record.")
-    return _Record(images[0], labels[0], _parse_id(data, place, features))
+    return _Record(images[0], labels[0], _parse_id(data, place, features), _parse_val(data, place, features))
+
+
+def _parse_val(data: Data, place: RecordPosition, features: Mapping[str, Any]) -> bool:
+    if data.val_key is None:
+        return False
+    values = list(features[data.val_key].int64_list.value) if data.val_key in features else []
+    if len(values) != 1 or values[0] not in (0, 1):
+        raise ThawError(_missing(place, "val", data.val_key, "one int64, 0 or 1", sorted(features)))
+    return bool(values[0])
 
 
 def values_in_words(feature: Any) -> str:
@@ -244,14 +268,18 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
     if _offered(inspection, config, name) < 1:
         raise ThawError(
             f"The class {name!r} of the {place} has {train} training images, and all are set apart for "
-            f"choosing (data.val_fraction {config.data.val_fraction}). Expected at least one to train on; "
+            f"choosing ({_val_setting(config)}). Expected at least one to train on; "
             "add images, or lower the fraction with --set data.val_fraction=..."
         )
 
 
 def _offered(inspection: Inspection, config: ExperimentConfig, name: str) -> int:
-    train = inspection.train_counts[name]
-    return train - val_count(train, config.data.val_fraction)
+    return inspection.train_counts[name] - val_images(inspection, config.data, name)
+
+
+def _val_setting(config: ExperimentConfig) -> str:
+    data = config.data
+    return f"data.val_fraction {data.val_fraction}" if data.val_key is None else f"data.val_key {data.val_key}"
 
 
 def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
@@ -261,6 +289,6 @@ def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
         advice += f" --set candidate_size={largest}"
     return (
         f"sizes asks for n = {max(config.sizes)}, but the target's classes offer {offered} training images "
-        f"each once data.val_fraction {config.data.val_fraction} is set apart for choosing. The largest "
+        f"each once {_val_setting(config)} is set apart for choosing. The largest "
         f"possible n is {largest}. Use {advice}"
     )

@@ -15,7 +15,7 @@ from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import Data
 from experiment.errors import ThawError
 
-RULES = 3
+RULES = 4
 """Raise it when the rules of inspection change: what was found under older rules is then inspected again."""
 
 

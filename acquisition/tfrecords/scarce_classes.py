@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from acquisition.tfrecords.inspection import Inspection
+from acquisition.tfrecords.inspection import Inspection, val_images
 from experiment.config import ExperimentConfig
-from experiment.domains import val_count
 
 FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""
 
 
+MOST_NAMED = 5
+"""Classes with a sentence each; more of them have one together."""
+
+
 def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
-    """A sentence for each target class with fewer than FEWEST test or val images: the counts, and what follows."""
+    """What is to be said of target classes with fewer than FEWEST test or val images: the counts, and what follows."""
+    sentences = list(_sentences(inspection, config))
+    if len(sentences) <= MOST_NAMED:
+        yield from sentences
+        return
+    names = config.target.classes
+    tested = [inspection.test_counts[name] for name in names]
+    val = [val_images(inspection, config.data, name) for name in names]
+    yield (f"{len(sentences)} of {len(names)} classes have fewer than {FEWEST} test or val images (the fewest: "
+           f"{min(tested)} test, {min(val)} val). The accuracy on such a class can't be told from them; that on all "
+           "classes together can. Add images of them.")  # fmt: skip
+
+
+def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
     for name in config.target.classes:
-        test, train = inspection.test_counts[name], inspection.train_counts[name]
-        val = val_count(train, config.data.val_fraction)
+        test, val = inspection.test_counts[name], val_images(inspection, config.data, name)
         if test < FEWEST:
             yield (f"The class {name!r} has {_images(test, 'test')} and {val} to choose on. The accuracy on this "
                    f"class can't be told from them: one image is {100 / max(test, 1):.0f} points, and intervals are "

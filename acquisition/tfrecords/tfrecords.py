@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,9 @@ from PIL import Image
 
 from experiment.errors import ThawError
 
-_BATCH = 256
-"""Records read at once; one by one, Python takes 25 times as long."""
+_BATCH, _FEWER = 256, 16
+"""Records read at once; one by one, Python takes 25 times as long. Fewer of files that may hold photos of megabytes."""
+_LARGE_FILE = 2**26
 
 
 class RecordPosition(NamedTuple):
@@ -33,6 +34,7 @@ def write_examples(
     path: Path,
     examples: Iterable[tuple[bytes, int, bytes]],
     keys: tuple[str, str, str | None] = ("image", "label", "id"),
+    val: tuple[str, Callable[[bytes], bool]] | None = None,
 ) -> None:
     """Writes (PNG bytes, label, id) as TFDS writes CIFAR-10; compressed where the file is named *.gz.
 
@@ -40,6 +42,7 @@ def write_examples(
       path: of the file; its folder is made when absent.
       examples: to be written.
       keys: names of the features image, label (int64) and id; none: ids are left out.
+      val: name of the feature that says whether an image is val, and what tells it by the id; none: it is left out.
     """
     import tensorflow as tf
 
@@ -53,6 +56,8 @@ def write_examples(
             feature[label_key].int64_list.value.append(label)
             if id_key is not None:
                 feature[id_key].bytes_list.value.append(image_id)
+            if val is not None:
+                feature[val[0]].int64_list.value.append(int(val[1](image_id)))
             # Maps have no order of their own; equal records must give equal bytes.
             writer.write(example.SerializeToString(deterministic=True))
 
@@ -68,7 +73,7 @@ def read_batches(path: Path) -> Iterator[tuple[int, Sequence[bytes]]]:
     dataset = _open(path)
     first = 0
     try:
-        for batch in dataset.batch(_BATCH).as_numpy_iterator():
+        for batch in dataset.batch(_records_at_once(path)).as_numpy_iterator():
             yield first, batch
             first += len(batch)
     except tf.errors.DataLossError as error:
@@ -77,6 +82,13 @@ def read_batches(path: Path) -> Iterator[tuple[int, Sequence[bytes]]]:
     except tf.errors.OpError as error:
         raise ThawError(f"{path} can't be read: {error.message}. Expected a file of TFRecords that you may "
                         "read; put its permissions right.") from error  # fmt: skip
+
+
+def _records_at_once(path: Path) -> int:
+    with contextlib.suppress(OSError):  # TensorFlow says what is wrong with the file
+        if path.stat().st_size > _LARGE_FILE:
+            return _FEWER
+    return _BATCH
 
 
 def _open(path: Path) -> Any:

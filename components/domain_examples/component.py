@@ -58,15 +58,20 @@ def DomainExamples(
             )
 
 
-Kept = tuple[str, int, bytes]
-"""Id, label and serialized example of a record of the domain. Beam copies plain values faster than protos."""
+Kept = tuple[str, int, bytes, bool]
+"""Id, label, serialized example and whether it says that it is val, of a record of the domain. Beam copies plain values
+faster than protos."""
 
 
 def _train_and_val(
     pipeline: beam.Pipeline, files: str, wanted: DomainSettings
 ) -> tuple[beam.PCollection, beam.PCollection]:
-    """Splits the domain's training images by id, class by class, and augments those that stay."""
+    """Splits the domain's training images as they say, or by id, class by class, and augments those that stay."""
     everything = _read(pipeline, "Train", files, wanted)
+    if wanted.given_val:
+        val = everything | "KeepVal" >> beam.Filter(lambda kept: kept[3])
+        train = everything | "DropVal" >> beam.Filter(lambda kept: not kept[3])
+        return _augmented(train, wanted), _serialized(val)
     in_val = beam.pvalue.AsDict(
         everything
         | "KeyIdsByLabel" >> beam.Map(lambda kept: (kept[1], kept[0]))
@@ -76,17 +81,17 @@ def _train_and_val(
             lambda group: [(name, True) for name in records.val_ids(list(group[1]), wanted.val_fraction, wanted.seed)]
         )
     )
-    val = (
-        everything
-        | "KeepVal" >> beam.Filter(lambda kept, chosen: kept[0] in chosen, in_val)
-        | "SerializedVal" >> beam.Map(lambda kept: kept[2])
-    )
-    train = (
-        everything
-        | "DropVal" >> beam.Filter(lambda kept, chosen: kept[0] not in chosen, in_val)
-        | "Augment" >> beam.FlatMap(_augment, wanted)
-    )
-    return train, val
+    val = everything | "KeepVal" >> beam.Filter(lambda kept, chosen: kept[0] in chosen, in_val)
+    train = everything | "DropVal" >> beam.Filter(lambda kept, chosen: kept[0] not in chosen, in_val)
+    return _augmented(train, wanted), _serialized(val)
+
+
+def _augmented(train: beam.PCollection, wanted: DomainSettings) -> beam.PCollection:
+    return train | "Augment" >> beam.FlatMap(_augment, wanted)
+
+
+def _serialized(val: beam.PCollection) -> beam.PCollection:
+    return val | "SerializedVal" >> beam.Map(lambda kept: kept[2])
 
 
 def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings) -> beam.PCollection:
@@ -101,7 +106,8 @@ def _read(pipeline: beam.Pipeline, name: str, files: str, wanted: DomainSettings
 
 def _kept_of_file(path: str, wanted: DomainSettings) -> Iterator[Kept]:
     for example in records.domain_records(path, wanted):
-        yield records.image_id(example), records.label(example), example.SerializeToString(deterministic=True)
+        in_val = records.take_val(example)
+        yield records.image_id(example), records.label(example), example.SerializeToString(deterministic=True), in_val
 
 
 def _augment(kept: Kept, wanted: DomainSettings) -> Iterator[bytes]:

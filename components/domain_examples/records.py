@@ -27,6 +27,8 @@ class DomainSettings(pydantic.BaseModel):
     image_shape: tuple[int, int, int]
     augmentation: Augmentation
     val_fraction: float
+    given_val: bool = False
+    """Whether the records say which training images are val; else val_fraction and the seed decide."""
     seed: int
     with_test: bool
     """True for the target alone: no source ever holds a test image."""
@@ -69,6 +71,16 @@ def relabelled(example: tf.train.Example, settings: DomainSettings) -> tf.train.
     # A serialized tensor ends with its values.
     content[features.IMAGE].bytes_list.value[0] = serialized[-math.prod(settings.image_shape) :]
     return example
+
+
+def take_val(example: tf.train.Example) -> bool:
+    """Whether the example, as Transform wrote it, says that it is val; the feature is taken out of it."""
+    content = example.features.feature
+    if features.VAL not in content:
+        return False
+    [in_val] = content[features.VAL].int64_list.value
+    del content[features.VAL]
+    return bool(in_val)
 
 
 def image_id(example: tf.train.Example) -> str:

@@ -72,6 +72,7 @@ def transform(data: Data, examples: Node, schema: Node, gate: Node) -> Node:
             "image_key": data.image_key,
             "label_key": data.label_key,
             "id_key": data.id_key,
+            "val_key": data.val_key,
             "image_shape": list(data.image_shape),
             "resize": data.resize,
             "code": source_fingerprint(*fingerprint.TRANSFORM_CODE),
@@ -100,6 +101,7 @@ def domain_examples(
         image_shape=config.data.image_shape,
         augmentation=config.augmentation,
         val_fraction=config.data.val_fraction,
+        given_val=config.data.val_key is not None,
         seed=config.seed,
         with_test=with_test,
     )

@@ -9,6 +9,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from experiment.config import Data
 
+_VAL = """
+  type: INT
+  int_domain { min: 0 max: 1 }
+  presence { min_fraction: 1.0 min_count: 1 }
+  shape { dim { size: 1 } }
+"""
+
 
 def schema_text(data: Data) -> str:
     """The schema, as text, with the data's feature keys and number of classes."""
@@ -18,6 +25,8 @@ def schema_text(data: Data) -> str:
         if feature.name == "label":
             feature.int_domain.max = len(data.classes) - 1
         feature.name = names[feature.name]
+    if data.val_key is not None:
+        text_format.Parse(_VAL, schema.feature.add(name=data.val_key))
     return text_format.MessageToString(schema)
 
 

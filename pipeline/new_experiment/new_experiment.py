@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,19 +14,22 @@ from acquisition.downloads.dataset import Dataset, locate_cifar10
 from acquisition.downloads.imagenet_weights import locate_weights
 from acquisition.downloads.places import usual_places
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
-from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records
+from acquisition.image_folders.labelled_files import in_words
+from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records, val_images
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig, Transfer
-from experiment.domains import val_count
 from experiment.errors import ThawError, home_expanded
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
-from pipeline.new_experiment.own_records import OwnData, from_images, from_records, holds_records
+from pipeline.new_experiment.own_pictures import from_images
+from pipeline.new_experiment.own_records import OwnData, from_records, holds_records
 from pipeline.new_experiment.own_settings import Wanted, own_settings, shown_px, validated
 from pipeline.runner.own_model_check import fitted
 from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from terminal.tables import FittingTable, empty_table
 
+MOST_NAMED = 10
+"""Classes of the target that are all named."""
 FEW_TEST_IMAGES = 50
 """Of all target classes together: below this, intervals are some 15 points wide to each side."""
 
@@ -133,7 +136,7 @@ def show_made(made: Made, terminal: Console) -> None:
 def _lines(made: Made) -> Iterator[str]:
     height, width, channels = made.image_shape
     yield f"Image size: {height} x {width} pixels, {channels} channels ({made.size_reason})."
-    yield f"Target: {' against '.join(made.target)}, with n = {', '.join(map(str, made.sizes))} training images."
+    yield f"Target: {_against(made.target)}, with n = {', '.join(map(str, made.sizes))} training images."
     for name, words in made.sources.items():
         yield f"Source {name}: {words}"
     for note in made.notes:
@@ -143,6 +146,13 @@ def _lines(made: Made) -> Iterator[str]:
     config = shlex.quote(str(made.config))
     yield f"  thaw plan --config {config}"
     yield f"  thaw run --config {config}"
+
+
+def _against(names: Sequence[str]) -> str:
+    """Names of classes to tell apart; of many the first ones."""
+    if len(names) <= MOST_NAMED:
+        return " against ".join(names)
+    return f"{len(names)} classes, {in_words(names)}"
 
 
 def _in_words(config: ExperimentConfig, transfer: Transfer) -> str:
@@ -169,8 +179,7 @@ def _least_offered(own: OwnData, inspection: Inspection) -> int:
 
 
 def _counted(name: str, inspection: Inspection, data: Data) -> ClassCount:
-    train = inspection.train_counts[name]
-    val = val_count(train, data.val_fraction)
+    train, val = inspection.train_counts[name], val_images(inspection, data, name)
     return ClassCount(name, train - val, val, inspection.test_counts[name])
 
 
@@ -182,7 +191,7 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Pa
     used = {name for source in config.sources.values() for name in source.classes} | set(config.target.classes)
     unused = [name for name in config.data.classes if name not in used]
     if unused:
-        yield f"Neither in the target nor in a source: {', '.join(unused)}."
+        yield f"Neither in the target nor in a source: {in_words(unused)}."
     settings = config.mobilenet_v2
     found = locate_weights(
         settings.weights, settings.alpha, usual_places(project_root), say=lambda line: None, allow_download=False

@@ -15,8 +15,8 @@ from types import FrameType
 
 from experiment.errors import ThawError, check_utf_8
 
-CONFIG, RECORDS, IMAGES = "config.yaml", "records", "images.csv"
-"""All that such a folder holds: the experiment, its TFRecords, and which image is in which split."""
+CONFIG, RECORDS, IMAGES, NEAR = "config.yaml", "records", "images.csv", "near_duplicates.csv"
+"""All that such a folder holds: the experiment, its TFRecords, which image is in which split, and near-duplicates."""
 _LOCK, _NEW, _OLD = "thaw-init.lock", "new", "old"
 """In the temporary folder: held by the process that writes, what it writes, and what that replaces."""
 
@@ -131,4 +131,4 @@ def _is_ours(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()}
-    return CONFIG in names and names <= {CONFIG, RECORDS, IMAGES}
+    return CONFIG in names and names <= {CONFIG, RECORDS, IMAGES, NEAR}

@@ -1,21 +1,16 @@
-"""A user's images as the TFRecords that the pipeline reads, with CIFAR-10's classes. Imports acquisition, no TFX."""
+"""A user's TFRecords as the pipeline reads them, with CIFAR-10's classes. Imports acquisition, no TFX."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from rich.console import Console
 
 from acquisition.downloads.dataset import Dataset
-from acquisition.image_folders import image_folder
 from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, foreign_domains
-from acquisition.image_folders.image_folder import OwnImage
 from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
 from acquisition.tfrecords.record_layout import find_layout
@@ -23,7 +18,7 @@ from acquisition.tfrecords.tfrecords import write_examples
 from experiment.changes import changed
 from experiment.config import Data
 from experiment.errors import ThawError
-from pipeline.new_experiment.output_folder import IMAGES, RECORDS
+from pipeline.new_experiment.output_folder import RECORDS
 from pipeline.new_experiment.own_settings import Wanted, chosen_target, own_domains
 from terminal.console import progress_in
 
@@ -76,59 +71,6 @@ def holds_records(folder: Path) -> bool:
     return True
 
 
-def from_images(
-    folder: Path, draft: Path, out: Path, wanted: Wanted, find_cifar: FindCifar, terminal: Console
-) -> OwnData:
-    """Writes class folders of images as TFRecords, and images.csv.
-
-    Args:
-      folder: of the class folders.
-      draft: where to write.
-      out: where that will lie.
-      wanted: see there.
-      find_cifar: see FindCifar.
-      terminal: for the progress bar.
-
-    Raises:
-      ThawError: an image or the folder can't be used, or `wanted` does not fit images.
-    """
-    if wanted.classes or any(wanted.keys.values()):
-        raise ThawError("--classes, --image-key, --label-key and --id-key describe TFRecords; "
-                        f"{folder} holds images, whose classes are the folders' names. Leave them out.")  # fmt: skip
-    files = image_folder.find_images(folder)
-    own = tuple(files)
-    target = chosen_target(own, wanted.target)
-    sizes = image_folder.image_sizes(files)
-    size, reason = image_folder.choose_size(sizes, wanted.image_size_px)
-    # Gone with the process, however it ends; 20,000 photos would not fit in memory.
-    with tempfile.TemporaryFile(dir=draft) as kept:
-        with progress_in(terminal, transient=True) as bar:
-            task = bar.add_task("reading every image", total=sum(map(len, files.values())))
-            images, repeated = image_folder.read_images(
-                folder, files, kept, on_progress=lambda done: bar.update(task, completed=done)
-            )
-        cifar, domains, notes = _sources(own, size, find_cifar)
-        if repeated:
-            notes += (f"{len(repeated)} of the files repeat another of their class and are left out, "
-                      f"{repeated[0]} among them.",)  # fmt: skip
-        classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
-        labels = {name: label for label, name in enumerate(classes)}
-        splits = _split(own, images)
-        ids = {image.image_id for image in images}
-        for split, chosen in splits.items():
-            shards = [_examples(chosen, labels, kept)]
-            if cifar is not None:
-                shards.append(cifar_images(cifar, split, _cifar_labels(labels), size, ids))
-            for number, shard in enumerate(shards):
-                file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
-                write_examples(draft / RECORDS / split / file, shard)
-    _write_table(draft / IMAGES, splits)
-    same = set(sizes) == {(size[1], size[0])}
-    data = Data(path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes)
-    found = find_record_files(draft / RECORDS)
-    return OwnData(data, found, own, target, _all_domains(own, target, domains), reason, notes)
-
-
 def from_records(
     folder: Path, draft: Path, out: Path, wanted: Wanted, find_cifar: FindCifar, terminal: Console
 ) -> OwnData:
@@ -136,11 +78,18 @@ def from_records(
 
     Args:
       folder: of the TFRecords.
-      draft, out, wanted, find_cifar, terminal: as in from_images.
+      draft: where to write.
+      out: where that will lie.
+      wanted: see there.
+      find_cifar: see FindCifar.
+      terminal: for the progress bar.
 
     Raises:
       ThawError: a record or the folder can't be used, or `wanted` does not fit TFRecords.
     """
+    if wanted.pictures.asked:
+        raise ThawError(f"{folder} holds TFRecords, whose split and images stay as they are. Leave --group, "
+                        "--near-duplicates, --keep-originals and names of columns out.")  # fmt: skip
     if wanted.image_size_px is not None:
         raise ThawError(f"{folder} holds TFRecords, whose images stay as they are. Leave --image-size out.")
     files = find_record_files(folder)
@@ -155,20 +104,20 @@ def from_records(
     own = data.classes
     target = chosen_target([name for name in own if inspection.train_counts[name]], wanted.target)
     reason = "all images have it"
-    cifar, domains, notes = _sources(own, size, find_cifar) if channels == 3 else (None, {}, ())
+    cifar, domains, notes = other_sources(own, size, find_cifar) if channels == 3 else (None, {}, ())
     if cifar is not None:
         classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
-        labels = _cifar_labels({name: label for label, name in enumerate(classes)})
+        labels = cifar_labels({name: label for label, name in enumerate(classes)})
         keys = data.image_key, data.label_key, data.id_key if inspection.has_ids else None
         for split, paths in (("train", files.train), ("test", files.test)):
             linked = _link(paths, draft / RECORDS / split, f"{wanted.name}-{split}")
             write_examples(linked, cifar_images(cifar, split, labels, (size[0], size[1]), ()), keys)
         data = changed(data, path=out.absolute() / RECORDS, classes=classes)
         files = find_record_files(draft / RECORDS)
-    return OwnData(data, files, own, target, _all_domains(own, target, domains), reason, notes)
+    return OwnData(data, files, own, target, all_domains(own, target, domains), reason, notes)
 
 
-def _sources(
+def other_sources(
     own: tuple[str, ...], size: Sequence[int], find_cifar: FindCifar
 ) -> tuple[RecordFiles | None, dict[str, tuple[str, ...]], tuple[str, ...]]:
     """CIFAR-10's files, the classes to take of it by domain, and what was left out.
@@ -191,40 +140,17 @@ def _sources(
     return dataset.files, domains, notes
 
 
-def _all_domains(
+def all_domains(
     own: tuple[str, ...], target: tuple[str, ...], cifar: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]]:
+    """The classes of each source: those that the target leaves over, and CIFAR-10's under the names that they get."""
     named = {domain: tuple(PREFIX + name for name in names) for domain, names in cifar.items()}
     return own_domains(own, target) | named
 
 
-def _cifar_labels(labels: Mapping[str, int]) -> dict[str, int]:
+def cifar_labels(labels: Mapping[str, int]) -> dict[str, int]:
+    """Labels of CIFAR-10's classes by CIFAR-10's own names."""
     return {name.removeprefix(PREFIX): label for name, label in labels.items() if name.startswith(PREFIX)}
-
-
-def _examples(images: list[OwnImage], labels: Mapping[str, int], kept: BinaryIO) -> Iterator[tuple[bytes, int, bytes]]:
-    """(PNG or JPEG, label, id) of each image, one in memory at a time."""
-    for image in images:
-        yield image.encoded(kept), labels[image.class_name], image.image_id.encode()
-
-
-def _split(own: tuple[str, ...], images: list[OwnImage]) -> dict[str, list[OwnImage]]:
-    """The images of each split, in the order of their ids."""
-    test: set[str] = set()
-    for name in own:
-        test |= image_folder.chosen_for_test(image.image_id for image in images if image.class_name == name)
-    return {
-        "train": [image for image in images if image.image_id not in test],
-        "test": [image for image in images if image.image_id in test],
-    }
-
-
-def _write_table(path: Path, splits: Mapping[str, list[OwnImage]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(("split", "class", "file", "id"))
-        for split, images in splits.items():
-            writer.writerows((split, image.class_name, image.file, image.image_id) for image in images)
 
 
 def _link(paths: tuple[Path, ...], folder: Path, stem: str) -> Path:

@@ -14,6 +14,7 @@ import yaml
 from experiment.config import Data, ExperimentConfig, OwnModel
 from experiment.errors import ThawError, printable
 from experiment.loading import validate_config
+from pipeline.new_experiment.picture_options import PictureOptions
 
 LEAST_PX = 96
 """Side of what MobileNetV2 sees, even of smaller images: the least of the sizes that it was trained at."""
@@ -56,6 +57,7 @@ class Wanted:
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
       own: a Keras model of the user's to transfer from; none if the user names none.
+      pictures: what is asked of pictures that are no TFRecords.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Wanted:
     classes: tuple[str, ...] = ()
     keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
     own: OwnModel | None = None
+    pictures: PictureOptions = dataclasses.field(default_factory=PictureOptions)
 
 
 _NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
@@ -154,7 +157,8 @@ def own_settings(
         "name": name,
         "data": {
             "path": str(data.path), **keys, "image_shape": list(data.image_shape), "resize": data.resize,
-            "classes": list(data.classes), "val_fraction": data.val_fraction,
+            "classes": list(data.classes),
+            **({"val_fraction": data.val_fraction} if data.val_key is None else {"val_key": data.val_key}),
         },
         "target": {"name": name, "classes": list(target)},
         "sources": sources,

@@ -117,6 +117,7 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
     settings = DomainSettings(
         classes=target, data_classes=config.data.classes, image_shape=config.data.image_shape,
         augmentation=config.augmentation, val_fraction=config.data.val_fraction, seed=config.seed, with_test=False,
+        given_val=config.data.val_key is not None,
     )  # fmt: skip
     if n < LEAST_ROWS_PER_CLASS * len(target):
         raise ThawError(f"n = {n} gives less than {LEAST_ROWS_PER_CLASS} images of each of {list(target)}; a linear "
@@ -124,9 +125,8 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
                         f"{LEAST_ROWS_PER_CLASS * len(target)} or more.")  # fmt: skip
     folder = run.output("Transform", "transformed_examples")
     with reading(folder):
-        found = _originals(folder, settings)
-    in_val: set[str] = set()
-    for label in range(len(target)):
+        found, in_val = _originals(folder, settings)
+    for label in range(0 if settings.given_val else len(target)):
         in_val |= set(records.val_ids(found.ids[found.labels == label].tolist(), settings.val_fraction, config.seed))
     offered = found.select(~np.isin(found.ids, sorted(in_val)))
     ranks = draws.class_ranks(offered.ids.tolist(), offered.labels, config.seed, DRAW)
@@ -136,18 +136,19 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
         raise ThawError(f"n = {n} can't be drawn of {list(target)}: {error}. Give another --n.") from error
 
 
-def _originals(folder: str, settings: DomainSettings) -> Records:
-    """All training images of the target as Transform wrote them, ordered by id, those of val among them."""
+def _originals(folder: str, settings: DomainSettings) -> tuple[Records, set[str]]:
+    """All training images of the target as Transform wrote them, ordered by id; and the ids that say they are val."""
     files = matching_files(f"{folder}/Split-train/*")
     if not files:
         raise ValueError("no file in Split-train")
     examples = [example for file in files for example in records.domain_records(file, settings)]
     ids = np.array([records.image_id(example) for example in examples], str)
+    in_val = {records.image_id(example) for example in examples if records.take_val(example)}
     order = np.argsort(ids, kind="stable")
     pixels = b"".join(example.features.feature[features.IMAGE].bytes_list.value[0] for example in examples)
     images = np.frombuffer(pixels, np.uint8).reshape(-1, *settings.image_shape)
     labels = np.array([records.label(example) for example in examples], np.int64)
-    return Records(images[order], labels[order], ids[order], np.zeros(len(examples), np.int64))
+    return Records(images[order], labels[order], ids[order], np.zeros(len(examples), np.int64)), in_val
 
 
 def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]:

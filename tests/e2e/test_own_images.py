@@ -87,7 +87,7 @@ def test_init_wrote_an_experiment_of_the_pngs(example):
         rows = list(csv.DictReader(file))
     assert len({row["id"] for row in rows}) == len(rows) == 2 * TRAIN
     assert {row["file"] for row in rows} == {f"{name}/{n:04d}.png" for name in ("deer", "horse") for n in range(TRAIN)}
-    assert [sum(row["split"] == split for row in rows) for split in ("train", "test")] == [36, 12]
+    assert [sum(row["split"] == split for row in rows) for split in ("train", "val", "test")] == [28, 8, 12]
     settings = yaml.safe_load((made / "config.yaml").read_text())
     assert settings["target"]["classes"] == ["deer", "horse"]
     assert list(settings["sources"]) == ["cats_dogs", "ships_planes", "imagenet"]

@@ -81,6 +81,7 @@ SETTINGS = {
     "data.image_shape": ([48, 48, 3], {"Transform"} | DOMAINS | SOURCES | TUNERS | DEPLOYED | ADVISOR | CARD),
     "data.classes": (["cat", "dog", "automobile", "truck"], {"ImportSchemaGen"} | DOMAINS | CARD),
     "data.val_fraction": (0.1, DOMAINS | CARD),
+    "data.val_key": ("in_val", READERS | DOMAINS | CARD),
     "target.name": ("other", CARD),
     "target.classes": (["truck", "automobile"], {"DomainExamples.target", "Trainer.source.untrained.original"} | TUNERS
                        | DEPLOYED | ADVISOR | CARD),

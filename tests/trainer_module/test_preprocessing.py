@@ -44,6 +44,16 @@ def test_label_and_id_pass_through():
     assert result[features.ID].numpy().tolist() == [b"train_00007"]
 
 
+def test_what_says_that_an_image_is_val_passes_through_where_there_is_a_key():
+    inputs = {
+        "image": tf.constant([encoded()]),
+        "label": tf.constant([[7]], tf.int64),
+        "v": tf.constant([[1]], tf.int64),
+    }
+    assert preprocessing_fn(inputs, {**CONFIG, "val_key": "v"})[features.VAL].numpy().tolist() == [1]
+    assert features.VAL not in preprocessing_fn(inputs, {**CONFIG, "val_key": None})
+
+
 def test_a_record_without_an_id_gets_one_from_its_bytes():
     sparse = tf.SparseTensor(np.zeros((0, 2), np.int64), tf.constant([], tf.string), [1, 0])
     without, empty = transform()[features.ID], transform(id=sparse)[features.ID]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from acquisition.image_folders import cifar_sources
 from acquisition.image_folders.cifar_sources import cifar_images, foreign_domains
-from acquisition.image_folders.image_folder import content_id
+from acquisition.image_folders.image_files import content_id
 from acquisition.tfrecords.record_files import find_record_files
 from experiment.errors import ThawError
 

@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from acquisition.image_folders.image_files import fitted, image_size, load_image, png_bytes
+from acquisition.image_folders.image_files import fitted, image_header, load_image, png_bytes
 from experiment.errors import ThawError
+
+
+def image_size_of(path: Path) -> tuple[int, int]:
+    """Width and height by the file's head."""
+    header = image_header(path)
+    return header.width, header.height
 
 
 def declaring(width: int, height: int) -> bytes:
@@ -54,18 +60,18 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path) -> None
     }  # fmt: skip
     for name, words in expected.items():
         with pytest.raises(ThawError, match=words) as caught:
-            image_size(tmp_path / name)
+            image_size_of(tmp_path / name)
         assert name in str(caught.value)
 
 
 def test_a_wrong_extension_does_no_harm(tmp_path: Path) -> None:
-    assert image_size(saved(tmp_path / "really_png.jpg", Image.new("RGB", (20, 10)), format="PNG")) == (20, 10)
+    assert image_size_of(saved(tmp_path / "really_png.jpg", Image.new("RGB", (20, 10)), format="PNG")) == (20, 10)
 
 
 def test_an_image_that_is_cut_short_is_refused_when_it_is_decoded(tmp_path: Path) -> None:
     path = saved(tmp_path / "cut.png", Image.effect_noise((64, 64), 50))
     path.write_bytes(path.read_bytes()[:-200])
-    assert image_size(path) == (64, 64)
+    assert image_size_of(path) == (64, 64)
     with pytest.raises(ThawError, match=r"cut\.png: damaged or cut short"):
         load_image(path, str(path))
 
@@ -74,7 +80,7 @@ def test_a_photograph_is_turned_as_its_camera_was_held(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     path = saved(tmp_path / "turned.jpg", Image.new("RGB", (20, 10)), exif=exif)
-    assert image_size(path) == load_image(path, "").size == (10, 20)
+    assert image_size_of(path) == load_image(path, "").size == (10, 20)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
@@ -111,4 +117,4 @@ def test_an_odd_entry_of_exif_does_not_make_a_photo_unusable(tmp_path: Path) -> 
     path = saved(tmp_path / "odd.jpg", Image.new("RGB", (20, 10)), exif=exif)
     with pytest.raises(TypeError):
         ImageOps.exif_transpose(Image.open(path))
-    assert image_size(path) == load_image(path, "odd.jpg").size == (10, 20)
+    assert image_size_of(path) == load_image(path, "odd.jpg").size == (10, 20)

@@ -1,47 +1,28 @@
-"""A folder of class folders: what is refused, what is chosen, and who is in the test split. Imports no TensorFlow."""
+"""Folders of class folders, with splits and groups: what is found, refused and chosen. Imports no TensorFlow."""
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from acquisition.image_folders import image_folder
-from acquisition.image_folders.image_folder import (
-    LEAST_TEST,
-    OwnImage,
-    choose_size,
-    chosen_for_test,
-    find_images,
-    image_sizes,
-)
+from acquisition.image_folders.image_folder import choose_size, find_images, image_headers
+from acquisition.image_folders.labelled_files import grouping_from
 from experiment.errors import ThawError
-
-IDS = st.sets(st.integers(0, 0xFFFF).map("{:04x}".format), min_size=2)
 
 
 def picture(number: int, size: tuple[int, int] = (16, 16)) -> Image.Image:
     return Image.fromarray(np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), np.uint8))
 
 
-def read_images(
-    folder: Path, classes: dict[str, list[Path]], *progress: Any
-) -> tuple[list[OwnImage], list[str], list[bytes]]:
-    """image_folder.read_images, and the bytes of each image."""
-    with tempfile.TemporaryFile() as kept:
-        images, repeated = image_folder.read_images(folder, classes, kept, *progress)
-        return images, repeated, [image.encoded(kept) for image in images]
+def counted(folder: Path) -> dict[str, int]:
+    names = [one.class_name for one in find_images(folder)]
+    return {name: names.count(name) for name in names}
 
 
 @pytest.fixture
@@ -57,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_systems_leave_behind_is_passed_over(folder: Path) -> None:
     for name in (".DS_Store", "rose/Thumbs.db", "rose/.hidden.png", "readme.txt"):
         (folder / name).touch()
-    assert {name: len(paths) for name, paths in find_images(folder).items()} == {"rose": 8, "tulip": 8}
+    assert counted(folder) == {"rose": 8, "tulip": 8}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +52,9 @@ def test_what_systems_leave_behind_is_passed_over(folder: Path) -> None:
         (lambda folder: (folder / "rose").rename(folder / "ro\nse"), "can't be printed"),
         (lambda folder: (folder / "rose").rename(folder.parent / "gone"), "holds one class, 'tulip'"),
         (lambda folder: [(folder / a).rename(folder / b) for a, b in (("rose", "Train"), ("tulip", "test"))],
-         "split already, into Train, test"),
+         "images.* beside the class folders|lie in .*Train, beside the class folders"),
+        (lambda folder: [(folder / name).mkdir() for name in ("train", "Validation")]
+         and [(folder / name).rename(folder.parent / name) for name in ("rose", "tulip")], "holds no class folder"),
     ],
 )  # fmt: skip
 def test_a_folder_of_another_kind_is_explained(folder: Path, spoil: Callable[[Path], object], message: str) -> None:
@@ -111,63 +94,7 @@ def test_all_files_that_cant_be_used_are_counted_and_the_first_named(folder: Pat
     for number in range(7):
         (folder / "rose" / f"{number}.png").write_bytes(b"")
     with pytest.raises(ThawError, match=r"^7 files can't be used:\n(.*empty file.*\n){5}and 2 more$"):
-        image_sizes(find_images(folder))
-
-
-def test_a_damaged_image_is_named_when_it_is_read(folder: Path) -> None:
-    victim = folder / "rose" / "3.png"
-    victim.write_bytes(victim.read_bytes()[:-300])
-    with pytest.raises(ThawError, match=r"^1 file can't be used:\n.*3\.png: damaged"):
-        read_images(folder, find_images(folder))
-
-
-def test_an_image_in_two_classes_is_refused(folder: Path) -> None:
-    picture(0).save(folder / "tulip" / "again.bmp")
-    with pytest.raises(ThawError, match=r"again\.bmp: the very same image is in .*rose/0\.png"):
-        read_images(folder, find_images(folder))
-
-
-def test_repeated_images_count_once(folder: Path) -> None:
-    picture(0).save(folder / "rose" / "again.bmp")
-    progress: list[int] = []
-    images, repeated, pngs = read_images(folder, find_images(folder), progress.append)
-    assert repeated == ["rose/again.bmp"] and len(images) == len(set(pngs)) == 16
-    assert progress == list(range(1, 18))
-
-
-def test_what_tensorflow_decodes_as_a_viewer_shows_it_is_kept_byte_for_byte(folder: Path) -> None:
-    picture(50, (300, 200)).save(folder / "rose" / "photo.jpg")
-    picture(51, (20, 40)).convert("L").save(folder / "rose" / "grey.jpg")
-    images, _, contents = read_images(folder, find_images(folder))
-    kept = {image.file: content for image, content in zip(images, contents, strict=True)}
-    assert all(content == (folder / file).read_bytes() for file, content in kept.items())
-
-
-def test_what_tensorflow_would_decode_otherwise_is_made_an_upright_opaque_png(folder: Path) -> None:
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    picture(50, (30, 20)).save(folder / "rose" / "turned.jpg", exif=turned)
-    Image.new("RGBA", (16, 16), (255, 0, 0, 0)).save(folder / "rose" / "clear.png")
-    picture(52, (17, 16)).save(folder / "rose" / "old.bmp")
-    images, _, contents = read_images(folder, find_images(folder))
-    made = {image.file: Image.open(io.BytesIO(content)) for image, content in zip(images, contents, strict=True)}
-    assert [made[f"rose/{name}"].format for name in ("turned.jpg", "clear.png", "old.bmp")] == ["PNG"] * 3
-    assert made["rose/turned.jpg"].size == (20, 30)
-    assert made["rose/clear.png"].mode == "RGB" and made["rose/clear.png"].getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_too_few_different_images_are_refused(folder: Path) -> None:
-    picture(0).save(folder / "rose" / "1.png")
-    with pytest.raises(ThawError, match="'rose' has 7 different images"):
-        read_images(folder, find_images(folder))
-
-
-def test_ids_and_order_do_not_depend_on_the_names_of_files(folder: Path) -> None:
-    before, _, pngs = read_images(folder, find_images(folder))
-    for number in range(8):
-        (folder / "rose" / f"{number}.png").rename(folder / "rose" / f"x{7 - number}.png")
-    after, _, pngs_after = read_images(folder, find_images(folder))
-    assert ([one.image_id for one in before], pngs) == ([one.image_id for one in after], pngs_after)
+        image_headers(find_images(folder))
 
 
 @pytest.mark.parametrize(
@@ -186,29 +113,72 @@ def test_the_size_is_kept_or_chosen(
     assert choose_size(sizes, asked)[0] == chosen
 
 
-@given(IDS, st.randoms())
-def test_a_quarter_is_for_testing_whatever_the_order(ids: set[str], dice: Random) -> None:
-    shuffled = sorted(ids)
-    dice.shuffle(shuffled)
-    test = chosen_for_test(shuffled)
-    assert test == chosen_for_test(sorted(ids)) and test <= ids
-    assert len(test) == max(LEAST_TEST, round(0.25 * len(ids)))
+def in_splits(folder: Path, *names: str) -> Path:
+    """Two classes in each of the folders, ten different pictures in the first and four in each other."""
+    for number, split in enumerate(names):
+        for offset, name in enumerate(("rose", "tulip")):
+            (folder / split / name).mkdir(parents=True)
+            for place in range(4 if number else 10):
+                picture(1000 * number + 100 * offset + place).save(folder / split / name / f"{place}.png")
+    return folder
 
 
-@given(IDS, IDS)
-def test_new_images_move_few_of_the_others(ids: set[str], more: set[str]) -> None:
-    new = more - ids
-    assert len((chosen_for_test(ids) ^ chosen_for_test(ids | new)) & ids) <= len(new)
+def test_the_users_own_splits_are_kept_by_any_name(tmp_path: Path) -> None:
+    files = find_images(in_splits(tmp_path, "training", "Validation", "TEST"))
+    found = [(one.class_name, one.split) for one in files]
+    assert {one: found.count(one) for one in found} == {
+        (name, split): count for name in ("rose", "tulip") for split, count in (("train", 10), ("val", 4), ("test", 4))
+    }
+    assert files[0].file.startswith("TEST/rose/")
 
 
-def test_reading_keeps_no_image_in_memory(folder: Path) -> None:
-    for number in range(100, 160):
-        picture(number, (96, 96)).save(folder / "rose" / f"{number}.png")
-    with tempfile.TemporaryFile() as kept:
-        image_folder.read_images(folder, find_images(folder), kept)  # what Pillow keeps once
-        tracemalloc.start()
-        kept.seek(0)
-        image_folder.read_images(folder, find_images(folder), kept)
-        _, peak_bytes = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert peak_bytes < kept.tell() / 3
+def test_a_split_may_lack(tmp_path: Path) -> None:
+    assert {one.split for one in find_images(in_splits(tmp_path, "train", "test"))} == {"train", "test"}
+
+
+def test_two_folders_for_one_split_and_a_class_without_training_images_are_refused(tmp_path: Path) -> None:
+    in_splits(tmp_path, "train", "val", "valid")
+    with pytest.raises(ThawError, match=r"val and valid .* are both your val split"):
+        find_images(tmp_path)
+    (tmp_path / "valid").rename(tmp_path / "test")
+    (tmp_path / "train" / "rose").rename(tmp_path / "test" / "lily")
+    with pytest.raises(ThawError, match=r"'rose' has no image in your train split|'lily' has no image"):
+        find_images(tmp_path)
+
+
+def test_folders_in_a_class_are_groups_where_it_is_said(folder: Path) -> None:
+    for person in ("anna", "bob"):
+        (folder / "rose" / person).mkdir()
+        picture(100 + len(person)).save(folder / "rose" / person / "x.png")
+    with pytest.raises(ThawError, match=r"a folder within the class 'rose'.*--group folder"):
+        find_images(folder)
+    groups = {one.file: one.group for one in find_images(folder, grouping_from("folder"))}
+    assert groups["rose/anna/x.png"] == "anna" and groups["rose/bob/x.png"] == "bob" and groups["rose/0.png"] is None
+    (folder / "rose" / "bob" / "deeper").mkdir()
+    with pytest.raises(ThawError, match="deeper is a folder within the class"):
+        find_images(folder, grouping_from("folder"))
+
+
+def test_a_pattern_tells_groups_by_file_names(folder: Path) -> None:
+    for name in ("rose", "tulip"):
+        for number in range(8):
+            (folder / name / f"{number}.png").rename(folder / name / f"p{number // 3}_{number}.png")
+    groups = {one.file: one.group for one in find_images(folder, grouping_from(r"^(p\d+)_"))}
+    assert groups["rose/p0_2.png"] == groups["tulip/p0_0.png"] == "p0" and groups["rose/p2_7.png"] == "p2"
+    with pytest.raises(ThawError, match=r"not found in the names of 6 of 16 files: rose/p1_3\.png"):
+        find_images(folder, grouping_from(r"p([02])_"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("(", "no regular expression"), ("abc", "has 0 groups"), ("(a)(b)", "has 2 groups"), ("", "has 0 groups")],
+)
+def test_a_grouping_that_can_not_be_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ThawError, match=message):
+        grouping_from(text)
+
+
+def test_a_group_in_two_of_the_users_splits_is_named(tmp_path: Path) -> None:
+    in_splits(tmp_path, "train", "test")
+    with pytest.raises(ThawError, match=r"The group '0' is in .*train/rose/0\.png.*and so are 3 other groups"):
+        find_images(tmp_path, grouping_from(r"^(\d)\."))

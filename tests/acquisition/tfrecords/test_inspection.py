@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from acquisition.tfrecords.inspection import Inspection, fingerprint, inspect_records
+from acquisition.tfrecords.inspection import Inspection, fingerprint, inspect_records, val_images
 from acquisition.tfrecords.record_files import find_record_files
 from experiment.config import CIFAR10_CLASSES, Data
 from experiment.errors import ThawError
@@ -177,6 +177,20 @@ def test_a_bad_feature_is_named(make: Any, tmp_path: Path, features: dict[str, A
     folder = with_bad(make, tmp_path, make.example(**features))
     with pytest.raises(ThawError, match=f"mine-train.tfrecord-00000-of-00001, record 17: .*{complaint}"):
         inspect(folder)
+
+
+def test_val_is_counted_where_the_records_say_it(make: Any, tmp_path: Path) -> None:
+    def records(split: str, offset: int) -> list[bytes]:
+        return [make.example(image=make.png(offset + i), label=i % 2, v=int(i in (2, 3, 5))) for i in range(8)]
+
+    folder = make.data_set(tmp_path, records("train", 0), records("test", 100))
+    inspection = inspect(folder, val_key="v", classes=("cup", "pot"))
+    assert inspection.val_counts == {"cup": 1, "pot": 2}
+    data = Data(val_key="v", classes=("cup", "pot"))
+    assert [val_images(inspection, data, name) for name in data.classes] == [1, 2]
+    assert val_images(inspection, Data(), "cup") == 1  # a fifth of four
+    with pytest.raises(ThawError, match=r"record 0: no val\. Expected one int64, 0 or 1 in the feature 'label0'"):
+        inspect(folder, val_key="label0", classes=("cup", "pot"))
 
 
 def test_an_id_where_earlier_records_have_none_is_named(make: Any, tmp_path: Path) -> None:

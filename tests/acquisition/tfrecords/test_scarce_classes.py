@@ -24,9 +24,20 @@ CLASSES = ("rose", "tulip")
 def test_each_class_with_few_images_is_named_with_its_counts(train, test, said):
     found = Inspection(dict(zip(CLASSES, train, strict=True)), dict(zip(CLASSES, test, strict=True)), True, "", 0)
     config = ExperimentConfig.model_construct(
-        target=type("Target", (), {"classes": CLASSES})(), data=type("Data", (), {"val_fraction": 0.2})()
+        target=type("Target", (), {"classes": CLASSES})(),
+        data=type("Data", (), {"val_fraction": 0.2, "val_key": None})(),
     )
     sentences = list(scarce_classes(found, config))
     assert len(sentences) == len(said)
     for sentence, pattern in zip(sentences, said, strict=True):
         assert re.search(pattern, sentence)
+
+
+def test_many_classes_have_one_sentence_together():
+    names = tuple(f"class_{number}" for number in range(100))
+    counts = [dict.fromkeys(names, count) for count in (40, 4)]
+    config = ExperimentConfig.model_construct(
+        target=type("Target", (), {"classes": names})(), data=type("Data", (), {"val_fraction": 0.2, "val_key": None})()
+    )
+    [sentence] = scarce_classes(Inspection(*counts, True, "", 0), config)
+    assert sentence.startswith("100 of 100 classes have fewer than 10 test or val images (the fewest: 4 test, 8 val)")

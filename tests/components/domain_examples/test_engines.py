@@ -18,6 +18,8 @@ SETTINGS = DomainSettings(
     classes=("truck", "cat"), data_classes=("airplane", "cat", "truck"), image_shape=SHAPE,
     augmentation=Augmentation(), val_fraction=0.2, seed=3, with_test=True,
 )  # fmt: skip
+IN_VAL = (4, 5, 7)
+"""Places in each file of the images that say they are val; heeded with `given_val` alone."""
 SEVERAL_PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
@@ -36,17 +38,18 @@ def transformed(tmp_path_factory):
                 content[features.IMAGE].bytes_list.value.append(tf.io.serialize_tensor(image).numpy())
                 content[features.LABEL].int64_list.value.append(place % 3)
                 content[features.ID].bytes_list.value.append(f"{name}/{place}".encode())
+                content[features.VAL].int64_list.value.append(int(place in IN_VAL))
                 writer.write(example.SerializeToString())
     return folder
 
 
-def records_of(transformed, folder, beam_args):
+def records_of(transformed, folder, beam_args, settings=SETTINGS):
     """Serialized records of each split, by id and copy, of the domain that the node writes with these options."""
     inputs, outputs = Examples(), Examples()
     inputs.uri, outputs.uri = str(transformed), str(folder)
     context = BaseBeamExecutor.Context(beam_pipeline_args=beam_options(beam_args), tmp_dir=str(folder / "tmp"))
     executor = DomainExamples.EXECUTOR_SPEC.executor_class(context)
-    properties = {"settings": SETTINGS.model_dump_json(), "code": ""}
+    properties = {"settings": settings.model_dump_json(), "code": ""}
     executor.Do({"examples": [inputs]}, {"domain": [outputs]}, properties)
     found = {}
     for split in outputs.splits:
@@ -63,3 +66,11 @@ def test_several_processes_write_the_records_of_one(transformed, tmp_path):
     # Two of three classes: 18 of 30 images, 4 of them val and 14 with two copies; 6 of 10 test images.
     assert len(alone) == 4 + 3 * 14 + 6
     assert records_of(transformed, tmp_path / "several", SEVERAL_PROCESSES) == alone
+
+
+def test_val_is_what_the_records_say_where_they_do(transformed, tmp_path):
+    given = records_of(transformed, tmp_path / "given", (), SETTINGS.model_copy(update={"given_val": True}))
+    ids = {split: {key[1].decode() for key in given if key[0] == split} for split in ("train", "val")}
+    assert ids["val"] == {f"train/{name}/{place}" for name in "abc" for place in (4, 5, 7)}
+    assert ids["train"] == {f"train/{name}/{place}" for name in "abc" for place in (1, 2, 8)}
+    assert not any(features.VAL in tf.train.Example.FromString(one).features.feature for one in given.values())

@@ -23,3 +23,8 @@ def test_own_keys_and_classes_are_fitted_in():
     features = read(schema_text(data))
     assert sorted(features) == ["kind", "name", "picture"]
     assert features["kind"].int_domain.max == 2
+
+
+def test_what_says_that_an_image_is_val_must_be_there_where_it_has_a_key():
+    feature = read(schema_text(Data(val_key="in_val")))["in_val"]
+    assert (feature.int_domain.min, feature.int_domain.max, feature.presence.min_fraction) == (0, 1, 1)

@@ -1,0 +1,173 @@
+"""Reads a CSV file of images, labels, groups and splits. Imports labelled_files; opens no image."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from acquisition.image_folders.image_folder import check_classes
+from acquisition.image_folders.labelled_files import (
+    BY_FOLDER,
+    Grouping,
+    LabelledFile,
+    check_grouped,
+    check_splits,
+    in_words,
+)
+from acquisition.splits.names import OTHER_NAMES
+from experiment.errors import ThawError
+
+FILE, LABEL, GROUP, SPLIT = COLUMNS = ("file", "label", "group", "split")
+NAMES = {
+    FILE: ("file", "filename", "file_name", "path", "filepath", "image", "image_path"),
+    LABEL: ("label", "class", "class_name", "category"),
+    GROUP: ("group", "group_id"),
+    SPLIT: ("split", "set", "subset"),
+}
+"""What the columns are called, in small letters; other names are told by options."""
+_DELIMITERS = ",;\t"
+
+Row = tuple[int, dict[str, str]]
+"""The number of a line, and its cells by what they hold."""
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path is that of a CSV file rather than of a folder."""
+    return path.suffix.lower() in (".csv", ".tsv") and not path.is_dir()
+
+
+def read_labels(
+    path: Path, columns: Mapping[str, str | None], ignored: Sequence[str], grouping: Grouping | None
+) -> list[LabelledFile]:
+    """The images that a CSV file lists; their paths are relative to its folder and may not leave it.
+
+    Commas, semicolons or tabs separate the cells; the first line names the columns. A line that says again what
+    another says counts once.
+
+    Args:
+      path: of the file, UTF-8.
+      columns: names of the columns `file`, `label`, `group` and `split`; none: one of NAMES.
+      ignored: names of columns to pass over.
+      grouping: how groups are told where no column does.
+
+    Raises:
+      ThawError: the file can't be read; a column is unknown, missing or there twice; a cell is empty; an image is
+        missing, outside the folder, or listed with two labels, groups or splits; or classes, groups and splits are not
+        as check_classes, check_grouped and check_splits say.
+    """
+    header, rows = _cells(path)
+    places = _places(path, header, columns, ignored)
+    if grouping is not None and (grouping.pattern is None or GROUP in places):
+        other = f"the column {header[places[GROUP]]!r}" if GROUP in places else "a column `group`, or a pattern"
+        raise ThawError(f"--group {BY_FOLDER if grouping.pattern is None else grouping.pattern.pattern!r} does not go "
+                        f"with {path}, where groups are told by {other}. Leave one of them out.")  # fmt: skip
+    files = _files(path, [(line, {key: cells[place] for key, place in places.items()}) for line, cells in rows])
+    if grouping is not None:
+        files = [dataclasses.replace(one, group=grouping.of(Path(one.file))) for one in files]
+    check_classes(str(path), sorted({one.class_name for one in files}), files)
+    check_grouped(files, grouping)
+    check_splits(files)
+    return sorted(files, key=lambda one: (one.class_name, one.file))
+
+
+def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names of the columns; and the number of each line that is not blank, with its cells."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ThawError(f"{path} can't be read: {error.strerror}. Give a CSV file, or a folder of images.") from error
+    except UnicodeDecodeError as error:
+        raise ThawError(f"{path} is not UTF-8 (byte {error.start}). Save it as CSV in UTF-8.") from error
+    first = text.partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((reader.line_num, [cell.strip() for cell in cells]))
+    except csv.Error as error:
+        raise ThawError(f"{path}, line {reader.line_num}: no CSV ({error}). Expected cells with commas between them, "
+                        "those that hold commas or quotes in double quotes.") from error  # fmt: skip
+    if len(rows) < 2:
+        raise ThawError(f"{path} lists no image. Expected a line with the names of the columns, such as file,label, "
+                        "and a line for each image.")  # fmt: skip
+    header = rows[0][1]
+    for line, cells in rows[1:]:
+        if len(cells) != len(header):
+            raise ThawError(f"{path}, line {line}: {len(cells)} cells. Expected {len(header)}, as many as the first "
+                            "line names; put a cell that holds a comma into double quotes.")  # fmt: skip
+    return header, rows[1:]
+
+
+def _places(
+    path: Path, header: Sequence[str], columns: Mapping[str, str | None], ignored: Sequence[str]
+) -> dict[str, int]:
+    """Which column holds what."""
+    twice = sorted({name for name in header if header.count(name) > 1})
+    absent = [name for name in (*columns.values(), *ignored) if name is not None and name not in header]
+    if twice or absent:
+        what = f"names the column {twice[0]!r} twice" if twice else f"has no column {absent[0]!r}"
+        raise ThawError(f"{path} {what}. Its columns are {list(header)}; correct its first line, or the option.")
+    asked = {name for name in columns.values() if name is not None}
+    found: dict[str, int] = {}
+    for key in COLUMNS:
+        fitting = [name for name in header if name.lower() in NAMES[key] and name not in (*ignored, *asked)]
+        named = columns.get(key)
+        if named is None and len(fitting) > 1:
+            raise ThawError(f"{path}: which column is the {key}, {' or '.join(map(repr, fitting))}? Name it with "
+                            f"--{key}-column, and pass over the other with --ignore-column.")  # fmt: skip
+        name = named if named is not None else next(iter(fitting), None)
+        if name is not None:
+            found[key] = header.index(name)
+    for key in (FILE, LABEL):
+        if key not in found:
+            raise ThawError(f"{path} has no column {key!r}. Its columns are {list(header)}; name the one that holds "
+                            f"the {key} with --{key}-column.")  # fmt: skip
+    unknown = [name for place, name in enumerate(header) if place not in found.values() and name not in ignored]
+    if unknown:
+        raise ThawError(f"{path}: unknown column {unknown[0]!r}. Expected {', '.join(COLUMNS)}. Say what it holds "
+                        f"with --group-column or the like, or pass over it with --ignore-column "
+                        f"{unknown[0]!r}.")  # fmt: skip
+    return found
+
+
+def _files(path: Path, rows: Sequence[Row]) -> list[LabelledFile]:
+    found: dict[str, tuple[int, LabelledFile]] = {}
+    missing: list[str] = []
+    for line, cells in rows:
+        one = _file(path, line, cells)
+        before, other = found.setdefault(one.file, (line, one))
+        for what, ours, theirs in (
+            ("labels", one.class_name, other.class_name), ("groups", one.group, other.group),
+            ("splits", one.split, other.split),
+        ):  # fmt: skip
+            if ours != theirs:
+                raise ThawError(f"{path}: {one.file!r} has two {what}, {theirs!r} in line {before} and {ours!r} in "
+                                f"line {line}. Expected one; correct a line, or leave the image out.")  # fmt: skip
+        if before == line and not os.path.isfile(one.path):
+            missing.append(f"{one.file} (line {line})")
+    if missing:
+        count = "1 file that is" if len(missing) == 1 else f"{len(missing)} files that are"
+        raise ThawError(f"{path} lists {count} not there: {in_words(missing)}. Looked for them in {path.parent}; "
+                        "correct the paths, which are relative to the CSV file, or the permissions of their "
+                        "folders.")  # fmt: skip
+    return [one for _, one in found.values()]
+
+
+def _file(path: Path, line: int, cells: Mapping[str, str]) -> LabelledFile:
+    for key in (FILE, LABEL, SPLIT):
+        if not cells.get(key, "full"):
+            raise ThawError(f"{path}, line {line}: the {key} is empty. Fill it in, or leave the line out.")
+    file = os.path.normpath(cells[FILE])
+    if os.path.isabs(file) or file.split(os.sep)[0] == os.pardir or "\0" in file:
+        raise ThawError(f"{path}, line {line}: {cells[FILE]!r} lies outside {path.parent}. Expected paths relative to "
+                        "the CSV file, of images below its folder.")  # fmt: skip
+    split = OTHER_NAMES.get(cells[SPLIT].lower()) if SPLIT in cells else None
+    if SPLIT in cells and split is None:
+        raise ThawError(f"{path}, line {line}: unknown split {cells[SPLIT]!r}. Expected train, val or test.")
+    return LabelledFile(path.parent / file, file, cells[LABEL], cells.get(GROUP) or None, split)

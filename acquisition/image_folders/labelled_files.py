@@ -1,0 +1,127 @@
+"""A user's image files with their class, group and split. Imports names of splits and errors; opens no file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from acquisition.splits.names import TRAIN
+from experiment.errors import ThawError
+
+BY_FOLDER = "folder"
+"""The grouping by the folder below the class's."""
+NAMED = 5
+"""Files that a message names; it counts the others."""
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """One image file.
+
+    Attributes:
+      path: of the file.
+      file: the same, relative to the folder of the images, for tables and messages.
+      class_name: what it shows.
+      group: what may not be torn between splits; the same name is the same group in every class. None: no group.
+      split: where the user put it: train, val or test. None: nowhere yet.
+    """
+
+    path: Path
+    file: str
+    class_name: str
+    group: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How the group is read from a file's place or name.
+
+    Attributes:
+      pattern: searched for in the file's name, its one group being the group; none: the folder below the class's.
+    """
+
+    pattern: re.Pattern[str] | None
+
+    def of(self, below_class: Path) -> str | None:
+        """The group of a file, by its path below the class folder; none: it has none, or the pattern is not found."""
+        if self.pattern is None:
+            return below_class.parent.name or None
+        found = self.pattern.search(below_class.name)
+        return (found[1] or None) if found else None
+
+
+def grouping_from(text: str | None) -> Grouping | None:
+    """What `--group` means: `folder`, or a regular expression with one group.
+
+    Raises:
+      ThawError: it is neither.
+    """
+    if text is None:
+        return None
+    if text == BY_FOLDER:
+        return Grouping(None)
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise ThawError(f"--group {text!r} is no regular expression: {error}. Give `folder` (the folder below the "
+                        "class's), or a pattern of file names with one group, such as '^([^_]+)_'."
+                        ) from error  # fmt: skip
+    if pattern.groups != 1:
+        raise ThawError(f"--group {text!r} has {pattern.groups} groups in parentheses. Expected one, around what files "
+                        "of one group have in common, such as '^([^_]+)_'; or `folder`.")  # fmt: skip
+    return Grouping(pattern)
+
+
+def check_grouped(files: Sequence[LabelledFile], grouping: Grouping | None) -> None:
+    """Says which files a pattern does not fit: they would pass for groups of their own.
+
+    Raises:
+      ThawError: some have no group.
+    """
+    if grouping is None or grouping.pattern is None:
+        return
+    missing = [one.file for one in files if one.group is None]
+    if missing:
+        raise ThawError(f"--group {grouping.pattern.pattern!r} is not found in the names of {len(missing)} of "
+                        f"{len(files)} files: {in_words(missing)}. Expected it in every name; widen the pattern, or "
+                        "leave these files out.")  # fmt: skip
+
+
+def check_splits(files: Sequence[LabelledFile]) -> None:
+    """Checks the splits that the user gave.
+
+    Raises:
+      ThawError: some files have one and some have none, a class lacks training images, or a group is in several.
+    """
+    given = {one.split for one in files} - {None}
+    if not given:
+        return
+    without = [one.file for one in files if one.split is None]
+    if without:
+        raise ThawError(f"{len(without)} of {len(files)} files have no split, and the others have: "
+                        f"{in_words(without)}. Give all of them one, or none.")  # fmt: skip
+    for name in sorted({one.class_name for one in files} - {one.class_name for one in files if one.split == TRAIN}):
+        raise ThawError(f"The class {name!r} has no image in your train split. Expected some of every class; add them, "
+                        "or leave the class out.")  # fmt: skip
+    places: dict[str, dict[str, str]] = {}
+    for one in files:
+        if one.group is not None and one.split is not None:
+            places.setdefault(one.group, {}).setdefault(one.split, one.file)
+    torn = {group: found for group, found in places.items() if len(found) > 1}
+    if torn:
+        group, found = next(iter(torn.items()))
+        where = " and ".join(f"{split} ({file})" for split, file in found.items())
+        more = f", and so are {len(torn) - 1} other groups" if len(torn) > 1 else ""
+        raise ThawError(f"The group {group!r} is in {where} of your splits{more}. Expected every group in one split "
+                        "alone: what is known of a group in train would flatter test. Move its files together, or "
+                        "leave the split to Thaw.")  # fmt: skip
+
+
+def in_words(names: Iterable[str]) -> str:
+    """The first names, and how many there are beside."""
+    every = list(names)
+    more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
+    return ", ".join(every[:NAMED]) + more

@@ -1,0 +1,248 @@
+"""Decodes every picture once, on every core, and goes on where it stopped. Imports image_files, no TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from acquisition.image_folders.image_files import (
+    Header,
+    content_id,
+    jpeg_bytes,
+    load_image,
+    png_bytes,
+    reduced,
+    stays_as_it_is,
+)
+from acquisition.image_folders.image_folder import check_count, refuse
+from acquisition.image_folders.labelled_files import LabelledFile
+from acquisition.image_folders.reading_journal import ReadingJournal
+from acquisition.splits.fingerprints import LENGTH, fingerprint
+from acquisition.splits.names import SPLITS, TEST
+from experiment.errors import ThawError
+
+MOST_BYTES = 2 * 2**30
+"""Of all records together: above it, large pictures are reduced."""
+REDUCED_PX = 672
+"""Shorter side of a picture that was reduced: three times the 224 that pre-trained networks see at most. Resized to it,
+it differs from the resized original by 0.7 grey levels of 255 in the mean (512: 1.9)."""
+_PIXELS_AT_ONCE = 48 * 10**6
+"""Decoded by all threads together, 9 bytes each for a while; a larger picture is decoded alone."""
+_WAITING = 4
+"""Pictures read ahead for each core."""
+
+
+@dataclass(frozen=True)
+class OwnImage:
+    """One image of the user's.
+
+    Attributes:
+      image_id: hash of its pixels, the same for any file that gives them.
+      source: its file.
+      start: where its bytes lie in the file of those that were written anew; none: the user's own file is taken.
+      size_bytes, checksum: of its bytes, PNG or JPEG.
+    """
+
+    image_id: str
+    source: LabelledFile
+    start: int | None
+    size_bytes: int
+    checksum: int
+
+    def encoded(self, kept: BinaryIO) -> bytes:
+        """Its bytes.
+
+        Args:
+          kept: the file that read_pictures wrote.
+
+        Raises:
+          ThawError: the user's file was changed since.
+        """
+        if self.start is not None:
+            kept.seek(self.start)
+            return kept.read(self.size_bytes)
+        try:
+            content = self.source.path.read_bytes()
+        except OSError as error:
+            raise ThawError(f"{self.source.path} can't be read any more: {error.strerror}. Start again.") from error
+        if zlib.crc32(content) != self.checksum:
+            raise ThawError(f"{self.source.path} was changed while it was read. Start again.")
+        return content
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What reading one file gives.
+
+    Attributes:
+      image_id: see OwnImage.
+      fingerprint: float32 [LENGTH] as bytes.
+      checksum, size_bytes: see OwnImage.
+      written: PNG or JPEG made of it; none: the file itself is kept.
+    """
+
+    image_id: str
+    fingerprint: bytes
+    checksum: int
+    size_bytes: int
+    written: bytes | None
+
+
+@dataclass(frozen=True)
+class PicturesRead:
+    """All pictures, each content once.
+
+    Attributes:
+      images: ordered by id.
+      fingerprints: float32 [images, LENGTH].
+      repeated: files left out because another of the class is the same.
+      copied: pictures of the user's test split whose very same pixels were in another split too.
+      reduced: pictures whose records are smaller than the user's files.
+    """
+
+    images: list[OwnImage]
+    fingerprints: np.ndarray
+    repeated: list[str]
+    copied: int
+    reduced: int
+
+
+def reduces(headers: Sequence[Header], keep_originals: bool) -> bool:
+    """Whether pictures whose shorter side is over REDUCED_PX are reduced: all together would take over MOST_BYTES."""
+    return not keep_originals and sum(header.size_bytes for header in headers) > MOST_BYTES
+
+
+def read_pictures(
+    files: Sequence[LabelledFile], headers: Sequence[Header], journal: ReadingJournal, *, reduce: bool,
+    on_progress: Callable[[int], None] | None = None,
+) -> PicturesRead:  # fmt: skip
+    """Decodes every picture once; a few are in memory at a time.
+
+    A PNG or JPEG that TensorFlow decodes as a viewer shows it is kept as it is. Any other is turned upright, laid on
+    white and kept as PNG. One that is reduced is kept as JPEG.
+
+    Args:
+      files: to read.
+      headers: of the files.
+      journal: what was read before, and where pictures that are written anew go.
+      reduce: see reduces.
+      on_progress: told the pictures read so far.
+
+    Raises:
+      ThawError: names the files that can't be decoded, or two of different classes with the same content; or a class
+        has too few different images.
+    """
+    found: dict[str, tuple[OwnImage, bytes]] = {}
+    repeated: list[str] = []
+    copied: set[str] = set()
+    problems: list[str] = []
+    small = 0
+    for done, (one, result) in enumerate(_all_read(files, headers, journal, reduce), start=1):
+        if on_progress:
+            on_progress(done)
+        if isinstance(result, ThawError):
+            problems.append(str(result))
+            continue
+        picture, start = result
+        image = OwnImage(picture.image_id, one, start, picture.size_bytes, picture.checksum)
+        small += _is_reduced(headers[done - 1], reduce)
+        other, _ = found.setdefault(image.image_id, (image, picture.fingerprint))
+        if other.source.class_name != one.class_name:
+            problems.append(f"{one.path}: the very same image is in {other.source.path}; leave one of them out")
+        elif other is not image:
+            kept, left_out = sorted((other, image), key=_rank, reverse=True)
+            found[image.image_id] = kept, picture.fingerprint
+            repeated.append(left_out.source.file)
+            if kept.source.split == TEST != left_out.source.split:
+                copied.add(image.image_id)
+    refuse(problems)
+    for name, count in Counter(image.source.class_name for image, _ in found.values()).items():
+        check_count("your images", name, count, "different images")
+    ordered = sorted(found)
+    prints = b"".join(found[image_id][1] for image_id in ordered)
+    return PicturesRead(
+        [found[image_id][0] for image_id in ordered], np.frombuffer(prints, np.float32).reshape(-1, LENGTH), repeated,
+        len(copied), small,
+    )  # fmt: skip
+
+
+def _rank(image: OwnImage) -> int:
+    """Of two equal files the one of the later split is kept: a test image is not to be seen in training."""
+    return SPLITS.index(image.source.split) if image.source.split else 0
+
+
+def _is_reduced(header: Header, reduce: bool) -> bool:
+    return reduce and min(header.width, header.height) > REDUCED_PX
+
+
+Read = tuple[Picture, int | None] | ThawError
+"""A picture, and where the journal keeps what was written anew; or what is wrong with it."""
+
+
+def _all_read(
+    files: Sequence[LabelledFile], headers: Sequence[Header], journal: ReadingJournal, reduce: bool
+) -> Iterator[tuple[LabelledFile, Read]]:
+    """Each file in turn with what was read of it."""
+    cores = len(os.sched_getaffinity(0))
+    waiting: deque[tuple[LabelledFile, str, int, Future[Picture]]] = deque()
+    pixels_ahead = 0
+    with ThreadPoolExecutor(cores) as pool:
+        try:
+            for one, header in zip(files, headers, strict=True):
+                shrinks = _is_reduced(header, reduce)
+                key = journal.key(one.path, shrinks)
+                pixels = header.width * header.height
+                while waiting and (len(waiting) >= _WAITING * cores or pixels_ahead + pixels > _PIXELS_AT_ONCE):
+                    first, first_key, first_pixels, future = waiting.popleft()
+                    pixels_ahead -= first_pixels
+                    yield first, _result(future, journal, first_key)
+                known = journal.known(key)
+                future = pool.submit(Picture, *known[0]) if known else pool.submit(read_picture, one, shrinks)
+                waiting.append((one, key, 0 if known else pixels, future))
+                pixels_ahead += 0 if known else pixels
+            while waiting:
+                first, first_key, _, future = waiting.popleft()
+                yield first, _result(future, journal, first_key)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(future: Future[Picture], journal: ReadingJournal, key: str) -> Read:
+    try:
+        picture = future.result()
+    except ThawError as problem:
+        return problem
+    known = journal.known(key)
+    values = picture.image_id, picture.fingerprint, picture.checksum, picture.size_bytes
+    return picture, known[1] if known else journal.note(key, values, picture.written)
+
+
+def read_picture(one: LabelledFile, shrinks: bool) -> Picture:
+    """Decodes a picture.
+
+    Args:
+      one: its file.
+      shrinks: it is reduced.
+
+    Raises:
+      ThawError: it can't be decoded.
+    """
+    try:
+        content = one.path.read_bytes()
+    except OSError as error:
+        raise ThawError(f"{one.path}: it can't be read ({error.strerror}); put its permissions right") from error
+    image = load_image(content, str(one.path), REDUCED_PX if shrinks else None)
+    if shrinks:
+        image = reduced(image, REDUCED_PX)
+        written: bytes | None = jpeg_bytes(image)
+    else:
+        written = None if stays_as_it_is(content) else png_bytes(image)
+    stored = content if written is None else written
+    return Picture(content_id(image), fingerprint(image).tobytes(), zlib.crc32(stored), len(stored), written)

@@ -1,0 +1,122 @@
+"""What was read of a user's pictures, so that an interrupted reading goes on. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+RULES = 1
+"""Raise it when reading gives something else: what was read under older rules is then read again."""
+_NOTES, _WRITTEN = "notes.jsonl", "pictures.bin"
+
+Values = tuple[str, bytes, int, int, None]
+"""Id, fingerprint, checksum and size in bytes of a picture; and nothing written, since it was before."""
+
+
+class ReadingJournal:
+    """Notes of pictures that were read, and the bytes of those that were written anew.
+
+    A note is a line that holds for one path, size and time of change; it is written after the bytes that it names. A
+    line that was cut off ends what is known.
+
+    Args:
+      written: bytes of pictures; ends where the last note says.
+      notes: a file of lines, to go on with; none: nothing is kept beyond this process.
+    """
+
+    def __init__(self, written: BinaryIO, notes: BinaryIO | None):
+        self.written = written
+        self._notes = notes
+        self._known: dict[str, tuple[Values, int | None]] = {}
+        self._end = 0
+        if notes is not None:
+            self._read()
+
+    def key(self, path: Path, reduced: bool) -> str:
+        """What a note goes by; a file that can't be looked at has a key that no note has."""
+        try:
+            found = path.stat()
+        except OSError:
+            return ""
+        told = f"{RULES} {path} {found.st_size} {found.st_mtime_ns} {reduced}"
+        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
+
+    def known(self, key: str) -> tuple[Values, int | None] | None:
+        """What was noted, and where its bytes lie if it was written anew."""
+        return self._known.get(key)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def note(self, key: str, values: tuple[str, bytes, int, int], content: bytes | None) -> int | None:
+        """Notes what was read; gives the place of the bytes that were written anew, if any."""
+        start = None
+        if content is not None:
+            start = self._end
+            self.written.seek(start)
+            self._end += self.written.write(content)
+        if self._notes is not None and key:
+            image_id, fingerprint, checksum, size = values
+            self.written.flush()
+            line = [key, image_id, base64.b64encode(fingerprint).decode(), checksum, size, start]
+            self._notes.write(json.dumps(line).encode() + b"\n")
+            self._notes.flush()
+        return start
+
+    def _read(self) -> None:
+        assert self._notes is not None
+        self._notes.seek(0)
+        length = self.written.seek(0, 2)
+        sound = 0
+        for line in self._notes:
+            try:
+                key, image_id, fingerprint, checksum, size, start = json.loads(line)
+                values = str(image_id), base64.b64decode(fingerprint), int(checksum), int(size), None
+            except (ValueError, TypeError):
+                break
+            if not line.endswith(b"\n") or (start is not None and start + size > length):
+                break
+            self._known[key] = values, start
+            self._end = max(self._end, 0 if start is None else start + size)
+            sound += len(line)
+        self._notes.seek(sound)
+        self._notes.truncate()
+
+
+@contextlib.contextmanager
+def reading_journal(folder: Path | None) -> Iterator[ReadingJournal]:
+    """A journal that lies in a folder, and stays there when the block does not end well.
+
+    Args:
+      folder: of the journal, made where it is missing; none, or held by another process: nothing is kept.
+    """
+    # Beside the journal of another process there is no other place to go on from.
+    with contextlib.ExitStack() as opened:
+        notes = None if folder is None else opened.enter_context(_held_notes(folder))
+        if folder is None or notes is None:
+            yield ReadingJournal(opened.enter_context(tempfile.TemporaryFile()), None)
+            return
+        (folder / _WRITTEN).touch()
+        yield ReadingJournal(opened.enter_context((folder / _WRITTEN).open("r+b")), notes)
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _held_notes(folder: Path) -> Iterator[BinaryIO | None]:
+    """The file of notes, locked; none where another process holds it."""
+    folder.mkdir(exist_ok=True)
+    with (folder / _NOTES).open("a+b") as notes:
+        try:
+            fcntl.flock(notes, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield notes

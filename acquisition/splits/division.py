@@ -1,0 +1,144 @@
+"""Divides pictures into train, val and test, whole units at a time. Imports the modules beside it and errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from acquisition.splits.names import LEAST, LEFT_OUT, SPLITS, TEST, TRAIN, VAL
+from acquisition.splits.near_duplicates import NearDuplicates, find_near_duplicates
+from acquisition.splits.split_choice import Wish, chosen_units
+from acquisition.splits.units import joined_units
+from experiment.errors import ThawError
+
+TEST_FRACTION, VAL_FRACTION = 0.25, 0.2
+"""Of all pictures; of what test leaves."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a division goes by, one entry a picture.
+
+    Attributes:
+      ids: each another one.
+      labels: numbers of the classes, from 0.
+      groups: names; none: no group.
+      splits: the user's; none: none was given, to any picture.
+      fingerprints: float32 [pictures, LENGTH].
+    """
+
+    ids: Sequence[str]
+    labels: Sequence[int]
+    groups: Sequence[str | None]
+    splits: Sequence[str | None]
+    fingerprints: np.ndarray
+
+
+@dataclass(frozen=True)
+class Division:
+    """Where every picture goes.
+
+    Attributes:
+      splits: of each picture: train, val, test or left out.
+      near: sets of near-duplicates.
+      drawn: the splits that were chosen here.
+      flattered: test pictures that had a near-duplicate in another split of the user's.
+    """
+
+    splits: list[str]
+    near: NearDuplicates
+    drawn: tuple[str, ...]
+    flattered: int
+
+
+def divide(
+    pictures: Pictures, classes: Sequence[str], *, together: bool, on_progress: Callable[[int], None] | None = None
+) -> Division:
+    """Divides pictures so that no group and no set of near-duplicates is in two splits.
+
+    Splits of the user's stay; test and val, where there is none, are drawn from train. Where near-duplicates lie in
+    several of the user's splits, those in test stay, else those in val; the others are left out.
+
+    Args:
+      pictures: to divide.
+      classes: names by number.
+      together: near-duplicates are looked for.
+      on_progress: told the pictures compared so far.
+
+    Raises:
+      ThawError: a split has too few pictures of a class.
+    """
+    near = NearDuplicates((), {}, 0)
+    if together:
+        near = find_near_duplicates(pictures.fingerprints, pictures.labels, on_progress)
+    given = {split for split in pictures.splits if split is not None}
+    splits = [split or TRAIN for split in pictures.splits]
+    flattered = _leave_out(splits, near) if given else 0
+    drawn = tuple(split for split in (TEST, VAL) if split not in given)
+    for split in drawn:
+        _draw(split, splits, pictures, near)
+    _check(splits, pictures, classes, drawn)
+    return Division(splits, near, drawn, flattered)
+
+
+def _leave_out(splits: list[str], near: NearDuplicates) -> int:
+    """Leaves out what has a near-duplicate in a later split; counts the test pictures that had one in another."""
+    flattered = 0
+    for places in near.sets:
+        last = max((splits[place] for place in places), key=SPLITS.index)
+        earlier = [place for place in places if splits[place] != last]
+        flattered += len(places) - len(earlier) if earlier and last == TEST else 0
+        for place in earlier:
+            splits[place] = LEFT_OUT
+    return flattered
+
+
+def _draw(split: str, splits: list[str], pictures: Pictures, near: NearDuplicates) -> None:
+    """Moves whole units from train to a split."""
+    places = [place for place, found in enumerate(splits) if found == TRAIN]
+    number = {place: position for position, place in enumerate(places)}
+    labels = [pictures.labels[place] for place in places]
+    units = joined_units(
+        [pictures.ids[place] for place in places], labels,
+        {number[place]: group for place in places if (group := pictures.groups[place]) is not None},
+        [inside for places_ in near.sets if len(inside := [number[one] for one in places_ if one in number]) > 1],
+    )  # fmt: skip
+    counts, count = Counter(labels), max(pictures.labels) + 1
+    wishes = [_wish(split, counts[label]) for label in range(count)]
+    for unit in chosen_units(units, wishes):
+        for member in unit.members:
+            splits[places[member]] = split
+
+
+def _wish(split: str, count: int) -> Wish:
+    fraction = TEST_FRACTION if split == TEST else VAL_FRACTION
+    least_left = LEAST[TRAIN] + (LEAST[VAL] if split == TEST else 0)
+    return Wish(max(LEAST[split], round(fraction * count)), LEAST[split], least_left)
+
+
+def _check(splits: Sequence[str], pictures: Pictures, classes: Sequence[str], drawn: Sequence[str]) -> None:
+    counts = Counter(zip(splits, pictures.labels, strict=True))
+    for label, name in enumerate(classes):
+        lacking = next((split for split in LEAST if counts[split, label] < LEAST[split]), None)
+        if lacking is None:
+            continue
+        found = ", ".join(f"{counts[split, label]} {split}" for split in LEAST)
+        without = counts[LEFT_OUT, label]
+        left_out = f" ({without} near-duplicates of other splits are left out)" if without else ""
+        units = _units_of(label, pictures)
+        why = f" Its pictures are in {units} groups, which are not torn apart." if drawn and units is not None else ""
+        raise ThawError(
+            f"The class {name!r} comes to {found} images{left_out}. Expected {LEAST[TRAIN]} to train on, {LEAST[VAL]} "
+            f"to choose on and {LEAST[TEST]} to test on at least.{why} Add pictures that are not near-duplicates of "
+            "others, in further groups where there are groups; or leave the class out; or, where they are no "
+            "near-duplicates, say --near-duplicates ignore."
+        )
+
+
+def _units_of(label: int, pictures: Pictures) -> int | None:
+    """Groups of a class; none where its pictures have none."""
+    groups = [pictures.groups[place] for place, found in enumerate(pictures.labels) if found == label]
+    return len(set(groups) - {None}) + groups.count(None) if any(groups) else None

@@ -1,0 +1,116 @@
+"""Chooses whole units so that every class gets as near to its wanted number as units allow. Imports units alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from acquisition.splits.units import Unit
+
+LACKING = 1000
+"""What a picture short of the least costs, where one short of the wanted number costs 1."""
+MOST_EXCHANGES = 20_000
+"""Exchanges looked at in one round; more kinds of units than that are chosen by the first pass and single moves."""
+
+Kind = tuple[tuple[int, int], ...]
+"""Counts of a unit: units of one kind do as well as each other."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of one class: pictures chosen, the fewest chosen, and the fewest left."""
+
+    wanted: int
+    least: int
+    least_left: int
+
+
+class _Choice:
+    """Pictures of each class that are chosen, and what that costs."""
+
+    def __init__(self, units: Iterable[Unit], wishes: Sequence[Wish]):
+        self._wishes = wishes
+        self._chosen = [0] * len(wishes)
+        self._all = [0] * len(wishes)
+        for unit in units:
+            for label, count in unit.counts:
+                self._all[label] += count
+
+    def gain(self, added: Kind, dropped: Kind = ()) -> int:
+        """By how much the cost falls where units of these counts come in and go."""
+        change = dict(added)
+        for label, count in dropped:
+            change[label] = change.get(label, 0) - count
+        return sum(
+            self._cost(label, self._chosen[label]) - self._cost(label, self._chosen[label] + count)
+            for label, count in change.items()
+        )
+
+    def apply(self, added: Kind, dropped: Kind = ()) -> None:
+        for label, count in added:
+            self._chosen[label] += count
+        for label, count in dropped:
+            self._chosen[label] -= count
+
+    def cost(self) -> int:
+        return sum(self._cost(label, chosen) for label, chosen in enumerate(self._chosen))
+
+    def _cost(self, label: int, chosen: int) -> int:
+        wish = self._wishes[label]
+        lacking = max(0, wish.least - chosen) + max(0, wish.least_left - (self._all[label] - chosen))
+        return abs(chosen - wish.wanted) + LACKING * lacking
+
+
+def chosen_units(units: Sequence[Unit], wishes: Sequence[Wish]) -> list[Unit]:
+    """Some of the units; no unit more, less or exchanged would bring the classes nearer to what is wanted.
+
+    Large units come first, those of one size in the order of their keys. Among units of single pictures it is the
+    first of each class by key, so that pictures that are added move few of the others.
+
+    Args:
+      units: to choose from.
+      wishes: of each class, by its number.
+    """
+    ordered = sorted(units, key=lambda unit: (-unit.size, unit.key))
+    # The first pass may take no unit that goes beyond what is wanted, or may: neither is always better.
+    return min((_improved(ordered, wishes, beyond) for beyond in (False, True)), key=lambda result: result[0])[1]
+
+
+def _improved(ordered: Sequence[Unit], wishes: Sequence[Wish], beyond: bool) -> tuple[int, list[Unit]]:
+    """What the units cost that a pass in this order takes and single moves then make better; and these units."""
+    choice = _Choice(ordered, wishes)
+    waiting: dict[Kind, list[Unit]] = {}
+    taken: dict[Kind, list[Unit]] = {}
+    for unit in ordered:
+        helps = choice.gain(unit.counts) >= (1 if beyond else unit.size)
+        (taken if helps else waiting).setdefault(unit.counts, []).append(unit)
+        if helps:
+            choice.apply(unit.counts)
+    for queue in waiting.values():
+        queue.reverse()  # the first by key is taken first, from the end
+    while (best := _best_move(choice, taken, waiting)) is not None:
+        added, dropped = best
+        choice.apply(added, dropped)
+        if added:
+            taken.setdefault(added, []).append(_pop(waiting, added))
+        if dropped:
+            waiting.setdefault(dropped, []).append(_pop(taken, dropped))
+    return choice.cost(), [unit for queue in taken.values() for unit in queue]
+
+
+def _best_move(
+    choice: _Choice, taken: dict[Kind, list[Unit]], waiting: dict[Kind, list[Unit]]
+) -> tuple[Kind, Kind] | None:
+    """The counts to add and to drop that bring most; none: nothing brings anything."""
+    moves: list[tuple[Kind, Kind]] = [(added, ()) for added in waiting] + [((), dropped) for dropped in taken]
+    if len(taken) * len(waiting) <= MOST_EXCHANGES:
+        moves += [(added, dropped) for added in waiting for dropped in taken if added != dropped]
+    best = max(moves, key=lambda move: choice.gain(*move), default=None)
+    return best if best is not None and choice.gain(*best) > 0 else None
+
+
+def _pop(queues: dict[Kind, list[Unit]], kind: Kind) -> Unit:
+    unit = queues[kind].pop()
+    if not queues[kind]:
+        del queues[kind]
+    return unit

@@ -1,0 +1,60 @@
+"""Units that no split may tear apart: pictures of a group, or of a set of near-duplicates. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Pictures that stay together.
+
+    Attributes:
+      key: the smallest id of its pictures, which decides the order in which units are chosen.
+      members: places of its pictures, ascending.
+      counts: (class, pictures) of every class it has, ascending; classes are numbers.
+    """
+
+    key: str
+    members: tuple[int, ...]
+    counts: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.members)
+
+
+def joined_units(
+    ids: Sequence[str], labels: Sequence[int], groups: Mapping[int, str], sets: Iterable[Sequence[int]]
+) -> list[Unit]:
+    """Every picture in one unit: what shares a group, or is in one set, or both by way of others, is together.
+
+    Args:
+      ids: of the pictures.
+      labels: numbers of their classes.
+      groups: name of the group by place of the picture; a picture without one stands alone.
+      sets: places of pictures that belong together.
+    """
+    members: dict[str, list[int]] = {}
+    for place, group in groups.items():
+        members.setdefault(group, []).append(place)
+    together = [*members.values(), *sets]
+    first = [places[0] for places in together for _ in places]
+    second = [place for places in together for place in places]
+    graph = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(len(ids), len(ids)))
+    found: dict[int, list[int]] = {}
+    for place, number in enumerate(connected_components(graph, directed=False)[1].tolist()):
+        found.setdefault(number, []).append(place)
+    return [
+        Unit(
+            min(ids[place] for place in places), tuple(places),
+            tuple(sorted(Counter(labels[place] for place in places).items())),
+        )
+        for places in found.values()
+    ]  # fmt: skip

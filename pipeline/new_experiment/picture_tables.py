@@ -1,0 +1,136 @@
+"""images.csv and near_duplicates.csv, and what `thaw init` says of a split. Imports acquisition."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from acquisition.image_folders.picture_reading import MOST_BYTES, REDUCED_PX, OwnImage, PicturesRead
+from acquisition.splits.division import Division
+from acquisition.splits.names import LEFT_OUT, SPLITS, TEST, TRAIN, VAL
+from pipeline.new_experiment.output_folder import IMAGES, NEAR
+
+UNBALANCED = 2
+"""Times as many pictures in the largest class as in the smallest, from where on it is said."""
+OFF_POINTS = 5
+"""Points of a hundred by which a class's share of test may differ from the wanted one without being named."""
+ORDER = (*SPLITS, LEFT_OUT)
+
+
+def write_tables(folder: Path, images: Sequence[OwnImage], division: Division) -> None:
+    """Writes images.csv, a row a picture, and near_duplicates.csv, a row for each that is in a set, if any is."""
+    rows = [
+        (split, image.source.class_name, image.source.file, image.image_id, image.source.group or "")
+        for image, split in zip(images, division.splits, strict=True)
+    ]
+    rows.sort(key=lambda row: ORDER.index(row[0]))
+    _write(folder / IMAGES, ("split", "class", "file", "id", "group"), rows)
+    if not division.near.sets:
+        return
+    near = []
+    for number, places in enumerate(division.near.sets, start=1):
+        for place in places:
+            twin, likeness = division.near.twins[place]
+            image = images[place]
+            near.append((number, division.splits[place], image.source.class_name, image.source.file, image.image_id,
+                         images[twin].source.file, f"{likeness:.3f}"))  # fmt: skip
+    _write(folder / NEAR, ("set", "split", "class", "file", "id", "twin", "likeness"), near)
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        writer.writerows(rows)
+
+
+def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
+    """What the user should know of what was read and how it was split."""
+    if read.repeated:
+        yield (f"{len(read.repeated)} of the files repeat another of their class and are left out, "
+               f"{read.repeated[0]} among them.")  # fmt: skip
+    if read.copied:
+        yield (f"{read.copied:,} of your test pictures were in train or val too, pixel for pixel; they stay in test "
+               "alone.")  # fmt: skip
+    if read.reduced:
+        yield (f"All records would take more than {MOST_BYTES / 2**30:.0f} GiB, so {read.reduced:,} pictures are kept "
+               f"smaller, with {REDUCED_PX} pixels on the shorter side, as JPEG of quality 95. For these alone, served "
+               "originals get probabilities that differ a little from evaluation's. --keep-originals keeps all as they "
+               "are.")  # fmt: skip
+    yield from _on_split(read.images, division)
+    yield from _on_near_duplicates(read.images, division)
+    counts = Counter(image.source.class_name for image in read.images)
+    most, fewest = max(counts.values()), min(counts.values())
+    if most >= UNBALANCED * fewest:
+        yield (f"The classes have from {fewest:,} to {most:,} pictures. Every training takes as many of each, so the "
+               "smallest class bounds n. Test keeps your proportions: read accuracy by class beside "
+               "accuracy.")  # fmt: skip
+
+
+def _on_split(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
+    if len(division.drawn) < 2:
+        shares = {TEST: "a quarter", VAL: "a fifth"}
+        drawn = [f"{shares[split]} of train is now {split}" for split in division.drawn]
+        yield "Your own split is kept" + (f"; it lacks {division.drawn[0]}, so {drawn[0]}." if drawn else ".")
+    groups: dict[str, set[str]] = {}
+    for image, split in zip(images, division.splits, strict=True):
+        if image.source.group is not None:
+            groups.setdefault(image.source.group, set()).add(split)
+    if groups:
+        parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
+        counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
+        yield f"{len(groups):,} groups, each in one split alone ({counts})."
+    yield from _uneven(images, division)
+
+
+def _uneven(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
+    """Classes whose share of test is far from a quarter, since groups and near-duplicates stay whole."""
+    if TEST not in division.drawn:
+        return
+    every = Counter(image.source.class_name for image in images)
+    tested = Counter(
+        image.source.class_name for image, split in zip(images, division.splits, strict=True) if split == TEST
+    )
+    off = [name for name in sorted(every)
+           if abs(tested[name] - every[name] / 4) > max(2, OFF_POINTS / 100 * every[name])]  # fmt: skip
+    if off:
+        words = ", ".join(f"{name} {tested[name]} of {every[name]}" for name in off[:5])
+        more = f" and {len(off) - 5} more" if len(off) > 5 else ""
+        yield f"Groups and near-duplicates stay whole, so test is not a quarter of every class: {words}{more}."
+
+
+def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
+    near = division.near
+    if near.tightened:
+        yield (f"{near.tightened:,} pictures are so alike (one background?) that they would have joined most of a "
+               "class. A stricter threshold was used for them, which finds copies and misses neighbouring frames; "
+               "--group keeps together what you know belongs together.")  # fmt: skip
+    if not near.sets:
+        return
+    first = [images[place].source.file for place in near.sets[0][:2]]
+    inside = sum(map(len, near.sets))
+    left_out = division.splits.count(LEFT_OUT)
+    kept = "Each set is in one split" + (" alone" if not left_out else "")
+    yield (f"{inside:,} pictures are near-duplicates (saved again, re-scaled, mirrored, frames of a burst), in "
+           f"{len(near.sets):,} sets, such as {first[0]} and {first[1]}. {kept}; {NEAR} lists them.")  # fmt: skip
+    mixed = [places for places in near.sets if len({images[place].source.class_name for place in places}) > 1]
+    if mixed:
+        one, other = _of_two_classes(images, mixed[0])
+        yield (f"{len(mixed):,} of these sets hold pictures of different classes, such as {one} and {other}: look "
+               "whether their labels are right.")  # fmt: skip
+    if left_out:
+        total = division.splits.count(TEST)
+        without = Counter(image.source.split for image, split in zip(images, division.splits, strict=True)
+                          if split == LEFT_OUT)  # fmt: skip
+        words = " and ".join(f"{count:,} of {split or TRAIN}" for split, count in sorted(without.items(), key=str))
+        yield (f"{division.flattered:,} of your {total:,} test pictures have a near-duplicate in another split of "
+               f"yours. {words} are left out, since they would flatter every figure; --near-duplicates ignore keeps "
+               "them.")  # fmt: skip
+
+
+def _of_two_classes(images: Sequence[OwnImage], places: Sequence[int]) -> tuple[str, str]:
+    first = images[places[0]].source
+    other = next(images[place].source for place in places if images[place].source.class_name != first.class_name)
+    return first.file, other.file

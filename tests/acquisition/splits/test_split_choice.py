@@ -1,0 +1,97 @@
+"""Units and splits: nothing torn apart, nothing twice, sizes as near as units allow. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acquisition.splits.split_choice import LACKING, Wish, chosen_units
+from acquisition.splits.units import Unit, joined_units
+
+PICTURES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 8)), min_size=1, max_size=40)
+"""(class, group) of each picture; group 0 is none."""
+SETS = st.lists(st.lists(st.integers(0, 39), min_size=2, max_size=4, unique=True), max_size=4)
+
+
+def units_of(pictures: list[tuple[int, int]], sets: list[list[int]]) -> list[Unit]:
+    groups = {place: str(group) for place, (_, group) in enumerate(pictures) if group}
+    inside = [[place for place in one if place < len(pictures)] for one in sets]
+    ids = [f"{place * 7919 % 65536:04x}" for place in range(len(pictures))]
+    return joined_units(ids, [label for label, _ in pictures], groups, [one for one in inside if one])
+
+
+def cost(units: list[Unit], chosen: list[Unit], wishes: list[Wish]) -> int:
+    """The definition, worked out anew."""
+    total = 0
+    for label, wish in enumerate(wishes):
+        everything, taken = (sum(dict(unit.counts).get(label, 0) for unit in some) for some in (units, chosen))
+        lacking = max(0, wish.least - taken) + max(0, wish.least_left - (everything - taken))
+        total += abs(taken - wish.wanted) + LACKING * lacking
+    return total
+
+
+def wishes_for(units: list[Unit]) -> list[Wish]:
+    counts = [sum(dict(unit.counts).get(label, 0) for unit in units) for label in range(3)]
+    return [Wish(round(count / 4), min(count, 1), min(count, 2)) for count in counts]
+
+
+@given(PICTURES, SETS)
+def test_every_picture_is_in_one_unit_and_groups_and_sets_are_whole(
+    pictures: list[tuple[int, int]], sets: list[list[int]]
+) -> None:
+    units = units_of(pictures, sets)
+    assert sorted(place for unit in units for place in unit.members) == list(range(len(pictures)))
+    unit_of = {place: unit.key for unit in units for place in unit.members}
+    for places in sets:
+        assert len({unit_of[place] for place in places if place in unit_of}) <= 1
+    for group in range(1, 9):
+        assert len({unit_of[place] for place, (_, found) in enumerate(pictures) if found == group}) <= 1
+
+
+@given(PICTURES)
+def test_what_nothing_joins_stays_apart(pictures: list[tuple[int, int]]) -> None:
+    assert all(unit.size == 1 for unit in units_of([(label, 0) for label, _ in pictures], []))
+
+
+@given(PICTURES, SETS)
+def test_no_unit_more_less_or_exchanged_would_be_nearer(pictures: list[tuple[int, int]], sets: list[list[int]]) -> None:
+    units = units_of(pictures, sets)
+    wishes = wishes_for(units)
+    chosen = chosen_units(units, wishes)
+    assert len({unit.key for unit in chosen}) == len(chosen)
+    rest = [unit for unit in units if unit not in chosen]
+    reached = cost(units, chosen, wishes)
+    for added, dropped in itertools.product([None, *rest], [None, *chosen]):
+        other = [unit for unit in chosen if unit is not dropped] + ([added] if added else [])
+        assert cost(units, other, wishes) >= reached
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=9))
+def test_one_class_in_few_groups_is_within_a_picture_of_the_best(sizes: list[int]) -> None:
+    pictures = [(0, number + 1) for number, size in enumerate(sizes) for _ in range(size)]
+    units = units_of(pictures, [])
+    wishes = [Wish(round(sum(sizes) / 4), 0, 0)]
+    best = min(
+        cost(units, list(some), wishes) for n in range(len(units) + 1) for some in itertools.combinations(units, n)
+    )
+    assert cost(units, chosen_units(units, wishes), wishes) <= best + 1
+
+
+@given(PICTURES, SETS)
+def test_the_order_of_units_does_not_matter(pictures: list[tuple[int, int]], sets: list[list[int]]) -> None:
+    units = units_of(pictures, sets)
+    chosen = [chosen_units(some, wishes_for(units)) for some in (units, units[::-1])]
+    assert {unit.key for unit in chosen[0]} == {unit.key for unit in chosen[1]}
+
+
+def test_single_pictures_are_taken_by_key() -> None:
+    units = [Unit(f"{number:02}", (number,), ((number % 2, 1),)) for number in range(40)]
+    chosen = chosen_units(units, [Wish(5, 2, 5), Wish(3, 2, 5)])
+    assert sorted(unit.key for unit in chosen) == ["00", "01", "02", "03", "04", "05", "06", "08"]
+
+
+def test_the_least_of_a_class_comes_before_its_share() -> None:
+    units = [Unit("a", (0,), ((0, 6),)), Unit("b", (1,), ((0, 6),))]
+    assert [unit.key for unit in chosen_units(units, [Wish(3, 2, 6)])] == ["a"]

@@ -1,0 +1,201 @@
+"""`thaw init` on pictures with groups, near-duplicates, splits and CSV files: what it writes and says."""
+
+import csv
+import io
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from acquisition.image_folders.labelled_files import grouping_from
+from acquisition.tfrecords.inspection import inspect_records
+from acquisition.tfrecords.record_files import find_record_files
+from acquisition.tfrecords.tfrecords import read_batches
+from experiment.errors import ThawError
+from experiment.loading import load_config
+from pipeline.new_experiment import own_pictures
+from pipeline.new_experiment.new_experiment import make_experiment, show_made
+from pipeline.new_experiment.own_settings import Wanted
+from pipeline.new_experiment.picture_options import PictureOptions
+from terminal.console import console
+
+CLASSES = ("cat", "ship")
+"""CIFAR-10 has both, so that none of it is looked for."""
+
+
+def photo(number, size=(60, 45)):
+    """Smooth noise, in the proportions of a photograph's frequencies."""
+    coarse = np.random.default_rng(number).integers(0, 256, (9, 12, 3), np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def write(folder, per_class=16, first=0, classes=CLASSES):
+    for offset, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(per_class):
+            photo(first + 1000 * offset + number).save(folder / name / f"p{number // 2}_{number}.png")
+    return folder
+
+
+@pytest.fixture
+def init(tmp_path):
+    """Does what `thaw init` does; gives what was made, and the rows of images.csv."""
+
+    def init(place, force=False, **options):
+        made = make_experiment(
+            place, tmp_path / "out", Wanted("mine", pictures=PictureOptions(**options)), force=force,
+            project_root=tmp_path, environment={}, terminal=console(file=io.StringIO()),
+        )  # fmt: skip
+        return made, rows_of(tmp_path / "out" / "images.csv")
+
+    return init
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_val_of_the_table_is_val_of_the_records(tmp_path, init):
+    made, rows = init(write(tmp_path / "in"))
+    config = load_config(made.config)
+    counts = Counter((row["split"], row["class"]) for row in rows)
+    assert (
+        {one.name: (one.train, one.val, one.test) for one in made.classes}
+        == {name: tuple(counts[split, name] for split in ("train", "val", "test")) for name in CLASSES}
+        == dict.fromkeys(CLASSES, (10, 2, 4))
+    )
+    assert config.data.val_key == "in_val"
+    inspection = inspect_records(find_record_files(config.data.path), config.data)
+    assert inspection.val_counts == dict.fromkeys(CLASSES, 2)
+
+
+def test_pictures_saved_again_scaled_and_mirrored_stay_together_and_are_listed(tmp_path, init):
+    folder = write(tmp_path / "in")
+    for number in range(16):
+        twin = photo(number)
+        twin.save(folder / "cat" / f"again_{number}.jpg", quality=60)
+        ImageOps.mirror(twin).resize((40, 30)).save(folder / "cat" / f"small_{number}.png")
+    made, rows = init(folder)
+    assert made.written == ["config.yaml", "images.csv", "near_duplicates.csv", "records"]
+    splits = {row["file"]: row["split"] for row in rows}
+    for number in range(16):
+        names = f"p{number // 2}_{number}.png", f"again_{number}.jpg", f"small_{number}.png"
+        assert len({splits[f"cat/{name}"] for name in names}) == 1
+    near = rows_of(tmp_path / "out" / "near_duplicates.csv")
+    assert len(near) == 48 and Counter(row["set"] for row in near) == {str(n + 1): 3 for n in range(16)}
+    assert all(row["split"] == splits[row["file"]] == splits[row["twin"]] for row in near)
+    assert any("48 pictures are near-duplicates" in note and "in 16 sets" in note for note in made.notes)
+    ignored, _ = init(folder, force=True, together=False)
+    assert "near_duplicates.csv" not in ignored.written and not any("near-dup" in note for note in ignored.notes)
+
+
+def test_near_duplicates_with_two_labels_are_pointed_out(tmp_path, init):
+    folder = write(tmp_path / "in")
+    photo(3).save(folder / "ship" / "mislabelled.jpg")
+    made, _ = init(folder)
+    [note] = [note for note in made.notes if "different classes" in note]
+    assert "cat/p1_3.png and ship/mislabelled.jpg" in note
+
+
+def test_a_group_of_a_pattern_lies_in_one_split(tmp_path, init):
+    made, rows = init(write(tmp_path / "in"), grouping=grouping_from(r"^(p\d)_"))
+    splits = defaultdict(set)
+    for row in rows:
+        splits[row["group"]].add(row["split"])
+    assert len(splits) == 8 and all(len(found) == 1 for found in splits.values())
+    assert any(note.startswith("8 groups, each in one split alone (5 train, 1 val, 2 test)") for note in made.notes)
+
+
+def test_a_table_gives_labels_groups_and_splits(tmp_path, init):
+    write(tmp_path / "in")
+    table = tmp_path / "in" / "labels.csv"
+    lines = ["path,label,group,split"]
+    for number in range(16):
+        split = "train" if number < 10 else "test"
+        lines += [f"{name}/p{number // 2}_{number}.png,{name}s,person {number // 2},{split}" for name in CLASSES]
+    table.write_text("\n".join(lines))
+    made, rows = init(table)
+    assert [one.name for one in made.classes] == ["cats", "ships"]
+    assert [(one.train, one.val, one.test) for one in made.classes] == [(8, 2, 6)] * 2
+    assert {row["file"] for row in rows if row["split"] == "test"} == {
+        f"{name}/p{number // 2}_{number}.png" for name in CLASSES for number in range(10, 16)
+    }
+    assert "Your own split is kept; it lacks val, so a fifth of train is now val." in made.notes
+
+
+def test_near_duplicates_across_the_users_splits_are_left_out_and_counted(tmp_path, init):
+    write(tmp_path / "in" / "train")
+    write(tmp_path / "in" / "test", 6, first=500)
+    for number in (2, 3):
+        photo(number).save(tmp_path / "in" / "test" / "cat" / f"twin_{number}.jpg", quality=70)
+    made, rows = init(tmp_path / "in")
+    left_out = {row["file"] for row in rows if row["split"] == "left out"}
+    assert left_out == {"train/cat/p1_2.png", "train/cat/p1_3.png"}
+    assert any("2 of your 14 test pictures have a near-duplicate" in note and "2 of train are left out" in note
+               for note in made.notes)  # fmt: skip
+    files = find_record_files(load_config(made.config).data.path)
+    assert sum(len(batch) for path in files.train for _, batch in read_batches(path)) == 30
+
+
+def test_unbalanced_classes_are_named(tmp_path, init):
+    write(tmp_path / "in", 10, classes=("cat",))
+    made, _ = init(write(tmp_path / "in", 30, first=50, classes=("ship",)))
+    assert any("from 10 to 30 pictures" in note for note in made.notes) and made.sizes[-1] <= 2 * 6
+
+
+def test_a_hundred_classes_are_shown_and_run(tmp_path, init):
+    made, _ = init(write(tmp_path / "in", 8, classes=[f"ship_{number:02}" for number in range(98)] + [*CLASSES]))
+    for width in (80, 120):
+        file = io.StringIO()
+        terminal = console(file=file)
+        terminal.width = width
+        show_made(made, terminal)
+        lines = file.getvalue().splitlines()
+        assert max(map(len, lines[:105])) <= width and sum("ship_41" in line for line in lines) == 1
+        assert max(map(len, lines)) < 500 and len(lines) < 125
+        assert "Target: 100 classes, cat, ship, ship_00, ship_01, ship_02 and 95 more" in file.getvalue()
+        assert "100 of 100 classes have fewer than 10 test or val images" in file.getvalue()
+    assert load_config(made.config).target.classes == tuple(one.name for one in made.classes)
+
+
+def spoiled_table(folder, line):
+    write(folder)
+    names = [f"{name}/p{number // 2}_{number}.png,{name}" for number in range(16) for name in CLASSES]
+    (folder / "labels.csv").write_text("\n".join(["file,label", *names, line]))
+    return folder / "labels.csv"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: spoiled_table(folder, "lost.png,cat"), "lost.png"),
+        (lambda folder: spoiled_table(folder, "ship/p0_0.png,cat"), "two labels"),
+        (lambda folder: (write(folder), photo(1, (1, 20_000)).save(folder / "cat" / "thin.png"))[0],
+         r"thin\.png: it has 1 x 20000 pixels"),
+        (lambda folder: (write(folder), (folder / "cat" / "cut.png").write_bytes(b"\x89PNG\r\n"))[0], r"cut\.png"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named_and_nothing_written(tmp_path, init, monkeypatch, spoil, message):
+    monkeypatch.setattr(own_pictures, "RESUMED_FROM", 1)
+    place = spoil(tmp_path / "in")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ThawError, match=message):
+        init(place)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_was_read_before_an_interruption_is_kept_beside_the_output(tmp_path, init, monkeypatch):
+    monkeypatch.setattr(own_pictures, "RESUMED_FROM", 1)
+    folder = write(tmp_path / "in")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(own_pictures, "divide", interrupted)
+        init(folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out-reading", "in"]
+    init(folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
