@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor
@@ -22,7 +23,7 @@ from components.transfer_report.page.model_card import write_model_card
 from components.transfer_report.report import Evaluation, ReportSettings, write_report
 from ledger.ledger import LEDGER_FILE, read_ledger
 from trainer_module.data.artifact_folders import artifacts_as_folders
-from trainer_module.data.input_pipeline import read_split
+from trainer_module.data.input_pipeline import Records, read_split
 
 Artifacts = dict[str, list[types.Artifact]]
 BLESSED_PROPERTY = "blessed"
@@ -44,7 +45,7 @@ class TransferReportExecutor(base_executor.BaseExecutor):
         evaluations, verdicts = of_kind("evaluation", inputs), of_kind("verdict", inputs)
         outcomes = {name: _evaluation(made.uri, verdicts[name]) for name, made in evaluations.items()}
         before = read_before_training(Path(inputs["advice"].uri) / ADVICE_FILE)
-        images = _test_images(inputs["target"].uri, settings.configuration["data"]["image_shape"])
+        images = _shown_images(inputs["target"].uri, settings)
         out = Path(output_dict["report"][0].uri)
         summary = write_report(out, ledgers, outcomes, settings, before, images)
         winner = summary["winner"]
@@ -55,9 +56,21 @@ class TransferReportExecutor(base_executor.BaseExecutor):
         write_model_card(model, summary, figures_by_slice(measured, "accuracy"), settings.configuration)
 
 
-def _test_images(uri: str, image_shape: Sequence[int]) -> TargetImages:
-    records = read_split([f"{uri}/Split-test/*"], image_shape)
-    return TargetImages(records.images, records.ids.tolist())
+def _shown_images(uri: str, settings: ReportSettings) -> TargetImages:
+    """The target's test images, and the near-duplicates of every split."""
+    wanted = {name for ids in settings.near_duplicates for name in ids}
+    others: dict[str, tuple[np.ndarray, str]] = {}
+    shape = settings.configuration["data"]["image_shape"]
+    for split in ("train", "val") if wanted else ():
+        records = read_split([f"{uri}/Split-{split}/*"], shape)
+        others |= _by_id(records.select(records.copies == 0), wanted, split)
+    test = read_split([f"{uri}/Split-test/*"], shape)
+    return TargetImages(test.images, test.ids.tolist(), others | _by_id(test, wanted, "test"))
+
+
+def _by_id(records: Records, wanted: Container[str], split: str) -> dict[str, tuple[np.ndarray, str]]:
+    pairs = zip(records.ids.tolist(), records.images, strict=True)
+    return {name: (pixels.copy(), split) for name, pixels in pairs if name in wanted}
 
 
 def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Artifacts) -> None:

@@ -20,7 +20,13 @@ from analysis.findings.from_scratch import against_scratch, measured_cells
 from analysis.findings.learning_curves import Pace, write_measures
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.executions_table import ended_worse, executions, write_csv
-from components.transfer_report.figures.figures import Picture, is_synthetic, write_figures, write_mistakes
+from components.transfer_report.figures.figures import (
+    Picture,
+    is_synthetic,
+    write_figures,
+    write_mistakes,
+    write_near_duplicates,
+)
 from components.transfer_report.figures.mistakes import TargetImages
 from components.transfer_report.page.before_training import write_before_training
 from components.transfer_report.page.controls import without_controls, write_controls
@@ -58,6 +64,10 @@ class ReportSettings(pydantic.BaseModel):
     batch_size: int
     configuration: dict[str, Any] = {}
     """The experiment's, without the places where it keeps things; for the model card."""
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
+    """Ids of pictures that `thaw init` kept in one split, the first sets of all."""
+    near_duplicate_sets: int = 0
+    """All of them."""
     controls: dict[str, Control] = {}
     """They are shown, and chosen by nothing."""
 
@@ -96,7 +106,13 @@ def write_report(
     write_claims(out_dir / "claims.json", found.claims, {key: summary[key] for key in ABOUT})
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
     if images is not None:
-        drawn = dataclasses.replace(drawn, mistakes=_mistakes(out_dir / "figures", images, grid, decision))
+        drawn = dataclasses.replace(
+            drawn,
+            mistakes=_mistakes(out_dir / "figures", images, grid, decision),
+            near_duplicates=write_near_duplicates(
+                out_dir / "figures", images, settings.near_duplicates, settings.near_duplicate_sets, everything.data
+            ),
+        )
     controls = write_controls(out_dir / "figures", shown, summaries, settings.controls, pace) if shown else None
     predicted = write_before_training(out_dir, before, grid.ledgers, grid.sizes)
     summary["before_training"] = predicted.as_json()

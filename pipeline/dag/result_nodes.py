@@ -11,6 +11,7 @@ from tfx.dsl.components.base.base_component import BaseComponent as Node
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import BaseChannel as Channel
 
+from acquisition.splits.near_duplicates_file import NEAR, read_sets
 from components.sweep_evaluator.component import sweep_evaluator as make_sweep_evaluator
 from components.transfer_report.component import transfer_report
 from components.transfer_report.report import ReportSettings
@@ -22,6 +23,10 @@ from pipeline.dag.tfma_evaluation import evaluation_config
 from pipeline.dag.training_settings import repeatable
 
 REPORTED_PACKAGES = ("thaw", "tfx", "tensorflow", "keras", "keras-tuner", "tensorflow-model-analysis", "apache-beam")
+
+
+SETS_SHOWN = 8
+"""Sets of near-duplicates on the page."""
 
 
 def evaluator(config: ExperimentConfig, name: str, target: Node, candidate: Node, baseline: Node) -> Node:
@@ -78,6 +83,7 @@ def _ledgers(sweeps: Sequence[Sweep]) -> dict[str, Channel]:
 
 
 def _report_settings(config: ExperimentConfig, left_out: dict[str, str]) -> ReportSettings:
+    near = read_sets(config.data.path.parent / NEAR) if config.data.path else []
     return ReportSettings(
         experiment=config.name,
         deployed_size=config.deployed_size,
@@ -88,6 +94,8 @@ def _report_settings(config: ExperimentConfig, left_out: dict[str, str]) -> Repo
         records_per_image=config.augmentation.copies,
         batch_size=config.schedule.batch_size,
         configuration=repeatable(config),
+        near_duplicates=tuple(near[:SETS_SHOWN]),
+        near_duplicate_sets=len(near),
         controls=config.controls,
     )
 

@@ -1,4 +1,4 @@
-"""The folder that `thaw init` writes: whole or not at all. Imports errors alone."""
+"""The folder that `thaw init` writes: whole or not at all. Imports acquisition and errors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from acquisition.splits.near_duplicates_file import NEAR
 from experiment.errors import ThawError, check_utf_8
 
-CONFIG, RECORDS, IMAGES, NEAR = "config.yaml", "records", "images.csv", "near_duplicates.csv"
-"""All that such a folder holds: the experiment, its TFRecords, which image is in which split, and near-duplicates."""
+CONFIG, RECORDS, IMAGES = "config.yaml", "records", "images.csv"
+"""With NEAR all that such a folder holds: the experiment, its TFRecords, which image is in which split."""
 _LOCK, _NEW, _OLD = "thaw-init.lock", "new", "old"
 """In the temporary folder: held by the process that writes, what it writes, and what that replaces."""
 

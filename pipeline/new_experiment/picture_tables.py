@@ -10,7 +10,8 @@ from pathlib import Path
 from acquisition.image_folders.picture_reading import MOST_BYTES, REDUCED_PX, OwnImage, PicturesRead
 from acquisition.splits.division import Division
 from acquisition.splits.names import LEFT_OUT, SPLITS, TEST, TRAIN, VAL
-from pipeline.new_experiment.output_folder import IMAGES, NEAR
+from acquisition.splits.near_duplicates_file import NEAR
+from pipeline.new_experiment.output_folder import IMAGES
 
 UNBALANCED = 2
 """Times as many pictures in the largest class as in the smallest, from where on it is said."""

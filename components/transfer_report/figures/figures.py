@@ -22,7 +22,13 @@ from analysis.statistics import formats
 from components.transfer_report.figures.accuracy_curves import draw_overview
 from components.transfer_report.figures.curves_figure import CurvePair, draw_curves
 from components.transfer_report.figures.heat_map import Scales, draw_heat_map
-from components.transfer_report.figures.mistakes import MOST_SHOWN, TargetImages, mistakes, mistakes_sheet
+from components.transfer_report.figures.mistakes import (
+    MOST_SHOWN,
+    TargetImages,
+    mistakes,
+    mistakes_sheet,
+    near_duplicates_sheet,
+)
 from experiment.backbones import UNITS
 from experiment.domains import PRETRAINED
 from ledger.cell_selection import Cell
@@ -63,6 +69,7 @@ class Pictures:
       curves: learning curves, Figure 2 measured; None if the ledgers hold no points between start and end.
       curves_n: the size they are drawn at.
       mistakes: what a model calls wrongly; None where it makes no mistake, or test images are not at hand.
+      near_duplicates: pictures that were kept in one split; None where there are none.
     """
 
     overview: Picture
@@ -71,6 +78,7 @@ class Pictures:
     curves: Picture | None
     curves_n: int
     mistakes: Picture | None = None
+    near_duplicates: Picture | None = None
 
 
 def is_synthetic(data: str) -> bool:
@@ -113,6 +121,17 @@ def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -
     shown = f"the {MOST_SHOWN} surest of {wrong}" if wrong > MOST_SHOWN else f"{wrong}"
     title = f"Called wrongly: {shown} of {len(sweep.labels)} test images of {sweep.header.data}"
     return save_picture(mistakes_sheet(images, sweep, row), folder / "mistakes.png", title, sweep.header.data)
+
+
+def write_near_duplicates(
+    folder: Path, images: TargetImages, sets: Sequence[Sequence[str]], all_sets: int, data: str
+) -> Picture | None:  # fmt: skip
+    """Writes the pictures of near-duplicate sets side by side; None where none of them is at hand."""
+    figure = near_duplicates_sheet(images, sets)
+    if figure is None:
+        return None
+    shown = f"the first {len(sets)} of {all_sets:,} sets" if all_sets > len(sets) else f"all {all_sets} sets"
+    return save_picture(figure, folder / "near_duplicates.png", f"Near-duplicates, {shown}, of {data}", data)
 
 
 def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,15 +22,17 @@ LONGEST_NAME = 14
 
 @dataclasses.dataclass(frozen=True)
 class TargetImages:
-    """The target's test images.
+    """The target's images that a report shows.
 
     Attributes:
-      pixels: uint8 [images, height, width, channels], in the order of a ledger's test labels.
-      ids: one an image.
+      pixels: of the test images, uint8 [images, height, width, channels], in the order of a ledger's test labels.
+      ids: one a test image.
+      others: by id, near-duplicates of any split, uint8 [height, width, channels], and the split's name.
     """
 
     pixels: np.ndarray
     ids: Sequence[str]
+    others: Mapping[str, tuple[np.ndarray, str]] = dataclasses.field(default_factory=dict)
 
 
 def mistakes(sweep: Sweep, row: Row) -> np.ndarray:
@@ -62,6 +64,19 @@ def mistakes_sheet(images: TargetImages, sweep: Sweep, row: Row) -> Figure:
                       gid=f"{images.ids[place]}: {classes[truth]}; the model says {said}")
         )  # fmt: skip
     return figure
+
+
+def near_duplicates_sheet(images: TargetImages, sets: Sequence[Sequence[str]]) -> Figure | None:
+    """The pictures of each set after those of the one before, with the set's number and their split."""
+    shown = [
+        (images.others[name], number)
+        for number, ids in enumerate(sets, start=1)
+        for name in [one for one in ids if one in images.others][:COLUMNS]
+    ]
+    if not shown:
+        return None
+    titles = [f"set {number}\n{split}" for (_, split), number in shown]
+    return picture_sheet(np.stack([pixels for (pixels, _), _ in shown]), titles, top_inches=0.45)
 
 
 def _short(name: str) -> str:

@@ -283,3 +283,17 @@ def test_a_transfer_may_be_held_against_another_architecture(quick_ledgers: list
     page = (tmp_path / "report.html").read_text()
     assert "The original network from random weights, trained on the same images, reaches" in page
     assert "the same architecture from random weights" not in page
+
+
+def test_the_page_shows_near_duplicates_with_their_splits(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    ids = [f"photo {place}" for place in range(500)]
+    black = np.zeros((16, 16, 3), np.uint8)
+    images = TargetImages(np.zeros((500, 16, 16, 3), np.uint8), ids, {"a": (black, "train"), "b": (black, "train")})
+    settings = changed(SETTINGS, near_duplicates=(("a", "b"), ("of another class",)), near_duplicate_sets=7)
+    write_report(tmp_path, with_ids(quick_ledgers, ids), OUTCOMES, settings, BEFORE, images)
+    assert "near_duplicates.csv lists all" in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "figures" / "near_duplicates.png").exists()
+
+
+def test_without_near_duplicates_there_is_no_such_section(pictured: Path) -> None:
+    assert "Near-duplicates" not in (pictured / "report.html").read_text()
