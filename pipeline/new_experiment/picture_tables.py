@@ -115,12 +115,12 @@ def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Itera
     left_out = division.splits.count(LEFT_OUT)
     kept = "Each set is in one split" + (" alone" if not left_out else "")
     yield (f"{inside:,} pictures are near-duplicates (saved again, re-scaled, mirrored, frames of a burst), in "
-           f"{len(near.sets):,} sets, such as {first[0]} and {first[1]}. {kept}; {NEAR} lists them.")  # fmt: skip
+           f"{_sets(len(near.sets))}, such as {first[0]} and {first[1]}. {kept}; {NEAR} lists them.")  # fmt: skip
     mixed = [places for places in near.sets if len({images[place].source.class_name for place in places}) > 1]
     if mixed:
         one, other = _of_two_classes(images, mixed[0])
-        yield (f"{len(mixed):,} of these sets hold pictures of different classes, such as {one} and {other}: look "
-               "whether their labels are right.")  # fmt: skip
+        yield (f"{len(mixed):,} of {len(near.sets):,} sets hold pictures of different classes, such as {one} and "
+               f"{other}: look whether their labels are right.")  # fmt: skip
     if left_out:
         total = division.splits.count(TEST)
         without = Counter(image.source.split for image, split in zip(images, division.splits, strict=True)
@@ -129,6 +129,10 @@ def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Itera
         yield (f"{division.flattered:,} of your {total:,} test pictures have a near-duplicate in another split of "
                f"yours. {words} are left out, since they would flatter every figure; --near-duplicates ignore keeps "
                "them.")  # fmt: skip
+
+
+def _sets(count: int) -> str:
+    return "1 set" if count == 1 else f"{count:,} sets"
 
 
 def _of_two_classes(images: Sequence[OwnImage], places: Sequence[int]) -> tuple[str, str]:
