@@ -134,7 +134,7 @@ def test_a_class_with_few_images_is_named(tmp_path, init):
 def test_classes_that_cifar10_has_too_need_no_cifar10(tmp_path, init):
     folder = write_images(tmp_path / "images", ["cats", "ship"], size=(100, 70))
     made = init(folder, cifar="nowhere")
-    assert (made.image_shape, list(made.sources)) == ((64, 64, 3), ["imagenet"])
+    assert (made.image_shape, list(made.sources)) == ((96, 96, 3), ["imagenet"])
     assert sum("has your class" in note for note in made.notes) == 2
 
 

@@ -55,7 +55,7 @@ def test_what_is_written_is_a_valid_experiment_and_reads_back(tmp_path):
     assert f"thaw run --config {tmp_path / 'config.yaml'}" in text
     assert [transfer.id for transfer in config.transfers] == ["others__original", "imagenet__mobilenet_v2"]
     assert config.sizes == (20, 100)  # 10 and 50 of each class, of 60
-    assert (config.data.image_shape, config.mobilenet_v2.image_size_px) == ((40, 30, 3), 48)
+    assert (config.data.image_shape, config.mobilenet_v2.image_size_px) == ((40, 30, 3), 96)
 
 
 def test_grey_images_have_no_imagenet_and_need_another_source():
