@@ -131,10 +131,16 @@ def test_a_class_with_few_images_is_named(tmp_path, init):
     assert [note.split()[2] for note in notes] == ["'rose'", "'tulip'"]
 
 
-def test_classes_that_cifar10_has_too_need_no_cifar10(tmp_path, init):
-    folder = write_images(tmp_path / "images", ["cats", "ship"], size=(100, 70))
-    made = init(folder, cifar="nowhere")
+def test_images_much_larger_than_cifar10_s_have_imagenet_alone(tmp_path, init):
+    made = init(write_images(tmp_path / "images", ["rose", "tulip"], size=(100, 70)), cifar="nowhere")
     assert (made.image_shape, list(made.sources)) == ((96, 96, 3), ["imagenet"])
+    assert not any("CIFAR" in note for note in made.notes)
+
+
+def test_classes_that_cifar10_has_too_need_no_cifar10(tmp_path, init):
+    folder = write_images(tmp_path / "images", ["cats", "ship"], size=(60, 40))
+    made = init(folder, cifar="nowhere")
+    assert (made.image_shape, list(made.sources)) == ((40, 60, 3), ["imagenet"])
     assert sum("has your class" in note for note in made.notes) == 2
 
 
