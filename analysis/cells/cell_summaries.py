@@ -140,6 +140,16 @@ def class_f1s(ledgers: Ledgers, transfer: str, cell: Cell) -> tuple[ClassF1, ...
     return tuple(found)
 
 
+def balanced_accuracy(sweep: Sweep, cell: Cell) -> float:
+    """The mean of each class's share of right answers, over draws and the classes that have test images.
+
+    Brodersen et al., The balanced accuracy and its posterior distribution (ICPR 2010), equation 1, for any number of
+    classes, as scikit-learn's balanced_accuracy_score.
+    """
+    right = sweep.correct(sweep.cells[cell]).mean(axis=0)  # [test images]
+    return float(np.mean([right[sweep.labels == label].mean() for label in np.unique(sweep.labels)]))
+
+
 def _mean_f1(called: np.ndarray, truth: np.ndarray) -> float:
     """Mean over draws of F1 from bool calls [draws, images] and bool truth [images]."""
     hits = (called & truth).sum(axis=1)  # [draws]

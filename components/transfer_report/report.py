@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydantic
 
-from analysis.cells.cell_summaries import Summaries, class_f1s, summarise
+from analysis.cells.cell_summaries import Summaries, balanced_accuracy, class_f1s, summarise
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from analysis.claims.claims import write_claims
@@ -173,6 +174,7 @@ def _summary(
         "synthetic": is_synthetic(ledgers.data),
         "target_classes": list(header.classes),
         "test_images": len(header.test_labels),
+        "test_images_of_classes": np.bincount(header.test_labels, minlength=len(header.classes)).tolist(),
         "target": {
             "content_hash": header.content_hash,
             "test_ids_hash": header.test_ids_hash,
@@ -181,7 +183,7 @@ def _summary(
         "deployed_size": settings.deployed_size,
         "seed": settings.seed,
         "blessing": settings.blessing.model_dump(),
-        "closing_table": [_closing_row(outcome) for outcome in decision.outcomes],
+        "closing_table": [_closing_row(outcome, ledgers) for outcome in decision.outcomes],
         "winner": winner.candidate.transfer,
         "pushed": {
             "blessed": decision.pushed,
@@ -214,7 +216,7 @@ def _named(ledgers: Ledgers, which: Callable[[Row], bool]) -> list[dict[str, Any
     ]  # fmt: skip
 
 
-def _closing_row(outcome: Outcome) -> dict[str, Any]:
+def _closing_row(outcome: Outcome, ledgers: Ledgers) -> dict[str, Any]:
     summary, cell = outcome.candidate.summary, outcome.candidate.summary.cell
     scratch = outcome.candidate.scratch
     return {
@@ -229,6 +231,7 @@ def _closing_row(outcome: Outcome) -> dict[str, Any]:
         "val_accuracy": summary.val_accuracy,
         "accuracy": summary.accuracy.estimate,
         "accuracy_interval": [summary.accuracy.low, summary.accuracy.high],
+        "balanced_accuracy": balanced_accuracy(ledgers.transfers[outcome.candidate.transfer], cell),
         "baseline_accuracy": summary.baseline.estimate,
         "baseline_interval": [summary.baseline.low, summary.baseline.high],
         "gain_points": summary.gain_points.estimate,

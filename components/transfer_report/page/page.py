@@ -45,7 +45,7 @@ def render_page(
     return template_of("page.html.j2", embedded=_embedded, lead=lead_in_words).render(
         summary=summary,
         headline=headline(summary),
-        evidence=evidence(rows[summary["winner"]], len(rows)),
+        evidence=evidence(rows[summary["winner"]], len(rows), summary["test_images_of_classes"]),
         diverged=divergence_notes(summary),
         found=found,
         labels=labels_table(found.labels, summaries),
@@ -115,8 +115,14 @@ def how(cell: Mapping[str, Any]) -> str:
     return f"{frozen}, {'then fine-tune all layers' if cell['fine_tune'] else 'without fine-tuning'}"
 
 
-def evidence(row: Mapping[str, Any], transfers: int) -> list[str]:
-    """The figures behind the answer, as sentences."""
+def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int] = ()) -> list[str]:
+    """The figures behind the answer, as sentences.
+
+    Args:
+      row: of the closing table.
+      transfers: that were compared.
+      class_images: test images of each class.
+    """
     drawn = formats.draws([row["draws"]])
     choice = f"It is the best of {transfers} transfers on val" if transfers > 1 else "It is the only transfer"
     low, high = row["gain_interval_points"]
@@ -134,9 +140,20 @@ def evidence(row: Mapping[str, Any], transfers: int) -> list[str]:
         f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}; {drawn}).",
         f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
         f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
+        *_balanced(row, class_images),
         difference,
         *_other_scratch(row),
         f"{choice} ({formats.percent(row['val_accuracy'])}); test played no part in choosing.",
+    ]
+
+
+def _balanced(row: Mapping[str, Any], images: Sequence[int]) -> list[str]:
+    """The balanced accuracy, where the classes have different numbers of test images."""
+    if len(set(images)) < 2:
+        return []
+    return [
+        f"Classes have {min(images)} to {max(images)} test images; with each class counted alike (balanced accuracy) it "
+        f"is {formats.percent(row['balanced_accuracy'])}."
     ]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
 
-from analysis.cells.cell_summaries import class_f1s, summarise
-from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.cells.cell_summaries import balanced_accuracy, class_f1s, summarise
+from analysis.cells.paired_ledgers import Sweep, pair_ledgers
 from analysis.statistics.paired_intervals import draw_variance, mean_interval
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
@@ -127,3 +131,33 @@ def test_a_baseline_that_calls_all_images_one_class_is_no_bar_for_that_class(
     car, truck = class_f1s(ledgers, "cats_dogs__original", Cell(10, 4, False))
     assert (car.baseline, truck.baseline) == (0.0, pytest.approx(2 * 50 / 150))
     assert truck.loss_points < 0
+
+
+def test_balanced_accuracy_counts_each_class_alike(
+    header_of: Callable[..., Header], row_of: Callable[..., Row]
+) -> None:
+    """Labels alternate; with 90 of 100 of class 0, half of those right and all of class 1: (0.5 + 1) / 2."""
+    header = dataclasses.replace(
+        header_of("cats_dogs__original", "cats_dogs", "original", 100, "CIFAR-10"), test_labels=(0,) * 90 + (1,) * 10
+    )
+    probabilities = np.zeros((100, 2), np.float32)
+    probabilities[:45, 0] = probabilities[45:, 1] = 1
+    cell = (10, 4, False)
+    rows = [dataclasses.replace(row_of(cell, draw, right(1)), test_probabilities=probabilities) for draw in (0, 1)]
+    assert balanced_accuracy(Sweep(header, {Cell(*cell): rows}), Cell(*cell)) == pytest.approx(0.75)
+
+
+@given(labels=st.lists(st.integers(0, 3), min_size=4, max_size=30), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_balanced_accuracy_is_scikit_learns(
+    header_of: Callable[..., Header], row_of: Callable[..., Row], labels: list[int], seed: int
+) -> None:
+    probabilities = np.random.default_rng(seed).random((len(labels), 4)).astype(np.float32)
+    header = dataclasses.replace(
+        header_of("cats_dogs__original", "cats_dogs", "original", len(labels), "CIFAR-10"),
+        test_labels=tuple(labels), classes=tuple("abcd"),
+    )  # fmt: skip
+    cell = (10, 4, False)
+    row = dataclasses.replace(row_of(cell, 0, right(1, len(labels))), test_probabilities=probabilities)
+    expected = balanced_accuracy_score(labels, probabilities.argmax(axis=1))
+    assert balanced_accuracy(Sweep(header, {Cell(*cell): [row]}), Cell(*cell)) == pytest.approx(expected)

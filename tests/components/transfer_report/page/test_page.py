@@ -64,3 +64,10 @@ def test_a_better_network_from_scratch_is_named_in_the_answer() -> None:
 )
 def test_a_cell_is_told_in_words(change: dict[str, Any], words: str) -> None:
     assert how({**CELL, **change}) == words
+
+
+def test_balanced_accuracy_is_named_where_classes_differ_in_their_test_images():
+    row = {**CELL, "balanced_accuracy": 0.712}
+    assert "Classes have 10 to 90 test images" in " ".join(evidence(row, 2, [90, 10]))
+    assert "(balanced accuracy) it is 71.2%" in " ".join(evidence(row, 2, [90, 10]))
+    assert "balanced" not in " ".join(evidence(row, 2, [50, 50]))
