@@ -152,8 +152,8 @@ def _balanced(row: Mapping[str, Any], images: Sequence[int]) -> list[str]:
     if len(set(images)) < 2:
         return []
     return [
-        f"Classes have {min(images)} to {max(images)} test images; with each class counted alike (balanced accuracy) it "
-        f"is {formats.percent(row['balanced_accuracy'])}."
+        f"Classes have {min(images)} to {max(images)} test images; with each class counted alike (balanced accuracy) "
+        f"it is {formats.percent(row['balanced_accuracy'])}."
     ]
 
 
