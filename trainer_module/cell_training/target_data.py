@@ -87,7 +87,8 @@ class CutData:
     def features(self) -> Cut:
         """What goes into the head where all else is frozen, [records, features] each; kept from then on."""
         if self._features is None:
-            self._features = self._walked(self._network.segment_to_head(self._frozen[0]))
+            part = self._network.segment_to_head(self._frozen[0])
+            self._features = self._walked(part) if part else self._frozen[1]
         return self._features
 
     def _walked(self, part: keras.Model) -> Cut:

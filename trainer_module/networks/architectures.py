@@ -71,9 +71,10 @@ class Network:
         outputs = self.model.output if stop is None else self._tensor(stop)
         return keras.Model(inputs, outputs)
 
-    def segment_to_head(self, start: int) -> keras.Model:
-        """The part from cut `start` up to what the head takes, [batch, features]."""
-        return keras.Model(self._tensor(start), self.head.input)
+    def segment_to_head(self, start: int) -> keras.Model | None:
+        """The part from cut `start` up to what the head takes, [batch, features]; None where nothing lies between."""
+        inputs = self._tensor(start)
+        return None if inputs is self.head.input else keras.Model(inputs, self.head.input)
 
     @functools.cached_property
     def multiply_adds(self) -> tuple[int, ...]:

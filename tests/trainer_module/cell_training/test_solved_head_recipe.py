@@ -40,6 +40,7 @@ def probe(engine, n, draw):
     network, data = engine.network, engine.data
     weight_values.set_weights(weight_values.model_variables(network), engine.initial_weights(draw))
     features = network.segment_to_head(0)
+    assert features is not None
     records = CutData(network, data, engine.seed, Budget()).subset(n, draw)
     x, val_x = (features(images, training=False).numpy() for images in (data.train.images[records], data.val.images))
     return solve_head(x, data.train.labels[records], val_x, data.val.labels, 2)

@@ -38,3 +38,16 @@ def test_a_curve_s_images_are_spread_evenly_over_the_classes():
     places = curve_places(labels)
     assert len(np.unique(places)) == 250
     assert np.bincount(labels[places]).tolist() == [83, 84, 83]
+
+
+@pytest.mark.parametrize("architecture", ["original", "remastered", "mobilenet_v2"])
+@pytest.mark.parametrize("on_the_way", [(), (2,), (None,), (2, None)])
+def test_features_are_what_the_head_takes_whatever_was_asked_for_before(target_data, architecture, on_the_way):
+    """None: the cut with everything frozen."""
+    network = build_network(architecture, (32, 32, 3), 2, MobileNet(alpha=0.35, image_size_px=32))
+    cuts = CutData(network, target_data, seed=1, budget=Budget())
+    for freeze_count in on_the_way:
+        cuts.at(network.max_freeze_count if freeze_count is None else freeze_count)
+    found = np.concatenate(list(cuts.features().val.batches()))
+    expected = network.segment_to_head(0)(target_data.val.images, training=False).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4 * max(1, np.abs(expected).max()))
