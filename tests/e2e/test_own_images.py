@@ -104,7 +104,7 @@ def test_the_experiment_ran_to_its_report(example):
     }  # fmt: skip
 
 
-def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(example):
+def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(example, programs):
     folder, _ = example
     model = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))
     model.save(folder / "backbone.keras")
@@ -116,7 +116,7 @@ def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(exampl
         ["init", "animals", "--out", "with-model", "--model", "backbone.keras"],
         ["run", "--config", "with-model/config.yaml", *tiny],
     ):
-        done = subprocess.run([*thaw, *command], cwd=folder, env=environment, capture_output=True, text=True)
+        done = programs.run([*thaw, *command], folder, environment)
         assert done.returncode == 0, done.stdout + done.stderr
     written = yaml.safe_load((folder / "with-model" / "config.yaml").read_text())
     assert written["own"] == {"model": str(folder / "backbone.keras")}

@@ -1,0 +1,184 @@
+"""Runs Python programs as forks of one process that has TFX imported: each starts at once, not after ten seconds.
+
+A fork is a process of its own, with the arguments, environment, folder and output that it is given; it only finds
+modules imported. What is to be seen of a program's own imports takes a new process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import arbitrary_address
+from pathlib import Path
+from typing import IO, Any
+
+IMPORTED = (
+    "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor", "tfx.orchestration.local.local_dag_runner",
+    "pipeline.dag.dag", "trainer_module.trainer", "trainer_module.tuner", "trainer_module.sweep.process_pool",
+    "trainer_module.sweep.model_jobs",
+)  # fmt: skip
+"""What every fork finds; importing these computes nothing and starts no thread that a fork would miss."""
+
+
+class ForkedProgram:
+    """A program that runs; what is asked of subprocess.Popen.
+
+    Attributes:
+      pid: its process, which leads a process group.
+      returncode: as Popen's, from when somebody has waited.
+    """
+
+    def __init__(self, connection: socket.socket):
+        self._told = connection.makefile()
+        self.pid = int(self._told.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The return code, once `wait` has it."""
+        return self.returncode
+
+    def wait(self) -> int:
+        """The return code; a signal's number is negative."""
+        if self.returncode is None:
+            self.returncode = int(self._told.readline())
+            self._told.close()
+        return self.returncode
+
+
+class ForkedPrograms:
+    """Starts the process that is forked; `close` ends it."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp())  # short: a socket lies in it
+        self._address = str(self._folder / "forks")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self._address)
+            listener.listen()
+            told = {"stdin": subprocess.PIPE, "pass_fds": [listener.fileno()]}
+            command = [sys.executable, __file__, str(listener.fileno())]
+            self._server: subprocess.Popen[bytes] = subprocess.Popen(command, **told)  # type: ignore[call-overload]
+
+    def close(self) -> None:
+        """Ends the server; programs that run go on."""
+        self._server.communicate()
+        shutil.rmtree(self._folder)
+
+    def start(
+        self, command: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]
+    ) -> ForkedProgram:
+        """Starts a program as `subprocess.Popen(command, ..., start_new_session=True)` does.
+
+        Args:
+          command: Python's own, with a file or `-m` and a module, and arguments.
+        """
+        assert command[0] == sys.executable
+        request = {"arguments": list(command[1:]), "cwd": str(cwd), "env": dict(env)}
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self._address)
+        socket.send_fds(connection, [b"."], [stdout.fileno(), stderr.fileno()])
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        with connection:
+            return ForkedProgram(connection)
+
+    def run(self, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Runs a program to its end, as `subprocess.run(command, ..., capture_output=True, text=True)` does."""
+        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+            returncode = self.start(command, cwd, env, stdout, stderr).wait()
+            stdout.seek(0)
+            stderr.seek(0)
+            return subprocess.CompletedProcess(list(command), returncode, stdout.read(), stderr.read())
+
+
+def serve(listener: socket.socket) -> None:
+    """Forks until standard input ends; comes back in the forks too, as the program that was asked for ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leaves no zombies
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            watch(connection)
+            return
+        connection.close()
+
+
+def watch(connection: socket.socket) -> None:
+    """In a process between server and program: forks the program, tells its process and how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, output, _, _ = socket.recv_fds(connection, 1, 2)
+    with connection.makefile() as asked:
+        request = json.loads(asked.readline())
+    process = os.fork()
+    if process == 0:
+        connection.close()
+        become(request["arguments"], request["cwd"], request["env"], output)
+        return
+    connection.sendall(f"{process}\n".encode())
+    _, status = os.waitpid(process, 0)
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def start_fork_server() -> None:
+    """Forks multiprocessing's own fork server, which Thaw's workers come from, where it would import TensorFlow again.
+
+    To be called before TensorFlow is used. What multiprocessing keeps of a server that runs has no public name.
+    """
+    resource_tracker.ensure_running()
+    kept: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    with socket.socket(socket.AF_UNIX) as listener:
+        address = arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
+        listener.bind(address)
+        listener.listen()
+        lives, alive = os.pipe()
+        process = os.fork()
+        if process == 0:
+            os.close(alive)
+            forkserver.main(listener.detach(), lives, [])  # ends in SystemExit when this process has ended
+        os.close(lives)
+    kept._forkserver_address, kept._forkserver_alive_fd, kept._forkserver_pid = address, alive, process
+
+
+def become(arguments: list[str], cwd: str, env: dict[str, str], output: list[int]) -> None:
+    """Makes this process what `python ARGUMENTS` is, and runs the program."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where pytest runs in the background, it is ignored
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    tempfile.tempdir = None  # TMPDIR says it anew
+    for own, number in zip([os.open(os.devnull, os.O_RDONLY), *output], range(3), strict=True):
+        os.dup2(own, number)
+        os.close(own)
+    start_fork_server()
+    if arguments[0] == "-m":
+        sys.argv = arguments[1:]
+        sys.path[0] = cwd
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = arguments
+        sys.path[0] = str(Path(arguments[0]).parent)
+        runpy.run_path(arguments[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).parents[1])
+    from pipeline.runner.process import prepare_process
+
+    prepare_process(os.environ)
+    for name in IMPORTED:
+        importlib.import_module(name)
+    serve(socket.socket(fileno=int(sys.argv[1])))
