@@ -17,6 +17,8 @@ import hypothesis
 import pytest
 
 from pipeline.runner.process import own_temporary_folder
+from tests.forked_programs import ForkedPrograms, start_server
+from tests.made_once import made_once
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -118,6 +120,14 @@ def mutations() -> Callable[..., Iterator[bytes]]:
             assert taken_kib <= limit_kib, f"mutation {number} took {taken_kib} KiB of memory"
 
     return mutations
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedPrograms]:
+    """Starts programs as forks of one process with TFX imported, which all of pytest's workers share."""
+    programs = ForkedPrograms(made_once(tmp_path_factory, "programs", lambda _: start_server()))
+    yield programs
+    programs.close()
 
 
 @pytest.fixture

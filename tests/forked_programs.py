@@ -6,12 +6,13 @@ modules imported. What is to be seen of a program's own imports takes a new proc
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import json
 import os
 import runpy
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,9 @@ IMPORTED = (
     "trainer_module.sweep.model_jobs",
 )  # fmt: skip
 """What every fork finds; importing these computes nothing and starts no thread that a fork would miss."""
+
+HOLD, PROGRAM = b"h", b"p"
+"""First byte of a connection: whoever opens it needs the server until it is closed, or asks for a program."""
 
 
 class ForkedProgram:
@@ -56,23 +60,37 @@ class ForkedProgram:
         return self.returncode
 
 
-class ForkedPrograms:
-    """Starts the process that is forked; `close` ends it."""
+def start_server() -> str:
+    """Starts the process that is forked, and returns its address; it ends when the last of ForkedPrograms is closed."""
+    address = str(Path(tempfile.mkdtemp()) / "forks")  # a socket's path has to be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        command = [sys.executable, __file__, str(listener.fileno())]
+        subprocess.Popen(command, pass_fds=[listener.fileno()], start_new_session=True)
+    return address
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp())  # short: a socket lies in it
-        self._address = str(self._folder / "forks")
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(self._address)
-            listener.listen()
-            told = {"stdin": subprocess.PIPE, "pass_fds": [listener.fileno()]}
-            command = [sys.executable, __file__, str(listener.fileno())]
-            self._server: subprocess.Popen[bytes] = subprocess.Popen(command, **told)  # type: ignore[call-overload]
+
+class ForkedPrograms:
+    """Asks a server for programs; to be closed.
+
+    Args:
+      address: what `start_server` returned.
+    """
+
+    def __init__(self, address: str):
+        self._address = address
+        self._held = self._connect(HOLD)
+
+    def _connect(self, kind: bytes, *files: IO[Any]) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self._address)
+        socket.send_fds(connection, [kind], [file.fileno() for file in files])
+        return connection
 
     def close(self) -> None:
-        """Ends the server; programs that run go on."""
-        self._server.communicate()
-        shutil.rmtree(self._folder)
+        """Lets the server go; programs that run go on."""
+        self._held.close()
 
     def start(
         self, command: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]
@@ -84,9 +102,7 @@ class ForkedPrograms:
         """
         assert command[0] == sys.executable
         request = {"arguments": list(command[1:]), "cwd": str(cwd), "env": dict(env)}
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self._address)
-        socket.send_fds(connection, [b"."], [stdout.fileno(), stderr.fileno()])
+        connection = self._connect(PROGRAM, stdout, stderr)
         connection.sendall(json.dumps(request).encode() + b"\n")
         with connection:
             return ForkedProgram(connection)
@@ -101,24 +117,33 @@ class ForkedPrograms:
 
 
 def serve(listener: socket.socket) -> None:
-    """Forks until standard input ends; comes back in the forks too, as the program that was asked for ends."""
+    """Forks until nobody holds the server; comes back in the forks too, as the program that was asked for ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leaves no zombies
+    holders: list[socket.socket] = []
     while True:
-        ready, _, _ = select.select([listener, sys.stdin], [], [])
-        if sys.stdin in ready:
+        ready, _, _ = select.select([listener, *holders], [], [])
+        holders = [holder for holder in holders if holder not in ready]  # they say nothing before they close
+        if listener in ready:
+            connection, _ = listener.accept()
+            kind, output, _, _ = socket.recv_fds(connection, 1, 2)
+            if kind == HOLD:
+                holders.append(connection)
+                continue
+            if os.fork() == 0:
+                for other in (listener, *holders):
+                    other.close()
+                watch(connection, output)
+                return
+            for number in output:
+                os.close(number)
+            connection.close()
+        elif not holders:
             return
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            watch(connection)
-            return
-        connection.close()
 
 
-def watch(connection: socket.socket) -> None:
+def watch(connection: socket.socket, output: list[int]) -> None:
     """In a process between server and program: forks the program, tells its process and how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, output, _, _ = socket.recv_fds(connection, 1, 2)
     with connection.makefile() as asked:
         request = json.loads(asked.readline())
     process = os.fork()
@@ -126,6 +151,8 @@ def watch(connection: socket.socket) -> None:
         connection.close()
         become(request["arguments"], request["cwd"], request["env"], output)
         return
+    for number in output:
+        os.close(number)
     connection.sendall(f"{process}\n".encode())
     _, status = os.waitpid(process, 0)
     connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
@@ -147,7 +174,9 @@ def start_fork_server() -> None:
         process = os.fork()
         if process == 0:
             os.close(alive)
-            forkserver.main(listener.detach(), lives, [])  # ends in SystemExit when this process has ended
+            with contextlib.suppress(SystemExit):  # raised when this process has ended
+                forkserver.main(listener.detach(), lives, [])
+            os._exit(0)
         os.close(lives)
     kept._forkserver_address, kept._forkserver_alive_fd, kept._forkserver_pid = address, alive, process
 
@@ -181,4 +210,5 @@ if __name__ == "__main__":
     prepare_process(os.environ)
     for name in IMPORTED:
         importlib.import_module(name)
+    gc.freeze()  # else the first collection in a fork copies all that the modules hold
     serve(socket.socket(fileno=int(sys.argv[1])))

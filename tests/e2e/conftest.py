@@ -1,9 +1,7 @@
 """A tiny experiment on TFRecords that the tests write themselves, and a way to run it as users do."""
 
-import fcntl
 import json
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -19,6 +17,7 @@ from acquisition.tfrecords.tfrecords import encode_png, write_examples
 from experiment.config import CIFAR10_CLASSES
 from experiment.random_streams import Stream, stream_generator
 from tests.forked_programs import ForkedPrograms
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,26 +145,6 @@ class Experiment:
 
 
 @pytest.fixture(scope="session")
-def programs():
-    programs = ForkedPrograms()
-    yield programs
-    programs.close()
-
-
-def once(tmp_path_factory, name, make):
-    """What `make` gives for a folder; made by the first of pytest's workers to ask, while others that ask wait."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
-    folder.mkdir(exist_ok=True)
-    result = folder.with_suffix(".pickle")
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not result.exists():
-            result.write_bytes(pickle.dumps(make(folder)))
-    return pickle.loads(result.read_bytes())
-
-
-@pytest.fixture(scope="session")
 def experiment(tmp_path_factory, programs):
     """The same for all files: what runs in its workspace adds to it, and takes nothing away."""
 
@@ -173,7 +152,7 @@ def experiment(tmp_path_factory, programs):
         Experiment(folder)
         return folder
 
-    return Experiment(once(tmp_path_factory, "experiment", make), programs)
+    return Experiment(made_once(tmp_path_factory, "experiment", make), programs)
 
 
 @pytest.fixture(scope="session")
@@ -191,7 +170,7 @@ def first_run(tmp_path_factory, experiment):
             "left": list(experiment.temporary.iterdir()),
         }  # fmt: skip
 
-    return types.SimpleNamespace(**once(tmp_path_factory, "first_run", make))
+    return types.SimpleNamespace(**made_once(tmp_path_factory, "first_run", make))
 
 
 @pytest.fixture
