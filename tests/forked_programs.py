@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import arbitrary_address
@@ -40,24 +41,43 @@ class ForkedProgram:
 
     Attributes:
       pid: its process, which leads a process group.
-      returncode: as Popen's, from when somebody has waited.
+      returncode: as Popen's.
     """
 
     def __init__(self, connection: socket.socket):
-        self._told = connection.makefile()
-        self.pid = int(self._told.readline())
+        self._connection, self._reading = connection, threading.Lock()
+        self.pid = read_number(connection)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """The return code, once `wait` has it."""
+        """The return code; none while the program runs, and while somebody waits for it."""
+        if self._reading.acquire(blocking=False):
+            try:
+                if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+                    self._read()
+            finally:
+                self._reading.release()
         return self.returncode
 
     def wait(self) -> int:
         """The return code; a signal's number is negative."""
-        if self.returncode is None:
-            self.returncode = int(self._told.readline())
-            self._told.close()
+        with self._reading:
+            return self._read() if self.returncode is None else self.returncode
+
+    def _read(self) -> int:
+        self.returncode = read_number(self._connection)
+        self._connection.close()
         return self.returncode
+
+
+def read_number(connection: socket.socket) -> int:
+    """The next number that `send_number` sent."""
+    return int.from_bytes(connection.recv(4, socket.MSG_WAITALL), "big", signed=True)
+
+
+def send_number(connection: socket.socket, number: int) -> None:
+    """Sends four bytes."""
+    connection.sendall(number.to_bytes(4, "big", signed=True))
 
 
 def start_server() -> str:
@@ -104,8 +124,7 @@ class ForkedPrograms:
         request = {"arguments": list(command[1:]), "cwd": str(cwd), "env": dict(env)}
         connection = self._connect(PROGRAM, stdout, stderr)
         connection.sendall(json.dumps(request).encode() + b"\n")
-        with connection:
-            return ForkedProgram(connection)
+        return ForkedProgram(connection)
 
     def run(self, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Runs a program to its end, as `subprocess.run(command, ..., capture_output=True, text=True)` does."""
@@ -153,9 +172,9 @@ def watch(connection: socket.socket, output: list[int]) -> None:
         return
     for number in output:
         os.close(number)
-    connection.sendall(f"{process}\n".encode())
+    send_number(connection, process)
     _, status = os.waitpid(process, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    send_number(connection, os.waitstatus_to_exitcode(status))
     os._exit(0)
 
 
