@@ -1,6 +1,6 @@
 """Simulations with known truth: coverage of the intervals and the false-gain rate. Imports no TensorFlow.
 
-`pytest -m "slow or exhaustive" -s tests/analysis/statistics/test_coverage.py` prints the tables of docs/statistics.md.
+`pytest -m slow -s tests/analysis/statistics/test_coverage.py` prints the tables of docs/statistics.md.
 """
 
 from __future__ import annotations
