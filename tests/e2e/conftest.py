@@ -167,7 +167,7 @@ def first_run(tmp_path_factory, experiment):
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return {
             "stdout": finished.stdout, "stderr": finished.stderr, "folder": experiment.latest.resolve(),
-            "left": list(experiment.temporary.iterdir()),
+            "left": set(experiment.temporary.iterdir()) - before,
         }  # fmt: skip
 
     return types.SimpleNamespace(**made_once(tmp_path_factory, "first_run", make))

@@ -70,7 +70,7 @@ def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_ru
 
 
 def test_nothing_is_left_in_the_temporary_folder(first_run):
-    assert first_run.left == []
+    assert first_run.left == set()
 
 
 def test_everything_to_take_away_lies_in_one_folder(experiment, first_run):
