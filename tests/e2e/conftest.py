@@ -161,9 +161,9 @@ def first_run(tmp_path_factory, experiment):
     temporary folder."""
 
     def make(_):
-        finished = experiment.call(
-            [sys.executable, str(experiment.runner), "--config", str(experiment.config)], new=True
-        )
+        before = set(experiment.temporary.iterdir())
+        command = [sys.executable, str(experiment.runner), "--config", str(experiment.config)]
+        finished = experiment.call(command, new=True)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return {
             "stdout": finished.stdout, "stderr": finished.stderr, "folder": experiment.latest.resolve(),
