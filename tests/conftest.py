@@ -43,10 +43,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if mark and f"not {mark[1]}" in config.option.markexpr else None
 
 
-TOGETHER = {"end_to_end": "experiment", "notebooks": "experiment"}
-"""End-to-end files that share a run: they go to one worker, in this order."""
+TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebooks": "experiment"}
+"""End-to-end files that read what others change: they go to one worker, after each other."""
 LONGEST_FIRST = (
-    "kubeflow", "end_to_end", "notebooks", "own_images", "distributed_sweep", "killed_sweep", "determinism", "sweep",
+    "kubeflow", "end_to_end", "narrow_terminal", "notebooks", "own_images", "distributed_sweep", "killed_sweep", "determinism", "sweep",
     "tuner", "coverage", "model_server", "surroundings", "own_backbones", "engines", "tfma",
 )  # fmt: skip
 """Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
