@@ -17,12 +17,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 @pytest.mark.parametrize("command", ["plan", "status", "report", "compare"])
 def test_on_a_terminal_of_forty_columns_no_name_is_cut(experiment, first_run, command):
-    told = {"plan": ["--config", experiment.config], "status": ["--config", experiment.config], "report": [first_run.folder],
-            "compare": [first_run.folder, first_run.folder]}  # fmt: skip
+    asked = ["--config", experiment.config]
+    run = first_run.folder
+    told = {"plan": asked, "status": asked, "report": [run], "compare": [run, run]}[command]
     screen, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 50, 40, 0, 0))
     with os.fdopen(terminal, "wb") as out:
-        start = [sys.executable, str(ROOT / "thaw_entry.py"), command, *map(str, told[command])]
+        start = [sys.executable, str(ROOT / "thaw_entry.py"), command, *map(str, told)]
         process = experiment.programs.start(start, experiment.folder, experiment.environment, out, out)
     shown = b""
     with contextlib.suppress(OSError):  # the program has ended
