@@ -13,6 +13,7 @@ import json
 import os
 import runpy
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -86,7 +87,7 @@ def start_server() -> str:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
-        command = [sys.executable, __file__, str(listener.fileno())]
+        command = [sys.executable, __file__, "serve", str(listener.fileno())]
         subprocess.Popen(command, pass_fds=[listener.fileno()], start_new_session=True)
     return address
 
@@ -99,12 +100,17 @@ class ForkedPrograms:
     """
 
     def __init__(self, address: str):
-        self._address = address
+        self.address = address
         self._held = self._connect(HOLD)
+
+    @property
+    def shell_command(self) -> str:
+        """What a shell script runs a program by, before `python` and its arguments."""
+        return shlex.join([sys.executable, __file__, "run", self.address])
 
     def _connect(self, kind: bytes, *files: IO[Any]) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self._address)
+        connection.connect(self.address)
         socket.send_fds(connection, [kind], [file.fileno() for file in files])
         return connection
 
@@ -184,9 +190,9 @@ def start_fork_server() -> None:
     To be called before TensorFlow is used. What multiprocessing keeps of a server that runs has no public name.
     """
     resource_tracker.ensure_running()
-    kept: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    kept: Any = forkserver._forkserver
     with socket.socket(socket.AF_UNIX) as listener:
-        address = arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
+        address = arbitrary_address("AF_UNIX")
         listener.bind(address)
         listener.listen()
         lives, alive = os.pipe()
@@ -211,6 +217,9 @@ def become(arguments: list[str], cwd: str, env: dict[str, str], output: list[int
     for own, number in zip([os.open(os.devnull, os.O_RDONLY), *output], range(3), strict=True):
         os.dup2(own, number)
         os.close(own)
+    # Python's own remember whether what they were opened on could be sought in.
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False, buffering=1 if os.isatty(1) else -1)
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", closefd=False, buffering=1, errors="backslashreplace")
     start_fork_server()
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
@@ -222,7 +231,10 @@ def become(arguments: list[str], cwd: str, env: dict[str, str], output: list[int
         runpy.run_path(arguments[0], run_name="__main__")
 
 
-if __name__ == "__main__":
+def main(told: list[str]) -> int:
+    """`serve SOCKET`, or `run ADDRESS COMMAND`, which ends as the command does."""
+    if told[0] == "run":
+        return ForkedPrograms(told[1]).start(told[2:], Path.cwd(), os.environ, sys.stdout, sys.stderr).wait()
     sys.path[0] = str(Path(__file__).parents[1])
     from pipeline.runner.process import prepare_process
 
@@ -230,4 +242,9 @@ if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
     gc.freeze()  # else the first collection in a fork copies all that the modules hold
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(told[1])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
