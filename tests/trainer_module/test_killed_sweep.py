@@ -23,9 +23,10 @@ SWEEP = """
 import pickle, sys
 from trainer_module.tuners.sweep_tuner import SweepTuner
 from trainer_module.sweep.process_pool import WorkerPool
-with open(sys.argv[1], "rb") as file:
-    job = pickle.load(file)
-SweepTuner(WorkerPool(job, job.workers), job.settings).search()
+if __name__ == "__main__":
+    with open(sys.argv[1], "rb") as file:
+        job = pickle.load(file)
+    SweepTuner(WorkerPool(job, job.workers), job.settings).search()
 """
 EXECUTIONS = 16
 WORKERS = 2
