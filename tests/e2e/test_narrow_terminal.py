@@ -20,11 +20,13 @@ def test_on_a_terminal_of_forty_columns_no_name_is_cut(experiment, first_run, co
     asked = ["--config", experiment.config]
     run = first_run.folder
     told = {"plan": asked, "status": asked, "report": [run], "compare": [run, run]}[command]
+    # Where pytest has several workers, these variables tell them the width of its own terminal.
+    environment = {key: value for key, value in experiment.environment.items() if key not in ("COLUMNS", "LINES")}
     screen, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 50, 40, 0, 0))
     with os.fdopen(terminal, "wb") as out:
         start = [sys.executable, str(ROOT / "thaw_entry.py"), command, *map(str, told)]
-        process = experiment.programs.start(start, experiment.folder, experiment.environment, out, out)
+        process = experiment.programs.start(start, experiment.folder, environment, out, out)
     shown = b""
     with contextlib.suppress(OSError):  # the program has ended
         while part := os.read(screen, 4096):
