@@ -28,8 +28,8 @@ os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = os
 # All that tests, pytest and their processes write to the temporary folder goes away at the end.
 own_temporary_folder(os.environ)
 
-# The same examples on every machine, each time; `--hypothesis-profile=default` tries others.
-hypothesis.settings.register_profile("same", derandomize=True)
+# The same examples on every machine, each time, however busy it is; `--hypothesis-profile=default` tries others.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 WHOLE_FILE_MARK = re.compile(r"^pytestmark = \[?pytest\.mark\.(component|e2e|slow)\b", re.MULTILINE)
