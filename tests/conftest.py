@@ -17,6 +17,8 @@ import hypothesis
 import pytest
 
 from pipeline.runner.process import own_temporary_folder
+from tests.forked_programs import ForkedPrograms, start_server
+from tests.made_once import made_once
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -26,8 +28,8 @@ os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = os
 # All that tests, pytest and their processes write to the temporary folder goes away at the end.
 own_temporary_folder(os.environ)
 
-# The same examples on every machine, each time; `--hypothesis-profile=default` tries others.
-hypothesis.settings.register_profile("same", derandomize=True)
+# The same examples on every machine, each time, however busy it is; `--hypothesis-profile=default` tries others.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 WHOLE_FILE_MARK = re.compile(r"^pytestmark = \[?pytest\.mark\.(component|e2e|slow)\b", re.MULTILINE)
@@ -41,11 +43,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if mark and f"not {mark[1]}" in config.option.markexpr else None
 
 
-TOGETHER = {"end_to_end": "experiment", "notebooks": "experiment"}
-"""End-to-end files that share a run: they go to one worker, in this order."""
+TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebooks": "experiment"}
+"""End-to-end files that read what others change: they go to one worker, after each other."""
 LONGEST_FIRST = (
-    "kubeflow", "end_to_end", "notebooks", "own_images", "distributed_sweep", "killed_sweep", "determinism", "sweep",
-    "tuner", "coverage", "model_server", "surroundings", "own_backbones", "engines", "tfma",
+    "kubeflow", "end_to_end", "narrow_terminal", "notebooks", "own_images", "distributed_sweep", "killed_sweep",
+    "engine", "engines", "determinism", "sweep", "tuner", "coverage", "model_server", "surroundings", "thaw_command",
+    "own_backbones", "tflite", "tfma",
 )  # fmt: skip
 """Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
 
@@ -118,6 +121,14 @@ def mutations() -> Callable[..., Iterator[bytes]]:
             assert taken_kib <= limit_kib, f"mutation {number} took {taken_kib} KiB of memory"
 
     return mutations
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedPrograms]:
+    """Starts programs as forks of one process with TFX imported, which all of pytest's workers share."""
+    programs = ForkedPrograms(made_once(tmp_path_factory, "programs", lambda _: start_server()))
+    yield programs
+    programs.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
 from pathlib import Path
@@ -115,14 +116,13 @@ def source_fingerprint(*packages: str) -> str:
     for package in packages:
         for name, path in _sources(package):
             digest.update(f"{package}/{name}".encode())
-            digest.update(_meaning(path))
+            content = path.read_bytes()
+            digest.update(_meaning(content) if path.suffix == ".py" else content)
     return digest.hexdigest()[:16]
 
 
-def _meaning(path: Path) -> bytes:
-    content = path.read_bytes()
-    if path.suffix != ".py":
-        return content
+@functools.lru_cache(maxsize=512)  # a pipeline's nodes have most files in common
+def _meaning(content: bytes) -> bytes:
     return ast.dump(_WithoutStrings().visit(ast.parse(content))).encode()
 
 

@@ -5,17 +5,25 @@ import os
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from acquisition.synthetic_images.synthetic import write_synthetic
+from acquisition.synthetic_images.synthetic import NAME, draw_image
+from acquisition.tfrecords.tfrecords import encode_png, write_examples
+from experiment.config import CIFAR10_CLASSES
+from experiment.random_streams import Stream, stream_generator
+from tests.forked_programs import ForkedPrograms
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parents[2]
 
 SETTINGS = {
     "name": "tiny",
+    "target": {"classes": ["automobile", "truck"]},
     # Trained on the target's own classes, the source has a gain beyond doubt after few steps, so that it is blessed.
     "sources": {"same_classes": {"classes": ["automobile", "truck"]}},
     "allow_overlap": True,
@@ -32,30 +40,57 @@ UNTRAINED = {"source_schedule": {"epochs": 1, "batch_size": 32, "max_steps": 10}
 """For tests of how runs end and go on, which ask for no gain: a quarter of the images, and a source of a few steps."""
 
 
+def write_images(folder: Path, train_per_class: int, test_per_class: int) -> None:
+    """Ten classes of drawn images as `write_synthetic` writes them, but few of those that nothing is trained on."""
+    for name, per_class, others in (("train", train_per_class, 8), ("test", test_per_class, 2)):
+        counts = [per_class if of in SETTINGS["target"]["classes"] else others for of in CIFAR10_CLASSES]
+        labels = np.repeat(np.arange(10), counts)
+        examples = (
+            (
+                encode_png(
+                    draw_image(CIFAR10_CLASSES[label], stream_generator(0, Stream.SYNTHETIC_IMAGES, name, index))
+                ),
+                int(label),
+                f"{NAME}_{name}_{index:05d}".encode(),
+            )
+            for index, label in enumerate(np.random.default_rng(0).permutation(labels))
+        )
+        write_examples(folder / name / f"{NAME}-{name}.tfrecord-00000-of-00001", examples)
+
+
 class Experiment:
     """The tiny experiment in a folder of its own.
 
     Args:
-      folder: empty.
-      per_class: training and test images of each class.
+      folder: empty, or one where it was made before.
+      programs: what commands are run by; new processes, where none.
+      per_class: training and test images of each class that is trained on.
       changes: of SETTINGS.
     """
 
-    def __init__(self, folder: Path, per_class: tuple[int, int] = (160, 40), **changes: object):
+    def __init__(
+        self,
+        folder: Path,
+        programs: ForkedPrograms | None = None,
+        per_class: tuple[int, int] = (160, 40),
+        **changes: object,
+    ):
         self.folder = folder
+        self.programs = programs
         self.config = folder / "tiny.yaml"
         self.data = folder / "data"
         self.runner = ROOT / "local_runner.py"
         # Short, for sockets lie in it.
         self.temporary = Path(tempfile.mkdtemp())
-        write_synthetic(self.data, *per_class)
+        if self.config.exists():
+            return
+        write_images(self.data, *per_class)
         places = {"workspace": str(folder / "workspace"), "runs": str(folder / "runs")}
         self.config.write_text(yaml.safe_dump({**SETTINGS, **changes, **places, "data": {"path": str(self.data)}}))
 
     def run(self, *options: str) -> subprocess.CompletedProcess:
         """Runs local_runner.py on the experiment in a process of its own, from another folder."""
-        command = [sys.executable, str(self.runner), "--config", str(self.config), *options]
-        return self.call(command)
+        return self.call([sys.executable, str(self.runner), "--config", str(self.config), *options])
 
     def start(self, *options: str, **variables: str) -> subprocess.Popen:
         """The same in a process group of its own, its lines in `stdout`; does not wait for it.
@@ -78,15 +113,27 @@ class Experiment:
             assert len(rows) == len(found[path.name])
         return found
 
-    def call(self, command: list[str]) -> subprocess.CompletedProcess:
-        """Runs a command with this interpreter's programs first on PATH and TFX's own records kept in the folder."""
-        environment = {
+    def call(self, command: list[str], *, new: bool = False) -> subprocess.CompletedProcess:
+        """Runs a Python program with TFX's own records kept in the folder.
+
+        Args:
+          command: Python's.
+          new: in a new process, which imports everything by itself.
+        """
+        environment = self.environment
+        if self.programs and not new:
+            return self.programs.run(command, self.folder, environment)
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What programs run in: this interpreter's own come first."""
+        return {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "TMPDIR": str(self.temporary),
             "LOCAL_HOME": str(self.folder / "tfx_home"),
         }
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900)
 
     @property
     def latest(self) -> Path:
@@ -98,16 +145,40 @@ class Experiment:
 
 
 @pytest.fixture(scope="session")
-def experiment(tmp_path_factory):
-    return Experiment(tmp_path_factory.mktemp("experiment"))
+def experiment(tmp_path_factory, programs):
+    """The same for all files: what runs in its workspace adds to it, and takes nothing away."""
+
+    def make(folder):
+        Experiment(folder)
+        return folder
+
+    return Experiment(made_once(tmp_path_factory, "experiment", make), programs)
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory, experiment):
+    """The experiment's first run, in a new process, for all files: what it printed, its folder, and what it left in the
+    temporary folder."""
+
+    def make(_):
+        before = set(experiment.temporary.iterdir())
+        command = [sys.executable, str(experiment.runner), "--config", str(experiment.config)]
+        finished = experiment.call(command, new=True)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return {
+            "stdout": finished.stdout, "stderr": finished.stderr, "folder": experiment.latest.resolve(),
+            "left": set(experiment.temporary.iterdir()) - before,
+        }  # fmt: skip
+
+    return types.SimpleNamespace(**made_once(tmp_path_factory, "first_run", make))
 
 
 @pytest.fixture
-def make_experiment(tmp_path):
+def make_experiment(tmp_path, programs):
     """A function that makes further ones, by name."""
 
     def make_experiment(name: str) -> Experiment:
         (tmp_path / name).mkdir()
-        return Experiment(tmp_path / name, (40, 20), **UNTRAINED)
+        return Experiment(tmp_path / name, programs, (40, 20), **UNTRAINED)
 
     return make_experiment

@@ -44,13 +44,15 @@ class LocalCluster:
       folder: the cluster's.
       parallel: most pods at a time.
       drivers: run ExampleGen's driver first, as Vertex AI does and Kubeflow's open-source engine does not.
+      start: starts a pod's process; none: as a new one. Takes command, working folder, environment and output.
     """
 
-    def __init__(self, file: Path, folder: Path, parallel: int = 2, drivers: bool = False):
+    def __init__(self, file: Path, folder: Path, parallel: int = 2, drivers: bool = False, start=None):
         self.spec, self.platform = yaml.safe_load_all(file.read_text())
         self.folder = folder
         self.parallel = parallel
         self.drivers = drivers
+        self.start = start or _start
         self.runs = 0
         self.cache: dict[str, dict[str, dict]] = {}
 
@@ -119,16 +121,26 @@ class LocalCluster:
             driver = container.get("lifecycle", {}).get("preCacheCheck")
             status = 0
             if driver and self.drivers:
-                status = _run(driver, _invocation(inputs, done.outputs, output_file), pod, None)
+                status = self._run(driver, _invocation(inputs, done.outputs, output_file), pod, None)
                 _merge(done.outputs, output_file)
             if status == 0:
                 invocation = _invocation(inputs, done.outputs, output_file)
-                status = _run(container, invocation, pod, None if attempt else killed_when)
+                status = self._run(container, invocation, pod, None if attempt else killed_when)
             done.attempts.append(status)
             if status == 0:
                 done.state = "done"
                 _merge(done.outputs, output_file)
                 return
+
+    def _run(self, container, invocation, pod: Path, killed_when) -> int:
+        """One process: the container's command, its placeholder filled in. Kills it with all its children when told."""
+        command = [sys.executable if part == "python" else part for part in container["command"]]
+        command += [invocation if part == "{{$}}" else part for part in container.get("args", [])]
+        with (pod / "log.txt").open("ab") as log:
+            process = self.start(command, pod, dict(os.environ), log, log)
+            if killed_when:
+                threading.Thread(target=_kill, args=(process, killed_when), daemon=True).start()
+            return process.wait()
 
     def _new_outputs(self, name, component) -> dict[str, dict]:
         root = self.folder / "bucket" / self.spec["pipelineInfo"]["name"] / str(self.runs) / name
@@ -170,15 +182,8 @@ def _merge(outputs, output_file: Path) -> None:
         outputs[key]["metadata"] = {**outputs[key]["metadata"], **artifact.get("metadata", {})}
 
 
-def _run(container, invocation, pod: Path, killed_when) -> int:
-    """One process: the container's command with its placeholder filled in. Kills it with all its children when told."""
-    command = [sys.executable if part == "python" else part for part in container["command"]]
-    command += [invocation if part == "{{$}}" else part for part in container.get("args", [])]
-    with (pod / "log.txt").open("ab") as log:
-        process = subprocess.Popen(command, cwd=pod, stdout=log, stderr=log, start_new_session=True)
-        if killed_when:
-            threading.Thread(target=_kill, args=(process, killed_when), daemon=True).start()
-        return process.wait()
+def _start(command, cwd, env, stdout, stderr):
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr, start_new_session=True)
 
 
 def _kill(process, killed_when) -> None:

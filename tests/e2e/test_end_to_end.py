@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,8 @@ NODES = [
     "Trainer.transfer.same_classes__remastered", "Evaluator.same_classes__remastered", "TransferAdvisor",
     "SweepEvaluator", "TransferReport", "Pusher",
 ]  # fmt: skip
+
+ONE_MORE_SIZE = ("--set", "sizes=[10, 20, 30]", "--set", "candidate_size=20")
 
 
 def computed_nodes(experiment):
@@ -44,13 +49,6 @@ def raw_ids(experiment, split):
     return {tf.io.parse_single_example(record, spec)["id"].numpy() for record in tf.data.TFRecordDataset(files)}
 
 
-@pytest.fixture(scope="module")
-def first_run(experiment):
-    finished = experiment.run()
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished
-
-
 def test_the_first_run_computes_every_node(experiment, first_run):
     assert sorted(summary(experiment)["seconds_per_node"]) == sorted(NODES)
     assert computed_nodes(experiment) == set(NODES)
@@ -66,8 +64,8 @@ def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_ru
     assert not [line for line in out.splitlines() if "WARNING" in line or "INFO:" in line]
 
 
-def test_nothing_is_left_in_the_temporary_folder(experiment, first_run):
-    assert list(experiment.temporary.iterdir()) == []
+def test_nothing_is_left_in_the_temporary_folder(first_run):
+    assert first_run.left == set()
 
 
 def test_everything_to_take_away_lies_in_one_folder(experiment, first_run):
@@ -207,15 +205,46 @@ def test_a_refused_model_is_not_pushed_and_the_reason_is_shown(experiment, refus
     assert "not blessed" in finished.stdout
 
 
-def test_one_more_size_repeats_no_execution_of_the_ledger(experiment, refused_run):
+@pytest.fixture(scope="module")
+def stopped_run(experiment, refused_run):
+    """Exit status and output of a run with one more size, stopped by Ctrl-C when the first new row is written."""
+    trained = sum(len(rows) for rows in experiment.ledgers().values())
+    with (experiment.folder / "stopped.txt").open("w+") as output:
+        command = [sys.executable, str(experiment.runner), "--config", str(experiment.config), *ONE_MORE_SIZE]
+        process = experiment.programs.start(command, experiment.folder, experiment.environment, output, output)
+        deadline = time.monotonic() + 600
+        while written_rows(experiment) == trained and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers get it too
+        status = process.wait()
+        output.seek(0)
+        return status, output.read()
+
+
+def written_rows(experiment):
+    ledgers = (experiment.metadata.parent / "ledgers").glob("*.jsonl")
+    return sum(path.read_bytes().count(b"\n") - 1 for path in ledgers)
+
+
+def test_ctrl_c_in_the_middle_of_a_run_leaves_a_line_and_no_traceback(stopped_run):
+    status, output = stopped_run
+    assert status == 128 + signal.SIGINT, output
+    assert output.endswith("\nStopped. Run the same command again: what was finished is not repeated.\n")
+    assert "Traceback" not in output and "[18/18]" not in output
+
+
+def test_one_more_size_repeats_no_execution_of_the_ledger_nor_of_a_run_that_was_stopped(experiment, stopped_run):
+    ledgers = experiment.ledgers()
     before = {(row["transfer"], row["n"], row["freeze_count"], row["fine_tune"], row["draw"]): row["seconds"]
               for row in rows(experiment)}  # fmt: skip
-    finished = experiment.run("--set", "sizes=[10, 20, 30]", "--set", "candidate_size=20")
+    finished = experiment.run(*ONE_MORE_SIZE)
     assert finished.returncode == 0, finished.stderr
     after = {(row["transfer"], row["n"], row["freeze_count"], row["fine_tune"], row["draw"]): row["seconds"]
              for row in rows(experiment)}  # fmt: skip
     assert len(after) == 36
     assert {key: after[key] for key in before} == before
+    assert sum(map(len, ledgers.values())) > len(before)
+    assert all(rows.items() <= experiment.ledgers()[name].items() for name, rows in ledgers.items())
 
 
 def test_tfx_creates_lists_and_runs_the_pipeline(experiment, second_run):
@@ -225,16 +254,17 @@ def test_tfx_creates_lists_and_runs_the_pipeline(experiment, second_run):
         f"if __name__ == '__main__':\n    sys.exit(local_runner.main(['--config', {str(experiment.config)!r}]))\n"
     )
     engine = "--engine=local"
-    created = experiment.call(["tfx", "pipeline", "create", f"--pipeline-path={runner}", engine])
+    tfx = [sys.executable, str(Path(sys.executable).with_name("tfx"))]
+    created = experiment.call([*tfx, "pipeline", "create", f"--pipeline-path={runner}", engine])
     assert 'Pipeline "thaw-tiny" created successfully.' in created.stdout, created.stdout + created.stderr
-    listed = experiment.call(["tfx", "pipeline", "list", engine])
+    listed = experiment.call([*tfx, "pipeline", "list", engine])
     assert "thaw-tiny" in listed.stdout
     runs = len(list((experiment.folder / "runs").glob("2*")))
-    ran = experiment.call(["tfx", "run", "create", "--pipeline-name=thaw-tiny", engine])
+    ran = experiment.call([*tfx, "run", "create", "--pipeline-name=thaw-tiny", engine])
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert len(list((experiment.folder / "runs").glob("2*"))) == runs + 1
     for question in (["list", "--pipeline-name=thaw-tiny"], ["status", "--pipeline-name=thaw-tiny", "--run-id=1"]):
-        answered = experiment.call(["tfx", "run", *question, engine])
+        answered = experiment.call([*tfx, "run", *question, engine])
         assert answered.returncode == 0 and "Not supported for local orchestrator." in answered.stdout
 
 

@@ -22,7 +22,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 HERE = Path(__file__).parent
 TUNER = "tuner-transfer-same-classes-remastered"
-SMALLER = ["--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}"]
 
 
 def load_local_cluster():
@@ -39,7 +38,7 @@ def compiled(experiment):
     file = experiment.folder / "compiled.yaml"
     command = [
         sys.executable, str(HERE.parents[1] / "kubeflow" / "kubeflow_runner.py"),
-        "--config", str(experiment.config), *SMALLER, "--output", str(file), "--gpus", "0",
+        "--config", str(experiment.config), "--output", str(file), "--gpus", "0",
         "--data", "/nowhere", "--cluster-set", "data={path: /nowhere, name: SYNTHETIC, train: train/*, test: test/*}",
         "--cluster-set", f"volume.mount={experiment.folder}/volume", "--cluster-set", "retries.first_wait_s=1",
         "--cluster-set", "training.cpus=2",
@@ -50,17 +49,15 @@ def compiled(experiment):
 
 
 @pytest.fixture(scope="module")
-def here(experiment):
-    """The same experiment, begun on this machine by local_runner.py; waits for its end when asked."""
-    command = [sys.executable, str(HERE.parents[1] / "local_runner.py"), "--config", str(experiment.config), *SMALLER]
-    finished = experiment.call(command)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return json.loads((experiment.latest / "summary.json").read_text())
+def here(first_run):
+    """Summary of the same experiment's run on this machine."""
+    return json.loads((first_run.folder / "summary.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def cluster(experiment, compiled):
-    return load_local_cluster()(compiled, experiment.folder / "cluster")
+def cluster(experiment, compiled, programs):
+    """Its pods are forks; that of the test with a driver is new, and imports everything by itself."""
+    return load_local_cluster()(compiled, experiment.folder / "cluster", start=programs.start)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +97,7 @@ def test_every_task_of_the_file_was_run(cluster, run):
 
 def test_the_ledgers_hold_the_rows_of_a_run_on_this_machine(experiment, run, here, ledgers):
     rows = decisive(ledgers)
-    assert len(rows) == 8
+    assert len(rows) == 24
     # Other tests of this session sweep further cells in the same workspace.
     local = decisive(experiment.folder / "workspace" / "thaw-tiny" / "ledgers")
     assert rows == {key: row for key, row in local.items() if key in rows}
@@ -119,7 +116,7 @@ def test_the_killed_tuner_was_tried_again_and_went_on_where_it_was(run, ledgers)
     assert [task.attempts for name, task in run.items() if name != TUNER] == [[0]] * (len(run) - 1)
     [ledger] = ledgers.glob("same_classes__remastered-*.jsonl")
     keys = [row.key for row in read_ledger(ledger)[1]]
-    assert len(keys) == len(set(keys)) == 4
+    assert len(keys) == len(set(keys)) == 16
 
 
 def test_tasks_ran_side_by_side_and_after_those_they_wait_for(cluster, run):
@@ -143,24 +140,26 @@ def test_with_its_driver_example_gen_also_learns_the_datas_fingerprint(experimen
     assert task.outputs["examples"]["metadata"]["input_fingerprint"].startswith("split:train")
 
 
-def test_a_task_that_keeps_failing_stops_the_run(experiment, compiled):
-    broken = load_local_cluster()(compiled, experiment.folder / "broken")
+def test_a_task_that_keeps_failing_stops_the_run(experiment, compiled, programs):
+    broken = load_local_cluster()(compiled, experiment.folder / "broken", start=programs.start)
     broken.spec["root"]["dag"]["tasks"]["importexamplegen"]["retryPolicy"]["maxRetryCount"] = 0
     results = broken.run({"data_path": str(experiment.folder / "nothing")}, only={"importexamplegen", "statisticsgen"})
     assert results["importexamplegen"].attempts == [1] and "statisticsgen" not in results
     assert "No file matches train/*" in broken.log("importexamplegen")
 
 
-def test_a_pod_turns_the_buckets_uris_into_the_launchers_folders_and_back(tmp_path):
+def test_a_pod_turns_the_buckets_uris_into_the_launchers_folders_and_back(tmp_path, programs):
     output = tmp_path / "pod" / "output_metadata.json"
     schema = {"artifacts": [{"uri": "minio://bucket/schema", "type": {"schemaTitle": "tfx.Schema"}, "name": "1"}]}
     invocation = {"inputs": {"parameters": {"text": {"stringValue": ""}}},
                   "outputs": {"artifacts": {"schema": schema}, "outputFile": str(output)}}  # fmt: skip
-    code = "import sys, pathlib; from pipeline.kubeflow.task import main; main(sys.argv[2:], pathlib.Path(sys.argv[1]))"
+    pod = tmp_path / "pod.py"
+    pod.write_text(
+        "import sys, pathlib, pipeline.kubeflow.task as task; task.main(sys.argv[2:], pathlib.Path(sys.argv[1]))"
+    )
     arguments = ["--executor_class_path", "components.import_schema.ImportSchema_Executor",
                  "--json_serialized_invocation_args", json.dumps(invocation)]  # fmt: skip
-    command = [sys.executable, "-c", code, str(tmp_path / "pod"), *arguments]
-    finished = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
+    finished = programs.run([sys.executable, str(pod), str(tmp_path / "pod"), *arguments], tmp_path, os.environ)
     assert finished.returncode == 0, finished.stderr
     assert (tmp_path / "pod" / "minio" / "bucket" / "schema" / "schema.pbtxt").exists()
     [written] = json.loads(output.read_text())["artifacts"]["schema"]["artifacts"]
@@ -233,11 +232,11 @@ def rows_of(ledgers, worker):
 
 @pytest.mark.exhaustive  # minutes; tests/trainer_module/test_distributed_sweep.py kills one in every run
 def test_the_manifests_workers_train_every_cell_once_though_one_is_killed(experiment, pods):
-    """With two more draws than before and no ledgers; the killed worker is started again, as its Job would do."""
+    """With one more draw than before and no ledgers; the killed worker is started again, as its Job would do."""
     ledgers = experiment.folder / "workspace" / "thaw-tiny" / "ledgers"
     before = decisive(ledgers)
     ledgers.rename(ledgers.with_name("before"))
-    pods.containers["thaw-chief"]["args"] += [*SMALLER, "--set", "draws=4"]
+    pods.containers["thaw-chief"]["args"] += ["--set", "draws=3"]
     chief, killed, other = pods.start("thaw-chief"), pods.start("thaw-workers", "0"), pods.start("thaw-workers", "1")
     while not rows_of(ledgers, "tuner0") and chief.poll() is None:
         time.sleep(0.02)
@@ -245,8 +244,8 @@ def test_the_manifests_workers_train_every_cell_once_though_one_is_killed(experi
     pods.start("thaw-workers", "0")
     assert chief.wait() == 0
     after = decisive(ledgers)  # refuses a key that is there twice
-    assert len(after) == 16
+    assert len(after) == 36
     assert {key: after[key] for key in before} == before
     assert other.poll() is None
     assert rows_of(ledgers, "tuner0") >= 1 and rows_of(ledgers, "tuner1") >= 1
-    assert rows_of(ledgers, "tuner0") + rows_of(ledgers, "tuner1") == 16
+    assert rows_of(ledgers, "tuner0") + rows_of(ledgers, "tuner1") == 36

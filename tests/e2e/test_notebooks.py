@@ -12,12 +12,9 @@ from experiment.errors import ThawError
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
-@pytest.fixture(scope="module")
-def run(experiment):
-    if not (experiment.latest / "summary.json").exists():
-        finished = experiment.run()
-        assert finished.returncode == 0, finished.stdout + finished.stderr
-    return experiment.latest.resolve()
+@pytest.fixture
+def run(first_run):
+    return first_run.folder
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)

@@ -57,19 +57,20 @@ def write_few(folder):
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory):
+def example(tmp_path_factory, programs):
     """The folder where the page's commands were run, `thaw run` with the settings in TINY; and what they printed."""
     folder = tmp_path_factory.mktemp("own")
     write_few(folder)
     name, script, commands = example_on_the_page()
     (folder / name).write_text(script)
-    programs = folder / ".venv" / "bin"
-    programs.mkdir(parents=True)
-    python, tiny = shlex.quote(sys.executable), " ".join(f"--set {shlex.quote(setting)}" for setting in TINY)
+    installed = folder / ".venv" / "bin"
+    installed.mkdir(parents=True)
+    python = f"{programs.shell_command} {shlex.quote(sys.executable)}"
+    tiny = " ".join(f"--set {shlex.quote(setting)}" for setting in TINY)
     thaw = f'{python} {shlex.quote(str(ROOT / "thaw_entry.py"))} "$@"'
-    (programs / "python").write_text(f'#!/bin/sh\nexec {python} "$@"\n')
-    (programs / "thaw").write_text(f'#!/bin/sh\n[ "$1" = init ] && exec {thaw}\nexec {thaw} {tiny}\n')
-    for program in programs.iterdir():
+    (installed / "python").write_text(f'#!/bin/sh\nexec {python} "$@"\n')
+    (installed / "thaw").write_text(f'#!/bin/sh\n[ "$1" = init ] && exec {thaw}\nexec {thaw} {tiny}\n')
+    for program in installed.iterdir():
         program.chmod(0o755)
     environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}
     done = subprocess.run(
@@ -104,7 +105,7 @@ def test_the_experiment_ran_to_its_report(example):
     }  # fmt: skip
 
 
-def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(example):
+def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(example, programs):
     folder, _ = example
     model = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))
     model.save(folder / "backbone.keras")
@@ -116,7 +117,7 @@ def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(exampl
         ["init", "animals", "--out", "with-model", "--model", "backbone.keras"],
         ["run", "--config", "with-model/config.yaml", *tiny],
     ):
-        done = subprocess.run([*thaw, *command], cwd=folder, env=environment, capture_output=True, text=True)
+        done = programs.run([*thaw, *command], folder, environment)
         assert done.returncode == 0, done.stdout + done.stderr
     written = yaml.safe_load((folder / "with-model" / "config.yaml").read_text())
     assert written["own"] == {"model": str(folder / "backbone.keras")}

@@ -19,14 +19,10 @@ SUMMARY = {
 
 
 @pytest.fixture
-def thaw(tmp_path):
+def thaw(programs, tmp_path):
     """A function that runs the command in an empty folder."""
-
-    def thaw(*arguments):
-        command = [sys.executable, str(ROOT / "thaw_entry.py"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-
-    return thaw
+    entry = [sys.executable, str(ROOT / "thaw_entry.py")]
+    return lambda *arguments: programs.run([*entry, *arguments], tmp_path, os.environ)
 
 
 COMMANDS = ["doctor", "data", "init", "plan", "run", "status", "report", "compare", "advise", "search",

@@ -23,9 +23,10 @@ SWEEP = """
 import pickle, sys
 from trainer_module.tuners.sweep_tuner import SweepTuner
 from trainer_module.sweep.process_pool import WorkerPool
-with open(sys.argv[1], "rb") as file:
-    job = pickle.load(file)
-SweepTuner(WorkerPool(job, job.workers), job.settings).search()
+if __name__ == "__main__":
+    with open(sys.argv[1], "rb") as file:
+        job = pickle.load(file)
+    SweepTuner(WorkerPool(job, job.workers), job.settings).search()
 """
 EXECUTIONS = 16
 WORKERS = 2
@@ -122,23 +123,26 @@ def test_the_same_sweep_in_other_processes_and_one_worker_gives_the_same_rows_bi
     assert sweep.results() == never_killed[0]
 
 
-def test_a_sweep_whose_first_process_alone_is_killed_keeps_what_it_had_written(make_sweep, never_killed):
-    """Both runs start from nothing, as a user's do; what workers do whose parent is gone is lost."""
+def test_a_sweep_whose_first_process_alone_is_killed_keeps_what_it_had_written(
+    programs, make_sweep, never_killed, tmp_path
+):
+    """Each run has a fork server of its own, as a user's has; what workers do whose parent is gone is lost."""
+    (tmp_path / "sweep.py").write_text(SWEEP)
 
     def start():
-        command = [sys.executable, "-c", SWEEP, str(sweep.job)]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, str(tmp_path / "sweep.py"), str(sweep.job)]
+        with sweep.log.open("wb") as log:
+            return programs.start(command, ROOT, os.environ, log, log)
 
     sweep = make_sweep("orphans")
     process = start()
     sweep.wait_for_rows(4, lambda: process.poll() is None)
     os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, process.communicate()[1]
+    assert process.wait() == -signal.SIGKILL, sweep.log.read_text()
     kept = sweep.content[: sweep.content.rfind(b"\n") + 1]
 
     again = start()
-    _, errors = again.communicate(timeout=600)
-    assert again.returncode == 0, errors
+    assert again.wait() == 0, sweep.log.read_text()
     assert sweep.content.startswith(kept) and len(sweep.content) > len(kept)
     assert sweep.results() == never_killed[0]
 

@@ -33,14 +33,13 @@ def test_the_classification_layer_of_keras_applications_is_left_out(own, name, w
     ("name", "scale", "parts"),
     [
         ("MobileNetV3Small", None, 8),
-        ("EfficientNetB0", None, 8),
         *(
             pytest.param(*place, marks=pytest.mark.exhaustive)
             for place in (
                 ("MobileNet", "-1..1", 8), ("ResNet50", "caffe", 8), ("ResNet50V2", "-1..1", 8), ("VGG16", "caffe", 8),
                 ("DenseNet121", "torch", 8), ("Xception", "-1..1", 8), ("InceptionV3", "-1..1", 8),
                 ("InceptionResNetV2", "-1..1", 8), ("NASNetMobile", "-1..1", 2), ("ConvNeXtTiny", None, 8),
-                ("EfficientNetV2B0", None, 8),
+                ("EfficientNetV2B0", None, 8), ("EfficientNetB0", None, 8),
             )
         ),
     ],

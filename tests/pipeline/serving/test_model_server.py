@@ -173,16 +173,9 @@ def test_large_bodies_take_no_memory_wherever_they_are_sent(server, path, status
     assert server.peak_mib() - before < 200
 
 
-def test_a_port_that_is_taken_is_named(server, exported_model):
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.serving.model_server",
-        str(exported_model.folder),
-        "--port",
-        str(server.port),
-    ]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_a_port_that_is_taken_is_named(programs, server, exported_model):
+    told = [str(exported_model.folder), "--port", str(server.port)]
+    finished = programs.run([sys.executable, "-m", "pipeline.serving.model_server", *told], ROOT, os.environ)
     assert finished.returncode == 1
     assert "Address already in use" in finished.stderr and "Traceback" not in finished.stderr
 

@@ -1,8 +1,8 @@
 """A model server that can't start: no model, a model cut short, a port that is none."""
 
 import importlib.util
+import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,9 +19,14 @@ pytestmark = [
 ROOT = Path(__file__).parents[3]
 
 
-def test_what_is_no_model_is_named(tmp_path):
-    command = [sys.executable, "-m", "pipeline.serving.model_server", str(tmp_path)]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+@pytest.fixture
+def serve(programs):
+    """A function that runs the server's program to its end."""
+    return lambda *told: programs.run([sys.executable, "-m", "pipeline.serving.model_server", *told], ROOT, os.environ)
+
+
+def test_what_is_no_model_is_named(serve, tmp_path):
+    finished = serve(str(tmp_path))
     assert finished.returncode == 1
     assert f"thaw: {tmp_path} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
 
@@ -29,18 +34,15 @@ def test_what_is_no_model_is_named(tmp_path):
 @pytest.mark.parametrize(
     "name", ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
 )
-def test_a_model_that_is_cut_short_is_named(exported_model, tmp_path, name):
+def test_a_model_that_is_cut_short_is_named(serve, exported_model, tmp_path, name):
     model = Path(shutil.copytree(exported_model.folder, tmp_path / "model"))
     (model / name).write_bytes((model / name).read_bytes()[:50])
-    finished = subprocess.run(
-        [sys.executable, "-m", "pipeline.serving.model_server", str(model)], cwd=ROOT, capture_output=True, text=True
-    )
+    finished = serve(str(model))
     assert finished.returncode == 1
     assert f"thaw: {model} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "x"])
-def test_a_port_that_is_none_is_wrong_usage(port):
-    command = [sys.executable, "-m", "pipeline.serving.model_server", "model", f"--port={port}"]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_a_port_that_is_none_is_wrong_usage(serve, port):
+    finished = serve("model", f"--port={port}")
     assert finished.returncode == 2 and "--port" in finished.stderr and "Traceback" not in finished.stderr
