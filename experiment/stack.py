@@ -13,7 +13,8 @@ class Stack:
     """What trained a model, beside code, settings and data: another stack gives other figures for the same settings.
 
     Attributes:
-      tensorflow, keras, numpy: versions; numpy draws the random numbers, and may change its streams with a version.
+      tensorflow, keras, numpy, scikit_learn, scipy: versions; numpy draws the random numbers, and may change its
+        streams with a version; scikit-learn solves heads by scipy's optimiser.
       precision: Keras's dtype policy, such as `float32`.
       onednn: whether TensorFlow uses oneDNN's kernels.
       device: where the arithmetic is done.
@@ -22,6 +23,8 @@ class Stack:
     tensorflow: str
     keras: str
     numpy: str
+    scikit_learn: str
+    scipy: str
     precision: str
     onednn: bool
     device: Device
@@ -31,6 +34,6 @@ class Stack:
         """For a sentence or a table."""
         onednn = "with oneDNN" if self.onednn else "without oneDNN"
         return (
-            f"TensorFlow {self.tensorflow}, Keras {self.keras}, numpy {self.numpy}, {self.precision}, {onednn}, on "
-            f"{self.device}"
+            f"TensorFlow {self.tensorflow}, Keras {self.keras}, numpy {self.numpy}, scikit-learn {self.scikit_learn}, "
+            f"scipy {self.scipy}, {self.precision}, {onednn}, on {self.device}"
         )

@@ -2,4 +2,4 @@
 
 from experiment.stack import Stack
 
-STACK = Stack("2.16.2", "3.12.4", "1.26.4", "float32", True, "CPU")
+STACK = Stack("2.16.2", "3.12.4", "1.26.4", "1.5.1", "1.13.1", "float32", True, "CPU")

@@ -47,7 +47,7 @@ class Advice:
         if self.over_scratch is None:
             return ": no transfer does better on val than training from scratch"
         over = f", {shown(self.over_scratch)} over {ARCHITECTURES[self.scratch.architecture]} from scratch"
-        if self.scratch.architecture != self.best.architecture:
+        if self.scratch.architecture != self.best.baseline_architecture:
             over += " (the best of those on val)"
         if self.verdict == "undecided":
             return over + ", undecided: the transfer may gain nothing"

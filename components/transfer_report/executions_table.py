@@ -34,7 +34,7 @@ def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
 
 
 def ended_worse(row: Row) -> bool:
-    """True where val fell: in fine-tuning, whose start was kept, or from the first to the last point of the curve."""
+    """True where tuning gained nothing on val, so that its start was kept, or the curve ends below its start."""
     return row.outcome == "kept" or row.curve[-1][1] < row.curve[0][1]
 
 

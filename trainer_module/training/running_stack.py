@@ -6,6 +6,8 @@ import functools
 
 import keras
 import numpy as np
+import scipy
+import sklearn
 import tensorflow as tf
 
 # Public functions tell how TensorFlow was built, not whether this process uses oneDNN.
@@ -21,6 +23,8 @@ def running_stack() -> Stack:
         tensorflow=tf.__version__,
         keras=keras.__version__,
         numpy=np.__version__,
+        scikit_learn=sklearn.__version__,
+        scipy=scipy.__version__,
         precision=keras.config.dtype_policy().name,
         onednn=_pywrap_util_port.IsMklEnabled(),
         device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",

@@ -106,8 +106,8 @@ def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
     worse = summary["worse_on_val"]
     kept = sum(one["outcome"] == "kept" for one in worse)
     if kept:
-        notes.append(f"{_trainings(kept)} ended fine-tuning worse on val than before it; the network from before it "
-                     "was kept (worse_on_val in cells.csv).")  # fmt: skip
+        notes.append(f"{_trainings(kept)} gained nothing on val by tuning; the network from before it was kept "
+                     "(worse_on_val in cells.csv).")  # fmt: skip
     if len(worse) > kept:
         notes.append(f"{_trainings(len(worse) - kept)} ended worse on val than untrained (worse_on_val in cells.csv).")
     return notes

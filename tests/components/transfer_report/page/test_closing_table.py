@@ -144,7 +144,7 @@ def test_trainings_that_diverged_are_counted_by_how_they_ended() -> None:
 def test_trainings_that_ended_below_their_start_on_val_are_counted() -> None:
     outcomes = [{"outcome": outcome} for outcome in ("kept", "trained", "kept")]
     text = " ".join(printed(summary(worse_on_val=outcomes), 120).split())
-    assert "2 trainings ended fine-tuning worse on val than before it; the network from before it was kept" in text
+    assert "2 trainings gained nothing on val by tuning; the network from before it was kept" in text
     assert "1 training ended worse on val than untrained" in text
     assert "worse on val" not in printed(summary(), 120)
 
