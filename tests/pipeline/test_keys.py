@@ -210,7 +210,8 @@ def test_the_datas_name_is_told_to_whoever_writes_it_down(before):
 
 
 @pytest.mark.parametrize(
-    "change", [{"tensorflow": "2.21.0"}, {"keras": "3.15.1"}, {"numpy": "2.4.6"}, {"scikit_learn": "1.7.2"}, {"scipy": "1.16.0"}, {"precision": "mixed_bfloat16"},
+    "change", [{"tensorflow": "2.21.0"}, {"keras": "3.15.1"}, {"numpy": "2.4.6"}, {"scikit_learn": "1.7.2"},
+               {"scipy": "1.16.0"}, {"precision": "mixed_bfloat16"},
                {"onednn": False}, {"device": "GPU"}],
 )  # fmt: skip
 def test_every_part_of_the_stack_is_in_the_key_of_every_row(change, before):
