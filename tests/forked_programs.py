@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import arbitrary_address
@@ -178,6 +179,8 @@ def watch(connection: socket.socket, output: list[int]) -> None:
         return
     for number in output:
         os.close(number)
+    while os.getpgid(process) != process:  # a signal to its group must find it
+        time.sleep(0.001)
     send_number(connection, process)
     _, status = os.waitpid(process, 0)
     send_number(connection, os.waitstatus_to_exitcode(status))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from experiment.changes import changed
+from experiment.changes import as_written, changed
 from experiment.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
 from experiment.errors import home_expanded
 from experiment.training_settings import ModelSettings, SweepSettings, of_baseline
@@ -111,7 +111,7 @@ def repeatable(config: ExperimentConfig) -> dict[str, Any]:
         ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
     )
     elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}, "own": {"model"}}
-    dumped = config.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
+    dumped = as_written(config, exclude=elsewhere)
     if config.own is not None:
         dumped["own"]["model"] = config.own.model.name
     return dumped

@@ -12,6 +12,7 @@ from typing import Any
 
 import pydantic
 
+from experiment.changes import as_written
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import load_config
@@ -164,7 +165,7 @@ def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def settings_of(config: ExperimentConfig) -> dict[str, Any]:
     """A configuration as JSON values."""
-    return config.model_dump(mode="json", exclude_none=True)
+    return as_written(config)
 
 
 def digest(settings: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from experiment.backbones import MAX_FREEZE_COUNT
-from experiment.changes import changed
+from experiment.changes import as_written, changed
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
@@ -55,10 +55,10 @@ def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfi
     changes = {
         "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws, "most_draws": None,
         "transfers": [transfer.model_dump() for transfer in kept],
-        "sources": {t.source: config.sources[t.source].model_dump(exclude_none=True) for t in kept},
+        "sources": {t.source: as_written(config.sources[t.source]) for t in kept},
         "freeze_counts": {name: list(range(most_frozen(config, name) + 1)) for name in sorted(architectures)},
     }  # fmt: skip
-    return validate_config({**config.model_dump(exclude_none=True), **changes}, f"to search at n = {wanted.n}")
+    return validate_config({**as_written(config), **changes}, f"to search at n = {wanted.n}")
 
 
 def most_frozen(config: ExperimentConfig, architecture: Architecture) -> int:

@@ -3,9 +3,9 @@
 import pydantic
 import pytest
 
-from experiment.changes import changed
+from experiment.changes import as_written, changed
 from experiment.config import Schedule
-from experiment.loading import PRESETS, load_config
+from experiment.loading import PRESETS, load_config, validate_config
 
 QUICK = load_config(PRESETS / "quick.yaml")
 
@@ -21,6 +21,14 @@ def test_what_is_not_named_stays_and_the_original_too():
 def test_an_unknown_field_and_a_wrong_value_are_refused(change):
     with pytest.raises(pydantic.ValidationError):
         changed(Schedule(), **change)
+
+
+@pytest.mark.parametrize("override", ["schedule.max_steps=null", "schedule.tuning=null", "most_draws=null"])
+def test_what_is_written_is_read_as_the_same_settings_nulls_among_them(override):
+    config = load_config(PRESETS / "quick.yaml", (override,))
+    written = as_written(config)
+    assert "most_draws" not in written and "weights" not in written["mobilenet_v2"]
+    assert validate_config(written, "x") == config
 
 
 def test_values_that_do_not_fit_each_other_are_refused():

@@ -37,7 +37,7 @@ def test_a_mistake_of_ours_is_not_taken_for_damaged_input(broken, monkeypatch, t
         broken()
     monkeypatch.setattr(image_files, "_opened", broken)
     (tmp_path / "a.png").write_bytes(b"x")
-    for read in (image_files.image_size, lambda path: image_files.load_image(path, "a.png")):
+    for read in (image_files.image_header, lambda path: image_files.load_image(path, "a.png")):
         with pytest.raises(expected):
             read(tmp_path / "a.png")
 

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from components.transfer_report.executions_table import COLUMNS
+from experiment.changes import as_written
 from experiment.errors import ThawError
 from experiment.loading import load_config
 from ledger.ledger_note import note_path
@@ -51,7 +52,7 @@ def run(tmp_path, monkeypatch):
     (folder / "summary.json").write_text(json.dumps(small_summary(recorder)) + "\n")
     (folder / "config.yaml").write_text(yaml.safe_dump(small_settings()))
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_settings()))
-    started = {"data": "CIFAR-10", "settings": {**read_settings(folder).model_dump(mode="json", exclude_none=True)}}
+    started = {"data": "CIFAR-10", "settings": as_written(read_settings(folder))}
     (folder / "started.json").write_text(json.dumps(started))
     with (folder / "cells.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

@@ -67,8 +67,9 @@ class Recipe(abc.ABC):
         """Trains the whole network from where phase 1 ended.
 
         Args:
-          schedule, cell, draw, rate_factor: as in train_phase_1.
+          schedule, cell, draw: as in train_phase_1.
           before: what phase 1 reached.
+          rate_factor: as in train_phase_1.
 
         Raises:
           Diverged: the loss left the numbers.

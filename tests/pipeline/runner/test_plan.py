@@ -33,9 +33,16 @@ def test_the_machines_rate_is_positive():
     assert measure_gflops(0.01, 64) > 0
 
 
+def test_a_tuned_cell_passes_over_its_records_and_over_val_at_every_moment():
+    seconds = training_seconds(QUICK, "original", 20, 0, False, scored=1000, gflops=50.0)
+    trained = 20 * QUICK.augmentation.copies * QUICK.schedule.tuning.epochs
+    assert seconds == pytest.approx((3 * trained + 3500) * forward_mflop(QUICK, "original", 0) / 30e3)
+    assert training_seconds(QUICK, "original", 20, 8, False, scored=1000, gflops=50.0) == 0
+
+
 def test_a_fine_tuned_cell_costs_its_twin_and_the_whole_network():
     def seconds(count, tuned):
-        return training_seconds(QUICK, "original", 20, count, tuned, scored=1000, gflops=50.0)
+        return training_seconds(QUICK, "original", 20, count, tuned, scored=1000, gflops=50.0, transferred=False)
 
     assert seconds(0, False) > seconds(4, False) > seconds(8, False) == 0
     assert seconds(8, True) - seconds(8, False) == pytest.approx(seconds(0, True) - seconds(0, False))

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from experiment.changes import as_written
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from ledger.ledger import write_ledger
@@ -67,7 +68,7 @@ def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8):
 def add_run(config, name, finished=False, data="CIFAR-10"):
     folder = config.runs / name
     folder.mkdir(parents=True)
-    settings = config.model_dump(mode="json", exclude_none=True)
+    settings = as_written(config)
     (folder / "started.json").write_text(json.dumps({"data": data, "settings": settings}))
     if finished:
         finish(folder)
@@ -104,7 +105,7 @@ def test_the_ledger_used_last_counts_and_a_line_being_written_does_not(config):
 
 @pytest.mark.parametrize(
     "change",
-    ["seed=1", "schedule.epochs=2", "sources.cats_dogs.classes=[bird, cat]", "data.val_fraction=0.3",
+    ["seed=1", "schedule.batch_size=2", "sources.cats_dogs.classes=[bird, cat]", "data.val_fraction=0.3",
      "source_schedule.epochs=77", "augmentation.noisy_copies=2", "data.path=/elsewhere"],
 )  # fmt: skip
 def test_the_ledger_of_other_settings_does_not_count(config, make_config, change):

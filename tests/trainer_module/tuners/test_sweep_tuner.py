@@ -6,7 +6,7 @@ import pytest
 
 from experiment.config import MobileNet, Schedule
 from experiment.errors import ThawError
-from experiment.training_settings import SweepSettings
+from experiment.training_settings import SweepSettings, of_baseline
 from ledger import cell_selection
 from ledger.cell_selection import Cell, best_cell
 from trainer_module.cell_training.step_schedule import StepSchedule
@@ -140,7 +140,7 @@ def repeated(engine, settings, target_data, monkeypatch):
     scratch = SweepEngine(network, None, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
     baseline = settings.model_copy(
         update={"role": "baseline", "name": "baseline__remastered", "source": "", "freeze_counts": (0,), "draws": 4,
-                "most_draws": 4}
+                "most_draws": 4, "schedule": of_baseline(settings.schedule)}
     )  # fmt: skip
 
     def repeated(undecided):

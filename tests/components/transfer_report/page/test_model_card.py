@@ -5,6 +5,7 @@ import yaml
 
 from components.sweep_evaluator.reading import SliceFigure
 from components.transfer_report.page.model_card import weak_slices, write_model_card
+from experiment.changes import as_written
 from experiment.loading import load_config
 from tests.components.transfer_report.page.test_closing_table import summary
 
@@ -84,6 +85,6 @@ def test_names_of_classes_and_data_are_no_markup(written):
 
 def test_the_configuration_beside_it_can_be_run(written, tmp_path):
     preset = load_config("experiment/presets/quick.yaml")
-    written(configuration=preset.model_dump(mode="json", exclude_none=True))
+    written(configuration=as_written(preset))
     assert load_config(tmp_path / "experiment.yaml") == preset
     assert yaml.safe_load((tmp_path / "experiment.yaml").read_text())["name"] == "quick"
