@@ -130,8 +130,8 @@ def write_near_duplicates(
     figure = near_duplicates_sheet(images, sets)
     if figure is None:
         return None
-    shown = f"the first {len(sets)} of {all_sets:,} sets" if all_sets > len(sets) else f"all {all_sets} sets"
-    return save_picture(figure, folder / "near_duplicates.png", f"Near-duplicates, {shown}, of {data}", data)
+    shown = f"the first {len(sets)} of {all_sets:,} sets" if all_sets > len(sets) else f"{all_sets} in all"
+    return save_picture(figure, folder / "near_duplicates.png", f"Sets of near-duplicates, {shown}, of {data}", data)
 
 
 def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:
