@@ -27,7 +27,7 @@ GRID: dict[str, Any] = {
     "augmentation": {"noisy_copies": 0},
     "fine_tune": [False],
     "draws": 5,
-    "schedule": {"max_steps": 300},
+    "schedule": {"max_steps": 240},
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }
 """What takes minutes."""
