@@ -83,7 +83,7 @@ def locate_cifar10(
     download_timeout_s: float = 5.0,
     archive: cifar10.Archive = cifar10.OFFICIAL,
 ) -> Dataset | None:
-    """CIFAR-10 from CIFAR10_DIR or a place after it; none: there is none, and locate_dataset would draw images.
+    """CIFAR-10 from CIFAR10_DIR or a place after it; None where neither has it; locate_dataset draws images then.
 
     Args:
       places, environment, say, download_timeout_s, archive: as in locate_dataset.
