@@ -70,6 +70,25 @@ class Augmentation(Settings):
         return 1 + int(self.mirror) + self.noisy_copies
 
 
+class Confirmation(Settings):
+    """What the search chose is trained again on fresh draws, which took no part in choosing: all that a user is told to
+    act on comes from these."""
+
+    draws: Annotated[int, pydantic.Field(ge=2, le=100)] = 5
+    """Fresh draws of the chosen cell, its baseline and the best network from scratch, at each n."""
+    most_draws: Annotated[int, pydantic.Field(ge=2, le=100)] = 20
+    """An n that is undecided gets twice as many fresh draws, and twice as many again, up to this."""
+    every_transfer: bool = False
+    """True: the chosen cell of every transfer is confirmed at each n. False: at the size to deploy that of every
+    transfer, at each other n that of the best."""
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Confirmation:
+        if self.most_draws < self.draws:
+            raise ValueError(f"most_draws is {self.most_draws}, fewer than draws ({self.draws}); raise or remove it")
+        return self
+
+
 class Blessing(Settings):
     """What a candidate must show on the test split before it is pushed."""
 
@@ -120,11 +139,10 @@ class ExperimentConfig(Settings):
     """Numbers of frozen layers to try, by architecture."""
     fine_tune: tuple[bool, ...] = (False, True)
     """Stop after phase 1, or go on with all layers unfrozen at a low learning rate."""
-    draws: PositiveInt = 2
-    """Repeats of every cell, each on another subset with another head."""
-    most_draws: PositiveInt | None = None
-    """Repeats, one at a time and up to this many in all, of cells whose gain over the baseline is undecided on val;
-    none: no cell gets more than `draws`."""
+    draws: Annotated[int, pydantic.Field(ge=1, le=1000)] = 2
+    """Repeats of every cell in the search, each on another subset with another head."""
+    confirmation: Confirmation = Confirmation()
+    """Fresh draws of what the search chose."""
     workers: PositiveInt | None = None
     """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
     activations_gib: PositiveFloat = 4.0
@@ -169,11 +187,6 @@ class ExperimentConfig(Settings):
     def deployed_size(self) -> int:
         """The n at which candidates are chosen, trained, evaluated and pushed."""
         return self.candidate_size or max(self.sizes)
-
-    @property
-    def all_draws(self) -> int:
-        """Draws of every baseline, and the most that a cell of a transfer can get."""
-        return self.most_draws or self.draws
 
     @property
     def controls(self) -> dict[str, Control]:
@@ -269,8 +282,6 @@ def _grid_problems(config: ExperimentConfig) -> list[str]:
             f"sizes {uneven} can't be split evenly over the {len(config.target.classes)} target "
             "classes; use multiples of that number"
         )
-    if config.most_draws is not None and config.most_draws < config.draws:
-        problems.append(f"most_draws is {config.most_draws}, fewer than draws ({config.draws}); raise or remove it")
     if config.candidate_size is not None and config.candidate_size not in config.sizes:
         problems.append(f"candidate_size {config.candidate_size} is not one of sizes {list(config.sizes)}")
     return problems

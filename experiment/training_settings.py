@@ -94,10 +94,15 @@ class SweepSettings(ModelSettings):
     fine_tune: tuple[bool, ...]
     draws: int
     """Of every cell."""
-    most_draws: int
-    """Of a cell that is undecided on val (further_draws.py); equal to `draws`: nothing is repeated further."""
+    first_draw: int = 0
+    """The draws are numbered from here."""
     deployed_size: int
     ledger_dir: Path
     allow_untrained_sources: bool = False
     workers: int | None = None
     """Processes that train side by side; None for workers.default_workers."""
+
+    @property
+    def draw_numbers(self) -> range:
+        """Numbers of the draws of every cell."""
+        return range(self.first_draw, self.first_draw + self.draws)

@@ -32,6 +32,7 @@ class Header:
       content_hash: hash of all images, labels and ids of the target's splits.
       test_labels: label of each test image, in the order of every row's probabilities.
       test_ids_hash: hash of the test images' ids in that order; equal in ledgers that can be paired.
+      val_images: number of val images of each class.
       parts: that a model of the user's can be cut into; 0 for the other architectures.
       stack: what trained.
     """
@@ -46,6 +47,7 @@ class Header:
     content_hash: str
     test_labels: tuple[int, ...]
     test_ids_hash: str
+    val_images: tuple[int, ...]
     parts: int
     stack: Stack
 
@@ -103,7 +105,7 @@ def header_of(lines: SealedLines) -> Header:
       ThawError: it is none.
     """
     try:
-        lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels")}
+        lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels", "val_images")}
         return Header(**{**lines.header, **lists, "stack": Stack(**lines.header["stack"])})
     except (KeyError, TypeError) as error:
         raise ThawError(f"{lines.path} is not a ledger of Thaw: its first line should be the header, with "

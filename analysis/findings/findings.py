@@ -10,6 +10,7 @@ from analysis.cells.cell_summaries import Summaries
 from analysis.cells.grid import Grid, SweepCell
 from analysis.claims.claim import Claim
 from analysis.claims.claims import judge_claims
+from analysis.findings.confirmed import Confirmation
 from analysis.findings.labels_saved import LabelsNeeded, labels_needed
 from analysis.findings.learning_curves import LearningMeasures, Pace, measure_curves
 from analysis.findings.recommendation import Advice, advise
@@ -21,7 +22,7 @@ MISSING = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What the ledgers of a run say, all of it chosen on val and measured on test unless it is a curve."""
+    """What the ledgers of a run say: advice and labels by fresh draws, claims and curves by those of the search."""
 
     advice: Sequence[Advice]
     claims: Sequence[Claim]
@@ -29,23 +30,29 @@ class Findings:
     measures: Mapping[SweepCell, LearningMeasures]
 
 
-def find(grid: Grid, summaries: Summaries, pace: Pace) -> Findings:
+def find(grid: Grid, summaries: Summaries, confirmation: Confirmation, pace: Pace) -> Findings:
     """Computes all of it.
+
+    Args:
+      grid, summaries: of the search.
+      confirmation: of what it chose.
+      pace: of its curves.
 
     Raises:
       ThawError: as `Ledgers.baseline_rows` and `Grid.values`.
     """
     return Findings(
-        advise(grid, summaries), judge_claims(grid, summaries), labels_needed(grid), measure_curves(grid, pace)
+        advise(confirmation), judge_claims(grid, summaries), labels_needed(confirmation), measure_curves(grid, pace)
     )
 
 
-def labels_table(labels: Sequence[LabelsNeeded], summaries: Summaries) -> dict[str, Any]:
+def labels_table(labels: Sequence[LabelsNeeded], confirmation: Confirmation) -> dict[str, Any]:
     """Sizes, and for each transfer the field of each size: estimate and interval in words, whether it saves.
 
-    Labels are saved where the interval lies above n and the cell's verdict is a gain: one rule with the other tables.
+    Labels are saved where the interval lies above n and the lead over the best network from scratch is a gain: one
+    rule with the other tables.
     """
-    gains = {(s.sweep, s.cell) for group in summaries.transfers.values() for s in group if s.verdict == "gain"}
+    gains = {answer.question.chosen for answer in confirmation.answers if answer.scratch.verdict == "gain"}
     sizes = sorted({one.cell.n for one in labels})
     rows: dict[str, dict[int, LabelsNeeded]] = {}
     for one in labels:
@@ -123,13 +130,37 @@ def advice_json(advice: Sequence[Advice]) -> list[dict[str, Any]]:
             "draws": one.best.draws,
             "accuracy": one.best.accuracy.estimate,
             "accuracy_interval": [one.best.accuracy.low, one.best.accuracy.high],
-            "from_scratch": one.scratch.sweep,
-            "over_scratch_points": _json_interval(one.over_scratch),
-            "over_scratch_verdict": one.verdict,
-            "next_best": one.next_best,
-            "lead_points": _json_interval(one.lead),
+            "from_scratch": one.answer.scratch.best.sweep,
+            "over_scratch_points": _json_interval(one.answer.scratch.lead),
+            "over_scratch_verdict": one.answer.scratch.verdict,
         }
         for one in advice
+    ]
+
+
+def confirmed_json(confirmation: Confirmation) -> list[dict[str, Any]]:
+    """For summary.json: at each n the best transfer on val against the best network from scratch, on fresh draws.
+
+    Accuracies are fractions; `gain_points` is over `best_from_scratch`.
+    """
+    return [
+        {
+            "n": answer.question.n,
+            "transfer": answer.summary.sweep,
+            "freeze_count": answer.summary.cell.freeze_count,
+            "fine_tune": answer.summary.cell.fine_tune,
+            "draws": answer.summary.draws,
+            "accuracy": answer.summary.accuracy.estimate,
+            "accuracy_interval": [answer.summary.accuracy.low, answer.summary.accuracy.high],
+            "best_from_scratch": answer.scratch.best.sweep,
+            "best_from_scratch_accuracy": answer.scratch.best.accuracy.estimate,
+            "best_from_scratch_interval": [answer.scratch.best.accuracy.low, answer.scratch.best.accuracy.high],
+            "gain_points": answer.scratch.lead.estimate,
+            "gain_interval_points": [answer.scratch.lead.low, answer.scratch.lead.high],
+            "verdict": answer.scratch.verdict,
+            "collapsed": dict(answer.collapsed),
+        }
+        for answer in confirmation.best
     ]
 
 
@@ -150,16 +181,5 @@ def labels_json(labels: Sequence[LabelsNeeded]) -> list[dict[str, Any]]:
     ]
 
 
-def _json_interval(interval: Interval | None) -> dict[str, float] | None:
-    if interval is None:
-        return None
+def _json_interval(interval: Interval) -> dict[str, float]:
     return {"low": interval.low, "estimate": interval.estimate, "high": interval.high}
-
-
-def lead_in_words(one: Advice) -> str:
-    """How far the best on val is ahead of the next, on test."""
-    if one.lead is None:
-        return ""
-    gap = f"{formats.points(one.lead.estimate)} points {formats.points_interval((one.lead.low, one.lead.high))}"
-    told = one.lead.draws > 1 and (one.lead.low > 0 or one.lead.high < 0)
-    return f"Next on val: {one.next_best}; difference on test {gap}{'' if told else ', undecided'}."

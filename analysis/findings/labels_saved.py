@@ -1,6 +1,7 @@
 """Labels saved: how many images training from scratch needs for what a transfer reaches with n. No TensorFlow.
 
-The baseline's accuracy is known at the sizes of the grid and taken to be straight in log n between them. The
+The accuracy of the best network from scratch is known at the sizes of the grid and taken to be straight in log n
+between them. The
 estimate is the smallest n at which it has the transfer's accuracy. The interval is the set of n at which the
 paired difference between the transfer at its n and the baseline there can't be told from 0 (the test is turned
 round, as in Fieller's intervals, J. R. Stat. Soc. B 16, 1954), so it rests on the same draws and images as
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.cells.grid import Grid, SweepCell, Terms
+from analysis.findings.confirmed import Confirmation
 from ledger.cell_selection import Cell
 
 POINTS_BETWEEN_SIZES = 8
@@ -44,15 +46,11 @@ class LabelsNeeded:
     draws: int
 
 
-def labels_needed(grid: Grid) -> list[LabelsNeeded]:
-    """For every transfer and n, in the order of the ledgers."""
-    found = []
-    for transfer, by_size in grid.chosen.transfers.items():
-        baseline = grid.ledgers.baseline_of(grid.sweeps[transfer])
-        cells = grid.chosen.baselines[baseline.header.architecture].values()
-        baselines = [(baseline.header.sweep, cell) for cell in cells]
-        found += [_needed(grid, (transfer, cell), baselines) for cell in by_size.values()]
-    return found
+def labels_needed(confirmation: Confirmation) -> list[LabelsNeeded]:
+    """For every cell that was confirmed, in the order of its n; from scratch, the network that val chose at each n."""
+    grid = Grid(confirmation.ledgers)
+    scratch = [answer.question.scratch for answer in confirmation.best]
+    return [_needed(grid, answer.question.chosen, scratch) for answer in confirmation.answers]
 
 
 def _needed(grid: Grid, place: SweepCell, baselines: Sequence[SweepCell]) -> LabelsNeeded:

@@ -16,6 +16,7 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
+from components.confirmer.confirming import read_confirmation
 from components.named_inputs import make_component, named, of_kind
 from components.sweep_evaluator.reading import figures_by_slice
 from components.transfer_report.figures.mistakes import TargetImages
@@ -47,7 +48,8 @@ class TransferReportExecutor(base_executor.BaseExecutor):
         before = read_before_training(Path(inputs["advice"].uri) / ADVICE_FILE)
         images = _shown_images(inputs["target"].uri, settings)
         out = Path(output_dict["report"][0].uri)
-        summary = write_report(out, ledgers, outcomes, settings, before, images)
+        confirmation = read_confirmation(Path(inputs["confirmation"].uri))
+        summary = write_report(out, ledgers, confirmation, outcomes, settings, before, images)
         winner = summary["winner"]
         _hand_over_winner(summary, of_kind("candidate", inputs)[winner].uri, output_dict)
         # Pusher takes this folder alone along.
@@ -108,8 +110,8 @@ def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
 
 def transfer_report(
     *, candidates: Mapping[str, types.BaseChannel], evaluations: Mapping[str, types.BaseChannel],
-    verdicts: Mapping[str, types.BaseChannel], ledgers: Mapping[str, types.BaseChannel], advice: types.BaseChannel,
-    target: types.BaseChannel, settings: ReportSettings, code: str,
+    verdicts: Mapping[str, types.BaseChannel], ledgers: Mapping[str, types.BaseChannel],
+    confirmation: types.BaseChannel, advice: types.BaseChannel, target: types.BaseChannel, settings: ReportSettings, code: str,
 ) -> base_component.BaseComponent:  # fmt: skip
     """Makes the node for any number of transfers, each input under a name of its own.
 
@@ -118,6 +120,7 @@ def transfer_report(
       evaluations: ModelEvaluation by transfer.
       verdicts: ModelBlessing (TFMA's) by transfer.
       ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
+      confirmation: File, the Confirmer's.
       advice: File with ADVICE_FILE, the TransferAdvisor's.
       target: Examples of the target, of which test is shown.
       settings: see there.
@@ -135,6 +138,7 @@ def transfer_report(
             **named("evaluation", evaluations),
             **named("verdict", verdicts),
             **named("ledger", ledgers),
+            "confirmation": confirmation,
             "advice": advice,
             "target": target,
         },

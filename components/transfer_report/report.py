@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydantic
 
-from analysis.cells.cell_summaries import Summaries, balanced_accuracy, class_f1s, summarise
+from analysis.cells.cell_summaries import balanced_accuracy, class_f1s, summarise
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from analysis.claims.claims import write_claims
 from analysis.findings.blessing import Candidate, Decision, Evaluation, Outcome, decide
-from analysis.findings.findings import Findings, advice_json, find, labels_json
-from analysis.findings.from_scratch import against_scratch, measured_cells
+from analysis.findings.confirmed import Confirmation
+from analysis.findings.findings import Findings, advice_json, confirmed_json, find, labels_json
 from analysis.findings.learning_curves import Pace, write_measures
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.executions_table import ended_worse, executions, write_csv
@@ -74,14 +74,16 @@ class ReportSettings(pydantic.BaseModel):
 
 
 def write_report(
-    out_dir: Path, ledgers: list[tuple[Header, list[Row]]], outcomes: Mapping[str, Evaluation],
-    settings: ReportSettings, before: BeforeTraining, images: TargetImages | None = None,
+    out_dir: Path, ledgers: list[tuple[Header, list[Row]]], confirmation: Confirmation,
+    outcomes: Mapping[str, Evaluation], settings: ReportSettings, before: BeforeTraining,
+    images: TargetImages | None = None,
 ) -> Summary:  # fmt: skip
     """Writes report.html, summary.json, claims.json, figures/, and the tables as CSV.
 
     Args:
       out_dir: made when absent; files of an earlier report in it are replaced.
-      ledgers: header and rows of every transfer and of every baseline.
+      ledgers: the search's header and rows of every transfer and of every baseline.
+      confirmation: fresh draws of what they choose: of these is all that a user is told to act on.
       outcomes: TFMA's, by transfer id.
       settings: see ReportSettings.
       before: what was predicted before training.
@@ -97,12 +99,13 @@ def write_report(
     everything = pair_ledgers(ledgers)
     grid, shown = without_controls(everything, settings.controls)
     summaries = summarise(grid.ledgers)
-    decision = decide(_candidates(grid, summaries, outcomes, settings), settings.blessing)
+    decision = decide(_candidates(confirmation, outcomes, settings), settings.blessing)
     pace = Pace(settings.records_per_image, settings.batch_size)
-    found = find(grid, summaries, pace)
-    summary = _summary(everything, grid.ledgers, decision, settings, found)
+    found = find(grid, summaries, confirmation, pace)
+    summary = _summary(everything, confirmation, decision, settings, found)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
+    write_csv(out_dir / "confirmed.csv", executions(confirmation.ledgers))
     write_measures(out_dir / "learning_curves.csv", found.measures.values(), everything.data)
     write_claims(out_dir / "claims.json", found.claims, {key: summary[key] for key in ABOUT})
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
@@ -117,7 +120,7 @@ def write_report(
     controls = write_controls(out_dir / "figures", shown, summaries, settings.controls, pace) if shown else None
     predicted = write_before_training(out_dir, before, grid.ledgers, grid.sizes)
     summary["before_training"] = predicted.as_json()
-    page = render_page(summary, summaries, grid, found, drawn, predicted, controls)
+    page = render_page(summary, summaries, grid, confirmation, found, drawn, predicted, controls)
     (out_dir / "report.html").write_text(page, encoding="utf-8")
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (out_dir / "summary.json").write_text(text + "\n", encoding="utf-8")
@@ -135,38 +138,30 @@ def _mistakes(folder: Path, images: TargetImages, grid: Grid, decision: Decision
 
 
 def _candidates(
-    grid: Grid,
-    summaries: Summaries,
-    outcomes: Mapping[str, Evaluation],
-    settings: ReportSettings,
+    confirmation: Confirmation, outcomes: Mapping[str, Evaluation], settings: ReportSettings
 ) -> list[Candidate]:
     """Each transfer's cell of the deployed size, with the evidence on it."""
-    candidates, measured = [], measured_cells(summaries)
-    for transfer, cells in summaries.transfers.items():
-        cell = grid.chosen.transfers[transfer].get(settings.deployed_size)
-        if cell is None:
-            raise ThawError(
-                f"The ledger of {transfer} has no execution at n={settings.deployed_size}, the size to "
-                f"deploy; it has n={sorted(grid.chosen.transfers[transfer])}. Run the same configuration again, "
-                "or set candidate_size to one of these."
-            )
+    candidates = []
+    for answer in confirmation.answers:
+        transfer, cell = answer.question.chosen
+        if answer.question.n != settings.deployed_size:
+            continue
         if transfer not in outcomes:
             raise ThawError(
                 f"Evaluator has said nothing of {transfer}; it spoke of {sorted(outcomes)}. Run the same "
                 "configuration again."
             )
-        summary = next(summary for summary in cells if summary.cell == cell)
-        classes = class_f1s(grid.ledgers, transfer, cell)
-        scratch = against_scratch(grid, measured, summary)
-        candidates.append(Candidate(transfer, summary, classes, outcomes[transfer], scratch))
+        classes = class_f1s(confirmation.ledgers, transfer, cell)
+        candidates.append(Candidate(transfer, answer.summary, classes, outcomes[transfer], answer.scratch))
     return candidates
 
 
 def _summary(
-    everything: Ledgers, ledgers: Ledgers, decision: Decision, settings: ReportSettings, found: Findings
+    everything: Ledgers, confirmation: Confirmation, decision: Decision, settings: ReportSettings, found: Findings
 ) -> Summary:
     """What summary.json says of all sweeps, and of those that are no controls; `before_training` comes later."""
     winner = decision.winner
+    ledgers = confirmation.ledgers
     header = ledgers.transfers[winner.candidate.transfer].header
     return {
         "experiment": settings.experiment,
@@ -183,6 +178,7 @@ def _summary(
         "deployed_size": settings.deployed_size,
         "seed": settings.seed,
         "blessing": settings.blessing.model_dump(),
+        "confirmed": confirmed_json(confirmation),
         "closing_table": [_closing_row(outcome, ledgers) for outcome in decision.outcomes],
         "winner": winner.candidate.transfer,
         "pushed": {
@@ -196,20 +192,21 @@ def _summary(
         "versions": dict(settings.versions),
         "stack": dataclasses.asdict(header.stack),
         "seconds_per_node": {},
-        "diverged": _named(everything, lambda row: row.outcome in ("retried", "diverged")),
-        "worse_on_val": _named(everything, ended_worse),
+        "diverged": _named((everything, ledgers), lambda row: row.outcome in ("retried", "diverged")),
+        "worse_on_val": _named((everything, ledgers), ended_worse),
         "advice": advice_json(found.advice),
         "labels_needed": labels_json(found.labels),
     }
 
 
-def _named(ledgers: Ledgers, which: Callable[[Row], bool]) -> list[dict[str, Any]]:
+def _named(both: Sequence[Ledgers], which: Callable[[Row], bool]) -> list[dict[str, Any]]:
     """Executions that did not go as planned: their figures are in the means, so they are named."""
     return [
         {
             "sweep": sweep.header.sweep, "n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune,
             "draw": row.draw, "outcome": row.outcome,
         }
+        for ledgers in both
         for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())
         for row in sweep.rows
         if which(row)

@@ -68,13 +68,14 @@ def create_pipeline(
         for pair in config.transfers
     ]  # fmt: skip
     sweeps = [*baselines.values(), *transfers]
+    confirmer = make.confirmer(list(baselines.values()), transfers, target)
     advisor = make.advisor(transfers, target, domains)
     sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)
-    report = result_nodes.report(config, left_out, target, sweeps, advisor)
+    report = result_nodes.report(config, left_out, target, sweeps, confirmer, advisor)
     pusher = result_nodes.pusher(config, report)
     return _pipeline(config, cluster, [
         examples, schema, statistics, validator, gate, transform, target, *domains.values(),
-        *(node for sweep in sweeps for node in sweep.nodes), advisor, sweep_evaluator, report, pusher,
+        *(node for sweep in sweeps for node in sweep.nodes), confirmer, advisor, sweep_evaluator, report, pusher,
     ])  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def _source_domains(config: ExperimentConfig, transform: Node) -> dict[str, Node
 def _baseline(make: TrainingNodes, architecture: Architecture, target: Node, transform: Node) -> Baseline:
     settings = make.baseline_settings(architecture)
     tuner = make.tuner(settings, target)
-    return Baseline(settings.name, tuner, make.trainer(settings, target, transform, tuner))
+    return Baseline(settings.name, tuner, architecture, make.trainer(settings, target, transform, tuner))
 
 
 def _transfer(
@@ -99,7 +100,7 @@ def _transfer(
 ) -> SweptTransfer:  # fmt: skip
     settings = make.transfer_settings(pair)
     source = make.source(pair, domain, transform)
-    tuner = make.tuner(settings, target, source, baseline.tuner)
+    tuner = make.tuner(settings, target, source)
     if pair.id in config.controls:
         return SweptTransfer(pair.id, tuner, pair, source)
     candidate = make.trainer(settings, target, transform, tuner, source)

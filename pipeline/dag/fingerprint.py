@@ -78,9 +78,17 @@ EVALUATION_CODE = (
     "trainer_module.data.input_pipeline",
 )
 """What decides TFMA's metrics of every cell."""
+CONFIRMATION_CODE = (
+    *TRAINING_CODE,
+    "analysis",
+    "components.confirmer",
+    "components.named_inputs",
+)
+"""What decides the rows of fresh draws."""
 REPORT_CODE = (
     *ROWS_CODE,
     "analysis",
+    "components.confirmer.confirming",
     "components.named_inputs",
     "components.sweep_evaluator.reading",
     "components.transfer_report",

@@ -52,7 +52,8 @@ def sweep_evaluator(target: Node, sweeps: Sequence[Sweep]) -> Node:
 
 
 def report(
-    config: ExperimentConfig, left_out: dict[str, str], target: Node, sweeps: Sequence[Sweep], advisor: Node
+    config: ExperimentConfig, left_out: dict[str, str], target: Node, sweeps: Sequence[Sweep], confirmer: Node,
+    advisor: Node,
 ) -> Node:  # fmt: skip
     """All ledgers and all evaluations: the report, the winner and the final blessing.
 
@@ -61,6 +62,7 @@ def report(
       left_out: transfers that can't run, and why.
       target: the domain, of which test images are shown.
       sweeps: baselines and transfers.
+      confirmer: the node Confirmer.
       advisor: the node TransferAdvisor.
     """
     transfers = [one for one in sweeps if isinstance(one, SweptTransfer)]
@@ -70,6 +72,7 @@ def report(
         evaluations={name: node.outputs["evaluation"] for name, node in evaluators.items()},
         verdicts={name: node.outputs["blessing"] for name, node in evaluators.items()},
         ledgers=_ledgers(sweeps),
+        confirmation=confirmer.outputs["confirmation"],
         advice=advisor.outputs["advice"],
         target=target.outputs["domain"],
         settings=_report_settings(config, left_out),

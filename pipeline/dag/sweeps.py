@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tfx.dsl.components.base.base_component import BaseComponent as Node
 
-from experiment.config import Transfer
+from experiment.config import Architecture, Transfer
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,11 @@ class Baseline(Sweep):
     """An architecture from random weights, which transfers with it are held against.
 
     Attributes:
+      architecture: trained from random weights.
       trainer: trains the best cell.
     """
 
+    architecture: Architecture
     trainer: Node
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_component import BaseComponent as Node
@@ -12,6 +12,8 @@ from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
 
 from acquisition.downloads.kept_files import with_kept_paths
 from analysis.transfer_prediction.advice_rule import read_rule
+from components.confirmer.component import confirmer
+from components.confirmer.confirming import ConfirmerSettings
 from components.sweep_tuner import SweepTuner
 from components.transfer_advisor.component import transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
@@ -22,7 +24,7 @@ from experiment.stack import Device
 from experiment.training_settings import STACK_KEY, ModelSettings
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint
-from pipeline.dag.sweeps import SweptTransfer
+from pipeline.dag.sweeps import Baseline, SweptTransfer
 from pipeline.dag.training_settings import model_settings, own_settings, source_settings, sweep_settings
 from trainer_module.training.running_stack import running_stack
 
@@ -30,6 +32,7 @@ TRAIN = TrainArgs(splits=["train"])
 VAL = EvalArgs(splits=["val"])
 RUN_FN = "trainer_module.trainer.run_fn"
 TUNER_FN = "trainer_module.tuner.tuner_fn"
+Told = TypeVar("Told", bound=ModelSettings)
 
 
 class TrainingNodes:
@@ -79,16 +82,13 @@ class TrainingNodes:
         )
         return node.with_id(f"Trainer.source.{pair.source}.{pair.architecture}")
 
-    def tuner(
-        self, settings: ModelSettings, target: Node, source: Node | None = None, baseline: Node | None = None
-    ) -> Node:
+    def tuner(self, settings: ModelSettings, target: Node, source: Node | None = None) -> Node:
         """The sweep: freeze_count x n x fine_tune x draw (a baseline has nothing to freeze).
 
         Args:
           settings: of the transfer or the baseline.
           target: the domain.
           source: its Trainer; none for a baseline.
-          baseline: the tuner whose ledger says which cells are undecided; none for a baseline.
         """
         node = SweepTuner(
             tuner_fn=TUNER_FN,
@@ -98,8 +98,6 @@ class TrainingNodes:
             eval_args=VAL,
             custom_config=self._told(sweep_settings(self._config, settings), self._training_code),
         )
-        if baseline is not None and self._config.all_draws > self._config.draws:
-            node.add_upstream_node(baseline)
         return node.with_id(f"Tuner.{_path(settings)}")
 
     def trainer(
@@ -124,6 +122,33 @@ class TrainingNodes:
             custom_config=self._told(settings, self._training_code),
         )
         return node.with_id(f"Trainer.{_path(settings)}")
+
+    def confirmer(self, baselines: Iterable[Baseline], transfers: Iterable[SweptTransfer], target: Node) -> Node:
+        """Trains what the sweeps' ledgers choose on fresh draws; controls are not chosen.
+
+        Args:
+          baselines, transfers: all of them.
+          target: the domain.
+        """
+        config = self._config
+        asked = [one for one in transfers if one.candidate]
+        settings = [
+            *(self.baseline_settings(one.architecture) for one in baselines),
+            *(self.transfer_settings(one.pair) for one in asked),
+        ]
+        node = confirmer(
+            examples=target.outputs["domain"],
+            ledgers={one.name: one.tuner.outputs["tuner_results"] for one in (*baselines, *asked)},
+            sources={one.name: one.source.outputs["model"] for one in asked},
+            settings=ConfirmerSettings(
+                confirmation=config.confirmation,
+                deployed_size=config.deployed_size,
+                sweeps=tuple(self._on_this_machine(sweep_settings(config, one)) for one in settings),
+                stack=self._stack,
+            ),
+            code=source_fingerprint(*fingerprint.CONFIRMATION_CODE),
+        )
+        return node.with_id("Confirmer")
 
     def advisor(self, transfers: Iterable[SweptTransfer], target: Node, domains: Mapping[str, Node]) -> Node:
         """Gains predicted for the sources, from the target's training images alone; none for controls.
@@ -176,9 +201,13 @@ class TrainingNodes:
         return model_settings(self._config, role, source, architecture, **about)
 
     def _told(self, settings: ModelSettings, code: str) -> dict[str, Any]:
-        if not self._in_cluster:  # what this machine does is said by its file, which is in no key
-            settings = changed(settings, **Machine().model_dump(include=set(type(settings).model_fields) - {"asked"}))
-        return {**settings.as_custom_config(code), STACK_KEY: self._stack}
+        return {**self._on_this_machine(settings).as_custom_config(code), STACK_KEY: self._stack}
+
+    def _on_this_machine(self, settings: Told) -> Told:
+        """The settings without what this machine's file says, which is in no key."""
+        if self._in_cluster:
+            return settings
+        return changed(settings, **Machine().model_dump(include=set(type(settings).model_fields) - {"asked"}))
 
 
 def _path(settings: ModelSettings) -> str:

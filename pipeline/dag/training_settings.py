@@ -95,9 +95,7 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         sizes=config.sizes,
         freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],
         fine_tune=config.fine_tune,
-        # Whatever cell is repeated needs its baseline's draw.
-        draws=config.all_draws if is_baseline else config.draws,
-        most_draws=config.all_draws,
+        draws=config.draws,
         deployed_size=config.deployed_size,
         ledger_dir=config.ledger_folder,
         allow_untrained_sources=config.allow_untrained_sources and not is_baseline,

@@ -48,7 +48,8 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
     title = f"Plan: {plan.executions} trainings on {prepared.dataset.name}"
     table = empty_table("sweep", "cells", "draws", "trainings", title=title)
-    rows = [(sweep, str(cells), *_draws_in_words(config, sweep, cells)) for sweep, cells in plan.cells.items()]
+    draws = config.draws
+    rows = [(sweep, str(cells), str(draws), str(cells * draws)) for sweep, cells in plan.cells.items()]
     terminal.print(FittingTable(table, rows))
     free_gb = shutil.disk_usage(existing_parent(config.workspace)).free / 1e9
     terminal.print(
@@ -58,14 +59,6 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
     if plan.disk_mb / 1000 > free_gb:
         raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
                         f"{plan.disk_mb / 1000:.1f} GB. Free some, or set workspace to another disk.")  # fmt: skip
-
-
-def _draws_in_words(config: ExperimentConfig, sweep: str, cells: int) -> tuple[str, str]:
-    """Draws of a sweep's cells and its trainings, as the plan shows them."""
-    fewest = config.all_draws if sweep.startswith("baseline__") else config.draws
-    if fewest == config.all_draws:
-        return str(fewest), str(cells * fewest)
-    return f"{fewest} to {config.all_draws}", f"{cells * fewest} or more"
 
 
 def _run(prepared: Prepared, terminal: Console) -> None:

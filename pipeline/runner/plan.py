@@ -28,7 +28,7 @@ class Plan:
 
     Attributes:
       cells: grid points by sweep, baselines among them; each is trained once per draw.
-      executions: trainings in all, further draws of undecided cells (most_draws) not among them.
+      executions: trainings in all.
       minutes: estimated wall time with nothing cached.
       disk_mb: estimated size of what is written.
     """
@@ -62,7 +62,6 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
         if config.sources[transfer.source].is_trained:
             seconds += _source_seconds(config, transfer.architecture, images, gflops)
     executions = sum(cells.values()) * config.draws
-    executions += ways * len(config.baseline_architectures) * (config.all_draws - config.draws)
     pixels = int(np.prod(config.data.image_shape)) + 200
     copied = images * (1 + config.augmentation.copies * _shares(config))
     disk_mb = (size_bytes + copied * pixels) / 1e6 + 30 * len(config.transfers) + executions * MB_PER_ROW

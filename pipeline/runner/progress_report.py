@@ -26,7 +26,7 @@ class SweepState:
     Attributes:
       sweep: its name.
       done: executions in the ledger that a sweep with these settings used last.
-      planned: executions that the configuration asks for, further draws (most_draws) not counted.
+      planned: executions that the configuration asks for.
       diverged: of those done, how many did not train as planned.
       training_s: seconds of training that they took, all workers together.
     """
@@ -109,8 +109,7 @@ def _sweep_state(
     config: ExperimentConfig, name: str, source: str, architecture: Architecture, counts: Sequence[int]
 ) -> tuple[SweepState, str]:  # fmt: skip
     """The sweep, and the name of the data in its ledger."""
-    draws = config.draws if source else config.all_draws
-    planned = len(config.sizes) * len(config.fine_tune) * len(counts) * draws
+    planned = len(config.sizes) * len(config.fine_tune) * len(counts) * config.draws
     folder = config.ledger_folder
     note = note_path(folder, name, asked_digest(config, source, architecture))
     data, rows = "", list[dict[str, Any]]()

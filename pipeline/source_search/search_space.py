@@ -53,7 +53,7 @@ def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfi
     kept = tuple(transfer for transfer in config.transfers if transfer.id not in config.controls)
     architectures = {transfer.architecture for transfer in kept}
     changes = {
-        "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws, "most_draws": None,
+        "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws,
         "transfers": [transfer.model_dump() for transfer in kept],
         "sources": {t.source: as_written(config.sources[t.source]) for t in kept},
         "freeze_counts": {name: list(range(most_frozen(config, name) + 1)) for name in sorted(architectures)},

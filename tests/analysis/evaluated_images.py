@@ -64,6 +64,7 @@ def make_ledger(
         source_hash="",
         test_labels=tuple(images.labels.tolist()),
         test_ids_hash=content_key(ids=images.ids.tolist()),
+        val_images=(250, 250),
         content_hash="c" * 32,
         parts=0,
         stack=STACK,

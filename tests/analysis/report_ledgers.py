@@ -45,6 +45,7 @@ def make_header(sweep: str, source: str, architecture: str, images: int, data: s
         source_hash="" if not source else f"{zlib.crc32(sweep.encode()):08x}" * 4,
         test_labels=tuple(i % 2 for i in range(images)),
         test_ids_hash="d" * 32,
+        val_images=(500, 500),
         content_hash="c" * 32,
         parts=0,
         stack=STACK,

@@ -94,7 +94,6 @@ SETTINGS = {
                       of(TRANSFERS, "original") | ADVISOR | CARD),
     "fine_tune": ([False], GRID),
     "draws": (3, GRID),
-    "most_draws": (4, TUNERS | CARD),
     "workers": (7, NOWHERE),
     "activations_gib": (1.0, NOWHERE),
     "pipeline_root": ("s3://bucket/thaw", NOWHERE),
@@ -166,7 +165,7 @@ def rows(config, stack=STACK):
         (("transfer", (pair.source, pair.architecture)) for pair in config.transfers),
     ):
         settings = model_settings(config, role, source, architecture, data_name="cifar10", code="c0de")
-        record = SweepRecord(sweep_settings(config, settings), SweepFacts("5a", "c0", (0, 1), "1d5", stack))
+        record = SweepRecord(sweep_settings(config, settings), SweepFacts("5a", "c0", (0, 1), "1d5", (5, 5), stack))
         keys[f"{role}.{settings.name.removeprefix('baseline__')}"] = record.key(Cell(20, 1, False), 0)
     return keys
 

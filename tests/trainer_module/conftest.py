@@ -50,7 +50,7 @@ def baseline_job(tmp_path_factory, target_data):
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
         schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(8, 16),
-        freeze_counts=(0,), fine_tune=(False, True), draws=2, most_draws=2, deployed_size=16, ledger_dir=folder,
+        freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=16, ledger_dir=folder,
     )  # fmt: skip
     return SweepJob(settings, (f"{folder}/Split-train/*",), (f"{folder}/Split-val/*",), "")
 

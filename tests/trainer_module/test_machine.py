@@ -14,7 +14,7 @@ def test_what_was_written_is_read_and_nothing_where_nothing_was(tmp_path):
 
 
 def test_the_file_goes_before_the_settings_and_changes_no_key(baseline_job, tmp_path):
-    facts = SweepFacts("", "c0", (0, 1), "1d5", STACK)
+    facts = SweepFacts("", "c0", (0, 1), "1d5", (5, 5), STACK)
     settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 2})
     assert settings.on_this_machine() == settings
     Machine(workers=None, activations_gib=0.25).write(tmp_path)

@@ -23,10 +23,10 @@ def record_of(folder, classes, labels):
     settings = SweepSettings(
         role="baseline", name="baseline__original", source="", architecture="original", classes=CLASSES[:classes],
         image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1,
-        data_name="SYNTHETIC", code="c0de", sizes=(20,), freeze_counts=(0,), fine_tune=(False,), draws=1, most_draws=1,
+        data_name="SYNTHETIC", code="c0de", sizes=(20,), freeze_counts=(0,), fine_tune=(False,), draws=1,
         deployed_size=20, ledger_dir=folder,
     )  # fmt: skip
-    return SweepRecord(settings, SweepFacts("", "c0", tuple(labels.tolist()), "1d5", STACK))
+    return SweepRecord(settings, SweepFacts("", "c0", tuple(labels.tolist()), "1d5", (5, 5), STACK))
 
 
 def stored(folder, logits, labels):

@@ -78,19 +78,7 @@ class ChiefOracle(SweepOracle):
                     trial.status = TrialStatus.COMPLETED
                     super().end_trial(trial)
                     self.fresh_rows.append(row)
-            if self._leases.all_ended and not self._go_on():
-                self.finished = True
-
-    def _go_on(self) -> bool:
-        """Plans another draw of what is undecided, if anything is; what the ledger holds of it has ended already."""
-        first = len(self.record.plan)
-        further = self.record.go_on(self._ledger.rows)
-        self._places.update((key, place) for place, key in enumerate(self.record.keys[first:], start=first))
-        self._leases.extend(further)
-        if further:
-            self._say(f"draw {further[0][1] + 1} of {len(further)} cells that are undecided")
-            self.take_rows(self._ledger.rows.values())
-        return bool(further)
+            self.finished = self._leases.all_ended
 
     def create_trial(self, tuner_id: str) -> Trial:
         """The trial that the worker has in hand, else one that suits it; IDLE while others train what is left."""

@@ -82,11 +82,6 @@ class LeaseTable:
         """Whether the worker's true name is not known."""
         return self._workers[name].adopted
 
-    def extend(self, plan: Sequence[Planned]) -> None:
-        """Adds executions that were not planned before; they wait behind all others."""
-        self._waiting += group_units(plan)
-        self._planned += len(plan)
-
     def hear(self, name: str) -> None:
         """Notes a sign of life of a worker, which may be new."""
         worker = self._workers.setdefault(name, _Worker(self._clock()))

@@ -29,13 +29,12 @@ class SweepOracle(keras_tuner.Oracle):
         settings = record.settings
         axes = {
             "n": settings.sizes, "freeze_count": settings.freeze_counts, "fine_tune": settings.fine_tune,
-            "draw": range(max(settings.draws, settings.most_draws)),
+            "draw": settings.draw_numbers,
         }  # fmt: skip
         for name, values in axes.items():
             space.Choice(name, sorted(values))
         super().__init__(
             objective=keras_tuner.Objective("val_accuracy", "max"),
-            # What the plan can grow to (SweepRecord.go_on): names of trials have as many digits as this.
             max_trials=math.prod(len(values) for values in axes.values()),
             hyperparameters=space,
             allow_new_entries=False,

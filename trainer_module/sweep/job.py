@@ -6,6 +6,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+
 from experiment.stack import Stack
 from experiment.training_settings import SweepSettings
 from ledger import ledger
@@ -28,6 +30,7 @@ class SweepFacts:
       content_hash: of all images, labels and ids of the target's splits.
       test_labels: of the test images, in the order of every execution's probabilities.
       test_ids_hash: of their ids in that order.
+      val_images: number of val images of each class.
       stack: of the process that trains.
     """
 
@@ -35,6 +38,7 @@ class SweepFacts:
     content_hash: str
     test_labels: tuple[int, ...]
     test_ids_hash: str
+    val_images: tuple[int, ...]
     stack: Stack
 
 
@@ -104,7 +108,7 @@ class SweepJob:
         )
         classes = len(settings.classes)
         return TargetData(
-            train=drawn_records(train, max(settings.sizes), classes, settings.seed, range(settings.most_draws)),
+            train=drawn_records(train, max(settings.sizes), classes, settings.seed, settings.draw_numbers),
             val=val,
             test=test,
             num_classes=classes,
@@ -120,5 +124,6 @@ def facts_of(engine: SweepEngine) -> SweepFacts:
         content_hash=data.content_hash,
         test_labels=tuple(data.test.labels.tolist()),
         test_ids_hash=ledger.content_key(ids=data.test.ids.tolist()),
+        val_images=tuple(np.bincount(data.val.labels, minlength=data.num_classes).tolist()),
         stack=running_stack(),
     )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiment.changes import changed
-from experiment.errors import ThawError
-from experiment.training_settings import SweepSettings, of_baseline
+from experiment.training_settings import SweepSettings
 from ledger import ledger
-from ledger.cell_selection import Cell, undecided_cells
+from ledger.cell_selection import Cell
 from ledger.ledger import Ledger, LedgerParts
 from ledger.ledger_note import note_path, write_note
 from ledger.rows import Header, Row
@@ -50,6 +48,7 @@ class SweepRecord:
             content_hash=facts.content_hash,
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
+            val_images=facts.val_images,
             parts=settings.own.parts if settings.own and settings.architecture == "own" else 0,
             stack=facts.stack,
         )
@@ -62,7 +61,6 @@ class SweepRecord:
         }
         self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
         self.keys = [self.key(cell, draw) for cell, draw in self.plan]
-        self._facts = facts
 
     @property
     def folder(self) -> Path:
@@ -77,43 +75,6 @@ class SweepRecord:
     def key(self, cell: Cell, draw: int) -> str:
         """Hash of everything that decides the execution's result."""
         return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune], draw=draw)
-
-    def go_on(self, rows: Mapping[str, Row]) -> Plan:
-        """Adds a further draw of the cells that are undecided on val to the plan, and returns what was added.
-
-        Args:
-          rows: by key; every planned execution's among them.
-
-        Raises:
-          ThawError: the baseline has not been swept with this configuration.
-        """
-        draw = max(draw for _, draw in self.plan) + 1
-        if self.settings.role != "transfer" or draw >= self.settings.most_draws:
-            return []
-        cells = undecided_cells((rows[key] for key in self.keys), self._baseline_rows(), draw)
-        added = [(cell, draw) for cell in cells]
-        self.plan += added
-        self.keys += [self.key(cell, draw) for cell, draw in added]
-        return added
-
-    def _baseline_rows(self) -> list[Row]:
-        """Rows of the baseline with this data and schedule, from its ledger beside this one."""
-        architecture = self.header.baseline
-        name = f"baseline__{architecture}"
-        settings = changed(
-            self.settings, role="baseline", name=name, source="", architecture=architecture, freeze_counts=(0,),
-            draws=self.settings.most_draws, schedule=of_baseline(self.settings.schedule),
-        )  # fmt: skip
-        record = SweepRecord(settings, dataclasses.replace(self._facts, source_hash=""))
-        path = record.ledger_path
-        rows = {row.key: row for row in ledger.read_ledger(path)[1]} if path.exists() else {}
-        missing = sum(key not in rows for key in record.keys)
-        if missing:
-            raise ThawError(
-                f"{self.settings.name} is to be repeated where it is undecided against {name}, but the ledger {path} "
-                f"lacks {missing} of the {len(record.keys)} executions of that. Run the whole pipeline again."
-            )
-        return [rows[key] for key in record.keys]
 
     def row(self, cell: Cell, draw: int, execution: Execution) -> Row:
         """What the ledger keeps of an execution."""
@@ -175,7 +136,7 @@ def plan_sweep(settings: SweepSettings) -> Plan:
     return [
         (Cell(n, freeze_count, fine_tune), draw)
         for freeze_count in sorted(settings.freeze_counts)
-        for draw in range(settings.draws)
+        for draw in settings.draw_numbers
         for n in sorted(settings.sizes)
         for fine_tune in sorted(settings.fine_tune)
     ]

@@ -63,7 +63,7 @@ class LedgerTuner(keras_tuner.Tuner):
         if num_trials != 1:
             raise ValueError(f"Only the best cell is kept, not the best {num_trials}")
         best = best_cell(self.planned_rows(), self.record.settings.deployed_size)
-        place = self.record.plan.index((best, 0))
+        place = self.record.plan.index((best, self.record.settings.first_draw))
         trial = next(trial for name, trial in self.oracle.trials.items() if int(name) == place)
         return [trial.hyperparameters]
 
@@ -93,16 +93,11 @@ class SweepTuner(LedgerTuner):
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Runs every planned execution that the ledger lacks, then lets KerasTuner go through its trials.
 
-        Cells that are undecided on val are planned again, a draw at a time (further_draws.py).
-
         Raises:
           ThawError: an execution failed; those that ended before are kept.
         """
-        name = f"sweep {self.record.settings.name}"
         with contextlib.closing(self.runner):
-            self._run(self.record.plan, name)
-            while further := self.record.go_on(self.ledger.rows):
-                self._run(further, f"{name}, undecided, draw {further[0][1] + 1}")
+            self._run(self.record.plan, f"sweep {self.record.settings.name}")
             super().search(*args, verbose=0, **kwargs)
 
     def _run(self, plan: Plan, label: str) -> None:

@@ -14,7 +14,8 @@ from PIL import Image
 
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE, CellSummary, Summaries
 from analysis.cells.grid import Grid
-from analysis.findings.findings import Findings, labels_table, lead_in_words, measures_table
+from analysis.findings.confirmed import Confirmation
+from analysis.findings.findings import Findings, labels_table, measures_table
 from analysis.findings.learning_curves import FIRST_EPOCHS
 from analysis.statistics import formats
 from analysis.transfer_prediction.estimator_agreement import QUESTIONS
@@ -27,8 +28,8 @@ from ledger.cell_selection import Cell
 
 
 def render_page(
-    summary: Mapping[str, Any], summaries: Summaries, grid: Grid, found: Findings, drawn: Pictures,
-    before: BeforeTrainingShown, controls: ControlsShown | None = None,
+    summary: Mapping[str, Any], summaries: Summaries, grid: Grid, confirmation: Confirmation, found: Findings,
+    drawn: Pictures, before: BeforeTrainingShown, controls: ControlsShown | None = None,
 ) -> str:  # fmt: skip
     """Renders the page; pictures are embedded, nothing is loaded from elsewhere.
 
@@ -36,19 +37,20 @@ def render_page(
       summary: the content of summary.json.
       summaries: every cell.
       grid: what val chose.
+      confirmation: fresh draws of it.
       found: what is said beyond single cells.
       drawn: the pictures.
       before: the section on what was known before training.
       controls: the section on them; None if no control was swept.
     """
     rows = {row["transfer"]: row for row in summary["closing_table"]}
-    return template_of("page.html.j2", embedded=_embedded, lead=lead_in_words).render(
+    return template_of("page.html.j2", embedded=_embedded).render(
         summary=summary,
         headline=headline(summary),
         evidence=evidence(rows[summary["winner"]], len(rows), summary["test_images_of_classes"]),
         diverged=divergence_notes(summary),
         found=found,
-        labels=labels_table(found.labels, summaries),
+        labels=labels_table(found.labels, confirmation),
         drawn=drawn,
         before=before,
         questions=QUESTIONS,
@@ -141,7 +143,8 @@ def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int]
         difference = f"The {row['verdict']} is {gain}."
     return [
         f"With {row['n']} labelled images it reaches {formats.percent(row['accuracy'])} "
-        f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}; {drawn}).",
+        f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}; {drawn} that took no part in "
+        "choosing).",
         f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
         f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
         *_balanced(row, class_images),

@@ -28,6 +28,7 @@ HEADER = Header(
     "c0",
     (0, 1),
     "c",
+    (5, 5),
     0,
     STACK,
 )
@@ -36,9 +37,7 @@ HEADER = Header(
 @pytest.fixture
 def make_config(tmp_path):
     def make_config(*settings):
-        return load_config(
-            QUICK, (f"workspace={tmp_path / 'ws'}", f"runs={tmp_path / 'runs'}", "most_draws=5", *settings)
-        )
+        return load_config(QUICK, (f"workspace={tmp_path / 'ws'}", f"runs={tmp_path / 'runs'}", *settings))
 
     return make_config
 

@@ -22,7 +22,7 @@ def job(tmp_path):
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code=source_fingerprint(*SWEEP_CODE), sizes=(10,),
-        freeze_counts=(0,), fine_tune=(False, True), draws=2, most_draws=2, deployed_size=10, ledger_dir=tmp_path,
+        freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
     return SweepJob(settings, ("/nowhere/train/*",), ("/nowhere/val/*",), "/model")
 
@@ -61,7 +61,7 @@ def joined(job, tmp_path, monkeypatch):
     return joined
 
 
-FACTS = SweepFacts("", "c0", (0, 1), "1d5", STACK)
+FACTS = SweepFacts("", "c0", (0, 1), "1d5", (5, 5), STACK)
 
 
 def test_another_stack_than_the_chiefs_is_refused_by_its_name(joined):

@@ -23,7 +23,7 @@ def config(tmp_path):
             "target": {"classes": ["dark", "bright"]}, "workers": 2,
             "sources": {"sides": {"classes": ["left", "right"]}, "untrained": {"control": "random"}},
             "transfers": [{"source": s, "architecture": "remastered"} for s in ("sides", "untrained")],
-            "sizes": [8, 16], "freeze_counts": {"remastered": [4, 6]}, "most_draws": 5, "candidate_size": 8,
+            "sizes": [8, 16], "freeze_counts": {"remastered": [4, 6]}, "candidate_size": 8,
         },
         "x",
     )  # fmt: skip
@@ -31,7 +31,7 @@ def config(tmp_path):
 
 def test_every_freeze_count_of_one_size_is_searched_without_controls(config):
     found = search_space.searched_config(config, search_space.Wanted(n=12, draws=2, share=0.25))
-    assert (found.sizes, found.deployed_size, found.draws, found.all_draws) == ((12,), 12, 2, 2)
+    assert (found.sizes, found.deployed_size, found.draws) == ((12,), 12, 2)
     assert found.freeze_counts["remastered"] == (0, 1, 2, 3, 4, 5, 6)
     assert [transfer.id for transfer in found.transfers] == ["sides__remastered"]
     assert set(found.sources) == {"sides"}

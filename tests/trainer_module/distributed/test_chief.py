@@ -30,9 +30,9 @@ def chief(tmp_path, taken):
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(0,),
-        fine_tune=(False, True), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
+        fine_tune=(False, True), draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
-    return ChiefTuner(SweepJob(settings, (), (), ""), SweepFacts("", "c0ntent", (0, 1, 1), "1d5", STACK), taken)
+    return ChiefTuner(SweepJob(settings, (), (), ""), SweepFacts("", "c0ntent", (0, 1, 1), "1d5", (5, 5), STACK), taken)
 
 
 def test_an_address_that_is_taken_is_said(chief, taken):

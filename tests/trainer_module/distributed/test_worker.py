@@ -34,9 +34,9 @@ def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, mo
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(0,),
-        fine_tune=(False, True), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
+        fine_tune=(False, True), draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
-    record = SweepRecord(settings, SweepFacts("", "c0ntent", (0, 1, 1), "1d5", STACK))
+    record = SweepRecord(settings, SweepFacts("", "c0ntent", (0, 1, 1), "1d5", (5, 5), STACK))
     worker = SweepWorker(engine=None, record=record, address=f"127.0.0.1:{chief_that}", patience=1)
     started = time.monotonic()
     with pytest.raises(grpc.RpcError):

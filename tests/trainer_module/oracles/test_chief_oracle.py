@@ -8,7 +8,6 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from experiment.config import MobileNet, Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
-from ledger.cell_selection import Cell
 from tests.stacks import STACK
 from trainer_module.oracles.chief_oracle import MOST_LOSSES, ChiefOracle
 from trainer_module.sweep.job import SweepFacts
@@ -26,9 +25,9 @@ def record(tmp_path):
         role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10, 20), freeze_counts=(4, 6),
-        fine_tune=(False, True), draws=1, most_draws=1, deployed_size=20, ledger_dir=tmp_path,
+        fine_tune=(False, True), draws=1, deployed_size=20, ledger_dir=tmp_path,
     )  # fmt: skip
-    return SweepRecord(settings, SweepFacts("5ource", "c0ntent", (0, 1, 1), "1d5", STACK))
+    return SweepRecord(settings, SweepFacts("5ource", "c0ntent", (0, 1, 1), "1d5", (5, 5), STACK))
 
 
 class Chief:
@@ -230,22 +229,3 @@ def test_a_damaged_row_ends_the_search(chief):
     with pytest.raises(ThawError, match="damaged"):
         chief.report("tuner0")
     assert isinstance(chief.oracle.failure, ThawError)
-
-
-def test_a_further_draw_of_what_is_undecided_is_given_out_when_all_else_has_ended(chief, monkeypatch):
-    cell = Cell(10, 6, False)
-    added = iter([[(cell, 1)], []])
-
-    def go_on(rows):
-        assert len(rows) == len(chief.record.plan)
-        plan = next(added)
-        chief.record.plan += plan
-        chief.record.keys += [chief.record.key(*execution) for execution in plan]
-        return plan
-
-    monkeypatch.setattr(chief.record, "go_on", go_on)
-    while not chief.oracle.finished:
-        last = chief.do("tuner0")
-    assert last == (10, 6, False) and len(chief.oracle.trials) == 9
-    assert chief.ask("tuner0") == TrialStatus.STOPPED
-    assert any("draw 2 of 1 cells" in line for line in chief.said)

@@ -113,14 +113,6 @@ def test_who_is_dismissed_is_not_waited_for(table, clock):
     assert table.heard_within(4) == 1 and table.heard_within(5) == 2
 
 
-def test_further_executions_are_given_out_when_all_else_has_ended(table):
-    finish(table, "a")
-    further = [(Cell(10, 6, False), 2)]
-    table.extend(further)
-    assert not table.all_ended
-    assert finish(table, "a") == further and table.all_ended
-
-
 class AnyOrder(RuleBasedStateMachine):
     """Workers that ask, end, fall silent and come back in any order, and rows of workers that were given up."""
 

@@ -16,9 +16,9 @@ def record(tmp_path):
         role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(6,),
-        fine_tune=(False,), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
+        fine_tune=(False,), draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
-    return SweepRecord(settings, SweepFacts("ab", "cd", (0, 1, 1), "ef", STACK))
+    return SweepRecord(settings, SweepFacts("ab", "cd", (0, 1, 1), "ef", (5, 5), STACK))
 
 
 def test_a_row_that_a_kill_cut_short_is_dropped_and_said_so(record, make_row, monkeypatch):

@@ -5,9 +5,7 @@ import dataclasses
 import pytest
 
 from experiment.config import MobileNet, Schedule
-from experiment.errors import ThawError
-from experiment.training_settings import SweepSettings, of_baseline
-from ledger import cell_selection
+from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell, best_cell
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
@@ -26,7 +24,7 @@ def settings(tmp_path):
         role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
         classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
         schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10, 20),
-        freeze_counts=(6,), fine_tune=(False, True), draws=2, most_draws=2, deployed_size=20, ledger_dir=tmp_path,
+        freeze_counts=(6,), fine_tune=(False, True), draws=2, deployed_size=20, ledger_dir=tmp_path,
     )  # fmt: skip
 
 
@@ -128,54 +126,6 @@ def test_rows_that_workers_of_another_machine_wrote_are_not_trained_again(engine
     again = sweep(engine, settings)
     assert trained == again.record.plan[1:]
     assert [row.key for row in again.planned_rows()] == again.record.keys
-
-
-@pytest.fixture
-def repeated(engine, settings, target_data, monkeypatch):
-    """A function that sweeps the baseline on four draws, then the transfer on two and up to four.
-
-    Args: by (n, fine_tune), whether the cell is undecided; `drawn` notes what the transfer trains.
-    """
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
-    scratch = SweepEngine(network, None, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
-    baseline = settings.model_copy(
-        update={"role": "baseline", "name": "baseline__remastered", "source": "", "freeze_counts": (0,), "draws": 4,
-                "most_draws": 4, "schedule": of_baseline(settings.schedule)}
-    )  # fmt: skip
-
-    def repeated(undecided):
-        sweep(scratch, baseline)
-        monkeypatch.setattr(cell_selection, "may_be_nothing", lambda gains: undecided and len(gains) < undecided)
-        return sweep(engine, settings.model_copy(update={"most_draws": 4}))
-
-    return repeated
-
-
-def test_what_is_undecided_on_val_gets_a_draw_after_the_other_up_to_the_most(repeated):
-    tuner = repeated(undecided=9)
-    assert [draw for _, draw in tuner.record.plan] == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
-    assert len(tuner.planned_rows()) == len(tuner.oracle.trials) == 16
-    assert {trial.status for trial in tuner.oracle.trials.values()} == {"COMPLETED"}
-
-
-def test_what_is_decided_gets_no_further_draw(repeated):
-    assert {draw for _, draw in repeated(undecided=3).record.plan} == {0, 1, 2}
-
-
-def test_a_sweep_killed_among_further_draws_goes_on_where_it_was(repeated, engine, settings, monkeypatch):
-    whole = repeated(undecided=9)
-    lines = whole.ledger.path.read_text().splitlines(keepends=True)
-    whole.ledger.path.write_text("".join(lines[:-3]))
-    trained = []
-    run = engine.run
-    monkeypatch.setattr(engine, "run", lambda *execution: trained.append(execution) or run(*execution))
-    again = sweep(engine, settings.model_copy(update={"most_draws": 4}))
-    assert trained == whole.record.plan[-3:] and again.record.keys == whole.record.keys
-
-
-def test_further_draws_without_the_baselines_ledger_are_refused(engine, settings):
-    with pytest.raises(ThawError, match="lacks 16 of the 16 executions of that"):
-        sweep(engine, settings.model_copy(update={"most_draws": 4}))
 
 
 def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):

@@ -1,0 +1,87 @@
+"""What the search chose, and what it has to be held against on fresh draws. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from analysis.cells.grid import Grid, SweepCell
+from analysis.findings.from_scratch import best_from_scratch
+from ledger.cell_selection import Cell
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """Is a transfer worth it at one n? All three cells were chosen on val, on the search's draws.
+
+    Attributes:
+      n: labelled images.
+      chosen: the transfer's cell.
+      baseline: what its gain is over: the baseline of the same fine_tune.
+      scratch: the best network from scratch; may be `baseline`.
+      val_accuracy: of `chosen` on val, a fraction, mean over the search's draws.
+    """
+
+    n: int
+    chosen: SweepCell
+    baseline: SweepCell
+    scratch: SweepCell
+    val_accuracy: float
+
+    @property
+    def cells(self) -> list[SweepCell]:
+        """All of them, each once."""
+        return list(dict.fromkeys((self.chosen, self.baseline, self.scratch)))
+
+
+def questions_of(grid: Grid, deployed_size: int, *, every_transfer: bool) -> list[Question]:
+    """Of the best transfer at each n, and of every transfer at the size to deploy; n rises.
+
+    Args:
+      grid: the search's, without controls.
+      deployed_size: n.
+      every_transfer: ask of every transfer at each n.
+    """
+    found = []
+    for n in grid.sizes:
+        places = [(name, cells[n]) for name, cells in grid.chosen.transfers.items() if n in cells]
+        best = max(places, key=grid.val)
+        asked = places if every_transfer or n == deployed_size else [best]
+        scratch = best_from_scratch(grid, n)
+        found += [Question(n, place, grid.baseline_of(place), scratch, grid.val(place)) for place in asked]
+    return found
+
+
+def executions_of(questions: Sequence[Question], draws: Sequence[int]) -> dict[str, list[tuple[Cell, int]]]:
+    """By sweep, what has to be trained: each cell on each draw, once."""
+    asked: dict[str, dict[tuple[Cell, int], None]] = {}
+    for question in questions:
+        for name, cell in question.cells:
+            asked.setdefault(name, {}).update(dict.fromkeys((cell, draw) for draw in draws))
+    return {name: list(executions) for name, executions in asked.items()}
+
+
+def as_json(questions: Sequence[Question]) -> list[dict[str, object]]:
+    """For a file; read_questions reads it."""
+    return [dataclasses.asdict(question) for question in questions]
+
+
+def read_questions(values: Sequence[Mapping[str, object]]) -> list[Question]:
+    """What `as_json` gave.
+
+    Raises:
+      TypeError, KeyError: something else.
+    """
+
+    def place(value: object) -> SweepCell:
+        name, cell = value  # type: ignore[misc]
+        return str(name), Cell(**cell)
+
+    return [
+        Question(
+            int(str(one["n"])),
+            *(place(one[name]) for name in ("chosen", "baseline", "scratch")),
+            float(str(one["val_accuracy"])),
+        )  # fmt: skip
+        for one in values
+    ]

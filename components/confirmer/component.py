@@ -1,0 +1,85 @@
+"""The Confirmer node: the search's ledgers, sources and the target in, fresh rows out. Imports TFX."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor
+from tfx.types.experimental import simple_artifacts
+
+from analysis.cells.paired_ledgers import pair_ledgers
+from components.confirmer.confirming import ConfirmerSettings, Rows, confirm, write_confirmation
+from components.named_inputs import make_component, named, of_kind
+from experiment.training_settings import SweepSettings
+from ledger.cell_selection import Cell
+from ledger.ledger import LEDGER_FILE, read_ledger
+from terminal import progress
+from trainer_module.data.artifact_folders import SERVING_FOLDER, artifacts_as_folders
+from trainer_module.sweep.fresh_draws import fresh_job, fresh_rows
+from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.process_pool import default_workers
+from trainer_module.tuners.sweep_tuner import row_note
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class ConfirmerExecutor(base_executor.BaseExecutor):
+    """Reads the inputs by the names that `confirmer` gave them."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        settings = ConfirmerSettings.model_validate_json(exec_properties["settings"])
+        with artifacts_as_folders(input_dict, output_dict):
+            uris = {name: made.uri for name, [made] in sorted(input_dict.items())}
+            ledgers = [read_ledger(Path(uri) / LEDGER_FILE) for uri in of_kind("ledger", uris).values()]
+            most = settings.confirmation.most_draws
+            jobs = {
+                one.name: fresh_job(_job(one.on_this_machine(), uris["examples"], of_kind("source", uris)), most)
+                for one in settings.sweeps
+            }
+
+            def train(asked: Mapping[str, Sequence[tuple[Cell, int]]]) -> Rows:
+                return {name: _trained(jobs[name], executions) for name, executions in asked.items()}
+
+            questions, rows = confirm(pair_ledgers(ledgers), settings, train)
+            write_confirmation(Path(output_dict["confirmation"][0].uri), questions, rows, settings.confirmation)
+
+
+def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> SweepJob:
+    files = (f"{examples}/Split-train/*",), (f"{examples}/Split-val/*",)
+    model = f"{sources[settings.name]}/{SERVING_FOLDER}" if settings.name in sources else ""
+    return SweepJob(settings, *files, model, settings.workers or default_workers())
+
+
+def _trained(job: SweepJob, executions: Sequence[tuple[Cell, int]]) -> Any:
+    with contextlib.ExitStack() as stack:
+        advance = stack.enter_context(progress.progress_bar(f"confirm {job.settings.name}", len(executions)))
+        return fresh_rows(job, executions, lambda row: advance(row_note(row)))
+
+
+def confirmer(
+    *, examples: types.BaseChannel, ledgers: Mapping[str, types.BaseChannel],
+    sources: Mapping[str, types.BaseChannel], settings: ConfirmerSettings, code: str,
+) -> base_component.BaseComponent:  # fmt: skip
+    """Makes the node for any number of sweeps, each input under a name of its own.
+
+    Args:
+      examples: Examples of the target.
+      ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
+      sources: Model by transfer.
+      settings: see there.
+      code: fingerprint of the sources; in the cache key alone.
+
+    Returns:
+      A node with the output `confirmation` (File: what read_confirmation reads).
+    """
+    return make_component(
+        "Confirmer",
+        ConfirmerExecutor,
+        inputs={"examples": examples, **named("ledger", ledgers), **named("source", sources)},
+        outputs={"confirmation": simple_artifacts.File},
+        parameters={"settings": settings.model_dump_json(), "code": code},
+    )

@@ -1,0 +1,61 @@
+"""Trains single cells on draws that no search has seen, into ledgers of their own. Imports record, no KerasTuner."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from experiment.changes import changed
+from ledger.cell_selection import Cell
+from ledger.rows import Header, Row
+from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.process_pool import checked_pool
+from trainer_module.sweep.record import SweepRecord
+from trainer_module.sweep.units import group_units
+
+FIRST_FRESH_DRAW = 1000
+"""Fresh draws are numbered from here; a search's have smaller numbers (`draws` of the configuration is bounded)."""
+LEDGERS = "confirmation"
+"""Folder of fresh draws' ledgers, beside those of the search."""
+
+
+def fresh_job(job: SweepJob, draws: int) -> SweepJob:
+    """The sweep's job for its fresh draws.
+
+    Args:
+      job: of the search.
+      draws: the most fresh draws of a cell.
+    """
+    folder = job.settings.ledger_dir / LEDGERS
+    settings = changed(job.settings, first_draw=FIRST_FRESH_DRAW, draws=draws, ledger_dir=folder, asked="")
+    return dataclasses.replace(job, settings=settings)
+
+
+def fresh_rows(
+    job: SweepJob, executions: Sequence[tuple[Cell, int]], advance: Callable[[Row], None]
+) -> tuple[Header, list[Row]]:
+    """Rows of the executions, in their order; what the ledger holds does not run again.
+
+    Args:
+      job: of `fresh_job`.
+      executions: cells and draws.
+      advance: is told of each row that was trained or found.
+
+    Raises:
+      ThawError: the source may not be transferred, or an execution failed; rows that ended before are kept.
+    """
+    with checked_pool(job, max(1, min(job.workers, len(group_units(executions))))) as pool:
+        record = SweepRecord(job.settings, pool.facts)
+        ledger = record.open_ledger()
+        missing = []
+        for execution in executions:
+            row = ledger.rows.get(record.key(*execution))
+            if row is None:
+                missing.append(execution)
+            else:
+                advance(row)
+        for ended in pool.run(missing):
+            row = record.row(*ended)
+            ledger.append(row)
+            advance(row)
+    return record.header, [ledger.rows[record.key(*execution)] for execution in executions]
