@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
 from analysis.statistics.classification_metrics import Metric, PseudoValues, metrics_of, pseudo_values
-from analysis.statistics.metric_intervals import Intervals, intervals_of, metric_spread, others_means
+from analysis.statistics.metric_intervals import Intervals, intervals_of, metric_spread
 from analysis.statistics.uncertainty import Spread
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
@@ -79,18 +79,6 @@ class CellEvaluation:
     gain: Intervals
 
 
-@dataclasses.dataclass(frozen=True)
-class _Compared:
-    """A cell's spreads before like cells are looked at."""
-
-    sweep: str
-    cell: Cell
-    baseline_cell: Cell
-    candidate: Spread
-    baseline: Spread
-    gain: Spread
-
-
 Measured = list[PseudoValues]
 """One entry a slice."""
 
@@ -98,8 +86,8 @@ Measured = list[PseudoValues]
 def evaluate_cells(ledgers: Ledgers, images: SlicedImages) -> Iterator[CellEvaluation]:
     """Evaluates every cell of every transfer, one architecture and n at a time.
 
-    Values are means over draws. Cells of one architecture and n share draws, so their spreads between draws join in
-    each other's intervals as in the report (cell_summaries.py): accuracies and their gains are the same there.
+    Values are means over draws; accuracies and their gains are those of the report (cell_summaries.py). A baseline's
+    figures are those of the draws that it shares with the cell.
 
     Raises:
       ThawError: a ledger was written for other test images, or a baseline lacks a draw.
@@ -123,40 +111,24 @@ def _evaluate_like_cells(
             baseline_cell = Cell(n, twins[0].freeze_count, twins[0].fine_tune)
             draws = [row.draw for row in reference.cells[baseline_cell]]
             pairs[baseline_cell].append((sweep, cell, [draws.index(row.draw) for row in twins]))
-    baselines: dict[Cell, Spread] = {}
-    compared: list[_Compared] = []
+    metrics = metrics_of(len(reference.header.classes))
     # One baseline's pseudo-values are kept at a time: there may be many classes and images.
     for baseline_cell, candidates in pairs.items():
         measured = _measured(reference.cells[baseline_cell], reference.labels, masks)
-        baselines[baseline_cell] = _spread(measured)
         for sweep, cell, places in candidates:
             twin = [part.of_draws(places) for part in measured]
             own = _measured(sweep.cells[cell], sweep.labels, masks)
             gain = [mine.minus(other) for mine, other in zip(own, twin, strict=True)]
-            name = sweep.header.sweep
-            compared.append(_Compared(name, cell, baseline_cell, _spread(own), _spread(twin), _spread(gain)))
-    return _with_intervals(reference, baselines, compared)
-
-
-def _with_intervals(
-    reference: Sweep, baselines: dict[Cell, Spread], compared: Sequence[_Compared]
-) -> Iterator[CellEvaluation]:
-    """Cells of one architecture and n with their intervals, in which the spreads of the others count."""
-    others = others_means([*baselines.values(), *(one.candidate for one in compared)])
-    of_baselines = dict(zip(baselines, others, strict=False))
-    of_gains = others_means([one.gain for one in compared])
-    metrics = metrics_of(len(reference.header.classes))
-    for one, of_cell, of_gain in zip(compared, others[len(baselines) :], of_gains, strict=True):
-        yield CellEvaluation(
-            sweep=one.sweep,
-            cell=one.cell,
-            baseline_sweep=reference.header.sweep,
-            baseline_cell=one.baseline_cell,
-            draws=one.candidate.draws,
-            candidate=_in_range(intervals_of(one.candidate, of_cell), metrics),
-            baseline=_in_range(intervals_of(one.baseline, of_baselines[one.baseline_cell]), metrics),
-            gain=intervals_of(one.gain, of_gain),
-        )
+            yield CellEvaluation(
+                sweep=sweep.header.sweep,
+                cell=cell,
+                baseline_sweep=reference.header.sweep,
+                baseline_cell=baseline_cell,
+                draws=len(sweep.cells[cell]),
+                candidate=_in_range(intervals_of(_spread(own)), metrics),
+                baseline=_in_range(intervals_of(_spread(twin)), metrics),
+                gain=intervals_of(_spread(gain)),
+            )
 
 
 def _measured(rows: Sequence[Row], labels: np.ndarray, masks: Sequence[np.ndarray]) -> Measured:

@@ -15,17 +15,17 @@ from analysis.cells.paired_ledgers import Ledgers, Sweep
 from analysis.statistics.paired_intervals import (
     Interval,
     Verdict,
-    draw_variance,
     mean_interval,
     paired_gain_interval,
     verdict,
 )
-from analysis.statistics.uncertainty import FEWEST_OTHERS
 from ledger.cell_selection import Cell
 
 FALSE_DISCOVERY_RATE = 0.05
 """At most this share of the verdicts `gain` and `loss` of one report is expected to be false."""
 
+FEWEST_OTHERS = 3
+"""Cells of one architecture and n needed before they lend a variance (`lent_variances`)."""
 
 Key = tuple[str, Cell]
 """A sweep's name and a cell of it."""
@@ -114,9 +114,8 @@ def summarise(ledgers: Ledgers) -> Summaries:
         sweeps = [s for s in ledgers.transfers.values() if s.header.baseline == architecture]
         keys = {(s.header.sweep, cell): s for s in (reference, *sweeps) for cell in s.cells}
         correct = {(name, cell): s.correct(s.cells[cell]) for (name, cell), s in keys.items()}
-        others = _others_variance(correct)
-        measured = {key: _measured(s, key[1], correct[key], others[key]) for key, s in keys.items()}
-        compared = _compare(ledgers, sweeps, measured, others)
+        measured = {key: _measured(s, key[1], correct[key]) for key, s in keys.items()}
+        compared = _compare(ledgers, sweeps, measured)
         baselines[architecture] = [measured[reference.header.sweep, cell] for cell in reference.cells]
         for sweep in sweeps:
             transfers[sweep.header.sweep] = [compared[sweep.header.sweep, cell] for cell in sweep.cells]
@@ -156,7 +155,7 @@ def _mean_f1(called: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(2 * hits / (called.sum(axis=1) + truth.sum())))
 
 
-def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray, others_variance: float | None) -> MeasuredCell:
+def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray) -> MeasuredCell:
     return MeasuredCell(
         sweep=sweep.header.sweep,
         source=sweep.header.source,
@@ -165,42 +164,25 @@ def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray, others_variance: fl
         max_freeze_count=sweep.header.max_freeze_count,
         cell=cell,
         val_accuracy=statistics.fmean(row.val_accuracy for row in sweep.cells[cell]),
-        accuracy=mean_interval(correct, others_variance),
+        accuracy=mean_interval(correct),
     )
 
 
-def _compare(
-    ledgers: Ledgers,
-    sweeps: Sequence[Sweep],
-    measured: Mapping[Key, MeasuredCell],
-    accuracy_others: Mapping[Key, float | None],
-) -> dict[Key, CellSummary]:
+def _compare(ledgers: Ledgers, sweeps: Sequence[Sweep], measured: Mapping[Key, MeasuredCell]) -> dict[Key, CellSummary]:
     """Every cell of one architecture's transfers against its baseline; verdicts are still to be decided."""
-    pairs: dict[Key, tuple[np.ndarray, np.ndarray]] = {}
-    baseline_keys: dict[Key, Key] = {}
+    compared = {}
     for sweep in sweeps:
         reference = ledgers.baseline_of(sweep)
         for cell, rows in sweep.cells.items():
-            paired = ledgers.baseline_rows(sweep, rows)
-            key, twin = (sweep.header.sweep, cell), paired[0]
-            pairs[key] = sweep.correct(rows), reference.correct(paired)
-            baseline_keys[key] = reference.header.sweep, Cell(twin.n, twin.freeze_count, twin.fine_tune)
-    gain_others = _others_variance({key: np.subtract(*pair, dtype=np.int8) for key, pair in pairs.items()})
-    return {
-        key: _compared(measured[key], *pair, gain_others[key], accuracy_others[baseline_keys[key]])
-        for key, pair in pairs.items()
-    }
+            key = sweep.header.sweep, cell
+            paired = reference.correct(ledgers.baseline_rows(sweep, rows))
+            compared[key] = _compared(measured[key], sweep.correct(rows), paired)
+    return compared
 
 
-def _compared(
-    measured: MeasuredCell,
-    correct: np.ndarray,
-    baseline_correct: np.ndarray,
-    gain_others: float | None,
-    baseline_others: float | None,
-) -> CellSummary:
-    gain, p_value = paired_gain_interval(correct, baseline_correct, gain_others)
-    baseline = mean_interval(baseline_correct, baseline_others)
+def _compared(measured: MeasuredCell, correct: np.ndarray, baseline_correct: np.ndarray) -> CellSummary:
+    gain, p_value = paired_gain_interval(correct, baseline_correct)
+    baseline = mean_interval(baseline_correct)
     ratio = measured.accuracy.estimate / baseline.estimate if baseline.estimate else None
     return CellSummary(
         **vars(measured),
@@ -237,12 +219,3 @@ def lent_variances(own: Mapping[Key, float]) -> dict[Key, float]:
         if len(group) > FEWEST_OTHERS:
             lent[key] = max(0.0, (math.fsum(group) - variance) / (len(group) - 1))
     return lent
-
-
-def _others_variance(values: Mapping[Key, np.ndarray]) -> dict[Key, float | None]:
-    """`lent_variances` of arrays [draws, images]; None where they are too few.
-
-    A cell with one draw takes no part: it has no variance and no use for another's.
-    """
-    lent = lent_variances({key: draw_variance(array) for key, array in values.items() if len(array) > 1})
-    return {key: lent.get(key) for key in values}

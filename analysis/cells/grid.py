@@ -11,7 +11,6 @@ import numpy as np
 
 from analysis.cells.paired_ledgers import Ledgers, Sweep
 from analysis.statistics.paired_intervals import Interval, difference_interval
-from analysis.statistics.uncertainty import FEWEST_OTHERS
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell, best_cell
 
@@ -52,7 +51,6 @@ class Grid:
                 "each other. Delete the ledgers of an earlier run and run the same configuration again."
             )
         self._correct: dict[SweepCell, dict[int, np.ndarray]] = {}
-        self._means: dict[SweepCell, dict[int, float]] = {}
 
     @functools.cached_property
     def chosen(self) -> Chosen:
@@ -103,19 +101,6 @@ class Grid:
             self._correct[place] = {row.draw: one for row, one in zip(rows, right, strict=True)}
         return self._correct[place]
 
-    def draw_means(self, place: SweepCell, draws: Sequence[int]) -> np.ndarray:
-        """float64 [draws]: the accuracy of each of the draws."""
-        if place not in self._means:
-            self._means[place] = {draw: float(right.mean(dtype=float)) for draw, right in self.correct(place).items()}
-        means = self._means[place]
-        return np.array([means[draw] for draw in draws])
-
-    def like(self, place: SweepCell) -> list[SweepCell]:
-        """The cells of every transfer with a cell's baseline and n, itself among them."""
-        baseline = self.sweeps[place[0]].header.baseline
-        sweeps = [sweep for sweep in self.ledgers.transfers.values() if sweep.header.baseline == baseline]
-        return [(sweep.header.sweep, cell) for sweep in sweeps for cell in sweep.cells if cell.n == place[1].n]
-
     def common_draws(self, places: Iterable[SweepCell]) -> list[int]:
         """Draws that every one of the cells was run on."""
         return sorted(set.intersection(*(set(self.correct(place)) for place in places)))
@@ -133,24 +118,13 @@ class Grid:
         return np.stack([sum(np.float32(weight) * self.correct(place)[draw] for place, weight in terms.items())
                          for draw in draws])  # fmt: skip
 
-    def difference(self, terms: Terms, others_variance: float | None = None) -> tuple[Interval, float]:
+    def difference(self, terms: Terms) -> tuple[Interval, float]:
         """A difference in percentage points with its interval and two-sided p-value (`difference_interval`)."""
-        return difference_interval(self.values(terms), others_variance)
+        return difference_interval(self.values(terms))
 
     def lead(self, place: SweepCell, reference: Terms) -> tuple[Interval, float]:
-        """A cell less a reference that is the same for the cells like it, whose variances between draws join in."""
-        terms = combined([(1.0, {place: 1.0}), (-1.0, reference)])
-        draws = self.common_draws(terms)
-        others = [
-            other
-            for other in self.like(place)
-            if other != place and other not in reference and set(draws) <= set(self.correct(other))
-        ]
-        if len(draws) < 2 or len(others) < FEWEST_OTHERS:
-            return self.difference(terms)
-        level = sum(weight * self.draw_means(other, draws) for other, weight in reference.items())  # [draws]
-        means = np.stack([self.draw_means(other, draws) for other in others])  # [others, draws]
-        return self.difference(terms, float(np.var(means - level, axis=1, ddof=1).mean()))
+        """A cell less a reference, as `difference`."""
+        return self.difference(combined([(1.0, {place: 1.0}), (-1.0, reference)]))
 
 
 def averaged(parts: Sequence[Terms]) -> dict[SweepCell, float]:

@@ -48,12 +48,11 @@ def draw_variance(values: np.ndarray) -> float:
     return float(np.var(np.asarray(values, np.float64).mean(axis=1), ddof=1))
 
 
-def mean_interval(correct: np.ndarray, others_variance: float | None = None, level: float = 0.95) -> Interval:
+def mean_interval(correct: np.ndarray, level: float = 0.95) -> Interval:
     """Mean accuracy with its interval.
 
     Args:
       correct: [draws, images], bool or float in 0..1; the same images in the same order in every draw.
-      others_variance: mean `draw_variance` of like cells; None if this cell stands alone.
       level: share of such intervals that hold the truth.
 
     Returns:
@@ -62,21 +61,18 @@ def mean_interval(correct: np.ndarray, others_variance: float | None = None, lev
     Raises:
       ValueError: `correct` has not two axes, no draw, or fewer than two images.
     """
-    estimate, uncertainty = _uncertain(correct, others_variance)
+    estimate, uncertainty = _uncertain(correct)
     half = float(uncertainty.half_width(1 - level))
     low, high = max(0.0, estimate - half), min(1.0, estimate + half)
     # Rounding may leave a mean of ones a hair above 1.
     return Interval(min(low, estimate), estimate, max(high, estimate), len(correct))
 
 
-def paired_gain_interval(
-    cell: np.ndarray, baseline: np.ndarray, others_variance: float | None = None, level: float = 0.95
-) -> tuple[Interval, float]:
+def paired_gain_interval(cell: np.ndarray, baseline: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
     """Gain of a cell over its baseline in percentage points, with interval and two-sided p-value.
 
     Args:
       cell, baseline: [draws, images]; row d of both is the same draw, column i the same image.
-      others_variance: mean `draw_variance` of the differences of like cells, as fractions.
       level: as in `mean_interval`.
 
     Returns:
@@ -87,17 +83,14 @@ def paired_gain_interval(
     """
     if np.shape(cell) != np.shape(baseline):
         raise ValueError(f"A paired gain needs equal shapes, got {np.shape(cell)} and {np.shape(baseline)}.")
-    return difference_interval(np.subtract(cell, baseline, dtype=np.float64), others_variance, level)
+    return difference_interval(np.subtract(cell, baseline, dtype=np.float64), level)
 
 
-def difference_interval(
-    values: np.ndarray, others_variance: float | None = None, level: float = 0.95
-) -> tuple[Interval, float]:
+def difference_interval(values: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
     """Mean of differences between cells, however many took part, in percentage points with two-sided p-value.
 
     Args:
       values: [draws, images] in fractions, such as right (1) or wrong (0) of one cell less that of another.
-      others_variance: mean `draw_variance` of like differences.
       level: as in `mean_interval`.
 
     Returns:
@@ -106,7 +99,7 @@ def difference_interval(
     Raises:
       ValueError: as `mean_interval`.
     """
-    mean, uncertainty = _uncertain(values, others_variance)
+    mean, uncertainty = _uncertain(values)
     half = float(uncertainty.half_width(1 - level))
     p_value = _p_value(mean, uncertainty) if len(values) > 1 else 1.0
     return Interval(100 * (mean - half), 100 * mean, 100 * (mean + half), len(values)), p_value
@@ -117,11 +110,12 @@ def draws_interval(
 ) -> tuple[Interval, float]:
     """Mean of one value a draw, such as a measure of a learning curve, in the values' unit with two-sided p-value.
 
-    Student's t interval, its variance moderated; it tells what other draws would give on the same images.
+    Student's t interval; it tells what other draws would give on the same images.
 
     Args:
       values: [draws]; one draw says nothing: the interval is its value and p is 1.
-      others_variance: mean variance between draws of like values.
+      others_variance: mean variance between draws of like values, which counts as one draw's in the mean of both and
+        adds no degree of freedom.
       level: as in `mean_interval`.
 
     Raises:
@@ -134,8 +128,10 @@ def draws_interval(
     if x.size == 1:
         return Interval(mean, mean, mean, 1), 1.0
     nothing = np.zeros(1)
-    spread = Spread(x.mean(keepdims=True), x.var(keepdims=True, ddof=1), nothing, nothing, x.size)
-    mean, uncertainty = _of_one(spread, others_variance)
+    variance = float(x.var(ddof=1))
+    if others_variance is not None:
+        variance = ((x.size - 1) * variance + others_variance) / x.size
+    mean, uncertainty = _of_one(Spread(x.mean(keepdims=True), np.array([variance]), nothing, nothing, x.size))
     half = float(uncertainty.half_width(1 - level))
     # Equal values in a few draws prove nothing of the next one.
     p_value = _p_value(mean, uncertainty) if uncertainty.between_draws else 1.0
@@ -152,17 +148,17 @@ def verdict(gain_points: Interval, rejected: bool) -> Verdict:
     return "gain" if gain_points.estimate > 0 else "loss"
 
 
-def _uncertain(values: np.ndarray, others_variance: float | None) -> tuple[float, Uncertainty]:
+def _uncertain(values: np.ndarray) -> tuple[float, Uncertainty]:
     """Mean of [draws, images] and what makes it uncertain."""
     x = np.asarray(values, np.float64)
     if x.ndim != 2 or not x.shape[0] or x.shape[1] < 2:
         raise ValueError(f"Expected [draws, images] with a draw and two images or more, got {x.shape}.")
-    return _of_one(spread_of(x[None], np.ones(1)), others_variance)
+    return _of_one(spread_of(x[None], np.ones(1)))
 
 
-def _of_one(spread: Spread, others_variance: float | None) -> tuple[float, Uncertainty]:
+def _of_one(spread: Spread) -> tuple[float, Uncertainty]:
     """Estimate and uncertainty of a spread of arrays [1], as numbers."""
-    found = uncertainty_of(spread, np.nan if others_variance is None else others_variance)
+    found = uncertainty_of(spread)
     parts = found.between_draws, found.between_images, found.degrees
     return float(spread.estimate[0]), Uncertainty(*(float(np.ravel(part)[0]) for part in parts))
 

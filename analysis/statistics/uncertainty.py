@@ -19,13 +19,12 @@ values (right or wrong, or a difference of such), the variance of the mean in th
 (S + 1: one image's worth of disagreement is added, as images that all agree don't prove that the next one will; of
 I images it widens an interval by about 1 / (2 S) of itself. With one draw A = 0 and B = v.)
 which is Howe's combination of two intervals with different degrees of freedom (JASA 69, 1974). e2 is in s2 too,
-but known from thousands of images, so it needs no t: the share f of it moves to B, 0.8, and nothing with nu = 1.
+but known from thousands of images, so it needs no t: the share f of it moves to B, 0.8.
 Simulation chose 0.8: with 0 intervals of three draws cover 99%, with 1 those of five are too narrow far out.
 
-With few draws s2 alone says little (t(1) = 12.7, t(2) = 4.3). Cells of the same architecture and n share draws
-and have like spreads, so the mean s2 of the others joins in as one further degree of freedom:
-s2' = ((D - 1) s2 + s2_others) / D, nu' = D. This is the moderated variance of Smyth (Stat. Appl. Genet. Mol.
-Biol. 3, 2004) with the prior's weight fixed at one, low because those cells are far from independent.
+With few draws s2 says little (t(1) = 12.7, t(2) = 4.3), and nothing is borrowed from other cells of the same n. Where
+draw effects of two cells correlate by r, so do their s2, by r^2, and the mean s2 of the others is worth nothing at
+r = 1 (Satterthwaite, Biometrics Bulletin 2, 1946): gains over one baseline share its luck (ADR 19).
 
 docs/statistics.md has the simulations, tests/analysis/statistics/test_coverage.py repeats them.
 """
@@ -40,8 +39,6 @@ from scipy.special import ndtri, stdtrit
 
 KNOWN_SHARE = 0.8
 """f in this module's docstring."""
-FEWEST_OTHERS = 3
-"""Cells of the same architecture and n needed before their spread between draws joins in."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,19 +108,12 @@ def spread_of(values: np.ndarray, one_image: np.ndarray) -> Spread:
     return Spread(estimate, draw_means.var(axis=1, ddof=1), rest_variance, between_images, draws)
 
 
-def uncertainty_of(spread: Spread, others: np.ndarray | float) -> Uncertainty:
-    """What the spread makes of an interval.
-
-    Args:
-      spread: of a cell.
-      others: mean variance between draws of like cells, of the same shape; NaN: this cell stands alone.
-    """
+def uncertainty_of(spread: Spread) -> Uncertainty:
+    """What the spread of a cell, or of a difference, makes of an interval; arrays of the same shape."""
     between_images = np.maximum(spread.between_images - spread.rest / spread.draws, 0)
     if spread.draws == 1:
         return Uncertainty(np.zeros_like(between_images), between_images, np.ones_like(between_images))
-    alone = np.isnan(others)
-    degrees = np.where(alone, spread.draws - 1, spread.draws)
-    shared = ((spread.draws - 1) * spread.between_draws + others) / spread.draws
-    known = np.where(degrees > 1, KNOWN_SHARE * spread.rest, 0)
-    between = np.maximum(np.where(alone, spread.between_draws, shared), spread.rest) - known
+    known = KNOWN_SHARE * spread.rest
+    between = np.maximum(spread.between_draws, spread.rest) - known
+    degrees = np.full_like(between, spread.draws - 1)
     return Uncertainty(between / spread.draws, between_images + known / spread.draws, degrees)

@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from analysis.cells.cell_summaries import balanced_accuracy, class_f1s, summarise
 from analysis.cells.paired_ledgers import Sweep, pair_ledgers
-from analysis.statistics.paired_intervals import draw_variance, mean_interval
+from analysis.statistics.paired_intervals import mean_interval
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
 
@@ -73,18 +73,18 @@ def test_improvement_over_a_baseline_of_zero_is_not_defined(
     assert summary.improvement_percent is None
 
 
-def test_three_other_cells_of_the_size_lend_their_spread(two_draws: list[Ledger], row_of: Callable[..., Row]) -> None:
+def test_other_cells_of_the_size_change_no_interval(two_draws: list[Ledger], row_of: Callable[..., Row]) -> None:
     header, rows = two_draws[1]
     extra = [row_of((10, k, False), d, right(c)) for k in (5, 6) for d, c in enumerate((70, 78))]
-    elsewhere = [row_of((20, 4, False), d, right(c)) for d, c in enumerate((10, 99))]
-    at_20 = [row_of((20, 0, False), d, right(50)) for d in (0, 1)]
-    ledgers = [(two_draws[0][0], two_draws[0][1] + at_20), (header, rows + extra + elsewhere)]
+    ledgers = [two_draws[0], (header, rows + extra)]
     summary = summarise(pair_ledgers(ledgers)).transfers["cats_dogs__original"][0]
-    # The others at n=10: the baseline (60, 62) and two cells of (70, 78); n=20 plays no part.
-    others = np.mean([0.02**2 / 2, 0.08**2 / 2, 0.08**2 / 2])
-    expected = mean_interval(np.stack([right(80), right(84)]), float(others))
+    expected = mean_interval(np.stack([right(80), right(84)]))
     assert (summary.accuracy.low, summary.accuracy.high) == pytest.approx((expected.low, expected.high))
-    assert draw_variance(np.stack([right(70), right(78)])) == pytest.approx(0.08**2 / 2)
+
+
+def test_other_cells_of_the_size_lend_their_mean_variance_where_they_are_three() -> None:
+    own = {("sweep", Cell(10, k, False)): float(k) for k in range(4)} | {("sweep", Cell(20, 0, False)): 99.0}
+    assert lent_variances(own) == {key: pytest.approx((6 - k) / 3) for key, k in own.items() if key[1].n == 10}
 
 
 def test_verdicts_call_the_clear_cells_of_the_quick_grid(quick_ledgers: list[Ledger]) -> None:

@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 
 from analysis.statistics import paired_intervals
 from analysis.statistics.classification_metrics import PseudoValues, metrics_of, pseudo_values
-from analysis.statistics.metric_intervals import intervals_of, metric_spread, others_means
+from analysis.statistics.metric_intervals import intervals_of, metric_spread
 from analysis.statistics.uncertainty import Spread
-
-ALONE = np.array([np.nan])
 
 
 def as_metric(correct):
@@ -20,53 +18,40 @@ def as_metric(correct):
 
 @st.composite
 def correct_pairs(draw):
-    """Two bool arrays [draws, images] of one shape, and the spread of other cells or none."""
+    """Two bool arrays [draws, images] of one shape."""
     shape = draw(st.integers(1, 4)), draw(st.integers(2, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     share = rng.uniform(size=(shape[0], 1))
-    others = draw(st.none() | st.floats(0, 0.01))
-    return rng.uniform(size=shape) < share, rng.uniform(size=shape) < 0.5, others
+    return rng.uniform(size=shape) < share, rng.uniform(size=shape) < 0.5
 
 
 @given(correct_pairs())
 def test_intervals_of_accuracies_and_gains_are_those_of_the_report(pair):
-    cell, baseline, others = pair
-    of_others = ALONE if others is None or len(cell) == 1 else np.array([others])
-    expected = paired_intervals.mean_interval(cell, others if len(cell) > 1 else None)
-    found = intervals_of(metric_spread(as_metric(cell)), of_others)
+    cell, baseline = pair
+    expected = paired_intervals.mean_interval(cell)
+    found = intervals_of(metric_spread(as_metric(cell)))
     assert found.estimate[0] == pytest.approx(expected.estimate)
     assert max(found.low[0], 0) == pytest.approx(expected.low) and min(found.high[0], 1) == pytest.approx(expected.high)
-    gain, _ = paired_intervals.paired_gain_interval(cell, baseline, others if len(cell) > 1 else None)
-    found = intervals_of(metric_spread(as_metric(cell).minus(as_metric(baseline))), of_others)
+    gain, _ = paired_intervals.paired_gain_interval(cell, baseline)
+    found = intervals_of(metric_spread(as_metric(cell).minus(as_metric(baseline))))
     assert 100 * found.low[0] == pytest.approx(gain.low) and 100 * found.high[0] == pytest.approx(gain.high)
 
 
 def test_one_image_has_an_estimate_and_no_interval():
     for draws in (1, 2):
-        found = intervals_of(metric_spread(as_metric(np.ones((draws, 1)))), ALONE)
+        found = intervals_of(metric_spread(as_metric(np.ones((draws, 1)))))
         assert found.estimate[0] == 1 and np.isnan(found.low[0]) and np.isnan(found.high[0])
 
 
 def test_what_is_undefined_in_one_draw_is_undefined_in_the_mean():
     values = np.array([[[np.nan] * 3, [1.0, 0.0, 1.0]]])
-    found = intervals_of(metric_spread(PseudoValues(values, np.ones((1, 2)))), ALONE)
+    found = intervals_of(metric_spread(PseudoValues(values, np.ones((1, 2)))))
     assert np.isnan([found.low[0], found.estimate[0], found.high[0]]).all()
 
 
 def spread(between, draws=2):
     between = np.array(between)
     return Spread(between * 0, between, between * 0, between * 0, draws)
-
-
-def test_the_others_spread_is_their_mean_where_three_of_them_are_known():
-    nan = np.nan
-    [first, *_] = others_means([spread([1.0, 1.0]), spread([2.0, nan]), spread([3.0, 2.0]), spread([7.0, 4.0])])
-    np.testing.assert_array_equal(first, [4.0, nan])
-
-
-def test_a_cell_whose_metric_is_undefined_still_gets_the_others_mean():
-    found = others_means([spread([np.nan]), spread([2.0]), spread([3.0]), spread([7.0])])
-    np.testing.assert_array_equal(np.concatenate(found), [4.0, np.nan, np.nan, np.nan])
 
 
 def test_stacked_spreads_keep_their_order():
@@ -92,6 +77,6 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     held = np.zeros(len(metrics_of(2)))
     repeats = 150
     for _ in range(repeats):
-        found = intervals_of(metric_spread(pseudo_values(*simulated(rng, 3, 300))), np.full(len(held), np.nan))
+        found = intervals_of(metric_spread(pseudo_values(*simulated(rng, 3, 300))))
         held += (found.low <= truth) & (truth <= found.high)
     assert np.all(held / repeats > 0.90)

@@ -1,0 +1,1 @@
+"""What fresh draws say of the cells that the search chose: collapse, intervals, verdicts. Reads no ledger."""

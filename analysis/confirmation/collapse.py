@@ -1,0 +1,89 @@
+"""Which trainings collapsed, and how often they do. Imports numpy and scipy alone.
+
+A training has collapsed where its right answers can't be told from chance, on val or on its own training images: where
+the exact one-sided binomial test (Clopper and Pearson, Biometrika 26, 1934) at 1% does not reject that each image is
+right with the probability of chance. Chance is the share of the largest class among those images: what a network has
+right that answers the same to all.
+
+The test is made only where it can tell: where a network halfway between chance and all right would pass it with a
+probability of 90% (57 images of two equal classes). Fewer images say nothing, so ten training images don't count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scipy.stats import binom, binomtest
+
+CHANCE_LEVEL = 0.01
+"""Share of networks at chance that pass as trained."""
+POWER = 0.9
+
+
+def chance_of(images_by_class: Sequence[int]) -> float:
+    """The share of the largest class, a fraction: what answering the same to all images has right.
+
+    Args:
+      images_by_class: how many images each class has.
+
+    Raises:
+      ValueError: there is no image, or a count is negative.
+    """
+    if min(images_by_class, default=0) < 0 or sum(images_by_class) == 0:
+        raise ValueError(f"Chance needs images of some class, got the counts {list(images_by_class)}.")
+    return max(images_by_class) / sum(images_by_class)
+
+
+def is_collapsed(
+    *,
+    val_correct: int,
+    val_images: int,
+    val_chance: float,
+    train_correct: int | None = None,
+    train_images: int | None = None,
+    train_chance: float | None = None,
+) -> bool:
+    """True of a training that can't be told from chance on val, or on the images that it was trained on.
+
+    Args:
+      val_correct, val_images: right answers on val, and its images.
+      val_chance: `chance_of` val, a fraction.
+      train_correct, train_images: the same of its own training images; None where unknown.
+      train_chance: `chance_of` these; None: val's.
+
+    Raises:
+      ValueError: more right answers than images, a negative count, or chance outside of 0..1.
+    """
+    told = [_told_from_chance(val_correct, val_images, val_chance)]
+    if train_correct is not None and train_images is not None:
+        told.append(_told_from_chance(train_correct, train_images, val_chance if train_chance is None else train_chance))
+    return False in told
+
+
+def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact interval of the probability that a training collapses, fractions (Clopper and Pearson, 1934).
+
+    Args:
+      collapsed: how many trainings did.
+      draws: of how many.
+      level: share of such intervals that hold the truth, at least.
+
+    Raises:
+      ValueError: no draw, or not 0 <= collapsed <= draws.
+    """
+    if draws < 1 or not 0 <= collapsed <= draws:
+        raise ValueError(f"Of {draws} draws {collapsed} can't have collapsed.")
+    low, high = binomtest(collapsed, draws).proportion_ci(level, method="exact")
+    return float(low), float(high)
+
+
+def _told_from_chance(correct: int, images: int, chance: float) -> bool | None:
+    """Whether the binomial test tells the answers from chance; None where the images are too few to tell."""
+    if not 0 <= correct <= images:
+        raise ValueError(f"Of {images} images {correct} can't be right.")
+    if not 0 < chance <= 1:
+        raise ValueError(f"Chance is a share above 0 and up to 1, got {chance}.")
+    enough = int(binom.isf(CHANCE_LEVEL, images, chance)) + 1  # fewest right answers that reject
+    if binom.sf(enough - 1, images, (1 + chance) / 2) < POWER:
+        return None
+    return correct >= enough

@@ -1,0 +1,185 @@
+"""Intervals and p-values from fresh draws, valid at every planned look. Imports analysis.statistics, numpy and scipy.
+
+The interval of one look is that of `statistics/uncertainty.py`: Student's for the draws, the normal one for the test
+images, nothing borrowed from other cells. The looks (5, 10, 20 draws) are fixed beforehand, and each may spend a share
+of the error: the first a half, the later ones the other half in equal parts. By Bonferroni's inequality the intervals
+of all looks hold the truth together at the level asked for, so it does not matter at which of them one stops, or why:
+they are repeated confidence intervals (Jennison and Turnbull, Group Sequential Methods, 1999, ch. 9), and a p-value
+divided by its look's share is valid at any stopping time. The first look gets the larger share because it is the
+common one, and because with five draws every bit of error is dear: t is 3.5 for half of 5%, and 4.0 for a third.
+
+Where draws collapsed, what is estimated is what a training is worth that does not collapse, from those that did not
+(of a difference: from the draws in which neither did), given which the intervals hold as ever. A difference of 5 such
+draws or more gets its p-value from them; else it comes of the exact sign test over all draws, collapsed ones included
+(Dixon and Mood, JASA 41, 1946). There a draw counts as won only if it is won by more than the choice of test images
+would explain (3.5 standard deviations, whose probability is added to p). Which test is made depends on the number of
+draws in which neither collapsed, which stays the same if the arms are exchanged, so the sign test is exact given it.
+In either case p is 1 where the mean over all draws, collapsed ones included, points the other way than the estimate.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy.special import ndtr
+from scipy.stats import binomtest
+
+from analysis.statistics import paired_intervals
+from analysis.statistics.paired_intervals import Interval, mean_interval
+from analysis.statistics.uncertainty import spread_of
+
+LEVEL = 0.95
+FIRST_SHARE = 0.5
+"""Share of the error that the first of several looks may spend."""
+FEWEST_PAIRS = 5
+"""Draws in which neither arm collapsed that a p-value of their mean takes, once any collapsed."""
+IMAGE_MARGIN = 3.5
+"""Standard deviations by which a draw must be won beyond what the choice of test images explains."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """Fresh trainings of one cell.
+
+    Attributes:
+      correct: bool [draws, images]: which test images are right; row d is the same draw, and column i the same image,
+        in every arm of a size.
+      collapsed: bool [draws] (`is_collapsed`).
+    """
+
+    correct: np.ndarray
+    collapsed: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Checks the shapes.
+
+        Raises:
+          ValueError: not [draws, images] and [draws] with a draw and two images or more.
+        """
+        shape = np.shape(self.correct)
+        if len(shape) != 2 or not shape[0] or shape[1] < 2 or np.shape(self.collapsed) != shape[:1]:
+            raise ValueError(f"An arm needs [draws, images] and [draws], got {shape} and {np.shape(self.collapsed)}.")
+
+    @property
+    def draws(self) -> int:
+        """How many trainings, collapsed ones included."""
+        return len(self.correct)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One arm less another.
+
+    Attributes:
+      points: mean difference over the draws in which neither collapsed, percentage points; None if there is none.
+      interval: of `points`; None with fewer than two such draws.
+      p_value: two-sided, valid at whichever planned look one stops.
+      sign: of the difference that p_value speaks of: 1, -1, or 0 for none.
+    """
+
+    points: float | None
+    interval: Interval | None
+    p_value: float
+    sign: int
+
+
+def error_share(looks_planned: int, look: int) -> float:
+    """Share of the error that a look may spend; those of all looks sum to 1.
+
+    Args:
+      looks_planned: how many looks were fixed beforehand.
+      look: which it is, from 1.
+
+    Raises:
+      ValueError: not 1 <= look <= looks_planned.
+    """
+    if not 1 <= look <= looks_planned:
+        raise ValueError(f"There is no look {look} of {looks_planned}.")
+    if looks_planned == 1:
+        return 1.0
+    return FIRST_SHARE if look == 1 else (1 - FIRST_SHARE) / (looks_planned - 1)
+
+
+def accuracy_interval(correct: np.ndarray, looks_planned: int = 1, look: int = 1, level: float = LEVEL) -> Interval:
+    """Mean accuracy, a fraction, with an interval that holds the truth at all looks together at that level.
+
+    Args:
+      correct: bool [draws, images], of draws that did not collapse.
+      looks_planned, look: as in `error_share`.
+      level: share of reports whose intervals hold the truth.
+
+    Raises:
+      ValueError: as `error_share` and `mean_interval`.
+    """
+    return mean_interval(correct, level=1 - (1 - level) * error_share(looks_planned, look))
+
+
+def difference_interval(
+    correct_a: np.ndarray, correct_b: np.ndarray, looks_planned: int = 1, look: int = 1, level: float = LEVEL
+) -> tuple[Interval, float]:
+    """Mean of a less b in percentage points with its interval and two-sided p-value, both valid at all looks.
+
+    Args:
+      correct_a, correct_b: bool [draws, images]; the same draws and images, in which neither collapsed.
+      looks_planned, look: as in `error_share`.
+      level: as in `accuracy_interval`.
+
+    Raises:
+      ValueError: the shapes differ, or as `accuracy_interval`.
+    """
+    share = error_share(looks_planned, look)
+    interval, p_value = paired_intervals.paired_gain_interval(correct_a, correct_b, level=1 - (1 - level) * share)
+    return interval, min(1.0, p_value / share)
+
+
+def arm_accuracy(arm: Arm, looks_planned: int = 1, look: int = 1) -> tuple[float | None, Interval | None]:
+    """Accuracy of the trainings that did not collapse, a fraction, with its interval.
+
+    None where there is none, and no interval of a single one.
+
+    Args:
+      arm: of one cell.
+      looks_planned, look: as in `error_share`.
+
+    Raises:
+      ValueError: as `error_share`.
+    """
+    trained = arm.correct[~arm.collapsed]
+    interval = accuracy_interval(trained, looks_planned, look) if len(trained) > 1 else None
+    return (float(trained.mean()) if len(trained) else None), interval
+
+
+def compare(a: Arm, b: Arm, looks_planned: int = 1, look: int = 1) -> Comparison:
+    """Arm a less arm b on the same draws and images, whatever collapsed.
+
+    Args:
+      a, b: arms of one shape.
+      looks_planned, look: as in `error_share`.
+
+    Raises:
+      ValueError: the shapes differ, or as `error_share`.
+    """
+    if a.correct.shape != b.correct.shape:
+        raise ValueError(f"Arms are compared on the same draws and images, got {a.correct.shape}, {b.correct.shape}.")
+    share = error_share(looks_planned, look)
+    collapsed = a.collapsed | b.collapsed
+    of_a, of_b = a.correct[~collapsed], b.correct[~collapsed]
+    points = 100 * float(of_a.mean() - of_b.mean()) if len(of_a) else None
+    interval, p_value = difference_interval(of_a, of_b, looks_planned, look) if len(of_a) > 1 else (None, 1.0)
+    values = np.subtract(a.correct, b.correct, dtype=np.float64)
+    sign = int(np.sign(values.mean()))
+    if collapsed.any() and len(of_a) < FEWEST_PAIRS:
+        p_value = min(1.0, _sign_test(sign * values) / share)
+    opposed = points is not None and points * sign < 0
+    return Comparison(points, interval, 1.0 if opposed else p_value, sign)
+
+
+def _sign_test(values: np.ndarray) -> float:
+    """Two-sided p-value of a's being better in more than half of all draws, from differences [draws, images]."""
+    draws = len(values)
+    spread = spread_of(values[None], np.ones(1))
+    of_images = max(float(spread.between_images[0] - spread.rest[0] / draws), 0.0)
+    won = int((values.mean(axis=1) > IMAGE_MARGIN * math.sqrt(of_images)).sum())
+    return 2 * float(binomtest(won, draws, alternative="greater").pvalue + ndtr(-IMAGE_MARGIN))

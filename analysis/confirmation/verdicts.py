@@ -1,0 +1,164 @@
+"""Verdicts of a whole report from fresh draws: any false one in at most 5% of reports. No TensorFlow.
+
+At each n two questions are asked: is the chosen cell better than its untrained twin (gain), and than the best network
+from scratch (lead). Where the latter is the twin, that is one question. Their p-values are valid at every planned look
+(`confirmed_intervals.py`); over all questions of the report Holm's procedure decides (Scandinavian Journal of
+Statistics 6, 1979), whatever they have in common. So the probability of any false verdict in a report is at most 5%,
+whichever sizes were given further draws and whenever they ended. A verdict is false that calls a gain, or a loss,
+where there is none in draws in which neither arm collapses, nor in more than half of all draws.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.confirmation.confirmed_intervals import Arm, Comparison, arm_accuracy, compare
+from analysis.statistics.paired_intervals import Interval, Verdict
+
+FALSE_VERDICTS = 0.05
+"""At most this share of reports has any false verdict."""
+LOOKS = (5, 10, 20)
+"""Draws at which the sizes of a report are looked at."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FreshDraws:
+    """What was trained anew at one n; every arm on the same draws and test images.
+
+    Attributes:
+      n: training images.
+      look: which of the planned looks it is, from 1. A size whose draws ended between two looks is at the later one.
+      cell: the chosen cell.
+      twin: the same network from random weights, which its gain is over.
+      from_scratch: the best network from scratch; None where that is the twin.
+    """
+
+    n: int
+    look: int
+    cell: Arm
+    twin: Arm
+    from_scratch: Arm | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Collapsed:
+    """How many of a size's draws collapsed, by arm (`collapse_rate_interval` for what that says of others)."""
+
+    cell: int
+    twin: int
+    from_scratch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfirmedSize:
+    """What fresh draws say of one n.
+
+    Figures are of trainings that did not collapse, and None where there are none; an interval is (low, high), and None
+    with fewer than two of them. Intervals are for one figure at a time, and verdicts for the whole report.
+
+    Attributes:
+      n: training images.
+      draws: fresh draws of each arm, collapsed ones included.
+      accuracy, accuracy_interval: the chosen cell's on test, fractions.
+      best_from_scratch_accuracy: a fraction.
+      gain_points, gain_interval_points: over the twin, percentage points, over draws in which neither collapsed.
+      verdict: of the gain.
+      collapsed: draws, by arm.
+      lead_points, lead_interval_points, lead_verdict: the same over the best network from scratch.
+    """
+
+    n: int
+    draws: int
+    accuracy: float | None
+    accuracy_interval: tuple[float, float] | None
+    best_from_scratch_accuracy: float | None
+    gain_points: float | None
+    gain_interval_points: tuple[float, float] | None
+    verdict: Verdict
+    collapsed: Collapsed
+    lead_points: float | None
+    lead_interval_points: tuple[float, float] | None
+    lead_verdict: Verdict
+
+
+def confirm(sizes: Sequence[FreshDraws], looks_planned: int = len(LOOKS)) -> tuple[ConfirmedSize, ...]:
+    """Every size of a report with its figures and verdicts, in the order given.
+
+    All sizes that are reported must be given, for their verdicts allow for each other.
+
+    Args:
+      sizes: what was trained so far.
+      looks_planned: at most so many looks at each size, fixed before the first.
+
+    Raises:
+      ValueError: arms of a size differ in draws or images, or a look was not planned.
+    """
+    gains = [compare(size.cell, size.twin, looks_planned, size.look) for size in sizes]
+    leads = [
+        None if size.from_scratch is None else compare(size.cell, size.from_scratch, looks_planned, size.look)
+        for size in sizes
+    ]
+    asked = [*gains, *(lead for lead in leads if lead is not None)]
+    decided = iter(_verdicts(asked))
+    of_gains = [next(decided) for _ in gains]
+    of_leads = [verdict if lead is None else next(decided) for verdict, lead in zip(of_gains, leads, strict=True)]
+    return tuple(
+        _confirmed(size, looks_planned, gain, of_gain, gain if lead is None else lead, of_lead)
+        for size, gain, lead, of_gain, of_lead in zip(sizes, gains, leads, of_gains, of_leads, strict=True)
+    )
+
+
+def decided(size: ConfirmedSize) -> bool:
+    """True where no further draws are wanted: both verdicts, over the twin and the best from scratch, are given."""
+    return "undecided" not in (size.verdict, size.lead_verdict)
+
+
+def holm(p_values: Sequence[float], level: float = FALSE_VERDICTS) -> np.ndarray:
+    """bool [hypotheses]: which are rejected so that any is wrongly in at most that share of reports (Holm, 1979).
+
+    Args:
+      p_values: one a hypothesis, however they depend on each other.
+      level: share of reports with any false rejection, at most.
+    """
+    p = np.asarray(p_values, np.float64)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
+    rejected = np.zeros(p.size, bool)
+    rejected[order] = adjusted <= level
+    return rejected
+
+
+def _verdicts(comparisons: Sequence[Comparison]) -> list[Verdict]:
+    """All verdicts of a report from all of its comparisons."""
+    by_sign: dict[int, Verdict] = {1: "gain", -1: "loss", 0: "undecided"}
+    rejected = holm([one.p_value for one in comparisons])
+    return [by_sign[one.sign] if no else "undecided" for one, no in zip(comparisons, rejected, strict=True)]
+
+
+def _confirmed(
+    size: FreshDraws, looks_planned: int, gain: Comparison, of_gain: Verdict, lead: Comparison, of_lead: Verdict
+) -> ConfirmedSize:
+    scratch = size.twin if size.from_scratch is None else size.from_scratch
+    accuracy, interval = arm_accuracy(size.cell, looks_planned, size.look)
+    counts = (int(arm.collapsed.sum()) for arm in (size.cell, size.twin, scratch))
+    return ConfirmedSize(
+        n=size.n,
+        draws=size.cell.draws,
+        accuracy=accuracy,
+        accuracy_interval=_bounds(interval),
+        best_from_scratch_accuracy=arm_accuracy(scratch, looks_planned, size.look)[0],
+        gain_points=gain.points,
+        gain_interval_points=_bounds(gain.interval),
+        verdict=of_gain,
+        collapsed=Collapsed(*counts),
+        lead_points=lead.points,
+        lead_interval_points=_bounds(lead.interval),
+        lead_verdict=of_lead,
+    )
+
+
+def _bounds(interval: Interval | None) -> tuple[float, float] | None:
+    return None if interval is None else (interval.low, interval.high)
