@@ -56,7 +56,9 @@ def is_collapsed(
     """
     told = [_told_from_chance(val_correct, val_images, val_chance)]
     if train_correct is not None and train_images is not None:
-        told.append(_told_from_chance(train_correct, train_images, val_chance if train_chance is None else train_chance))
+        told.append(
+            _told_from_chance(train_correct, train_images, val_chance if train_chance is None else train_chance)
+        )
     return False in told
 
 

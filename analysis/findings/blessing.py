@@ -102,8 +102,8 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
         return [f"there is no gain over {baseline}: {shown}"]
     if gain.low <= 0:
         return [f"the gain of {shown} over {baseline} is undecided: its interval contains 0"]
-    return [f"the gain of {shown} over {baseline} is undecided: among all cells of the report, as many such intervals "
-            "may lie above 0 by chance (Benjamini-Hochberg)"]  # fmt: skip
+    return [f"the gain of {shown} over {baseline} is undecided: among all comparisons on fresh draws, such an interval "
+            "may lie above 0 by chance (Holm)"]  # fmt: skip
 
 
 def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:

@@ -10,10 +10,14 @@ import numpy as np
 from analysis.cells.cell_summaries import CellSummary, MeasuredCell
 from analysis.cells.grid import Grid, SweepCell
 from analysis.cells.paired_ledgers import Ledgers
+from analysis.confirmation.collapse import chance_of, is_collapsed
+from analysis.confirmation.confirmed_intervals import Arm, Comparison, arm_accuracy, compare
+from analysis.confirmation.verdicts import ConfirmedSize, FreshDraws, confirm
 from analysis.findings.from_scratch import FromScratch
-from analysis.findings.questions import Question
-from analysis.statistics.paired_intervals import Interval, mean_interval, paired_gain_interval, verdict
+from analysis.findings.questions import PLACES, Question
+from analysis.statistics.paired_intervals import Interval
 from experiment.config import Confirmation as ConfirmationSettings
+from experiment.errors import ThawError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +29,18 @@ class Confirmed:
       summary: the chosen cell against its baseline; its `val_accuracy` is what the search chose it by.
       scratch: the chosen cell against the best network from scratch.
       collapsed: of the fresh draws, how many ended no better than chance, by `chosen`, `baseline` and `scratch`.
+        Accuracies and differences are those of the others; verdicts allow for all.
     """
 
     question: Question
     summary: CellSummary
     scratch: FromScratch
     collapsed: Mapping[str, int]
+
+    @property
+    def draws(self) -> int:
+        """Fresh draws, collapsed ones included."""
+        return self.summary.draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +69,13 @@ class Confirmation:
 
     @property
     def open_sizes(self) -> set[int]:
-        """Sizes at which the best transfer's lead over the best network from scratch is undecided."""
-        return {answer.question.n for answer in self.best if answer.scratch.verdict == "undecided"}
+        """Sizes that need more draws: the best transfer is undecided, or trainings collapsed by the first look."""
+        return {
+            answer.question.n
+            for answer in self.best
+            if "undecided" in (answer.summary.verdict, answer.scratch.verdict)
+            or (any(answer.collapsed.values()) and answer.draws <= self.looks[0])
+        }
 
 
 def looks_of(settings: ConfirmationSettings) -> tuple[int, ...]:
@@ -72,7 +87,7 @@ def looks_of(settings: ConfirmationSettings) -> tuple[int, ...]:
 
 
 def confirmed(questions: Sequence[Question], ledgers: Ledgers, looks: Sequence[int]) -> Confirmation:
-    """Evaluates the fresh rows.
+    """Evaluates the fresh rows; verdicts allow for each other and for every planned look (analysis.confirmation).
 
     Args:
       questions: what was asked.
@@ -83,27 +98,77 @@ def confirmed(questions: Sequence[Question], ledgers: Ledgers, looks: Sequence[i
       ThawError: a question's cells share no draw.
     """
     grid = Grid(ledgers)
-    return Confirmation(ledgers, tuple(_confirmed(grid, question, looks) for question in questions), tuple(looks))
+    arms = [_arms(grid, question) for question in questions]
+    fresh = [
+        FreshDraws(question.n, look_of(one["chosen"].draws, looks), one["chosen"], one["baseline"],
+                   None if question.scratch == question.baseline else one["scratch"])
+        for question, one in zip(questions, arms, strict=True)
+    ]  # fmt: skip
+    found = zip(questions, arms, confirm(fresh, len(looks)), strict=True)
+    return Confirmation(ledgers, tuple(_confirmed(grid, *one, looks) for one in found), tuple(looks))
 
 
-def _confirmed(grid: Grid, question: Question, looks: Sequence[int]) -> Confirmed:
+def look_of(draws: int, looks: Sequence[int]) -> int:
+    """Which look so many draws belong to, from 1; draws that ended between two looks belong to the later one."""
+    return 1 + sum(draws > look for look in looks[:-1])
+
+
+def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
+    """By `chosen`, `baseline` and `scratch`, on the draws that they have in common."""
     draws = grid.common_draws(question.cells)
-    correct = {place: np.stack([grid.correct(place)[draw] for draw in draws]) for place in question.cells}
-    chosen, baseline, scratch = (correct[place] for place in (question.chosen, question.baseline, question.scratch))
-    gain, p_value = paired_gain_interval(chosen, baseline)
-    lead, _ = paired_gain_interval(chosen, scratch)
-    of_baseline = mean_interval(baseline)
-    ratio = float(chosen.mean() / baseline.mean()) if baseline.any() else None
+    if not draws:
+        raise ThawError(f"The fresh draws of n = {question.n} end before any was trained on by all of "
+                        f"{sorted({name for name, _ in question.cells})}. Run the configuration again.")  # fmt: skip
+    return {name: _arm(grid, getattr(question, name), draws) for name in PLACES}
+
+
+def _arm(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
+    sweep = grid.sweeps[place[0]]
+    val = sweep.header.val_images
+    rows = {row.draw: row for row in sweep.cells[place[1]]}
+    collapsed = [
+        is_collapsed(
+            val_correct=round(rows[draw].val_accuracy * sum(val)), val_images=sum(val), val_chance=chance_of(val)
+        )
+        for draw in draws
+    ]
+    return Arm(np.stack([grid.correct(place)[draw] for draw in draws]) > 0, np.array(collapsed))
+
+
+def _confirmed(
+    grid: Grid, question: Question, arms: Mapping[str, Arm], size: ConfirmedSize, looks: Sequence[int]
+) -> Confirmed:
+    look = len(looks), look_of(size.draws, looks)
+    gain = compare(arms["chosen"], arms["baseline"], *look)
+    lead = compare(arms["chosen"], arms["scratch"], *look)
+    accuracy = {name: _accuracy(arm, *look) for name, arm in arms.items()}
+    baseline = accuracy["baseline"]
+    ratio = accuracy["chosen"].estimate / baseline.estimate if baseline.estimate else None
     summary = CellSummary(
-        **vars(_measured(grid, question.chosen, mean_interval(chosen), question.val_accuracy)),
-        baseline=of_baseline,
-        gain_points=gain,
+        **vars(_measured(grid, question.chosen, accuracy["chosen"], question.val_accuracy)),
+        baseline=baseline,
+        gain_points=_points(gain, size.draws),
         improvement_percent=None if ratio is None else 100 * (ratio - 1),
-        p_value=p_value,
-        verdict=verdict(gain, rejected=True),
+        p_value=gain.p_value,
+        verdict=size.verdict,
     )
-    measured = _measured(grid, question.scratch, mean_interval(scratch), grid.val(question.scratch))
-    return Confirmed(question, summary, FromScratch(measured, lead, verdict(lead, rejected=True)), {})
+    scratch = _measured(grid, question.scratch, accuracy["scratch"], grid.val(question.scratch))
+    collapsed = {name: int(arm.collapsed.sum()) for name, arm in arms.items()}
+    return Confirmed(question, summary, FromScratch(scratch, _points(lead, size.draws), size.lead_verdict), collapsed)
+
+
+def _accuracy(arm: Arm, looks: int, look: int) -> Interval:
+    """Of the trainings that did not collapse; where they are too few for an interval, all that an accuracy can be."""
+    estimate, interval = arm_accuracy(arm, looks, look)
+    mean = float(arm.correct.mean()) if estimate is None else estimate
+    return Interval(0.0, mean, 1.0, arm.draws) if interval is None else dataclasses.replace(interval, draws=arm.draws)
+
+
+def _points(one: Comparison, draws: int) -> Interval:
+    """Of the draws in which neither collapsed; where they are too few, all that a difference can be."""
+    if one.interval is None:
+        return Interval(-100.0, 0.0 if one.points is None else one.points, 100.0, draws)
+    return dataclasses.replace(one.interval, draws=draws)
 
 
 def _measured(grid: Grid, place: SweepCell, accuracy: Interval, val_accuracy: float) -> MeasuredCell:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from analysis.cells.grid import Grid, SweepCell
 from analysis.findings.from_scratch import best_from_scratch
 from ledger.cell_selection import Cell
+
+PLACES = ("chosen", "baseline", "scratch")
+"""Fields of a Question that name a cell."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,27 +65,22 @@ def executions_of(questions: Sequence[Question], draws: Sequence[int]) -> dict[s
     return {name: list(executions) for name, executions in asked.items()}
 
 
-def as_json(questions: Sequence[Question]) -> list[dict[str, object]]:
+def as_json(questions: Sequence[Question]) -> list[dict[str, Any]]:
     """For a file; read_questions reads it."""
     return [dataclasses.asdict(question) for question in questions]
 
 
-def read_questions(values: Sequence[Mapping[str, object]]) -> list[Question]:
+def read_questions(values: Sequence[Mapping[str, Any]]) -> list[Question]:
     """What `as_json` gave.
 
     Raises:
       TypeError, KeyError: something else.
     """
 
-    def place(value: object) -> SweepCell:
-        name, cell = value  # type: ignore[misc]
-        return str(name), Cell(**cell)
+    def place(value: Any) -> SweepCell:
+        return str(value[0]), Cell(**value[1])
 
     return [
-        Question(
-            int(str(one["n"])),
-            *(place(one[name]) for name in ("chosen", "baseline", "scratch")),
-            float(str(one["val_accuracy"])),
-        )  # fmt: skip
+        Question(int(one["n"]), *(place(one[name]) for name in PLACES), val_accuracy=float(one["val_accuracy"]))
         for one in values
     ]

@@ -111,7 +111,8 @@ def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
 def transfer_report(
     *, candidates: Mapping[str, types.BaseChannel], evaluations: Mapping[str, types.BaseChannel],
     verdicts: Mapping[str, types.BaseChannel], ledgers: Mapping[str, types.BaseChannel],
-    confirmation: types.BaseChannel, advice: types.BaseChannel, target: types.BaseChannel, settings: ReportSettings, code: str,
+    confirmation: types.BaseChannel, advice: types.BaseChannel, target: types.BaseChannel, settings: ReportSettings,
+    code: str,
 ) -> base_component.BaseComponent:  # fmt: skip
     """Makes the node for any number of transfers, each input under a name of its own.
 
