@@ -80,7 +80,8 @@ def read_questions(values: Sequence[Mapping[str, Any]]) -> list[Question]:
     def place(value: Any) -> SweepCell:
         return str(value[0]), Cell(**value[1])
 
-    return [
-        Question(int(one["n"]), *(place(one[name]) for name in PLACES), val_accuracy=float(one["val_accuracy"]))
-        for one in values
-    ]
+    def question(value: Mapping[str, Any]) -> Question:
+        chosen, baseline, scratch = (place(value[name]) for name in PLACES)
+        return Question(int(value["n"]), chosen, baseline, scratch, float(value["val_accuracy"]))
+
+    return [question(value) for value in values]
