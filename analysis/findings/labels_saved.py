@@ -1,10 +1,9 @@
 """Labels saved: how many images training from scratch needs for what a transfer reaches with n. No TensorFlow.
 
 The accuracy of the best network from scratch is known at the sizes of the grid and taken to be straight in log n
-between them. The
-estimate is the smallest n at which it has the transfer's accuracy. The interval is the set of n at which the
-paired difference between the transfer at its n and the baseline there can't be told from 0 (the test is turned
-round, as in Fieller's intervals, J. R. Stat. Soc. B 16, 1954), so it rests on the same draws and images as
+between them. The estimate is the smallest n at which it has the transfer's accuracy. The interval is the set of n at
+which the paired difference between the transfer at its n and the baseline there can't be told from 0 (the test is
+turned round, as in Fieller's intervals, J. R. Stat. Soc. B 16, 1954), so it rests on the same draws and images as
 every other interval, and it is open where the grid ends: `more than 2000`.
 """
 
@@ -50,11 +49,11 @@ def labels_needed(confirmation: Confirmation) -> list[LabelsNeeded]:
     """For every cell that was confirmed, in the order of its n; from scratch, the network that val chose at each n."""
     grid = Grid(confirmation.ledgers)
     scratch = [answer.question.scratch for answer in confirmation.best]
-    return [_needed(grid, answer.question.chosen, scratch) for answer in confirmation.answers]
+    return [needed_from_scratch(grid, answer.question.chosen, scratch) for answer in confirmation.answers]
 
 
-def _needed(grid: Grid, place: SweepCell, baselines: Sequence[SweepCell]) -> LabelsNeeded:
-    """`baselines` are in the order of their n."""
+def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepCell]) -> LabelsNeeded:
+    """What it takes from scratch to keep up with a cell; `baselines` are in the order of their n."""
     sizes, mixes = _between(baselines)
     draws = grid.common_draws([place, *baselines])
     estimates, lows, highs = [], [], []

@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import Ledgers
+from analysis.findings.confirmed import Confirmation, confirmed
+from analysis.findings.questions import questions_of
 from analysis.transfer_prediction.advice_rule import verdict_of
 from analysis.transfer_prediction.predicted_gains import BeforeTraining, Estimated, PredictedGain, ranked
 from ledger.rows import Header, Row
@@ -151,13 +155,13 @@ def row_of() -> Callable[..., Row]:
 
 @pytest.fixture(scope="session")
 def quick_ledgers() -> list[Ledger]:
-    """Two transfers and their baseline as `quick` sweeps them: 3 sizes, 3 counts, 2 draws."""
+    """Two transfers and their baseline as `quick` sweeps them: 3 sizes, 3 counts, 4 draws."""
     grid = (QUICK_SIZES, (4, 6, 8), (False, True))
     data = "SYNTHETIC shapes"
     return [
-        make_sweep("baseline__original", (0.83, 900), (QUICK_SIZES, (0,), (False, True)), 2, 500, data),
-        make_sweep("all_but_target__original", (0.95, 60), grid, 2, 500, data),
-        make_sweep("cats_dogs__original", (0.84, 700), grid, 2, 500, data),
+        make_sweep("baseline__original", (0.83, 900), (QUICK_SIZES, (0,), (False, True)), 4, 500, data),
+        make_sweep("all_but_target__original", (0.95, 60), grid, 4, 500, data),
+        make_sweep("cats_dogs__original", (0.84, 700), grid, 4, 500, data),
     ]
 
 
@@ -210,3 +214,10 @@ def made_before(ledgers: list[Ledger]) -> BeforeTraining:
         calibration="Calibrated on SYNTHETIC shapes.", level=0.9, estimates=tuple(estimates), seconds=1.5,
         predicted_gains={n: ranked(group) for n, group in predicted_gains.items()},
     )  # fmt: skip
+
+
+def confirmation_of(ledgers: Ledgers, deployed_size: int, *, every_transfer: bool = True) -> Confirmation:
+    """The answers to what some ledgers choose, their own rows being taken for those of fresh draws."""
+    grid = Grid(ledgers)
+    draws = max(len(rows) for sweep in grid.sweeps.values() for rows in sweep.cells.values())
+    return confirmed(questions_of(grid, deployed_size, every_transfer=every_transfer), ledgers, (draws,))

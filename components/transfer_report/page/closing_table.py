@@ -89,8 +89,8 @@ def _notes(summary: dict[str, Any]) -> Text:
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
     lines += divergence_notes(summary)
     note = (
-        "All figures are of fresh draws, which took no part in choosing; under each its 95% interval. The verdict is on "
-        "the gain and allows for the number of comparisons (Holm), so a lone interval above 0 can still be undecided."
+        "All figures are of fresh draws, which took no part in choosing; under each its 95% interval. The verdict is "
+        "on the gain and allows for the number of comparisons (Holm): a lone interval above 0 can still be undecided."
     )
     lines.append(note)
     return Text("\n".join(lines), style="not italic")

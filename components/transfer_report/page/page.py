@@ -137,11 +137,8 @@ def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int]
     if row["draws"] < 2:
         difference = f"The difference of {gain} rests on one draw, so it is undecided."
     elif row["verdict"] == "undecided":
-        why = (
-            "its interval contains 0"
-            if low <= 0 <= high
-            else "it does not stand out among all comparisons of this report"
-        )
+        lone = "it does not stand out among all comparisons of this report"
+        why = "its interval contains 0" if low <= 0 <= high else lone
         difference = f"The difference of {gain} is undecided: {why}."
     else:
         difference = f"The {row['verdict']} is {gain}."

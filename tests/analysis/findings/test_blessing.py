@@ -75,8 +75,8 @@ OVER = "over the same architecture from random weights"
         ),
         (
             Interval(0.5, 3.1, 5.7, 2), "undecided", 0.0,
-            f"the gain of +3.1 points [+0.5, +5.7] {OVER} is undecided: among all cells of the report, as many such "
-            "intervals may lie above 0 by chance (Benjamini-Hochberg)",
+            f"the gain of +3.1 points [+0.5, +5.7] {OVER} is undecided: among all comparisons on fresh draws, such "
+            "an interval may lie above 0 by chance (Holm)",
         ),
         (
             Interval(0.5, 3.1, 5.7, 2), "gain", 1.5,

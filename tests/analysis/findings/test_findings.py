@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
-from analysis.cells.cell_summaries import Summaries
+from analysis.cells.paired_ledgers import Ledgers
+from analysis.findings.confirmed import Confirmation, Confirmed
 from analysis.findings.findings import labels_table, measures_table
+from analysis.findings.from_scratch import FromScratch
 from analysis.findings.labels_saved import LabelsNeeded
 from analysis.findings.learning_curves import LearningMeasures
+from analysis.findings.questions import Question
 from analysis.statistics.paired_intervals import Interval
 from ledger.cell_selection import Cell
 from tests.analysis.findings.test_blessing import SUMMARY
@@ -21,9 +22,14 @@ def needed(
     return LabelsNeeded(name, Cell(n, 4, False), needed, low, high, 10, 2000, draws)
 
 
-def judged(*found: LabelsNeeded, verdict: str = "gain") -> Summaries:
-    cells = [dataclasses.replace(SUMMARY, sweep=one.transfer, cell=one.cell, verdict=verdict) for one in found]
-    return Summaries({one.sweep: [one] for one in cells}, {})
+def judged(*found: LabelsNeeded, verdict: str = "gain") -> Confirmation:
+    scratch = FromScratch(SUMMARY, SUMMARY.gain_points, verdict)
+    place = "baseline__original", Cell(10, 0, False)
+    answers = [
+        Confirmed(Question(one.cell.n, (one.transfer, one.cell), place, place, 0.8), SUMMARY, scratch, {})
+        for one in found
+    ]
+    return Confirmation(Ledgers({}, {}), tuple(answers), (5,))
 
 
 @pytest.mark.parametrize(

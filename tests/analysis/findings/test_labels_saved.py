@@ -10,8 +10,10 @@ from scipy.special import ndtri
 
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
-from analysis.findings.labels_saved import LabelsNeeded, labels_needed
+from analysis.findings.labels_saved import LabelsNeeded, labels_needed, needed_from_scratch
+from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
+from tests.analysis.report_ledgers import confirmation_of
 
 BASELINES = {10: 0.5, 100: 0.7, 1000: 0.9}
 
@@ -20,7 +22,8 @@ def needed_at_10(grid_of: Callable[..., Grid], accuracy: float, draws: int = 3) 
     def accuracies(sweep: str, n: int, freeze_count: int, fine_tune: bool) -> float:
         return BASELINES[n] if sweep.startswith("baseline") else accuracy
 
-    return labels_needed(grid_of(accuracies, sizes=tuple(BASELINES), draws=draws))[0]
+    grid = grid_of(accuracies, sizes=tuple(BASELINES), draws=draws)
+    return labels_needed(confirmation_of(grid.ledgers, 10))[0]
 
 
 def test_the_baselines_curve_is_straight_in_log_n(grid_of: Callable[..., Grid]) -> None:
@@ -77,7 +80,10 @@ def simulated(
         (header_of("baseline__original", "", "original", images, "CIFAR-10"), baselines),
         (header_of("cats_dogs__original", "cats_dogs", "original", images, "CIFAR-10"), cells),
     ]
-    return labels_needed(Grid(pair_ledgers(ledgers)))[0]
+    found = pair_ledgers(ledgers)
+    grid = Grid(found)
+    scratch = [("baseline__original", cell) for cell in grid.chosen.baselines["original"].values()]
+    return needed_from_scratch(grid, ("cats_dogs__original", Cell(10, 4, False)), scratch)
 
 
 @pytest.mark.slow

@@ -10,11 +10,15 @@ import yaml
 from tfx.types import channel, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
+from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.findings.questions import questions_of
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE
+from components.confirmer.confirming import write_confirmation
 from components.transfer_report.component import TransferReportExecutor, transfer_report
 from components.transfer_report.report import ReportSettings
 from experiment import features
-from experiment.config import Blessing
+from experiment.config import Blessing, Confirmation
 from ledger.ledger import LEDGER_FILE, content_key, write_ledger
 
 pytestmark = pytest.mark.component
@@ -69,6 +73,15 @@ def run(tmp_path, quick_ledgers, before_of):
         advice = artifact(simple_artifacts.File, tmp_path / "advice")
         (Path(advice.uri) / ADVICE_FILE).write_text(before_of(quick_ledgers).model_dump_json())
         inputs["advice"] = [advice]
+        confirmation = artifact(simple_artifacts.File, tmp_path / "confirmation")
+        headers = {
+            header.sweep: (dataclasses.replace(header, test_ids_hash=content_key(ids=IDS)), rows)
+            for header, rows in quick_ledgers
+        }
+        questions = questions_of(Grid(pair_ledgers(headers.values())), 400, every_transfer=True)
+        settings = Confirmation(draws=2, most_draws=2)
+        write_confirmation(Path(confirmation.uri), questions, headers, settings)
+        inputs["confirmation"] = [confirmation]
         target = artifact(standard_artifacts.Examples, tmp_path / "target")
         write_images(Path(target.uri) / "Split-test", IDS)
         inputs["target"] = [target]
@@ -118,8 +131,9 @@ def test_the_node_has_an_input_for_each_transfer_by_name():
     node = transfer_report(candidates=channels("a__original"), evaluations=channels("a__original"),
                            verdicts=channels("a__original"), ledgers=channels("a__original", "baseline__original"),
                            advice=channel.Channel(type=simple_artifacts.File),
+                           confirmation=channel.Channel(type=simple_artifacts.File),
                            target=target, settings=settings, code="c")  # fmt: skip
     assert set(node.inputs) == {"candidate_of_a__original", "evaluation_of_a__original", "verdict_of_a__original",
-                                "ledger_of_a__original", "ledger_of_baseline__original", "advice",
+                                "ledger_of_a__original", "ledger_of_baseline__original", "advice", "confirmation",
                                 "target"}  # fmt: skip
     assert set(node.outputs) == {"report", "winner", "blessing"}

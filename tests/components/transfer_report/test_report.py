@@ -16,13 +16,14 @@ from PIL import Image
 
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.figures.mistakes import MOST_SHOWN, TargetImages
-from components.transfer_report.report import Evaluation, ReportSettings, write_report
+from components.transfer_report.report import Evaluation, ReportSettings
 from experiment.changes import changed
 from experiment.config import Blessing
 from experiment.errors import ThawError
 from ledger.ledger import content_key
 from ledger.rows import Header, Row
 from tests.analysis.report_ledgers import make_sweep
+from tests.components.transfer_report.written_report import report_of
 
 Ledger = tuple[Header, list[Row]]
 SETTINGS = ReportSettings(
@@ -49,7 +50,7 @@ def written(
     folder = tmp_path_factory.mktemp("runs") / "run"
     nasty = "<script>alert(1)</script>"
     ledgers = [(dataclasses.replace(header, classes=(nasty, "truck")), rows) for header, rows in quick_ledgers]
-    return folder, write_report(folder, ledgers, OUTCOMES, SETTINGS, before_of(ledgers))
+    return folder, report_of(folder, ledgers, OUTCOMES, SETTINGS, before_of(ledgers))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def refused(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactor
         if header.sweep != "cats_dogs__original"
     ]
     strict = changed(SETTINGS, blessing=Blessing(min_accuracy=0.99))
-    return folder, write_report(folder, ledgers, OUTCOMES, strict, BEFORE)
+    return folder, report_of(folder, ledgers, OUTCOMES, strict, BEFORE)
 
 
 def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> None:
@@ -71,6 +72,7 @@ def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> 
     assert files == {
         "report.html",
         "cells.csv",
+        "confirmed.csv",
         "claims.json",
         "estimates.csv",
         "learning_curves.csv",
@@ -151,7 +153,7 @@ def test_every_cell_of_a_heat_map_says_all_on_hovering(written: tuple[Path, dict
     assert len(titles) == 2 * 2 * 18
     assert re.fullmatch(
         r"n = 20, k = 4, not fine-tuned\naccuracy \d+\.\d% \[.*\]\nbaseline \d+\.\d% \[.*\]\n"
-        r"gain [+-]\d+\.\d points \[.*\]: (gain|loss|undecided), 2 draws",
+        r"gain [+-]\d+\.\d points \[.*\]: (gain|loss|undecided), 4 draws",
         titles[0],
     )
 
@@ -181,7 +183,7 @@ def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
         (header, [dataclasses.replace(row, curve=(row.curve[0], row.curve[-1])) for row in rows if row.draw == 0])
         for header, rows in quick_ledgers
     ]
-    write_report(tmp_path, ends, OUTCOMES, SETTINGS, BEFORE)
+    report_of(tmp_path, ends, OUTCOMES, SETTINGS, BEFORE)
     assert not (tmp_path / "figures" / "learning_curves.png").exists()
     page = (tmp_path / "report.html").read_text()
     assert "Left out: the ledgers hold accuracies before and after training alone" in page
@@ -201,8 +203,8 @@ def test_every_table_of_a_synthetic_page_is_marked(written: tuple[Path, dict[str
     folder, _ = written
     page = (folder / "report.html").read_text()
     tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
-    # Closing table, labels saved, claims, data; predicted gains twice and estimators; two tables a transfer.
-    assert len(tables) == 11
+    # Closing table, confirmed, labels saved, claims, data; predicted gains twice and estimators; two a transfer.
+    assert len(tables) == 12
     assert all("SYNTHETIC" in table for table in tables)
     assert "<title>SYNTHETIC" in page
 
@@ -235,12 +237,7 @@ def test_every_cell_stands_in_the_page_with_its_verdict(written: tuple[Path, dic
 
 def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     with pytest.raises(ThawError, match="nothing of cats_dogs__original"):
-        write_report(tmp_path, quick_ledgers, {"all_but_target__original": Evaluation(True)}, SETTINGS, BEFORE)
-
-
-def test_a_transfer_without_the_deployed_size_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
-    with pytest.raises(ThawError, match=r"no execution at n=800.*n=\[20, 100, 400\]"):
-        write_report(tmp_path, quick_ledgers, OUTCOMES, changed(SETTINGS, deployed_size=800), BEFORE)
+        report_of(tmp_path, quick_ledgers, {"all_but_target__original": Evaluation(True)}, SETTINGS, BEFORE)
 
 
 def with_ids(ledgers: list[Ledger], ids: list[str]) -> list[Ledger]:
@@ -253,7 +250,7 @@ def pictured(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("pictured")
     ids = [f"<photo {place}>" for place in range(500)]
     images = TargetImages(np.zeros((500, 16, 16, 3), np.uint8), ids)
-    write_report(folder, with_ids(quick_ledgers, ids), OUTCOMES, SETTINGS, BEFORE, images)
+    report_of(folder, with_ids(quick_ledgers, ids), OUTCOMES, SETTINGS, BEFORE, images)
     return folder
 
 
@@ -269,14 +266,14 @@ def test_the_page_shows_what_the_winner_calls_wrongly_with_ids_and_probabilities
 def test_images_of_another_target_are_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     images = TargetImages(np.zeros((500, 16, 16, 3), np.uint8), ["a"] * 500)
     with pytest.raises(ThawError, match="not those that the ledgers were written for"):
-        write_report(tmp_path, quick_ledgers, OUTCOMES, SETTINGS, BEFORE, images)
+        report_of(tmp_path, quick_ledgers, OUTCOMES, SETTINGS, BEFORE, images)
 
 
 def test_a_transfer_may_be_held_against_another_architecture(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     grid = ((20, 100, 400), (13, 18), (False, True))
-    header, rows = make_sweep("imagenet__mobilenet_v2", (0.95, 30), grid, 2, 500, "SYNTHETIC shapes")
+    header, rows = make_sweep("imagenet__mobilenet_v2", (0.95, 30), grid, 4, 500, "SYNTHETIC shapes")
     ledgers = [quick_ledgers[0], (dataclasses.replace(header, baseline="original"), rows)]
-    summary = write_report(tmp_path, ledgers, {"imagenet__mobilenet_v2": Evaluation(True)}, SETTINGS, BEFORE)
+    summary = report_of(tmp_path, ledgers, {"imagenet__mobilenet_v2": Evaluation(True)}, SETTINGS, BEFORE)
     [row] = summary["closing_table"]
     assert (row["architecture"], row["baseline_architecture"]) == ("mobilenet_v2", "original")
     assert row["from_scratch"]["sweep"] == "baseline__original"
@@ -290,7 +287,7 @@ def test_the_page_shows_near_duplicates_with_their_splits(quick_ledgers: list[Le
     black = np.zeros((16, 16, 3), np.uint8)
     images = TargetImages(np.zeros((500, 16, 16, 3), np.uint8), ids, {"a": (black, "train"), "b": (black, "train")})
     settings = changed(SETTINGS, near_duplicates=(("a", "b"), ("of another class",)), near_duplicate_sets=7)
-    write_report(tmp_path, with_ids(quick_ledgers, ids), OUTCOMES, settings, BEFORE, images)
+    report_of(tmp_path, with_ids(quick_ledgers, ids), OUTCOMES, settings, BEFORE, images)
     assert "near_duplicates.csv lists all" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "figures" / "near_duplicates.png").exists()
 

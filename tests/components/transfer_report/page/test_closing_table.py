@@ -60,6 +60,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "closing_table": [row, refused],
         "winner": "all_but_target__remastered",
         "pushed": {"blessed": True, "transfer": row["transfer"], "path": None, "reason": None},
+        "advice": [{"n": 2000, "sentence": "With 2000 labelled images: the remastered network."}],
         "left_out": {},
         "diverged": [],
         "worse_on_val": [],
@@ -155,8 +156,5 @@ def test_the_title_carries_synthetic_only_where_it_must() -> None:
     assert "SYNTHETIC images:" in title
 
 
-def test_one_draw_is_said_to_cover_the_test_images_alone() -> None:
-    table = [{**row, "draws": 1} for row in summary()["closing_table"]]
-    note = "With one draw the interval covers the test images alone"
-    assert note in " ".join(printed(summary(closing_table=table), 120).split())
-    assert note not in " ".join(printed(summary(), 120).split())
+def test_what_to_use_at_each_n_stands_below() -> None:
+    assert "With 2000 labelled images: the remastered network." in printed(summary(), 120)

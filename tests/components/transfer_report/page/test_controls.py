@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
-from components.transfer_report.page.controls import WHAT
-from components.transfer_report.report import Evaluation, ReportSettings, write_report
+from components.transfer_report.page.controls import WHAT, without_controls
+from components.transfer_report.report import Evaluation, ReportSettings
 from experiment.changes import changed
 from experiment.config import Blessing
 from experiment.errors import ThawError
 from ledger.rows import Header, Row
+from tests.components.transfer_report.written_report import report_of
 
 Ledger = tuple[Header, list[Row]]
 PLAIN = ReportSettings(
@@ -29,7 +31,7 @@ CONTROLLED = changed(PLAIN, controls={"all_but_target__original": "self"})
 @pytest.fixture(scope="module")
 def controlled(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("controlled")
-    write_report(folder, quick_ledgers, OUTCOMES, CONTROLLED, BEFORE)
+    report_of(folder, quick_ledgers, OUTCOMES, CONTROLLED, BEFORE)
     return folder
 
 
@@ -37,7 +39,7 @@ def test_a_control_changes_nothing_that_is_chosen_or_judged(
     controlled: Path, quick_ledgers: list[Ledger], tmp_path: Path
 ) -> None:
     rest = [ledger for ledger in quick_ledgers if ledger[0].sweep != "all_but_target__original"]
-    write_report(tmp_path, rest, OUTCOMES, PLAIN, BEFORE)
+    report_of(tmp_path, rest, OUTCOMES, PLAIN, BEFORE)
     with_it, without = (json.loads((folder / "summary.json").read_text()) for folder in (controlled, tmp_path))
     assert with_it.pop("controls") == {"all_but_target__original": "self"}
     assert without.pop("controls") == {}
@@ -58,14 +60,14 @@ def test_its_executions_are_in_the_table_and_its_curves_on_the_page(controlled: 
 
 def test_a_report_without_controls_has_no_such_section(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     outcomes = {**OUTCOMES, "all_but_target__original": Evaluation(True)}
-    write_report(tmp_path, quick_ledgers, outcomes, PLAIN, BEFORE)
+    report_of(tmp_path, quick_ledgers, outcomes, PLAIN, BEFORE)
     assert ">Controls</h2>" not in (tmp_path / "report.html").read_text()
 
 
-def test_controls_alone_are_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+def test_controls_alone_are_refused(quick_ledgers: list[Ledger]) -> None:
     kinds = dict.fromkeys(("all_but_target__original", "cats_dogs__original"), "random")
     with pytest.raises(ThawError, match="controls alone"):
-        write_report(tmp_path, quick_ledgers, OUTCOMES, changed(PLAIN, controls=kinds), BEFORE)
+        without_controls(pair_ledgers(quick_ledgers), kinds)
 
 
 def test_every_kind_of_control_is_explained() -> None:
