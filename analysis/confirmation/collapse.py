@@ -6,7 +6,7 @@ right with the probability of chance. Chance is the share of the largest class a
 right that answers the same to all.
 
 The test is made only where it can tell: where a network halfway between chance and all right would pass it with a
-probability of 90% (57 images of two equal classes). Fewer images say nothing, so ten training images don't count.
+probability of 90% (52 images of two equal classes). Fewer images say nothing, so ten training images don't count.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def is_collapsed(
     """
     told = [_told_from_chance(val_correct, val_images, val_chance)]
     if train_correct is not None and train_images is not None:
-        told.append(_told_from_chance(train_correct, train_images, val_chance if train_chance is None else train_chance))
+        chance = val_chance if train_chance is None else train_chance
+        told.append(_told_from_chance(train_correct, train_images, chance))
     return False in told
 
 

@@ -43,11 +43,6 @@ class Interval:
         return self.draws < 2
 
 
-def draw_variance(values: np.ndarray) -> float:
-    """Variance of the draws' means: `values` [draws, images], two draws or more."""
-    return float(np.var(np.asarray(values, np.float64).mean(axis=1), ddof=1))
-
-
 def mean_interval(correct: np.ndarray, level: float = 0.95) -> Interval:
     """Mean accuracy with its interval.
 

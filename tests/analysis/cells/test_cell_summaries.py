@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from analysis.cells.cell_summaries import balanced_accuracy, class_f1s, summarise
+from analysis.cells.cell_summaries import balanced_accuracy, class_f1s, lent_variances, summarise
 from analysis.cells.paired_ledgers import Sweep, pair_ledgers
 from analysis.statistics.paired_intervals import mean_interval
 from ledger.cell_selection import Cell

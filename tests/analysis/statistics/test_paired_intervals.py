@@ -16,7 +16,6 @@ from analysis.statistics import uncertainty
 from analysis.statistics.paired_intervals import (
     SMALLEST_P,
     Interval,
-    draw_variance,
     draws_interval,
     mean_interval,
     paired_gain_interval,
@@ -127,10 +126,6 @@ def test_one_draw_and_equal_draws_prove_nothing(values: list[float]) -> None:
 def test_an_interval_of_draws_needs_one_value_a_draw(values: list) -> None:
     with pytest.raises(ValueError, match="one value a draw"):
         draws_interval(values)
-
-
-def test_draw_variance_is_that_of_the_draws_means() -> None:
-    assert draw_variance(np.array([[1, 1, 0, 0], [1, 1, 1, 0]])) == pytest.approx(0.03125)
 
 
 def test_images_that_all_agree_still_leave_a_width() -> None:
