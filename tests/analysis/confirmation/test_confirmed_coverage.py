@@ -23,7 +23,7 @@ FIXED = (2, 3, 5, 10)
 class Setting(NamedTuple):
     """Trainings at one n; `draw_sd` in points of accuracy, `collapse` the probability of each arm's.
 
-    With `shared`, the luck of a gain is the twin's alone: it is then all that two gains over that twin have.
+    With `shared`, the luck of a gain is the baseline's alone: it is then all that two gains over that baseline have.
     """
 
     draw_sd: float
@@ -33,7 +33,7 @@ class Setting(NamedTuple):
     shared: bool = False
 
     def sds(self, arms: int) -> np.ndarray:
-        """Of cell, twin and further arms."""
+        """Of cell, baseline and further arms."""
         return np.array([0.0 if self.shared else self.draw_sd] + [self.draw_sd] * (arms - 1))
 
 
@@ -55,11 +55,11 @@ def first(arm: Arm, draws: int) -> Arm:
 
 
 def held_by(arms: list[Arm], draws: int, look: int | None) -> tuple[bool | None, bool | None]:
-    """Whether the intervals of the twin's accuracy (70%) and the cell's gain (5 points) hold these; else None."""
+    """Whether the intervals of the baseline's accuracy (70%) and the cell's gain (5 points) hold these; else None."""
     looks = (len(LOOKS), look) if look else (1, 1)
-    cell, twin = (first(arm, draws) for arm in arms)
-    _, accuracy = arm_accuracy(twin, *looks)
-    gain = compare(cell, twin, *looks).interval
+    cell, baseline = (first(arm, draws) for arm in arms)
+    _, accuracy = arm_accuracy(baseline, *looks)
+    gain = compare(cell, baseline, *looks).interval
     return accuracy and accuracy.low <= 0.70 <= accuracy.high, gain and gain.low <= 5 <= gain.high
 
 
@@ -87,7 +87,7 @@ def coverage(setting: Setting, repeats: int) -> dict[str, tuple[float, float]]:
 def report(
     rng: np.random.Generator, setting: Setting, accuracies: list[float], sizes: int
 ) -> tuple[ConfirmedSize, ...]:
-    """A report of some sizes: cell, twin and best from scratch; sizes that are undecided go to the next look."""
+    """A report of some sizes: cell, baseline and best from scratch; sizes that are undecided go to the next look."""
     sds = setting.sds(len(accuracies))
     levels = levels_of(np.array(accuracies), sds, setting.heavy, setting.correlation)
     arms = [arms_of(rng, setting, levels, LOOKS[-1]) for _ in range(sizes)]

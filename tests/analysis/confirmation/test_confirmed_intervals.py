@@ -99,13 +99,13 @@ def test_what_is_rejected_has_an_interval_without_0(pair: tuple[Arm, Arm], look:
 
 
 def test_figures_are_of_the_draws_that_did_not_collapse() -> None:
-    cell, twin = arm_of([80, 50, 84, 82], (1,)), arm_of([70, 71, 50, 72], (2,))
+    cell, baseline = arm_of([80, 50, 84, 82], (1,)), arm_of([70, 71, 50, 72], (2,))
     accuracy, interval = arm_accuracy(cell)
     assert accuracy == pytest.approx(0.82)
     assert interval == accuracy_interval(cell.correct[[0, 2, 3]])
-    found = compare(cell, twin)
+    found = compare(cell, baseline)
     assert found.points == pytest.approx(10)
-    assert found.interval == difference_interval(cell.correct[[0, 3]], twin.correct[[0, 3]])[0]
+    assert found.interval == difference_interval(cell.correct[[0, 3]], baseline.correct[[0, 3]])[0]
 
 
 def test_a_single_draw_that_did_not_collapse_has_no_interval_and_none_no_figure() -> None:
@@ -119,35 +119,35 @@ def test_a_single_draw_that_did_not_collapse_has_no_interval_and_none_no_figure(
 
 def test_five_draws_without_collapse_are_enough_for_their_own_p_value() -> None:
     cell = arm_of([80, 81, 83, 84, 82, 85])
-    twin = arm_of([70, 70, 71, 75, 72, 50], (5,))
-    expected = difference_interval(cell.correct[:5], twin.correct[:5])[1]
-    assert compare(cell, twin).p_value == expected < 0.001
+    baseline = arm_of([70, 70, 71, 75, 72, 50], (5,))
+    expected = difference_interval(cell.correct[:5], baseline.correct[:5])[1]
+    assert compare(cell, baseline).p_value == expected < 0.001
 
 
 def test_with_fewer_the_sign_test_decides_over_all_draws() -> None:
     # Ten of ten are won: 2 / 2^10, and what the margin adds; the third of three looks has a quarter of the error.
     cell = Arm(np.tile(np.arange(1000) < 900, (10, 1)), np.zeros(10, bool))
-    twin = Arm(np.tile(np.arange(1000) % 2 == 0, (10, 1)), np.arange(10) < 8)
-    assert compare(cell, twin).p_value == pytest.approx(2 / 2**10, abs=1e-4)
-    assert compare(cell, twin, 3, 3).p_value == pytest.approx(8 / 2**10, abs=4e-4)
-    assert compare(twin, cell).p_value == compare(cell, twin).p_value
+    baseline = Arm(np.tile(np.arange(1000) % 2 == 0, (10, 1)), np.arange(10) < 8)
+    assert compare(cell, baseline).p_value == pytest.approx(2 / 2**10, abs=1e-4)
+    assert compare(cell, baseline, 3, 3).p_value == pytest.approx(8 / 2**10, abs=4e-4)
+    assert compare(baseline, cell).p_value == compare(cell, baseline).p_value
 
 
 def test_a_draw_that_is_won_by_no_more_than_the_images_explain_is_not_won() -> None:
     rng = np.random.default_rng(1)
     base = rng.random(1000) < 0.5
     cell = Arm(np.tile(base | (rng.random(1000) < 0.02), (10, 1)), np.zeros(10, bool))
-    twin = Arm(np.tile(base, (10, 1)), np.arange(10) < 8)
-    gain = cell.correct[0].mean() - twin.correct[0].mean()
+    baseline = Arm(np.tile(base, (10, 1)), np.arange(10) < 8)
+    gain = cell.correct[0].mean() - baseline.correct[0].mean()
     assert 0 < gain < IMAGE_MARGIN * np.sqrt(0.02 / 1000)
-    assert compare(cell, twin).p_value == 1
+    assert compare(cell, baseline).p_value == 1
 
 
 def test_nothing_is_called_where_collapses_turn_the_mean_round() -> None:
     # Where neither collapses the cell is 10 points better in every draw; it collapses in half of all draws.
     cell = arm_of([80, 81, 82, 80, 81, 40, 40, 40, 40, 40], (5, 6, 7, 8, 9))
-    twin = arm_of([70, 71, 72, 70, 71, 72, 73, 70, 71, 70])
-    found = compare(cell, twin)
+    baseline = arm_of([70, 71, 72, 70, 71, 72, 73, 70, 71, 70])
+    found = compare(cell, baseline)
     assert found.points == pytest.approx(10) and found.sign == -1
     assert found.p_value == 1
 

@@ -36,9 +36,9 @@ def test_a_smaller_p_value_never_takes_a_rejection_away(values: list[float], pla
 
 
 def test_a_size_has_its_figures_and_both_verdicts() -> None:
-    cell, twin, scratch = arm(0.9, 1), arm(0.6, 2), arm(0.8, 3)
-    [found] = confirm([FreshDraws(50, 1, cell, twin, scratch)])
-    gain, lead = compare(cell, twin, 3, 1), compare(cell, scratch, 3, 1)
+    cell, baseline, scratch = arm(0.9, 1), arm(0.6, 2), arm(0.8, 3)
+    [found] = confirm([FreshDraws(50, 1, cell, baseline, scratch)])
+    gain, lead = compare(cell, baseline, 3, 1), compare(cell, scratch, 3, 1)
     accuracy, interval = arm_accuracy(cell, 3, 1)
     assert gain.interval and lead.interval and interval
     assert (found.n, found.draws, found.accuracy) == (50, 5, accuracy)
@@ -52,11 +52,11 @@ def test_a_size_has_its_figures_and_both_verdicts() -> None:
 
 
 def test_where_the_twin_is_the_best_from_scratch_the_lead_is_the_gain() -> None:
-    cell, twin = arm(0.6, 1), arm(0.9, 2)
-    [found] = confirm([FreshDraws(50, 1, cell, twin)])
+    cell, baseline = arm(0.6, 1), arm(0.9, 2)
+    [found] = confirm([FreshDraws(50, 1, cell, baseline)])
     assert found.verdict == found.lead_verdict == "loss"
     assert (found.lead_points, found.lead_interval_points) == (found.gain_points, found.gain_interval_points)
-    assert found.best_from_scratch_accuracy == pytest.approx(twin.correct.mean())
+    assert found.best_from_scratch_accuracy == pytest.approx(baseline.correct.mean())
 
 
 def test_more_draws_are_wanted_until_both_verdicts_are_given() -> None:
@@ -81,7 +81,7 @@ def test_a_twin_that_always_collapses_takes_ten_draws(draws: int, look: int, ver
 
 def test_the_sizes_of_a_report_allow_for_each_other() -> None:
     close = FreshDraws(50, 1, arm(0.84, 1), arm(0.80, 2))
-    p_value = compare(close.cell, close.twin, 3, 1).p_value
+    p_value = compare(close.cell, close.baseline, 3, 1).p_value
     same = [FreshDraws(n, 1, arm(0.8, 10 * n), arm(0.8, 10 * n + 1)) for n in range(1, 9)]
     assert 0.05 / 9 < p_value < 0.05
     assert confirm([close])[0].verdict == "gain"
