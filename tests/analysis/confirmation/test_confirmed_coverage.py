@@ -111,15 +111,15 @@ def false_verdicts(setting: Setting, repeats: int, sizes: int) -> float:
 def after_selection(repeats: int, cells: int, draws: int) -> tuple[float, float]:
     """Coverage of the accuracy of the best of some cells on val: from the draws it was chosen by, and from fresh ones.
 
-    Draw effects of 3 points, half of the variance shared; the cells' accuracies differ by a standard deviation of 1.
+    Draw effects of 5 points, a fifth of the variance shared; the cells' accuracies differ by a standard deviation of 1.
     """
     rng = np.random.default_rng(2022)
     held = []
     for _ in range(repeats):
         accuracies = np.clip(rng.normal(0.72, 0.01, cells), 0.6, 0.84)
-        sds = np.full(cells, 3.0)
+        sds = np.full(cells, 5.0)
         levels = levels_of(accuracies, sds)
-        searched = simulate(rng, levels, sds, 3, IMAGES, val_images=100)
+        searched = simulate(rng, levels, sds, 3, IMAGES, 0.2, VAL_IMAGES)
         best = int(searched.val_correct.mean(axis=(1, 2)).argmax())
         fresh = simulate(rng, levels[[best]], sds[:1], draws, IMAGES).correct[0]
         found = [accuracy_interval(correct) for correct in (searched.correct[best], fresh)]
@@ -197,8 +197,9 @@ def test_any_false_verdict_is_given_in_at_most_5_of_100_reports(setting: Setting
 @pytest.mark.exhaustive  # test_fresh_draws_hold_the_truth_of_the_best_of_many is in every run
 @pytest.mark.parametrize("draws", FIXED)
 def test_fresh_draws_of_the_best_of_300_cells_hold_its_accuracy(draws: int) -> None:
-    of_searched, of_fresh = after_selection(500, 300, draws)
+    of_searched, of_fresh = after_selection(300, 300, draws)
     print(
         f"\nbest of 300: {100 * of_searched:.1f}% from the search's 3 draws, {100 * of_fresh:.1f}% from {draws} fresh"
     )
-    assert of_fresh >= 0.93 - 0.02
+    # Two standard errors of 300 repeats are 2.5 points.
+    assert of_fresh >= 0.93 - 0.025
