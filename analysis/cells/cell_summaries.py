@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import statistics
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,9 +21,6 @@ from ledger.cell_selection import Cell
 
 FALSE_DISCOVERY_RATE = 0.05
 """At most this share of the verdicts `gain` and `loss` of one report is expected to be false."""
-
-FEWEST_OTHERS = 3
-"""Cells of one architecture and n needed before they lend a variance (`lent_variances`)."""
 
 Key = tuple[str, Cell]
 """A sweep's name and a cell of it."""
@@ -202,20 +197,3 @@ def _decide(transfers: Mapping[str, Sequence[CellSummary]]) -> dict[str, Sequenc
         name: [dataclasses.replace(s, verdict=verdict(s.gain_points, bool(next(rejected)))) for s in group]
         for name, group in transfers.items()
     }
-
-
-def lent_variances(own: Mapping[Key, float]) -> dict[Key, float]:
-    """For each cell, the mean variance between draws of the other cells of its n, where they are FEWEST_OTHERS.
-
-    Args:
-      own: the variance of each cell of one architecture.
-    """
-    by_size: dict[int, list[float]] = defaultdict(list)
-    for (_, cell), variance in own.items():
-        by_size[cell.n].append(variance)
-    lent = {}
-    for key, variance in own.items():
-        group = by_size[key[1].n]
-        if len(group) > FEWEST_OTHERS:
-            lent[key] = max(0.0, (math.fsum(group) - variance) / (len(group) - 1))
-    return lent

@@ -6,11 +6,12 @@ right with the probability of chance. Chance is the share of the largest class a
 right that answers the same to all.
 
 The test is made only where it can tell: where a network halfway between chance and all right would pass it with a
-probability of 90% (57 images of two equal classes). Fewer images say nothing, so ten training images don't count.
+probability of 90% (52 images of two equal classes). Fewer images say nothing, so ten training images don't count.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from scipy.stats import binom, binomtest
@@ -56,9 +57,8 @@ def is_collapsed(
     """
     told = [_told_from_chance(val_correct, val_images, val_chance)]
     if train_correct is not None and train_images is not None:
-        told.append(
-            _told_from_chance(train_correct, train_images, val_chance if train_chance is None else train_chance)
-        )
+        chance = val_chance if train_chance is None else train_chance
+        told.append(_told_from_chance(train_correct, train_images, chance))
     return False in told
 
 
@@ -85,7 +85,12 @@ def _told_from_chance(correct: int, images: int, chance: float) -> bool | None:
         raise ValueError(f"Of {images} images {correct} can't be right.")
     if not 0 < chance <= 1:
         raise ValueError(f"Chance is a share above 0 and up to 1, got {chance}.")
-    enough = int(binom.isf(CHANCE_LEVEL, images, chance)) + 1  # fewest right answers that reject
-    if binom.sf(enough - 1, images, (1 + chance) / 2) < POWER:
-        return None
-    return correct >= enough
+    enough = _enough(images, chance)
+    return None if enough is None else correct >= enough
+
+
+@functools.cache
+def _enough(images: int, chance: float) -> int | None:
+    """The fewest right answers that are told from chance; None where the images are too few to tell."""
+    enough = int(binom.isf(CHANCE_LEVEL, images, chance)) + 1
+    return enough if binom.sf(enough - 1, images, (1 + chance) / 2) >= POWER else None

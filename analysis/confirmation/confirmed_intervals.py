@@ -12,7 +12,7 @@ Where draws collapsed, what is estimated is what a training is worth that does n
 (of a difference: from the draws in which neither did), given which the intervals hold as ever. A difference of 5 such
 draws or more gets its p-value from them; else it comes of the exact sign test over all draws, collapsed ones included
 (Dixon and Mood, JASA 41, 1946). There a draw counts as won only if it is won by more than the choice of test images
-would explain (3.5 standard deviations, whose probability is added to p). Which test is made depends on the number of
+would explain (4 standard deviations, whose probability is added to p). Which test is made depends on the number of
 draws in which neither collapsed, which stays the same if the arms are exchanged, so the sign test is exact given it.
 In either case p is 1 where the mean over all draws, collapsed ones included, points the other way than the estimate.
 """
@@ -35,7 +35,7 @@ FIRST_SHARE = 0.5
 """Share of the error that the first of several looks may spend."""
 FEWEST_PAIRS = 5
 """Draws in which neither arm collapsed that a p-value of their mean takes, once any collapsed."""
-IMAGE_MARGIN = 3.5
+IMAGE_MARGIN = 4.0
 """Standard deviations by which a draw must be won beyond what the choice of test images explains."""
 
 

@@ -1,7 +1,7 @@
 """Verdicts of a whole report from fresh draws: any false one in at most 5% of reports. No TensorFlow.
 
-At each n two questions are asked: is the chosen cell better than its untrained twin (gain), and than the best network
-from scratch (lead). Where the latter is the twin, that is one question. Their p-values are valid at every planned look
+At each n two questions are asked: is the chosen cell better than its baseline (gain), and than the best network from
+scratch (lead). Where the latter is the baseline, that is one question. Their p-values are valid at every planned look
 (`confirmed_intervals.py`); over all questions of the report Holm's procedure decides (Scandinavian Journal of
 Statistics 6, 1979), whatever they have in common. So the probability of any false verdict in a report is at most 5%,
 whichever sizes were given further draws and whenever they ended. A verdict is false that calls a gain, or a loss,
@@ -32,14 +32,14 @@ class FreshDraws:
       n: training images.
       look: which of the planned looks it is, from 1. A size whose draws ended between two looks is at the later one.
       cell: the chosen cell.
-      twin: the same network from random weights, which its gain is over.
-      from_scratch: the best network from scratch; None where that is the twin.
+      baseline: the same network from random weights, which its gain is over.
+      from_scratch: the best network from scratch; None where that is the baseline.
     """
 
     n: int
     look: int
     cell: Arm
-    twin: Arm
+    baseline: Arm
     from_scratch: Arm | None = None
 
 
@@ -48,7 +48,7 @@ class Collapsed:
     """How many of a size's draws collapsed, by arm (`collapse_rate_interval` for what that says of others)."""
 
     cell: int
-    twin: int
+    baseline: int
     from_scratch: int
 
 
@@ -64,7 +64,7 @@ class ConfirmedSize:
       draws: fresh draws of each arm, collapsed ones included.
       accuracy, accuracy_interval: the chosen cell's on test, fractions.
       best_from_scratch_accuracy: a fraction.
-      gain_points, gain_interval_points: over the twin, percentage points, over draws in which neither collapsed.
+      gain_points, gain_interval_points: over the baseline, percentage points, over draws in which neither collapsed.
       verdict: of the gain.
       collapsed: draws, by arm.
       lead_points, lead_interval_points, lead_verdict: the same over the best network from scratch.
@@ -96,7 +96,7 @@ def confirm(sizes: Sequence[FreshDraws], looks_planned: int = len(LOOKS)) -> tup
     Raises:
       ValueError: arms of a size differ in draws or images, or a look was not planned.
     """
-    gains = [compare(size.cell, size.twin, looks_planned, size.look) for size in sizes]
+    gains = [compare(size.cell, size.baseline, looks_planned, size.look) for size in sizes]
     leads = [
         None if size.from_scratch is None else compare(size.cell, size.from_scratch, looks_planned, size.look)
         for size in sizes
@@ -112,7 +112,7 @@ def confirm(sizes: Sequence[FreshDraws], looks_planned: int = len(LOOKS)) -> tup
 
 
 def decided(size: ConfirmedSize) -> bool:
-    """True where no further draws are wanted: both verdicts, over the twin and the best from scratch, are given."""
+    """True where no further draws are wanted: both verdicts, over the baseline and the best from scratch, are given."""
     return "undecided" not in (size.verdict, size.lead_verdict)
 
 
@@ -141,9 +141,9 @@ def _verdicts(comparisons: Sequence[Comparison]) -> list[Verdict]:
 def _confirmed(
     size: FreshDraws, looks_planned: int, gain: Comparison, of_gain: Verdict, lead: Comparison, of_lead: Verdict
 ) -> ConfirmedSize:
-    scratch = size.twin if size.from_scratch is None else size.from_scratch
+    scratch = size.baseline if size.from_scratch is None else size.from_scratch
     accuracy, interval = arm_accuracy(size.cell, looks_planned, size.look)
-    counts = (int(arm.collapsed.sum()) for arm in (size.cell, size.twin, scratch))
+    counts = (int(arm.collapsed.sum()) for arm in (size.cell, size.baseline, scratch))
     return ConfirmedSize(
         n=size.n,
         draws=size.cell.draws,

@@ -23,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.cells.cell_summaries import lent_variances
 from analysis.cells.grid import Grid, SweepCell
 from analysis.statistics.paired_intervals import Interval, draws_interval
 from ledger.cell_selection import Cell
@@ -85,8 +84,6 @@ class LearningMeasures:
 
 def measure_curves(grid: Grid, pace: Pace) -> dict[SweepCell, LearningMeasures]:
     """Measures of every cell of every transfer.
-
-    Variances between draws are moderated by those of the other cells of the same architecture and n.
 
     Raises:
       ThawError: as `Ledgers.baseline_rows`.
@@ -177,8 +174,7 @@ def _intervals(values: Mapping[SweepCell, Sequence[float | None]]) -> dict[Sweep
         for place, each in values.items()
         if all(one is not None for one in each)
     }
-    lent = lent_variances({place: float(np.var(each, ddof=1)) for place, each in whole.items() if len(each) > 1})
-    return {place: draws_interval(whole[place], lent.get(place))[0] if place in whole else None for place in values}
+    return {place: draws_interval(whole[place])[0] if place in whole else None for place in values}
 
 
 def _not_below_0(interval: Interval | None) -> Interval | None:

@@ -43,11 +43,6 @@ class Interval:
         return self.draws < 2
 
 
-def draw_variance(values: np.ndarray) -> float:
-    """Variance of the draws' means: `values` [draws, images], two draws or more."""
-    return float(np.var(np.asarray(values, np.float64).mean(axis=1), ddof=1))
-
-
 def mean_interval(correct: np.ndarray, level: float = 0.95) -> Interval:
     """Mean accuracy with its interval.
 
@@ -105,17 +100,13 @@ def difference_interval(values: np.ndarray, level: float = 0.95) -> tuple[Interv
     return Interval(100 * (mean - half), 100 * mean, 100 * (mean + half), len(values)), p_value
 
 
-def draws_interval(
-    values: Sequence[float] | np.ndarray, others_variance: float | None = None, level: float = 0.95
-) -> tuple[Interval, float]:
+def draws_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
     """Mean of one value a draw, such as a measure of a learning curve, in the values' unit with two-sided p-value.
 
     Student's t interval; it tells what other draws would give on the same images.
 
     Args:
       values: [draws]; one draw says nothing: the interval is its value and p is 1.
-      others_variance: mean variance between draws of like values, which counts as one draw's in the mean of both and
-        adds no degree of freedom.
       level: as in `mean_interval`.
 
     Raises:
@@ -128,10 +119,8 @@ def draws_interval(
     if x.size == 1:
         return Interval(mean, mean, mean, 1), 1.0
     nothing = np.zeros(1)
-    variance = float(x.var(ddof=1))
-    if others_variance is not None:
-        variance = ((x.size - 1) * variance + others_variance) / x.size
-    mean, uncertainty = _of_one(Spread(x.mean(keepdims=True), np.array([variance]), nothing, nothing, x.size))
+    spread = Spread(x.mean(keepdims=True), x.var(keepdims=True, ddof=1), nothing, nothing, x.size)
+    mean, uncertainty = _of_one(spread)
     half = float(uncertainty.half_width(1 - level))
     # Equal values in a few draws prove nothing of the next one.
     p_value = _p_value(mean, uncertainty) if uncertainty.between_draws else 1.0

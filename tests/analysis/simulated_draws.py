@@ -1,4 +1,4 @@
-"""Simulated trainings with known truth: draw effects, difficult images, heavy tails, collapse. Imports no TensorFlow."""
+"""Simulated trainings with known truth: draw effects, heavy tails, collapse. Imports no TensorFlow."""
 
 from __future__ import annotations
 

@@ -82,11 +82,6 @@ def test_other_cells_of_the_size_change_no_interval(two_draws: list[Ledger], row
     assert (summary.accuracy.low, summary.accuracy.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_other_cells_of_the_size_lend_their_mean_variance_where_they_are_three() -> None:
-    own = {("sweep", Cell(10, k, False)): float(k) for k in range(4)} | {("sweep", Cell(20, 0, False)): 99.0}
-    assert lent_variances(own) == {key: pytest.approx((6 - k) / 3) for key, k in own.items() if key[1].n == 10}
-
-
 def test_verdicts_call_the_clear_cells_of_the_quick_grid(quick_ledgers: list[Ledger]) -> None:
     summaries = summarise(pair_ledgers(quick_ledgers))
     strong = {s.cell: s.verdict for s in summaries.transfers["all_but_target__original"]}

@@ -36,7 +36,7 @@ def test_a_gain_is_the_cell_less_the_baseline_of_its_n_and_fine_tune(quick: Grid
     assert found[1] == pytest.approx(expected[1])
 
 
-def test_a_lead_over_the_same_reference_borrows_as_the_cells_of_the_report_do(quick: Grid) -> None:
+def test_a_lead_over_the_baseline_is_the_gain_of_the_report(quick: Grid) -> None:
     # With fine-tuning off alone every like cell has the same baseline, as in summarise.
     ledgers = [(sweep.header, [row for row in sweep.rows if not row.fine_tune]) for sweep in quick.sweeps.values()]
     grid = Grid(pair_ledgers(ledgers))

@@ -16,7 +16,6 @@ from analysis.statistics import uncertainty
 from analysis.statistics.paired_intervals import (
     SMALLEST_P,
     Interval,
-    draw_variance,
     draws_interval,
     mean_interval,
     paired_gain_interval,
@@ -111,12 +110,6 @@ def test_the_interval_of_draws_is_students(values: list[float]) -> None:
     assert p_value == pytest.approx(max(test.pvalue, SMALLEST_P), rel=1e-4, abs=1e-9)
 
 
-def test_a_borrowed_variance_adds_no_degree_of_freedom() -> None:
-    interval, _ = draws_interval([1.0, 3.0], others_variance=4.0)
-    # Own variance 2 with one degree of freedom: (2 + 4) / 2 = 3, still with one.
-    assert interval.high - interval.estimate == pytest.approx(stats.t.ppf(0.975, 1) * math.sqrt(3 / 2))
-
-
 @pytest.mark.parametrize("values", [[2.0], [2.0, 2.0]])
 def test_one_draw_and_equal_draws_prove_nothing(values: list[float]) -> None:
     interval, p_value = draws_interval(values)
@@ -127,10 +120,6 @@ def test_one_draw_and_equal_draws_prove_nothing(values: list[float]) -> None:
 def test_an_interval_of_draws_needs_one_value_a_draw(values: list) -> None:
     with pytest.raises(ValueError, match="one value a draw"):
         draws_interval(values)
-
-
-def test_draw_variance_is_that_of_the_draws_means() -> None:
-    assert draw_variance(np.array([[1, 1, 0, 0], [1, 1, 1, 0]])) == pytest.approx(0.03125)
 
 
 def test_images_that_all_agree_still_leave_a_width() -> None:

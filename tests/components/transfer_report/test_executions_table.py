@@ -37,8 +37,8 @@ def test_the_columns_are_those_promised_in_their_order(written: Path) -> None:
 
 
 def test_there_is_one_row_per_execution(written: Path) -> None:
-    # Baseline 3 sizes x 2 tunings x 4 draws; each of two transfers 3 x 3 counts x 2 x 4.
-    assert len(read(written)) == 24 + 2 * 72
+    # Baseline 3 sizes x 2 tunings x 2 draws; each of two transfers 3 x 3 counts x 2 x 2.
+    assert len(read(written)) == 12 + 2 * 36
 
 
 def test_a_baselines_comparison_is_empty(written: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_cell_tells_everything_on_hovering(quick: Summaries) -> None:
     lines = hover_text(summary).splitlines()
     assert lines[0] == "n = 20, k = 4, not fine-tuned"
     assert lines[1].startswith(f"accuracy {100 * summary.accuracy.estimate:.1f}% [")
-    assert lines[3].endswith(f": {summary.verdict}, 4 draws")
+    assert lines[3].endswith(f": {summary.verdict}, 2 draws")
 
 
 def test_figure_8_has_a_line_for_each_way_that_was_swept(report_ledgers: list[Ledger]) -> None:
