@@ -18,6 +18,8 @@ CODE_KEY = "code"
 """Fingerprint of the sources that decide what the node writes; for TFX's cache alone."""
 STACK_KEY = "stack"
 """What would train (experiment.stack), in words; for TFX's cache alone: the ledger says what did."""
+FIRST_FRESH_DRAW = 1000
+"""Fresh draws are numbered from here; a search's have smaller numbers (`draws` of the configuration is bounded)."""
 CHIEF_KEY = "chief"
 """Set by the Tuner's executor, not by the DAG: the host and port at which the node serves its sweep to workers."""
 

@@ -12,7 +12,8 @@ from tfx.dsl.components.base import base_component, base_executor
 from tfx.types.experimental import simple_artifacts
 
 from analysis.cells.paired_ledgers import pair_ledgers
-from components.confirmer.confirming import ConfirmerSettings, Rows, confirm, write_confirmation
+from components.confirmer.confirmation_files import Rows, write_confirmation
+from components.confirmer.confirming import ConfirmerSettings, confirm
 from components.named_inputs import make_component, named, of_kind
 from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell

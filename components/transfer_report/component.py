@@ -16,7 +16,7 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
-from components.confirmer.confirming import read_confirmation
+from components.confirmer.confirmation_files import read_confirmation
 from components.named_inputs import make_component, named, of_kind
 from components.sweep_evaluator.reading import figures_by_slice
 from components.transfer_report.figures.mistakes import TargetImages

@@ -88,7 +88,7 @@ CONFIRMATION_CODE = (
 REPORT_CODE = (
     *ROWS_CODE,
     "analysis",
-    "components.confirmer.confirming",
+    "components.confirmer.confirmation_files",
     "components.named_inputs",
     "components.sweep_evaluator.reading",
     "components.transfer_report",

@@ -15,7 +15,7 @@ from pipeline.kubeflow.cluster import ClusterConfig
 Document = dict[str, Any]
 DATA_PATH = "data_path"
 """The pipeline's one parameter: the folder of the raw records as the pods see it."""
-TRAINS = ("trainer-", "tuner-")
+TRAINS = ("confirmer", "trainer-", "tuner-")
 """How the names of tasks begin whose pods train."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import pytest
 from scipy.special import ndtri
 
 from analysis.cells.grid import Grid
-from analysis.cells.paired_ledgers import Ledgers
+from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from analysis.findings.confirmed import Confirmation, confirmed
 from analysis.findings.questions import questions_of
 from analysis.transfer_prediction.advice_rule import verdict_of
@@ -223,5 +224,12 @@ def made_before(ledgers: list[Ledger]) -> BeforeTraining:
 def confirmation_of(ledgers: Ledgers, deployed_size: int, *, every_transfer: bool = True) -> Confirmation:
     """The answers to what some ledgers choose, their own rows being taken for those of fresh draws."""
     grid = Grid(ledgers)
-    draws = max(len(rows) for sweep in grid.sweeps.values() for rows in sweep.cells.values())
-    return confirmed(questions_of(grid, deployed_size, every_transfer=every_transfer), ledgers, (draws,))
+    questions = questions_of(grid, deployed_size, every_transfer=every_transfer)
+    fresh = pair_ledgers((sweep.header, as_fresh(sweep.rows)) for sweep in grid.sweeps.values())
+    draws = max(len(rows) for sweep in fresh.transfers.values() for rows in sweep.cells.values())
+    return confirmed(questions, fresh, (draws,))
+
+
+def as_fresh(rows: list[Row]) -> list[Row]:
+    """Each row twice, as two draws."""
+    return [dataclasses.replace(row, draw=row.draw + first) for first in (1000, 2000) for row in rows]

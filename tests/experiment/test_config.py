@@ -89,7 +89,7 @@ def test_the_candidate_is_chosen_at_the_largest_size_unless_told():
         ({"sizes": []}, "sizes needs one or more"),
         ({"fine_tune": [True, True]}, "fine_tune needs one or more different"),
         ({"candidate_size": 50}, "candidate_size 50 is not one of sizes"),
-        ({"draws": 0}, "draws: Input should be greater than 0"),
+        ({"draws": 0}, "draws: Input should be greater than or equal to 1"),
         ({"sources": {"cats_dogs": {"control": "random"}}}, "names controls alone, which can't be chosen"),
         ({"sources": {"cats_dogs": {"control": "shuffled_labels"}}}, "shuffled_labels needs classes"),
         ({"sources": {"cats_dogs": {"control": "self", "classes": ["cat", "dog"]}}}, "self takes no classes"),

@@ -50,6 +50,7 @@ DEPLOYED = {f"Trainer.{name}" for name in SWEEPS} - {"Trainer.transfer.untrained
 DOMAINS = {"DomainExamples.target", "DomainExamples.cats_dogs", "DomainExamples.permuted"}
 EVALUATORS = {name.replace("Trainer.transfer", "Evaluator") for name in DEPLOYED if "transfer" in name}
 ADVISOR, CARD, READERS = {"TransferAdvisor"}, {"TransferReport"}, {"ImportSchemaGen", "Transform"}
+CONFIRMER = {"Confirmer"}
 
 
 def of(nodes, architecture):
@@ -94,6 +95,9 @@ SETTINGS = {
                       of(TRANSFERS, "original") | ADVISOR | CARD),
     "fine_tune": ([False], GRID),
     "draws": (3, GRID),
+    "confirmation.draws": (3, CONFIRMER | CARD),
+    "confirmation.most_draws": (7, CONFIRMER | CARD),
+    "confirmation.every_transfer": (True, CONFIRMER | CARD),
     "workers": (7, NOWHERE),
     "activations_gib": (1.0, NOWHERE),
     "pipeline_root": ("s3://bucket/thaw", NOWHERE),
@@ -152,6 +156,12 @@ def told(config, weights_hash=WEIGHTS, name="cifar10", cluster=None):
     return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in made}
 
 
+def with_confirmer(nodes):
+    """The Confirmer is told what the Tuners of baselines and of transfers that are no controls are told."""
+    controls = {"Tuner.transfer.untrained__original", "Tuner.transfer.permuted__original"}
+    return nodes | CONFIRMER if nodes & (TUNERS - controls) else nodes
+
+
 def differing(one, other):
     assert one.keys() == other.keys()
     return {name for name in one if one[name] != other[name]}
@@ -196,7 +206,7 @@ def test_every_setting_is_in_the_table():
 def test_a_setting_is_in_the_keys_of_what_it_decides_and_of_nothing_else(name, before):
     value, expected = SETTINGS[name]
     after = changed(name, value)
-    assert differing(before[0], told(after)) == expected
+    assert differing(before[0], told(after)) == with_confirmer(expected)
     assert differing(before[1], rows(after)) == ROWS.get(name, NOWHERE)
 
 
@@ -205,7 +215,7 @@ def test_other_weights_of_mobilenet_are_another_source_and_nothing_else(before):
 
 
 def test_the_datas_name_is_told_to_whoever_writes_it_down(before):
-    assert differing(before[0], told(changed(), name="SYNTHETIC shapes")) == TUNERS | DEPLOYED
+    assert differing(before[0], told(changed(), name="SYNTHETIC shapes")) == TUNERS | DEPLOYED | CONFIRMER
 
 
 @pytest.mark.parametrize(
@@ -220,6 +230,6 @@ def test_every_part_of_the_stack_is_in_the_key_of_every_row(change, before):
 def test_the_stack_is_in_the_keys_of_all_that_trains_or_computes_features(before):
     pods = [Cluster("/root", RuntimeParameter("data", str, "/data"), device) for device in ("CPU", "GPU")]
     one, other = (told(changed(), cluster=cluster) for cluster in pods)
-    assert differing(one, other) == SOURCES | TUNERS | DEPLOYED | ADVISOR
+    assert differing(one, other) == SOURCES | TUNERS | DEPLOYED | ADVISOR | CONFIRMER
     words = running_stack().in_words
     assert {name for name, properties in before[0].items() if words in str(properties)} == differing(one, other)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from experiment.changes import changed
+from experiment.training_settings import FIRST_FRESH_DRAW
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
 from trainer_module.sweep.job import SweepJob
@@ -13,8 +14,6 @@ from trainer_module.sweep.process_pool import checked_pool
 from trainer_module.sweep.record import SweepRecord
 from trainer_module.sweep.units import group_units
 
-FIRST_FRESH_DRAW = 1000
-"""Fresh draws are numbered from here; a search's have smaller numbers (`draws` of the configuration is bounded)."""
 LEDGERS = "confirmation"
 """Folder of fresh draws' ledgers, beside those of the search."""
 

@@ -53,7 +53,11 @@ def test_less_than_the_baseline_has_with_the_fewest_images_saves_nothing(grid_of
 
 
 def test_one_draw_gives_no_bounds(grid_of: Callable[..., Grid]) -> None:
-    found = needed_at_10(grid_of, 0.8, draws=1)
+    grid = grid_of(
+        lambda sweep, n, k, tuned: BASELINES[n] if "baseline" in sweep else 0.8, sizes=(10, 100, 1000), draws=1
+    )
+    scratch = [("baseline__original", Cell(n, 0, False)) for n in BASELINES]
+    found = needed_from_scratch(grid, ("cats_dogs__original", Cell(10, 8, False)), scratch)
     assert found.needed == pytest.approx(10**2.5)
     assert (found.low, found.high, found.draws) == (10, None, 1)
 

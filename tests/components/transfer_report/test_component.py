@@ -14,12 +14,13 @@ from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.questions import questions_of
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE
-from components.confirmer.confirming import write_confirmation
+from components.confirmer.confirmation_files import write_confirmation
 from components.transfer_report.component import TransferReportExecutor, transfer_report
 from components.transfer_report.report import ReportSettings
 from experiment import features
 from experiment.config import Blessing, Confirmation
 from ledger.ledger import LEDGER_FILE, content_key, write_ledger
+from tests.analysis.report_ledgers import as_fresh
 
 pytestmark = pytest.mark.component
 SERVING = "Format-Serving"
@@ -75,11 +76,11 @@ def run(tmp_path, quick_ledgers, before_of):
         inputs["advice"] = [advice]
         confirmation = artifact(simple_artifacts.File, tmp_path / "confirmation")
         headers = {
-            header.sweep: (dataclasses.replace(header, test_ids_hash=content_key(ids=IDS)), rows)
+            header.sweep: (dataclasses.replace(header, test_ids_hash=content_key(ids=IDS)), as_fresh(rows))
             for header, rows in quick_ledgers
         }
         questions = questions_of(Grid(pair_ledgers(headers.values())), 400, every_transfer=True)
-        settings = Confirmation(draws=2, most_draws=2)
+        settings = Confirmation(draws=4, most_draws=4)
         write_confirmation(Path(confirmation.uri), questions, headers, settings)
         inputs["confirmation"] = [confirmation]
         target = artifact(standard_artifacts.Examples, tmp_path / "target")
