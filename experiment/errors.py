@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read, and what is said of paths. Imports nothing of ours."""
+"""The exception a user is meant to read, what is called damage, what is said of paths. Imports nothing of ours."""
 
 import os
 from pathlib import Path
@@ -19,6 +19,10 @@ class ThawError(Exception):
 
     def __init__(self, message: str):
         super().__init__(printable(message))
+
+
+class Damaged(ValueError):
+    """What our own code finds wrong with the content of a file; whoever opened it says which one, and what to do."""
 
 
 def printable(text: str) -> str:
@@ -46,12 +50,21 @@ def home_expanded(path: Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def is_own_mistake(error: Exception) -> bool:
-    """Whether it is a slip of ours rather than a library's complaint about damaged input.
+SLIPS = frozenset({
+    ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, NameError, RuntimeError, StopIteration,
+    TypeError, UnboundLocalError, ValueError, ZeroDivisionError,
+})  # fmt: skip
+"""What wrong code raises. Not what is derived from them, such as UnicodeDecodeError and Damaged."""
 
-    Libraries complain of damaged files by TypeError and AttributeError too; what differs is whose code raised it.
+
+def is_own_mistake(error: Exception) -> bool:
+    """Whether it is a slip of ours rather than a complaint about damaged input.
+
+    Libraries complain of damaged files by the same exceptions; what differs is whose code raised it. Where our own code
+    finds damage it raises Damaged or ThawError, and checks what it passes to functions written in C, such as numpy's
+    reshape: they have no frame of their own, so what they raise counts as ours.
     """
-    if not isinstance(error, TypeError | AttributeError | NameError):
+    if type(error) not in SLIPS:
         return False
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

@@ -36,7 +36,7 @@ _TURNED = (5, 6, 7, 8)
 """Values of EXIF's orientation by which width and height change places."""
 _ANIMATED = ("GIF", "PNG")
 """The first picture of any other file with several (a camera's preview behind its photograph) is the photograph."""
-# What Pillow raises on bytes that are no image, or a damaged one; is_own_mistake tells those that our own code raised.
+# What Pillow raises on bytes that are no image, or a damaged one; is_own_mistake tells what our own code raised.
 _DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
     NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,

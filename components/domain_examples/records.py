@@ -12,6 +12,7 @@ import tensorflow as tf
 from experiment import features
 from experiment.config import Augmentation
 from experiment.domains import val_count
+from experiment.errors import Damaged
 from experiment.random_streams import Stream, stream_digest, stream_generator
 
 
@@ -61,8 +62,12 @@ def relabelled(example: tf.train.Example, settings: DomainSettings) -> tf.train.
     Args:
       example: as Transform wrote it, of one of the domain's classes; changed in place and returned.
       settings: the domain's.
+
+    Raises:
+      Damaged: it lacks the image or the id, or the image has too few pixels.
     """
     content = example.features.feature
+    _check(example, math.prod(settings.image_shape))
     name = settings.data_classes[content[features.LABEL].int64_list.value[0]]
     content[features.LABEL].int64_list.value[0] = settings.classes.index(name)
     content[features.CLASS_NAME].bytes_list.value.append(name.encode())
@@ -73,12 +78,28 @@ def relabelled(example: tf.train.Example, settings: DomainSettings) -> tf.train.
     return example
 
 
+def _check(example: tf.train.Example, size_bytes: int) -> None:
+    held = {name: example.features.feature[name].bytes_list.value for name in (features.IMAGE, features.ID)}
+    for name, values in held.items():
+        if len(values) != 1:
+            raise Damaged(f"a record has {len(values)} values of the feature {name!r}; expected 1")
+    if len(held[features.IMAGE][0]) < size_bytes:
+        raise Damaged(f"an image has {len(held[features.IMAGE][0])} bytes; expected {size_bytes} or more")
+
+
 def take_val(example: tf.train.Example) -> bool:
-    """Whether the example, as Transform wrote it, says that it is val; the feature is taken out of it."""
+    """Whether the example, as Transform wrote it, says that it is val; the feature is taken out of it.
+
+    Raises:
+      Damaged: it says more than one thing, or nothing.
+    """
     content = example.features.feature
     if features.VAL not in content:
         return False
-    [in_val] = content[features.VAL].int64_list.value
+    values = content[features.VAL].int64_list.value
+    if len(values) != 1:
+        raise Damaged(f"a record has {len(values)} values of the feature {features.VAL!r}; expected 1")
+    in_val = values[0]
     del content[features.VAL]
     return bool(in_val)
 

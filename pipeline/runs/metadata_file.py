@@ -12,10 +12,10 @@ from experiment.errors import ThawError
 METADATA_FILE = "metadata.sqlite"
 """In the experiment's part of the workspace."""
 PATIENCE_S = 2.0
-REPAIR = (
-    "Restore it from a copy. Or move it and the folder `artifacts` beside it away and run the same command again: data "
-    "preparation, sources and candidates are then computed again, but no training that is in a ledger (the folder "
-    "`ledgers` beside it) is repeated."
+REPAIR = (  # of that file, or of one of the artifacts
+    f"Restore it from a copy. Or move {METADATA_FILE} and the folder `artifacts` beside it away and run the same "
+    "configuration again: data preparation, sources and candidates are then computed again, but no training that is in "
+    "a ledger (the folder `ledgers` beside them) is repeated."
 )
 
 

@@ -1,4 +1,4 @@
-"""Reads runs and their nodes from ML Metadata. Imports its client, nothing of ours."""
+"""Reads runs and their nodes from ML Metadata. Imports its client, and of ours the errors alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from experiment.errors import Damaged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,11 @@ def latest_run_context(store: MetadataStore) -> int:
 
 
 def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
-    """What each node of a run did, by node id, in the order they ran."""
+    """What each node of a run did, by node id, in the order they ran.
+
+    Raises:
+      Damaged: rows that belong together are not all there.
+    """
     nodes = {}
     for execution in sorted(store.get_executions_by_context(context_id), key=lambda execution: execution.id):
         spent_ms = execution.last_update_time_since_epoch - execution.create_time_since_epoch
@@ -58,11 +64,16 @@ def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
 
 
 def node_id(store: MetadataStore, execution_id: int) -> str:
-    """The node that an execution was of, such as `Tuner.baseline.original`."""
-    contexts = store.get_contexts_by_execution(execution_id)
+    """The node that an execution was of, such as `Tuner.baseline.original`.
+
+    Raises:
+      Damaged: that row is not there.
+    """
+    names = {context.type: str(context.name) for context in store.get_contexts_by_execution(execution_id)}
+    if not {"pipeline", "node"} <= names.keys():
+        raise Damaged(f"the execution {execution_id} belongs to no node of a pipeline")
     # The node's context is named `<pipeline>.<node id>`, and so is the pipeline's without the node.
-    pipeline = next(context.name for context in contexts if context.type == "pipeline")
-    return str(next(context.name for context in contexts if context.type == "node").removeprefix(f"{pipeline}."))
+    return names["node"].removeprefix(f"{names['pipeline']}.")
 
 
 def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[str]]:
@@ -70,5 +81,7 @@ def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[str]]:
     artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in events])}
     outputs: dict[str, list[str]] = {}
     for event in events:
+        if event.artifact_id not in artifacts or not event.path.steps:
+            raise Damaged(f"an output of the execution {execution_id} is not there, or has no name")
         outputs.setdefault(event.path.steps[0].key, []).append(artifacts[event.artifact_id].uri)
     return outputs

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from rich.console import Console
 
 from analysis.transfer_prediction.advice_rule import AdviceRule, read_rule
@@ -16,7 +17,7 @@ from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import ExperimentConfig, Transfer
-from experiment.errors import ThawError
+from experiment.errors import Damaged, ThawError
 from pipeline.runs.finished_run import FinishedRun, open_run, reading
 from terminal.tables import FittingTable, empty_table, in_two_lines
 from trainer_module.data import draws
@@ -124,8 +125,7 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
                         "probe is tested on an image left out, and needs another of its class. Give --n "
                         f"{LEAST_ROWS_PER_CLASS * len(target)} or more.")  # fmt: skip
     folder = run.output("Transform", "transformed_examples")
-    with reading(folder):
-        found, in_val = _originals(folder, settings)
+    found, in_val = _originals(folder, settings)
     for label in range(0 if settings.given_val else len(target)):
         in_val |= set(records.val_ids(found.ids[found.labels == label].tolist(), settings.val_fraction, config.seed))
     offered = found.select(~np.isin(found.ids, sorted(in_val)))
@@ -137,13 +137,24 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
 
 
 def _originals(folder: str, settings: DomainSettings) -> tuple[Records, set[str]]:
-    """All training images of the target as Transform wrote them, ordered by id; and the ids that say they are val."""
+    """All training images of the target as Transform wrote them, ordered by id; and the ids that say they are val.
+
+    Raises:
+      ThawError: a file is missing or damaged; the message names it.
+    """
     files = matching_files(f"{folder}/Split-train/*")
-    if not files:
-        raise ValueError("no file in Split-train")
-    examples = [example for file in files for example in records.domain_records(file, settings)]
+    with reading(f"{folder}/Split-train"):
+        if not files:
+            raise Damaged("it holds no file")
+    examples, in_val = [], set()
+    for file in files:
+        with reading(file):
+            if not tf.io.gfile.stat(file).length:  # TensorFlow takes that for a file without records
+                raise Damaged("it is empty")
+            held = list(records.domain_records(file, settings))
+            in_val |= {records.image_id(example) for example in held if records.take_val(example)}
+        examples += held
     ids = np.array([records.image_id(example) for example in examples], str)
-    in_val = {records.image_id(example) for example in examples if records.take_val(example)}
     order = np.argsort(ids, kind="stable")
     pixels = b"".join(example.features.feature[features.IMAGE].bytes_list.value[0] for example in examples)
     images = np.frombuffer(pixels, np.uint8).reshape(-1, *settings.image_shape)
@@ -176,7 +187,7 @@ def features_of(
     classes = int(images.labels.max()) + 1
     network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2, config.own)
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
-    with reading(folder):
+    with reading(folder / source.KERAS_FILE):
         weights = source.source_weights(str(folder), network)
     check_unaltered(str(folder), weight_values.weights_hash(weights))
     weight_values.set_weights(weight_values.backbone_variables(network), weights)

@@ -84,13 +84,25 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
     return jobs
 
 
+def scored_images(run: FinishedRun) -> int:
+    """How many images every training is scored on.
+
+    Reads the training images too: what is damaged is named here, before worker processes meet it.
+
+    Raises:
+      ThawError: images of the target are missing or damaged.
+    """
+    images = {split: len(run.records("target", split)) for split in ("train", "val", "test")}
+    return images["val"] + images["test"]
+
+
 def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterator[SearchCandidate]:
     """Every cell, with what it is expected to cost and what the estimators say of its source at its cut.
 
     A network that phase 1 trained whole, as long as it may, is not fine-tuned (sweep.py): that cell is left out.
     """
     images = target_images(run, config.target.classes, n)
-    scored = sum(len(run.records("target", split)) for split in ("val", "test"))
+    scored = scored_images(run)
     for transfer in config.transfers:
         architecture = transfer.architecture
         counts = config.freeze_counts[architecture]

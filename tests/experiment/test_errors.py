@@ -1,12 +1,16 @@
 """What becomes a ThawError, and what stays a traceback. Imports errors alone."""
 
+import collections
+import json
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
 
 import thaw_entry
 from acquisition.image_folders import image_files
-from experiment.errors import OURS, ThawError, home_expanded, is_own_mistake
+from experiment.errors import OURS, Damaged, ThawError, home_expanded, is_own_mistake
 from pipeline.runs.finished_run import reading
 
 
@@ -19,28 +23,63 @@ def test_a_home_that_nobody_has_stays_as_it_is_written():
     assert home_expanded(Path("~/images")) == Path.home() / "images"
 
 
-def broken_by_us(*_):
-    return None.missing
+BROKEN_BY_US = {
+    AttributeError: lambda: None.missing, KeyError: lambda: {}["missing"], IndexError: lambda: [][0],
+    ValueError: lambda: int("seven"), TypeError: lambda: len(7), StopIteration: lambda: next(iter(())),
+    ZeroDivisionError: lambda: 1 / 0,
+}  # fmt: skip
 
 
-def broken_by_a_library(*_):
-    import json
-
-    json.dumps({(1, 2): 3})
+def damage_found_by_us():
+    raise Damaged("half of it is missing")
 
 
-@pytest.mark.parametrize("broken", [broken_by_us, broken_by_a_library])
-def test_a_mistake_of_ours_is_not_taken_for_damaged_input(broken, monkeypatch, tmp_path):
-    monkeypatch.setitem(broken.__globals__, "__name__", "pipeline.somewhere")
-    expected = AttributeError if broken is broken_by_us else ThawError
-    with pytest.raises(expected), reading("a file"):
-        broken()
-    monkeypatch.setattr(image_files, "_opened", broken)
+BROKEN_BY_INPUT = {
+    "TypeError": lambda: json.dumps({(1, 2): 3}), "ValueError": lambda: json.loads("{"),
+    "KeyError": lambda: collections.ChainMap()["missing"], "OSError": lambda: Path("/nowhere").read_bytes(),
+    "UnicodeDecodeError": lambda: b"\xff".decode(), "zlib.error": lambda: zlib.decompress(b"?"),
+    "struct.error": lambda: struct.unpack("<I", b"?"), "Damaged": damage_found_by_us,
+}  # fmt: skip
+
+
+@pytest.fixture
+def read_by(monkeypatch, tmp_path):
+    """A function that yields readers which come upon what a function raises, as if a module of ours called it."""
+    monkeypatch.setitem(globals(), "__name__", "pipeline.somewhere")
     (tmp_path / "a.png").write_bytes(b"x")
-    for read in (image_files.image_header, lambda path: image_files.load_image(path, "a.png")):
+
+    def read_by(broken):
+        def artifact():
+            with reading("a file"):
+                broken()
+
+        monkeypatch.setattr(image_files, "_opened", lambda *_: broken())
+        return artifact, lambda: image_files.load_image(tmp_path / "a.png", "a.png")
+
+    return read_by
+
+
+@pytest.mark.parametrize("expected", BROKEN_BY_US)
+def test_a_mistake_of_ours_is_not_taken_for_damaged_input(read_by, expected):
+    for read in read_by(BROKEN_BY_US[expected]):
         with pytest.raises(expected):
-            read(tmp_path / "a.png")
+            read()
 
 
-def test_only_errors_that_no_input_should_cause_are_mistakes():
+@pytest.mark.parametrize("name", BROKEN_BY_INPUT)
+def test_what_input_breaks_is_told_as_damage(read_by, name):
+    for read in read_by(BROKEN_BY_INPUT[name]):
+        with pytest.raises(ThawError, match=r"a file is missing or damaged|a\.png: damaged or cut short"):
+            read()
+
+
+def test_a_header_that_our_own_code_fails_on_is_not_called_no_image(monkeypatch, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"x")
+    monkeypatch.setitem(globals(), "__name__", "pipeline.somewhere")
+    monkeypatch.setattr(image_files, "_opened", lambda *_: {}["missing"])
+    with pytest.raises(KeyError):
+        image_files.image_header(tmp_path / "a.png")
+
+
+def test_an_error_that_nobody_raised_is_no_mistake():
     assert not is_own_mistake(ValueError())

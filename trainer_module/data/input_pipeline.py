@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from experiment import features
+from experiment.errors import Damaged
 from trainer_module.data.artifact_folders import matching_files
 
 READ_BATCH = 1024
@@ -53,14 +55,17 @@ def read_split(patterns: Sequence[str], image_shape: Sequence[int]) -> Records:
       image_shape: height, width, channels.
 
     Raises:
-      ValueError: the patterns match no record.
+      Damaged: the patterns match no record, or images of another size.
     """
     files = sorted(path for pattern in patterns for path in matching_files(pattern))
     batches = tf.data.TFRecordDataset(files).batch(READ_BATCH)
     parsed = [tf.io.parse_example(batch, EXAMPLE_SPEC) for batch in batches]
     if not parsed:
-        raise ValueError(f"No record in {list(patterns)}")
+        raise Damaged(f"No record in {list(patterns)}")
     pixels = [tf.io.decode_raw(part[features.IMAGE], tf.uint8).numpy() for part in parsed]
+    sizes = {part.shape[1] for part in pixels}
+    if sizes != {math.prod(image_shape)}:
+        raise Damaged(f"{list(patterns)} hold images of {sorted(sizes)} bytes; expected {math.prod(image_shape)}")
     ids = texts(np.concatenate([part[features.ID].numpy() for part in parsed]))
     labels = np.concatenate([part[features.LABEL].numpy() for part in parsed])
     copies = np.concatenate([part[features.COPY].numpy() for part in parsed])

@@ -102,6 +102,16 @@ def test_a_missing_batch_is_named(tmp_path: Path) -> None:
         convert_archive(archived(tmp_path / "a.tar.gz", batches), tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x63.", b"}]K\x01s.", b"h\x05.", b"K\x01K\x02R."],
+    ids=["empty", "of another protocol", "a list as a key", "a value that is not there", "a number that is called"],
+)  # fmt: skip
+def test_a_pickle_that_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
+    archive = archived(tmp_path / "a.tar.gz", pickled() | {"data_batch_1": content})
+    with pytest.raises(ThawError, match=r"has no readable cifar-10-batches-py/data_batch_1 .*Expected the official"):
+        convert_archive(archive, tmp_path / "out")
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive at all"])
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tar.gz").write_bytes(content)

@@ -11,6 +11,7 @@ from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import Augmentation
 from experiment.domains import val_count
+from experiment.errors import Damaged
 
 SHAPE = (2, 3, 1)
 IMAGE = np.array([[[0], [100], [255]], [[7], [8], [9]]], np.uint8)
@@ -42,6 +43,38 @@ def test_a_record_of_the_domain_gets_its_place_among_the_domains_classes():
     assert (records.label(truck), records.label(cat)) == (0, 1)
     assert truck.features.feature[features.CLASS_NAME].bytes_list.value[0] == b"truck"
     np.testing.assert_array_equal(pixels(truck), IMAGE)
+
+
+def without(name):
+    example = transformed()
+    example.features.feature[name].bytes_list.value[:] = []
+    return example
+
+
+def cut_short():
+    example = transformed()
+    example.features.feature[features.IMAGE].bytes_list.value[0] = b"12345"
+    return example
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        (without(features.IMAGE), "0 values of the feature"),
+        (without(features.ID), "0 values of the feature"),
+        (cut_short(), "an image has 5 bytes; expected 6 or more"),
+    ],
+)
+def test_a_record_that_transform_did_not_write_is_damage(example, message):
+    with pytest.raises(Damaged, match=message):
+        records.relabelled(example, settings())
+
+
+def test_a_record_that_says_twice_whether_it_is_val_is_damage():
+    example = transformed()
+    example.features.feature[features.VAL].int64_list.value[:] = [0, 1]
+    with pytest.raises(Damaged, match="2 values of the feature"):
+        records.take_val(example)
 
 
 @pytest.mark.parametrize(("name", "compression"), [("examples.gz", "GZIP"), ("examples", "")])

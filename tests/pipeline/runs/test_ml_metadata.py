@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from experiment.errors import Damaged
 from pipeline.runs import ml_metadata
 
 
@@ -49,6 +50,21 @@ def test_a_clock_that_is_set_back_during_a_node_gives_no_negative_time(store, tm
         database.execute("UPDATE Context SET create_time_since_epoch = 1000 WHERE name = 'run1'")
     [node] = ml_metadata.nodes_of_run(store, ml_metadata.latest_run_context(store)).values()
     assert node.seconds == 0 and node.outputs == {"model": ["/models/1"]}
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("DELETE FROM Association WHERE context_id = 2", "belongs to no node"),
+        ("DELETE FROM Artifact", "an output of the execution"),
+        ("DELETE FROM EventPath", "an output of the execution"),
+    ],
+)
+def test_rows_that_are_not_all_there_are_damage(store, tmp_path, lost, message):
+    with contextlib.closing(sqlite3.connect(tmp_path / "metadata.sqlite")) as database, database:
+        database.execute(lost)
+    with pytest.raises(Damaged, match=message):
+        ml_metadata.nodes_of_run(store, ml_metadata.latest_run_context(store))
 
 
 def test_an_empty_store_has_no_run(tmp_path):

@@ -169,6 +169,23 @@ def test_a_damaged_model_is_named(run, damage):
         tflite.export_run(run)
 
 
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
+)
+@pytest.mark.parametrize("damage", ["cut", "gone", "a folder"])
+def test_a_damaged_saved_model_is_named(run, name, damage):
+    """By its folder: TensorFlow does not say which of its files it is."""
+    path = run.parent / "pushed" / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "a folder":
+        path.mkdir()
+    with pytest.raises(ThawError, match=r"/pushed is missing or damaged.*Restore it from a copy"):
+        tflite.export_run(run)
+
+
 def test_damaged_images_are_named(run):
     next((run.parent / "domain" / "Split-test").iterdir()).write_bytes(b"\xff" * 100)
     with pytest.raises(ThawError, match=r"domain/Split-test is missing or damaged"):

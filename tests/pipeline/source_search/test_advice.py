@@ -152,16 +152,31 @@ def test_features_that_say_nothing_leave_a_source_out_with_the_reason(run, monke
         advice.advise(run, ("dark", "bright"), 16, made_rule())
 
 
-def test_a_damaged_source_or_damaged_images_are_named(run, tmp_path):
+@pytest.fixture
+def copy(run, tmp_path):
+    """The run with images and a source of its own, in `tmp_path`/copy."""
     shutil.copytree(run.folder, tmp_path / "copy")
     nodes = {
         "Transform": NodeRun(0, False, {"transformed_examples": [str(tmp_path / "copy" / "transformed")]}),
         "Trainer.source.sides.remastered": NodeRun(0, False, {"model": [str(tmp_path / "copy" / "model")]}),
     }
-    copy = dataclasses.replace(run, nodes=nodes)
+    return dataclasses.replace(run, nodes=nodes)
+
+
+def test_a_damaged_source_is_named(copy, tmp_path):
     (tmp_path / "copy" / "model" / SERVING_FOLDER / source.KERAS_FILE).write_bytes(b"PK damaged")
-    with pytest.raises(ThawError, match=r"copy/model/Format-Serving is missing or damaged"):
+    with pytest.raises(ThawError, match=r"copy/model/Format-Serving/model\.keras is missing or damaged"):
         advice.advise(copy, ("dark", "bright"), 16, made_rule())
-    (tmp_path / "copy" / "transformed" / "Split-train" / "a.gz").write_bytes(b"damaged")
-    with pytest.raises(ThawError, match=r"copy/transformed is missing or damaged"):
+
+
+@pytest.mark.parametrize("content", [b"damaged", b""])
+def test_a_damaged_or_empty_file_of_images_is_named(copy, tmp_path, content):
+    (tmp_path / "copy" / "transformed" / "Split-train" / "a.gz").write_bytes(content)
+    with pytest.raises(ThawError, match=r"copy/transformed/Split-train/a\.gz is missing or damaged.*`artifacts`"):
+        advice.advise(copy, ("dark", "bright"), 16, made_rule())
+
+
+def test_images_that_are_gone_are_named(copy, tmp_path):
+    (tmp_path / "copy" / "transformed" / "Split-train" / "a.gz").unlink()
+    with pytest.raises(ThawError, match=r"copy/transformed/Split-train is missing or damaged"):
         advice.advise(copy, ("dark", "bright"), 16, made_rule())

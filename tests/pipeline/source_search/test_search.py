@@ -10,7 +10,10 @@ from analysis.statistics.paired_intervals import Interval
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
+from pipeline.runs.finished_run import FinishedRun
+from pipeline.runs.ml_metadata import NodeRun
 from pipeline.source_search import search, search_space, search_table
+from tests.pipeline.serving.test_tflite import write_split
 from trainer_module.oracles.advised_oracle import SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 
@@ -42,6 +45,27 @@ def test_every_freeze_count_of_one_size_is_searched_without_controls(config):
 def test_a_size_that_the_experiment_can_not_have_is_refused(config):
     with pytest.raises(ThawError, match=r"to search at n = 13 is not valid"):
         search_space.searched_config(config, search_space.Wanted(n=13, draws=2, share=0.25))
+
+
+@pytest.fixture
+def run(config, tmp_path):
+    """A run of which only the target's images are asked: 24 a split."""
+    for split in ("train", "val", "test"):
+        write_split(tmp_path / "domain" / f"Split-{split}", copies=1)
+    nodes = {"DomainExamples.target": NodeRun(0, False, {"domain": [str(tmp_path / "domain")]})}
+    return FinishedRun(tmp_path, {}, config, tmp_path / "metadata.sqlite", nodes)
+
+
+def test_trainings_are_scored_on_val_and_test(run):
+    assert search_space.scored_images(run) == 24 + 24
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+@pytest.mark.parametrize("content", [b"", b"damaged"])
+def test_damaged_images_are_named_before_a_worker_meets_them(run, tmp_path, split, content):
+    next((tmp_path / "domain" / f"Split-{split}").iterdir()).write_bytes(content)
+    with pytest.raises(ThawError, match=rf"domain/Split-{split} is missing or damaged"):
+        search_space.scored_images(run)
 
 
 def test_the_grid_costs_each_cell_once_with_its_twin():

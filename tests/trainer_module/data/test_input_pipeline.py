@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from experiment import features
+from experiment.errors import Damaged
 from trainer_module.data.input_pipeline import read_split, records_hash, sibling_split
 
 
@@ -73,8 +74,14 @@ def test_ids_beyond_ascii_are_kept(tmp_path):
 
 
 def test_an_empty_split_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="No record in"):
+    with pytest.raises(Damaged, match="No record in"):
         read_split([f"{tmp_path}/Split-none/*"], (2, 2, 3))
+
+
+def test_images_of_another_size_are_damage(tmp_path):
+    write(tmp_path / "Split-train" / "a", [("a", 0, 0, 10)])
+    with pytest.raises(Damaged, match=r"images of \[12\] bytes; expected 27"):
+        read_split([f"{tmp_path}/Split-train/*"], (3, 3, 3))
 
 
 def test_the_sibling_of_val_is_found_and_a_strange_pattern_refused():
