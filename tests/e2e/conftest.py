@@ -31,6 +31,7 @@ SETTINGS = {
     "sizes": [10, 20],
     "freeze_counts": {"remastered": [5, 6]},
     "draws": 2,
+    "confirmation": {"draws": 3, "most_draws": 3},
     "schedule": {"epochs": 2, "max_steps": 6},
     "source_schedule": {"epochs": 20, "batch_size": 32, "max_steps": 240},
 }

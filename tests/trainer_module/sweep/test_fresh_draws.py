@@ -1,0 +1,42 @@
+"""Fresh draws of single cells: other images than the search's, a ledger of their own, nothing trained twice."""
+
+import pytest
+
+from experiment.training_settings import FIRST_FRESH_DRAW
+from ledger.cell_selection import Cell
+from ledger.ledger import read_ledger
+from trainer_module.sweep.fresh_draws import LEDGERS, fresh_job, fresh_rows
+from trainer_module.sweep.process_pool import checked_pool
+from trainer_module.sweep.record import SweepRecord
+
+CELL = Cell(16, 0, False)
+
+
+@pytest.fixture(scope="module")
+def job(baseline_job):
+    return fresh_job(baseline_job, 2)
+
+
+def test_fresh_draws_have_rows_of_their_own_beside_the_search(job, baseline_job):
+    told = []
+    executions = [(CELL, FIRST_FRESH_DRAW), (CELL, FIRST_FRESH_DRAW + 1)]
+    header, rows = fresh_rows(job, executions, told.append)
+    assert [row.draw for row in rows] == [FIRST_FRESH_DRAW, FIRST_FRESH_DRAW + 1] and sorted(
+        row.draw for row in told
+    ) == [row.draw for row in rows]
+    assert header.val_images == (15, 15)
+    with checked_pool(baseline_job, 1) as pool:
+        record = SweepRecord(baseline_job.settings, pool.facts)
+        [(_, _, searched)] = pool.run([(CELL, 0)])
+    assert not {row.key for row in rows} & set(record.keys)
+    assert record.header == header
+    assert all((row.test_probabilities != searched.test.probabilities).any() for row in rows)
+    [path] = (baseline_job.settings.ledger_dir / LEDGERS).glob("*.jsonl")
+    assert len(read_ledger(path)[1]) == 2
+
+
+def test_what_the_ledger_holds_is_not_trained_again(job):
+    executions = [(CELL, FIRST_FRESH_DRAW)]
+    first = fresh_rows(job, executions, lambda row: None)[1]
+    again = fresh_rows(job, executions, lambda row: None)[1]
+    assert [row.seconds for row in first] == [row.seconds for row in again]
