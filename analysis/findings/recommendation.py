@@ -10,7 +10,7 @@ from analysis.claims.claim import shown
 from analysis.findings.from_scratch import against_scratch, best_from_scratch, measured_cells
 from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval, Verdict
-from experiment.backbones import ARCHITECTURES, UNITS
+from experiment.backbones import network_in_words, unit_of
 from ledger.cell_selection import Cell
 
 
@@ -38,7 +38,7 @@ class Advice:
 
     @property
     def sentence(self) -> str:
-        """`With 100 labelled images: MobileNetV2, features frozen, 88.1% [86.9, 89.2], +21 points over ...`"""
+        """`With 100 labelled images: the original network, features frozen, 88.1% [86.9, 89.2], +21 points ...`"""
         accuracy = self.best.accuracy
         measured = f"{formats.percent(accuracy.estimate)} {formats.percent_interval((accuracy.low, accuracy.high))}"
         return f"With {self.n} labelled images: {model_in_words(self.best)}, {measured}{self._worth()}."
@@ -46,7 +46,7 @@ class Advice:
     def _worth(self) -> str:
         if self.over_scratch is None:
             return ": no transfer does better on val than training from scratch"
-        over = f", {shown(self.over_scratch)} over {ARCHITECTURES[self.scratch.architecture]} from scratch"
+        over = f", {shown(self.over_scratch)} over {network_in_words(self.scratch.architecture)} from scratch"
         if self.scratch.architecture != self.best.baseline_architecture:
             over += " (the best of those on val)"
         if self.verdict == "undecided":
@@ -79,8 +79,8 @@ def _advise(grid: Grid, measured: dict[SweepCell, MeasuredCell], n: int) -> Advi
 
 
 def model_in_words(measured: MeasuredCell) -> str:
-    """`MobileNetV2 from imagenet, features frozen`."""
-    architecture = ARCHITECTURES[measured.architecture]
+    """`the backbone mobilenet_v2 from imagenet, features frozen`."""
+    architecture = network_in_words(measured.architecture)
     if not measured.source:
         return f"{architecture} from scratch"
     way = way_in_words(measured.cell, measured.architecture, measured.max_freeze_count)
@@ -92,9 +92,9 @@ def way_in_words(cell: Cell, architecture: str, most: int) -> str:
 
     Args:
       cell, architecture: what is transferred how.
-      most: layers, blocks or parts that can be frozen.
+      most: layers or parts that can be frozen.
     """
-    unit = UNITS.get(architecture, "layer") + "s"
+    unit = unit_of(architecture) + "s"
     if cell.freeze_count == 0:
         frozen = "nothing frozen"
     elif cell.freeze_count == most:

@@ -19,8 +19,8 @@ from trainer_module.tuners.sweep_tuner import SweepTuner
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 HEADER = Header(
-    "a__original", "a", "original", "original", "cifar10", ("automobile", "truck"), "ab", "c0", (0, 1, 1), "cd", 0,
-    STACK,
+    "a__original", "a", "original", "original", "cifar10", ("automobile", "truck"), "ab", "c0", (0, 1, 1), "cd", 8,
+    "", STACK,
 )  # fmt: skip
 
 

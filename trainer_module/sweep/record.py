@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from experiment.backbones import MAX_FREEZE_COUNT, is_backbone
 from experiment.changes import changed
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings, of_baseline
@@ -39,6 +40,7 @@ class SweepRecord:
     def __init__(self, settings: SweepSettings, facts: SweepFacts):
         self.settings = settings
         self.plan = plan_sweep(settings)
+        backbone = settings.backbone
         self.header = Header(
             sweep=settings.name,
             source=settings.source,
@@ -50,7 +52,8 @@ class SweepRecord:
             content_hash=facts.content_hash,
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
-            parts=settings.own.parts if settings.own and settings.architecture == "own" else 0,
+            max_freeze_count=backbone.most_frozen if backbone else MAX_FREEZE_COUNT[settings.architecture],
+            family=(backbone.family or "") if backbone else "",
             stack=facts.stack,
         )
         self._content = {
@@ -103,6 +106,7 @@ class SweepRecord:
         settings = changed(
             self.settings, role="baseline", name=name, source="", architecture=architecture, freeze_counts=(0,),
             draws=self.settings.most_draws, schedule=of_baseline(self.settings.schedule),
+            backbone=self.settings.backbone if is_backbone(architecture) else None,
         )  # fmt: skip
         record = SweepRecord(settings, dataclasses.replace(self._facts, source_hash=""))
         path = record.ledger_path
@@ -149,13 +153,8 @@ class SweepRecord:
 
 def _decisive(settings: SweepSettings) -> dict[str, Any]:
     """Settings that decide an execution's result, beside cell and draw; of files the content counts, not the place."""
-    included = {"role", "architecture", "classes", "image_shape", "seed", "code"}
-    of_architecture: dict[str, tuple[str, dict[str, set[str]]]] = {
-        "mobilenet_v2": ("mobilenet", {"mobilenet": {"weights"}}),
-        "own": ("own", {"own": {"model"}}),
-    }
-    name, places = of_architecture.get(settings.architecture, ("", {}))
-    decisive = settings.model_dump(mode="json", include={*included, name}, exclude=places)
+    included = {"role", "architecture", "backbone", "classes", "image_shape", "seed", "code"}
+    decisive = settings.model_dump(mode="json", include=included, exclude={"backbone": {"weights", "model"}})
     return {**decisive, "schedule": settings.schedule.decisive}
 
 

@@ -6,7 +6,7 @@ import time
 import grpc
 import pytest
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
 from trainer_module.distributed.worker import SweepWorker
@@ -32,7 +32,7 @@ def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, mo
         monkeypatch.setenv(f"KERASTUNER_{name}", value)
     settings = SweepSettings(
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(0,),
         fine_tune=(False, True), draws=1, most_draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
