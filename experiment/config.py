@@ -7,11 +7,13 @@ from typing import Annotated
 
 import pydantic
 
-from experiment.backbones import MAX_FREEZE_COUNT, Small
-from experiment.backbones import MobileNet as MobileNet
-from experiment.backbones import OwnModel as OwnModel
-from experiment.domains import PRETRAINED, Control, Name, Settings
+from experiment.backbones import MAX_FREEZE_COUNT, Small, is_backbone, unit_of
+from experiment.backbones import Backbone as Backbone
+from experiment.domains import CIFAR10_CLASSES as CIFAR10_CLASSES
 from experiment.domains import Architecture as Architecture
+from experiment.domains import Augmentation as Augmentation
+from experiment.domains import Control, Name, Settings
+from experiment.domains import Data as Data
 from experiment.domains import Source as Source
 from experiment.domains import Target as Target
 from experiment.domains import Transfer as Transfer
@@ -19,55 +21,9 @@ from experiment.schedules import Schedule as Schedule
 from experiment.schedules import SourceSchedule as SourceSchedule
 from experiment.schedules import Tuning as Tuning
 
-CIFAR10_CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
-
 BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
 PositiveInt = pydantic.PositiveInt
 PositiveFloat = pydantic.PositiveFloat
-Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
-
-
-class Data(Settings):
-    """Where the images are and how their records are laid out."""
-
-    path: Path | None = None
-    """Folder of TFRecords; none: the first place of the README's list that has CIFAR-10."""
-    image_key: str = "image"
-    """Feature with the PNG or JPEG bytes."""
-    label_key: str = "label"
-    """Feature with the class's number, from 0."""
-    id_key: str = "id"
-    """Feature with the image's id; records without it get one made from their bytes."""
-    image_shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 32, 3)
-    """Height, width and channels of the images that networks see."""
-    resize: bool = False
-    """True: images may have any size; what is too long for the proportions of image_shape is cut off evenly at both
-    ends, the rest resized. False: every image must have image_shape."""
-    classes: tuple[str, ...] = CIFAR10_CLASSES
-    """Class names in the order of their labels."""
-    val_fraction: Fraction = 0.2
-    """Share of each class's training images set apart for choosing (CIFAR-10: 1,000 a class)."""
-    val_key: str | None = None
-    """Feature that is 1 where a training image is set apart for choosing and 0 elsewhere; none: val_fraction decides.
-    `thaw init` writes it, so that groups and near-duplicates are not torn between train and val."""
-
-
-class Augmentation(Settings):
-    """Copies added to every training image, as the report adds them to its training set."""
-
-    mirror: bool = True
-    """Add the mirror image."""
-    noisy_copies: pydantic.NonNegativeInt = 1
-    """Copies with Gaussian noise added."""
-    noise_stddev: PositiveFloat = 10.0
-    """Standard deviation of the Gaussian noise, in grey levels of 255."""
-
-    @property
-    def copies(self) -> int:
-        """Records per training image, the image itself among them."""
-        return 1 + int(self.mirror) + self.noisy_copies
 
 
 class Confirmation(Settings):
@@ -113,7 +69,7 @@ class ExperimentConfig(Settings):
     seed: pydantic.NonNegativeInt = 2022
     """Fixes val, draws, initial weights, batches and noise."""
     strict: bool = False
-    """True: missing ImageNet weights are an error instead of a transfer left out."""
+    """True: missing weights of a backbone are an error instead of a transfer left out."""
     allow_overlap: bool = False
     """True: a source may hold classes of the target."""
     allow_untrained_sources: bool = False
@@ -132,6 +88,8 @@ class ExperimentConfig(Settings):
     """Target training images per experiment (n), drawn class-balanced and nested."""
     candidate_size: PositiveInt | None = None
     """The n at which each transfer's candidate is chosen on val and trained; none: the largest."""
+    backbones: dict[Name, Backbone] = pydantic.Field(default_factory=dict)
+    """Networks whose weights are read from a file, by a name of yours (docs/howto/own_source.md)."""
     baselines: dict[Architecture, Small] = pydantic.Field(default_factory=dict)
     """By architecture, the network from random weights that its transfers are held against; none: their own
     architecture, which may be too large to be trained from few images."""
@@ -155,16 +113,14 @@ class ExperimentConfig(Settings):
     """Training on the target."""
     source_schedule: SourceSchedule = SourceSchedule()
     """Training of the sources."""
-    mobilenet_v2: MobileNet = MobileNet()
-    """Settings of the architecture `mobilenet_v2`."""
-    own: OwnModel | None = None
-    """Settings of the architecture `own` (docs/howto/own_source.md)."""
     blessing: Blessing = Blessing()
     """Conditions for pushing."""
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> ExperimentConfig:
-        problems = (*_class_problems(self), *_transfer_problems(self), *_grid_problems(self))
+        problems = (
+            *_class_problems(self), *_name_problems(self), *_transfer_problems(self), *_grid_problems(self),
+        )  # fmt: skip
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -208,6 +164,16 @@ class ExperimentConfig(Settings):
         """The network from random weights that transfers with an architecture are held against."""
         return self.baselines.get(architecture, architecture)
 
+    def most_frozen(self, architecture: Architecture) -> int:
+        """Layers or parts of an architecture that can be frozen."""
+        backbone = self.backbones.get(architecture)
+        return backbone.most_frozen if backbone else MAX_FREEZE_COUNT[architecture]
+
+    @property
+    def networks(self) -> tuple[Architecture, ...]:
+        """What a transfer can name as its architecture."""
+        return (*MAX_FREEZE_COUNT, *self.backbones)
+
     @property
     def baseline_architectures(self) -> tuple[Architecture, ...]:
         """Networks trained from random weights, in the order of the transfers."""
@@ -233,6 +199,32 @@ def _class_problems(config: ExperimentConfig) -> list[str]:
     return problems
 
 
+def _name_problems(config: ExperimentConfig) -> list[str]:
+    problems = [
+        f"backbones.{name}: {name} is one of the report's networks; give the backbone another name"
+        for name in config.backbones
+        if not is_backbone(name)
+    ]
+    named = {
+        "transfers": [transfer.architecture for transfer in config.transfers],
+        "freeze_counts": list(config.freeze_counts),
+        "baselines": list(config.baselines),
+    }
+    problems += [
+        f"{section} names the architecture {name!r}; there are {', '.join(config.networks)} (the report's "
+        "two networks, and those of backbones)"
+        for section, names in named.items()
+        for name in dict.fromkeys(names)
+        if name not in config.networks
+    ]
+    channels = config.data.image_shape[2]
+    families = [name for name, one in config.backbones.items() if one.family and name in config.architectures]
+    if families and channels != 3:
+        problems.append(f"backbones.{families[0]} needs images of three channels, and data.image_shape has {channels}; "
+                        "write the images with three, or leave its transfers out")  # fmt: skip
+    return problems
+
+
 def _transfer_problems(config: ExperimentConfig) -> list[str]:
     problems = []
     if not config.transfers:
@@ -247,14 +239,12 @@ def _transfer_problems(config: ExperimentConfig) -> list[str]:
         if transfer.source not in config.sources:
             problems.append(f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}")
         elif (source := config.sources[transfer.source]).control != "random" and (
-            source.is_pretrained != (transfer.architecture in PRETRAINED)
+            transfer.architecture in config.networks and source.is_pretrained != is_backbone(transfer.architecture)
         ):
             problems.append(
-                f"transfer {transfer.id}: a source without classes is read from a file, ImageNet's for mobilenet_v2 "
-                "and own.model for own, and these two are transferred from such a source alone"
+                f"transfer {transfer.id}: a source without classes is read from the file of a backbone, and a backbone "
+                f"is transferred from such a source alone; backbones has {sorted(config.backbones)}"
             )
-        if transfer.architecture == "own" and config.own is None:
-            problems.append(f"transfer {transfer.id}: the architecture own needs the setting own.model, a .keras file")
         if transfer.architecture not in config.freeze_counts:
             problems.append(f"freeze_counts has no entry for {transfer.architecture}")
     return problems
@@ -263,12 +253,14 @@ def _transfer_problems(config: ExperimentConfig) -> list[str]:
 def _grid_problems(config: ExperimentConfig) -> list[str]:
     problems = []
     for architecture, counts in config.freeze_counts.items():
-        top = MAX_FREEZE_COUNT[architecture]
+        if architecture not in config.networks:
+            continue  # _name_problems says so
+        top = config.most_frozen(architecture)
         beyond = [k for k in counts if k > top]
         if beyond:
             problems.append(
                 f"freeze_counts.{architecture} asks for {beyond}; "
-                f"{architecture} has {top} freezable layers, so 0 to {top} can be frozen"
+                f"{architecture} has {top} freezable {unit_of(architecture)}s, so 0 to {top} can be frozen"
             )
         if not counts or len(set(counts)) != len(counts):
             problems.append(f"freeze_counts.{architecture} needs different counts, got {list(counts)}")

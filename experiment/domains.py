@@ -1,18 +1,23 @@
-"""Target, sources and transfers as the configuration names them. Imports pydantic and nothing of ours."""
+"""Data, target, sources and transfers as the configuration names them. Imports pydantic and nothing of ours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pydantic
 
-Architecture = Literal["original", "remastered", "mobilenet_v2", "own"]
-PRETRAINED: tuple[Architecture, ...] = ("mobilenet_v2", "own")
-"""Architectures whose source's weights are read from a file, not trained here."""
 Control = Literal["self", "random", "shuffled_labels"]
 Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+Architecture = Name
+"""`original` or `remastered`, the report's two networks, or one of `backbones`."""
 
+CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
 MOST = 2**53
 """Of any whole number: up to here floats, and whatever reads JSON, know each one."""
 
@@ -57,6 +62,47 @@ class Settings(pydantic.BaseModel):
         return value
 
 
+class Data(Settings):
+    """Where the images are and how their records are laid out."""
+
+    path: Path | None = None
+    """Folder of TFRecords; none: the first place of the README's list that has CIFAR-10."""
+    image_key: str = "image"
+    """Feature with the PNG or JPEG bytes."""
+    label_key: str = "label"
+    """Feature with the class's number, from 0."""
+    id_key: str = "id"
+    """Feature with the image's id; records without it get one made from their bytes."""
+    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (32, 32, 3)
+    """Height, width and channels of the images that networks see."""
+    resize: bool = False
+    """True: images may have any size; what is too long for the proportions of image_shape is cut off evenly at both
+    ends, the rest resized. False: every image must have image_shape."""
+    classes: tuple[str, ...] = CIFAR10_CLASSES
+    """Class names in the order of their labels."""
+    val_fraction: Fraction = 0.2
+    """Share of each class's training images set apart for choosing (CIFAR-10: 1,000 a class)."""
+    val_key: str | None = None
+    """Feature that is 1 where a training image is set apart for choosing and 0 elsewhere; none: val_fraction decides.
+    `thaw init` writes it, so that groups and near-duplicates are not torn between train and val."""
+
+
+class Augmentation(Settings):
+    """Copies added to every training image, as the report adds them to its training set."""
+
+    mirror: bool = True
+    """Add the mirror image."""
+    noisy_copies: pydantic.NonNegativeInt = 1
+    """Copies with Gaussian noise added."""
+    noise_stddev: pydantic.PositiveFloat = 10.0
+    """Standard deviation of the Gaussian noise, in grey levels of 255."""
+
+    @property
+    def copies(self) -> int:
+        """Records per training image, the image itself among them."""
+        return 1 + int(self.mirror) + self.noisy_copies
+
+
 class Target(Settings):
     """The domain transferred to; the first class is label 0."""
 
@@ -70,8 +116,8 @@ class Source(Settings):
     """A domain whose trained model is transferred: classes of the data, or weights from a file; or a control."""
 
     classes: tuple[str, ...] = ()
-    """Empty: the weights are read from a file, ImageNet's or those of `own.model`, and nothing is trained (unless
-    `control` says otherwise)."""
+    """Empty: the weights are read from the file of a backbone, and nothing is trained (unless `control` says
+    otherwise)."""
     control: Control | None = None
     """After Yosinski et al. (2014), to tell causes of a gain apart; never chosen and in no claim. `self`: trained on
     every training image of the target's own classes, those of the draws among them; `random`: initial weights, nothing
@@ -102,7 +148,7 @@ class Transfer(Settings):
     source: str
     """One of `sources`."""
     architecture: Architecture
-    """`original` and `remastered` are the report's Tables 1 and 2; `own` is that of `own.model`."""
+    """`original` or `remastered`, the report's Tables 1 and 2, or one of `backbones`."""
 
     @property
     def id(self) -> str:

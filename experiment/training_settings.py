@@ -9,7 +9,7 @@ import pydantic
 from typing_extensions import Self
 
 from experiment.changes import changed
-from experiment.config import MobileNet, OwnModel, Schedule, SourceSchedule
+from experiment.config import Backbone, Schedule, SourceSchedule
 from experiment.domains import Architecture, Control
 from experiment.machine import read_machine
 
@@ -38,23 +38,19 @@ class ModelSettings(pydantic.BaseModel):
     baseline: Architecture | None = None
     """The network from random weights that a transfer is held against; None for a source."""
     classes: tuple[str, ...]
-    """Classes of the domain trained on, in the order of their labels; empty for ImageNet."""
+    """Classes of the domain trained on, in the order of their labels; empty for a source from a file."""
     image_shape: tuple[int, int, int]
     resize: bool = False
     """Whether served images may have any size; see Data.resize."""
     image_key: str
     """Feature with the encoded image in the records that are served."""
-    mobilenet: MobileNet | None = None
-    """Of the architecture `mobilenet_v2`; the weights' path for its source alone."""
+    backbone: Backbone | None = None
+    """Of an architecture that is one; a family's weights for its source alone."""
     schedule: Schedule | SourceSchedule
     seed: int
     data_name: str
     code: str
     """Fingerprint of the sources that decide the result of the training; part of every key of a ledger."""
-    weights_hash: str = ""
-    """SHA-256 of the ImageNet weights file, so that another file is another model."""
-    own: OwnModel | None = None
-    """Of the architecture `own`."""
     control: Control | None = None
     """Of a source: what it is a control for; `self` is trained as any source is."""
     activations_gib: float = 4.0

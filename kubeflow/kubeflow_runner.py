@@ -69,21 +69,24 @@ def cluster_from(arguments: argparse.Namespace) -> ClusterConfig:
 
 def placed(config: ExperimentConfig, cluster: ClusterConfig) -> ExperimentConfig:
     """The experiment with the paths that the pods see (the workspace is the volume), and as many workers as cores."""
-    mobilenet = config.mobilenet_v2
-    if mobilenet.weights is not None:
-        where = cluster.weights or f"{cluster.volume.mount}/weights/{mobilenet.weights.name}"
-        mobilenet = changed(mobilenet, weights=Path(where))
-    own = config.own
-    if own is not None:
-        own = changed(own, model=Path(cluster.volume.mount) / "weights" / own.model.name)
+    folder = Path(cluster.weights or f"{cluster.volume.mount}/weights")
+    backbones = {
+        name: backbone.with_file(folder / backbone.file.name) if backbone.file else backbone
+        for name, backbone in config.backbones.items()
+    }
     training = cluster.training
+    clashing = {one.file.name: one.sha256 for one in backbones.values() if one.file}
+    for name, backbone in backbones.items():
+        if backbone.file and clashing[backbone.file.name] != backbone.sha256:
+            raise ThawError(f"Two backbones, {name} among them, have files of the name {backbone.file.name} and of "
+                            "different content, and the pods would see one of them. Rename one.")  # fmt: skip
     # A pod sees all of its node's cores, whatever it asked for.
     workers = config.workers or (1 if training.gpus else max(1, int(training.cpus)))
-    return changed(config, workspace=Path(cluster.volume.mount), mobilenet_v2=mobilenet, own=own, workers=workers)
+    return changed(config, workspace=Path(cluster.volume.mount), backbones=backbones, workers=workers)
 
 
 def compiled(
-    config: ExperimentConfig, cluster: ClusterConfig, left_out: dict[str, str], weights_hash: str
+    config: ExperimentConfig, cluster: ClusterConfig, left_out: dict[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The pipeline as Kubeflow's two documents.
 
@@ -107,7 +110,7 @@ def compiled(
     )
     parameter = RuntimeParameter(compiled_spec.DATA_PATH, str, cluster.data.path)
     pods = Cluster(cluster.pipeline_root, parameter, "GPU" if cluster.training.gpus else "CPU")
-    pipeline = create_pipeline(placed(config, cluster), dataset, left_out, weights_hash, pods)
+    pipeline = create_pipeline(placed(config, cluster), dataset, left_out, pods)
     runner_config = KubeflowV2DagRunnerConfig(
         default_image=cluster.image, default_commands=list(POD_COMMAND), use_pipeline_spec_2_1=True
     )
@@ -124,11 +127,10 @@ def main(argv: list[str]) -> int:
     def compile_pipeline() -> None:
         cluster = cluster_from(arguments)
         config = config_of(arguments.config, arguments.set, vars(arguments), OPTIONS)
-        from pipeline.runner.own_model_check import with_own_model
-        from pipeline.runner.prepare import with_weights
+        from pipeline.runner.backbone_files import with_files
 
-        config, left_out, weights_hash = with_weights(with_own_model(config), HERE.parent, print)
-        spec, platform = compiled(config, cluster, left_out, weights_hash)
+        config, left_out = with_files(config, HERE.parent, print)
+        spec, platform = compiled(config, cluster, left_out)
         output = arguments.output or HERE.parent / "build" / f"{config.pipeline_name}.yaml"
         compiled_spec.write_pipeline(output, spec, platform)
         print(f"{len(spec['root']['dag']['tasks'])} tasks written to {output}")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.errors import ThawError
 from experiment.stack import Stack
 from ledger.sealed_lines import SealedLines
@@ -33,7 +32,8 @@ class Header:
       test_labels: label of each test image, in the order of every row's probabilities.
       test_ids_hash: hash of the test images' ids in that order; equal in ledgers that can be paired.
       val_images: number of val images of each class.
-      parts: that a model of the user's can be cut into; 0 for the other architectures.
+      max_freeze_count: layers or parts that can be frozen.
+      family: of the backbone in keras.applications; empty for one of a .keras file, and for the report's networks.
       stack: what trained.
     """
 
@@ -48,13 +48,9 @@ class Header:
     test_labels: tuple[int, ...]
     test_ids_hash: str
     val_images: tuple[int, ...]
-    parts: int
+    max_freeze_count: int
+    family: str
     stack: Stack
-
-    @property
-    def max_freeze_count(self) -> int:
-        """Layers, blocks or parts that can be frozen."""
-        return self.parts or MAX_FREEZE_COUNT[self.architecture]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -170,7 +170,7 @@ def export_model(folder: Path, encoded: list[bytes], *, resize: bool) -> Any:
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-    from experiment.config import MobileNet, Schedule
+    from experiment.config import Schedule
     from experiment.training_settings import ModelSettings
     from trainer_module.export import saved_model
     from trainer_module.networks import weight_values
@@ -179,7 +179,7 @@ def export_model(folder: Path, encoded: list[bytes], *, resize: bool) -> Any:
 
     settings = ModelSettings(
         role="transfer", name="a__remastered", source="a", architecture="remastered", classes=("automobile", "truck"),
-        image_shape=(32, 32, 3), resize=resize, image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1,
+        image_shape=(32, 32, 3), resize=resize, image_key="image", schedule=Schedule(), seed=1,
         data_name="d", code="c",
     )  # fmt: skip
     network = source.network_of(settings)

@@ -21,7 +21,7 @@ from thaw.picture_options import picture_options
     epilog=examples(
         "thaw init animals",
         "thaw init animals --target deer,horse --image-size 96",
-        "thaw init animals --model efficientnet_b0.keras",
+        "thaw init animals --backbone EfficientNetB0 --backbone mine.keras",
         "thaw init labels.csv --group-column person",
         "thaw init photos --group '^([^_]+)_'",
         "thaw init flowers --classes rose,tulip,daisy,fern",

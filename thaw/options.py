@@ -122,9 +122,11 @@ def own_images_options(command: Command) -> Command:
                           "double quotes, as in CSV."),
         click.option("--image-size", type=click.IntRange(16, 224), metavar="PX",
                      help="Side of the square to fit images to."),
-        click.option("--model", type=path, metavar="FILE", help="A .keras file of yours: a source beside the others."),
+        click.option("--backbone", multiple=True, metavar="NAME_OR_FILE",
+                     help="A family of keras.applications or a .keras file of yours, to transfer from beside "
+                          "MobileNetV2; as often as you like."),
         click.option("--scale", type=click.Choice(get_args(Scale)),
-                     help="What --model expects pixels to be, where it has no layer that scales them."),
+                     help="What the .keras files expect pixels to be, where they have no layer that scales them."),
         click.option("--classes", default="", metavar="A,B",
                      help="TFRecords: names of the classes, in the order of labels; written as for --target."),
         click.option("--image-key", help="TFRecords: feature with the image, where several could be it."),

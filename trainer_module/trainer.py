@@ -64,17 +64,14 @@ def trained_or_read_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Ne
       ThawError: the file is missing, or changed while the run went on.
     """
     network = source.network_of(settings)
-    if not settings.classes and settings.own is not None:
-        _assert_same_file(settings.own.model, settings.weights_hash)
-        source.load_own(network, settings.own)
-        return network, {"model": str(settings.own.model)}
     if not settings.classes:
-        weights = settings.mobilenet.weights if settings.mobilenet else None
-        if settings.mobilenet is None or weights is None:
-            raise ThawError("ImageNet weights were not found; give their path as mobilenet_v2.weights.")
-        _assert_same_file(weights, settings.weights_hash)
-        source.load_imagenet(network, weights, settings.mobilenet)
-        return network, {"weights": str(weights)}
+        backbone = settings.backbone
+        if backbone is None or backbone.file is None:
+            raise ThawError(f"No weights of the backbone {settings.architecture} were found; give their path as "
+                            f"backbones.{settings.architecture}.weights.")  # fmt: skip
+        _assert_same_file(backbone.file, backbone.sha256)
+        source.load_pretrained(network, backbone)
+        return network, {"model" if backbone.model else "weights": str(backbone.file)}
     files = tuple(fn_args.train_files), tuple(fn_args.eval_files)
     trained, about = run_alone(trained_source, settings, *files, task=f"trained the source {settings.name}")
     weight_values.set_weights(weight_values.model_variables(network), trained)

@@ -1,4 +1,4 @@
-"""Finds, fetches and checks MobileNetV2's ImageNet weights. Imports TensorFlow lazily, no component."""
+"""Finds, fetches and checks the ImageNet weights of families. Imports TensorFlow lazily, no component."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 
 from acquisition.downloads.download import download
 from acquisition.downloads.places import Places
+from experiment.backbones import FAMILIES, Backbone
 from experiment.errors import ThawError
 
 BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 _ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-"""Those that Keras offers weights for."""
+"""Those that Keras offers weights of MobileNetV2 for."""
 
 _Layer = tuple[str, list[tuple[int, ...]]]
 """A layer's name and the shapes of its weights."""
 
 
 def locate_weights(
-    explicit: Path | None,
-    alpha: float,
+    name: str,
+    backbone: Backbone,
     places: Places,
     *,
     say: Callable[[str], None],
@@ -29,14 +30,14 @@ def locate_weights(
     base_url: str = BASE_URL,
     download_timeout_s: float = 5.0,
 ) -> Path | None:
-    """Finds weights without the classification layer, and says which were taken.
+    """Finds a family's weights without the classification layer, and says which were taken.
 
-    Looked for in this order: the explicit path; `../shared/data/weights` from the project's root; Keras's
-    cache; Keras's own download, which is put into that cache.
+    Looked for in this order: the backbone's own path; for MobileNetV2 `../shared/data/weights` from the project's root;
+    Keras's cache; for MobileNetV2 Keras's own download, which is put into that cache.
 
     Args:
-      explicit: a file given by the user.
-      alpha: MobileNetV2's width multiplier.
+      name: of the backbone.
+      backbone: of a family.
       places: where to look.
       say: told in one line what was taken, or why there are none.
       allow_download: false: look no further than this machine.
@@ -46,37 +47,34 @@ def locate_weights(
       The file, not yet checked (see `check_weights`); none if no place has it.
 
     Raises:
-      ThawError: the explicit path is no file.
+      ThawError: the backbone's own path is no file.
     """
-    if explicit is not None:
+    if (explicit := backbone.weights) is not None:
         if not explicit.is_file():
-            raise ThawError(f"The weights file {explicit} (mobilenet_v2.weights) does not exist. Give an .h5 "
-                            "file of MobileNetV2 without its top, or leave the setting out.")  # fmt: skip
+            raise ThawError(f"The weights file {explicit} (backbones.{name}.weights) does not exist. Give an .h5 "
+                            f"file of {backbone.family} without its top, or leave the setting out.")  # fmt: skip
         return _taken(explicit, "given explicitly", say)
-    width = str(float(alpha))  # as Keras writes it in its file names
-    shared = places.shared / "weights"
-    rebuilt = shared / f"mobilenet_v2_{width}_224_no_top_rebuilt.h5"
-    if rebuilt.is_file():
+    rebuilt = places.shared / "weights" / f"mobilenet_v2_{backbone.width}_224_no_top_rebuilt.h5"
+    if backbone.is_mobilenet_v2 and rebuilt.is_file():
         return _taken(rebuilt, "shared data", say)
-    name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_224_no_top.h5"
-    cached = places.keras / "models" / name
+    cached = places.keras / "models" / backbone.keras_weights
     if cached.is_file():
         return _taken(cached, "Keras's cache", say)
-    reason = f"not in {shared} nor in {cached.parent}"
-    if allow_download and float(alpha) in _ALPHAS:
+    reason = f"{cached.name} is not in {cached.parent}"
+    if backbone.is_mobilenet_v2 and allow_download and backbone.width in _ALPHAS:
         try:
-            download(base_url + name, cached, timeout_s=download_timeout_s)
+            download(base_url + cached.name, cached, timeout_s=download_timeout_s)
             return _taken(cached, "downloaded from Keras", say)
         except (ThawError, OSError) as error:
             reason += f"; {error}"
-    elif allow_download:
+    elif backbone.is_mobilenet_v2 and allow_download:
         reason += f"; Keras offers alpha {', '.join(map(str, _ALPHAS))} only"
-    say(f"ImageNet weights: MISSING for MobileNetV2 with alpha {width}: {reason}")
+    say(f"ImageNet weights: MISSING for {backbone.in_words}: {reason}")
     return None
 
 
-def check_weights(path: Path, alpha: float) -> None:
-    """Checks that a file fits MobileNetV2 without its top, layer by layer, as Keras will load it.
+def check_weights(path: Path, backbone: Backbone) -> None:
+    """Checks that a file fits a family without its top, layer by layer, as Keras will load it.
 
     Keras pairs the file's layers with the model's by their order; names only say which one differs.
 
@@ -84,11 +82,13 @@ def check_weights(path: Path, alpha: float) -> None:
       ThawError: the file is missing, not HDF5, not in the layout that Keras loads, holds weights that are no finite
         numbers, or its layers have other shapes than the model's; the message names the first layer that differs.
     """
-    advice = f"Expected MobileNetV2's weights without its top, alpha {float(alpha)}; give another file."
+    family = backbone.family or ""
+    width = f", alpha {backbone.width}" if FAMILIES[family].takes_alpha else ""
+    advice = f"Expected {family}'s weights without its top{width}; give another file."
     if path.suffix not in (".h5", ".hdf5") or path.name.endswith(".weights.h5"):
         raise ThawError(f"{path} should be named *.h5, and not *.weights.h5, to be loaded by Keras. {advice}")
     found = _layers_of_file(path, advice)
-    expected = _layers_of_model(alpha)
+    expected = _layers_of_family(family, backbone.width)
     for (name, shapes), (found_name, found_shapes) in zip(expected, found, strict=False):
         if shapes != found_shapes:
             raise ThawError(f"{path}: layer {name} should have weights of shapes {shapes}; the file has "
@@ -139,9 +139,11 @@ def _text(name: bytes | str) -> str:
 
 
 @functools.cache  # building the model takes seconds
-def _layers_of_model(alpha: float) -> list[_Layer]:
+def _layers_of_family(family: str, width: float) -> list[_Layer]:
     import keras
 
-    # The shapes of a convolution don't depend on the size of the images: the smallest builds fastest.
-    model = keras.applications.MobileNetV2((32, 32, 3), alpha=alpha, include_top=False, weights=None)
+    widths = {"alpha": width} if FAMILIES[family].takes_alpha else {}
+    side = FAMILIES[family].image_size_px
+    build = getattr(keras.applications, family)
+    model = build(input_shape=(side, side, 3), include_top=False, weights=None, **widths)
     return [(layer.name, [tuple(w.shape) for w in layer.weights]) for layer in model.layers if layer.weights]

@@ -28,35 +28,32 @@ def kept_path(pipeline_folder: Path, sha256: str, original: Path) -> Path:
     return pipeline_folder / FOLDER / f"{sha256}{original.suffix}"
 
 
-def with_kept_paths(config: ExperimentConfig, weights_hash: str) -> ExperimentConfig:
+def with_kept_paths(config: ExperimentConfig) -> ExperimentConfig:
     """The configuration with the copies' paths, whether they are there yet or not.
 
     Args:
-      config: with the files that a run found.
-      weights_hash: SHA-256 of the ImageNet weights file; empty where none is needed.
+      config: with the files that a run found, and their hashes.
     """
-    mobilenet, own = config.mobilenet_v2, config.own
-    if weights_hash and mobilenet.weights is not None:
-        path = kept_path(config.pipeline_folder, weights_hash, mobilenet.weights)
-        mobilenet = changed(mobilenet, weights=path)
-    if own is not None and own.sha256:
-        own = changed(own, model=kept_path(config.pipeline_folder, own.sha256, own.model))
-    return changed(config, mobilenet_v2=mobilenet, own=own)
+    placed = {
+        name: backbone.with_file(kept_path(config.pipeline_folder, backbone.sha256, backbone.file))
+        for name, backbone in config.backbones.items()
+        if backbone.sha256 and backbone.file
+    }
+    return changed(config, backbones={**config.backbones, **placed})
 
 
-def keep_files(config: ExperimentConfig, weights_hash: str) -> None:
+def keep_files(config: ExperimentConfig) -> None:
     """Copies the files where `with_kept_paths` says; one that is there whole is not copied again.
 
     Args:
-      config, weights_hash: as in with_kept_paths.
+      config: as in with_kept_paths.
 
     Raises:
       ThawError: a file is not the one that was looked at, or can't be copied.
     """
-    placed = with_kept_paths(config, weights_hash)
-    pairs = [(config.mobilenet_v2.weights, placed.mobilenet_v2.weights)]
-    pairs += [(config.own.model, placed.own.model)] if config.own and placed.own else []
-    for original, copy in pairs:
+    placed = with_kept_paths(config).backbones
+    for name, backbone in config.backbones.items():
+        original, copy = backbone.file, placed[name].file
         if original is not None and copy is not None and original != copy:
             _keep(original, copy)
 

@@ -9,7 +9,7 @@ from typing import Literal
 from analysis.cells.grid import Grid
 from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval
-from experiment.domains import PRETRAINED
+from experiment.backbones import is_backbone
 
 ClaimVerdict = Literal["supported", "contradicted", "undecided"]
 
@@ -100,7 +100,7 @@ def but_one_draw(difference: Interval) -> str:
 
 def domain_transfers(grid: Grid) -> list[str]:
     """Transfers whose source is a domain of the data: those of the report's Figures 4 to 7."""
-    return [name for name, sweep in grid.ledgers.transfers.items() if sweep.header.architecture not in PRETRAINED]
+    return [name for name, sweep in grid.ledgers.transfers.items() if not is_backbone(sweep.header.architecture)]
 
 
 def sizes_within(grid: Grid, low: float, high: float) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from analysis.cells.cell_summaries import CellSummary, ClassF1
 from analysis.findings.from_scratch import FromScratch
 from analysis.statistics import formats
-from experiment.backbones import ARCHITECTURES, from_scratch_in_words
+from experiment.backbones import from_scratch_in_words, network_in_words
 from experiment.config import Blessing
 
 
@@ -114,7 +114,7 @@ def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:
     if lead.images_only or lead.low > margin:
         return []
     shown = f"{formats.points(lead.estimate)} points {formats.points_interval((lead.low, lead.high))}"
-    which = f"{ARCHITECTURES[best.architecture]} from scratch, the best of the baselines on val"
+    which = f"{network_in_words(best.architecture)} from scratch, the best of the baselines on val"
     reached = f"{which}, reaches {formats.percent(best.accuracy.estimate)}; the transfer's lead is {shown}"
     if lead.high < 0:
         return [f"a network without transfer is better: {reached}"]

@@ -8,7 +8,7 @@ from analysis.cells.cell_summaries import MeasuredCell
 from analysis.claims.claim import shown
 from analysis.findings.confirmed import Confirmation, Confirmed
 from analysis.statistics import formats
-from experiment.backbones import ARCHITECTURES, UNITS
+from experiment.backbones import network_in_words, unit_of
 from ledger.cell_selection import Cell
 
 
@@ -33,12 +33,12 @@ class Advice:
 
     @property
     def sentence(self) -> str:
-        """`With 100 labelled images: MobileNetV2, features frozen, 88.1% [86.9, 89.2], +21 points over ...`"""
+        """`With 100 labelled images: the original network, features frozen, 88.1% [86.9, 89.2], +21 points ...`"""
         lead = self.answer.scratch.lead
         if self.answer.scratch.verdict == "loss":
             worth = f", {shown(-lead)} over {model_in_words(self.answer.summary)}, the best transfer on val"
         else:
-            worth = f", {shown(lead)} over {ARCHITECTURES[self.answer.scratch.best.architecture]} from scratch"
+            worth = f", {shown(lead)} over {network_in_words(self.answer.scratch.best.architecture)} from scratch"
         if self.answer.scratch.verdict == "undecided":
             worth += ", undecided: the transfer may gain nothing"
         return f"With {self.n} labelled images: {model_in_words(self.best)}, {_accuracy(self.best)}{worth}."
@@ -55,8 +55,8 @@ def advise(confirmation: Confirmation) -> list[Advice]:
 
 
 def model_in_words(measured: MeasuredCell) -> str:
-    """`MobileNetV2 from imagenet, features frozen`."""
-    architecture = ARCHITECTURES[measured.architecture]
+    """`the backbone mobilenet_v2 from imagenet, features frozen`."""
+    architecture = network_in_words(measured.architecture)
     if not measured.source:
         return f"{architecture} from scratch"
     way = way_in_words(measured.cell, measured.architecture, measured.max_freeze_count)
@@ -68,9 +68,9 @@ def way_in_words(cell: Cell, architecture: str, most: int) -> str:
 
     Args:
       cell, architecture: what is transferred how.
-      most: layers, blocks or parts that can be frozen.
+      most: layers or parts that can be frozen.
     """
-    unit = UNITS.get(architecture, "layer") + "s"
+    unit = unit_of(architecture) + "s"
     if cell.freeze_count == 0:
         frozen = "nothing frozen"
     elif cell.freeze_count == most:

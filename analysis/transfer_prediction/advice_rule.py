@@ -11,9 +11,8 @@ import numpy as np
 import pydantic
 import yaml
 
-from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import is_backbone
 from experiment.config import Architecture
-from experiment.domains import PRETRAINED
 from experiment.errors import ThawError
 
 CALIBRATION_FILE = Path(__file__).parent / "calibration.yaml"
@@ -70,20 +69,21 @@ class AdviceRule(pydantic.BaseModel):
 
 
 def predictors_of(
-    architecture: Architecture, n: int, freeze_count: int, fine_tune: bool, probes: Mapping[int, float]
-) -> list[float]:
+    architecture: Architecture, n: int, freeze_count: int, fine_tune: bool, probes: Mapping[int, float],
+    most_frozen: int,
+) -> list[float]:  # fmt: skip
     """A cell's predictors, in the order of PREDICTORS.
 
     Args:
       architecture, n, freeze_count, fine_tune: the cell.
       probes: by cut, less the squared error of a linear probe on its features (`probe_error`); with cut 0, the pixels.
+      most_frozen: layers or parts of the architecture that can be frozen.
     """
     pixels, top = probes[0], probes[max(probes)]
     here, log_n = probes[freeze_count], math.log(n / 100)
-    # Not calibrated on models of the user's: they are taken for MobileNetV2, whose weights were made elsewhere too.
-    most = max(probes) if architecture == "own" else MAX_FREEZE_COUNT[architecture]
-    share, tuned = freeze_count / max(most, 1), float(fine_tune)
-    mobile = float(architecture in PRETRAINED)
+    share, tuned = freeze_count / most_frozen, float(fine_tune)
+    # Calibrated on MobileNetV2 alone: other backbones, whose weights were made elsewhere too, are taken for it.
+    mobile = float(is_backbone(architecture))
     return [
         pixels, here - pixels, top - pixels, log_n, log_n**2, share, share**2, share * log_n, (here - pixels) * log_n,
         (top - pixels) * log_n, (top - pixels) * share, tuned, tuned * share, tuned * log_n, mobile, mobile * log_n,

@@ -84,7 +84,7 @@ def read_before_training(path: Path) -> BeforeTraining:
 
 def predicted_gains_of(
     transfer: str, architecture: Architecture, n: int, freeze_counts: Sequence[int], fine_tune: Sequence[bool],
-    probes: Mapping[int, tuple[float, float]], rule: AdviceRule,
+    probes: Mapping[int, tuple[float, float]], rule: AdviceRule, *, most_frozen: int,
 ) -> Iterator[PredictedGain]:  # fmt: skip
     """The predicted gain of every way of one transfer.
 
@@ -94,10 +94,11 @@ def predicted_gains_of(
       freeze_counts, fine_tune: the ways.
       probes: by cut, cut 0 among them: a linear probe's accuracy and its squared error (linear_probe.Probe).
       rule: turns probes into gains.
+      most_frozen: layers or parts of the architecture that can be frozen.
     """
     errors = {cut: -error for cut, (_, error) in probes.items()}
     cells = [(count, tuned) for count in sorted(freeze_counts) for tuned in fine_tune]
-    x = np.array([predictors_of(architecture, n, count, tuned, errors) for count, tuned in cells])
+    x = np.array([predictors_of(architecture, n, count, tuned, errors, most_frozen) for count, tuned in cells])
     below, above = rule.bounds(n)
     for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
         low, high = expected + below, expected + above

@@ -14,7 +14,7 @@ from acquisition.downloads.places import usual_places
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
-from experiment.config import CIFAR10_CLASSES, Augmentation, MobileNet, SourceSchedule
+from experiment.config import CIFAR10_CLASSES, Augmentation, SourceSchedule
 from experiment.training_settings import ModelSettings
 from trainer_module.cell_training.target_data import TargetData, drawn_records
 from trainer_module.data.input_pipeline import Records
@@ -70,7 +70,7 @@ def trained_source(dataset: Dataset, classes: tuple[str, ...], steps: int, place
         train, val = read_domain(dataset, classes, "train")
         settings = ModelSettings(
             role="source", name="benchmark_source", source="benchmark", architecture="original", classes=classes,
-            image_shape=IMAGE_SHAPE, image_key="image", mobilenet=MobileNet(),
+            image_shape=IMAGE_SHAPE, image_key="image",
             schedule=SourceSchedule(batch_size=64, learning_rate=1e-3, max_steps=steps, shift_px=0), seed=SEED,
             data_name=dataset.name, code="",
         )  # fmt: skip
@@ -83,7 +83,7 @@ def trained_source(dataset: Dataset, classes: tuple[str, ...], steps: int, place
 
 def original_network() -> Network:
     """Table 1 of the report, its weights still to be set."""
-    return build_network("original", IMAGE_SHAPE, 2, MobileNet())
+    return build_network("original", IMAGE_SHAPE, 2)
 
 
 def source_backbone(place: Path, network: Network) -> weight_values.Weights:

@@ -20,11 +20,13 @@ import yaml
 
 from analysis.transfer_prediction.advice_rule import CALIBRATION_FILE, PREDICTORS, AdviceRule, predictors_of
 from benchmarks.prediction.ridge_intervals import Calibrated, calibrate
-from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT, MOBILENET_V2_BLOCKS
 from experiment.config import ExperimentConfig
 
 LEVEL = 0.9
 ESTIMATOR = "probe_error"
+MOST_FROZEN = {**MAX_FREEZE_COUNT, "mobilenet_v2": MOBILENET_V2_BLOCKS}
+"""Of the networks of Thaw's presets."""
 DRAW = 0
 STRATA = (20, 100, 400)
 """Sizes at which every target was trained on: an interval's width is that of the nearest."""
@@ -97,7 +99,8 @@ def run_rows(estimates: pd.DataFrame, cells: pd.DataFrame, target: str) -> Itera
         found = probes.get((cell.transfer, cell.n), {})
         counts = sorted(found)
         if counts and counts[0] == 0 and cell.freeze_count in (0, counts[len(counts) // 2], counts[-1]):
-            x = predictors_of(cell.architecture, cell.n, cell.freeze_count, bool(cell.fine_tune), found)
+            x = predictors_of(cell.architecture, cell.n, cell.freeze_count, bool(cell.fine_tune), found,
+                              MOST_FROZEN[cell.architecture])  # fmt: skip
             yield {"target": target, "n": cell.n, "gain_points": cell.gain_points, "x": x}
 
 
@@ -105,8 +108,8 @@ def other_rows(others: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The same of other targets' trainings, and what each is for (`use`)."""
     for cell in others.itertuples():
         # A dictionary keeps the last value of a key: nothing frozen has the pixels' probe, as it must.
-        probes = {MAX_FREEZE_COUNT[cell.architecture]: cell.top, cell.freeze_count: cell.here, 0: cell.pixels}
-        x = predictors_of(cell.architecture, cell.n, cell.freeze_count, False, probes)
+        probes = {MOST_FROZEN[cell.architecture]: cell.top, cell.freeze_count: cell.here, 0: cell.pixels}
+        x = predictors_of(cell.architecture, cell.n, cell.freeze_count, False, probes, MOST_FROZEN[cell.architecture])
         yield {"target": cell.target, "use": cell.use, "n": cell.n, "gain_points": cell.gain, "x": x}
 
 

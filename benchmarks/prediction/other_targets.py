@@ -107,7 +107,8 @@ def measured(run: FinishedRun, dataset: Dataset, pair: tuple[str, ...]) -> Itera
 def engine_of(run: FinishedRun, architecture: Architecture, data: TargetData, folder: str) -> SweepEngine:
     """Trains on the target from a source's weights, or from random ones if no folder is given."""
     config = run.config
-    network = build_network(architecture, config.data.image_shape, data.num_classes, config.mobilenet_v2)
+    backbone = config.backbones.get(architecture)
+    network = build_network(architecture, config.data.image_shape, data.num_classes, backbone)
     weights = source.source_weights(folder, network) if folder else None
     return SweepEngine(network, weights, data, StepSchedule(config.schedule), config.seed)
 

@@ -33,12 +33,14 @@ from benchmarks.prediction.replay import (
     expected_seconds,
     space_of,
 )  # fmt: skip
-from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import MAX_FREEZE_COUNT, MOBILENET_V2_BLOCKS
 from pipeline.source_search.search_space import ESTIMATORS
 from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
+MOST_FROZEN = {**MAX_FREEZE_COUNT, "mobilenet_v2": MOBILENET_V2_BLOCKS}
+"""Of the networks of Thaw's presets."""
 AT_ONCE = 2
 """Trials a round, as with two cores."""
 
@@ -120,7 +122,7 @@ def candidates_of(grid: Grid, estimates: pd.DataFrame | None) -> list[SearchCand
     names = () if estimates is None else ESTIMATORS
     return [
         SearchCandidate(
-            SearchPoint(transfer, count / MAX_FREEZE_COUNT[grid.architectures[transfer]], tuned),
+            SearchPoint(transfer, count / MOST_FROZEN[grid.architectures[transfer]], tuned),
             count, cell_seconds(grid, (transfer, count, tuned)),
             tuple(said[transfer, count, name] for name in names),
         )

@@ -20,7 +20,7 @@ prepare_process(os.environ)
 
 from acquisition.downloads.dataset import Dataset
 from benchmarks.inputs import target
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.cell_training.target_data import TargetData
@@ -111,7 +111,7 @@ def _sweep(dataset: Dataset, draws: int) -> tuple[float, list[float]]:
 def _many_images(dataset: Dataset) -> tuple[float, float]:
     """Seconds and peak MB of one execution on 20,000 images of five classes (60,000 records), cut k = 2 on disk."""
     data = target.target_data(dataset, FIVE_CLASSES, MANY_IMAGES, range(1))
-    network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES), MobileNet())
+    network = build_network("original", target.IMAGE_SHAPE, len(FIVE_CLASSES))
     source = weight_values.initial_weights(network.backbone_layers, 1)
     schedule = StepSchedule(Schedule(tuning=None, max_steps=50))
     engine = SweepEngine(network, source, data, schedule, target.SEED, Budget(spill_dir=Path.cwd()))

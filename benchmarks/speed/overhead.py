@@ -89,7 +89,7 @@ def transform_cpu_seconds(folder: Path, files: int) -> float:
     write_subset(folder / "data", files)
     dataset = Dataset("cifar10", "a part of CIFAR-10", False, find_record_files(folder / "data"))
     config = load_config(QUICK, (f"workspace={folder / 'workspace'}", f"runs={folder / 'runs'}"))
-    pipeline = create_pipeline(config, dataset, {}, "")
+    pipeline = create_pipeline(config, dataset, {})
     runner = LocalDagRunner()
     runner.run(pipeline, RunOptions(to_nodes=["ImportSchemaGen", "AnomalyGate"]))
     started = time.process_time()

@@ -17,7 +17,7 @@ from analysis.transfer_prediction.predicted_gains import (
     predicted_gains_of,
     ranked,
 )
-from experiment.config import MobileNet, OwnModel
+from experiment.backbones import MAX_FREEZE_COUNT, Backbone
 from experiment.domains import Architecture
 from experiment.machine import Machine, read_machine
 from trainer_module.data.artifact_folders import SERVING_FOLDER
@@ -38,7 +38,13 @@ class Asked(pydantic.BaseModel):
     name: str
     source: str
     architecture: Architecture
+    backbone: Backbone | None = None
     freeze_counts: tuple[int, ...]
+
+    @property
+    def most_frozen(self) -> int:
+        """Layers or parts that can be frozen."""
+        return self.backbone.most_frozen if self.backbone else MAX_FREEZE_COUNT[self.architecture]
 
 
 class AdvisorSettings(pydantic.BaseModel):
@@ -49,8 +55,6 @@ class AdvisorSettings(pydantic.BaseModel):
     classes: tuple[str, ...]
     """Of the target."""
     image_shape: tuple[int, int, int]
-    mobilenet: MobileNet | None = None
-    own: OwnModel | None = None
     transfers: tuple[Asked, ...]
     sizes: tuple[int, ...]
     fine_tune: tuple[bool, ...]
@@ -102,9 +106,7 @@ def _estimates(
     source: str, domain: str | None, settings: AdvisorSettings, asked: Asked, target: Records,
     ranks: dict[int, np.ndarray],
 ) -> Iterator[Estimated]:  # fmt: skip
-    network = build_network(
-        asked.architecture, settings.image_shape, len(settings.classes), settings.mobilenet or MobileNet(), settings.own
-    )  # fmt: skip
+    network = build_network(asked.architecture, settings.image_shape, len(settings.classes), asked.backbone)
     own = some_images(domain, settings.image_shape, settings.seed) if domain else None
     model = Path(source, SERVING_FOLDER)
     counts = sorted({0, *asked.freeze_counts})
@@ -124,5 +126,6 @@ def _predicted_gains(
     probes = {cut: (said["probe", cut], -said["probe_error", cut]) for cut in cuts if ("probe", cut) in said}
     if len(probes) == len(cuts):
         yield from predicted_gains_of(
-            asked.name, asked.architecture, n, asked.freeze_counts, settings.fine_tune, probes, settings.rule
+            asked.name, asked.architecture, n, asked.freeze_counts, settings.fine_tune, probes, settings.rule,
+            most_frozen=asked.most_frozen,
         )  # fmt: skip

@@ -36,7 +36,7 @@ class Cluster:
 
 
 def create_pipeline(
-    config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str], weights_hash: str,
+    config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str],
     cluster: Cluster | None = None,
 ) -> Pipeline:  # fmt: skip
     """Builds the experiment's DAG; runs on any TFX orchestrator.
@@ -45,7 +45,6 @@ def create_pipeline(
       config: the experiment; its transfers are those that can run.
       dataset: where the raw records lie.
       left_out: transfers that can't run, and why; for the report.
-      weights_hash: of the ImageNet weights file; empty when no transfer needs it.
       cluster: none: the pipeline runs on this machine, within the workspace.
 
     Raises:
@@ -60,7 +59,7 @@ def create_pipeline(
     target = data_nodes.domain_examples(config, "target", config.target.classes, transform, with_test=True)
     domains = _source_domains(config, transform)
 
-    make = TrainingNodes(config, dataset.name, weights_hash, cluster.device if cluster else None)
+    make = TrainingNodes(config, dataset.name, cluster.device if cluster else None)
     baselines = {name: _baseline(make, name, target, transform) for name in config.baseline_architectures}
     transfers = [
         _transfer(config, make, pair, domains.get(pair.source), target, transform,

@@ -25,7 +25,7 @@ from experiment.training_settings import STACK_KEY, ModelSettings
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint
 from pipeline.dag.sweeps import Baseline, SweptTransfer
-from pipeline.dag.training_settings import model_settings, own_settings, source_settings, sweep_settings
+from pipeline.dag.training_settings import backbone_of, model_settings, source_settings, sweep_settings
 from trainer_module.training.running_stack import running_stack
 
 TRAIN = TrainArgs(splits=["train"])
@@ -41,15 +41,13 @@ class TrainingNodes:
     Args:
       config: the experiment; its transfers are those that can run.
       data_name: of the images, as in ledgers.
-      weights_hash: of the ImageNet weights file; empty when no transfer needs it.
       cluster_device: of the pods that train; none: this machine trains.
     """
 
-    def __init__(self, config: ExperimentConfig, data_name: str, weights_hash: str, cluster_device: Device | None):
+    def __init__(self, config: ExperimentConfig, data_name: str, cluster_device: Device | None):
         self._in_cluster = cluster_device is not None
-        self._config = config if self._in_cluster else with_kept_paths(config, weights_hash)
+        self._config = config if self._in_cluster else with_kept_paths(config)
         self._data_name = data_name
-        self._weights_hash = weights_hash
         stack = running_stack()
         self._stack = (replace(stack, device=cluster_device) if cluster_device else stack).in_words
         self._source_code = source_fingerprint(*fingerprint.SOURCE_MODEL_CODE)
@@ -65,14 +63,14 @@ class TrainingNodes:
         return self._settings("transfer", pair.source, pair.architecture)
 
     def source(self, pair: Transfer, domain: Node | None, transformed: Node) -> Node:
-        """Trains a source on its domain; ImageNet's weights are loaded, random ones kept, and no example is read.
+        """Trains a source on its domain; a backbone's weights are loaded, random ones kept, and no example is read.
 
         Args:
           pair: whose source it is.
           domain: the source's; none where nothing is trained.
           transformed: the node Transform: a Trainer takes no less than some examples.
         """
-        settings = source_settings(self._config, pair, weights_hash=self._weights_hash, code=self._source_code)
+        settings = source_settings(self._config, pair, code=self._source_code)
         node = Trainer(
             run_fn=RUN_FN,
             examples=domain.outputs["domain"] if domain else transformed.outputs["transformed_examples"],
@@ -170,18 +168,17 @@ class TrainingNodes:
         return node.with_id("TransferAdvisor")
 
     def _advisor_settings(self, pairs: list[Transfer]) -> AdvisorSettings:
-        config, used = self._config, {pair.architecture for pair in pairs}
+        config = self._config
         return AdvisorSettings(
             classes=config.target.classes,
             image_shape=config.data.image_shape,
-            mobilenet=changed(config.mobilenet_v2, weights=None) if "mobilenet_v2" in used else None,
-            own=own_settings(config) if "own" in used else None,
             stack=self._stack,
             transfers=tuple(
                 Asked(
                     name=pair.id,
                     source=pair.source,
                     architecture=pair.architecture,
+                    backbone=backbone_of(config, pair.architecture),
                     freeze_counts=config.freeze_counts[pair.architecture],
                 )
                 for pair in pairs

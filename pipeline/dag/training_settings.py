@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from experiment.changes import as_written, changed
-from experiment.config import Architecture, ExperimentConfig, MobileNet, OwnModel, SourceSchedule, Transfer
+from experiment.config import Architecture, Backbone, ExperimentConfig, SourceSchedule, Transfer
 from experiment.errors import home_expanded
 from experiment.training_settings import ModelSettings, SweepSettings, of_baseline
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
@@ -41,8 +41,7 @@ def model_settings(
         image_shape=config.data.image_shape,
         resize=config.data.resize,
         image_key=config.data.image_key,
-        mobilenet=_mobilenet(config, role) if architecture == "mobilenet_v2" else None,
-        own=own_settings(config) if architecture == "own" else None,
+        backbone=backbone_of(config, architecture),
         schedule=of_baseline(config.schedule) if role == "baseline" else config.schedule,
         seed=config.seed,
         data_name=data_name,
@@ -52,15 +51,12 @@ def model_settings(
     )
 
 
-def source_settings(
-    config: ExperimentConfig, transfer: Transfer, *, weights_hash: str, code: str
-) -> ModelSettings:  # fmt: skip
+def source_settings(config: ExperimentConfig, transfer: Transfer, *, code: str) -> ModelSettings:
     """A transfer's source; one that is not trained is told no schedule, and one that is read from a file no seed.
 
     Args:
       config: the experiment.
       transfer: whose source it is.
-      weights_hash: of the ImageNet weights file.
       code: fingerprint of the sources that decide the training's result.
     """
     source = config.sources[transfer.source]
@@ -71,19 +67,21 @@ def source_settings(
         "schedule": config.source_schedule if source.is_trained else SourceSchedule(),
     }  # fmt: skip
     if source.is_pretrained:
-        own = config.own if transfer.architecture == "own" else None
-        changes |= {"weights_hash": own.sha256 if own else weights_hash, "seed": 0}
+        changes |= {"backbone": _without_cost(config.backbones[transfer.architecture]), "seed": 0}
     return changed(settings, **changes)
 
 
-def own_settings(config: ExperimentConfig) -> OwnModel | None:
-    """Settings of the architecture `own`, without its cost, which only plans a run."""
-    return changed(config.own, mflop=0.0) if config.own else None
+def backbone_of(config: ExperimentConfig, architecture: Architecture) -> Backbone | None:
+    """What makes an architecture's network; none for the report's. Of a family its weights are no part."""
+    backbone = config.backbones.get(architecture)
+    if backbone is None:
+        return None
+    return _without_cost(changed(backbone, weights=None, sha256="") if backbone.family else backbone)
 
 
-def _mobilenet(config: ExperimentConfig, role: str) -> MobileNet:
-    """The network's size, and for a source the file of its weights."""
-    return config.mobilenet_v2 if role == "source" else changed(config.mobilenet_v2, weights=None)
+def _without_cost(backbone: Backbone) -> Backbone:
+    """Without its cost, which only plans a run."""
+    return changed(backbone, mflop=0.0)
 
 
 def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSettings:
@@ -108,10 +106,10 @@ def repeatable(config: ExperimentConfig) -> dict[str, Any]:
     elsewhere: dict[str, Any] = dict.fromkeys(
         ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
     )
-    elsewhere |= {"data": {"path"}, "mobilenet_v2": {"weights"}, "own": {"model"}}
-    dumped = as_written(config, exclude=elsewhere)
-    if config.own is not None:
-        dumped["own"]["model"] = config.own.model.name
+    dumped = as_written(config, exclude={**elsewhere, "data": {"path"}, "backbones": {"__all__": {"weights"}}})
+    for name, backbone in config.backbones.items():
+        if backbone.model:
+            dumped["backbones"][name]["model"] = backbone.model.name
     return dumped
 
 
@@ -141,9 +139,9 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
     decisive["schedule"] = (config.schedule if source else of_baseline(config.schedule)).decisive
     if source:
         decisive["source"] = settings["sources"][source]
-    if architecture == "mobilenet_v2":
-        decisive["mobilenet_v2"] = settings["mobilenet_v2"]
-    if architecture == "own" and config.own is not None:
-        own = config.own.model_dump(mode="json", exclude={"sha256", "mflop", "parts"})
-        decisive["own"] = own | {"model": str(home_expanded(config.own.model).absolute())}
+    if architecture in config.backbones:
+        backbone = config.backbones[architecture]
+        decisive["backbone"] = backbone.model_dump(mode="json", exclude={"weights", "sha256", "mflop", "parts"})
+        if backbone.model:
+            decisive["backbone"]["model"] = str(home_expanded(backbone.model).absolute())
     return digest({"sweep": [source, architecture], "code": source_fingerprint(*SWEEP_CODE), **decisive})

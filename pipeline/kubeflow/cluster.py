@@ -88,7 +88,7 @@ class ClusterConfig(Settings):
     volume: Volume
     """What pods share."""
     weights: PodPath | None = None
-    """Where the pods see MobileNetV2's ImageNet weights; none: under `weights/` on the volume."""
+    """Folder where the pods see the files of backbones; none: `weights/` on the volume."""
     training: Training = Training()
     """What Trainers and Tuners ask for."""
     retries: Retries = Retries()

@@ -11,20 +11,19 @@ from pathlib import Path
 from rich.console import Console
 
 from acquisition.downloads.dataset import Dataset, locate_cifar10
-from acquisition.downloads.imagenet_weights import locate_weights
-from acquisition.downloads.places import usual_places
+from acquisition.downloads.places import Places, usual_places
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.image_folders.labelled_files import in_words
 from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records, val_images
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from experiment.changes import changed
-from experiment.config import Data, ExperimentConfig, Transfer
+from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError, home_expanded
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_pictures import from_images
 from pipeline.new_experiment.own_records import OwnData, from_records, holds_records
-from pipeline.new_experiment.own_settings import Wanted, own_settings, shown_px, validated
-from pipeline.runner.own_model_check import fitted
+from pipeline.new_experiment.own_settings import FROM_FILES, Wanted, own_settings, shown_px, validated
+from pipeline.runner.backbone_files import fitted, located, missing_in_words
 from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from terminal.tables import FittingTable, empty_table
 
@@ -96,16 +95,21 @@ def make_experiment(
     folder = home_expanded(folder).absolute()
     make = from_records if holds_records(folder) else from_images
     check_output(out.absolute(), folder, force=force)
+    places = usual_places(project_root)
 
     def find_cifar() -> Dataset | None:
-        return locate_cifar10(usual_places(project_root), environment, say=lambda line: terminal.print(line))
+        return locate_cifar10(places, environment, say=lambda line: terminal.print(line))
 
     with written_whole(out) as draft:
         own = make(folder, draft, out, wanted, find_cifar, terminal)
         inspection = inspect_records(own.files, own.data)
         offered = _least_offered(own, inspection)
-        model = fitted(wanted.own, own.data.image_shape, shown_px(own.data)) if wanted.own else None
-        settings = own_settings(wanted.name, own.data, own.target, own.domains, offered, model)
+        backbones = {
+            name: fitted(name, located(name, one, places, _say_nothing, allow_download=False), own.data.image_shape,
+                         shown_px(own.data))
+            for name, one in wanted.backbones.items()
+        }  # fmt: skip
+        settings = own_settings(wanted.name, own.data, own.target, own.domains, offered, backbones)
         config, text = validated(settings, out / CONFIG)
         check_sizes(inspection, config)
         (draft / CONFIG).write_text(text, encoding="utf-8")
@@ -118,10 +122,10 @@ def make_experiment(
         target=list(own.target),
         image_shape=config.data.image_shape,
         size_reason=own.size_reason,
-        sources={transfer.source: _in_words(config, transfer) for transfer in config.transfers},
+        sources={name: _in_words(config, name) for name in config.sources},
         sizes=list(config.sizes),
-        notes=[*own.notes, *_warnings(config, inspection, project_root)],
-        plan=_plan(changed(config, own=model), inspection),
+        notes=[*own.notes, *_warnings(config, inspection, places)],
+        plan=_plan(changed(config, backbones={**config.backbones, **backbones}), inspection),
     )
 
 
@@ -155,11 +159,12 @@ def _against(names: Sequence[str]) -> str:
     return f"{len(names)} classes, {in_words(names)}"
 
 
-def _in_words(config: ExperimentConfig, transfer: Transfer) -> str:
-    """What a transfer's source is: its classes, or where its weights come from."""
-    if transfer.architecture == "own" and config.own is not None:
-        return f"your model {config.own.model}"
-    return ", ".join(config.sources[transfer.source].classes) or "ImageNet's weights"
+def _in_words(config: ExperimentConfig, source: str) -> str:
+    """What a source is: its classes, or the backbones that are transferred from it."""
+    backbones = [config.backbones[pair.architecture] for pair in config.transfers
+                 if pair.source == source and pair.architecture in config.backbones]  # fmt: skip
+    files = "your model " if source == FROM_FILES else "ImageNet's weights of "
+    return ", ".join(config.sources[source].classes) or files + "; ".join(one.in_words for one in backbones)
 
 
 def _least_offered(own: OwnData, inspection: Inspection) -> int:
@@ -183,7 +188,7 @@ def _counted(name: str, inspection: Inspection, data: Data) -> ClassCount:
     return ClassCount(name, train - val, val, inspection.test_counts[name])
 
 
-def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Path) -> Iterator[str]:
+def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) -> Iterator[str]:
     tested = sum(inspection.test_counts[name] for name in config.target.classes)
     if tested < FEW_TEST_IMAGES:
         yield f"{tested} test images in all: only large gains can be told from chance."
@@ -192,13 +197,13 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, project_root: Pa
     unused = [name for name in config.data.classes if name not in used]
     if unused:
         yield f"Neither in the target nor in a source: {in_words(unused)}."
-    settings = config.mobilenet_v2
-    found = locate_weights(
-        settings.weights, settings.alpha, usual_places(project_root), say=lambda line: None, allow_download=False
-    )
-    if found is None and "mobilenet_v2" in config.architectures:
-        yield ("ImageNet's weights are not on this machine: a run asks Keras's server for them, and leaves that "
-               "transfer out where it gets none. Give a file with --weights.")  # fmt: skip
+    for name, backbone in config.backbones.items():
+        if located(name, backbone, places, _say_nothing, allow_download=False).file is None:
+            yield f"{missing_in_words(name, backbone, places)} A run leaves out what lacks its weights."
+
+
+def _say_nothing(line: str) -> None:
+    """What init finds of weights, it says in its notes."""
 
 
 def _plan(config: ExperimentConfig, inspection: Inspection) -> Plan:

@@ -11,7 +11,9 @@ from typing import Any
 
 import yaml
 
-from experiment.config import Data, ExperimentConfig, OwnModel
+from experiment.backbones import FAMILIES, MOBILENET_V2, Backbone, is_backbone
+from experiment.changes import as_written
+from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError, printable
 from experiment.loading import validate_config
 from pipeline.new_experiment.picture_options import PictureOptions
@@ -20,8 +22,11 @@ LEAST_PX = 96
 """Side of what MobileNetV2 sees, even of smaller images: the least of the sizes that it was trained at."""
 MOST_PX = 224
 """The largest of those sizes."""
-FREEZE_COUNTS = {"original": [6, 7, 8], "mobilenet_v2": [13, 18]}
+DEFAULT_BACKBONE = "mobilenet_v2"
+FREEZE_COUNTS = {"original": [6, 7, 8], DEFAULT_BACKBONE: [13, 18]}
 """All frozen, and what else helps: dense layers, or MobileNetV2's blocks behind `block_12_add`."""
+IMAGENET, FROM_FILES = "imagenet", "pretrained"
+"""Sources of the families' backbones, and of those of .keras files."""
 GRID: dict[str, Any] = {
     # Photos have no pixel noise to grow used to.
     "augmentation": {"noisy_copies": 0},
@@ -31,13 +36,13 @@ GRID: dict[str, Any] = {
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }
 """What takes minutes."""
-BASELINES = {"mobilenet_v2": "original", "own": "original"}
-"""Larger networks learn little from random weights and a few hundred images, in much time."""
+BASELINE = "original"
+"""Of all: larger networks learn little from random weights and a few hundred images, in much time."""
 PER_CLASS = (5, 10, 20, 50, 100, 200)
 """Target training images of each class to choose sizes from."""
 MOST_SIZES = 3
-OWN_KEPT = {"model", "scale", "features", "image_size_px"}
-"""What a run can't find in the file itself."""
+FOUND = {"sha256", "mflop", "parts"}
+"""What a run finds in the files of backbones."""
 LEFT_OVER = "others"
 """The source made of the classes that are not the target's."""
 
@@ -56,7 +61,7 @@ class Wanted:
       image_size_px: side of the square that images are fitted to; none: it is chosen.
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
-      own: a Keras model of the user's to transfer from; none if the user names none.
+      backbones: families and .keras files to transfer from, beside MobileNetV2, by name.
       pictures: what is asked of pictures that are no TFRecords.
     """
 
@@ -65,7 +70,7 @@ class Wanted:
     image_size_px: int | None = None
     classes: tuple[str, ...] = ()
     keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
-    own: OwnModel | None = None
+    backbones: Mapping[str, Backbone] = dataclasses.field(default_factory=dict)
     pictures: PictureOptions = dataclasses.field(default_factory=PictureOptions)
 
 
@@ -97,28 +102,48 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
     Args:
       name: of the experiment.
       asked: `target` and `classes`, see names_in; `image_size`, `image_key`, `label_key` and `id_key`;
-        `model`, a file, and `scale`, what its pixels are.
+        `backbone`, families and files, and `scale`, what the files' pixels are.
 
     Raises:
-      ThawError: the name is not one that the configuration takes, names can't be read, or there is a scale without a
-        model.
+      ThawError: the name is not one that the configuration takes, names can't be read, a backbone is neither
+        a family nor a .keras file, or there is a scale without a file.
     """
     if name != name_from(name):
         raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
                         f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
     target, classes = (names_in(asked[key]) for key in ("target", "classes"))
     keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
-    if asked["scale"] and not asked["model"]:
-        raise ThawError(
-            "--scale says what the pixels of a --model are, but there is no --model. Give both, or neither."
-        )
-    own = OwnModel(model=asked["model"].absolute(), scale=asked["scale"]) if asked["model"] else None
-    return Wanted(name, target, asked["image_size"], classes, keys, own)
+    return Wanted(name, target, asked["image_size"], classes, keys, _backbones(asked["backbone"], asked["scale"]))
+
+
+def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
+    """Families and .keras files by names for the configuration."""
+    found: dict[str, Backbone] = {}
+    settings: dict[str, str | None]
+    for one in asked:
+        if one in FAMILIES:
+            name, settings = name_from(one), {"family": one}
+        elif one.endswith(".keras"):
+            name, settings = name_from(Path(one).stem), {"model": str(Path(one).absolute()), "scale": scale}
+        else:
+            raise ThawError(f"--backbone {one} is neither a .keras file nor a family that Thaw knows. Expected a file "
+                            f"as model.save writes it, or one of {', '.join(FAMILIES)}.")  # fmt: skip
+        if one == MOBILENET_V2:
+            continue  # it is there anyway
+        if name in (*found, DEFAULT_BACKBONE) or not is_backbone(name):
+            name += "_model"
+        if name in found:
+            raise ThawError(f"Two of --backbone would be called {name}. Give each once, and files of different names.")
+        found[name] = Backbone.model_validate(settings)
+    if scale and not any(one.model for one in found.values()):
+        raise ThawError("--scale says what the pixels of the .keras files are, but no --backbone is one. Give both, or "
+                        "neither.")  # fmt: skip
+    return found
 
 
 def own_settings(
     name: str, data: Data, target: Sequence[str], domains: Mapping[str, Sequence[str]], offered: int,
-    own: OwnModel | None = None,
+    backbones: Mapping[str, Backbone],
 ) -> dict[str, Any]:  # fmt: skip
     """The settings that differ from their defaults, for validate_config.
 
@@ -126,32 +151,30 @@ def own_settings(
       name: of the experiment and its target.
       data: the records.
       target: classes to tell apart.
-      domains: classes of the data by source; ImageNet joins them where images have three channels.
+      domains: classes of the data by source.
       offered: training images of the smallest target class, val set aside.
-      own: the user's model, its parts counted; its file's name becomes the source's.
+      backbones: as backbones_for has them, their parts counted.
 
     Raises:
       ThawError: nothing can be transferred.
     """
+    if data.image_shape[2] == 3:
+        default = Backbone(family=MOBILENET_V2, alpha=1.0, image_size_px=shown_px(data))
+        backbones = {DEFAULT_BACKBONE: default, **backbones}
     sources = {source: {"classes": list(classes)} for source, classes in domains.items()}
     transfers = [{"source": source, "architecture": "original"} for source in sources]
-    if data.image_shape[2] == 3:
-        sources["imagenet"] = {"classes": []}
-        transfers.append({"source": "imagenet", "architecture": "mobilenet_v2"})
-    if own is not None:
-        source = name_from(own.model.stem)
-        source = f"{source}_model" if source in sources else source
+    for architecture, backbone in backbones.items():
+        source = IMAGENET if backbone.family else FROM_FILES
         sources[source] = {"classes": []}
-        transfers.append({"source": source, "architecture": "own"})
+        transfers.append({"source": source, "architecture": architecture})
     if not transfers:
         raise ThawError(
             f"There is nothing to transfer: images with {data.image_shape[2]} channel can't take ImageNet's weights, "
-            "nor CIFAR-10's classes for a source. Write them with three channels; give a --model of your "
-            "own; or name two classes with --target "
-            "and leave two more, which are then the source."
+            "nor CIFAR-10's classes for a source. Write them with three channels; give a .keras file of your "
+            "own as --backbone; or name two classes with --target and leave two more, which are then the source."
         )
-    used = {transfer["architecture"] for transfer in transfers}
-    counts = {**FREEZE_COUNTS, "own": own_freeze_counts(own.parts) if own else []}
+    used = dict.fromkeys(transfer["architecture"] for transfer in transfers)
+    counts = {name: FREEZE_COUNTS.get(name) or freeze_counts_of(backbones[name].parts) for name in used}
     keys = {key: value for key, value in data.model_dump(include={"image_key", "label_key", "id_key"}).items()}
     return {
         "name": name,
@@ -164,11 +187,10 @@ def own_settings(
         "sources": sources,
         "transfers": transfers,
         "sizes": choose_sizes(offered, len(target)),
-        "freeze_counts": {key: value for key, value in counts.items() if key in used},
-        "baselines": {key: value for key, value in BASELINES.items() if key in used},
+        "freeze_counts": counts,
+        "backbones": {key: as_written(backbone, exclude=FOUND) for key, backbone in backbones.items()},
+        "baselines": dict.fromkeys(backbones, BASELINE),
         **GRID,
-        "mobilenet_v2": {"image_size_px": shown_px(data), "alpha": 1.0},
-        **({"own": own.model_dump(mode="json", include=OWN_KEPT, exclude_none=True)} if own else {}),
     }  # fmt: skip
 
 
@@ -206,8 +228,8 @@ def choose_sizes(offered: int, classes: int) -> list[int]:
     return [count * classes for count in chosen]
 
 
-def own_freeze_counts(parts: int) -> list[int]:
-    """All parts of the user's model, and one and two fewer, as in the preset."""
+def freeze_counts_of(parts: int) -> list[int]:
+    """All parts of a backbone, and one and two fewer, as in the preset."""
     return list(range(max(0, parts - 2), parts + 1))
 
 

@@ -63,10 +63,9 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield from check_engine(config)
     yield _disk(config)
     yield _data(config, project_root, environment)
-    if "own" in config.architectures:
-        yield _own_model(config)
-    if "mobilenet_v2" in config.architectures:
-        yield _weights(config, project_root)
+    for name in config.architectures:
+        if name in config.backbones:
+            yield _backbone(config, name, project_root)
     yield _gpu()
 
 
@@ -164,34 +163,22 @@ def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str
     return Finding("data", "ok", dataset.origin)
 
 
-def _weights(config: ExperimentConfig, project_root: Path) -> Finding:
-    from acquisition.downloads.imagenet_weights import check_weights, locate_weights
+def _backbone(config: ExperimentConfig, name: str, project_root: Path) -> Finding:
+    from pipeline.runner.backbone_files import check_counts, located, looked_at, missing_in_words
 
-    settings, said = config.mobilenet_v2, list[str]()
+    subject, places = f"backbone {name}", usual_places(project_root)
     try:
-        path = locate_weights(
-            settings.weights, settings.alpha, usual_places(project_root), say=said.append, allow_download=False
-        )
-        if path is not None:
-            check_weights(path, settings.alpha)
-            return Finding("ImageNet weights", "ok", str(path))
+        found = located(name, config.backbones[name], places, lambda line: None, allow_download=False)
+        if found.file is not None:
+            found = looked_at(name, found, config.data.image_shape)
+            check_counts(name, found, config.freeze_counts[name])
+            return Finding(subject, "ok", f"{found.file}, {found.parts} parts, {found.mflop:.0f} MFLOP an image")
     except ThawError as error:
-        return Finding("ImageNet weights", "problem", "unusable", str(error))
-    # Whether a run ends without them is for the run to say: it asks Keras's server first.
-    without = "the run ends" if config.strict else "MobileNetV2 is left out"
-    advice = f"A run asks Keras's server; give a file with --weights, for where that does not answer {without}."
-    return Finding("ImageNet weights", "warning", f"none on this machine for alpha {settings.alpha}", advice)
-
-
-def _own_model(config: ExperimentConfig) -> Finding:
-    from pipeline.runner.own_model_check import with_own_model
-
-    try:
-        own = with_own_model(config).own
-    except ThawError as error:
-        return Finding("own model", "problem", "unusable", str(error))
-    assert own is not None
-    return Finding("own model", "ok", f"{own.model}, {own.parts} parts, {own.mflop:.0f} MFLOP an image")
+        return Finding(subject, "problem", "unusable", str(error))
+    # Whether a run ends without them is for the run to say: of MobileNetV2 it asks Keras's server first.
+    without = "a run ends" if config.strict else "they are left out"
+    advice = f"{missing_in_words(name, found, places)} For transfers without weights {without}."
+    return Finding(subject, "warning", "no ImageNet weights on this machine", advice)
 
 
 def _gpu() -> Finding:

@@ -92,11 +92,11 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher) -
 
     from pipeline.dag.dag import create_pipeline, metadata_path
 
-    keep_files(config, prepared.weights_hash)
+    keep_files(config)
     asked = asked_digests(prepared.asked)
     machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked)
     machine.write(config.ledger_folder)
-    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, prepared.weights_hash)
+    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out)
     watcher.total = len(pipeline.components)
     store_path = metadata_path(config)
     before = ml_metadata.latest_run_context(ml_metadata.open_store(store_path)) if store_path.exists() else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiment.backbones import MAX_FREEZE_COUNT, MOST_SIDE_PX
+from experiment.backbones import FAMILIES, MOBILENET_V2, MOST_SIDE_PX, Backbone
 from experiment.config import Architecture, ExperimentConfig
 
 # Floating-point operations of one image's forward pass, in millions: both of the report's architectures by layer
@@ -16,16 +16,20 @@ MOBILENET_MFLOP_224 = 600.0
 
 def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_count: int) -> float:
     """Millions of operations of one image's forward pass above the frozen layers, as a plan takes them."""
-    if architecture == "mobilenet_v2":
-        settings = config.mobilenet_v2
-        whole = MOBILENET_MFLOP_224 * settings.alpha**1.55 * (settings.image_size_px / 224) ** 2
-        return whole * (1 - freeze_count / MAX_FREEZE_COUNT[architecture])
-    if architecture == "own":  # a part is taken for as dear as another
-        own = config.own
-        return own.mflop * (1 - freeze_count / max(1, own.parts)) if own else 0.0
+    backbone = config.backbones.get(architecture)
+    if backbone is not None:  # a part is taken for as dear as another
+        return _whole_mflop(backbone) * (1 - freeze_count / backbone.most_frozen)
     shrunk = min(1.0, MOST_SIDE_PX / max(config.data.image_shape[:2]))
     scale = config.data.image_shape[0] * config.data.image_shape[1] * shrunk**2 / 1024
     return scale * sum((CONVOLUTION_MFLOP + DENSE_MFLOP[architecture])[freeze_count:])
+
+
+def _whole_mflop(backbone: Backbone) -> float:
+    """Of a backbone with nothing frozen; 0 where nobody has counted them."""
+    if not backbone.is_mobilenet_v2:
+        return backbone.mflop
+    share = (backbone.side_px or 0) / FAMILIES[MOBILENET_V2].image_size_px
+    return MOBILENET_MFLOP_224 * backbone.width**1.55 * share**2
 
 
 def counted_mflop(multiply_adds: Sequence[int]) -> float:

@@ -42,9 +42,9 @@ class Short:
 
 
 DATA = Short("data", "data.path", Path, "FOLDER", "TFRecords")
-WEIGHTS = Short("weights", "mobilenet_v2.weights", Path, "FILE", "MobileNetV2's weights")
+WEIGHTS = Short("weights", "backbones.mobilenet_v2.weights", Path, "FILE", "weights of the backbone mobilenet_v2")
 WORKERS = Short("workers", "workers", int, "N", "processes that train side by side")
-STRICT = Short("strict", "strict", None, "true", "fail where ImageNet's weights can't be had")
+STRICT = Short("strict", "strict", None, "true", "fail where a backbone's weights can't be had")
 SHORTS = (DATA, WEIGHTS, WORKERS, STRICT)
 
 

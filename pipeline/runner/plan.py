@@ -11,7 +11,8 @@ from experiment.config import Architecture, ExperimentConfig
 from pipeline.runner.network_cost import forward_mflop
 
 # Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.
-EFFICIENCY: dict[Architecture, float] = {"original": 0.6, "remastered": 0.6, "mobilenet_v2": 0.07, "own": 0.15}
+EFFICIENCY, EFFICIENCY_OF_BACKBONE, EFFICIENCY_DEPTHWISE = 0.6, 0.15, 0.07
+DEPTHWISE = ("EfficientNet", "MobileNet", "NASNet", "Xception")  # families, by how their names begin
 # Seconds of what is not training, on two cores.
 SECONDS_PER_PROGRAM = 2.0
 SECONDS_PER_EVALUATOR = 20.0
@@ -91,7 +92,7 @@ def training_seconds(
       gflops: as in plan_run.
       transferred: whether the network begins with a source's weights.
     """
-    per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
+    per_mflop = 1e-3 / (gflops * _efficiency(config, architecture))
     tuning = config.schedule.tuning if transferred else None
     epochs = tuning.epochs if tuning else config.schedule.epochs
     most = tuning.max_steps if tuning else config.schedule.max_steps
@@ -100,6 +101,13 @@ def training_seconds(
     again = 3 * trained if tuning else trained  # the report's second phase has a third of the epochs of the first
     seconds = (3 * trained + scored) * forward_mflop(config, architecture, freeze_count) * per_mflop
     return seconds + fine_tune * (again + scored) * forward_mflop(config, architecture, 0) * per_mflop
+
+
+def _efficiency(config: ExperimentConfig, architecture: Architecture) -> float:
+    backbone = config.backbones.get(architecture)
+    if backbone is None:
+        return EFFICIENCY
+    return EFFICIENCY_DEPTHWISE if (backbone.family or "").startswith(DEPTHWISE) else EFFICIENCY_OF_BACKBONE
 
 
 def _sweep_seconds(
@@ -113,7 +121,7 @@ def _sweep_seconds(
     transferred: bool,
 ) -> float:
     """Trainings and scorings of one sweep, its compilations, and the training of its candidate."""
-    per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
+    per_mflop = 1e-3 / (gflops * _efficiency(config, architecture))
     # Val, and test: a sixth of the images, as in CIFAR-10.
     scored = images * len(config.target.classes) / len(config.data.classes) * (5 * config.data.val_fraction + 1) / 6
     whole = forward_mflop(config, architecture, 0)
@@ -130,7 +138,7 @@ def _sweep_seconds(
 
 
 def _source_seconds(config: ExperimentConfig, architecture: Architecture, images: int, gflops: float) -> float:
-    per_mflop = 1e-3 / (gflops * EFFICIENCY[architecture])
+    per_mflop = 1e-3 / (gflops * _efficiency(config, architecture))
     pool = images * len(config.target.classes) / len(config.data.classes) * 0.7
     schedule = config.source_schedule
     records = int(pool * config.augmentation.copies)

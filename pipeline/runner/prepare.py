@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,13 @@ from typing import Any
 from rich.console import Console
 
 from acquisition.downloads.dataset import Dataset, locate_dataset
-from acquisition.downloads.imagenet_weights import check_weights, locate_weights
 from acquisition.downloads.places import usual_places
 from acquisition.tfrecords.inspection import Inspection, check_sizes
 from acquisition.tfrecords.kept_inspections import inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
-from experiment.changes import changed
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError
 from pipeline.dag.beam_options import beam_options
-from pipeline.runner.own_model_check import with_own_model
+from pipeline.runner.backbone_files import with_files
 from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 from pipeline.runs.run_lock import check_no_pattern, check_usable, check_writable
@@ -38,7 +34,6 @@ class Prepared:
       config: the experiment, its transfers being those that can run.
       dataset: the images.
       left_out: transfers that can't run, and why.
-      weights_hash: SHA-256 of the ImageNet weights file; empty where none is needed.
       plan: what would run.
     """
 
@@ -46,7 +41,6 @@ class Prepared:
     config: ExperimentConfig
     dataset: Dataset
     left_out: dict[str, str]
-    weights_hash: str
     plan: Plan
 
     def as_json(self) -> dict[str, Any]:
@@ -75,11 +69,11 @@ def prepare(
     check_sizes(inspection, config)
     for sentence in scarce_classes(inspection, config):
         terminal.print(f"!! {sentence}")
-    config, left_out, weights_hash = with_weights(with_own_model(config), project_root, terminal.print)
+    config, left_out = with_files(config, project_root, terminal.print)
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or len(os.sched_getaffinity(0))
     plan = plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)
-    return Prepared(asked, config, dataset, left_out, weights_hash, plan)
+    return Prepared(asked, config, dataset, left_out, plan)
 
 
 def check_places(config: ExperimentConfig) -> None:
@@ -92,43 +86,6 @@ def check_places(config: ExperimentConfig) -> None:
     for folder in (config.pipeline_folder, config.runs):
         check_usable(folder)
     check_metadata(config.pipeline_folder / METADATA_FILE)
-
-
-def with_weights(
-    config: ExperimentConfig, project_root: Path, say: Callable[[str], None]
-) -> tuple[ExperimentConfig, dict[str, str], str]:
-    """Finds the ImageNet weights that the transfers need, or leaves those transfers out.
-
-    Returns:
-      The configuration with the weights' path and the transfers that can run; why each other transfer was left out; the
-      SHA-256 of the weights file, empty where none is needed.
-
-    Raises:
-      ThawError: weights are missing and `strict` is set, nothing is left to run, or the file does not fit.
-    """
-    needing = [
-        transfer
-        for transfer in config.transfers
-        if config.sources[transfer.source].is_pretrained and transfer.architecture == "mobilenet_v2"
-    ]
-    if not needing:
-        return config, {}, ""
-    settings = config.mobilenet_v2
-    path = locate_weights(settings.weights, settings.alpha, usual_places(project_root), say=say)
-    if path is not None:
-        check_weights(path, settings.alpha)
-        found = changed(config, mobilenet_v2=changed(settings, weights=path.absolute()))
-        return found, {}, hashlib.sha256(path.read_bytes()).hexdigest()
-    reason = (
-        f"MobileNetV2's ImageNet weights (alpha {settings.alpha}) are not available: not in ../shared/data/weights, "
-        "not in Keras's cache, and Keras's server did not answer. Give a file with --weights"
-    )
-    rest = tuple(transfer for transfer in config.transfers if transfer not in needing)
-    if config.strict or all(config.sources[transfer.source].control for transfer in rest):
-        raise ThawError(f"{reason}, or remove {', '.join(t.id for t in needing)} from transfers.")
-    for transfer in needing:
-        say(f"!! LEFT OUT: {transfer.id}. {reason}.")
-    return changed(config, transfers=rest), {t.id: reason for t in needing}, ""
 
 
 def find_data(

@@ -133,20 +133,22 @@ def open_run(folder: Path | str) -> FinishedRun:
     if not nodes:
         raise ThawError(f"{store} knows nothing of the run of {folder}: it is another file than the one that the run "
                         "wrote. Bring that one back, or run the same configuration again.")  # fmt: skip
-    return FinishedRun(folder, summary, _with_own_copy(config, store.parent), store, nodes)
+    return FinishedRun(folder, summary, _with_kept_models(config, store.parent), store, nodes)
 
 
-def _with_own_copy(config: ExperimentConfig, pipeline_folder: Path) -> ExperimentConfig:
-    """The configuration with the workspace's copy of the user's model, as the run used it.
+def _with_kept_models(config: ExperimentConfig, pipeline_folder: Path) -> ExperimentConfig:
+    """The configuration with the workspace's copies of .keras files, as the run used them.
 
     Raises:
-      ThawError: the copy is gone or altered.
+      ThawError: a copy is gone or altered.
     """
-    own = config.own
-    if own is None or not own.sha256:
-        return config
-    path = kept_path(pipeline_folder, own.sha256, own.model)
-    if not path.is_file() or sha256_of(path) != own.sha256:
-        raise ThawError(f"{path}, the run's copy of {own.model}, is missing or altered. Run the same configuration "
-                        "again: what was computed is not repeated.")  # fmt: skip
-    return changed(config, own=changed(own, model=path))
+    kept = dict(config.backbones)
+    for name, backbone in config.backbones.items():
+        if backbone.model is None or not backbone.sha256:
+            continue
+        path = kept_path(pipeline_folder, backbone.sha256, backbone.model)
+        if not path.is_file() or sha256_of(path) != backbone.sha256:
+            raise ThawError(f"{path}, the run's copy of {backbone.model}, is missing or altered. Run the same "
+                            "configuration again: what was computed is not repeated.")  # fmt: skip
+        kept[name] = backbone.with_file(path)
+    return changed(config, backbones=kept)

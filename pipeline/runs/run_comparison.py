@@ -135,8 +135,9 @@ def _check_same_images(first: Path, second: Path) -> None:
 
 def _settings(run: Path) -> Mapping[str, Any]:
     settings = comparable(settings_of(read_settings(run)))
-    for section, place in {"data": "path", "own": "model"}.items():  # what is in the files counts
-        settings.get(section, {}).pop(place, None)
+    settings.get("data", {}).pop("path", None)  # what is in the files counts
+    for backbone in settings["backbones"].values():
+        backbone.pop("model", None)
     return settings
 
 

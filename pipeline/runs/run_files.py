@@ -159,8 +159,11 @@ def latest_run(runs: Path) -> Path | None:
 def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without PLACES and without the path of weights, whose content counts."""
     kept = {name: value for name, value in settings.items() if name not in PLACES}
-    network = {name: value for name, value in kept.get("mobilenet_v2", {}).items() if name != "weights"}
-    return {**kept, "mobilenet_v2": network}
+    networks = {
+        name: {key: value for key, value in network.items() if key != "weights"}
+        for name, network in kept.get("backbones", {}).items()
+    }
+    return {**kept, "backbones": networks}
 
 
 def settings_of(config: ExperimentConfig) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Summary(Origin):
 class _Settings(pydantic.BaseModel):
     """What `comparable` reads of a run's settings."""
 
-    mobilenet_v2: dict[str, Any] = {}
+    backbones: dict[str, dict[str, Any]] = {}
 
 
 class Started(pydantic.BaseModel):

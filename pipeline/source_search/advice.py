@@ -185,7 +185,9 @@ def features_of(
     """What a source makes of the images at each cut; see estimates.features_at."""
     config = run.config
     classes = int(images.labels.max()) + 1
-    network = build_network(pair.architecture, config.data.image_shape, classes, config.mobilenet_v2, config.own)
+    network = build_network(
+        pair.architecture, config.data.image_shape, classes, config.backbones.get(pair.architecture)
+    )
     folder = run.model(f"source.{pair.source}.{pair.architecture}")
     with reading(folder / source.KERAS_FILE):
         weights = source.source_weights(str(folder), network)
@@ -199,7 +201,10 @@ def _predicted_gains(
 ) -> Iterator[PredictedGain]:
     probes = {cut: (one.accuracy, one.squared_error) for cut, one in probes_of(run, pair, images).items()}
     counts = run.config.freeze_counts[pair.architecture]
-    return predicted_gains_of(pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule)
+    most = run.config.most_frozen(pair.architecture)
+    return predicted_gains_of(
+        pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule, most_frozen=most
+    )
 
 
 def show(advice: Advice, console: Console, most: int = 12) -> None:

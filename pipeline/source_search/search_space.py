@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.changes import as_written, changed
-from experiment.config import Architecture, ExperimentConfig
+from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
@@ -56,15 +55,9 @@ def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfi
         "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws,
         "transfers": [transfer.model_dump() for transfer in kept],
         "sources": {t.source: as_written(config.sources[t.source]) for t in kept},
-        "freeze_counts": {name: list(range(most_frozen(config, name) + 1)) for name in sorted(architectures)},
+        "freeze_counts": {name: list(range(config.most_frozen(name) + 1)) for name in sorted(architectures)},
     }  # fmt: skip
     return validate_config({**as_written(config), **changes}, f"to search at n = {wanted.n}")
-
-
-def most_frozen(config: ExperimentConfig, architecture: Architecture) -> int:
-    """Layers, blocks or parts of an architecture that can be frozen."""
-    own = config.own if architecture == "own" else None
-    return own.parts if own else MAX_FREEZE_COUNT[architecture]
 
 
 def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:

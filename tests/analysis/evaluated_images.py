@@ -14,6 +14,7 @@ from experiment import features
 from ledger.cell_selection import Cell
 from ledger.ledger import LEDGER_FILE, content_key, write_ledger
 from ledger.rows import Header, Row
+from tests.analysis.report_ledgers import MOST_FROZEN
 from tests.stacks import STACK
 
 Ledger = tuple[Header, list[Row]]
@@ -66,7 +67,8 @@ def make_ledger(
         test_ids_hash=content_key(ids=images.ids.tolist()),
         val_images=(250, 250),
         content_hash="c" * 32,
-        parts=0,
+        max_freeze_count=MOST_FROZEN.get(architecture, 8),
+        family="MobileNetV2" if architecture.startswith("mobilenet_v2") else "",
         stack=STACK,
     )
     rows = [

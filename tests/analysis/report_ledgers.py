@@ -32,6 +32,7 @@ TRANSFERS = (
     ("all_but_target", "remastered", 0.94, 70),
     ("imagenet", "mobilenet_v2", 0.91, 30),
 )
+MOST_FROZEN = {"original": 8, "remastered": 6, "mobilenet_v2": 18, "mobilenet_v2_wide": 18}
 COUNTS = {"original": range(9), "remastered": range(7), "mobilenet_v2": range(19)}
 
 
@@ -52,7 +53,8 @@ def make_header(sweep: str, source: str, architecture: str, images: int, data: s
         test_ids_hash="d" * 32,
         val_images=(500, 500),
         content_hash="c" * 32,
-        parts=0,
+        max_freeze_count=MOST_FROZEN.get(architecture, 8),
+        family="MobileNetV2" if architecture.startswith("mobilenet_v2") else "",
         stack=STACK,
     )
 

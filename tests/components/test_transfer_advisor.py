@@ -10,7 +10,6 @@ from tfx.types.experimental import simple_artifacts
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
 from components.transfer_advisor.component import TransferAdvisorExecutor, transfer_advisor
 from components.transfer_advisor.estimation import AdvisorSettings, Asked
-from experiment.config import MobileNet
 from tests.analysis.transfer_prediction.test_advice_rule import made_rule
 from tests.stacks import STACK
 from tests.trainer_module.conftest import write_records
@@ -43,7 +42,7 @@ def write_domain(folder, images):
 def made_settings(**changes):
     sides = Asked(name="sides__remastered", source="sides", architecture="remastered", freeze_counts=(4, 6))
     values = {
-        "classes": ("dark", "bright"), "image_shape": SHAPE, "mobilenet": MobileNet(), "sizes": (8, 16),
+        "classes": ("dark", "bright"), "image_shape": SHAPE, "sizes": (8, 16),
         "transfers": (sides,), "fine_tune": (False, True), "draws": 2, "seed": 5, "rule": made_rule(),
         "stack": STACK.in_words,
     }  # fmt: skip
@@ -53,7 +52,7 @@ def made_settings(**changes):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("advisor")
-    network = build_network("remastered", SHAPE, 2, MobileNet())
+    network = build_network("remastered", SHAPE, 2)
     controls.keep_initial_weights(network, 3)
     model = folder / "model" / "Format-Serving"
     model.mkdir(parents=True)

@@ -110,22 +110,22 @@ def test_a_backbone_of_keras_applications_joins_as_a_source_and_is_pushed(exampl
     model = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))
     model.save(folder / "backbone.keras")
     thaw = [sys.executable, str(ROOT / "thaw_entry.py")]
-    own = "transfers=[{source: backbone, architecture: own}]"
-    tiny = [part for setting in (own, "freeze_counts={own: [7, 8]}", *TINY[2:]) for part in ("--set", setting)]
+    pair = "transfers=[{source: pretrained, architecture: backbone}]"
+    tiny = [part for setting in (pair, "freeze_counts={backbone: [7, 8]}", *TINY[2:]) for part in ("--set", setting)]
     environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}
     for command in (
-        ["init", "animals", "--out", "with-model", "--model", "backbone.keras"],
+        ["init", "animals", "--out", "with-model", "--backbone", "backbone.keras"],
         ["run", "--config", "with-model/config.yaml", *tiny],
     ):
         done = programs.run([*thaw, *command], folder, environment)
         assert done.returncode == 0, done.stdout + done.stderr
     written = yaml.safe_load((folder / "with-model" / "config.yaml").read_text())
-    assert written["own"] == {"model": str(folder / "backbone.keras")}
-    assert written["freeze_counts"]["own"] == [6, 7, 8]
+    assert written["backbones"]["backbone"] == {"model": str(folder / "backbone.keras")}
+    assert written["freeze_counts"]["backbone"] == [6, 7, 8]
     latest = folder / "runs" / "latest"
     with (latest / "cells.csv").open() as file:
-        counts = {row["freeze_count"] for row in csv.DictReader(file) if row["transfer"] == "backbone__own"}
+        counts = {row["freeze_count"] for row in csv.DictReader(file) if row["transfer"] == "pretrained__backbone"}
     assert counts == {"7", "8"}
     [card] = {path for path in (folder / "workspace").rglob("winner/*/Format-Serving/model_card.md")
-              if "backbone__own" in path.read_text()}  # fmt: skip
+              if "pretrained__backbone" in path.read_text()}  # fmt: skip
     assert hashlib.sha256((folder / "backbone.keras").read_bytes()).hexdigest() in card.read_text()

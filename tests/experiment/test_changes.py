@@ -27,7 +27,7 @@ def test_an_unknown_field_and_a_wrong_value_are_refused(change):
 def test_what_is_written_is_read_as_the_same_settings_nulls_among_them(override):
     config = load_config(PRESETS / "quick.yaml", (override,))
     written = as_written(config)
-    assert "candidate_size" not in written and "weights" not in written["mobilenet_v2"]
+    assert "candidate_size" not in written and "weights" not in written["backbones"]["mobilenet_v2"]
     assert validate_config(written, "x") == config
 
 

@@ -11,6 +11,8 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config, validate_config
 from pipeline.kubeflow.cluster import load_cluster
 
+MINE = {"model": "a.keras"}
+MOBILENET = {"mobilenet_v2": {"family": "MobileNetV2"}}
 CLUSTER = Path(__file__).parents[2] / "kubeflow" / "cluster.yaml"
 
 
@@ -73,14 +75,18 @@ def test_the_candidate_is_chosen_at_the_largest_size_unless_told():
         ({"transfers": [{"source": "lions", "architecture": "original"}]}, "the source 'lions'"),
         (
             {"transfers": [{"source": "imagenet", "architecture": "original"}]},
-            "a source without classes is read from a file",
+            "a source without classes is read from the file of a backbone",
         ),
         (
-            {"transfers": [{"source": "cats_dogs", "architecture": "own"}]},
-            "ImageNet's for mobilenet_v2 and own.model for own",
+            {"transfers": [{"source": "cats_dogs", "architecture": "mine"}], "backbones": {"mine": MINE}},
+            "a backbone is transferred from such a source alone; backbones has ['mine']",
         ),
-        ({"transfers": [{"source": "imagenet", "architecture": "own"}]}, "needs the setting own.model, a .keras file"),
-        ({"own": {"model": "a.keras", "scale": "bright"}}, "own.scale: Input should be '0..255'"),
+        (
+            {"transfers": [{"source": "imagenet", "architecture": "mine"}]},
+            "transfers names the architecture 'mine'; there are original, remastered (",
+        ),
+        ({"baselines": {"wide": "original"}}, "baselines names the architecture 'wide'; there are original, remaster"),
+        ({"freeze_counts": {"original": [0], "wide": [1]}}, "freeze_counts names the architecture 'wide'"),
         ({"transfers": [{"source": "cats_dogs", "architecture": "original"}] * 2}, "a pair twice"),
         ({"freeze_counts": {"original": [0, 9]}}, "original has 8 freezable layers, so 0 to 8"),
         ({"freeze_counts": {"original": []}}, "needs different counts"),
@@ -122,8 +128,8 @@ def test_controls_join_ordinary_transfers_and_are_told_from_them():
 
 
 def test_random_weights_are_a_control_of_every_architecture_and_trained_ones_are_not_of_mobilenet():
-    changes = {"freeze_counts": {"original": [0], "mobilenet_v2": [18]}}
-    for control, complaint in ({"control": "random"}, ""), ({"control": "self"}, "read from a file"):
+    changes = {"freeze_counts": {"original": [0], "mobilenet_v2": [18]}, "backbones": MOBILENET}
+    for control, complaint in ({"control": "random"}, ""), ({"control": "self"}, "read from the file of a backbone"):
         transfers = [
             {"source": "cats_dogs", "architecture": "original"}, {"source": "c", "architecture": "mobilenet_v2"},
         ]  # fmt: skip
@@ -176,7 +182,7 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path, text, message):
 def test_architectures_come_in_the_order_of_the_transfers():
     transfers = [{"source": "imagenet", "architecture": "mobilenet_v2"}, *settings()["transfers"]]
     config = ExperimentConfig.model_validate(
-        settings(transfers=transfers, freeze_counts={"original": [0], "mobilenet_v2": [18]})
+        settings(transfers=transfers, freeze_counts={"original": [0], "mobilenet_v2": [18]}, backbones=MOBILENET)
     )
     assert config.architectures == ("mobilenet_v2", "original")
 

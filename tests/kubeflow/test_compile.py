@@ -218,14 +218,26 @@ def test_a_tuner_starts_as_many_workers_as_its_pod_has_cores(compile_quick):
 def test_a_model_of_the_users_is_read_from_the_clusters_volume(compile_quick, tmp_path):
     layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
     keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "net.keras")
-    settings = (f"own.model={tmp_path / 'net.keras'}", "sources={net: {}}", "freeze_counts={own: [0, 1]}",
-                "transfers=[{source: net, architecture: own}]")  # fmt: skip
-    path = compile_quick("own", *(part for one in settings for part in ("--set", one)))
+    settings = (f"backbones={{net: {{model: {tmp_path / 'net.keras'}}}}}", "sources={net: {}}",
+                "freeze_counts={net: [0, 1]}", "transfers=[{source: net, architecture: net}]")  # fmt: skip
+    path = compile_quick("net", *(part for one in settings for part in ("--set", one)))
     spec, _ = yaml.safe_load_all(path.read_text())
-    told = spec["root"]["dag"]["tasks"]["trainer-source-net-own"]["inputs"]["parameters"]["custom_config"]
-    own = json.loads(told["runtimeValue"]["constant"])["settings"]["own"]
-    assert (own["model"], own["parts"]) == ("/workspace/weights/net.keras", 1)
+    told = spec["root"]["dag"]["tasks"]["trainer-source-net-net"]["inputs"]["parameters"]["custom_config"]
+    net = json.loads(told["runtimeValue"]["constant"])["settings"]["backbone"]
+    assert (net["model"], net["parts"]) == ("/workspace/weights/net.keras", 1)
     assert str(tmp_path) not in path.read_text()
+
+
+def test_two_files_of_one_name_are_refused_on_a_cluster(compile_quick, runner, tmp_path, capsys):
+    for folder, filters in (("a", 4), ("b", 5)):
+        (tmp_path / folder).mkdir()
+        layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(filters, 3)]
+        keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / folder / "net.keras")
+    backbones = ", ".join(f"{name}: {{model: {tmp_path}/{name}/net.keras}}" for name in "ab")
+    settings = (f"backbones={{{backbones}}}", "sources={net: {}}", "freeze_counts={a: [0], b: [0]}",
+                "transfers=[{source: net, architecture: a}, {source: net, architecture: b}]")  # fmt: skip
+    assert runner.main([part for one in settings for part in ("--set", one)]) == 1
+    assert "have files of the name net.keras" in capsys.readouterr().err
 
 
 def test_compiling_leaves_the_clusters_workspace_alone(quick):

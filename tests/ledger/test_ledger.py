@@ -16,7 +16,7 @@ from tests.stacks import STACK
 HEADER = Header(
     sweep="cats_dogs__original", source="cats_dogs", architecture="original", baseline="original", data="cifar10",
     classes=("automobile", "truck"), source_hash="ab", content_hash="c0", test_labels=(0, 1, 1), test_ids_hash="cd",
-    val_images=(5, 5), parts=0, stack=STACK,
+    val_images=(5, 5), max_freeze_count=8, family="", stack=STACK,
 )  # fmt: skip
 
 
@@ -40,8 +40,8 @@ def test_opening_again_finds_the_rows_by_key(make_row, tmp_path):
 
 
 def test_a_header_says_how_much_can_be_frozen(make_row, tmp_path):
-    own = dataclasses.replace(HEADER, architecture="own", parts=5)
-    for header, most in (HEADER, 8), (own, 5):
+    other = dataclasses.replace(HEADER, architecture="b0", max_freeze_count=5, family="EfficientNetB0")
+    for header, most in (HEADER, 8), (other, 5):
         ledger = Ledger(tmp_path / f"{header.architecture}.jsonl", header)
         ledger.append(make_row())
         found, _ = read_ledger(ledger.path)

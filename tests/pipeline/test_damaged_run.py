@@ -144,7 +144,7 @@ ROW = ("closing_table", 0)
         ("compare", "summary.json", ("target",), None),
         ("advise", "summary.json", ("ml_metadata", "run_context"), "1"),
         ("advise", "summary.json", ("ml_metadata", "run_context"), 10**30),
-        ("status", "started.json", ("settings", "mobilenet_v2"), None),
+        ("status", "started.json", ("settings", "backbones"), None),
     ],
 )
 def test_a_value_of_another_type_is_named(run, call, command, name, place, value):

@@ -1,7 +1,9 @@
 """Which setting is in which key, of TFX's cache and of the ledgers: what decides it, and nothing else. Runs nothing."""
 
+import copy
 import dataclasses
 import itertools
+import re
 from pathlib import Path
 
 import pydantic
@@ -10,7 +12,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 from acquisition.downloads.dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
-from experiment.config import ExperimentConfig
+from experiment.config import Backbone, ExperimentConfig
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
 from pipeline.dag.dag import Cluster, create_pipeline
@@ -24,24 +26,28 @@ pytestmark = pytest.mark.component
 
 EXPERIMENT = {
     "name": "keys", "workspace": "/workspace", "seed": 1, "sizes": [20, 40], "draws": 2,
-    "sources": {"cats_dogs": {"classes": ["cat", "dog"]}, "imagenet": {}, "untrained": {"control": "random"},
+    "sources": {"cats_dogs": {"classes": ["cat", "dog"]}, "imagenet": {}, "pretrained": {},
+                "untrained": {"control": "random"},
                 "permuted": {"classes": ["cat", "dog"], "control": "shuffled_labels"}},
     "transfers": [{"source": "cats_dogs", "architecture": "original"},
                   {"source": "untrained", "architecture": "original"},
                   {"source": "permuted", "architecture": "original"},
                   {"source": "imagenet", "architecture": "mobilenet_v2"},
-                  {"source": "imagenet", "architecture": "own"}],
-    "freeze_counts": {"original": [6], "mobilenet_v2": [16], "own": [1]},
-    "mobilenet_v2": {"weights": "/here/weights.h5"},
-    "own": {"model": "/here/mine.keras", "sha256": "5a", "parts": 3, "mflop": 1.0, "scale": "0..1"},
+                  {"source": "imagenet", "architecture": "b0"},
+                  {"source": "pretrained", "architecture": "mine"}],
+    "freeze_counts": {"original": [6], "mobilenet_v2": [16], "b0": [1], "mine": [1]},
+    "backbones": {
+        "mobilenet_v2": {"family": "MobileNetV2", "image_size_px": 96, "weights": "/here/weights.h5", "sha256": "ab"},
+        "b0": {"family": "EfficientNetB0", "weights": "/here/b0.h5", "sha256": "cd", "parts": 8, "mflop": 9.0},
+        "mine": {"model": "/here/mine.keras", "sha256": "5a", "parts": 3, "mflop": 1.0, "scale": "0..1"},
+    },
 }  # fmt: skip
-SWEEPS = ("baseline.original", "baseline.mobilenet_v2", "baseline.own", "transfer.cats_dogs__original",
+SWEEPS = ("baseline.original", "baseline.mobilenet_v2", "baseline.b0", "baseline.mine", "transfer.cats_dogs__original",
           "transfer.untrained__original", "transfer.permuted__original", "transfer.imagenet__mobilenet_v2",
-          "transfer.imagenet__own")  # fmt: skip
-WEIGHTS = "ab" * 32
+          "transfer.imagenet__b0", "transfer.pretrained__mine")  # fmt: skip
 TRAINED = {"Trainer.source.cats_dogs.original", "Trainer.source.permuted.original"}
 SOURCES = TRAINED | {"Trainer.source.untrained.original", "Trainer.source.imagenet.mobilenet_v2",
-                     "Trainer.source.imagenet.own"}  # fmt: skip
+                     "Trainer.source.imagenet.b0", "Trainer.source.pretrained.mine"}  # fmt: skip
 BASELINES = {f"Tuner.{name}" for name in SWEEPS if name.startswith("baseline")}
 TRANSFERS = {f"Tuner.{name}" for name in SWEEPS if name.startswith("transfer")}
 TUNERS = BASELINES | TRANSFERS
@@ -63,7 +69,7 @@ def of_role(nodes, role):
     return {name for name in nodes if f"{role}." in name}
 
 
-MOBILENET, OWN = (of(TUNERS | DEPLOYED | SOURCES, name) | ADVISOR for name in ("mobilenet_v2", "own"))
+MOBILENET, B0, MINE = (of(TUNERS | DEPLOYED | SOURCES, name) | ADVISOR for name in ("mobilenet_v2", "b0", "mine"))
 GRID = TUNERS | ADVISOR | CARD
 NOWHERE = set()
 # By setting: another value, and the nodes of TFX's cache that are told of it. TransferReport writes the whole
@@ -91,7 +97,7 @@ SETTINGS = {
     "augmentation.noise_stddev": (5.0, DOMAINS | CARD),
     "sizes": ([20, 40, 60], GRID),
     "candidate_size": (20, TUNERS | CARD),
-    "freeze_counts": ({"original": [6, 7], "mobilenet_v2": [16], "own": [1]},
+    "freeze_counts": ({"original": [6, 7], "mobilenet_v2": [16], "b0": [1], "mine": [1]},
                       of(TRANSFERS, "original") | ADVISOR | CARD),
     "fine_tune": ([False], GRID),
     "draws": (3, GRID),
@@ -108,16 +114,21 @@ SETTINGS = {
        {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "fine_tune_learning_rate": 1e-3, "max_steps": 7}.items()},
     **{f"source_schedule.{name}": (value, TRAINED | CARD) for name, value in
        {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "max_steps": 7, "shift_px": 1}.items()},
-    "mobilenet_v2.image_size_px": (64, MOBILENET | CARD),
-    "mobilenet_v2.alpha": (0.5, MOBILENET | CARD),
-    "mobilenet_v2.weights": ("/there/moved.h5", NOWHERE),
-    "own.model": ("/there/mine.keras", NOWHERE),
-    "own.scale": ("-1..1", OWN | CARD),
-    "own.features": ("pool", OWN | CARD),
-    "own.image_size_px": (64, OWN | CARD),
-    "own.sha256": ("5b", OWN | CARD),
-    "own.mflop": (2.0, CARD),
-    "own.parts": (4, OWN | CARD),
+    "backbones.mobilenet_v2.image_size_px": (64, MOBILENET | CARD),
+    "backbones.mobilenet_v2.alpha": (0.5, MOBILENET | CARD),
+    "backbones.mobilenet_v2.weights": ("/there/moved.h5", NOWHERE),
+    "backbones.mobilenet_v2.sha256": ("ac", {"Trainer.source.imagenet.mobilenet_v2"} | CARD),
+    "backbones.b0.family": ("EfficientNetB1", B0 | CARD),
+    "backbones.b0.image_size_px": (64, B0 | CARD),
+    "backbones.b0.weights": ("/there/moved.h5", NOWHERE),
+    "backbones.b0.sha256": ("ce", {"Trainer.source.imagenet.b0"} | CARD),
+    "backbones.mine.model": ("/there/mine.keras", NOWHERE),
+    "backbones.mine.scale": ("-1..1", MINE | CARD),
+    "backbones.mine.features": ("pool", MINE | CARD),
+    "backbones.mine.image_size_px": (64, MINE | CARD),
+    "backbones.mine.sha256": ("5b", MINE | CARD),
+    "backbones.mine.mflop": (2.0, CARD),
+    "backbones.mine.parts": (4, MINE | CARD),
     "blessing.min_accuracy": (0.5, EVALUATORS | CARD),
     "blessing.min_gain_points": (1.0, EVALUATORS | CARD),
     "blessing.max_class_loss_points": (1.0, CARD),
@@ -131,15 +142,16 @@ ROWS = {
                      "schedule.max_steps"), of_role(ALL, "baseline")),
     **dict.fromkeys(("schedule.tuning.epochs", "schedule.tuning.learning_rate", "schedule.tuning.max_steps"),
                     of_role(ALL, "transfer")),
-    **dict.fromkeys(("mobilenet_v2.image_size_px", "mobilenet_v2.alpha"), of(ALL, "mobilenet_v2")),
-    **dict.fromkeys(("own.scale", "own.features", "own.image_size_px", "own.sha256", "own.parts"), of(ALL, "own")),
+    **{f"backbones.mobilenet_v2.{name}": of(ALL, "mobilenet_v2") for name in ("image_size_px", "alpha")},
+    **{f"backbones.b0.{name}": of(ALL, "b0") for name in ("family", "image_size_px")},
+    **{f"backbones.mine.{name}": of(ALL, "mine") for name in ("scale", "features", "image_size_px", "sha256", "parts")},
 }  # fmt: skip
 """Sweeps whose rows have another key, by setting; no other setting is in the key of a row. What changes the images
 changes the data's content hash, which is in all of them."""
 
 
 def changed(key=None, value=None):
-    settings = {name: dict(part) if isinstance(part, dict) else part for name, part in EXPERIMENT.items()}
+    settings = copy.deepcopy(EXPERIMENT)
     if key:
         *parents, last = key.split(".")
         place = settings
@@ -149,10 +161,10 @@ def changed(key=None, value=None):
     return validate_config(settings, "x")
 
 
-def told(config, weights_hash=WEIGHTS, name="cifar10", cluster=None):
+def told(config, name="cifar10", cluster=None):
     """What is in the keys of TFX's cache, by node."""
     dataset = Dataset(name, "here", False, RecordFiles(Path("/data"), "train/*", "test/*"))
-    made = create_pipeline(config, dataset, {}, weights_hash, cluster).components
+    made = create_pipeline(config, dataset, {}, cluster).components
     return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in made}
 
 
@@ -183,12 +195,17 @@ def rows(config, stack=STACK):
 def leaves(model, before=""):
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if name in ("own", "tuning"):  # or none
+        if name == "tuning":  # or none
             kind = next(part for part in kind.__args__ if issubclass(part, pydantic.BaseModel))
         if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
             yield from leaves(kind, f"{before}{name}.")
         else:
             yield f"{before}{name}"
+
+
+def spelled(setting):
+    """A setting without the name of a backbone, as `leaves` has it."""
+    return re.sub(r"^backbones\.\w+\.", "backbones.", setting)
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +216,8 @@ def before(tmp_path_factory):
 
 
 def test_every_setting_is_in_the_table():
-    assert {*SETTINGS, *ELSEWHERE} == set(leaves(ExperimentConfig))
+    known = {*leaves(ExperimentConfig), *leaves(Backbone, "backbones.")} - {"backbones"}
+    assert {*map(spelled, SETTINGS), *ELSEWHERE} == known
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -208,10 +226,6 @@ def test_a_setting_is_in_the_keys_of_what_it_decides_and_of_nothing_else(name, b
     after = changed(name, value)
     assert differing(before[0], told(after)) == with_confirmer(expected)
     assert differing(before[1], rows(after)) == ROWS.get(name, NOWHERE)
-
-
-def test_other_weights_of_mobilenet_are_another_source_and_nothing_else(before):
-    assert differing(before[0], told(changed(), weights_hash="cd" * 32)) == {"Trainer.source.imagenet.mobilenet_v2"}
 
 
 def test_the_datas_name_is_told_to_whoever_writes_it_down(before):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from experiment import features
-from experiment.config import MobileNet, OwnModel, Schedule
+from experiment.config import Backbone, Schedule
 from experiment.training_settings import SweepSettings
 from tests.ledger.rows import make_row  # noqa: F401
 from trainer_module.cell_training.target_data import TargetData
@@ -48,7 +48,7 @@ def baseline_job(tmp_path_factory, target_data):
         write_records(folder / f"Split-{split}" / "data.tfrecord", getattr(target_data, split))
     settings = SweepSettings(
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(8, 16),
         freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=16, ledger_dir=folder,
     )  # fmt: skip
@@ -73,12 +73,12 @@ def write_records(path, records):
 
 
 @pytest.fixture
-def own(tmp_path):
+def saved(tmp_path):
     """A function that saves a model and gives its settings."""
 
-    def own(model, scale=None, **settings):
+    def saved(model, scale=None, **settings):
         path = tmp_path / f"{model.name}.keras"
         model.save(path)
-        return OwnModel(model=path, scale=scale, **settings)
+        return Backbone(model=path, scale=scale, **settings)
 
-    return own
+    return saved

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiment.config import MobileNet, Schedule, SourceSchedule
+from experiment.config import Schedule, SourceSchedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
@@ -35,7 +35,7 @@ def with_fatal(fatal, settings=SCHEDULE):
 
 @pytest.fixture(scope="module")
 def engine(target_data):
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     weights = weight_values.initial_weights(network.backbone_layers, 11)
     return SweepEngine(network, weights, target_data, with_fatal(()), seed=1)
 
@@ -112,7 +112,7 @@ def test_phase_1_is_trained_once_for_schedules_that_differ_in_phase_2_alone(engi
 def test_a_source_that_diverges_is_an_error_that_names_the_setting(target_data):
     settings = ModelSettings(
         role="source", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
-        classes=("cat", "dog"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(), seed=1,
+        classes=("cat", "dog"), image_shape=(32, 32, 3), image_key="image", seed=1,
         schedule=SourceSchedule(epochs=1, batch_size=8, learning_rate=FATAL), data_name="SYNTHETIC", code="c0de",
     )  # fmt: skip
     network = source.network_of(settings)

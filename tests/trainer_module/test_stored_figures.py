@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell
 from ledger.ledger import read_ledger, write_ledger
@@ -22,7 +22,7 @@ CLASSES = tuple(f"class {number}" for number in range(20))
 def record_of(folder, classes, labels):
     settings = SweepSettings(
         role="baseline", name="baseline__original", source="", architecture="original", classes=CLASSES[:classes],
-        image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(), schedule=Schedule(), seed=1,
+        image_shape=(32, 32, 3), image_key="image", schedule=Schedule(), seed=1,
         data_name="SYNTHETIC", code="c0de", sizes=(20,), freeze_counts=(0,), fine_tune=(False,), draws=1,
         deployed_size=20, ledger_dir=folder,
     )  # fmt: skip

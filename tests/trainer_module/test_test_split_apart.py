@@ -22,7 +22,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.training_settings import ModelSettings
 from ledger.cell_selection import Cell
 from trainer_module import trainer
@@ -56,7 +56,7 @@ def test_transform_learns_nothing_from_the_images():
 
 def executions(data):
     """Val scores, learning curves and trained weights of a cell and its fine-tuned twin."""
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     backbone = weight_values.initial_weights(network.backbone_layers, 11)
     engine = SweepEngine(network, backbone, data, SCHEDULE, seed=1)
     found = []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tfx.utils import io_utils
 
-from experiment.config import MobileNet, SourceSchedule
+from experiment.config import Backbone, SourceSchedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
 from trainer_module import trainer
@@ -134,12 +134,13 @@ def test_a_control_that_knows_no_class_is_swept_though_an_ordinary_source_like_i
     assert tuner.record.header.source_hash == card["backbone_hash"]
 
 
-def imagenet(path, weights_hash):
+def imagenet(path, sha256):
     """The settings of an ImageNet source with the given weights file."""
     return ModelSettings(
         role="source", name="imagenet__mobilenet_v2", source="imagenet", architecture="mobilenet_v2", classes=(),
-        image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(alpha=0.35, image_size_px=32, weights=path),
-        schedule=SourceSchedule(), seed=1, data_name="d", code="c", weights_hash=weights_hash,
+        image_shape=(32, 32, 3), image_key="image",
+        backbone=Backbone(family="MobileNetV2", alpha=0.35, image_size_px=32, weights=path, sha256=sha256),
+        schedule=SourceSchedule(), seed=1, data_name="d", code="c",
     )  # fmt: skip
 
 

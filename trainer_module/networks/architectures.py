@@ -1,4 +1,4 @@
-"""The architectures as Keras models, and where each can be cut. Imports experiment.config, no training code."""
+"""The architectures as Keras models, and where each can be cut. Imports experiment, no training code."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import keras
 import numpy as np
 from keras.layers import Layer
 
-from experiment.backbones import MAX_FREEZE_COUNT, MOST_SIDE_PX
-from experiment.config import Architecture, MobileNet, OwnModel
+from experiment.backbones import MAX_FREEZE_COUNT, MOST_SIDE_PX, Backbone
+from experiment.domains import Architecture
+from experiment.errors import ThawError
+from trainer_module.networks.backbone import backbone_parts
 from trainer_module.networks.cut_points import kernels_of
 from trainer_module.networks.normalization import FusedBatchNormalization
-from trainer_module.networks.own_model import own_parts
 
 _Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """Features, the names of the cuts, and the names of the layers with weights, grouped by freezable layer."""
@@ -97,39 +98,34 @@ class Network:
 
 
 def build_network(
-    architecture: Architecture, image_shape: Sequence[int], num_classes: int, mobilenet: MobileNet,
-    own: OwnModel | None = None,
-) -> Network:  # fmt: skip
+    architecture: Architecture, image_shape: Sequence[int], num_classes: int, backbone: Backbone | None = None
+) -> Network:
     """Builds an architecture with fresh weights (callers set them: see freezing.initial_weights).
 
     Args:
-      architecture: `original` (report, Table 1), `remastered` (Table 2), `mobilenet_v2` or `own`.
+      architecture: `original` (report, Table 1), `remastered` (Table 2), or a backbone's name.
       image_shape: height, width, channels of the uint8 input.
       num_classes: two give one logit, more give one logit each.
-      mobilenet: input size and width of `mobilenet_v2`; the others ignore it.
-      own: the model of `own`; the others ignore it.
+      backbone: of that name; none for the report's networks.
 
     Raises:
-      ValueError: `mobilenet_v2` with other than three channels, or `own` without settings.
-      ThawError: `own`, with a model that can't be cut or doesn't take the images.
+      KeyError: the architecture is neither of the report's networks, and there is no backbone.
+      ThawError: a backbone that can't be cut or doesn't take the images.
     """
     images = keras.Input(tuple(image_shape), dtype="uint8", name="image")
-    if architecture == "own":
-        if own is None:
-            raise ValueError("The architecture own needs its settings.")
-        features, cuts, freezable = own_parts(images, own)
-    elif architecture == "mobilenet_v2":
-        features, cuts, freezable = _mobilenet_v2(images, mobilenet)
-    else:
+    if backbone is None:
         features, cuts, freezable = _convolutional(images, DENSE_UNITS[architecture])
+    elif backbone.is_mobilenet_v2:
+        features, cuts, freezable = _mobilenet_v2(images, backbone)
+    else:
+        features, cuts, freezable = backbone_parts(images, backbone)
     head = keras.layers.Dense(logit_units(num_classes), name="head")
     model = keras.models.clone_model(
         keras.Model(images, head(features), name=architecture), clone_function=_with_our_normalization
     )
     layers = tuple(tuple(model.get_layer(name) for name in group) for group in freezable)
     network = Network(model, model.get_layer(head.name), tuple(cuts), layers)
-    most = MAX_FREEZE_COUNT[architecture]
-    assert network.max_freeze_count == most or (architecture == "own" and network.max_freeze_count < most)
+    assert network.max_freeze_count <= (backbone.most_frozen if backbone else MAX_FREEZE_COUNT[architecture])
     return network
 
 
@@ -167,16 +163,16 @@ def _convolutional(images: keras.KerasTensor, dense_units: Sequence[int]) -> _Pa
     return x, cuts, freezable
 
 
-def _mobilenet_v2(images: keras.KerasTensor, settings: MobileNet) -> _Parts:
+def _mobilenet_v2(images: keras.KerasTensor, backbone: Backbone) -> _Parts:
     """MobileNetV2 in 18 freezable blocks: the stem with its first bottleneck, 16 bottlenecks, and Conv_1."""
     if images.shape[-1] != 3:
-        raise ValueError(f"mobilenet_v2 needs images of three channels, got {images.shape[-1]}")
-    layers = keras.layers
-    size = settings.image_size_px
+        raise ThawError(f"{backbone.in_words} takes images of 3 channels, and the data has {images.shape[-1]}. "
+                        "Expected as many; write the images anew.")  # fmt: skip
+    layers, size = keras.layers, backbone.side_px
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
     if tuple(images.shape[1:3]) != (size, size):
         x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)  # [batch, size, size, 3]
-    base = keras.applications.MobileNetV2(input_tensor=x, alpha=settings.alpha, include_top=False, weights=None)
+    base = keras.applications.MobileNetV2(input_tensor=x, alpha=backbone.width, include_top=False, weights=None)
     pooled = layers.GlobalAveragePooling2D(name="pool")
     features = pooled(base.output)  # [batch, 1280] for alpha 1
     cuts = [images.name, "expanded_conv_project_BN"]

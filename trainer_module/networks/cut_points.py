@@ -2,7 +2,7 @@
 
 A model is cut where one tensor alone holds all that the layers above it need. Layers that own no kernel, such as
 BatchNormalization, belong with the kernel before them, unless they lie above the last such place: a block that
-normalises first, as in ResNetV2, begins with them. Where there are more places than MAX_FREEZE_COUNT, neighbouring
+normalises first, as in ResNetV2, begins with them. Where there are more places than MOST_PARTS, neighbouring
 parts are joined so that all hold about as many kernels.
 """
 
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras.layers import Layer
 
-from experiment.backbones import MAX_FREEZE_COUNT
+from experiment.backbones import MOST_PARTS
 
 
 def cuts_of(model: keras.Model) -> tuple[list[str], list[tuple[str, ...]]]:
@@ -24,7 +24,7 @@ def cuts_of(model: keras.Model) -> tuple[list[str], list[tuple[str, ...]]]:
     parts = _parts(model)
     if not parts:
         return [], []
-    joined = np.array_split(np.arange(len(parts)), min(len(parts), MAX_FREEZE_COUNT["own"]))
+    joined = np.array_split(np.arange(len(parts)), min(len(parts), MOST_PARTS))
     cuts = [parts[int(places[-1])][0] for places in joined]
     groups = [tuple(name for place in places for name in parts[int(place)][1]) for places in joined]
     return [*cuts[:-1], model.output._keras_history.operation.name], groups

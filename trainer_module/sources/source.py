@@ -1,4 +1,4 @@
-"""Training a source on its domain, loading ImageNet's weights as one, reading one back. Imports training, no sweep."""
+"""Training a source on its domain, loading a backbone's weights as one, reading one back. No sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from experiment.config import MobileNet, OwnModel, SourceSchedule
+from experiment.config import Backbone, SourceSchedule
 from experiment.errors import ThawError
 from experiment.random_streams import Stream, stream_generator, stream_seed
 from experiment.training_settings import ModelSettings
@@ -17,7 +17,8 @@ from trainer_module.data import draws
 from trainer_module.data.input_pipeline import Records
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network, build_network
-from trainer_module.networks.own_model import read_model
+from trainer_module.networks.backbone import read_model
+from trainer_module.networks.families import family_model
 from trainer_module.networks.weight_values import Weights
 from trainer_module.training.activation_cache import InMemory
 from trainer_module.training.training_loop import Program, one_cycle
@@ -85,35 +86,22 @@ def source_initial_weights(network: Network, seed: int) -> Weights:
     return weight_values.initial_weights(network.weighted_layers, stream_seed(seed, Stream.SOURCE_WEIGHTS))
 
 
-def load_imagenet(network: Network, path: Path, settings: MobileNet) -> None:
-    """Loads MobileNetV2's ImageNet weights (Keras's layout, without top) below the head.
+def load_pretrained(network: Network, backbone: Backbone) -> None:
+    """Loads the weights of a backbone's file below the head.
 
     Args:
-      network: a `mobilenet_v2`; its backbone is overwritten.
-      path: the .h5 file.
-      settings: the width that the file is for.
+      network: made of this backbone; its weights are overwritten.
+      backbone: with the place of its file.
 
     Raises:
-      ValueError: the file's layers do not fit (Keras says which).
+      ThawError: as backbone.read_model.
+      ValueError: the layers of a family's file do not fit (Keras says which).
     """
-    size = settings.image_size_px
-    alike = keras.applications.MobileNetV2(
-        input_shape=(size, size, 3), alpha=settings.alpha, include_top=False, weights=str(path)
-    )
-    weight_values.set_weights(weight_values.backbone_variables(network), weight_values.read_weights(alike.weights))
-
-
-def load_own(network: Network, settings: OwnModel) -> None:
-    """Loads a model's own weights below the head.
-
-    Args:
-      network: an `own` of these settings; its backbone is overwritten.
-      settings: where the model lies.
-
-    Raises:
-      ThawError: as own_model.read_model.
-    """
-    model = read_model(settings)
+    if backbone.is_mobilenet_v2:
+        alike = family_model(backbone)
+        weight_values.set_weights(weight_values.backbone_variables(network), weight_values.read_weights(alike.weights))
+        return
+    model = read_model(backbone)
     for layer in network.backbone_layers:
         layer.set_weights(model.get_layer(layer.name).get_weights())
 
@@ -121,9 +109,7 @@ def load_own(network: Network, settings: OwnModel) -> None:
 def network_of(settings: ModelSettings) -> Network:
     """The settings' architecture, its weights still to be set."""
     classes = max(2, len(settings.classes))
-    return build_network(
-        settings.architecture, settings.image_shape, classes, settings.mobilenet or MobileNet(), settings.own
-    )
+    return build_network(settings.architecture, settings.image_shape, classes, settings.backbone)
 
 
 def source_weights(model_folder: str, network: Network) -> Weights:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from experiment.backbones import MAX_FREEZE_COUNT
 from experiment.training_settings import SweepSettings
 from ledger import ledger
 from ledger.cell_selection import Cell
@@ -37,6 +38,7 @@ class SweepRecord:
     def __init__(self, settings: SweepSettings, facts: SweepFacts):
         self.settings = settings
         self.plan = plan_sweep(settings)
+        backbone = settings.backbone
         self.header = Header(
             sweep=settings.name,
             source=settings.source,
@@ -49,7 +51,8 @@ class SweepRecord:
             test_labels=facts.test_labels,
             test_ids_hash=facts.test_ids_hash,
             val_images=facts.val_images,
-            parts=settings.own.parts if settings.own and settings.architecture == "own" else 0,
+            max_freeze_count=backbone.most_frozen if backbone else MAX_FREEZE_COUNT[settings.architecture],
+            family=(backbone.family or "") if backbone else "",
             stack=facts.stack,
         )
         self._content = {
@@ -110,13 +113,8 @@ class SweepRecord:
 
 def _decisive(settings: SweepSettings) -> dict[str, Any]:
     """Settings that decide an execution's result, beside cell and draw; of files the content counts, not the place."""
-    included = {"role", "architecture", "classes", "image_shape", "seed", "code"}
-    of_architecture: dict[str, tuple[str, dict[str, set[str]]]] = {
-        "mobilenet_v2": ("mobilenet", {"mobilenet": {"weights"}}),
-        "own": ("own", {"own": {"model"}}),
-    }
-    name, places = of_architecture.get(settings.architecture, ("", {}))
-    decisive = settings.model_dump(mode="json", include={*included, name}, exclude=places)
+    included = {"role", "architecture", "backbone", "classes", "image_shape", "seed", "code"}
+    decisive = settings.model_dump(mode="json", include=included, exclude={"backbone": {"weights", "model"}})
     return {**decisive, "schedule": settings.schedule.decisive}
 
 

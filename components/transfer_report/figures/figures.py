@@ -29,8 +29,7 @@ from components.transfer_report.figures.mistakes import (
     mistakes_sheet,
     near_duplicates_sheet,
 )
-from experiment.backbones import UNITS
-from experiment.domains import PRETRAINED
+from experiment.backbones import is_backbone, unit_of
 from ledger.cell_selection import Cell
 from ledger.rows import Row
 
@@ -65,7 +64,7 @@ class Pictures:
     Attributes:
       overview: every transfer and baseline by n.
       heat_maps: by transfer id; Figures 4 to 7 of the report.
-      freezing: by id of a transfer of MobileNetV2; Figure 8.
+      freezing: by id of a transfer of a backbone; Figure 8.
       curves: learning curves, Figure 2 measured; None if the ledgers hold no points between start and end.
       curves_n: the size they are drawn at.
       mistakes: what a model calls wrongly; None where it makes no mistake, or test images are not at hand.
@@ -103,7 +102,7 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
         title = f"{transfer} on {data}, {_draws(cells)}"
         heat_maps[transfer] = save_picture(figure, folder / f"{transfer}.png", title, data)
         baseline = cells[0].baseline_architecture
-        if cells[0].architecture in PRETRAINED and (lines := freezing_lines(cells)):
+        if is_backbone(cells[0].architecture) and (lines := freezing_lines(cells)):
             scratch = [one for one in summaries.baselines[baseline] if not one.cell.fine_tune]
             figure = draw_overview(lines, {baseline: scratch} if scratch else {}, "how much is frozen")
             title = f"{transfer} with and without freezing, on {data}, {_draws([*cells, *scratch])}"
@@ -136,7 +135,7 @@ def write_near_duplicates(
 
 def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:
     """A transfer's cells with everything frozen, nothing frozen, and everything frozen first; as far as swept."""
-    most, unit = cells[0].max_freeze_count, UNITS[cells[0].architecture] + "s"
+    most, unit = cells[0].max_freeze_count, unit_of(cells[0].architecture) + "s"
     ways = {
         f"all {unit} frozen": (most, False),
         "nothing frozen": (0, False),

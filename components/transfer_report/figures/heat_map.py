@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 
 from analysis.cells.cell_summaries import CellSummary
 from analysis.statistics import formats
-from experiment.backbones import UNITS
+from experiment.backbones import unit_of
 from ledger.cell_selection import Cell
 
 WIDTH_INCHES = 12.8
@@ -187,7 +187,7 @@ def _label_panel(axes: Axes, grid: _Grid, architecture: str, last: bool) -> None
         side.set_visible(False)
     if last:
         axes.set_xlabel("n, labelled target images", fontsize=9.5)
-    axes.set_ylabel(f"frozen {UNITS.get(architecture, 'layer')}s k", fontsize=9.5)
+    axes.set_ylabel(f"frozen {unit_of(architecture)}s k", fontsize=9.5)
     if architecture in SHIFTED_AXIS:
         right = axes.secondary_yaxis("right")
         # The report's 0 and 1 are the same model, nothing frozen.

@@ -11,7 +11,7 @@ import yaml
 from analysis.statistics import formats
 from components.sweep_evaluator.reading import SliceFigure
 from components.transfer_report.page.page import how, template_of
-from experiment.backbones import ARCHITECTURES, from_scratch_in_words
+from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"
 
@@ -28,13 +28,14 @@ def write_model_card(
       configuration: of the experiment, without the places where it kept things.
     """
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
-    own = configuration.get("own") if row["architecture"] == "own" else None
-    network = ARCHITECTURES[row["architecture"]] + (f", {own['model']}" if own else "")
+    settings = configuration.get("backbones", {}).get(row["architecture"])
+    backbone = Backbone.model_validate(settings) if settings else None
+    network = network_in_words(row["architecture"]) + (f" ({backbone.in_words})" if backbone else "")
     facts = {
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
         "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
-        "own": own, "network": network[0].upper() + network[1:],
+        "backbone": backbone, "name": row["architecture"], "network": network[0].upper() + network[1:],
     }  # fmt: skip
     for name in ("model_card.md", "model_card.html"):
         template = template_of(f"{name}.j2", markdown=formats.markdown, in_words=accuracy_in_words)

@@ -23,7 +23,7 @@ from components.transfer_report.figures.figures import Pictures
 from components.transfer_report.page.before_training import BeforeTrainingShown
 from components.transfer_report.page.closing_table import divergence_notes
 from components.transfer_report.page.controls import ControlsShown
-from experiment.backbones import ARCHITECTURES, UNITS, from_scratch_in_words
+from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
 from ledger.cell_selection import Cell
 
 
@@ -101,7 +101,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     scratch = row["from_scratch"]
     if scratch["verdict"] == "loss":
         return (
-            f"Push nothing: {ARCHITECTURES[scratch['architecture']]} trained from scratch is better than "
+            f"Push nothing: {network_in_words(scratch['architecture'])} trained from scratch is better than "
             f"{row['transfer']}, the best transfer on val."
         )
     return f"Push nothing: {row['transfer']}, the best transfer on val, is not blessed."
@@ -109,7 +109,7 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 def how(cell: Mapping[str, Any]) -> str:
     """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune`."""
-    unit = UNITS.get(cell["architecture"], "layer")
+    unit = unit_of(cell["architecture"])
     count = cell["freeze_count"]
     frozen = "freeze nothing" if not count else f"freeze the first {count} {unit}s"
     if count == 1:
@@ -171,7 +171,7 @@ def _other_scratch(row: Mapping[str, Any]) -> list[str]:
     if scratch["architecture"] == row["baseline_architecture"]:
         return []
     return [
-        f"The best network from scratch on val is {ARCHITECTURES[scratch['architecture']]} with "
+        f"The best network from scratch on val is {network_in_words(scratch['architecture'])} with "
         f"{formats.percent(scratch['accuracy'])} {formats.percent_interval(scratch['accuracy_interval'])} on test; the "
         f"transfer's lead over it is {formats.points(scratch['lead_points'])} points "
         f"{formats.points_interval(scratch['lead_interval_points'])}."

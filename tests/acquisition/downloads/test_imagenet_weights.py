@@ -13,10 +13,12 @@ import pytest
 
 from acquisition.downloads.imagenet_weights import check_weights, locate_weights
 from acquisition.downloads.places import Places
+from experiment.backbones import Backbone
 from experiment.errors import ThawError
 
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 REBUILT = "mobilenet_v2_0.35_224_no_top_rebuilt.h5"
+MOBILENET = Backbone(family="MobileNetV2", alpha=0.35)
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "weights"
 
 
@@ -25,8 +27,8 @@ def locate(tmp_path: Path, said: list[str]) -> Callable[..., Path | None]:
     def call(explicit: Path | None = None, alpha: float = 0.35, **settings: Any) -> Path | None:
         offline: dict[str, Any] = {"base_url": "http://127.0.0.1:9/", "download_timeout_s": 1.0}
         return locate_weights(
-            explicit,
-            alpha,
+            "mobilenet_v2",
+            Backbone(family="MobileNetV2", alpha=alpha, weights=explicit),
             Places(tmp_path / "shared" / "data", tmp_path / "cache", tmp_path / "tfds", tmp_path / "keras"),
             say=said.append,
             **offline | settings,
@@ -63,9 +65,18 @@ def test_another_alpha_is_another_file(tmp_path: Path, locate: Any) -> None:
     assert locate(alpha=1) == whole
 
 
+def test_another_family_is_looked_for_in_kerass_cache_alone(tmp_path: Path, said: list[str]) -> None:
+    places = Places(*(tmp_path / name for name in ("shared", "cache", "tfds", "keras")))
+    family = Backbone(family="EfficientNetB0")
+    assert locate_weights("b0", family, places, say=said.append) is None
+    assert "MISSING for EfficientNetB0, 224 pixels: efficientnetb0_notop.h5 is not in" in said[0]
+    cached = touch(tmp_path / "keras" / "models" / "efficientnetb0_notop.h5")
+    assert locate_weights("b0", family, places, say=said.append) == cached
+
+
 def test_a_missing_explicit_file_is_an_error_though_others_are_there(tmp_path: Path, locate: Any) -> None:
     touch(tmp_path / "keras" / "models" / NAME)
-    with pytest.raises(ThawError, match=r"typo\.h5 \(mobilenet_v2\.weights\) does not exist"):
+    with pytest.raises(ThawError, match=r"typo\.h5 \(backbones\.mobilenet_v2\.weights\) does not exist"):
         locate(tmp_path / "typo.h5")
 
 
@@ -80,7 +91,7 @@ def test_a_download_lands_in_kerass_cache(tmp_path: Path, locate: Any, site: Any
 def test_offline_there_are_none_and_it_is_said_loudly(tmp_path: Path, locate: Any, said: list[str]) -> None:
     assert locate() is None
     assert len(said) == 1
-    assert said[0].startswith("ImageNet weights: MISSING for MobileNetV2 with alpha 0.35: not in ")
+    assert said[0].startswith("ImageNet weights: MISSING for MobileNetV2, alpha 0.35, 224 pixels: mobilenet_v2_weights")
     assert "can't be downloaded" in said[0]
 
 
@@ -119,7 +130,7 @@ def copied(sound: Path, folder: Path) -> Path:
 
 
 def test_what_passes_is_loaded_by_keras(sound: Path) -> None:
-    check_weights(sound, 0.35)
+    check_weights(sound, MOBILENET)
     keras.applications.MobileNetV2((64, 64, 3), alpha=0.35, include_top=False, weights=str(sound))
 
 
@@ -130,13 +141,13 @@ def test_the_weights_of_a_whole_saved_model_pass(sound: Path, tmp_path: Path) ->
         for name in file:
             file.copy(name, group)
         group.attrs["layer_names"] = file.attrs["layer_names"]
-    check_weights(path, 0.35)
+    check_weights(path, MOBILENET)
 
 
 def test_another_alpha_names_the_first_layer_that_differs(sound: Path) -> None:
     expected = r"layer Conv1 should have weights of shapes \[\(3, 3, 3, 32\)\]; the file has \[\(3, 3, 3, 16\)\]"
     with pytest.raises(ThawError, match=expected):
-        check_weights(sound, 1.0)
+        check_weights(sound, Backbone(family="MobileNetV2"))
 
 
 def test_one_weight_of_another_shape_is_named(sound: Path, tmp_path: Path) -> None:
@@ -147,7 +158,7 @@ def test_one_weight_of_another_shape_is_named(sound: Path, tmp_path: Path) -> No
         del group[name]
         group.create_dataset(name, data=np.zeros((1, 1, 2, 2)))
     with pytest.raises(ThawError, match=r"layer block_3_project should .*file has \[\(1, 1, 2, 2\)\]"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -157,7 +168,7 @@ def test_weights_that_are_no_numbers_are_named(sound: Path, tmp_path: Path, valu
         group = file["block_3_project"]
         group[group.attrs["weight_names"][0]][0, 0, 0, 0] = value
     with pytest.raises(ThawError, match="layer block_3_project holds weights that are no finite numbers"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 def test_weights_with_their_top_are_refused(sound: Path, tmp_path: Path) -> None:
@@ -168,7 +179,7 @@ def test_weights_with_their_top_are_refused(sound: Path, tmp_path: Path) -> None
         group.attrs["weight_names"] = [b"kernel"]
         file.attrs["layer_names"] = [*(name.encode() for name in file.attrs["layer_names"]), b"predictions"]
     with pytest.raises(ThawError, match=r"105 layers .* instead of 104; the first one it has besides .*predictions"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 def test_a_lacking_layer_is_named(sound: Path, tmp_path: Path) -> None:
@@ -176,7 +187,7 @@ def test_a_lacking_layer_is_named(sound: Path, tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file.attrs["layer_names"] = file.attrs["layer_names"][:-1]
     with pytest.raises(ThawError, match=r"103 layers .* instead of 104; the first one it lacks is Conv_1_bn"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 @pytest.mark.parametrize("content", [b"", b"not HDF5 at all"])
@@ -184,19 +195,19 @@ def test_what_is_not_hdf5_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "text.h5"
     path.write_bytes(content)
     with pytest.raises(ThawError, match=r"text\.h5 can't be read as HDF5"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 def test_a_truncated_file_is_named(sound: Path, tmp_path: Path) -> None:
     path = copied(sound, tmp_path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ThawError, match=r"copy\.h5 can't be read as HDF5"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ThawError, match=r"gone\.h5 can't be read as HDF5"):
-        check_weights(tmp_path / "gone.h5", 0.35)
+        check_weights(tmp_path / "gone.h5", MOBILENET)
 
 
 @pytest.mark.parametrize("names", [None, [b"conv"]])
@@ -207,7 +218,7 @@ def test_hdf5_of_something_else_is_named(tmp_path: Path, names: list[bytes] | No
         if names:
             file.attrs["layer_names"] = names
     with pytest.raises(ThawError, match=r"other\.h5 is HDF5, but not laid out as Keras's weights"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 @pytest.mark.parametrize("name", ["sound.weights.h5", "sound.bin"])
@@ -215,12 +226,13 @@ def test_a_name_that_keras_would_not_load_is_refused(sound: Path, tmp_path: Path
     path = tmp_path / name
     path.write_bytes(sound.read_bytes())
     with pytest.raises(ThawError, match=r"should be named \*\.h5, and not \*\.weights\.h5"):
-        check_weights(path, 0.35)
+        check_weights(path, MOBILENET)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the shared weights are not on this machine")
 @pytest.mark.parametrize("alpha", [0.35, 1.0])
 def test_the_shared_weights_fit(alpha: float, said: list[str], tmp_path: Path) -> None:
-    path = locate_weights(None, alpha, Places(REAL.parent, tmp_path, tmp_path, tmp_path), say=said.append)
+    backbone = Backbone(family="MobileNetV2", alpha=alpha)
+    path = locate_weights("mobilenet_v2", backbone, Places(REAL.parent, tmp_path, tmp_path, tmp_path), say=said.append)
     assert path is not None
-    check_weights(path, alpha)
+    check_weights(path, backbone)

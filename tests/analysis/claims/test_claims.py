@@ -95,12 +95,23 @@ def test_mobilenet_is_never_beaten_only_if_it_leads_everywhere(
 
 
 def test_a_model_of_the_users_is_no_domain_of_the_data(grid_of: Callable[..., Grid]) -> None:
-    accuracy = by_sweep({"cats_dogs__original": 0.7, "imagenet__mobilenet_v2": 0.8, "net__own": 0.9})
-    claim = judged(grid_of(accuracy, ("baseline__original", "baseline__mobilenet_v2", "baseline__own",
-                                      "cats_dogs__original", "imagenet__mobilenet_v2", "net__own"),
+    accuracy = by_sweep({"cats_dogs__original": 0.7, "imagenet__mobilenet_v2": 0.8, "pretrained__net": 0.9})
+    claim = judged(grid_of(accuracy, ("baseline__original", "baseline__mobilenet_v2", "baseline__net",
+                                      "cats_dogs__original", "imagenet__mobilenet_v2", "pretrained__net"),
                            counts=(8, 18)))["C7"]  # fmt: skip
     assert claim.verdict == "supported" and claim.difference is not None
     assert claim.difference.estimate == pytest.approx(10)
+
+
+def test_every_mobilenet_is_held_against_the_domains_by_its_name(grid_of: Callable[..., Grid]) -> None:
+    wide = "imagenet__mobilenet_v2_wide"
+    accuracy = by_sweep({"cats_dogs__original": 0.7, "imagenet__mobilenet_v2": 0.8, wide: 0.75})
+    claim = judged(grid_of(accuracy, ("baseline__original", "baseline__mobilenet_v2", "baseline__mobilenet_v2_wide",
+                                      "cats_dogs__original", "imagenet__mobilenet_v2", wide),
+                           counts=(8, 18)))["C7"]  # fmt: skip
+    assert claim.difference is not None and claim.difference.estimate == pytest.approx(5)
+    assert f"{wide} leads by" in claim.sentence and len(claim.numbers) == 6
+    assert {one.label for one in claim.numbers} >= {f"cats_dogs__original, n = 10, against {wide}"}
 
 
 def test_the_differences_are_those_stated(grid_of: Callable[..., Grid]) -> None:

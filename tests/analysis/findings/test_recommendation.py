@@ -22,7 +22,9 @@ def advised(grid_of: Callable[..., Grid], accuracies: dict[str, float]) -> Advic
 
 def test_the_best_on_val_is_told_with_its_lead_over_the_best_from_scratch(grid_of: Callable[..., Grid]) -> None:
     found = advised(grid_of, dict(zip(SWEEPS, (0.65, 0.6, 0.7, 0.9), strict=True)))
-    assert found.sentence.startswith("With 100 labelled images: MobileNetV2 from imagenet, features frozen, 90.0% [")
+    assert found.sentence.startswith(
+        "With 100 labelled images: the backbone mobilenet_v2 from imagenet, features frozen, 90.0% ["
+    )
     assert ", +25.0 points [" in found.sentence
     assert found.sentence.endswith("over the original network from scratch.")
     assert found.answer.summary.gain_points.estimate == pytest.approx(30)
@@ -54,10 +56,10 @@ def test_the_lead_is_over_the_best_from_scratch_whatever_its_architecture(grid_o
         (Cell(10, 8, False), "original", 8, "features frozen"),
         (Cell(10, 8, True), "original", 8, "features frozen, then fine-tuned"),
         (Cell(10, 4, False), "original", 8, "first 4 of 8 layers frozen"),
-        (Cell(10, 6, True), "mobilenet_v2", 18, "first 6 of 18 blocks frozen, then fine-tuned"),
+        (Cell(10, 6, True), "mobilenet_v2", 18, "first 6 of 18 parts frozen, then fine-tuned"),
         (Cell(10, 0, False), "remastered", 6, "nothing frozen"),
-        (Cell(10, 3, False), "own", 3, "features frozen"),
-        (Cell(10, 2, True), "own", 3, "first 2 of 3 parts frozen, then fine-tuned"),
+        (Cell(10, 3, False), "mine", 3, "features frozen"),
+        (Cell(10, 2, True), "mine", 3, "first 2 of 3 parts frozen, then fine-tuned"),
     ],
 )
 def test_a_way_of_transferring_in_words(cell: Cell, architecture: str, most: int, words: str) -> None:

@@ -31,23 +31,23 @@ def made_rule(**changes):
 
 
 def test_predictors_are_taken_from_the_cut_the_top_and_the_pixels():
-    x = dict(zip(PREDICTORS, predictors_of("original", 100, 4, True, {0: -0.5, 4: -0.4, 8: -0.2}), strict=True))
+    x = dict(zip(PREDICTORS, predictors_of("original", 100, 4, True, {0: -0.5, 4: -0.4, 8: -0.2}, 8), strict=True))
     assert (x["pixels"], x["log n"], x["share"], x["tuned"], x["mobilenet"]) == (-0.5, 0.0, 0.5, 1.0, 0.0)
     assert x["here"] == pytest.approx(0.1)
     assert x["top"] == pytest.approx(0.3)
     assert x["top x share"] == pytest.approx(0.15)
-    other = predictors_of("mobilenet_v2", 200, 18, False, {0: -0.5, 18: -0.1})
+    other = predictors_of("mobilenet_v2", 200, 18, False, {0: -0.5, 18: -0.1}, 18)
     assert other[PREDICTORS.index("mobilenet x log n")] == pytest.approx(math.log(2))
 
 
-def test_a_model_of_the_users_is_taken_for_mobilenet_with_a_share_of_its_own_parts():
-    x = dict(zip(PREDICTORS, predictors_of("own", 100, 3, False, {0: -0.5, 3: -0.4, 4: -0.2}), strict=True))
+def test_another_backbone_is_taken_for_mobilenet_with_a_share_of_its_own_parts():
+    x = dict(zip(PREDICTORS, predictors_of("mine", 100, 3, False, {0: -0.5, 3: -0.4}, 4), strict=True))
     assert (x["share"], x["mobilenet"]) == (0.75, 1.0)
 
 
 def test_an_expected_gain_follows_the_rule_and_its_interval_narrows_with_n():
     rule = made_rule()
-    x = np.array([predictors_of("original", 100, 8, False, {0: -0.5, 8: -0.2})])
+    x = np.array([predictors_of("original", 100, 8, False, {0: -0.5, 8: -0.2}, 8)])
     assert rule.expected(x)[0] == pytest.approx(4.0)
     assert rule.bounds(100) == pytest.approx((-5.0, 4.0))
     assert rule.bounds(4) == (-8.0, 6.0)

@@ -16,7 +16,9 @@ PROBES = {0: (0.6, 0.9), 4: (0.7, 0.5), 8: (0.8, 0.4)}
 
 
 def made_predicted_gains(**changes):
-    return list(predicted_gains_of("a__original", "original", 100, (8, 4), (False, True), PROBES, made_rule(**changes)))
+    ways = (8, 4), (False, True)
+    rule = made_rule(**changes)
+    return list(predicted_gains_of("a__original", "original", 100, *ways, PROBES, rule, most_frozen=8))
 
 
 def test_every_way_is_predicted_what_the_rule_expects_of_the_probes():

@@ -28,10 +28,12 @@ def quick(tmp_path_factory):
         (folder / split).mkdir()
         (folder / split / "a.tfrecord").write_bytes(b"")
     preset = PRESETS / "quick.yaml"
-    config = load_config(preset, (f"workspace={folder}/workspace", f"mobilenet_v2.weights={folder}/weights.h5"))
+    config = load_config(
+        preset, (f"workspace={folder}/workspace", f"backbones.mobilenet_v2.weights={folder}/weights.h5")
+    )
     files = RecordFiles(folder, "train/*.tfrecord", "test/*.tfrecord")
     dataset = Dataset(name="cifar10", origin="here", synthetic=False, files=files)
-    return config, create_pipeline(config, dataset, {}, weights_hash="abc")
+    return config, create_pipeline(config, dataset, {})
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +111,7 @@ def test_a_control_is_swept_and_reported_but_never_a_candidate(quick):
     config = validate_config(changed, "x")
     files = RecordFiles(config.workspace.parent, "train/*.tfrecord", "test/*.tfrecord")
     dataset = Dataset(name="cifar10", origin="here", synthetic=False, files=files)
-    names = {node.id for node in create_pipeline(config, dataset, {}, weights_hash="abc").components}
+    names = {node.id for node in create_pipeline(config, dataset, {}).components}
     assert {"Tuner.transfer.own__original", "Trainer.source.own.original", "DomainExamples.own"} <= names
     assert {"Tuner.transfer.untrained__mobilenet_v2", "Trainer.source.untrained.mobilenet_v2"} <= names
     unwanted = {"DomainExamples.untrained", "Trainer.transfer.own__original", "Evaluator.own__original"}

@@ -13,7 +13,7 @@ from acquisition.image_folders.image_files import png_bytes
 from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import find_record_files
 from acquisition.tfrecords.tfrecords import write_examples
-from experiment.config import OwnModel
+from experiment.config import Backbone
 from experiment.errors import ThawError
 from experiment.loading import load_config
 from pipeline.new_experiment.new_experiment import make_experiment, show_made
@@ -91,13 +91,13 @@ def test_a_model_of_the_users_joins_the_sources(tmp_path, init):
     folder = write_images(tmp_path / "images", ["rose", "tulip"])
     layers = [keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(9)]
     keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "plants.keras")
-    made = init(folder, own=OwnModel(model=tmp_path / "plants.keras", scale="0..1"))
+    made = init(folder, backbones={"plants": Backbone(model=tmp_path / "plants.keras", scale="0..1")})
     config = load_config(made.config)
-    assert config.own == OwnModel(model=tmp_path / "plants.keras", scale="0..1")
-    assert config.transfers[-1].id == "plants__own" and config.freeze_counts["own"] == (0, 1)
-    assert made.sources["plants"] == f"your model {tmp_path / 'plants.keras'}"
-    with pytest.raises(ThawError, match=r"own\.scale must say"):
-        init(folder, force=True, own=OwnModel(model=tmp_path / "plants.keras"))
+    assert config.backbones["plants"] == Backbone(model=tmp_path / "plants.keras", scale="0..1")
+    assert config.transfers[-1].id == "pretrained__plants" and config.freeze_counts["plants"] == (0, 1)
+    assert made.sources["pretrained"] == f"your model {tmp_path / 'plants.keras'}"
+    with pytest.raises(ThawError, match="`scale` must say"):
+        init(folder, force=True, backbones={"plants": Backbone(model=tmp_path / "plants.keras")})
     assert load_config(made.config) == config  # the earlier experiment is still there
 
 

@@ -6,22 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiment.config import Data, OwnModel
+from experiment.config import Backbone, Data
 from experiment.errors import ThawError
 from pipeline.new_experiment.own_settings import (
     choose_sizes,
     chosen_target,
+    freeze_counts_of,
     name_from,
     names_in,
     own_domains,
-    own_freeze_counts,
     own_settings,
     validated,
     wanted_from,
 )
 
 ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None,
-         "model": None, "scale": None}  # fmt: skip
+         "backbone": (), "scale": None}  # fmt: skip
+MOBILENET = Backbone(family="MobileNetV2", alpha=1.0, image_size_px=96)
 DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", "iris", "fern"))
 
 
@@ -50,45 +51,66 @@ def test_names_that_can_not_be_read_are_refused(text):
 
 
 def test_what_is_written_is_a_valid_experiment_and_reads_back(tmp_path):
-    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60, {})
     config, text = validated(settings, tmp_path / "config.yaml")
     assert f"thaw run --config {tmp_path / 'config.yaml'}" in text
     assert [transfer.id for transfer in config.transfers] == ["others__original", "imagenet__mobilenet_v2"]
     assert config.sizes == (20, 100)  # 10 and 50 of each class, of 60
-    assert (config.data.image_shape, config.mobilenet_v2.image_size_px) == ((40, 30, 3), 96)
+    assert (config.data.image_shape, config.backbones) == ((40, 30, 3), {"mobilenet_v2": MOBILENET})
 
 
 def test_grey_images_have_no_imagenet_and_need_another_source():
     grey = DATA.model_copy(update={"image_shape": (32, 32, 1)})
-    assert list(own_settings("a", grey, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)["sources"]) == ["others"]
+    assert list(own_settings("a", grey, ("rose", "tulip"), {"others": ("iris", "fern")}, 60, {})["sources"]) == [
+        "others"
+    ]
     with pytest.raises(ThawError, match="nothing to transfer: images with 1 channel"):
-        own_settings("a", grey, ("rose", "tulip"), {}, 60)
+        own_settings("a", grey, ("rose", "tulip"), {}, 60, {})
 
 
-def test_a_model_of_the_users_is_a_source_named_after_its_file_with_its_last_parts_to_freeze(tmp_path):
-    own = OwnModel(model=tmp_path / "My Net.keras", scale="0..1", sha256="ab", mflop=3.0, parts=5)
-    settings = own_settings("garden", DATA, ("rose", "tulip"), {"my_net": ("iris", "fern")}, 60, own)
+def test_backbones_are_transferred_beside_mobilenet_with_their_last_parts_to_freeze(tmp_path):
+    net = Backbone(model=tmp_path / "My Net.keras", scale="0..1", sha256="ab", mflop=3.0, parts=5)
+    b0 = Backbone(family="EfficientNetB0", parts=8)
+    asked = {"my_net": net, "efficientnetb0": b0}
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60, asked)
     config, text = validated(settings, tmp_path / "config.yaml")
     assert [transfer.id for transfer in config.transfers] == [
-        "my_net__original", "imagenet__mobilenet_v2", "my_net_model__own",
+        "others__original", "imagenet__mobilenet_v2", "pretrained__my_net", "imagenet__efficientnetb0",
     ]  # fmt: skip
-    assert config.freeze_counts["own"] == (3, 4, 5)
-    assert config.own == OwnModel(model=own.model, scale="0..1") and "sha256" not in text
+    assert config.freeze_counts["my_net"] == (3, 4, 5) and config.freeze_counts["efficientnetb0"] == (6, 7, 8)
+    assert config.backbones["my_net"] == Backbone(model=net.model, scale="0..1") and "sha256" not in text
+    assert config.baselines == dict.fromkeys(("mobilenet_v2", *asked), "original")
     grey = DATA.model_copy(update={"image_shape": (32, 32, 1)})
-    assert list(own_settings("a", grey, ("rose", "tulip"), {}, 60, own)["sources"]) == ["my_net"]
-    assert [own_freeze_counts(parts) for parts in (1, 2, 8)] == [[0, 1], [0, 1, 2], [6, 7, 8]]
+    assert list(own_settings("a", grey, ("rose", "tulip"), {}, 60, {"my_net": net})["sources"]) == ["pretrained"]
+    assert [freeze_counts_of(parts) for parts in (1, 2, 8)] == [[0, 1], [0, 1, 2], [6, 7, 8]]
 
 
-def test_a_scale_without_a_model_is_refused():
-    with pytest.raises(ThawError, match="Give both, or neither"):
-        wanted_from("garden", {**ASKED, "scale": "caffe"})
-    wanted = wanted_from("garden", {**ASKED, "scale": "caffe", "model": Path("net.keras")})
-    assert wanted.own == OwnModel(model=Path("net.keras").absolute(), scale="caffe")
+def test_families_and_files_are_told_apart_and_named():
+    asked = {**ASKED, "scale": "caffe", "backbone": ("VGG16", "My Net.keras", "mobilenet_v2.keras", "MobileNetV2")}
+    assert wanted_from("garden", asked).backbones == {
+        "vgg16": Backbone(family="VGG16"),
+        "my_net": Backbone(model=Path("My Net.keras").absolute(), scale="caffe"),
+        "mobilenet_v2_model": Backbone(model=Path("mobilenet_v2.keras").absolute(), scale="caffe"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"scale": "caffe"}, "Give both, or neither"),
+        ({"scale": "caffe", "backbone": ("VGG16",)}, "Give both, or neither"),
+        ({"backbone": ("VGG17",)}, r"--backbone VGG17 is neither a \.keras file nor a family .*VGG16"),
+        ({"backbone": ("a.keras", "b/a.keras", "c/a.keras")}, "Two of --backbone would be called a_model"),
+    ],
+)
+def test_what_is_no_backbone_is_refused(asked, message):
+    with pytest.raises(ThawError, match=message):
+        wanted_from("garden", {**ASKED, **asked})
 
 
 def test_a_setting_that_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ThawError, match="lily"):
-        validated(own_settings("garden", DATA, ("rose", "lily"), {}, 60), tmp_path / "config.yaml")
+        validated(own_settings("garden", DATA, ("rose", "lily"), {}, 60, {}), tmp_path / "config.yaml")
 
 
 @given(st.integers(5, 1000), st.integers(2, 20))
@@ -163,6 +185,6 @@ def test_any_names_can_be_quoted(names):
 
 
 def test_the_commands_of_a_written_file_can_be_pasted_whatever_its_folder_is_called(tmp_path):
-    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60)
+    settings = own_settings("garden", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60, {})
     _, text = validated(settings, Path("my garden [2024]/config.yaml"))
     assert "`thaw run --config 'my garden [2024]/config.yaml'` runs it" in text

@@ -70,20 +70,21 @@ def test_data_that_is_named_but_not_there_is_a_problem(tmp_path):
 def test_weights_that_are_not_there_are_a_warning_and_a_wrong_file_a_problem(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     without_data = f"data.path={tmp_path / 'nothing'}"
-    assert found("ImageNet weights", without_data, root=tmp_path / "project").state == "warning"
+    assert found("backbone mobilenet_v2", without_data, root=tmp_path / "project").state == "warning"
     wrong = tmp_path / "weights.h5"
     wrong.write_bytes(b"no weights")
-    assert found("ImageNet weights", without_data, f"mobilenet_v2.weights={wrong}").state == "problem"
+    assert found("backbone mobilenet_v2", without_data, f"backbones.mobilenet_v2.weights={wrong}").state == "problem"
 
 
 def test_a_model_of_the_users_is_looked_at(tmp_path):
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
     model.save(tmp_path / "net.keras")
-    changes = [f"data.path={tmp_path / 'nothing'}", f"own={{model: {tmp_path / 'net.keras'}, scale: 0..1}}",
-               "sources={net: {}}", "transfers=[{source: net, architecture: own}]"]  # fmt: skip
-    sound = found("own model", *changes, "freeze_counts={own: [0, 1]}")
+    changes = [f"data.path={tmp_path / 'nothing'}",
+               f"backbones={{net: {{model: {tmp_path / 'net.keras'}, scale: 0..1}}}}",
+               "sources={net: {}}", "transfers=[{source: net, architecture: net}]"]  # fmt: skip
+    sound = found("backbone net", *changes, "freeze_counts={net: [0, 1]}")
     assert (sound.state, "1 parts" in sound.found) == ("ok", True)
-    beyond = found("own model", *changes, "freeze_counts={own: [2]}")
+    beyond = found("backbone net", *changes, "freeze_counts={net: [2]}")
     assert beyond.state == "problem" and "can be cut into 1 parts" in beyond.advice
 
 

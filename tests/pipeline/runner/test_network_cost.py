@@ -19,5 +19,5 @@ def test_frozen_layers_cost_nothing():
 
 @pytest.mark.parametrize(("architecture", "within"), [("original", 0.01), ("remastered", 0.01), ("mobilenet_v2", 0.2)])
 def test_a_plan_assumes_what_the_built_network_has(architecture, within):
-    network = build_network(architecture, QUICK.data.image_shape, 2, QUICK.mobilenet_v2)
+    network = build_network(architecture, QUICK.data.image_shape, 2, QUICK.backbones.get(architecture))
     assert forward_mflop(QUICK, architecture, 0) == pytest.approx(counted_mflop(network.multiply_adds), rel=within)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow  # imports TensorFlow
 def job(tmp_path):
     settings = SweepSettings(
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code=source_fingerprint(*SWEEP_CODE), sizes=(10,),
         freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from experiment import features
-from experiment.config import MobileNet
 from experiment.errors import ThawError
 from pipeline.runs.finished_run import open_run
 from pipeline.serving import tflite
@@ -25,7 +24,7 @@ LABELS = np.arange(24) % 2
 
 def network_of(num_classes, seed=1):
     """A `remastered` of random weights."""
-    network = build_network("remastered", (32, 32, 3), num_classes, MobileNet())
+    network = build_network("remastered", (32, 32, 3), num_classes)
     variables = weight_values.model_variables(network)
     weight_values.set_weights(variables, weight_values.initial_weights(network.weighted_layers, seed))
     return network.model

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from analysis.transfer_prediction.predicted_gains import sentence
 from experiment import features
-from experiment.config import MobileNet
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.runs.finished_run import FinishedRun
@@ -49,7 +48,7 @@ def write_images(folder):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("advised")
     write_images(folder / "transformed" / "Split-train")
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     controls.keep_initial_weights(network, 3)
     (folder / "model" / SERVING_FOLDER).mkdir(parents=True)
     network.model.save(folder / "model" / SERVING_FOLDER / source.KERAS_FILE)

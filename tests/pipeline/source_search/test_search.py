@@ -38,7 +38,7 @@ def test_every_freeze_count_of_one_size_is_searched_without_controls(config):
     assert found.freeze_counts["remastered"] == (0, 1, 2, 3, 4, 5, 6)
     assert [transfer.id for transfer in found.transfers] == ["sides__remastered"]
     assert set(found.sources) == {"sides"}
-    same = ("schedule", "data", "target", "seed", "augmentation", "mobilenet_v2", "source_schedule", "workspace")
+    same = ("schedule", "data", "target", "seed", "augmentation", "backbones", "source_schedule", "workspace")
     assert all(getattr(found, name) == getattr(config, name) for name in same)
 
 

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from experiment.config import MobileNet, Schedule, Tuning
+from experiment.config import Schedule, Tuning
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.recipe import FrozenWeightsChanged, Recipe
 from trainer_module.cell_training.step_schedule import StepSchedule
@@ -24,7 +24,7 @@ MOST = 6
 
 
 def make_engine(target_data, tuning=None, transferred=True):
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     source = weight_values.initial_weights(network.backbone_layers, 11)
     schedule = StepSchedule(SCHEDULE.model_copy(update={"tuning": tuning or SCHEDULE.tuning}))
     return SweepEngine(network, source if transferred else None, target_data, schedule, seed=1)

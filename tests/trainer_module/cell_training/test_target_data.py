@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiment.config import MobileNet
+from tests.trainer_module.keras_models import built
 from trainer_module.cell_training.target_data import CutData, curve_places, drawn_records
 from trainer_module.networks.architectures import build_network
 from trainer_module.training.activation_cache import Budget
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow  # imports TensorFlow
 
 
 def cuts_of(target_data):
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     return CutData(network, target_data, seed=1, budget=Budget())
 
 
@@ -44,7 +44,7 @@ def test_a_curve_s_images_are_spread_evenly_over_the_classes():
 @pytest.mark.parametrize("on_the_way", [(), (2,), (None,), (2, None)])
 def test_features_are_what_the_head_takes_whatever_was_asked_for_before(target_data, architecture, on_the_way):
     """None: the cut with everything frozen."""
-    network = build_network(architecture, (32, 32, 3), 2, MobileNet(alpha=0.35, image_size_px=32))
+    network = built(architecture)
     cuts = CutData(network, target_data, seed=1, budget=Budget())
     for freeze_count in on_the_way:
         cuts.at(network.max_freeze_count if freeze_count is None else freeze_count)

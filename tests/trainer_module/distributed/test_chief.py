@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
@@ -28,7 +28,7 @@ def taken():
 def chief(tmp_path, taken):
     settings = SweepSettings(
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(0,),
         fine_tune=(False, True), draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip

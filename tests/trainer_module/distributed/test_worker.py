@@ -8,7 +8,7 @@ import time
 import grpc
 import pytest
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
@@ -45,7 +45,7 @@ def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, as
     as_worker(chief_that)
     settings = SweepSettings(
         role="baseline", name="baseline__remastered", source="", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(0,),
         fine_tune=(False, True), draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip
@@ -60,7 +60,7 @@ def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, as
 @pytest.fixture
 def untrainable(baseline_job, tmp_path):
     """A sweep at a size that its data can't give: 40 images of a class are asked for, and there are 20."""
-    changes = {"sizes": (80,), "deployed_size": 80, "draws": 1, "most_draws": 1, "ledger_dir": tmp_path / "ledgers"}
+    changes = {"sizes": (80,), "deployed_size": 80, "draws": 1, "ledger_dir": tmp_path / "ledgers"}
     return dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update=changes))
 
 

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiment.config import MobileNet
+from tests.trainer_module.keras_models import built
 from trainer_module.networks import normalization, weight_values
-from trainer_module.networks.architectures import build_network
 from trainer_module.networks.normalization import FusedBatchNormalization
 
 
@@ -61,7 +60,7 @@ def test_other_axes_are_refused(shape, axis):
 
 @pytest.mark.parametrize("architecture", ["original", "remastered", "mobilenet_v2"])
 def test_every_architecture_normalises_by_it_and_is_saved_and_loaded(architecture, tmp_path):
-    network = build_network(architecture, (32, 32, 3), 2, MobileNet(image_size_px=32, alpha=0.35))
+    network = built(architecture)
     layers = normalization.normalizations(network.model)
     assert len(layers) == (52 if architecture == "mobilenet_v2" else 6)
     assert all(isinstance(layer, FusedBatchNormalization) and layer.momentum == 0.9 for layer in layers)

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from experiment.config import MobileNet
 from trainer_module.networks import normalization, weight_values
 from trainer_module.networks.architectures import build_network
 
 
 @pytest.fixture(scope="module")
 def network():
-    return build_network("remastered", (32, 32, 3), 2, MobileNet())
+    return build_network("remastered", (32, 32, 3), 2)
 
 
 def test_initial_kernels_are_glorot_uniform_and_the_rest_is_neutral(network):

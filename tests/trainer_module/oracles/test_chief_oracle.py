@@ -5,7 +5,7 @@ import json
 import pytest
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.errors import ThawError
 from experiment.training_settings import SweepSettings
 from tests.stacks import STACK
@@ -23,7 +23,7 @@ def record(tmp_path):
     """Two sizes, two freeze counts, with and without fine-tuning, one draw: eight executions in four units."""
     settings = SweepSettings(
         role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10, 20), freeze_counts=(4, 6),
         fine_tune=(False, True), draws=1, deployed_size=20, ledger_dir=tmp_path,
     )  # fmt: skip

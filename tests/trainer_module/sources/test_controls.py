@@ -4,7 +4,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiment.config import MobileNet
 from trainer_module.data.input_pipeline import Records
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
@@ -50,7 +49,7 @@ def test_originals_alone_are_looked_at():
 
 
 def test_initial_weights_are_those_that_a_sources_training_begins_with():
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     controls.keep_initial_weights(network, 5)
     variables = weight_values.model_variables(network)
     begun = source.source_initial_weights(network, 5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiment.config import MobileNet
 from trainer_module.data import draws
 from trainer_module.data.input_pipeline import Records
 from trainer_module.networks import weight_values
@@ -21,7 +20,7 @@ COUNTS = (0, 3, 6, 8)
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    made = build_network("original", SHAPE, 2, MobileNet())
+    made = build_network("original", SHAPE, 2)
     variables = weight_values.model_variables(made)
     weight_values.set_weights(variables, weight_values.initial_weights(made.weighted_layers, SEED))
     return made

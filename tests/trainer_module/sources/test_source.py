@@ -6,19 +6,19 @@ import keras
 import numpy as np
 import pytest
 
-from experiment.config import MobileNet, SourceSchedule
+from experiment.config import SourceSchedule
 from experiment.errors import ThawError
 from experiment.training_settings import ModelSettings
+from tests.trainer_module.keras_models import MOBILENET, built
 from trainer_module import trainer
 from trainer_module.networks import weight_values
-from trainer_module.networks.architectures import build_network
 from trainer_module.sources import source
 
 pytestmark = pytest.mark.slow  # trains real networks
 
 SETTINGS = ModelSettings(
     role="source", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered", classes=("cat", "dog"),
-    image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(alpha=0.35, image_size_px=32),
+    image_shape=(32, 32, 3), image_key="image",
     schedule=SourceSchedule(epochs=4, batch_size=16, shift_px=2), seed=1, data_name="SYNTHETIC", code="c0de",
 )  # fmt: skip
 
@@ -34,12 +34,11 @@ def test_the_weights_kept_are_those_of_the_best_moment_on_val(make_records):
 
 
 def test_imagenet_weights_reach_every_layer_below_the_head(tmp_path):
-    settings = MobileNet(alpha=0.35, image_size_px=32)
     alike = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, include_top=False, weights=None)
     path = tmp_path / "weights.weights.h5"
     alike.save_weights(path)
-    network = build_network("mobilenet_v2", (32, 32, 3), 2, settings)
-    source.load_imagenet(network, path, settings)
+    network = built("mobilenet_v2")
+    source.load_pretrained(network, MOBILENET.with_file(path))
     expected = weight_values.read_weights(alike.weights)
     found = weight_values.read_weights(weight_values.backbone_variables(network))
     assert found.keys() == expected.keys()
@@ -63,7 +62,7 @@ def test_a_source_of_another_architecture_is_refused(tmp_path):
 
 
 def test_a_source_without_its_weights_file_is_refused(tmp_path):
-    settings = SETTINGS.model_copy(update={"architecture": "mobilenet_v2", "classes": ()})
+    settings = SETTINGS.model_copy(update={"architecture": "mobilenet_v2", "backbone": MOBILENET, "classes": ()})
 
     @dataclasses.dataclass
     class Arguments:
@@ -71,5 +70,5 @@ def test_a_source_without_its_weights_file_is_refused(tmp_path):
         serving_model_dir: str
 
     arguments = Arguments(settings.as_custom_config(""), str(tmp_path / "model"))
-    with pytest.raises(ThawError, match=r"give their path as mobilenet_v2\.weights"):
+    with pytest.raises(ThawError, match=r"give their path as backbones\.mobilenet_v2\.weights"):
         trainer.run_fn(arguments)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from experiment.backbones import MAX_FREEZE_COUNT
-from experiment.config import MobileNet, OwnModel, Schedule
+from experiment.changes import changed
+from experiment.config import Backbone, Schedule
 from experiment.random_streams import Stream, stream_generator
 from ledger.cell_selection import Cell
-from tests.trainer_module.own_models import residual
+from tests.trainer_module.keras_models import MOBILENET, SHIPPED, residual
 from trainer_module.cell_training.recipe import FrozenWeightsChanged
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.cell_training.suffixes import trained_variables
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.slow  # trains real networks
 SCHEDULE = Schedule(tuning=None, epochs=3, batch_size=8, learning_rate=1e-3)
 
 
-def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, own=None, schedule=None):
-    network = build_network(architecture, (32, 32, 3), 2, MobileNet(alpha=0.35, image_size_px=96), own)
+def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, backbone=None, schedule=None):
+    network = build_network(architecture, (32, 32, 3), 2, backbone)
     source = None if source_seed is None else weight_values.initial_weights(network.backbone_layers, source_seed)
     return SweepEngine(network, source, target_data, schedule or StepSchedule(SCHEDULE), seed=1, budget=budget)
 
@@ -43,7 +43,7 @@ def without_dropout(network):
 
 IN_CI = [("original", 0), ("original", 3), ("original", 6), ("original", 8), ("remastered", 2), ("remastered", 5),
          ("mobilenet_v2", 16), ("mobilenet_v2", 18)]  # fmt: skip
-EVERY = [(name, k) for name, most in MAX_FREEZE_COUNT.items() if name != "own" for k in range(most + 1)]
+EVERY = [(name, k) for name, most in SHIPPED.items() for k in range(most + 1)]
 
 
 @pytest.mark.parametrize(("architecture", "freeze_count"), IN_CI)
@@ -60,13 +60,15 @@ def test_so_they_do_at_every_other_freeze_count(target_data, architecture, freez
 @pytest.mark.parametrize("freeze_count", [0, 1, 3, 4])
 def test_so_they_do_in_a_model_of_the_users(target_data, tmp_path, freeze_count):
     residual().save(tmp_path / "mine.keras")
-    check_cached_equals_uncached(target_data, "own", freeze_count, OwnModel(model=tmp_path / "mine.keras"))
+    check_cached_equals_uncached(target_data, "mine", freeze_count, Backbone(model=tmp_path / "mine.keras"))
 
 
-def check_cached_equals_uncached(target_data, architecture, freeze_count, own=None):
+def check_cached_equals_uncached(target_data, architecture, freeze_count, backbone=None):
     """Three epochs with dropout off."""
-    engine = make_engine(target_data, architecture=architecture, own=own)
-    if architecture in ("mobilenet_v2", "own"):
+    if architecture == "mobilenet_v2":
+        backbone = changed(MOBILENET, image_size_px=96)
+    engine = make_engine(target_data, architecture=architecture, backbone=backbone)
+    if backbone:
         recalibrate_source(engine)
     without_dropout(engine.network)
     cached = engine.run(Cell(16, freeze_count, False), draw=0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.training_settings import SweepSettings
 from terminal import progress
 from tests.stacks import STACK
@@ -14,7 +14,7 @@ from trainer_module.sweep.record import SweepRecord
 def record(tmp_path):
     settings = SweepSettings(
         role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10,), freeze_counts=(6,),
         fine_tune=(False,), draws=1, deployed_size=10, ledger_dir=tmp_path,
     )  # fmt: skip

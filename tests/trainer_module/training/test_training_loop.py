@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiment.config import MobileNet
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.training.activation_cache import InMemory
@@ -75,7 +74,7 @@ def test_shifted_images_are_crops_of_the_mirrored_image_and_each_goes_its_own_wa
 
 @pytest.fixture(scope="module")
 def trained(make_records):
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     variables = weight_values.model_variables(network)
     trainable = [w for layer in (*network.backbone_layers, network.head) for w in layer.trainable_weights]
     program = Program(network.segment(0), trainable, statistics_held=False)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from experiment.config import MobileNet, Schedule
+from experiment.config import Schedule
 from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell, best_cell
 from trainer_module.cell_training.step_schedule import StepSchedule
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # trains real networks
 def settings(tmp_path):
     return SweepSettings(
         role="transfer", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
-        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image", mobilenet=MobileNet(),
+        classes=("automobile", "truck"), image_shape=(32, 32, 3), image_key="image",
         schedule=Schedule(epochs=1, batch_size=16), seed=1, data_name="SYNTHETIC", code="c0de", sizes=(10, 20),
         freeze_counts=(6,), fine_tune=(False, True), draws=2, deployed_size=20, ledger_dir=tmp_path,
     )  # fmt: skip
@@ -30,7 +30,7 @@ def settings(tmp_path):
 
 @pytest.fixture(scope="module")
 def engine(target_data):
-    network = build_network("remastered", (32, 32, 3), 2, MobileNet())
+    network = build_network("remastered", (32, 32, 3), 2)
     source = weight_values.initial_weights(network.backbone_layers, 5)
     return SweepEngine(network, source, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
 

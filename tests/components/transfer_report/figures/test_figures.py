@@ -92,13 +92,13 @@ def test_the_reports_axis_stands_beside_ours_where_it_differs(drawn: Figure) -> 
     assert [label.get_text() for label in right.get_yticklabels()] == ["5", "7", "9"]
 
 
-def test_mobilenet_counts_blocks_and_needs_no_second_axis(report_ledgers: list[Ledger]) -> None:
+def test_mobilenet_counts_parts_and_needs_no_second_axis(report_ledgers: list[Ledger]) -> None:
     ledgers = [one for one in report_ledgers if one[0].architecture == "mobilenet_v2"]
     few = [(header, [row for row in rows if row.n == 10 and not row.fine_tune]) for header, rows in ledgers]
     cells = summarise(pair_ledgers(few)).transfers["imagenet__mobilenet_v2"]
     figure = draw_heat_map(cells, (), SCALES)
     panel = figure.axes[0]
-    assert panel.get_ylabel() == "frozen blocks k"
+    assert panel.get_ylabel() == "frozen parts k"
     assert [label.get_text() for label in panel.get_yticklabels()] == [str(k) for k in range(19)]
     assert not panel.child_axes
 
@@ -142,19 +142,19 @@ def test_figure_8_has_a_line_for_each_way_that_was_swept(report_ledgers: list[Le
     cells = summarise(pair_ledgers(few)).transfers["imagenet__mobilenet_v2"]
     lines = freezing_lines(cells)
     assert {name: [(one.cell.freeze_count, one.cell.n) for one in line] for name, line in lines.items()} == {
-        "all blocks frozen": [(18, 10), (18, 20)],
+        "all parts frozen": [(18, 10), (18, 20)],
         "nothing frozen": [(0, 10), (0, 20)],
-        "all blocks frozen, then fine-tuned": [(18, 10), (18, 20)],
+        "all parts frozen, then fine-tuned": [(18, 10), (18, 20)],
     }
     assert list(freezing_lines([one for one in cells if one.cell.freeze_count == 18])) == [
-        "all blocks frozen",
-        "all blocks frozen, then fine-tuned",
+        "all parts frozen",
+        "all parts frozen, then fine-tuned",
     ]
 
 
-def test_a_model_of_the_users_is_frozen_by_parts(quick: Summaries) -> None:
+def test_a_backbone_is_frozen_by_parts(quick: Summaries) -> None:
     shipped = quick.transfers["all_but_target__original"]
-    cells = [dataclasses.replace(one, architecture="own", max_freeze_count=8) for one in shipped]
+    cells = [dataclasses.replace(one, architecture="mine", max_freeze_count=8) for one in shipped]
     assert draw_heat_map(cells, (), SCALES).axes[0].get_ylabel() == "frozen parts k"
     assert "all parts frozen" in freezing_lines(cells)
     assert not freezing_lines([dataclasses.replace(one, max_freeze_count=9) for one in cells if one.cell.freeze_count])

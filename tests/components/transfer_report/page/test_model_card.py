@@ -63,14 +63,14 @@ def test_synthetic_images_are_named_first(written):
     assert markdown.startswith("# SYNTHETIC: ") and "<title>SYNTHETIC: " in page
 
 
-def test_a_model_of_the_users_is_named_with_its_hash_and_how_to_give_it(written):
-    configuration = {"name": "mine", "own": {"model": "net.keras", "sha256": "abc123"}}
+def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
+    configuration = {"name": "mine", "backbones": {"mine": {"model": "net.keras", "sha256": "abc123"}}}
     [row, *_] = summary()["closing_table"]
-    own = {**row, "architecture": "own"}
+    own = {**row, "architecture": "mine"}
     for text in written(configuration=configuration, closing_table=[own]):
         shown = " ".join(text.split())
-        assert "Your own model, net.keras, transferred from" in shown and "the first 4 parts" in shown
-        assert "the file net.keras of SHA-256 abc123" in shown and "--set own.model=FILE" in shown
+        assert "The backbone mine (net.keras), transferred from" in shown and "the first 4 parts" in shown
+        assert "the file net.keras of SHA-256 abc123" in shown and "--set backbones.mine.model=FILE" in shown
     for text in written(configuration=configuration):  # another transfer has won
         assert "SHA-256" not in text and "The remastered network, transferred from" in text
 

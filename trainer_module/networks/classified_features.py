@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from experiment.config import OwnModel
+from experiment.backbones import Backbone
 from experiment.errors import ThawError
 
 AFTER_CLASSES = {
@@ -24,18 +24,19 @@ PROBABLE = (
 """The same as a layer's activation."""
 
 
-def features_of(model: keras.Model, settings: OwnModel) -> keras.KerasTensor:
-    """Output of own.features; else what the classification layer takes where the model ends with one; else its output.
+def features_of(model: keras.Model, backbone: Backbone) -> keras.KerasTensor:
+    """Output of the backbone's `features`; else what the classification layer takes where the model ends with one; else
+    its output.
 
     Raises:
       ThawError: the model has no such layer, or ends with class probabilities of an unknown layer.
     """
-    if settings.features:
+    if backbone.features:
         named = {layer.name: layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
-        if settings.features not in named:
-            raise ThawError(f"{settings.model} has no layer {settings.features!r} (own.features). Its last ones are "
+        if backbone.features not in named:
+            raise ThawError(f"{backbone.in_words} has no layer {backbone.features!r} (`features`). Its last ones are "
                             f"{list(named)[-8:]}.")  # fmt: skip
-        return named[settings.features].output
+        return named[backbone.features].output
     if len(model.outputs[0].shape) != 2:
         return model.outputs[0]
     last, probabilities = _last_layer(model.outputs[0])
@@ -46,9 +47,9 @@ def features_of(model: keras.Model, settings: OwnModel) -> keras.KerasTensor:
         history = tensor._keras_history.operation
         return history.input if isinstance(history, keras.layers.Dropout) else tensor
     if probabilities:
-        raise ThawError(f"{settings.model} ends with class probabilities, and the layer {last.name} "
+        raise ThawError(f"{backbone.in_words} ends with class probabilities, and the layer {last.name} "
                         f"({type(last).__name__}) before them is not one that Thaw knows (Dense, or a 1 x 1 "
-                        "convolution). Name the layer whose output is to be classified as own.features.")  # fmt: skip
+                        "convolution). Name the layer whose output is to be classified as `features`.")  # fmt: skip
     return model.outputs[0]
 
 

@@ -1,4 +1,4 @@
-"""The architecture `own`: a Keras model of the user's, read and checked. Imports no training."""
+"""A backbone as layers on uint8 images, from a .keras file or a family of keras.applications. Imports no training."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import tensorflow as tf
 from keras.layers import Layer
 
-from experiment.config import OwnModel
+from experiment.backbones import Backbone
 from experiment.errors import ThawError
+from trainer_module.networks.classified_features import features_of
 from trainer_module.networks.cut_points import cuts_of
-from trainer_module.networks.own_features import features_of
-from trainer_module.networks.own_flat import Flattening
-from trainer_module.networks.own_model_file import in_a_line, load_file
+from trainer_module.networks.families import family_model
+from trainer_module.networks.flattening import Flattening
+from trainer_module.networks.keras_file import in_a_line, load_file
 
 Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """As architectures._Parts."""
@@ -54,33 +55,33 @@ class ScaledPixels(Layer):
         return {**super().get_config(), "mode": self.mode}
 
 
-def own_parts(images: keras.KerasTensor, settings: OwnModel) -> Parts:
-    """The model on uint8 images, without its classification layer: its features, cuts and freezable layers.
+def backbone_parts(images: keras.KerasTensor, backbone: Backbone) -> Parts:
+    """The backbone on uint8 images, without its classification layer: its features, cuts and freezable layers.
 
     Args:
       images: uint8 [batch, height, width, channels].
-      settings: see there.
+      backbone: any but MobileNetV2, which is cut at its blocks.
 
     Raises:
       ThawError: as read_model; the model does not take such images, or has nothing to freeze.
     """
-    model = read_model(settings)
+    model = read_model(backbone)
     cuts, groups = cuts_of(model)
     if not cuts:
-        raise ThawError(f"{settings.model} has no layer with a kernel below its features, so nothing can be frozen. "
-                        "Give another model, or name a later layer as own.features.")  # fmt: skip
+        raise ThawError(f"{backbone.in_words} has no layer with a kernel below its features, so nothing can be "
+                        "frozen. Give another model, or name a later layer as its `features`.")  # fmt: skip
     height, width, channels = model.input.shape[1:]
-    if channels not in (None, images.shape[-1]) or (images.shape[-1] != 3 and settings.scale in ("torch", "caffe")):
-        raise ThawError(f"{settings.model} takes images of {channels} channels, and the data has {images.shape[-1]}. "
-                        "Expected as many; give another model, or write the images anew.")  # fmt: skip
-    side = settings.image_size_px
+    if channels not in (None, images.shape[-1]) or (images.shape[-1] != 3 and backbone.pixels in ("torch", "caffe")):
+        raise ThawError(f"{backbone.in_words} takes images of {channels} channels, and the data has "
+                        f"{images.shape[-1]}. Expected as many; give another, or write the images anew.")  # fmt: skip
+    side = backbone.side_px
     size = (side, side) if side else (height, width)
-    mode = MODES.get(settings.scale or "0..255")
+    mode = MODES.get(backbone.pixels)
     scaled = ScaledPixels(mode, name=f"{PREFIX}scale") if mode else keras.layers.Rescaling(1.0, name=f"{PREFIX}scale")
     x = scaled(images)  # float32, before resizing: uint8 would be cut off to whole numbers again
     if None not in size and size != tuple(images.shape[1:3]):
         x = keras.layers.Resizing(*size, interpolation="bilinear", dtype="float32", name=f"{PREFIX}resize")(x)
-    x = _run_on(model, x, settings)
+    x = _run_on(model, x, backbone)
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)  # [batch, channels]
         cuts = [*cuts[:-1], f"{PREFIX}pool"]
@@ -90,7 +91,7 @@ def own_parts(images: keras.KerasTensor, settings: OwnModel) -> Parts:
     return x, [images.name, *cuts], groups
 
 
-def _run_on(model: keras.Model, images: keras.KerasTensor, settings: OwnModel) -> keras.KerasTensor:
+def _run_on(model: keras.Model, images: keras.KerasTensor, backbone: Backbone) -> keras.KerasTensor:
     """The model's output for these images."""
     try:
         # Not model(images): that would be a model within the model, which can't be cut.
@@ -99,35 +100,38 @@ def _run_on(model: keras.Model, images: keras.KerasTensor, settings: OwnModel) -
             raise ValueError("nothing is left of them")
     except (ValueError, TypeError) as error:
         raise ThawError(
-            f"{settings.model} does not take images of {images.shape[1]} x {images.shape[2]} pixels "
-            f"({in_a_line(error)}). Give the size that it takes as own.image_size_px; images are resized to it."
+            f"{backbone.in_words} does not take images of {images.shape[1]} x {images.shape[2]} pixels "
+            f"({in_a_line(error)}). Give the size that it takes as its `image_size_px`; images are resized to it."
         ) from error
     return features
 
 
-def read_model(settings: OwnModel) -> keras.Model:
+def read_model(backbone: Backbone) -> keras.Model:
     """The model from its input to its features, with the file's weights; models within the model are laid flat.
+
+    Args:
+      backbone: any but MobileNetV2; a family without a file has random weights.
 
     Raises:
       ThawError: the file can't be read, or holds a model that Thaw can't take: with several inputs or outputs, with
         layers used twice, or random ones other than dropout and augmentation; its scale is not said; or its weights
         are no finite numbers.
     """
-    whole = load_file(settings.model)
-    flat = Flattening(str(settings.model)).of(whole)
-    features = features_of(flat, settings)
+    name = backbone.in_words
+    flat = Flattening(name).of(load_file(backbone.model) if backbone.model else family_model(backbone))
+    features = features_of(flat, backbone)
     model = keras.Model(flat.inputs[0], features)
     if len(features.shape) not in (2, 4):
-        raise ThawError(f"{settings.model}: the features have the shape {tuple(features.shape)}. Expected one vector "
-                        "or one map an image; name another layer as own.features.")  # fmt: skip
+        raise ThawError(f"{name}: the features have the shape {tuple(features.shape)}. Expected one vector "
+                        "or one map an image; name another layer as `features`.")  # fmt: skip
     problem = next(_problems(model), None)
     if problem:
-        raise ThawError(f"{settings.model}: {problem}")
+        raise ThawError(f"{name}: {problem}")
     first = next((layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None)
-    if settings.scale is None and not isinstance(first, SCALING):
+    if backbone.model and backbone.scale is None and not isinstance(first, SCALING):
         raise ThawError(
-            f"{settings.model} does not begin with a layer that scales pixels (Rescaling or Normalization), so "
-            "own.scale must say what it expects: 0..255, 0..1, -1..1, torch or caffe (docs/howto/own_source.md has a "
+            f"{name} does not begin with a layer that scales pixels (Rescaling or Normalization), so the backbone's "
+            "`scale` must say what it expects: 0..255, 0..1, -1..1, torch or caffe (docs/howto/own_source.md has a "
             "table)."
         )
     return model

@@ -1,19 +1,30 @@
-"""Small Keras models as a user would bring them, and networks made of them. Imports no TFX."""
+"""Small Keras models as a user would bring them, and networks made of them and of Thaw's own. Imports no TFX."""
 
+import h5py
 import keras
 import numpy as np
 from keras import layers
 
-from experiment.config import MobileNet
+from experiment.config import Backbone
 from trainer_module.networks.architectures import build_network
 from trainer_module.sources import source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 
 
+MOBILENET = Backbone(family="MobileNetV2", alpha=0.35, image_size_px=32)
+SHIPPED = {"original": 8, "remastered": 6, "mobilenet_v2": 18}
+"""The networks of Thaw's presets, and what of them can be frozen."""
+
+
+def built(architecture, classes=2, shape=(32, 32, 3), mobilenet=MOBILENET):
+    """A network of Thaw's presets."""
+    return build_network(architecture, shape, classes, mobilenet if architecture == "mobilenet_v2" else None)
+
+
 def network_of(settings, shape=(32, 32, 3)):
-    network = build_network("own", shape, 2, MobileNet(), settings)
-    source.load_own(network, settings)
+    network = build_network("mine", shape, 2, settings)
+    source.load_pretrained(network, settings)
     return network
 
 
@@ -51,3 +62,16 @@ def recalibrated(model):
         if "moving" in weight.path:
             weight.assign(weight + np.random.default_rng(1).uniform(0.1, 0.5, weight.shape))
     return model
+
+
+def save_weights(model, path):
+    """In the layout of Keras's own files of weights."""
+    layers_with_weights = [layer for layer in model.layers if layer.weights]
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers_with_weights]
+        for layer in layers_with_weights:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{number}_{weight.name}:0" for number, weight in enumerate(layer.weights)]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.weights, strict=True):
+                group.create_dataset(name, data=np.asarray(weight))

@@ -1,4 +1,4 @@
-"""A Keras model of the user's laid flat: models within it become their layers. Imports experiment.errors alone."""
+"""A Keras model laid flat: models within it become their layers. Imports experiment.errors alone."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from keras import layers
 from experiment.config import Schedule
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
-from tests.trainer_module.own_models import IMAGES, chain, network_of
+from tests.trainer_module.keras_models import IMAGES, chain, network_of
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
 from trainer_module.sweep.engine import SweepEngine
@@ -34,8 +34,8 @@ def attention():
 
 
 @pytest.mark.parametrize("model", [normalised_first, attention])
-def test_what_is_frozen_with_a_part_lies_below_its_cut(own, model):
-    network = network_of(own(model()))
+def test_what_is_frozen_with_a_part_lies_below_its_cut(saved, model):
+    network = network_of(saved(model()))
     assert network.max_freeze_count > 1
     for cut in range(1, network.max_freeze_count + 1):
         below = {layer.name for layer in network.segment(0, cut).layers if layer.weights}
@@ -44,22 +44,22 @@ def test_what_is_frozen_with_a_part_lies_below_its_cut(own, model):
         assert above == {layer.name for group in network.freezable[cut:] for layer in group} | {"head"}
 
 
-def test_a_network_that_normalises_first_is_trained_above_each_cut(own, target_data):
-    network = network_of(own(normalised_first()))
+def test_a_network_that_normalises_first_is_trained_above_each_cut(saved, target_data):
+    network = network_of(saved(normalised_first()))
     source = weight_values.read_weights(weight_values.backbone_variables(network))
     engine = SweepEngine(network, source, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
     for count in range(network.max_freeze_count + 1):
         assert engine.run(Cell(8, count, True), 0).outcome != "diverged"  # FrozenWeightsChanged would be raised
 
 
-def test_layers_of_two_models_within_may_have_one_name(own):
+def test_layers_of_two_models_within_may_have_one_name(saved):
     def block():
         return keras.Sequential([keras.Input((None, None, 4)), layers.Conv2D(4, 3, name="conv")])
 
     inputs = keras.Input((32, 32, 3))
     x = block()(block()(layers.Conv2D(4, 3, name="stem")(layers.Rescaling(1 / 255)(inputs)) + 1.0) + 1.0)
     model = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
-    network = network_of(own(model))
+    network = network_of(saved(model))
     assert [[layer.name for layer in group] for group in network.freezable] == [["stem"], ["conv"], ["conv_2"]]
     assert len(weight_values.read_weights(weight_values.model_variables(network))) == 8
     found = network.segment(0, 3)(IMAGES, training=False)
@@ -84,16 +84,16 @@ SCORES = layers.Dense(5, name="scores")
         (SCORES, lambda x: keras.ops.reshape(x, (-1, 5)), layers.Activation("log_softmax")),
     ],
 )  # fmt: skip
-def test_the_classification_layer_is_left_out_whatever_makes_probabilities_of_it(own, ends):
-    network = network_of(own(ended(*ends)))
+def test_the_classification_layer_is_left_out_whatever_makes_probabilities_of_it(saved, ends):
+    network = network_of(saved(ended(*ends)))
     assert "scores" not in {layer.name for layer in network.model.layers}
     features = network.segment(0, network.max_freeze_count)  # a bare operation, the mean, is cut behind as well
     assert features.output.shape == (None, 8)
 
 
-def test_probabilities_of_every_place_are_no_features(own):
+def test_probabilities_of_every_place_are_no_features(saved):
     ends = [layers.Conv2D(5, 1, activation="softmax", name="scores"), layers.GlobalAveragePooling2D()]
-    network = network_of(own(chain(layers.Conv2D(8, 3, name="a"), end=ends)))
+    network = network_of(saved(chain(layers.Conv2D(8, 3, name="a"), end=ends)))
     assert "scores" not in {layer.name for layer in network.model.layers}
 
 
@@ -119,20 +119,20 @@ def upsampled():
         (attention, 4 * 4 * 64 * 3 * 8 + 16 * 4 * 64),
     ],
 )
-def test_every_kind_of_kernel_counts_in_the_arithmetic(own, model, backbone):
+def test_every_kind_of_kernel_counts_in_the_arithmetic(saved, model, backbone):
     """Steps and rate of fine-tuning, the bound on cheap trainings and the plan's times go by it."""
-    network = network_of(own(model()))
+    network = network_of(saved(model()))
     *_, head = network.multiply_adds
     assert network.multiply_adds[0] - head == backbone
 
 
-def test_a_normalisation_within_a_layer_is_refused(own):
+def test_a_normalisation_within_a_layer_is_refused(saved):
     """Its statistics would move while they are to be held, and would not settle before a network is scored."""
     model = chain(layers.Conv2D(4, 3), layers.TimeDistributed(layers.BatchNormalization()), layers.Flatten())
     with pytest.raises(ThawError, match=r"time_distributed.*holds a BatchNormalization"):
-        network_of(own(model))
+        network_of(saved(model))
 
 
-def test_a_layer_called_as_thaw_s_own_input_is_refused(own):
+def test_a_layer_called_as_thaw_s_own_input_is_refused(saved):
     with pytest.raises(ThawError, match="a layer is called image"):
-        network_of(own(chain(layers.Conv2D(3, 3, name="image"), layers.Flatten())))
+        network_of(saved(chain(layers.Conv2D(3, 3, name="image"), layers.Flatten())))

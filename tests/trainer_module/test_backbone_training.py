@@ -5,30 +5,30 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.trainer_module.own_models import IMAGES, chain, network_of
+from tests.trainer_module.keras_models import IMAGES, chain, network_of
 from trainer_module.networks import weight_values
 from trainer_module.training.activation_cache import InMemory
 from trainer_module.training.training_loop import Program
 
 
 @pytest.mark.parametrize("saved_frozen", [True, False])
-def test_what_was_frozen_when_the_file_was_saved_is_trained_all_the_same(own, saved_frozen):
+def test_what_was_frozen_when_the_file_was_saved_is_trained_all_the_same(saved, saved_frozen):
     base = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(4, 3, name="a"), layers.BatchNormalization()])
     model = chain(base, layers.Conv2D(4, 3, name="b"), layers.Flatten())
     base.trainable = model.get_layer("b").trainable = not saved_frozen
-    network = network_of(own(model))
+    network = network_of(saved(model))
     trained = [weight.name for layer in network.backbone_layers for weight in layer.trainable_weights]
     assert trained == ["kernel", "bias", "gamma", "beta", "kernel", "bias"]
     assert all(layer.trainable for layer in network.model.layers)
 
 
-def test_the_same_weights_saved_frozen_or_not_train_alike(own):
+def test_the_same_weights_saved_frozen_or_not_train_alike(saved):
     found = []
     for frozen in (True, False):
         keras.utils.set_random_seed(4)
         model = chain(layers.Conv2D(4, 3, name="a"), layers.BatchNormalization(name="n"), layers.Flatten())
         model.get_layer("a").trainable = model.get_layer("n").trainable = not frozen
-        network = network_of(own(model))
+        network = network_of(saved(model))
         variables = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
         weight_values.set_weights(network.head.weights, weight_values.initial_weights([network.head], 1))
         program = Program(network.segment(0), variables, statistics_held=False)
@@ -40,11 +40,11 @@ def test_the_same_weights_saved_frozen_or_not_train_alike(own):
     assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 
-def test_random_weights_begin_as_each_layer_s_own_initialisers_say(own):
+def test_random_weights_begin_as_each_layer_s_own_initialisers_say(saved):
     inner = [layers.Conv2D(6, 3, kernel_initializer="he_normal", bias_initializer="ones", name="a"),
              layers.GroupNormalization(2, name="g"), layers.PReLU("ones", name="p"),
              layers.RMSNormalization(name="r"), layers.Flatten(), layers.Dense(4, name="d")]  # fmt: skip
-    network = network_of(own(chain(*inner)))
+    network = network_of(saved(chain(*inner)))
     weights = weight_values.initial_weights(network.weighted_layers, 3)
     assert set(weights) == {variable.path for variable in weight_values.model_variables(network)}
     named = {tuple(path.rsplit("/", 2)[-2:]): value for path, value in weights.items()}
@@ -54,17 +54,17 @@ def test_random_weights_begin_as_each_layer_s_own_initialisers_say(own):
     assert abs(named["a", "kernel"].std() / np.sqrt(2 / 27) - 1) < 0.2  # he_normal: variance 2 / fan_in
 
 
-def test_seeds_in_a_file_do_not_make_all_draws_begin_alike(own):
+def test_seeds_in_a_file_do_not_make_all_draws_begin_alike(saved):
     seeded = keras.initializers.GlorotUniform(seed=1)
-    network = network_of(own(chain(layers.Conv2D(4, 3, kernel_initializer=seeded, name="a"), layers.Flatten())))
+    network = network_of(saved(chain(layers.Conv2D(4, 3, kernel_initializer=seeded, name="a"), layers.Flatten())))
     first, again, other = (weight_values.initial_weights(network.weighted_layers, seed) for seed in (1, 1, 2))
     kernel = next(path for path in first if path.endswith("a/kernel"))
     assert np.array_equal(first[kernel], again[kernel]) and not np.array_equal(first[kernel], other[kernel])
 
 
-def test_dropout_of_nothing_is_taken(own):
+def test_dropout_of_nothing_is_taken(saved):
     network = network_of(
-        own(chain(layers.Dropout(0.0), layers.Conv2D(3, 3), layers.SpatialDropout2D(0.3), layers.Flatten()))
+        saved(chain(layers.Dropout(0.0), layers.Conv2D(3, 3), layers.SpatialDropout2D(0.3), layers.Flatten()))
     )
     weight_values.seed_dropout(network.model, 7)
     states = [layer.seed_generator.state.numpy().tolist() for layer in network.model.layers

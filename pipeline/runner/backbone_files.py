@@ -1,0 +1,162 @@
+"""Looks at the files of backbones before a run: are they there, do they fit, where can they be cut. No TFX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from acquisition.downloads.imagenet_weights import check_weights, locate_weights
+from acquisition.downloads.kept_files import sha256_of
+from acquisition.downloads.places import Places, usual_places
+from experiment.backbones import Backbone
+from experiment.changes import changed
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError, home_expanded
+from pipeline.runner.network_cost import counted_mflop
+
+SIDES = (96, 224)
+"""Sides in pixels to try where a model of no size of its own does not take smaller images."""
+
+
+def with_files(
+    config: ExperimentConfig, project_root: Path, say: Callable[[str], None]
+) -> tuple[ExperimentConfig, dict[str, str]]:
+    """Finds and checks the file of every backbone that is transferred; what lacks ImageNet's weights is left out.
+
+    Args:
+      config: the experiment.
+      project_root: `../shared/data` is looked for from here.
+      say: told what was taken and what is left out.
+
+    Returns:
+      The configuration with each file's place and hash, each backbone's cost and parts, and the transfers that can run;
+      why each other transfer was left out.
+
+    Raises:
+      ThawError: a file does not fit, or is not the one of the configuration's `sha256`; a backbone has fewer parts than
+        are to be frozen; weights are missing and `strict` is set, or nothing is left to run.
+    """
+    places, found, missing = usual_places(project_root), dict(config.backbones), dict[str, str]()
+    read = {pair.architecture for pair in config.transfers if config.sources[pair.source].is_pretrained}
+    for name in config.architectures:
+        if name not in config.backbones:
+            continue
+        backbone = config.backbones[name]
+        if name in read or backbone.model:
+            backbone = located(name, backbone, places, say)
+        if name in read and backbone.file is None:
+            missing[name] = missing_in_words(name, backbone, places)
+        found[name] = looked_at(name, backbone, config.data.image_shape)
+        check_counts(name, found[name], config.freeze_counts[name])
+    needing = {
+        transfer.id: missing[transfer.architecture]
+        for transfer in config.transfers
+        if config.sources[transfer.source].is_pretrained and transfer.architecture in missing
+    }
+    rest = tuple(transfer for transfer in config.transfers if transfer.id not in needing)
+    if needing and (config.strict or all(config.sources[transfer.source].control for transfer in rest)):
+        reasons = " ".join(dict.fromkeys(needing.values()))
+        raise ThawError(f"{reasons} Or remove {', '.join(needing)} from transfers.")
+    for transfer_id, reason in needing.items():
+        say(f"!! LEFT OUT: {transfer_id}. {reason}")
+    return changed(config, backbones=found, transfers=rest), needing
+
+
+def located(
+    name: str, backbone: Backbone, places: Places, say: Callable[[str], None], *, allow_download: bool = True
+) -> Backbone:
+    """The backbone with its file's whole path; without one where no place has a family's weights.
+
+    Args:
+      name, backbone: as the configuration has them.
+      places: where to look for weights.
+      say: told in one line what was taken, or why there is nothing.
+      allow_download: false: look no further than this machine.
+
+    Raises:
+      ThawError: a file that is named does not exist.
+    """
+    if backbone.model is None:
+        if backbone.weights is not None:
+            backbone = backbone.with_file(home_expanded(backbone.weights))
+        path = locate_weights(name, backbone, places, say=say, allow_download=allow_download)
+        return backbone.with_file(path.absolute()) if path else backbone
+    path = home_expanded(backbone.model).absolute()
+    if not path.is_file():
+        raise ThawError(f"The model {path} (backbones.{name}.model) does not exist. Give a .keras file, as model.save "
+                        "writes it.")  # fmt: skip
+    return backbone.with_file(path)
+
+
+def missing_in_words(name: str, backbone: Backbone, places: Places) -> str:
+    """That a family's weights are not at hand, and how to come by them."""
+    width = f", alpha={backbone.width}" if backbone.alpha else ""
+    return (
+        f"ImageNet's weights of the backbone {name} ({backbone.in_words}) are not available: {backbone.keras_weights} "
+        f"is not in {places.keras / 'models'}. Give it as backbones.{name}.weights; where Keras's server is reached, "
+        f"keras.applications.{backbone.family}(include_top=False{width}) fetches it."
+    )
+
+
+def looked_at(name: str, backbone: Backbone, image_shape: Sequence[int]) -> Backbone:
+    """The backbone with what its file says of itself, if it has one, its cost and number of parts.
+
+    Args:
+      name: of the backbone.
+      backbone: with its file's whole path.
+      image_shape: height, width, channels of the data.
+
+    Raises:
+      ThawError: the file does not fit, is not the one of `sha256`, can't be cut or does not take the images.
+    """
+    from trainer_module.networks.architectures import build_network
+
+    if backbone.weights is not None:
+        check_weights(backbone.weights, backbone)
+    sha256 = sha256_of(backbone.file) if backbone.file else ""
+    if sha256 and backbone.sha256 and backbone.sha256 != sha256:
+        setting = f"backbones.{name}.{'model' if backbone.model else 'weights'}"
+        raise ThawError(f"{backbone.file} is another file than the one that the configuration was written for: its "
+                        f"SHA-256 is {sha256}, expected {backbone.sha256}. Give that file as {setting}, or leave "
+                        f"backbones.{name}.sha256 out.")  # fmt: skip
+    network = build_network(name, image_shape, 2, backbone)
+    return changed(backbone, sha256=sha256, mflop=counted_mflop(network.multiply_adds), parts=network.max_freeze_count)
+
+
+def check_counts(name: str, backbone: Backbone, counts: Sequence[int]) -> None:
+    """Refuses to freeze more than there is.
+
+    Args:
+      name: of the backbone.
+      backbone: as looked_at gives it.
+      counts: numbers of frozen parts.
+
+    Raises:
+      ThawError: one is beyond the parts.
+    """
+    beyond = [count for count in counts if count > backbone.parts]
+    if beyond:
+        raise ThawError(f"freeze_counts.{name} asks for {beyond}; {backbone.in_words} can be cut into {backbone.parts} "
+                        f"parts, so 0 to {backbone.parts} can be frozen.")  # fmt: skip
+
+
+def fitted(name: str, backbone: Backbone, image_shape: Sequence[int], side: int) -> Backbone:
+    """As looked_at, with a size chosen where a model has none of its own.
+
+    Args:
+      name, backbone, image_shape: as in looked_at.
+      side: pixels of the smallest square to try.
+
+    Raises:
+      ThawError: as looked_at.
+    """
+    from trainer_module.networks.backbone import read_model
+
+    if backbone.side_px or None not in read_model(backbone).input.shape[1:3]:
+        return looked_at(name, backbone, image_shape)
+    for wider in (side, *SIDES[:-1]):
+        try:
+            return looked_at(name, changed(backbone, image_size_px=wider), image_shape)
+        except ThawError:
+            continue
+    return looked_at(name, changed(backbone, image_size_px=SIDES[-1]), image_shape)

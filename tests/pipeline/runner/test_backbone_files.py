@@ -1,0 +1,139 @@
+"""Files of backbones before a run: found, counted, fitted, left out, refused. Builds small Keras models."""
+
+import hashlib
+from pathlib import Path
+
+import keras
+import pytest
+
+from acquisition.downloads import imagenet_weights
+from acquisition.downloads.places import Places
+from experiment.config import Backbone
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
+from pipeline.runner.backbone_files import fitted, located, looked_at, with_files
+
+QUICK = PRESETS / "quick.yaml"
+NET = ("sources={net: {}}", "transfers=[{source: net, architecture: net}]", "freeze_counts={net: [0, 2]}")
+ONLY_MOBILENET = "transfers=[{source: imagenet, architecture: mobilenet_v2}]"
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A function that saves a model of so many convolutions, each halving its image, and returns its file."""
+
+    def saved(convolutions=2, side=32):
+        layers = [keras.layers.Conv2D(4, 3, strides=2) for _ in range(convolutions)]
+        keras.Sequential([keras.Input((side, side, 3)), keras.layers.Rescaling(1 / 255), *layers]).save(
+            tmp_path / "net.keras"
+        )
+        return tmp_path / "net.keras"
+
+    return saved
+
+
+def config(path, *changes):
+    return load_config(QUICK, (f"backbones={{net: {{model: {path}}}}}", *NET, *changes))
+
+
+def found(config, project_root=Path("/nowhere"), say=print):
+    return with_files(config, project_root, say)
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """A machine without weights that can't reach Keras's server."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(imagenet_weights, "download", _unreachable)
+    return tmp_path / "project"
+
+
+def _unreachable(url, path, **_):
+    raise ThawError(f"{url} can't be downloaded")
+
+
+def test_what_the_file_says_of_itself_is_filled_in(saved, monkeypatch):
+    path = saved()
+    monkeypatch.chdir(path.parent)
+    net = found(config("net.keras"))[0].backbones["net"]
+    assert (net.model, net.parts, net.sha256) == (path, 2, hashlib.sha256(path.read_bytes()).hexdigest())
+    # 15 x 15 places of 4 kernels of 3 x 3 x 3, then 7 x 7 of 4 of 3 x 3 x 4; a multiplication and an addition each.
+    assert net.mflop == pytest.approx(2e-6 * (15**2 * 4 * 27 + 7**2 * 4 * 36), rel=0.02)
+
+
+def test_backbones_that_no_transfer_names_are_not_looked_for(tmp_path):
+    quick = load_config(QUICK, ("transfers=[{source: cats_dogs, architecture: original}]",))
+    assert found(quick, tmp_path, pytest.fail) == (quick, {})
+
+
+def test_a_file_that_is_missing_or_another_or_has_fewer_parts_is_refused(saved, tmp_path):
+    with pytest.raises(ThawError, match=r"\(backbones\.net\.model\) does not exist"):
+        found(config(tmp_path / "none.keras"))
+    path = saved()
+    with pytest.raises(ThawError, match=r"is another file .* expected abc.* as backbones\.net\.model"):
+        found(config(path, "backbones.net.sha256=abc"))
+    with pytest.raises(ThawError, match=r"freeze_counts\.net asks for \[3\]; .* can be cut into 2 parts, so 0 to 2"):
+        found(config(path, "freeze_counts={net: [0, 3]}"))
+
+
+def test_a_transfer_without_weights_is_left_out_loudly(nowhere):
+    said = []
+    config, left_out = found(load_config(QUICK), nowhere, said.append)
+    assert [t.id for t in config.transfers] == ["cats_dogs__original", "ships_planes__original"]
+    assert list(left_out) == ["imagenet__mobilenet_v2"]
+    assert any("LEFT OUT: imagenet__mobilenet_v2" in line for line in said)
+
+
+def test_strict_makes_missing_weights_an_error_that_names_the_file_and_where_it_comes_from(nowhere):
+    with pytest.raises(ThawError, match="Or remove imagenet__mobilenet_v2"):
+        found(load_config(QUICK, ("strict=true",)), nowhere)
+    family = ("strict=true", "backbones.mobilenet_v2={family: MobileNetV3Small, alpha: 0.75}",
+              "freeze_counts.mobilenet_v2=[8]")  # fmt: skip
+    with pytest.raises(ThawError) as caught:
+        found(load_config(QUICK, family), nowhere)
+    for part in ("weights_mobilenet_v3_small_224_0.75_float_no_top_v2.h5 is not in",
+                 "as backbones.mobilenet_v2.weights",
+                 "keras.applications.MobileNetV3Small(include_top=False, alpha=0.75) fetches it"):  # fmt: skip
+        assert part in str(caught.value)
+
+
+def test_nothing_left_to_run_is_an_error_even_without_strict(nowhere):
+    with pytest.raises(ThawError, match="are not available"):
+        found(load_config(QUICK, (ONLY_MOBILENET,)), nowhere)
+
+
+def test_one_backbone_may_lack_its_weights_while_others_run(nowhere, saved):
+    both = config(saved(), "backbones.b0={family: EfficientNetB0, image_size_px: 32}", "sources.imagenet={}",
+                  "transfers=[{source: net, architecture: net}, {source: imagenet, architecture: b0}]",
+                  "freeze_counts.b0=[8]")  # fmt: skip
+    resolved, left_out = found(both, nowhere)
+    assert [one.id for one in resolved.transfers] == ["net__net"] and list(left_out) == ["imagenet__b0"]
+
+
+def test_a_family_with_random_weights_as_a_control_needs_no_file(nowhere, saved):
+    random = config(saved(), "backbones.b0={family: EfficientNetB0, image_size_px: 32}",
+                    "sources.untrained.control=random",
+                    "transfers=[{source: net, architecture: net}, {source: untrained, architecture: b0}]",
+                    "freeze_counts.b0=[8]")  # fmt: skip
+    resolved, left_out = found(random, nowhere)
+    assert (left_out, resolved.backbones["b0"].parts, resolved.backbones["b0"].file) == ({}, 8, None)
+
+
+def test_images_are_enlarged_only_where_a_model_without_a_size_does_not_take_them(saved):
+    def fit(path):
+        return fitted("net", Backbone(model=path), (32, 32, 3), 32).image_size_px
+
+    assert fit(saved(2, None)) == 32
+    deep = Backbone(model=saved(6, None))  # takes 127 pixels and more
+    with pytest.raises(ThawError, match="does not take images"):
+        looked_at("net", deep, (32, 32, 3))
+    assert fit(deep.model) == 224
+    assert fit(saved(2, 40)) is None
+    with pytest.raises(ThawError, match="does not take images"):
+        fit(saved(8, None))
+
+
+def test_a_path_is_made_whole(saved, monkeypatch, tmp_path):
+    monkeypatch.chdir(saved().parent)
+    places = Places(*[tmp_path] * 4)
+    assert located("net", Backbone(model="net.keras"), places, print).model == tmp_path / "net.keras"
