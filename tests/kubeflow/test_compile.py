@@ -15,7 +15,7 @@ pytestmark = pytest.mark.component
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "quick_pipeline.json"
-TRAINS = ("trainer-", "tuner-")
+TRAINS = ("confirmer", "trainer-", "tuner-")
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +175,8 @@ def test_the_longest_chain_goes_through_one_transfer_and_the_sweeps_run_side_by_
         "importexamplegen", "statisticsgen", "examplevalidator", "anomalygate", "transform", "domainexamples",
         "trainer", "tuner", "trainer", "evaluator", "transferreport", "pusher",
     ]  # fmt: skip
-    # The two transfers' Tuners, the baseline's, the advisor, and whatever else waits for none of them.
-    assert greatest_width(edges) == 5
+    # Trainers of two candidates and of the baseline, Confirmer, SweepEvaluator and advisor wait for none of each other.
+    assert greatest_width(edges) == 6
 
 
 def test_the_data_path_can_be_given_on_submission(documents):
@@ -219,7 +219,7 @@ def test_a_model_of_the_users_is_read_from_the_clusters_volume(compile_quick, tm
     layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
     keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "net.keras")
     settings = (f"backbones={{net: {{model: {tmp_path / 'net.keras'}}}}}", "sources={net: {}}",
-                "freeze_counts={net: [0, 1]}", "transfers=[{source: net, architecture: net}]")  # fmt: skip
+                "freeze_counts={net: [0, 1]}", "transfers=[{source: net, architecture: net}]", "baselines={}")  # fmt: skip
     path = compile_quick("net", *(part for one in settings for part in ("--set", one)))
     spec, _ = yaml.safe_load_all(path.read_text())
     told = spec["root"]["dag"]["tasks"]["trainer-source-net-net"]["inputs"]["parameters"]["custom_config"]
@@ -235,7 +235,8 @@ def test_two_files_of_one_name_are_refused_on_a_cluster(compile_quick, runner, t
         keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / folder / "net.keras")
     backbones = ", ".join(f"{name}: {{model: {tmp_path}/{name}/net.keras}}" for name in "ab")
     settings = (f"backbones={{{backbones}}}", "sources={net: {}}", "freeze_counts={a: [0], b: [0]}",
-                "transfers=[{source: net, architecture: a}, {source: net, architecture: b}]")  # fmt: skip
+                "transfers=[{source: net, architecture: a}, {source: net, architecture: b}]",
+                "baselines={}")  # fmt: skip
     assert runner.main([part for one in settings for part in ("--set", one)]) == 1
     assert "have files of the name net.keras" in capsys.readouterr().err
 
