@@ -111,7 +111,7 @@ def _what_ran(
     summary: dict[str, Any], executions: list[dict[str, str]], command: str, config: dict[str, Any]
 ) -> str:  # fmt: skip
     hours = sum(float(row["seconds"]) for row in executions) / 3600
-    cells = Counter((r["transfer"], r["n"], r["freeze_count"], r["fine_tune"]) for r in executions)
+    cells = Counter((r["transfer"], r["n"], r["freeze_count"], r["fine_tune"], r["held_from"]) for r in executions)
     versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
     lines = [
         f"- Command: `{command}`, at commit {_commit()}; resolved configuration: [config.yaml](results/config.yaml).",

@@ -20,6 +20,7 @@ from experiment.domains import Transfer as Transfer
 from experiment.schedules import Schedule as Schedule
 from experiment.schedules import SourceSchedule as SourceSchedule
 from experiment.schedules import Tuning as Tuning
+from experiment.tuned_layers import TunedRanges, Way, tuned_problems, ways_of
 
 BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
 PositiveInt = pydantic.PositiveInt
@@ -95,6 +96,9 @@ class ExperimentConfig(Settings):
     architecture, which may be too large to be trained from few images."""
     freeze_counts: dict[Architecture, tuple[pydantic.NonNegativeInt, ...]]
     """Numbers of frozen layers to try, by architecture."""
+    tuned: dict[Architecture, TunedRanges] = pydantic.Field(default_factory=dict)
+    """Parts to tune with the rest held, by architecture, beside freeze_counts: `[[4, 6]]` tunes layers 4 and 5, counted
+    from 0, and the head; those below are frozen, those above held. Never fine-tuned."""
     fine_tune: tuple[bool, ...] = (False, True)
     """Stop after phase 1, or go on with all layers unfrozen at a low learning rate."""
     draws: Annotated[int, pydantic.Field(ge=1, le=1000)] = 2
@@ -120,6 +124,8 @@ class ExperimentConfig(Settings):
     def _check(self) -> ExperimentConfig:
         problems = (
             *_class_problems(self), *_name_problems(self), *_transfer_problems(self), *_grid_problems(self),
+            *tuned_problems(self.tuned, {name: self.most_frozen(name) for name in self.networks},
+                            with_tuning=self.schedule.tuning is not None, fine_tune=self.fine_tune),
         )  # fmt: skip
         if problems:
             raise ValueError("\n".join(problems))
@@ -169,6 +175,10 @@ class ExperimentConfig(Settings):
         backbone = self.backbones.get(architecture)
         return backbone.most_frozen if backbone else MAX_FREEZE_COUNT[architecture]
 
+    def ways(self, architecture: Architecture) -> list[Way]:
+        """What a transfer with an architecture tries at each n."""
+        return ways_of(self.freeze_counts[architecture], self.fine_tune, self.tuned.get(architecture, ()))
+
     @property
     def networks(self) -> tuple[Architecture, ...]:
         """What a transfer can name as its architecture."""
@@ -208,6 +218,7 @@ def _name_problems(config: ExperimentConfig) -> list[str]:
     named = {
         "transfers": [transfer.architecture for transfer in config.transfers],
         "freeze_counts": list(config.freeze_counts),
+        "tuned": list(config.tuned),
         "baselines": list(config.baselines),
     }
     problems += [

@@ -12,6 +12,7 @@ from experiment.changes import changed
 from experiment.config import Backbone, Schedule, SourceSchedule
 from experiment.domains import Architecture, Control
 from experiment.machine import read_machine
+from experiment.tuned_layers import TunedRanges, Way, ways_of
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
@@ -90,6 +91,7 @@ class SweepSettings(ModelSettings):
     sizes: tuple[int, ...]
     freeze_counts: tuple[int, ...]
     fine_tune: tuple[bool, ...]
+    tuned: TunedRanges = ()
     draws: int
     """Of every cell."""
     first_draw: int = 0
@@ -99,6 +101,11 @@ class SweepSettings(ModelSettings):
     allow_untrained_sources: bool = False
     workers: int | None = None
     """Processes that train side by side; None for workers.default_workers."""
+
+    @property
+    def ways(self) -> list[Way]:
+        """What is tried at each n."""
+        return ways_of(self.freeze_counts, self.fine_tune, self.tuned)
 
     @property
     def draw_numbers(self) -> range:

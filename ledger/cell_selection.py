@@ -5,32 +5,57 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from experiment.tuned_layers import layers_in_table
 from ledger.rows import Row
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Cell:
-    """One point of a sweep's grid."""
+    """One point of a sweep's grid.
+
+    Attributes:
+      n, freeze_count, fine_tune: labelled images; layers frozen from below; whether all are trained in the end.
+      held_from: layers from here on are held too, so that those from freeze_count up to here and the head alone are
+        tuned (Lee et al., arXiv 2210.11466); 0 where all above the frozen layers are trained.
+    """
 
     n: int
     freeze_count: int
     fine_tune: bool
+    held_from: int = 0
+
+    @classmethod
+    def of_row(cls, row: Row) -> Cell:
+        """Of which a row is."""
+        return cls(row.n, row.freeze_count, row.fine_tune, row.held_from)
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Cell:
+        """From values by name, as KerasTuner and JSON hold them; held_from may be missing."""
+        return cls(values["n"], values["freeze_count"], bool(values["fine_tune"]), values.get("held_from", 0))
+
+    @property
+    def layers(self) -> str:
+        """As a column `k` has them: `4`, or `[4, 6]` where layers above are held."""
+        return layers_in_table(self.freeze_count, self.held_from)
 
 
 def rows_by_cell(rows: Iterable[Row]) -> dict[Cell, list[Row]]:
     """Groups rows by their cell, each group in the order of its draws."""
     groups: dict[Cell, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: (row.n, row.freeze_count, row.fine_tune, row.draw)):
-        groups[Cell(row.n, row.freeze_count, row.fine_tune)].append(row)
+    for row in sorted(rows, key=lambda row: (Cell.of_row(row), row.draw)):
+        groups[Cell.of_row(row)].append(row)
     return dict(groups)
 
 
 def best_cell(rows: Iterable[Row], n: int) -> Cell:
     """The cell at size n with the highest val accuracy, averaged over its draws.
 
-    Ties go to the cell with more frozen layers, then to the one without fine-tuning: the cheaper model.
+    Ties go to the cell with more layers frozen from below, then to the one without fine-tuning, then to the one that
+    tunes fewer layers: the cheaper model.
 
     Raises:
       ValueError: no row has size n.
@@ -39,8 +64,8 @@ def best_cell(rows: Iterable[Row], n: int) -> Cell:
     if not groups:
         raise ValueError(f"No execution at n={n} to choose from.")
 
-    def merit(cell: Cell) -> tuple[float, int, bool]:
+    def merit(cell: Cell) -> tuple[float, int, bool, bool, int]:
         mean = statistics.fmean(row.val_accuracy for row in groups[cell])
-        return (round(mean, 9), cell.freeze_count, not cell.fine_tune)
+        return (round(mean, 9), cell.freeze_count, not cell.fine_tune, cell.held_from > 0, -cell.held_from)
 
     return max(groups, key=merit)

@@ -55,16 +55,16 @@ class Header:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One execution: a cell (n, freeze_count, fine_tune) trained on one draw.
+    """One execution: a cell (n, freeze_count, fine_tune, held_from) trained on one draw.
 
     Attributes:
       key: hash of everything that decided the result; a row with this key is never computed again.
-      n, freeze_count, fine_tune, draw: the cell and its draw.
+      n, freeze_count, fine_tune, held_from, draw: the cell and its draw.
       val_accuracy, val_loss, test_accuracy, test_loss: after the last step; selection reads val alone.
       steps: optimiser steps, both phases together.
       seconds: wall time of this execution; shared work (cached prefix, phase 1) counts where it was done.
       curve: (step, val_accuracy) pairs along training, step 0 being before any.
-      frozen_hash: hash of the frozen weights and statistics, the same before and after (else training raised).
+      frozen_hash: hash of the frozen and held weights and statistics, the same before and after (else training raised).
       test_probabilities: float32 array of shape (test images, classes), as `test_accuracy` and `test_loss` were
         computed from: whoever computes them again gets the same.
       outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
@@ -87,6 +87,7 @@ class Row:
     frozen_hash: str
     test_probabilities: np.ndarray
     outcome: str
+    held_from: int = 0
 
 
 def header_values(header: Header) -> dict[str, Any]:

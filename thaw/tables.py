@@ -49,9 +49,9 @@ def comparison_table(changes: Iterable[Change]) -> FittingTable:
     for one in changes:
         points = f"{one.points.estimate:+.1f} [{one.points.low:+.1f}, {one.points.high:+.1f}]"
         accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
-        tuned = "yes" if one.fine_tune else "no"
+        tuned = "yes" if one.cell.fine_tune else "no"
         name, verdict = in_two_lines(one.sweep), Text(one.verdict, style=STYLES[one.verdict])
-        rows.append((name, str(one.n), str(one.freeze_count), tuned, *accuracies, points, verdict))
+        rows.append((name, str(one.cell.n), one.cell.layers, tuned, *accuracies, points, verdict))
         names.append(one.sweep)
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",

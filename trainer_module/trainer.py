@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -96,8 +97,7 @@ def _assert_same_file(path: Path, expected: str) -> None:
 
 def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) -> tuple[Network, dict]:
     """Runs the cell that the Tuner chose, as the sweep ran it, so that the model is the one the ledger speaks of."""
-    chosen = fn_args.hyperparameters["values"]
-    cell = Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"])
+    cell = Cell.of_values(fn_args.hyperparameters["values"])
     with read_folder(fn_args.base_model) if fn_args.base_model else contextlib.nullcontext("") as base_model:
         job = DeployedJob(
             settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), str(base_model), cell,
@@ -108,7 +108,7 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) 
     weight_values.set_weights(weight_values.model_variables(network), weights)
     progress.console().print(f"  trained {settings.name}: val {execution.val.accuracy:.1%}")
     return network, {
-        "n": cell.n, "freeze_count": cell.freeze_count, "fine_tune": cell.fine_tune, "draw": DEPLOYED_DRAW,
+        **dataclasses.asdict(cell), "draw": DEPLOYED_DRAW,
         "classes": settings.classes, "data": settings.data_name, "val_accuracy": execution.val.accuracy,
         "outcome": execution.outcome,
     }  # fmt: skip

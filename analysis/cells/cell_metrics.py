@@ -108,7 +108,7 @@ def _evaluate_like_cells(
     for sweep in sweeps:
         for cell in (cell for cell in sweep.cells if cell.n == n):
             twins = ledgers.baseline_rows(sweep, sweep.cells[cell])
-            baseline_cell = Cell(n, twins[0].freeze_count, twins[0].fine_tune)
+            baseline_cell = Cell.of_row(twins[0])
             draws = [row.draw for row in reference.cells[baseline_cell]]
             pairs[baseline_cell].append((sweep, cell, [draws.index(row.draw) for row in twins]))
     metrics = metrics_of(len(reference.header.classes))

@@ -78,7 +78,7 @@ class Grid:
         sweep = self.sweeps[place[0]]
         [row] = self.ledgers.baseline_rows(sweep, sweep.cells[place[1]][:1])
         name = self.ledgers.baseline_of(sweep).header.sweep
-        return name, Cell(row.n, row.freeze_count, row.fine_tune)
+        return name, Cell.of_row(row)
 
     def gain(self, place: SweepCell) -> dict[SweepCell, float]:
         """The terms of a cell's gain over its baseline."""

@@ -112,6 +112,7 @@ def _check_rows(header: Header, rows: list[Row]) -> None:
     seen = set()
     for row in rows:
         place = f"{header.sweep}, n={row.n}, freeze_count={row.freeze_count}, fine_tune={row.fine_tune}"
+        place += f", held_from={row.held_from}" if row.held_from else ""
         where = f"{place}, draw={row.draw}"
         if row.test_probabilities.shape != expected:
             raise ThawError(
@@ -119,7 +120,7 @@ def _check_rows(header: Header, rows: list[Row]) -> None:
                 f"but its header names {expected[0]} test images and {expected[1]} classes. Delete that "
                 "ledger to compute the sweep again."
             )
-        cell_draw = (row.n, row.freeze_count, row.fine_tune, row.draw)
+        cell_draw = (Cell.of_row(row), row.draw)
         if cell_draw in seen:
             raise ThawError(
                 f"The ledger holds {where} twice. Hand over the rows of one configuration and one version of the code."

@@ -80,7 +80,7 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
     all_gain = all(summary.gain_points.low > 0 and summary.draws > 1 for _, summary in cells)
     mean, _ = grid.difference(averaged([grid.gain((each, one.cell)) for each, one in cells]))
     cell = worst.cell
-    where = f"{name}, n = {cell.n}, k = {cell.freeze_count}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}"
+    where = f"{name}, n = {cell.n}, k = {cell.layers}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}"
     sentence = (
         f"Of {len(cells)} cells at {sizes_in_words(sizes)}, {losses} lose against training from scratch; the "
         f"{'clearest loss' if losses else 'nearest to a loss'} is {shown(worst.gain_points)} ({where}). "

@@ -98,13 +98,13 @@ def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[SweepCell], bool]
         cells = grid.sweeps[name].cells
         for cell in cells:
             twin = Cell(cell.n, cell.freeze_count, True)
-            if not cell.fine_tune and twin in cells and cell.n in sizes and wanted((name, cell)):
+            if not (cell.fine_tune or cell.held_from) and twin in cells and cell.n in sizes and wanted((name, cell)):
                 found.append({(name, twin): 1.0, (name, cell): -1.0})
     return found
 
 
 def _most_less_few(grid: Grid, name: str, n: int) -> Terms | None:
-    places = [(name, cell) for cell in grid.sweeps[name].cells if cell.n == n]
+    places = [(name, cell) for cell in grid.sweeps[name].cells if cell.n == n and not cell.held_from]
     most = [place for place in places if mostly_frozen(grid, place)]
     few = [place for place in places if not mostly_frozen(grid, place)]
     if not most or not few:

@@ -88,7 +88,7 @@ def measures_table(measures: Mapping[SweepCell, LearningMeasures], chosen: Seque
     return [
         {
             "n": str(one.cell.n),
-            "k": str(one.cell.freeze_count),
+            "k": one.cell.layers,
             "tuned": "yes" if one.cell.fine_tune else "no",
             "draws": str(one.draws),
             "start": _points(one.start),
@@ -127,6 +127,7 @@ def advice_json(advice: Sequence[Advice]) -> list[dict[str, Any]]:
             "sweep": one.best.sweep,
             "freeze_count": one.best.cell.freeze_count,
             "fine_tune": one.best.cell.fine_tune,
+            "held_from": one.best.cell.held_from,
             "draws": one.best.draws,
             "accuracy": one.best.accuracy.estimate,
             "accuracy_interval": [one.best.accuracy.low, one.best.accuracy.high],
@@ -149,6 +150,7 @@ def confirmed_json(confirmation: Confirmation) -> list[dict[str, Any]]:
             "transfer": answer.summary.sweep,
             "freeze_count": answer.summary.cell.freeze_count,
             "fine_tune": answer.summary.cell.fine_tune,
+            "held_from": answer.summary.cell.held_from,
             "draws": answer.summary.draws,
             "accuracy": answer.summary.accuracy.estimate,
             "accuracy_interval": [answer.summary.accuracy.low, answer.summary.accuracy.high],
@@ -172,6 +174,7 @@ def labels_json(labels: Sequence[LabelsNeeded]) -> list[dict[str, Any]]:
             "n": one.cell.n,
             "freeze_count": one.cell.freeze_count,
             "fine_tune": one.cell.fine_tune,
+            "held_from": one.cell.held_from,
             "labels_needed": one.needed,
             "interval": [one.low, one.high],
             "largest": one.largest,

@@ -157,11 +157,11 @@ def write_measures(path: Path, measures: Iterable[LearningMeasures], data: str) 
     columns = [f"{name}{part}" for name in MEASURES for part in ("", "_low", "_high")]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["transfer", "n", "freeze_count", "fine_tune", "draws", *columns, "reached", "trained_epochs",
-                         "data"])  # fmt: skip
+        writer.writerow(["transfer", "n", "freeze_count", "fine_tune", "held_from", "draws", *columns, "reached",
+                         "trained_epochs", "data"])  # fmt: skip
         for one in measures:
             row: list[object] = [one.transfer, one.cell.n, one.cell.freeze_count, str(one.cell.fine_tune).lower()]
-            row.append(one.draws)
+            row += [one.cell.held_from, one.draws]
             for name in MEASURES:
                 interval: Interval | None = getattr(one, name)
                 row += ["", "", ""] if interval is None else [interval.estimate, interval.low, interval.high]

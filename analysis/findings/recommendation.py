@@ -9,6 +9,7 @@ from analysis.claims.claim import shown
 from analysis.findings.confirmed import Confirmation, Confirmed
 from analysis.statistics import formats
 from experiment.backbones import network_in_words, unit_of
+from experiment.tuned_layers import tuned_in_words
 from ledger.cell_selection import Cell
 
 
@@ -64,12 +65,14 @@ def model_in_words(measured: MeasuredCell) -> str:
 
 
 def way_in_words(cell: Cell, architecture: str, most: int) -> str:
-    """`features frozen`, `first 4 of 8 layers frozen, then fine-tuned`, `nothing frozen`.
+    """`features frozen`, `first 4 of 8 layers frozen, then fine-tuned`, `layers 4 to 6 of 8 tuned, the rest held`.
 
     Args:
       cell, architecture: what is transferred how.
       most: layers or parts that can be frozen.
     """
+    if cell.held_from:
+        return f"{tuned_in_words(architecture, cell.freeze_count, cell.held_from)} of {most} tuned, the rest held"
     unit = unit_of(architecture) + "s"
     if cell.freeze_count == 0:
         frozen = "nothing frozen"

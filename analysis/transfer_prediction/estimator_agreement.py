@@ -84,10 +84,9 @@ def judged(before: BeforeTraining, ledgers: Ledgers) -> list[Judged]:
     """Every predicted gain whose cell was trained on draw 0, by n and then by falling expected gain."""
     gains: dict[tuple[str, Cell], float] = {}
     for name, sweep in ledgers.transfers.items():
-        rows = [row for row in sweep.rows if row.draw == 0]
+        rows = [row for row in sweep.rows if row.draw == 0 and not row.held_from]
         for row, baseline in zip(rows, ledgers.baseline_rows(sweep, rows), strict=True):
-            cell = Cell(row.n, row.freeze_count, row.fine_tune)
-            gains[name, cell] = 100 * (row.test_accuracy - baseline.test_accuracy)
+            gains[name, Cell.of_row(row)] = 100 * (row.test_accuracy - baseline.test_accuracy)
     return [
         Judged(n, one, gains[place])
         for n, predicted_gains in sorted(before.predicted_gains.items())
@@ -173,7 +172,7 @@ def _groups(
     """Executions that are candidates of one choice, by draw, n, way of tuning and what else is fixed."""
     groups: dict[tuple[int, int, bool, tuple[Any, ...]], list[tuple[str, Row]]] = defaultdict(list)
     for name, sweep in ledgers.transfers.items():
-        for row in sweep.rows:
+        for row in (row for row in sweep.rows if not row.held_from):  # estimators know cuts alone
             fixed = {"source": (sweep.header.architecture, row.freeze_count), "layers": (name,), "both": ()}[question]
             groups[row.draw, row.n, row.fine_tune, fixed].append((name, row))
     return groups

@@ -44,8 +44,8 @@ def write_evaluations(folder: Path, domain_uri: str, ledger_folders: Iterable[Pa
       ledger_folders: with a LEDGER_FILE each, of all transfers and baselines.
 
     Returns:
-      What INDEX_FILE holds: `cells` (transfer, n, freeze_count, fine_tune, draws, path), `seconds` of wall time for
-      all of them and `seconds_per_cell`.
+      What INDEX_FILE holds: `cells` (transfer, n, freeze_count, fine_tune, held_from, draws, path), `seconds` of wall
+      time for all of them and `seconds_per_cell`.
 
     Raises:
       ThawError: the ledgers don't fit each other or the test examples.

@@ -62,7 +62,8 @@ def eval_config(classes: int) -> tfma.EvalConfig:
 
 def folder_name(sweep: str, cell: Cell) -> str:
     """A cell's place in the node's output, such as `cats_dogs__original/n_100__k_6__fine_tune_false`."""
-    return f"{sweep}/n_{cell.n}__k_{cell.freeze_count}__fine_tune_{str(cell.fine_tune).lower()}"
+    held = f"__held_from_{cell.held_from}" if cell.held_from else ""
+    return f"{sweep}/n_{cell.n}__k_{cell.freeze_count}__fine_tune_{str(cell.fine_tune).lower()}{held}"
 
 
 def write_result(

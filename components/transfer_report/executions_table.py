@@ -11,7 +11,7 @@ from analysis.cells.paired_ledgers import Ledgers, Sweep
 from ledger.rows import Row
 
 COLUMNS = (
-    "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
+    "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "held_from", "draw", "val_accuracy",
     "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "outcome", "worse_on_val",
     "data",
 )  # fmt: skip
@@ -51,8 +51,8 @@ def _record(sweep: Sweep, row: Row, baseline_accuracy: float | None) -> dict[str
     header = sweep.header
     gain = None if baseline_accuracy is None else 100 * (row.test_accuracy - baseline_accuracy)
     values = (
-        header.sweep, header.source, header.architecture, row.n, row.freeze_count, row.fine_tune, row.draw,
-        row.val_accuracy, row.test_accuracy, baseline_accuracy, gain, row.seconds, row.outcome,
+        header.sweep, header.source, header.architecture, row.n, row.freeze_count, row.fine_tune, row.held_from,
+        row.draw, row.val_accuracy, row.test_accuracy, baseline_accuracy, gain, row.seconds, row.outcome,
         ended_worse(row), header.data,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))

@@ -204,7 +204,7 @@ def _named(both: Sequence[Ledgers], which: Callable[[Row], bool]) -> list[dict[s
     return [
         {
             "sweep": sweep.header.sweep, "n": row.n, "freeze_count": row.freeze_count, "fine_tune": row.fine_tune,
-            "draw": row.draw, "outcome": row.outcome,
+            "held_from": row.held_from, "draw": row.draw, "outcome": row.outcome,
         }
         for ledgers in both
         for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())
@@ -224,6 +224,7 @@ def _closing_row(outcome: Outcome, ledgers: Ledgers) -> dict[str, Any]:
         "n": cell.n,
         "freeze_count": cell.freeze_count,
         "fine_tune": cell.fine_tune,
+        "held_from": cell.held_from,
         "draws": summary.draws,
         "val_accuracy": summary.val_accuracy,
         "accuracy": summary.accuracy.estimate,

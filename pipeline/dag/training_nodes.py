@@ -81,7 +81,7 @@ class TrainingNodes:
         return node.with_id(f"Trainer.source.{pair.source}.{pair.architecture}")
 
     def tuner(self, settings: ModelSettings, target: Node, source: Node | None = None) -> Node:
-        """The sweep: freeze_count x n x fine_tune x draw (a baseline has nothing to freeze).
+        """The sweep: freeze_count x n x fine_tune x draw, and `tuned` x n x draw (a baseline has nothing to freeze).
 
         Args:
           settings: of the transfer or the baseline.

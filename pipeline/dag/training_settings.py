@@ -93,6 +93,7 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         sizes=config.sizes,
         freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],
         fine_tune=config.fine_tune,
+        tuned=() if is_baseline else config.tuned.get(settings.architecture, ()),
         draws=config.draws,
         deployed_size=config.deployed_size,
         ledger_dir=config.ledger_folder,

@@ -12,6 +12,7 @@ from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
+from experiment.tuned_layers import range_problems
 from pipeline.runner.network_cost import counted_mflop
 
 SIDES = (96, 224)
@@ -47,7 +48,7 @@ def with_files(
         if name in read and backbone.file is None:
             missing[name] = missing_in_words(name, backbone, places)
         found[name] = looked_at(name, backbone, config.data.image_shape)
-        check_counts(name, found[name], config.freeze_counts[name])
+        check_counts(name, found[name], config)
     needing = {
         transfer.id: missing[transfer.architecture]
         for transfer in config.transfers
@@ -123,21 +124,23 @@ def looked_at(name: str, backbone: Backbone, image_shape: Sequence[int]) -> Back
     return changed(backbone, sha256=sha256, mflop=counted_mflop(network.multiply_adds), parts=network.max_freeze_count)
 
 
-def check_counts(name: str, backbone: Backbone, counts: Sequence[int]) -> None:
-    """Refuses to freeze more than there is.
+def check_counts(name: str, backbone: Backbone, config: ExperimentConfig) -> None:
+    """Refuses to freeze, or to tune, more than there is.
 
     Args:
       name: of the backbone.
       backbone: as looked_at gives it.
-      counts: numbers of frozen parts.
+      config: the experiment.
 
     Raises:
-      ThawError: one is beyond the parts.
+      ThawError: a number is beyond the parts.
     """
-    beyond = [count for count in counts if count > backbone.parts]
+    beyond = [count for count in config.freeze_counts[name] if count > backbone.parts]
     if beyond:
         raise ThawError(f"freeze_counts.{name} asks for {beyond}; {backbone.in_words} can be cut into {backbone.parts} "
                         f"parts, so 0 to {backbone.parts} can be frozen.")  # fmt: skip
+    if problems := range_problems(name, config.tuned[name], backbone.parts) if name in config.tuned else []:
+        raise ThawError(". ".join(problems) + ".")
 
 
 def fitted(name: str, backbone: Backbone, image_shape: Sequence[int], side: int) -> Backbone:

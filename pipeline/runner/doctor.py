@@ -171,7 +171,7 @@ def _backbone(config: ExperimentConfig, name: str, project_root: Path) -> Findin
         found = located(name, config.backbones[name], places, lambda line: None, allow_download=False)
         if found.file is not None:
             found = looked_at(name, found, config.data.image_shape)
-            check_counts(name, found, config.freeze_counts[name])
+            check_counts(name, found, config)
             return Finding(subject, "ok", f"{found.file}, {found.parts} parts, {found.mflop:.0f} MFLOP an image")
     except ThawError as error:
         return Finding(subject, "problem", "unusable", str(error))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from experiment.config import Architecture, ExperimentConfig
+from experiment.tuned_layers import Way, ways_of
 from pipeline.runner.network_cost import forward_mflop
 
 # Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.
@@ -50,15 +53,18 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
       gflops: one core's matrix-product rate, in 10^9 operations a second.
       workers: processes that share a sweep.
     """
-    ways = len(config.sizes) * len(config.fine_tune)
-    cells = {f"baseline__{architecture}": ways for architecture in config.baseline_architectures}
-    cells |= {t.id: ways * len(config.freeze_counts[t.architecture]) for t in config.transfers}
+    sizes = len(config.sizes)
+    cells = {
+        f"baseline__{architecture}": sizes * len(config.fine_tune) for architecture in config.baseline_architectures
+    }
+    cells |= {t.id: sizes * len(config.ways(t.architecture)) for t in config.transfers}
     seconds = SECONDS_FIXED + images * SECONDS_FOR_RECORDS_PER_IMAGE * 3
     for architecture in config.baseline_architectures:
-        seconds += _sweep_seconds(config, architecture, (0,), images, gflops, workers, transferred=False)
+        ways = ways_of((0,), config.fine_tune, ())
+        seconds += _sweep_seconds(config, architecture, ways, images, gflops, workers, transferred=False)
     for transfer in config.transfers:
-        counts = config.freeze_counts[transfer.architecture]
-        seconds += _sweep_seconds(config, transfer.architecture, counts, images, gflops, workers, transferred=True)
+        ways = config.ways(transfer.architecture)
+        seconds += _sweep_seconds(config, transfer.architecture, ways, images, gflops, workers, transferred=True)
         seconds += SECONDS_PER_EVALUATOR * (transfer.id not in config.controls)
         if config.sources[transfer.source].is_trained:
             seconds += _source_seconds(config, transfer.architecture, images, gflops)
@@ -113,7 +119,7 @@ def _efficiency(config: ExperimentConfig, architecture: Architecture) -> float:
 def _sweep_seconds(
     config: ExperimentConfig,
     architecture: Architecture,
-    counts: tuple[int, ...],
+    ways: Sequence[Way],
     images: int,
     gflops: float,
     workers: int,
@@ -127,13 +133,16 @@ def _sweep_seconds(
     whole = forward_mflop(config, architecture, 0)
     tuned = True in config.fine_tune
     shared = 0.0
-    for count in counts:
+    for count in {count for count, _, _ in ways}:
         above = forward_mflop(config, architecture, count)
         shared += (scored + max(config.sizes) * config.augmentation.copies) * (whole - above) * per_mflop
-        for n in config.sizes:
-            cell = architecture, n, count, tuned
-            shared += training_seconds(config, *cell, scored, gflops, transferred=transferred) * config.draws
-    compiled = SECONDS_PER_PROGRAM * (len(counts) + (True in config.fine_tune))
+    # Twins share phase 1. Layers that are held cost nearly what they cost where they are tuned: all but the gradients
+    # of their weights.
+    programs = {(count, held_from) for count, _, held_from in ways}
+    for (count, held_from), n in itertools.product(programs, config.sizes):
+        cell = architecture, n, count, tuned and not held_from
+        shared += training_seconds(config, *cell, scored, gflops, transferred=transferred) * config.draws
+    compiled = SECONDS_PER_PROGRAM * (len(programs) + tuned)
     return SECONDS_PER_SWEEP + compiled + shared / workers
 
 

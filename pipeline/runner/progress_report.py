@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.config import Architecture, ExperimentConfig
+from experiment.tuned_layers import Way, ways_of
 from ledger.ledger_note import note_path
 from ledger.sealed_lines import SealedLines
 from pipeline.dag.training_settings import asked_digest
@@ -68,10 +69,11 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     Raises:
       ThawError: a ledger or a file of a run is damaged.
     """
-    sweeps: dict[str, tuple[str, Architecture, Sequence[int]]] = {
-        f"baseline__{name}": ("", name, (0,)) for name in config.baseline_architectures
+    from_scratch = ways_of((0,), config.fine_tune, ())
+    sweeps: dict[str, tuple[str, Architecture, Sequence[Way]]] = {
+        f"baseline__{name}": ("", name, from_scratch) for name in config.baseline_architectures
     }
-    sweeps |= {t.id: (t.source, t.architecture, config.freeze_counts[t.architecture]) for t in config.transfers}
+    sweeps |= {t.id: (t.source, t.architecture, config.ways(t.architecture)) for t in config.transfers}
     found = {name: _sweep_state(config, name, *about) for name, about in sweeps.items()}
     run, other, differing = _newest_runs(config)
     finished = run is not None and (run / SUMMARY_FILE).exists()
@@ -106,18 +108,18 @@ def in_words(state: ExperimentState) -> str:
 
 
 def _sweep_state(
-    config: ExperimentConfig, name: str, source: str, architecture: Architecture, counts: Sequence[int]
+    config: ExperimentConfig, name: str, source: str, architecture: Architecture, ways: Sequence[Way]
 ) -> tuple[SweepState, str]:  # fmt: skip
     """The sweep, and the name of the data in its ledger."""
-    planned = len(config.sizes) * len(config.fine_tune) * len(counts) * config.draws
+    planned = len(config.sizes) * len(ways) * config.draws
     folder = config.ledger_folder
     note = note_path(folder, name, asked_digest(config, source, architecture))
     data, rows = "", list[dict[str, Any]]()
     if note.exists():
         data, rows = _ledger(folder / _named_in(note))
     # A search may have trained other cells, and so may a run with other sizes.
-    rows = [row for row in rows if row["n"] in config.sizes and row["freeze_count"] in counts
-            and row["fine_tune"] in config.fine_tune]  # fmt: skip
+    rows = [row for row in rows if row["n"] in config.sizes
+            and (row["freeze_count"], row["fine_tune"], row.get("held_from", 0)) in ways]  # fmt: skip
     diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
     return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows)), data
 

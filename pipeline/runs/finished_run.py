@@ -87,7 +87,7 @@ class FinishedRun:
         row = next((row for row in self.summary["closing_table"] if row["transfer"] == name), None)
         if row is None:
             raise damaged(self.folder / SUMMARY_FILE, f"its closing_table has no row of the winner {name!r}")
-        return name, Cell(row["n"], row["freeze_count"], row["fine_tune"])
+        return name, Cell.of_values(row)
 
 
 @contextlib.contextmanager

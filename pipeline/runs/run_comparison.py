@@ -12,11 +12,12 @@ from scipy.stats import false_discovery_control
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
 from analysis.statistics.paired_intervals import Interval, Verdict, draws_interval, verdict
 from experiment.errors import ThawError
+from ledger.cell_selection import Cell
 from pipeline.runs.run_files import comparable, read_cells, read_origin, read_settings, settings_of
 from pipeline.runs.run_formats import fraction, truth
 
-CellDraw = tuple[str, int, int, bool]
-"""Sweep, n, freeze_count, fine_tune."""
+SweptCell = tuple[str, Cell]
+"""A sweep's name and a cell of it."""
 
 PAIRED_BY = ("seed", "target", "data", "augmentation")
 """Settings that decide which images a draw holds; only where they are equal are draws of two runs the same."""
@@ -33,16 +34,14 @@ class Change:
     """One cell in both runs.
 
     Attributes:
-      sweep, n, freeze_count, fine_tune: the cell.
+      sweep, cell: whose, and which.
       first, second: mean test accuracy over the draws that both have, fractions.
       points: the second less the first, in percentage points, paired by draw.
       verdict: of the second against the first, after Benjamini-Hochberg over all common cells.
     """
 
     sweep: str
-    n: int
-    freeze_count: int
-    fine_tune: bool
+    cell: Cell
     first: float
     second: float
     points: Interval
@@ -141,11 +140,12 @@ def _settings(run: Path) -> Mapping[str, Any]:
     return settings
 
 
-def _accuracies(run: Path) -> dict[CellDraw, dict[int, float]]:
+def _accuracies(run: Path) -> dict[SweptCell, dict[int, float]]:
     """Test accuracy by cell and draw."""
-    found: dict[CellDraw, dict[int, float]] = {}
+    found: dict[SweptCell, dict[int, float]] = {}
     for row in read_cells(run):
-        place = row["transfer"], int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"])
+        cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"]), int(row["held_from"]))
+        place = row["transfer"], cell
         found.setdefault(place, {})[int(row["draw"])] = fraction(row["test_accuracy"])
     return found
 

@@ -79,7 +79,8 @@ def read_cells(folder: Path) -> list[dict[str, str]]:
         text = path.read_text(encoding="utf-8")
         if not text.endswith("\n"):
             raise ValueError("the last line is cut short" if text else "it is empty")
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
+        # Runs from before layers could be held have no such column.
+        rows = [{"held_from": "0", **row} for row in csv.DictReader(text.splitlines(), strict=True)]
         for number, row in enumerate(rows, 2):
             _check_row(row, number)
         if not rows:

@@ -21,7 +21,8 @@ def fraction(text: str) -> float:
 
 
 CELL_COLUMNS: dict[str, Callable[[str], object]] = {
-    "transfer": str, "n": int, "freeze_count": int, "fine_tune": truth, "draw": int, "test_accuracy": fraction,
+    "transfer": str, "n": int, "freeze_count": int, "fine_tune": truth, "held_from": int, "draw": int,
+    "test_accuracy": fraction,
 }  # fmt: skip
 """Columns of cells.csv that commands read, and what makes their values of the text."""
 
@@ -48,6 +49,7 @@ class _Row(pydantic.BaseModel):
     n: int
     freeze_count: int
     fine_tune: bool
+    held_from: int = 0  # runs from before there was one have none
     draws: int
     accuracy: float
     accuracy_interval: tuple[float, float]

@@ -11,10 +11,11 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api as hparams
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
 
 VAL_ACCURACY = "val accuracy"
-HPARAMS = ("sweep", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "data")
+HPARAMS = ("sweep", "source", "architecture", "n", "freeze_count", "fine_tune", "held_from", "draw", "data")
 
 Curve = Sequence[tuple[int, float]]
 """(step, val accuracy)."""
@@ -36,7 +37,7 @@ def write_run(folder: Path, sources: Mapping[str, Curve], sweeps: Iterable[tuple
     for header, rows in sweeps:
         for row in rows:
             tuned = "fine_tuned" if row.fine_tune else "frozen"
-            name = f"n={row.n} k={row.freeze_count} {tuned} draw={row.draw}"
+            name = f"n={row.n} k={Cell.of_row(row).layers} {tuned} draw={row.draw}"
             place = folder / "sweeps" / header.sweep / name
             _write(place, [_chosen(header, row, trial_id=row.key), *_scalars(row.curve)])
 
@@ -72,8 +73,8 @@ def _chosen(header: Header, row: Row, trial_id: str) -> Event:
 def _hparams(header: Header, row: Row) -> dict[str, str | int | bool]:
     return {
         "sweep": header.sweep, "source": header.source or "none", "architecture": header.architecture, "n": row.n,
-        "freeze_count": row.freeze_count, "fine_tune": row.fine_tune, "draw": row.draw,
-        "data": header.data,
+        "freeze_count": row.freeze_count, "fine_tune": row.fine_tune, "held_from": row.held_from,
+        "draw": row.draw, "data": header.data,
     }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ class Wanted:
 
 
 def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfig:
-    """The run's experiment with one size and every freeze count, controls left out.
+    """The run's experiment with one size and every freeze count, controls and `tuned` left out.
 
     Raises:
       ThawError: the experiment can't be had with that size or so many draws.
@@ -55,6 +55,7 @@ def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfi
         "sizes": [wanted.n], "candidate_size": None, "draws": wanted.draws,
         "transfers": [transfer.model_dump() for transfer in kept],
         "sources": {t.source: as_written(config.sources[t.source]) for t in kept},
+        "tuned": {},
         "freeze_counts": {name: list(range(config.most_frozen(name) + 1)) for name in sorted(architectures)},
     }  # fmt: skip
     return validate_config({**as_written(config), **changes}, f"to search at n = {wanted.n}")

@@ -21,7 +21,7 @@ EXPLODED = 1e3
 
 
 class FrozenWeightsChanged(AssertionError):
-    """Training changed a weight that the cell freezes: a defect of Thaw, never of the data."""
+    """Training changed a weight that the cell freezes or holds: a defect of Thaw, never of the data."""
 
 
 class Diverged(ArithmeticError):
@@ -51,7 +51,7 @@ class Recipe(abc.ABC):
 
         Args:
           schedule: steps and learning rates.
-          cell: n and freeze_count count.
+          cell: its n, freeze_count and held_from count.
           draw: number of the draw.
           rate_factor: by which learning rates are multiplied.
 
@@ -79,11 +79,11 @@ class Recipe(abc.ABC):
         """Whether phase 2 can help."""
         return schedule.has_phase_2(freeze_count)
 
-    def untrained(self, freeze_count: int) -> Reached:
+    def untrained(self, cell: Cell) -> Reached:
         """What the network is worth as it stands."""
-        suffix = self.suffixes.above(freeze_count)
+        suffix = self.suffixes.above(cell.freeze_count)
         val, test = suffix.program.evaluate(suffix.cut.val), suffix.program.evaluate(suffix.cut.test)
-        return Reached(val, test, 0, ((0, self.curve_accuracy(val, suffix)),), self.frozen_hash(freeze_count))
+        return Reached(val, test, 0, ((0, self.curve_accuracy(val, suffix)),), self.frozen_hash(cell))
 
     def order(self, schedule: StepSchedule, cell: Cell, steps: int, draw: int, stream: Stream) -> np.ndarray:
         """The records of each step, int32 [steps, batch]."""
@@ -102,15 +102,16 @@ class Recipe(abc.ABC):
         costs = self.network.multiply_adds
         return costs[freeze_count] / costs[0]
 
-    def frozen_hash(self, freeze_count: int) -> str:
-        """Of the weights and statistics below."""
-        frozen = [weight for layer in self.network.frozen_layers(freeze_count) for weight in layer.weights]
+    def frozen_hash(self, cell: Cell) -> str:
+        """Of the weights and statistics that the cell freezes or holds."""
+        layers = self.network.frozen_layers(cell.freeze_count, cell.held_from)
+        frozen = [weight for layer in layers for weight in layer.weights]
         return weight_values.weights_hash(weight_values.read_weights(frozen))
 
-    def assert_frozen(self, freeze_count: int, expected: str) -> None:
-        """Raises FrozenWeightsChanged where the weights below have another hash."""
-        if self.frozen_hash(freeze_count) != expected:
-            raise FrozenWeightsChanged(f"Weights below freeze_count={freeze_count} changed during phase 1.")
+    def assert_frozen(self, cell: Cell, expected: str) -> None:
+        """Raises FrozenWeightsChanged where these weights have another hash."""
+        if self.frozen_hash(cell) != expected:
+            raise FrozenWeightsChanged(f"Frozen weights of {cell} changed during phase 1.")
 
 
 def is_sound(loss: float) -> bool:

@@ -29,12 +29,16 @@ MOMENTS = 5
 
 
 class SolvedHeadRecipe(Recipe):
-    """Phase 1 solves the head and tunes the layers that are not frozen; phase 2 tunes all layers from there."""
+    """Phase 1 solves the head and tunes the layers that are not frozen; phase 2 tunes all layers from there.
+
+    Layers above those that are tuned can be held (Lee et al., Surgical fine-tuning improves adaptation to distribution
+    shifts, ICLR 2023, arXiv 2210.11466, section 2: the other blocks are frozen).
+    """
 
     def train_phase_1(self, schedule: StepSchedule, cell: Cell, draw: int, rate_factor: float) -> Reached:
-        frozen_hash = self.frozen_hash(cell.freeze_count)
+        frozen_hash = self.frozen_hash(cell)
         # First: what is walked for it leads to the features too.
-        suffix = self.suffixes.above(cell.freeze_count, statistics_held=True)
+        suffix = self.suffixes.above(cell.freeze_count, held_from=cell.held_from, statistics_held=True)
         head = self._solved(cell.n, draw)
         self.network.head.kernel.assign(head.kernel)
         self.network.head.bias.assign(head.bias)
@@ -42,7 +46,7 @@ class SolvedHeadRecipe(Recipe):
         if cell.freeze_count < self.network.max_freeze_count:
             steps = schedule.tuning_steps(self._records(cell, draw))
         reached = self._tuned(suffix, schedule, cell, draw, steps, rate_factor, Stream.PHASE_1_BATCHES)
-        self.assert_frozen(cell.freeze_count, frozen_hash)
+        self.assert_frozen(cell, frozen_hash)
         return reached
 
     def train_phase_2(
@@ -100,7 +104,7 @@ class SolvedHeadRecipe(Recipe):
         weight_values.set_weights(program.variables, weights)
         if best_step < steps:
             curve.append((steps, self.curve_accuracy(best, suffix)))
-        test, frozen_hash = program.evaluate(cut.test), self.frozen_hash(cell.freeze_count)
+        test, frozen_hash = program.evaluate(cut.test), self.frozen_hash(cell)
         return Reached(best, test, steps, tuple(curve), frozen_hash, kept=best_step == 0 < steps)
 
 

@@ -33,20 +33,24 @@ class Suffixes:
     def __init__(self, network: Network, data: TargetData, seed: int, budget: Budget):
         self.network = network
         self.cuts = CutData(network, data, seed, budget)
-        self._programs: dict[tuple[int, bool], Program] = {}
+        self._programs: dict[tuple[int, int, bool], Program] = {}
 
-    def above(self, freeze_count: int, *, statistics_held: bool = False) -> Suffix:
+    def above(self, freeze_count: int, *, held_from: int = 0, statistics_held: bool = False) -> Suffix:
         """All but the first `freeze_count` freezable layers.
 
         Args:
           freeze_count: layers below.
+          held_from: as Cell's; what is held is differentiated through, in inference mode.
           statistics_held: whether batch statistics stay as they are while the layers are trained.
         """
         cut = self.cut(freeze_count)
-        key = freeze_count, statistics_held
+        key = freeze_count, held_from, statistics_held
         if key not in self._programs:
-            variables = trained_variables(self.network, freeze_count)
-            self._programs[key] = Program(self.model(freeze_count), variables, statistics_held=statistics_held)
+            variables = trained_variables(self.network, freeze_count, held_from)
+            model, held = self.model(freeze_count), None
+            if held_from:
+                model, held = self.network.segment(freeze_count, held_from), self.network.segment(held_from)
+            self._programs[key] = Program(model, variables, statistics_held=statistics_held, held=held)
         return Suffix(self._programs[key], cut)
 
     def cut(self, freeze_count: int) -> Cut:
@@ -58,8 +62,8 @@ class Suffixes:
         return self.network.segment(freeze_count)
 
 
-def trained_variables(network: Network, freeze_count: int) -> list[keras.Variable]:
-    """What training changes: the trainable weights above the frozen layers, the head's last."""
-    above = network.freezable[freeze_count:]
+def trained_variables(network: Network, freeze_count: int, held_from: int = 0) -> list[keras.Variable]:
+    """What training changes: the trainable weights above the frozen layers and below the held ones, the head's last."""
+    above = network.freezable[freeze_count : held_from or None]
     layers = [layer for group in above for layer in group] + [network.head]
     return [weight for layer in layers for weight in layer.trainable_weights]

@@ -20,7 +20,7 @@ class TrainedHeadRecipe(Recipe):
         self._val_at_start: dict[tuple[int, int], float] = {}
 
     def train_phase_1(self, schedule: StepSchedule, cell: Cell, draw: int, rate_factor: float) -> Reached:
-        frozen_hash = self.frozen_hash(cell.freeze_count)
+        frozen_hash = self.frozen_hash(cell)
         suffix = self.suffixes.above(cell.freeze_count)
         program, cut, curve_places = suffix.program, suffix.cut, self.suffixes.cuts.curve_places
         start = (cell.freeze_count, draw)
@@ -39,7 +39,7 @@ class TrainedHeadRecipe(Recipe):
                 program.recalibrate(cut.train, order[:stop], CURVE_RECALIBRATION_BATCHES)
                 curve.append((stop, program.evaluate(cut.val, curve_places).accuracy))
         program.recalibrate(cut.train, order)
-        self.assert_frozen(cell.freeze_count, frozen_hash)
+        self.assert_frozen(cell, frozen_hash)
         val, test = sound(program.evaluate(cut.val)), program.evaluate(cut.test)
         curve.append((len(rates), self.curve_accuracy(val, suffix)))
         return Reached(val, test, len(rates), tuple(curve), frozen_hash)

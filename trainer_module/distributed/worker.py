@@ -92,7 +92,7 @@ class SweepWorker(keras_tuner.Tuner):
         values = trial.hyperparameters.values
         if values[SWEEP_NAME] != self.record.name:
             raise AnotherSweep(values[SWEEP_NAME])
-        cell, draw = Cell(values["n"], values["freeze_count"], bool(values["fine_tune"])), values["draw"]
+        cell, draw = Cell.of_values(values), values["draw"]
         key = self.record.key(cell, draw)
         if key in self.written.rows:
             time.sleep(IDLE)  # the shared file system has not shown the chief this row yet

@@ -83,15 +83,19 @@ class Network:
         groups = [sum(_multiply_adds(layer) for layer in group) for group in (*self.freezable, (self.head,))]
         return tuple(sum(groups[start:]) for start in range(len(groups)))
 
-    def frozen_layers(self, freeze_count: int) -> tuple[Layer, ...]:
-        """The layers with weights among the first `freeze_count` freezable ones.
+    def frozen_layers(self, freeze_count: int, held_from: int = 0) -> tuple[Layer, ...]:
+        """The layers with weights among the first `freeze_count` freezable ones, and from `held_from` on if not 0.
 
         Raises:
-          ValueError: the network has fewer freezable layers.
+          ValueError: the network has fewer freezable layers, or none would be left between.
         """
-        if not 0 <= freeze_count <= self.max_freeze_count:
-            raise ValueError(f"freeze_count must be 0 to {self.max_freeze_count}, got {freeze_count}")
-        return tuple(layer for group in self.freezable[:freeze_count] for layer in group)
+        most = self.max_freeze_count
+        if not 0 <= freeze_count <= most:
+            raise ValueError(f"freeze_count must be 0 to {most}, got {freeze_count}")
+        if held_from and not freeze_count < held_from < most:
+            raise ValueError(f"held_from must be {freeze_count + 1} to {most - 1}, got {held_from}")
+        groups = self.freezable[:freeze_count] + (self.freezable[held_from:] if held_from else ())
+        return tuple(layer for group in groups for layer in group)
 
     def _tensor(self, cut: int) -> keras.KerasTensor:
         return self.model.get_layer(self.cuts[cut]).output

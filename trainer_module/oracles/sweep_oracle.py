@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras_tuner
@@ -31,11 +30,13 @@ class SweepOracle(keras_tuner.Oracle):
             "n": settings.sizes, "freeze_count": settings.freeze_counts, "fine_tune": settings.fine_tune,
             "draw": settings.draw_numbers,
         }  # fmt: skip
+        if settings.tuned:
+            axes["held_from"] = sorted({0, *(stop for _, stop in settings.tuned)})
         for name, values in axes.items():
             space.Choice(name, sorted(values))
         super().__init__(
             objective=keras_tuner.Objective("val_accuracy", "max"),
-            max_trials=math.prod(len(values) for values in axes.values()),
+            max_trials=len(record.plan),
             hyperparameters=space,
             allow_new_entries=False,
             tune_new_entries=False,
@@ -49,6 +50,8 @@ class SweepOracle(keras_tuner.Oracle):
         cell, draw = self.record.plan[int(trial_id)]
         values = {SWEEP_NAME: self.record.name, "n": cell.n, "freeze_count": cell.freeze_count}
         values |= {"fine_tune": cell.fine_tune, "draw": draw}
+        if self.record.settings.tuned:
+            values["held_from"] = cell.held_from
         return {"status": TrialStatus.RUNNING, "values": values}
 
 

@@ -45,8 +45,8 @@ class SweepEngine:
     """Trains cells of one transfer, or of one baseline, on draws of the target.
 
     Three things are shared: activations of a frozen prefix (one walk per freeze count over every image that any draw
-    needs), compiled programs (one per freeze count, and one for fine-tuning), and phase 1 (a fine-tuned cell goes on
-    from its twin without fine-tuning).
+    needs), compiled programs (one per freeze count or tuned part, and one for fine-tuning), and phase 1 (a
+    fine-tuned cell goes on from its twin without fine-tuning).
 
     Args:
       network: the architecture; its weights are overwritten.
@@ -82,9 +82,11 @@ class SweepEngine:
         """Trains one cell on one draw and scores it on val and test; the network keeps the trained weights.
 
         Raises:
-          ValueError: n or freeze_count is out of range.
+          ValueError: n, freeze_count or held_from is out of range, or layers are held where the head is not solved for.
           FrozenWeightsChanged: see there.
         """
+        if cell.held_from and (cell.fine_tune or self._recipe is not self._solved_head):
+            raise ValueError(f"{cell} holds layers: that takes a solved head and no fine-tuning")
         phase_1 = self._phase_1(cell, draw)
         if cell.fine_tune:
             return self._phase_2(cell, draw, phase_1)
@@ -107,12 +109,12 @@ class SweepEngine:
 
     def _phase_1(self, cell: Cell, draw: int) -> _Phase1:
         """Trains the head and what is not frozen; kept until another cell or draw is asked for."""
-        place = (cell.n, cell.freeze_count, draw, *self.schedule.of_phase_1)
+        place = (cell.n, cell.freeze_count, cell.held_from, draw, *self.schedule.of_phase_1)
         if self._last_phase_1 is None or self._last_phase_1.place != place:
             execution = self._tried(
                 self.initial_weights(draw),
                 lambda rate_factor: self._recipe.train_phase_1(self.schedule, cell, draw, rate_factor),
-                lambda: self._recipe.untrained(cell.freeze_count),
+                lambda: self._recipe.untrained(cell),
             )
             self._last_phase_1 = _Phase1(place, weight_values.read_weights(self._variables), execution)
         return self._last_phase_1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ class SweepRecord:
 
     def key(self, cell: Cell, draw: int) -> str:
         """Hash of everything that decides the execution's result."""
-        return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune], draw=draw)
+        held = [cell.held_from] if cell.held_from else []  # all other cells keep the keys that they had before
+        return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune, *held], draw=draw)
 
     def row(self, cell: Cell, draw: int, execution: Execution) -> Row:
         """What the ledger keeps of an execution."""
@@ -87,7 +89,7 @@ class SweepRecord:
             test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
             steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
             frozen_hash=execution.frozen_hash,
-            test_probabilities=execution.test.probabilities, outcome=execution.outcome,
+            test_probabilities=execution.test.probabilities, outcome=execution.outcome, held_from=cell.held_from,
         )  # fmt: skip
 
     def parts(self) -> LedgerParts:
@@ -131,13 +133,14 @@ Plan = list[tuple[Cell, int]]
 
 def plan_sweep(settings: SweepSettings) -> Plan:
     """All executions in the order of KerasTuner's trials, a fine-tuned cell straight after its twin."""
-    return [
-        (Cell(n, freeze_count, fine_tune), draw)
-        for freeze_count in sorted(settings.freeze_counts)
-        for draw in settings.draw_numbers
-        for n in sorted(settings.sizes)
-        for fine_tune in sorted(settings.fine_tune)
-    ]
+    executions = itertools.product(settings.ways, settings.draw_numbers, settings.sizes)
+    plan = [(Cell(n, *way), draw) for way, draw, n in executions]
+
+    def place(execution: tuple[Cell, int]) -> tuple[int, int, int, int, bool]:
+        cell, draw = execution
+        return cell.held_from, cell.freeze_count, draw, cell.n, cell.fine_tune
+
+    return sorted(plan, key=place)
 
 
 def keras_tuner_folder(ledger_folder: Path) -> Path:

@@ -13,7 +13,7 @@ Planned = tuple[Cell, int]
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """What one worker does in one go: the cells that share n, freeze_count and draw, and so phase 1."""
+    """What one worker does in one go: the cells that share n, trained layers and draw, and so phase 1."""
 
     cells: tuple[Cell, ...]
     draw: int
@@ -40,13 +40,11 @@ class Unit:
 
 def group_units(executions: Sequence[Planned]) -> list[Unit]:
     """Executions in units, the longest first: fewest frozen layers, most images; twins without fine-tuning lead."""
-    groups: dict[tuple[int, int, int], list[Cell]] = {}
+    groups: dict[tuple[int, int, int, int], list[Cell]] = {}
     for cell, draw in executions:
-        groups.setdefault((cell.n, cell.freeze_count, draw), []).append(cell)
-    units = [
-        Unit(tuple(sorted(cells, key=lambda cell: cell.fine_tune)), draw) for (_, _, draw), cells in groups.items()
-    ]
-    return sorted(units, key=lambda unit: (unit.freeze_count, -unit.cells[0].n, unit.draw))
+        groups.setdefault((cell.n, cell.freeze_count, cell.held_from, draw), []).append(cell)
+    units = [Unit(tuple(sorted(cells, key=lambda cell: cell.fine_tune)), draw) for (*_, draw), cells in groups.items()]
+    return sorted(units, key=lambda unit: (unit.freeze_count, unit.cells[0].held_from, -unit.cells[0].n, unit.draw))
 
 
 def best_fit(pending: Sequence[Unit], warm: int | None, elsewhere: Container[int | None]) -> Unit:

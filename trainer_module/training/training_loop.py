@@ -43,15 +43,23 @@ class Program:
       variables: what is trained.
       statistics_held: True normalises by the moving statistics and leaves them as they are (phase 2).
       shift_px: images are moved by up to so many pixels each way while training; 0 for activations of other cuts.
+      held: from the model's output to logits, always in inference mode, where the model does not reach that far.
     """
 
     def __init__(
-        self, model: keras.Model, variables: Sequence[keras.Variable], *, statistics_held: bool, shift_px: int = 0
+        self,
+        model: keras.Model,
+        variables: Sequence[keras.Variable],
+        *,
+        statistics_held: bool,
+        shift_px: int = 0,
+        held: keras.Model | None = None,
     ):
         self.model = model
         self.variables = list(variables)
         self.statistics_held = statistics_held
         self.shift_px = shift_px
+        self.held = held
         self._moments = [
             tuple(tf.Variable(tf.zeros_like(variable.value), trainable=False) for _ in range(2))
             for variable in self.variables
@@ -127,7 +135,11 @@ class Program:
         return score_logits(logits, data.labels if places is None else data.labels[places])
 
     def _inference(self, activations: tf.Tensor) -> tf.Tensor:
-        return self.model(activations, training=False)  # [batch, units]
+        return self._forward(activations, training=False)
+
+    def _forward(self, activations: tf.Tensor, *, training: bool) -> tf.Tensor:
+        reached = self.model(activations, training=training)
+        return reached if self.held is None else self.held(reached, training=False)  # [batch, units]
 
     def _train_steps(self, activations: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
         loss = tf.constant(0.0)
@@ -148,7 +160,7 @@ class Program:
         values = [variable.value for variable in self.variables]
         with held, tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
-            logits = self.model(activations, training=True)  # [batch, units]
+            logits = self._forward(activations, training=True)  # [batch, units]
             loss = cross_entropy(logits, labels)
         self._apply_adam(values, tape.gradient(loss, values), rate)
         return loss

@@ -118,7 +118,7 @@ class SweepTuner(LedgerTuner):
 
 def row_note(row: Row) -> str:
     """A row in the progress bar's few words."""
-    note = f"n={row.n} k={row.freeze_count} val {row.val_accuracy:.1%}"
+    note = f"n={row.n} k={Cell.of_row(row).layers} val {row.val_accuracy:.1%}"
     return note if row.outcome == "trained" else f"{note} ({row.outcome})"
 
 

@@ -25,7 +25,7 @@ def draw_by_freeze_count(
     Returns:
       A figure 12.8 inches wide, without title.
     """
-    at_n = {name: [one for one in cells if one.cell.n == n] for name, cells in lines.items()}
+    at_n = {name: [one for one in cells if one.cell.n == n and not one.cell.held_from] for name, cells in lines.items()}
     rows = sorted({cells[0].architecture for name, cells in at_n.items() if cells and _is_control(name)})
     tunings = sorted({one.cell.fine_tune for cells in at_n.values() for one in cells})
     height = 3.9 * len(rows) + 0.5

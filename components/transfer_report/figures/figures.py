@@ -143,7 +143,7 @@ def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]
     }
     lines: dict[str, list[MeasuredCell]] = {}
     for name, way in ways.items():
-        found: list[MeasuredCell] = [one for one in cells if (one.cell.freeze_count, one.cell.fine_tune) == way]
+        found: list[MeasuredCell] = [one for one in cells if one.cell == Cell(one.cell.n, *way)]
         if found:
             lines[name] = found
     return lines

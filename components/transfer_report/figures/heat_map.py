@@ -51,7 +51,7 @@ class _Grid:
 
 
 def draw_heat_map(cells: Sequence[CellSummary], chosen: Collection[Cell], scales: Scales) -> Figure:
-    """Draws one transfer's cells; what was not run is grey, undecided gains are hatched.
+    """Draws one transfer's cells but those that hold layers; what was not run is grey, undecided gains are hatched.
 
     Args:
       cells: all of one transfer.
@@ -61,7 +61,7 @@ def draw_heat_map(cells: Sequence[CellSummary], chosen: Collection[Cell], scales
     Returns:
       A figure 12.8 inches wide, without title.
     """
-    found = {summary.cell: summary for summary in cells}
+    found = {summary.cell: summary for summary in cells if not summary.cell.held_from}
     grid = _Grid(
         sizes=tuple(sorted({c.n for c in found})),
         counts=tuple(sorted({c.freeze_count for c in found})),

@@ -120,7 +120,7 @@ def _points(before: BeforeTraining, ledgers: Ledgers, estimator: str, n: int) ->
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for name, sweep in ledgers.transfers.items():
         for cell, rows in sweep.cells.items():
-            if (cell.n, cell.fine_tune) != (n, min(tunings)):
+            if cell.held_from or (cell.n, cell.fine_tune) != (n, min(tunings)):
                 continue
             pairs = [(values[place], row.test_accuracy) for row in rows
                      if (place := (name, n, cell.freeze_count, row.draw)) in values]  # fmt: skip

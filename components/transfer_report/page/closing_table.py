@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.statistics import formats
+from experiment.tuned_layers import layers_in_table
 from terminal.tables import FittingTable
 
 _STYLES = {"gain": "green", "loss": "red", "undecided": "yellow"}
@@ -49,7 +50,7 @@ def _row(row: dict[str, Any], is_winner: bool) -> list[Text]:
     gain = Text(f"{formats.points(row['gain_points'])}\n{low}, {high}", style=_STYLES[row["verdict"]])
     return [
         Text(f"{row['source']}\n{row['architecture']}", style="bold" if is_winner else ""),
-        Text(str(row["freeze_count"])),
+        Text(layers_in_table(row["freeze_count"], row.get("held_from", 0))),
         Text("yes" if row["fine_tune"] else "no"),
         Text(str(row["n"])),
         Text(str(row["draws"])),

@@ -24,6 +24,7 @@ from components.transfer_report.page.before_training import BeforeTrainingShown
 from components.transfer_report.page.closing_table import divergence_notes
 from components.transfer_report.page.controls import ControlsShown
 from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
+from experiment.tuned_layers import layers_in_table, tuned_in_words
 from ledger.cell_selection import Cell
 
 
@@ -72,7 +73,7 @@ def template_of(name: str, **filters: Callable[..., str]) -> jinja2.Template:
     )
     environment.filters.update(
         percent=formats.percent, percent_interval=formats.percent_interval, points=formats.points,
-        points_interval=formats.points_interval, **filters,
+        points_interval=formats.points_interval, layers=layers_in_table, **filters,
     )  # fmt: skip
     return environment.get_template(name)
 
@@ -108,7 +109,10 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 
 def how(cell: Mapping[str, Any]) -> str:
-    """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune`."""
+    """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune all layers`."""
+    if cell["held_from"]:
+        tuned = tuned_in_words(cell["architecture"], cell["freeze_count"], cell["held_from"])
+        return f"tune {tuned} and the head, hold the rest"
     unit = unit_of(cell["architecture"])
     count = cell["freeze_count"]
     frozen = "freeze nothing" if not count else f"freeze the first {count} {unit}s"
@@ -194,7 +198,7 @@ def extremes(cells: Sequence[CellSummary]) -> list[str]:
 
 
 def _place(cell: Cell) -> str:
-    return f"n={cell.n}, k={cell.freeze_count}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}"
+    return f"n={cell.n}, k={cell.layers}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}"
 
 
 def _embedded(path: Path) -> str:
