@@ -35,8 +35,8 @@ def tuned_problems(
         one for name, ranges in tuned.items() if name in most for one in range_problems(name, ranges, most[name])
     ]
     if tuned and not with_tuning:
-        problems.append("tuned needs schedule.tuning, which is null: layers are held where others are tuned from a head "
-                        "that was solved for. Remove tuned, or give the schedule a tuning")  # fmt: skip
+        problems.append("tuned needs schedule.tuning, which is null: layers are held where others are tuned from a "
+                        "head that was solved for. Remove tuned, or give the schedule a tuning")  # fmt: skip
     if tuned and False not in fine_tune:
         problems.append("tuned needs false in fine_tune: its cells are not fine-tuned, nor is the baseline that they "
                         "are held against. Add it, or remove tuned")  # fmt: skip

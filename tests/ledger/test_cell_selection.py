@@ -37,6 +37,24 @@ def test_a_tie_goes_to_the_cheaper_model(make_row):
     assert best_cell(rows, 20) == Cell(20, 6, False)
 
 
+def test_a_tie_at_one_cut_goes_to_the_cell_that_tunes_fewest_layers(make_row):
+    rows = [make_row(freeze_count=4, held_from=held, val_accuracy=0.7) for held in (0, 7, 6)]
+    assert best_cell(rows, 20) == Cell(20, 4, False, 6)
+    assert best_cell([*rows, make_row(freeze_count=5, val_accuracy=0.7)], 20) == Cell(20, 5, False)
+
+
+def test_a_cell_is_made_of_values_that_may_lack_what_is_held():
+    assert Cell.of_values({"n": 20, "freeze_count": 6, "fine_tune": 0}) == Cell(20, 6, False)
+    assert (
+        Cell.of_values({"n": 20, "freeze_count": 6, "fine_tune": False, "held_from": 7, "draw": 0}).layers == "[6, 7]"
+    )
+
+
+def test_rows_that_hold_layers_are_a_cell_of_their_own(make_row):
+    groups = rows_by_cell([make_row(held_from=7), make_row(), make_row(fine_tune=True)])
+    assert list(groups) == [Cell(20, 6, False), Cell(20, 6, False, 7), Cell(20, 6, True)]
+
+
 def test_rows_are_grouped_by_cell_in_the_order_of_draws(make_row):
     groups = rows_by_cell([make_row(draw=1), make_row(n=10), make_row(draw=0)])
     assert [(cell.n, [row.draw for row in rows]) for cell, rows in groups.items()] == [(10, [0]), (20, [0, 1])]

@@ -99,6 +99,7 @@ SETTINGS = {
     "candidate_size": (20, TUNERS | CARD),
     "freeze_counts": ({"original": [6, 7], "mobilenet_v2": [16], "b0": [1], "mine": [1]},
                       of(TRANSFERS, "original") | ADVISOR | CARD),
+    "tuned": ({"mobilenet_v2": [[2, 6]]}, of(TRANSFERS, "mobilenet_v2") | CARD),
     "fine_tune": ([False], GRID),
     "draws": (3, GRID),
     "confirmation.draws": (3, CONFIRMER | CARD),

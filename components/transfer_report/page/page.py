@@ -110,7 +110,7 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 def how(cell: Mapping[str, Any]) -> str:
     """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune all layers`."""
-    if cell["held_from"]:
+    if cell.get("held_from"):
         tuned = tuned_in_words(cell["architecture"], cell["freeze_count"], cell["held_from"])
         return f"tune {tuned} and the head, hold the rest"
     unit = unit_of(cell["architecture"])

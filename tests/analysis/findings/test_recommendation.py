@@ -60,6 +60,8 @@ def test_the_lead_is_over_the_best_from_scratch_whatever_its_architecture(grid_o
         (Cell(10, 0, False), "remastered", 6, "nothing frozen"),
         (Cell(10, 3, False), "mine", 3, "features frozen"),
         (Cell(10, 2, True), "mine", 3, "first 2 of 3 parts frozen, then fine-tuned"),
+        (Cell(10, 3, False, 6), "mobilenet_v2", 18, "parts 4 to 6 of 18 tuned, the rest held"),
+        (Cell(10, 0, False, 1), "original", 8, "layer 1 of 8 tuned, the rest held"),
     ],
 )
 def test_a_way_of_transferring_in_words(cell: Cell, architecture: str, most: int, words: str) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.findings.recommendation import advise
 from components.confirmer.confirmation_files import read_confirmation, write_confirmation
 from components.confirmer.confirming import ConfirmerSettings, confirm
 from experiment.config import Confirmation
@@ -51,7 +53,8 @@ class FreshTrainings:
     def _row(self, name: str, cell: Cell, draw: int):
         random = np.random.default_rng([draw, cell.n, len(name)])
         right = random.random(IMAGES) < self.accuracies[name] + self.spread * random.normal()
-        return make_row((cell.n, cell.freeze_count, cell.fine_tune), draw, right)
+        row = make_row((cell.n, cell.freeze_count, cell.fine_tune), draw, right)
+        return dataclasses.replace(row, held_from=cell.held_from)
 
 
 @pytest.fixture
@@ -72,6 +75,23 @@ def test_what_is_clear_gets_five_draws_of_the_chosen_cell_and_of_the_network_fro
     assert {draw for _, _, draw in train.asked} == set(draws)
     assert len(train.asked) == len(set(train.asked)) == 5 * (3 + 2)  # three chosen cells, a baseline at each n
     assert {row.draw for row in rows["imagenet__original"][1]} == set(draws)
+
+
+def test_a_chosen_cell_that_holds_layers_is_trained_and_handed_on_as_one(grid: Grid, tmp_path) -> None:
+    rows_of = {name: sweep.rows for name, sweep in grid.sweeps.items()}
+    better = [dataclasses.replace(row, freeze_count=2, held_from=4, val_accuracy=0.99, key=f"{row.key} held")
+              for row in rows_of["imagenet__original"] if row.freeze_count == 8 and not row.fine_tune]  # fmt: skip
+    rows_of["imagenet__original"] = [*rows_of["imagenet__original"], *better]
+    ledgers = pair_ledgers((grid.sweeps[name].header, rows) for name, rows in rows_of.items())
+    train = FreshTrainings(Grid(ledgers), {**SEARCHED, "imagenet__original": 0.95})
+    questions, rows = confirm(ledgers, settings_of(), train)
+    assert questions[0].chosen == ("imagenet__original", Cell(10, 2, False, 4))
+    assert questions[0].baseline == ("baseline__original", Cell(10, 0, False))
+    assert {row.held_from for row in rows["imagenet__original"][1]} == {4}
+    write_confirmation(tmp_path, questions, rows, settings_of().confirmation)
+    found = read_confirmation(tmp_path)
+    assert [answer.question for answer in found.answers] == questions
+    assert "layers 3 to 4 of 8 tuned, the rest held" in advise(found)[0].sentence
 
 
 def test_a_size_that_is_undecided_gets_twice_as_many_draws_and_again_and_no_more(grid: Grid) -> None:

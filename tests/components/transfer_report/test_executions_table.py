@@ -15,7 +15,7 @@ from ledger.rows import Header, Row
 from tests.analysis.report_ledgers import make_row
 
 HEADER = (
-    "transfer,source,architecture,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy,"
+    "transfer,source,architecture,n,freeze_count,fine_tune,held_from,draw,val_accuracy,test_accuracy,"
     "baseline_test_accuracy,gain_points,seconds,outcome,worse_on_val,data"
 )
 

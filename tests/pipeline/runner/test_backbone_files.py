@@ -76,6 +76,15 @@ def test_a_file_that_is_missing_or_another_or_has_fewer_parts_is_refused(saved, 
         found(config(path, "freeze_counts={net: [0, 3]}"))
 
 
+def test_tuned_ranges_are_held_against_the_parts_of_the_file(saved):
+    path = saved()
+    with pytest.raises(ThawError, match=r"tuned\.net asks for \[\[1, 3\]\]; of the 2 parts of net, .* from < to < 2"):
+        found(config(path, "baselines={}", "tuned={net: [[1, 3]]}"))
+    with pytest.raises(ThawError, match=r"tuned\.net asks for \[1, 2\], which holds nothing above"):
+        found(config(path, "baselines={}", "tuned={net: [[1, 2]]}"))
+    assert found(config(path, "baselines={}", "tuned={net: [[0, 1]]}"))
+
+
 def test_a_transfer_without_weights_is_left_out_loudly(nowhere):
     said = []
     config, left_out = found(load_config(QUICK), nowhere, said.append)

@@ -22,6 +22,15 @@ def test_every_cell_of_every_sweep_is_counted_once_per_draw():
     assert counted.executions == 3 * 66
 
 
+def test_tuned_ranges_are_counted_for_each_n_and_cost_their_suffix():
+    config = QUICK.model_copy(update={"tuned": {"original": ((2, 4), (0, 2))}})
+    more = {name: cells - plan(QUICK).cells[name] for name, cells in plan(config).cells.items()}
+    assert {name: cells for name, cells in more.items() if cells} == {
+        "cats_dogs__original": 2 * len(QUICK.sizes), "ships_planes__original": 2 * len(QUICK.sizes),
+    }  # fmt: skip
+    assert plan(config).minutes > plan(QUICK).minutes
+
+
 def test_more_draws_and_a_slower_machine_take_longer():
     base = plan(QUICK).minutes
     assert plan(QUICK.model_copy(update={"draws": 4})).minutes > base

@@ -48,13 +48,13 @@ def config(make_config):
     return make_config()
 
 
-def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8):
+def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8, held_from=0):
     """A ledger of cats_dogs__original as a run with this configuration leaves it."""
     folder = config.ledger_folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 3, 2.5, (), "", np.full((2, 2), 0.5),
-            outcome)
+            outcome, held_from)
         for number, outcome in enumerate(outcomes)
     ]  # fmt: skip
     write_ledger(folder / name, HEADER, rows)
@@ -94,6 +94,14 @@ def test_nothing_ran_yet(config):
     # 3 sizes, 2 tunings; a baseline gets every draw that a cell can get, a transfer 3 freeze counts and 3 draws.
     assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 18)
     assert sweep(config).planned == 54
+
+
+def test_tuned_ranges_are_planned_and_counted_where_they_are_asked_for(config, make_config):
+    add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 2, freeze_count=2, held_from=4)
+    assert sweep(config).done == 0
+    wider = make_config("tuned={original: [[2, 4]]}")
+    assert (sweep(wider).done, sweep(wider).planned) == (2, sweep(config).planned + len(config.sizes) * config.draws)
+    assert sweep(make_config("tuned={original: [[2, 5]]}")).done == 0
 
 
 def test_the_ledger_used_last_counts_and_a_line_being_written_does_not(config):

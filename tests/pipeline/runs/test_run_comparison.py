@@ -21,7 +21,7 @@ SUMMARY = {
     "data": "CIFAR-10", "target": {"content_hash": "c", "test_ids_hash": "i", "test_labels_hash": "l"},
     "stack": {"tensorflow": "2.16.2", "onednn": True},
 }  # fmt: skip
-CELL = {"transfer": "cats_dogs__original", "n": 20, "freeze_count": 6, "fine_tune": "false"}
+CELL = {"transfer": "cats_dogs__original", "n": 20, "freeze_count": 6, "fine_tune": "false", "held_from": 0}
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 import pytest
 
+from experiment.changes import changed
 from experiment.config import Schedule
 from experiment.training_settings import SweepSettings
+from ledger import ledger
+from ledger.cell_selection import Cell
 from terminal import progress
 from tests.stacks import STACK
 from trainer_module.sweep.job import SweepFacts
@@ -39,3 +42,17 @@ def test_a_row_that_a_kill_cut_short_is_dropped_and_said_so(record, make_row, mo
     ]  # fmt: skip
     record.open_ledger()
     assert len(said) == 1
+
+
+def test_tuned_ranges_follow_in_the_plan_and_other_cells_keep_their_keys(record):
+    settings = changed(record.settings, tuned=((4, 5), (0, 2)), draws=2, fine_tune=(False, True))
+    wider = SweepRecord(settings, SweepFacts("ab", "cd", (0, 1, 1), "ef", (5, 5), STACK))
+    assert [(cell.layers, cell.fine_tune, draw) for cell, draw in wider.plan] == [
+        ("6", False, 0), ("6", True, 0), ("6", False, 1), ("6", True, 1),
+        ("[0, 2]", False, 0), ("[0, 2]", False, 1), ("[4, 5]", False, 0), ("[4, 5]", False, 1),
+    ]  # fmt: skip
+    assert len(set(wider.keys)) == 8 and wider.name == record.name
+    assert wider.keys[0] == record.keys[0]
+    content = wider._content
+    assert record.keys[0] == ledger.content_key(**content, cell=[10, 6, False], draw=0)
+    assert wider.key(Cell(10, 0, False, 2), 0) == ledger.content_key(**content, cell=[10, 0, False, 2], draw=0)

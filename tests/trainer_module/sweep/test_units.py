@@ -12,6 +12,14 @@ def test_units_hold_twins_together_and_the_longest_come_first():
     assert sum(len(unit.cells) for unit in units) == len(executions)
 
 
+def test_cells_that_hold_layers_share_no_phase_1_and_stand_together():
+    cells = [Cell(n, 6, False, held) for n in (10, 20) for held in (0, 7, 8)]
+    units = group_units([(cell, 0) for cell in cells])
+    assert [(unit.cells[0].held_from, unit.cells[0].n) for unit in units] == [
+        (0, 20), (0, 10), (7, 20), (7, 10), (8, 20), (8, 10),
+    ]  # fmt: skip
+
+
 def test_a_worker_stays_with_its_freeze_count_and_else_takes_one_that_no_other_has():
     units = [Unit((Cell(10, k, False),), 0) for k in (6, 6, 8)]
     assert best_fit(units, warm=8, elsewhere={6}).freeze_count == 8

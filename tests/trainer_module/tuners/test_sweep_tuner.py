@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import keras_tuner
 import pytest
 
 from experiment.config import Schedule
 from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell, best_cell
+from ledger.ledger import read_ledger
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
@@ -87,6 +89,23 @@ def test_the_best_hyperparameters_are_those_of_the_cell_best_on_val_at_the_deplo
     tuner = sweep(engine, settings)
     chosen = tuner.get_best_hyperparameters()[0].values
     assert Cell(chosen["n"], chosen["freeze_count"], chosen["fine_tune"]) == best_cell(tuner.planned_rows(), 20)
+
+
+def test_a_tuned_range_is_a_trial_and_can_be_the_best(engine, settings, monkeypatch):
+    settings = settings.model_copy(update={"tuned": ((2, 4),), "sizes": (20,)})
+    run = engine.run
+
+    def flattered(cell, draw):
+        execution = run(cell, draw)
+        val = dataclasses.replace(execution.val, accuracy=0.99 if cell.held_from else 0.5)
+        return dataclasses.replace(execution, val=val)
+
+    monkeypatch.setattr(engine, "run", flattered)
+    tuner = sweep(engine, settings)
+    assert [trial.hyperparameters.values["held_from"] for trial in tuner.oracle.trials.values()] == [0] * 4 + [4] * 2
+    chosen = keras_tuner.HyperParameters.from_config(tuner.get_best_hyperparameters()[0].get_config()).values
+    assert Cell.of_values(chosen) == Cell(20, 2, False, 4) and chosen["draw"] == 0
+    assert [row.held_from for row in read_ledger(tuner.ledger.path)[1]] == [0] * 4 + [4] * 2
 
 
 def test_more_than_the_one_best_is_refused(engine, settings):

@@ -66,6 +66,14 @@ def test_a_missing_cell_is_marked_as_not_run(quick: Summaries) -> None:
     assert texts(draw_heat_map(cells, (), SCALES)).count("not run") == 2
 
 
+def test_cells_that_hold_layers_have_no_place_in_the_heat_map(quick: Summaries) -> None:
+    cells = quick.transfers["cats_dogs__original"]
+    held = dataclasses.replace(cells[0], cell=Cell(100, 2, False, 4))
+    drawn_with = draw_heat_map([*cells, held], {held.cell}, SCALES)
+    assert texts(drawn_with) == texts(draw_heat_map(cells, (), SCALES))
+    assert freezing_lines([*cells, held]) == freezing_lines(cells)
+
+
 def test_only_the_tunings_that_were_swept_get_a_row(quick: Summaries) -> None:
     cells = [s for s in quick.transfers["cats_dogs__original"] if not s.cell.fine_tune]
     titles = [axes.get_title(loc="left") for axes in draw_heat_map(cells, (), SCALES).axes]

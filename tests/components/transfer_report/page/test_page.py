@@ -60,6 +60,7 @@ def test_a_better_network_from_scratch_is_named_in_the_answer() -> None:
         ({"freeze_count": 0, "fine_tune": False}, "freeze nothing, without fine-tuning"),
         ({"freeze_count": 1}, "freeze the first layer, then fine-tune all layers"),
         ({"architecture": "mobilenet_v2"}, "freeze the first 4 parts, then fine-tune all layers"),
+        ({"held_from": 6, "fine_tune": False}, "tune layers 5 to 6 and the head, hold the rest"),
     ],
 )
 def test_a_cell_is_told_in_words(change: dict[str, Any], words: str) -> None:
