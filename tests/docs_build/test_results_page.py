@@ -11,7 +11,15 @@ from docs_build.results_page import publish
 from experiment.errors import ThawError
 
 CELLS = [
-    {"transfer": name, "n": 10, "freeze_count": k, "fine_tune": "false", "held_from": "0", "draw": draw, "seconds": 900.0}
+    {
+        "transfer": name,
+        "n": 10,
+        "freeze_count": k,
+        "fine_tune": "false",
+        "held_from": "0",
+        "draw": draw,
+        "seconds": 900.0,
+    }
     for name, k, draws in (("baseline__original", 0, 2), ("cats_dogs__original", 8, 2), ("cats_dogs__original", 6, 1))
     for draw in range(draws)
 ]
