@@ -19,8 +19,8 @@ from experiment.domains import Target as Target
 from experiment.domains import Transfer as Transfer
 from experiment.schedules import Schedule as Schedule
 from experiment.schedules import SourceSchedule as SourceSchedule
+from experiment.schedules import TunedRanges, Way, tuned_problems, ways_of
 from experiment.schedules import Tuning as Tuning
-from experiment.tuned_layers import TunedRanges, Way, tuned_problems, ways_of
 
 BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
 PositiveInt = pydantic.PositiveInt

@@ -12,7 +12,7 @@ from experiment.changes import changed
 from experiment.config import Backbone, Schedule, SourceSchedule
 from experiment.domains import Architecture, Control
 from experiment.machine import read_machine
-from experiment.tuned_layers import TunedRanges, Way, ways_of
+from experiment.schedules import TunedRanges, Way, ways_of
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"

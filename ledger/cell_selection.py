@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from experiment.tuned_layers import layers_in_table
+from experiment.schedules import layers_in_table
 from ledger.rows import Row
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclasses.dataclass(frozen=True, order=True, repr=False)
 class Cell:
     """One point of a sweep's grid.
 
@@ -26,6 +26,11 @@ class Cell:
     freeze_count: int
     fine_tune: bool
     held_from: int = 0
+
+    def __repr__(self) -> str:
+        """For messages; names what is held where something is."""
+        held = f", held_from={self.held_from}" if self.held_from else ""
+        return f"Cell(n={self.n}, freeze_count={self.freeze_count}, fine_tune={self.fine_tune}{held})"
 
     @classmethod
     def of_row(cls, row: Row) -> Cell:

@@ -9,7 +9,7 @@ from analysis.claims.claim import shown
 from analysis.findings.confirmed import Confirmation, Confirmed
 from analysis.statistics import formats
 from experiment.backbones import network_in_words, unit_of
-from experiment.tuned_layers import tuned_in_words
+from experiment.schedules import tuned_in_words
 from ledger.cell_selection import Cell
 
 

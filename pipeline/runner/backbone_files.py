@@ -12,7 +12,7 @@ from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
-from experiment.tuned_layers import range_problems
+from experiment.schedules import range_problems
 from pipeline.runner.network_cost import counted_mflop
 
 SIDES = (96, 224)

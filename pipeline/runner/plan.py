@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiment.config import Architecture, ExperimentConfig
-from experiment.tuned_layers import Way, ways_of
+from experiment.schedules import Way, ways_of
 from pipeline.runner.network_cost import forward_mflop
 
 # Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.config import Architecture, ExperimentConfig
-from experiment.tuned_layers import Way, ways_of
+from experiment.schedules import Way, ways_of
 from ledger.ledger_note import note_path
 from ledger.sealed_lines import SealedLines
 from pipeline.dag.training_settings import asked_digest

@@ -20,7 +20,7 @@ from pipeline.runs.run_formats import CELL_COLUMNS
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary
 from thaw.main import main as run_command
 
-CELL = {"transfer": "a__original", "n": 10, "freeze_count": 8, "fine_tune": "false"}
+CELL = {"transfer": "a__original", "n": 10, "freeze_count": 8, "fine_tune": "false", "held_from": 0}
 DAMAGES = {
     "missing": None,
     "empty": lambda _: b"",

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.statistics import formats
-from experiment.tuned_layers import layers_in_table
+from experiment.schedules import layers_in_table
 from terminal.tables import FittingTable
 
 _STYLES = {"gain": "green", "loss": "red", "undecided": "yellow"}

@@ -24,7 +24,7 @@ from components.transfer_report.page.before_training import BeforeTrainingShown
 from components.transfer_report.page.closing_table import divergence_notes
 from components.transfer_report.page.controls import ControlsShown
 from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
-from experiment.tuned_layers import layers_in_table, tuned_in_words
+from experiment.schedules import layers_in_table, tuned_in_words
 from ledger.cell_selection import Cell
 
 

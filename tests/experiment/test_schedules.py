@@ -4,7 +4,7 @@ import pytest
 
 from experiment.errors import ThawError
 from experiment.loading import validate_config
-from experiment.tuned_layers import layers_in_table, tuned_in_words, ways_of
+from experiment.schedules import layers_in_table, tuned_in_words, ways_of
 
 
 def settings(tuned):
