@@ -92,7 +92,7 @@ def test_nothing_ran_yet(config):
     state = state_of(config)
     assert (state.run, state.finished, state.data) == (None, False, "")
     # 3 sizes, 2 tunings; a baseline gets every draw that a cell can get, a transfer 3 freeze counts and 3 draws.
-    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 18)
+    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 6)
     assert sweep(config).planned == 54
 
 
