@@ -91,9 +91,9 @@ def sweep(config, name="cats_dogs__original"):
 def test_nothing_ran_yet(config):
     state = state_of(config)
     assert (state.run, state.finished, state.data) == (None, False, "")
-    # 3 sizes, 2 tunings; a baseline gets every draw that a cell can get, a transfer 3 freeze counts and 3 draws.
+    # 3 sizes, 2 tunings, one draw; a transfer has 2 freeze counts.
     assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 6)
-    assert sweep(config).planned == 54
+    assert sweep(config).planned == 12
 
 
 def test_the_ledger_used_last_counts_and_a_line_being_written_does_not(config):
