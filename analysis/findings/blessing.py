@@ -12,7 +12,6 @@ from analysis.statistics.paired_intervals import Interval
 from experiment.backbones import from_scratch_in_words, network_in_words
 from experiment.config import Blessing
 
-
 EVERYTHING = (-100.0, 100.0)
 """The interval of a gain of which nothing is known."""
 
