@@ -78,8 +78,8 @@ def add_run(config, name, finished=False, data="CIFAR-10"):
 def finish(folder, data="CIFAR-10"):
     summary = {
         "experiment": "quick", "data": data, "synthetic": False, "target_classes": [], "winner": "", "left_out": {},
-        
-        "collapsed": [], "advice": [], "diverged": [], "worse_on_val": [], "pushed": {"blessed": False}, "closing_table": [],
+        "collapsed": [], "advice": [], "diverged": [], "worse_on_val": [], "pushed": {"blessed": False},
+        "closing_table": [],
         "target": {}, "stack": {}, "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary))
