@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from analysis.cells.cell_summaries import CellSummary, ClassF1
 from analysis.findings.from_scratch import FromScratch
 from analysis.statistics import formats
+from analysis.statistics.paired_intervals import Interval
 from experiment.backbones import from_scratch_in_words, network_in_words
 from experiment.config import Blessing
+
+EVERYTHING = (-100.0, 100.0)
+"""The interval of a gain of which nothing is known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +94,7 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
             f"the difference of {formats.points(gain.estimate)} points rests on a single draw, which can't "
             "tell luck from gain; set draws to 2 or more"
         ]
-    if summary.verdict == "gain" and gain.low > margin:
+    if summary.verdict == "gain" and _is_above(gain, margin):
         return []
     shown = f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}"
     baseline = from_scratch_in_words(summary.architecture, summary.baseline_architecture)
@@ -106,12 +110,21 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
             "may lie above 0 by chance (Holm)"]  # fmt: skip
 
 
+def _is_above(gain: Interval, margin: float) -> bool:
+    """Whether a gain that the verdict calls is above the margin.
+
+    Where trainings from scratch collapsed there may be no interval: then an exact test called the gain, which speaks of
+    no margin but 0.
+    """
+    return gain.low > margin or ((gain.low, gain.high) == EVERYTHING and margin == 0)
+
+
 def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:
     """Why another network from scratch is preferred; the gain is measured by the transfer's own baseline."""
     best, lead = candidate.scratch.best, candidate.scratch.lead
     if best.architecture == candidate.summary.baseline_architecture and lead == candidate.summary.gain_points:
         return []
-    if lead.images_only or lead.low > margin:
+    if lead.images_only or (candidate.scratch.verdict == "gain" and _is_above(lead, margin)):
         return []
     shown = f"{formats.points(lead.estimate)} points {formats.points_interval((lead.low, lead.high))}"
     which = f"{network_in_words(best.architecture)} from scratch, the best of the baselines on val"

@@ -10,11 +10,11 @@ import numpy as np
 from analysis.cells.cell_summaries import CellSummary, MeasuredCell
 from analysis.cells.grid import Grid, SweepCell
 from analysis.cells.paired_ledgers import Ledgers
-from analysis.confirmation.collapse import chance_of, is_collapsed
+from analysis.confirmation.collapse import chance_of, collapse_rate_interval, is_collapsed
 from analysis.confirmation.confirmed_intervals import Arm, Comparison, arm_accuracy, compare
 from analysis.confirmation.verdicts import ConfirmedSize, FreshDraws, confirm
 from analysis.findings.from_scratch import FromScratch
-from analysis.findings.questions import PLACES, Question
+from analysis.findings.questions import Question
 from analysis.statistics.paired_intervals import Interval
 from experiment.config import Confirmation as ConfirmationSettings
 from experiment.errors import ThawError
@@ -41,6 +41,19 @@ class Confirmed:
     def draws(self) -> int:
         """Fresh draws, collapsed ones included."""
         return self.summary.draws
+
+    @property
+    def collapses(self) -> list[str]:
+        """Sentences on the cells that collapsed: how often they did, with the exact bound, and what that leaves."""
+        found = []
+        for name, place in self.question.by_name.items():
+            count = self.collapsed.get(name, 0)
+            if count and (name != "scratch" or place != self.question.baseline):
+                low, high = (100 * bound for bound in collapse_rate_interval(count, self.draws))
+                found.append(f"n = {self.question.n}: {place[0]} ended no better than chance in {count} of {self.draws}"
+                             f" draws (so do {low:.0f} to {high:.0f}% of such trainings); figures are of the "
+                             "others.")  # fmt: skip
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +132,7 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
     if not draws:
         raise ThawError(f"The fresh draws of n = {question.n} end before any was trained on by all of "
                         f"{sorted({name for name, _ in question.cells})}. Run the configuration again.")  # fmt: skip
-    return {name: _arm(grid, getattr(question, name), draws) for name in PLACES}
+    return {name: _arm(grid, place, draws) for name, place in question.by_name.items()}
 
 
 def _arm(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
@@ -147,14 +160,19 @@ def _confirmed(
     summary = CellSummary(
         **vars(_measured(grid, question.chosen, accuracy["chosen"], question.val_accuracy)),
         baseline=baseline,
-        gain_points=_points(gain, size.draws),
+        gain_points=_points(gain, arms["chosen"], arms["baseline"]),
         improvement_percent=None if ratio is None else 100 * (ratio - 1),
         p_value=gain.p_value,
         verdict=size.verdict,
     )
     scratch = _measured(grid, question.scratch, accuracy["scratch"], grid.val(question.scratch))
     collapsed = {name: int(arm.collapsed.sum()) for name, arm in arms.items()}
-    return Confirmed(question, summary, FromScratch(scratch, _points(lead, size.draws), size.lead_verdict), collapsed)
+    return Confirmed(
+        question,
+        summary,
+        FromScratch(scratch, _points(lead, arms["chosen"], arms["scratch"]), size.lead_verdict),
+        collapsed,
+    )
 
 
 def _accuracy(arm: Arm, looks: int, look: int) -> Interval:
@@ -164,11 +182,12 @@ def _accuracy(arm: Arm, looks: int, look: int) -> Interval:
     return Interval(0.0, mean, 1.0, arm.draws) if interval is None else dataclasses.replace(interval, draws=arm.draws)
 
 
-def _points(one: Comparison, draws: int) -> Interval:
-    """Of the draws in which neither collapsed; where they are too few, all that a difference can be."""
-    if one.interval is None:
-        return Interval(-100.0, 0.0 if one.points is None else one.points, 100.0, draws)
-    return dataclasses.replace(one.interval, draws=draws)
+def _points(found: Comparison, one: Arm, other: Arm) -> Interval:
+    """Of the draws in which neither collapsed; where they are too few, the mean of all and all that it can be."""
+    if found.interval is None:
+        mean = 100 * float(one.correct.mean() - other.correct.mean())
+        return Interval(-100.0, mean if found.points is None else found.points, 100.0, one.draws)
+    return dataclasses.replace(found.interval, draws=one.draws)
 
 
 def _measured(grid: Grid, place: SweepCell, accuracy: Interval, val_accuracy: float) -> MeasuredCell:

@@ -33,9 +33,14 @@ class Question:
     val_accuracy: float
 
     @property
+    def by_name(self) -> dict[str, SweepCell]:
+        """The three cells by PLACES."""
+        return dict(zip(PLACES, (self.chosen, self.baseline, self.scratch), strict=True))
+
+    @property
     def cells(self) -> list[SweepCell]:
         """All of them, each once."""
-        return list(dict.fromkeys((self.chosen, self.baseline, self.scratch)))
+        return list(dict.fromkeys(self.by_name.values()))
 
 
 def questions_of(grid: Grid, deployed_size: int, *, every_transfer: bool) -> list[Question]:

@@ -179,6 +179,7 @@ def _summary(
         "seed": settings.seed,
         "blessing": settings.blessing.model_dump(),
         "confirmed": confirmed_json(confirmation),
+        "collapsed": [sentence for answer in confirmation.answers for sentence in answer.collapses],
         "closing_table": [_closing_row(outcome, ledgers) for outcome in decision.outcomes],
         "winner": winner.candidate.transfer,
         "pushed": {

@@ -41,7 +41,8 @@ def finished_run(folder, *, synthetic=False):
     summary = {
         "experiment": "tiny", "data": "cifar10", "synthetic": synthetic, "test_images": 2000,
         "target_classes": ["automobile", "truck"], "versions": {"tfx": "1.16.0"},
-        "left_out": {"imagenet__m": "No file"}, "diverged": [], "worse_on_val": [], "labels_needed": [LABELS],
+        "left_out": {"imagenet__m": "No file"}, "collapsed": [], "diverged": [], "worse_on_val": [],
+        "labels_needed": [LABELS],
         "advice": [{"sentence": "With 10 labelled images: nothing."}],
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary))

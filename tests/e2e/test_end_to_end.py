@@ -20,7 +20,7 @@ NODES = [
     "DomainExamples.target", "DomainExamples.same_classes", "Trainer.source.same_classes.remastered",
     "Tuner.baseline.remastered", "Trainer.baseline.remastered", "Tuner.transfer.same_classes__remastered",
     "Trainer.transfer.same_classes__remastered", "Evaluator.same_classes__remastered", "TransferAdvisor",
-    "SweepEvaluator", "TransferReport", "Pusher",
+    "Confirmer", "SweepEvaluator", "TransferReport", "Pusher",
 ]  # fmt: skip
 
 ONE_MORE_SIZE = ("--set", "sizes=[10, 20, 30]", "--set", "candidate_size=20")
@@ -57,11 +57,27 @@ def test_the_first_run_computes_every_node(experiment, first_run):
 def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_run):
     out = first_run.stdout
     assert "Plan: 24 trainings" in out and "minutes if nothing is cached" in out
-    assert "[1/18] ImportExampleGen" in out and "[18/18] Pusher" in out
+    assert "[1/19] ImportExampleGen" in out and "[19/19] Pusher" in out
     assert "sweep same_classes__remastered: 16 of 16" in out
     assert "report.html" in out and "blessed" in out
     assert first_run.stderr == ""
     assert not [line for line in out.splitlines() if "WARNING" in line or "INFO:" in line]
+
+
+def test_what_the_summary_confirms_comes_of_fresh_draws(experiment, first_run):
+    with (experiment.latest / "confirmed.csv").open() as file:
+        fresh = list(csv.DictReader(file))
+    assert {int(row["draw"]) for row in fresh} == set(range(1000, 1010))
+    told = summary(experiment)
+    assert [one["n"] for one in told["confirmed"]] == [10, 20]
+    for one in told["confirmed"]:
+        cell = {"transfer": one["transfer"], "n": str(one["n"]), "freeze_count": str(one["freeze_count"])}
+        cell["fine_tune"] = str(one["fine_tune"]).lower()
+        values = [float(row["test_accuracy"]) for row in fresh if cell.items() <= row.items()]
+        assert len(values) == one["draws"] == 10
+        assert one["accuracy"] == pytest.approx(sum(values) / 10)
+    [row] = told["closing_table"]
+    assert (row["accuracy"], row["draws"]) == (told["confirmed"][-1]["accuracy"], 10)
 
 
 def test_nothing_is_left_in_the_temporary_folder(first_run):
@@ -230,7 +246,7 @@ def test_ctrl_c_in_the_middle_of_a_run_leaves_a_line_and_no_traceback(stopped_ru
     status, output = stopped_run
     assert status == 128 + signal.SIGINT, output
     assert output.endswith("\nStopped. Run the same command again: what was finished is not repeated.\n")
-    assert "Traceback" not in output and "[18/18]" not in output
+    assert "Traceback" not in output and "[19/19]" not in output
 
 
 def test_one_more_size_repeats_no_execution_of_the_ledger_nor_of_a_run_that_was_stopped(experiment, stopped_run):

@@ -219,7 +219,8 @@ def test_a_model_of_the_users_is_read_from_the_clusters_volume(compile_quick, tm
     layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
     keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "net.keras")
     settings = (f"backbones={{net: {{model: {tmp_path / 'net.keras'}}}}}", "sources={net: {}}",
-                "freeze_counts={net: [0, 1]}", "transfers=[{source: net, architecture: net}]", "baselines={}")  # fmt: skip
+                "freeze_counts={net: [0, 1]}", "transfers=[{source: net, architecture: net}]",
+                "baselines={}")  # fmt: skip
     path = compile_quick("net", *(part for one in settings for part in ("--set", one)))
     spec, _ = yaml.safe_load_all(path.read_text())
     told = spec["root"]["dag"]["tasks"]["trainer-source-net-net"]["inputs"]["parameters"]["custom_config"]

@@ -55,7 +55,7 @@ def small_summary(recorder, **changes):
     record = {"store": str(recorder.path), "run_context": latest_run_context(recorder.store)}
     return {
         "experiment": "small", "data": "CIFAR-10", "synthetic": False, "target_classes": ["automobile", "truck"],
-        "winner": "a__original", "left_out": {}, "diverged": [], "worse_on_val": [],
+        "winner": "a__original", "left_out": {}, "collapsed": [], "advice": [], "diverged": [], "worse_on_val": [],
         "closing_table": [small_row()], "stack": {"device": "CPU"},
         "target": {"content_hash": "c", "test_ids_hash": "i", "test_labels_hash": "l"},
         "pushed": {"blessed": False, "path": None, "reason": "there is no gain"}, "ml_metadata": record, **changes,

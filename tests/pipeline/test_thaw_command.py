@@ -12,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SUMMARY = {
-    "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {}, "diverged": [],
+    "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {},
+    "collapsed": [], "advice": [], "diverged": [],
     "worse_on_val": [], "target": {}, "stack": {}, "pushed": {"blessed": False}, "closing_table": [],
     "target_classes": ["automobile", "truck"], "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
 }  # fmt: skip

@@ -100,7 +100,8 @@ def _notes(summary: dict[str, Any]) -> Text:
 def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
     """Sentences about trainings that diverged or ended below their start on val; empty if all went as planned."""
     counts = {outcome: sum(one["outcome"] == outcome for one in summary["diverged"]) for outcome in _DIVERGED}
-    notes = [f"{_trainings(count)} {_DIVERGED[outcome]} (summary.json names which)."
+    notes = list(dict.fromkeys(summary["collapsed"]))
+    notes += [f"{_trainings(count)} {_DIVERGED[outcome]} (summary.json names which)."
              for outcome, count in counts.items() if count]  # fmt: skip
     worse = summary["worse_on_val"]
     kept = sum(one["outcome"] == "kept" for one in worse)

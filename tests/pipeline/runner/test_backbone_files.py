@@ -14,7 +14,12 @@ from experiment.loading import PRESETS, load_config
 from pipeline.runner.backbone_files import fitted, located, looked_at, with_files
 
 QUICK = PRESETS / "quick.yaml"
-NET = ("sources={net: {}}", "transfers=[{source: net, architecture: net}]", "freeze_counts={net: [0, 2]}")
+NET = (
+    "sources={net: {}}",
+    "transfers=[{source: net, architecture: net}]",
+    "freeze_counts={net: [0, 2]}",
+    "baselines={}",
+)
 ONLY_MOBILENET = "transfers=[{source: imagenet, architecture: mobilenet_v2}]"
 
 

@@ -82,9 +82,9 @@ def test_a_model_of_the_users_is_looked_at(tmp_path):
     changes = [f"data.path={tmp_path / 'nothing'}",
                f"backbones={{net: {{model: {tmp_path / 'net.keras'}, scale: 0..1}}}}",
                "sources={net: {}}", "transfers=[{source: net, architecture: net}]"]  # fmt: skip
-    sound = found("backbone net", *changes, "freeze_counts={net: [0, 1]}")
+    sound = found("backbone net", *changes, "freeze_counts={net: [0, 1]}", "baselines={}")
     assert (sound.state, "1 parts" in sound.found) == ("ok", True)
-    beyond = found("backbone net", *changes, "freeze_counts={net: [2]}")
+    beyond = found("backbone net", *changes, "freeze_counts={net: [2]}", "baselines={}")
     assert beyond.state == "problem" and "can be cut into 1 parts" in beyond.advice
 
 

@@ -53,7 +53,8 @@ class RecordedRun:
         report = self.folder / "artifacts" / "report"
         report.mkdir(parents=True, exist_ok=True)
         summary = {
-            "experiment": "quick", "data": "photos", "synthetic": False, "winner": "a", "left_out": {}, "diverged": [],
+            "experiment": "quick", "data": "photos", "synthetic": False, "winner": "a", "left_out": {},
+            "collapsed": [], "advice": [], "diverged": [],
             "worse_on_val": [], "pushed": {"blessed": False, "path": None}, "closing_table": [],
         }  # fmt: skip
         (report / "summary.json").write_text(json.dumps(summary))

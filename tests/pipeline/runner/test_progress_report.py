@@ -78,7 +78,8 @@ def add_run(config, name, finished=False, data="CIFAR-10"):
 def finish(folder, data="CIFAR-10"):
     summary = {
         "experiment": "quick", "data": data, "synthetic": False, "target_classes": [], "winner": "", "left_out": {},
-        "diverged": [], "worse_on_val": [], "pushed": {"blessed": False}, "closing_table": [],
+        "collapsed": [], "advice": [], "diverged": [], "worse_on_val": [], "pushed": {"blessed": False},
+        "closing_table": [],
         "target": {}, "stack": {}, "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary))
@@ -91,9 +92,9 @@ def sweep(config, name="cats_dogs__original"):
 def test_nothing_ran_yet(config):
     state = state_of(config)
     assert (state.run, state.finished, state.data) == (None, False, "")
-    # 3 sizes, 2 tunings; a baseline gets every draw that a cell can get, a transfer 3 freeze counts and 3 draws.
-    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 18)
-    assert sweep(config).planned == 54
+    # 3 sizes, 2 tunings, one draw; a transfer has 2 freeze counts.
+    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 6)
+    assert sweep(config).planned == 12
 
 
 def test_tuned_ranges_are_planned_and_counted_where_they_are_asked_for(config, make_config):

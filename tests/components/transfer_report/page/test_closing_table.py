@@ -62,6 +62,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "pushed": {"blessed": True, "transfer": row["transfer"], "path": None, "reason": None},
         "advice": [{"n": 2000, "sentence": "With 2000 labelled images: the remastered network."}],
         "left_out": {},
+        "collapsed": [],
         "diverged": [],
         "worse_on_val": [],
     }
