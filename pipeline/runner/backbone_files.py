@@ -12,7 +12,7 @@ from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
-from pipeline.runner.network_cost import counted_mflop
+from pipeline.runner.plan import counted_mflop
 
 SIDES = (96, 224)
 """Sides in pixels to try where a model of no size of its own does not take smaller images."""
