@@ -105,6 +105,9 @@ class ExperimentConfig(Settings):
     """Repeats of every cell in the search, each on another subset with another head."""
     confirmation: Confirmation = Confirmation()
     """Fresh draws of what the search chose."""
+    budget_minutes: PositiveFloat | None = None
+    """Wall time of a run, from the command to the report: first the search, then fresh draws of what it chose, as far
+    as they go; the report says what was not trained. None: all is trained."""
     workers: PositiveInt | None = None
     """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
     activations_gib: PositiveFloat = 4.0

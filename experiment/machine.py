@@ -7,6 +7,20 @@ from pathlib import Path
 import pydantic
 
 MACHINE_FILE = "machine.json"
+CONFIRMATION = "confirmation"
+"""Whose share the Confirmer's is."""
+
+
+class Share(pydantic.BaseModel):
+    """What one node may take of the time that a run has left when the node begins: what its forerunners did not need
+    is so handed on."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    part: float
+    """Of what is left, 0 to 1."""
+    reserved_s: float
+    """Seconds that nodes after it need whatever happens; no part of what is left."""
 
 
 class Machine(pydantic.BaseModel):
@@ -19,9 +33,25 @@ class Machine(pydantic.BaseModel):
     activations_gib: float = 4.0
     """Memory for activations, all processes together."""
 
+    ends_at: float | None = None
+    """Seconds of the system's clock by which a run with a budget is to have its report; None: it has no budget."""
+    shares: dict[str, Share] = {}
+    """Of a run with a budget, by sweep, and by CONFIRMATION."""
     asked: dict[str, str] = {}
     """By sweep, the hash of what the configuration says of it (`asked_digest` of training_settings); a note of its
     ledger is left under it."""
+
+    def deadline_of(self, name: str, now: float) -> float | None:
+        """When a node that begins now has to stop handing out work; None where nothing bounds it.
+
+        Args:
+          name: a sweep's, or CONFIRMATION.
+          now: seconds of the system's clock.
+        """
+        share = self.shares.get(name)
+        if self.ends_at is None or share is None:
+            return None
+        return now + max(0.0, self.ends_at - share.reserved_s - now) * share.part
 
     def write(self, folder: Path) -> None:
         """Writes MACHINE_FILE, all of it at once; the folder is made if it does not exist."""
@@ -35,3 +65,9 @@ def read_machine(folder: Path) -> Machine | None:
     """What was written there; None if nothing was, as on a cluster, whose pods are told with their settings."""
     path = folder / MACHINE_FILE
     return Machine.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def deadline_on_this_machine(folder: Path, name: str, now: float) -> float | None:
+    """`Machine.deadline_of` by the file there; None where there is no file."""
+    machine = read_machine(folder)
+    return machine.deadline_of(name, now) if machine else None

@@ -19,6 +19,9 @@ CODE_KEY = "code"
 """Fingerprint of the sources that decide what the node writes; for TFX's cache alone."""
 STACK_KEY = "stack"
 """What would train (experiment.stack), in words; for TFX's cache alone: the ledger says what did."""
+BUDGET_KEY = "budget_minutes"
+"""Of a run that has one; for TFX's cache alone: with more minutes a sweep goes on. When it ends, the machine's file
+says."""
 FIRST_FRESH_DRAW = 1000
 """Fresh draws are numbered from here; a search's have smaller numbers (`draws` of the configuration is bounded)."""
 CHIEF_KEY = "chief"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
+from experiment.errors import ThawError
+from experiment.machine import deadline_on_this_machine
 from experiment.training_settings import CHIEF_KEY, SETTINGS_KEY, SweepSettings
 from trainer_module.distributed.chief import ChiefTuner
 from trainer_module.sweep.job import SweepJob
@@ -18,13 +22,17 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     It runs in this machine's workers; where the node is told that it is a chief, in those of other machines.
 
     Raises:
-      ThawError: the source is no better than guessing, or was altered since it was trained.
+      ThawError: the source is no better than guessing, or was altered since it was trained; a chief is told a budget.
     """
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY]).on_this_machine()
     workers = settings.workers or default_workers()
     base_model = fn_args.base_model or ""
     job = SweepJob(settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), base_model, workers)
     address = fn_args.custom_config.get(CHIEF_KEY)
+    deadline = deadline_on_this_machine(settings.ledger_dir, settings.name, time.time())
+    if address and deadline is not None:
+        raise ThawError("A sweep whose workers are on other machines can't keep to budget_minutes. Leave it out, or "
+                        "unset KerasTuner's variables.")  # fmt: skip
     if address:
         # A process of its own reads the data for the facts, and gives the memory back.
         with checked_pool(job, 1) as pool:
@@ -32,7 +40,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         return TunerFnResult(tuner=ChiefTuner(job, facts, address), fit_kwargs={})
     pool = checked_pool(job, workers)
     try:
-        tuner = SweepTuner(pool, settings)
+        tuner = SweepTuner(pool, settings, deadline)
     except BaseException:  # the ledger can't be opened
         pool.close()
         raise

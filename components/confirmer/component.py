@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,19 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor
 from tfx.types.experimental import simple_artifacts
 
-from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from components.confirmer.confirmation_files import Rows, write_confirmation
 from components.confirmer.confirming import ConfirmerSettings, confirm
+from components.confirmer.draws_in_time import DrawsInTime
 from components.named_inputs import make_component, named, of_kind
+from experiment.machine import CONFIRMATION, deadline_on_this_machine
 from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell
 from ledger.ledger import LEDGER_FILE, read_ledger
 from terminal import progress
 from trainer_module.data.artifact_folders import SERVING_FOLDER, artifacts_as_folders
-from trainer_module.sweep.fresh_draws import fresh_job, fresh_rows
+from trainer_module.sweep.fresh_draws import fresh_job, fresh_rows, trained_before
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import default_workers
 from trainer_module.tuners.sweep_tuner import row_note
@@ -45,8 +49,20 @@ class ConfirmerExecutor(base_executor.BaseExecutor):
             def train(asked: Mapping[str, Sequence[tuple[Cell, int]]]) -> Rows:
                 return {name: _trained(jobs[name], executions) for name, executions in asked.items()}
 
-            questions, rows = confirm(pair_ledgers(ledgers), settings, train)
+            paired = pair_ledgers(ledgers)
+            questions, rows = confirm(paired, settings, train, _time_for_draws(paired, settings, jobs))
             write_confirmation(Path(output_dict["confirmation"][0].uri), questions, rows, settings.confirmation)
+
+
+def _time_for_draws(ledgers: Ledgers, settings: ConfirmerSettings, jobs: Mapping[str, SweepJob]) -> DrawsInTime | None:
+    """None where the run has no budget."""
+    deadline = deadline_on_this_machine(settings.sweeps[0].ledger_dir, CONFIRMATION, time.time())
+    workers = next(iter(jobs.values())).workers
+    if deadline is None:
+        return None
+    grid = Grid(ledgers)
+    known = {name: trained_before(job, grid.sweeps[name].header) for name, job in jobs.items()}
+    return DrawsInTime(grid, workers, deadline, time.time, lambda name, cell, draw: known[name](cell, draw))
 
 
 def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> SweepJob:

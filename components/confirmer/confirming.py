@@ -11,6 +11,7 @@ from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from analysis.findings.confirmed import confirmed, looks_of
 from analysis.findings.questions import Question, executions_of, questions_of
 from components.confirmer.confirmation_files import Rows
+from components.confirmer.draws_in_time import DrawsInTime
 from experiment.config import Confirmation as ConfirmationSettings
 from experiment.training_settings import FIRST_FRESH_DRAW, SweepSettings
 from ledger.cell_selection import Cell
@@ -30,32 +31,56 @@ class ConfirmerSettings(pydantic.BaseModel):
     """Transfers without controls, and baselines."""
     stack: str
     """What would train, in words; for TFX's cache alone."""
+    budget_minutes: float | None = None
+    """The same; when there is no time left, the machine's file says."""
 
 
-def confirm(ledgers: Ledgers, settings: ConfirmerSettings, train: Train) -> tuple[list[Question], Rows]:
-    """Asks what the search's ledgers choose, and trains it until it is decided.
+def confirm(
+    ledgers: Ledgers, settings: ConfirmerSettings, train: Train, in_time: DrawsInTime | None = None
+) -> tuple[list[Question], Rows]:
+    """Asks what the search's ledgers choose, and trains it until it is decided, or for as long as there is time.
 
     All questions of one n get the same draws: 5, and twice as many at each further look while one of them is open
-    (analysis.findings.confirmed.looks_of).
+    (analysis.findings.confirmed.looks_of). No n gets a further look before all have had their first.
 
     Args:
       ledgers: the search's, without controls.
       settings: see there.
       train: trains.
+      in_time: says what there is time for; none: for everything.
+
+    Returns:
+      The questions of the sizes that got two draws or more, and all rows.
 
     Raises:
       ThawError: as `train`.
     """
     asked = settings.confirmation
     questions = questions_of(Grid(ledgers), settings.deployed_size, every_transfer=asked.every_transfer)
-    looks, rows, drawn, pending = looks_of(asked), Rows(), 0, questions
-    for look in looks:
-        draws = range(FIRST_FRESH_DRAW + drawn, FIRST_FRESH_DRAW + look)
-        for name, (header, found) in train(executions_of(pending, draws)).items():
-            rows[name] = header, [*rows.get(name, (header, []))[1], *found]
-        drawn = look
-        open_sizes = confirmed(questions, pair_ledgers(rows.values()), looks).open_sizes
-        pending = [question for question in questions if question.n in open_sizes]
-        if not pending:
-            break
-    return questions, rows
+    looks, rows = looks_of(asked), Rows()
+    drawn = {question.n: 0 for question in sorted(questions, key=lambda one: (one.n != settings.deployed_size, one.n))}
+    while True:
+        lacking = {n: looks[0] - count for n, count in drawn.items() if count < looks[0]}
+        if not lacking:
+            open_sizes = confirmed(questions, pair_ledgers(rows.values()), looks).open_sizes
+            further = {n: next((look for look in looks if look > count), 0) for n, count in drawn.items()}
+            lacking = {n: look - drawn[n] for n, look in further.items() if look and n in open_sizes}
+        batch = in_time.batch(questions, drawn, lacking) if in_time else lacking
+        if not batch:
+            return [question for question in questions if drawn[question.n]], rows
+        _train(train, questions, drawn, batch, rows)
+
+
+def _train(
+    train: Train, questions: Sequence[Question], drawn: dict[int, int], batch: Mapping[int, int], rows: Rows
+) -> None:
+    """Trains the next draws of each n in a batch, all in one go; adds the rows and counts the draws."""
+    executions: dict[str, list[tuple[Cell, int]]] = {}
+    for n, count in batch.items():
+        first = FIRST_FRESH_DRAW + drawn[n]
+        of_size = [question for question in questions if question.n == n]
+        for name, found in executions_of(of_size, range(first, first + count)).items():
+            executions.setdefault(name, []).extend(found)
+        drawn[n] += count
+    for name, (header, new) in train(executions).items():
+        rows[name] = header, [*rows.get(name, (header, []))[1], *new]

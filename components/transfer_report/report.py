@@ -71,6 +71,9 @@ class ReportSettings(pydantic.BaseModel):
     """All of them."""
     controls: dict[str, Control] = {}
     """They are shown, and chosen by nothing."""
+    budget_minutes: float | None = None
+    planned: dict[str, int] = {}
+    """Of a run with a budget, the search's trainings that the configuration asks for, by sweep."""
 
 
 def write_report(
@@ -103,6 +106,7 @@ def write_report(
     pace = Pace(settings.records_per_image, settings.batch_size)
     found = find(grid, summaries, confirmation, pace)
     summary = _summary(everything, confirmation, decision, settings, found)
+    summary |= _left_undone(everything, grid, confirmation, settings)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
     write_csv(out_dir / "confirmed.csv", executions(confirmation.ledgers))
@@ -197,6 +201,20 @@ def _summary(
         "worse_on_val": _named((everything, ledgers), ended_worse),
         "advice": advice_json(found.advice),
         "labels_needed": labels_json(found.labels),
+    }
+
+
+def _left_undone(everything: Ledgers, grid: Grid, confirmation: Confirmation, settings: ReportSettings) -> Summary:
+    """What a run with a budget had no time for: trainings of the search, by sweep, and sizes without fresh draws."""
+    sweeps = (*everything.baselines.values(), *everything.transfers.values())
+    trained = {sweep.header.sweep: len(sweep.rows) for sweep in sweeps}
+    lacking = {name: count - trained.get(name, 0) for name, count in settings.planned.items()}
+    answered = {answer.question.n for answer in confirmation.answers}
+    return {
+        "budget_minutes": settings.budget_minutes,
+        "planned_trainings": sum(settings.planned.values()),
+        "not_trained": {name: count for name, count in lacking.items() if count},
+        "not_confirmed": [n for n in grid.sizes if n not in answered],
     }
 
 

@@ -12,6 +12,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from acquisition.downloads.dataset import Dataset
 from experiment.config import Architecture, ExperimentConfig, Transfer
+from experiment.errors import ThawError
 from experiment.stack import Device
 from pipeline.dag import data_nodes, result_nodes
 from pipeline.dag.beam_options import beam_options
@@ -37,7 +38,7 @@ class Cluster:
 
 def create_pipeline(
     config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str],
-    cluster: Cluster | None = None,
+    cluster: Cluster | None = None, asked_draws: int | None = None,
 ) -> Pipeline:  # fmt: skip
     """Builds the experiment's DAG; runs on any TFX orchestrator.
 
@@ -46,10 +47,14 @@ def create_pipeline(
       dataset: where the raw records lie.
       left_out: transfers that can't run, and why; for the report.
       cluster: none: the pipeline runs on this machine, within the workspace.
+      asked_draws: of the search, where a budget leaves time for fewer.
 
     Raises:
-      ThawError: `beam_args` are not for Beam.
+      ThawError: `beam_args` are not for Beam; a cluster was given a budget.
     """
+    if cluster and config.budget_minutes:
+        raise ThawError("budget_minutes is kept by the machine that a run starts on, and a cluster has none. Leave it "
+                        "out; fewer sizes, freeze_counts and draws make a smaller run.")  # fmt: skip
     examples = data_nodes.example_gen(dataset.files, cluster.data_path if cluster else None)
     schema = data_nodes.schema_gen(config.data)
     statistics = data_nodes.statistics_gen(examples)
@@ -70,7 +75,7 @@ def create_pipeline(
     confirmer = make.confirmer(list(baselines.values()), transfers, target)
     advisor = make.advisor(transfers, target, domains)
     sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)
-    report = result_nodes.report(config, left_out, target, sweeps, confirmer, advisor)
+    report = result_nodes.report(config, left_out, target, sweeps, confirmer, advisor, asked_draws)
     pusher = result_nodes.pusher(config, report)
     return _pipeline(config, cluster, [
         examples, schema, statistics, validator, gate, transform, target, *domains.values(),

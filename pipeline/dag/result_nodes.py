@@ -53,7 +53,7 @@ def sweep_evaluator(target: Node, sweeps: Sequence[Sweep]) -> Node:
 
 def report(
     config: ExperimentConfig, left_out: dict[str, str], target: Node, sweeps: Sequence[Sweep], confirmer: Node,
-    advisor: Node,
+    advisor: Node, asked_draws: int | None = None,
 ) -> Node:  # fmt: skip
     """All ledgers and all evaluations: the report, the winner and the final blessing.
 
@@ -64,6 +64,7 @@ def report(
       sweeps: baselines and transfers.
       confirmer: the node Confirmer.
       advisor: the node TransferAdvisor.
+      asked_draws: as in create_pipeline.
     """
     transfers = [one for one in sweeps if isinstance(one, SweptTransfer)]
     evaluators = {one.name: one.evaluator for one in transfers if one.evaluator}
@@ -75,7 +76,7 @@ def report(
         confirmation=confirmer.outputs["confirmation"],
         advice=advisor.outputs["advice"],
         target=target.outputs["domain"],
-        settings=_report_settings(config, left_out),
+        settings=_report_settings(config, left_out, asked_draws),
         code=source_fingerprint(*fingerprint.REPORT_CODE),
     )
     return node.with_id("TransferReport")
@@ -85,7 +86,9 @@ def _ledgers(sweeps: Sequence[Sweep]) -> dict[str, Channel]:
     return {one.name: one.tuner.outputs["tuner_results"] for one in sweeps}
 
 
-def _report_settings(config: ExperimentConfig, left_out: dict[str, str]) -> ReportSettings:
+def _report_settings(
+    config: ExperimentConfig, left_out: dict[str, str], asked_draws: int | None
+) -> ReportSettings:  # fmt: skip
     near = read_sets(config.data.path.parent / NEAR) if config.data.path else []
     return ReportSettings(
         experiment=config.name,
@@ -100,7 +103,16 @@ def _report_settings(config: ExperimentConfig, left_out: dict[str, str]) -> Repo
         near_duplicates=tuple(near[:SETS_SHOWN]),
         near_duplicate_sets=len(near),
         controls=config.controls,
+        budget_minutes=config.budget_minutes,
+        planned=_planned(config, asked_draws or config.draws) if config.budget_minutes else {},
     )
+
+
+def _planned(config: ExperimentConfig, draws: int) -> dict[str, int]:
+    """Trainings of each sweep that the configuration asks for."""
+    each = draws * len(config.sizes) * len(config.fine_tune)
+    planned = {f"baseline__{name}": each for name in config.baseline_architectures}
+    return planned | {pair.id: each * len(config.freeze_counts[pair.architecture]) for pair in config.transfers}
 
 
 def pusher(config: ExperimentConfig, reported: Node) -> Node:

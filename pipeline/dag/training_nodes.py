@@ -21,7 +21,7 @@ from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig, Transfer
 from experiment.machine import Machine
 from experiment.stack import Device
-from experiment.training_settings import STACK_KEY, ModelSettings
+from experiment.training_settings import BUDGET_KEY, STACK_KEY, ModelSettings
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint
 from pipeline.dag.sweeps import Baseline, SweptTransfer
@@ -88,13 +88,15 @@ class TrainingNodes:
           target: the domain.
           source: its Trainer; none for a baseline.
         """
+        told = self._told(sweep_settings(self._config, settings), self._training_code)
+        budget = self._config.budget_minutes
         node = SweepTuner(
             tuner_fn=TUNER_FN,
             examples=target.outputs["domain"],
             base_model=source.outputs["model"] if source else None,
             train_args=TRAIN,
             eval_args=VAL,
-            custom_config=self._told(sweep_settings(self._config, settings), self._training_code),
+            custom_config=told if budget is None else {**told, BUDGET_KEY: budget},
         )
         return node.with_id(f"Tuner.{_path(settings)}")
 
@@ -143,6 +145,7 @@ class TrainingNodes:
                 deployed_size=config.deployed_size,
                 sweeps=tuple(self._on_this_machine(sweep_settings(config, one)) for one in settings),
                 stack=self._stack,
+                budget_minutes=config.budget_minutes,
             ),
             code=source_fingerprint(*fingerprint.CONFIRMATION_CODE),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from acquisition.downloads.kept_files import keep_files
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.machine import Machine
@@ -36,12 +38,13 @@ def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[st
     Raises:
       ThawError: something the user can put right; what was computed before stays and is not repeated.
     """
+    began = time.time()
     terminal = progress.console()
     prepared = prepare(config, project_root, environment, terminal)
     _show_plan(prepared, terminal)
     if not plan_only:
         with locked(config.pipeline_folder):
-            _run(prepared, terminal)
+            _run(prepared, terminal, began)
 
 
 def _show_plan(prepared: Prepared, terminal: Console) -> None:
@@ -56,12 +59,15 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
         f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
         f"({free_gb:.0f} GB free).",
     )
+    if prepared.budget:
+        for sentence in prepared.budget.sentences:
+            terminal.print(sentence)
     if plan.disk_mb / 1000 > free_gb:
         raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
                         f"{plan.disk_mb / 1000:.1f} GB. Free some, or set workspace to another disk.")  # fmt: skip
 
 
-def _run(prepared: Prepared, terminal: Console) -> None:
+def _run(prepared: Prepared, terminal: Console, began: float) -> None:
     """Runs the DAG with everything but our own lines in the run's log, and shows what came out."""
     from pipeline.runs import run_folder
 
@@ -70,7 +76,7 @@ def _run(prepared: Prepared, terminal: Console) -> None:
     watcher = run_log.NodeWatcher(terminal.print)
     try:
         with run_log.output_to_log(log):
-            summary = _run_nodes(prepared, folder, watcher)
+            summary = _run_nodes(prepared, folder, watcher, began)
     except Exception as error:
         raise explained(error, watcher.node, log) from error
     if summary is None:
@@ -80,7 +86,7 @@ def _run(prepared: Prepared, terminal: Console) -> None:
     _show_results(summary, folder, terminal)
 
 
-def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher) -> dict[str, Any] | None:
+def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, began: float) -> dict[str, Any] | None:
     """The run's summary; none where the DAG was not run. What TFX and its friends print on import lands in the log."""
     from pipeline.runs import ml_metadata, run_folder
 
@@ -93,10 +99,13 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher) -
     from pipeline.dag.dag import create_pipeline, metadata_path
 
     keep_files(config)
+    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, asked_draws=prepared.asked.draws)
     asked = asked_digests(prepared.asked)
     machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked)
+    if config.budget_minutes and prepared.budget:
+        shares = prepared.budget.shares([node.id for node in pipeline.components])
+        machine = changed(machine, ends_at=began + 60 * config.budget_minutes, shares=shares)
     machine.write(config.ledger_folder)
-    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out)
     watcher.total = len(pipeline.components)
     store_path = metadata_path(config)
     before = ml_metadata.latest_run_context(ml_metadata.open_store(store_path)) if store_path.exists() else 0
@@ -109,7 +118,7 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher) -
     watcher.node = AFTER_NODES
     nodes = ml_metadata.nodes_of_run(store, context)
     record = ml_metadata.MetadataRecord(store_path, context)
-    return run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin, record)
+    return run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin, record, began)
 
 
 def _show_results(summary: dict, folder: Path, terminal: Console) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from experiment.backbones import FAMILIES, MOBILENET_V2, MOST_SIDE_PX, Backbone
 from experiment.config import Architecture, ExperimentConfig
 from experiment.schedules import Way, ways_of
-from pipeline.runner.network_cost import forward_mflop
 
 # Share of the matrix-product rate that training reaches; small depthwise convolutions reach little of it.
 EFFICIENCY, EFFICIENCY_OF_BACKBONE, EFFICIENCY_DEPTHWISE = 0.6, 0.15, 0.07
@@ -24,6 +24,11 @@ SECONDS_FOR_RECORDS_PER_IMAGE = 0.0007
 SECONDS_FIXED = 60.0
 SCORED_IN_TUNING = 3.5  # val at six moments, test once
 MB_PER_ROW = 0.05  # of a ledger and its copy, 2,000 test images of two classes
+# Floating-point operations of one image's forward pass, in millions: both of the report's architectures by layer
+# (two per multiply-add), MobileNetV2 at 224 pixels and alpha 1 (Sandler et al., CVPR 2018: 300M multiply-adds).
+CONVOLUTION_MFLOP = (1.77, 18.87, 9.44, 18.87, 9.44, 18.87)
+DENSE_MFLOP = {"original": (1.05, 0.07), "remastered": ()}
+MOBILENET_MFLOP_224 = 600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +66,13 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
     seconds = SECONDS_FIXED + images * SECONDS_FOR_RECORDS_PER_IMAGE * 3
     for architecture in config.baseline_architectures:
         ways = ways_of((0,), config.fine_tune, ())
-        seconds += _sweep_seconds(config, architecture, ways, images, gflops, workers, transferred=False)
+        seconds += sweep_seconds(config, architecture, ways, images, gflops, workers, transferred=False)
     for transfer in config.transfers:
         ways = config.ways(transfer.architecture)
-        seconds += _sweep_seconds(config, transfer.architecture, ways, images, gflops, workers, transferred=True)
+        seconds += sweep_seconds(config, transfer.architecture, ways, images, gflops, workers, transferred=True)
         seconds += SECONDS_PER_EVALUATOR * (transfer.id not in config.controls)
         if config.sources[transfer.source].is_trained:
-            seconds += _source_seconds(config, transfer.architecture, images, gflops)
+            seconds += source_seconds(config, transfer.architecture, images, gflops)
     executions = sum(cells.values()) * config.draws
     pixels = int(np.prod(config.data.image_shape)) + 200
     copied = images * (1 + config.augmentation.copies * _shares(config))
@@ -109,6 +114,11 @@ def training_seconds(
     return seconds + fine_tune * (again + scored) * forward_mflop(config, architecture, 0) * per_mflop
 
 
+def scored_images(config: ExperimentConfig, images: int) -> float:
+    """The target's images of val, and of test: a sixth of all, as in CIFAR-10."""
+    return images * len(config.target.classes) / len(config.data.classes) * (5 * config.data.val_fraction + 1) / 6
+
+
 def _efficiency(config: ExperimentConfig, architecture: Architecture) -> float:
     backbone = config.backbones.get(architecture)
     if backbone is None:
@@ -116,7 +126,7 @@ def _efficiency(config: ExperimentConfig, architecture: Architecture) -> float:
     return EFFICIENCY_DEPTHWISE if (backbone.family or "").startswith(DEPTHWISE) else EFFICIENCY_OF_BACKBONE
 
 
-def _sweep_seconds(
+def sweep_seconds(
     config: ExperimentConfig,
     architecture: Architecture,
     ways: Sequence[Way],
@@ -128,8 +138,7 @@ def _sweep_seconds(
 ) -> float:
     """Trainings and scorings of one sweep, its compilations, and the training of its candidate."""
     per_mflop = 1e-3 / (gflops * _efficiency(config, architecture))
-    # Val, and test: a sixth of the images, as in CIFAR-10.
-    scored = images * len(config.target.classes) / len(config.data.classes) * (5 * config.data.val_fraction + 1) / 6
+    scored = scored_images(config, images)
     whole = forward_mflop(config, architecture, 0)
     tuned = True in config.fine_tune
     shared = 0.0
@@ -146,7 +155,8 @@ def _sweep_seconds(
     return SECONDS_PER_SWEEP + compiled + shared / workers
 
 
-def _source_seconds(config: ExperimentConfig, architecture: Architecture, images: int, gflops: float) -> float:
+def source_seconds(config: ExperimentConfig, architecture: Architecture, images: int, gflops: float) -> float:
+    """One source's training."""
     per_mflop = 1e-3 / (gflops * _efficiency(config, architecture))
     pool = images * len(config.target.classes) / len(config.data.classes) * 0.7
     schedule = config.source_schedule
@@ -165,3 +175,30 @@ def _shares(config: ExperimentConfig) -> float:
     """The domains' images as a multiple of the data's."""
     domains = [config.target.classes] + [config.domain_classes(n) for n, s in config.sources.items() if s.is_trained]
     return sum(len(classes) for classes in domains) / len(config.data.classes)
+
+
+def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_count: int) -> float:
+    """Millions of operations of one image's forward pass above the frozen layers, as a plan takes them."""
+    backbone = config.backbones.get(architecture)
+    if backbone is not None:  # a part is taken for as dear as another
+        return _whole_mflop(backbone) * (1 - freeze_count / backbone.most_frozen)
+    shrunk = min(1.0, MOST_SIDE_PX / max(config.data.image_shape[:2]))
+    scale = config.data.image_shape[0] * config.data.image_shape[1] * shrunk**2 / 1024
+    return scale * sum((CONVOLUTION_MFLOP + DENSE_MFLOP[architecture])[freeze_count:])
+
+
+def _whole_mflop(backbone: Backbone) -> float:
+    """Of a backbone with nothing frozen; 0 where nobody has counted them."""
+    if not backbone.is_mobilenet_v2:
+        return backbone.mflop
+    share = (backbone.side_px or 0) / FAMILIES[MOBILENET_V2].image_size_px
+    return MOBILENET_MFLOP_224 * backbone.width**1.55 * share**2
+
+
+def counted_mflop(multiply_adds: Sequence[int]) -> float:
+    """The same of a network that was built, nothing frozen.
+
+    Args:
+      multiply_adds: of the Network.
+    """
+    return round(2e-6 * multiply_adds[0], 3)

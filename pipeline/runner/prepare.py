@@ -16,9 +16,11 @@ from acquisition.downloads.places import usual_places
 from acquisition.tfrecords.inspection import Inspection, check_sizes
 from acquisition.tfrecords.kept_inspections import inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from pipeline.dag.beam_options import beam_options
 from pipeline.runner.backbone_files import with_files
+from pipeline.runner.budget import BudgetPlan, plan_budget
 from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 from pipeline.runs.run_lock import check_no_pattern, check_usable, check_writable
@@ -31,10 +33,11 @@ class Prepared:
 
     Attributes:
       asked: the experiment as the user gave it.
-      config: the experiment, its transfers being those that can run.
+      config: the experiment, its transfers being those that can run, and its draws those that there is time for.
       dataset: the images.
       left_out: transfers that can't run, and why.
       plan: what would run.
+      budget: what there is time for; none where the run has no budget.
     """
 
     asked: ExperimentConfig
@@ -42,11 +45,13 @@ class Prepared:
     dataset: Dataset
     left_out: dict[str, str]
     plan: Plan
+    budget: BudgetPlan | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON values, with the data that it is for."""
         about = {"data": self.dataset.origin, "synthetic": self.dataset.synthetic, "left_out": self.left_out}
-        return {**dataclasses.asdict(self.plan), **about}
+        within = {"budget": self.budget.as_json()} if self.budget else {}
+        return {**dataclasses.asdict(self.plan), **about, **within}
 
 
 def prepare(
@@ -72,8 +77,12 @@ def prepare(
     config, left_out = with_files(config, project_root, terminal.print)
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or len(os.sched_getaffinity(0))
-    plan = plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)
-    return Prepared(asked, config, dataset, left_out, plan)
+    gflops = measure_gflops()
+    budget = plan_budget(config, images, gflops, workers)
+    if budget:
+        config = changed(config, draws=budget.draws)
+    plan = plan_run(config, images, inspection.size_bytes, gflops, workers)
+    return Prepared(asked, config, dataset, left_out, plan, budget)
 
 
 def check_places(config: ExperimentConfig) -> None:

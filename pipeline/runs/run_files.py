@@ -157,6 +157,21 @@ def latest_run(runs: Path) -> Path | None:
     return runs / names[-1] if names else None
 
 
+def unfinished_run(run: str, runs: Path) -> Path | None:
+    """The folder of a run that began and did not finish; None where `run` names no such run.
+
+    Args:
+      run: its path or name, or `latest`: the newest of all, if that one is unfinished.
+      runs: folder of runs.
+    """
+    if run == LATEST:
+        begun = [path for path in runs.iterdir() if RUN_NAME.fullmatch(path.name)] if runs.is_dir() else []
+        places = sorted(begun, key=lambda path: order_of(path.name))[-1:]
+    else:
+        places = [Path(run), runs / run]
+    return next((one for one in places if (one / STARTED_FILE).exists() and not (one / SUMMARY_FILE).exists()), None)
+
+
 def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without PLACES and without the path of weights, whose content counts."""
     kept = {name: value for name, value in settings.items() if name not in PLACES}

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,9 @@ def new_run_folder(config: ExperimentConfig, data: str) -> Path:
 
 
 def finish_run_folder(
-    folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str, record: MetadataRecord
-) -> dict[str, Any]:
+    folder: Path, config: ExperimentConfig, nodes: dict[str, NodeRun], origin: str, record: MetadataRecord,
+    began: float,
+) -> dict[str, Any]:  # fmt: skip
     """Fills the folder from the run's artifacts and points runs/latest to it.
 
     The files are written beside the folder and moved into it when they are complete, summary.json last: a folder that
@@ -64,6 +66,7 @@ def finish_run_folder(
       nodes: what the run's nodes did.
       origin: where the data was found.
       record: where ML Metadata keeps the run.
+      began: when the command did, in seconds of the system's clock.
 
     Returns:
       The content of summary.json.
@@ -81,10 +84,11 @@ def finish_run_folder(
         summary["sweep_evaluation"] = nodes["SweepEvaluator"].outputs["evaluations"][0]
         summary["ml_metadata"] = {"store": str(record.store.absolute()), "run_context": record.run_context}
         summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
-        (fresh / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         _write_tensorboard(fresh / "tensorboard", nodes)
         settings = yaml.safe_dump(settings_of(config), sort_keys=False)
         (fresh / CONFIG_FILE).write_text(f"# Data: {summary['data']}\n{settings}", encoding="utf-8")
+        summary["seconds_total"] = round(time.time() - began, 3)
+        (fresh / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         for path in sorted(fresh.iterdir(), key=lambda path: path.name == SUMMARY_FILE):
             path.replace(folder / path.name)
     point_latest_to(folder)

@@ -63,6 +63,10 @@ class _Row(pydantic.BaseModel):
     reasons: list[str]
 
 
+class _Advice(pydantic.BaseModel):
+    sentence: str
+
+
 class _Pushed(pydantic.BaseModel):
     blessed: bool
     path: str | None = None
@@ -94,6 +98,10 @@ class Summary(Origin):
     worse_on_val: list[_Training]
     pushed: _Pushed
     closing_table: list[_Row]
+    advice: list[_Advice] = []
+    planned_trainings: int = 0
+    not_trained: dict[str, int] = {}
+    not_confirmed: list[int] = []
     ml_metadata: _Record
 
 

@@ -49,6 +49,18 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a run works in the folder now; nothing is changed."""
+    try:
+        with (folder / LOCK_FILE).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def check_no_pattern(place: Path | str) -> None:
     """Refuses a folder or URI below which TFX and TensorFlow would read other files than Thaw wrote, or none.
 

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from acquisition.downloads.dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import Backbone, ExperimentConfig
+from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
 from pipeline.dag.dag import Cluster, create_pipeline
@@ -105,6 +107,7 @@ SETTINGS = {
     "confirmation.draws": (3, CONFIRMER | CARD),
     "confirmation.most_draws": (7, CONFIRMER | CARD),
     "confirmation.every_transfer": (True, CONFIRMER | CARD),
+    "budget_minutes": (10.0, TUNERS | CARD),
     "workers": (7, NOWHERE),
     "activations_gib": (1.0, NOWHERE),
     "pipeline_root": ("s3://bucket/thaw", NOWHERE),
@@ -227,6 +230,25 @@ def test_a_setting_is_in_the_keys_of_what_it_decides_and_of_nothing_else(name, b
     after = changed(name, value)
     assert differing(before[0], told(after)) == with_confirmer(expected)
     assert differing(before[1], rows(after)) == ROWS.get(name, NOWHERE)
+
+
+def test_fewer_draws_than_asked_for_are_told_to_the_report_of_a_run_with_a_budget_alone(before):
+    dataset = Dataset("cifar10", "here", False, RecordFiles(Path("/data"), "train/*", "test/*"))
+
+    def planned(config):
+        made = create_pipeline(config, dataset, {}, asked_draws=3).components
+        report = next(node for node in made if node.id == "TransferReport")
+        return json.loads(report.exec_properties["settings"])["planned"]
+
+    assert planned(changed()) == {}
+    found = planned(changed("budget_minutes", 10.0))
+    assert (found["baseline__original"], found["cats_dogs__original"]) == (3 * 2 * 2, 3 * 2 * 2)
+
+
+def test_a_budget_on_a_cluster_is_refused():
+    cluster = Cluster("/root", RuntimeParameter("data", str, "/data"))
+    with pytest.raises(ThawError, match="budget_minutes is kept by the machine"):
+        told(changed("budget_minutes", 10.0), cluster=cluster)
 
 
 def test_the_datas_name_is_told_to_whoever_writes_it_down(before):

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from experiment.changes import changed
+from experiment.loading import PRESETS, load_config
+from pipeline.runs import run_folder
+from thaw.results import least_of
+
 ROOT = Path(__file__).parents[2]
 SUMMARY = {
     "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {},
@@ -80,6 +85,18 @@ def test_status_of_an_experiment_that_never_ran(thaw):
     state = json.loads(thaw("status", "--json").stdout)
     assert state["run"] is None and {one["done"] for one in state["sweeps"]} == {0}
     assert "Nothing ran yet" in thaw("status").stdout
+
+
+def test_the_report_of_a_stopped_run_asks_for_the_least_and_for_another_than_that_of_an_earlier_one(thaw, tmp_path):
+    config, minutes = load_config(PRESETS / "tiny.yaml", (f"runs={tmp_path}/runs", "budget_minutes=5")), set()
+    for folder in (run_folder.new_run_folder(config, "photos") for _ in range(2)):
+        least = least_of(folder)
+        assert 0 < least.budget_minutes < 0.02
+        assert changed(least, budget_minutes=5) == config
+        minutes.add(least.budget_minutes)
+    assert len(minutes) == 2
+    done = thaw("report", folder.name, "--json")  # a script is told at once
+    assert done.returncode == 1 and "no finished run" in done.stderr
 
 
 def test_a_report_is_found_by_name_below_runs_and_is_json_for_scripts(thaw, tmp_path):

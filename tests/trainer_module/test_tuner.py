@@ -11,7 +11,8 @@ from tfx.utils import io_utils
 
 from experiment.config import Backbone, SourceSchedule
 from experiment.errors import ThawError
-from experiment.training_settings import ModelSettings
+from experiment.machine import Machine, Share
+from experiment.training_settings import CHIEF_KEY, ModelSettings
 from trainer_module import trainer
 from trainer_module.data.artifact_folders import read_folder
 from trainer_module.networks import weight_values
@@ -90,6 +91,13 @@ def test_a_source_that_was_trained_is_swept_and_one_that_was_altered_is_refused(
                           str(trained / "candidate"), str(trained), chosen)  # fmt: skip
     with pytest.raises(ThawError, match="altered after it was trained"):
         trainer.run_fn(candidate)
+
+
+def test_a_chief_with_a_budget_is_refused_before_anything_starts(baseline_job, settings):
+    Machine(ends_at=1.0, shares={settings.name: Share(part=1, reserved_s=0)}).write(settings.ledger_dir)
+    config = {**settings.as_custom_config(""), CHIEF_KEY: "127.0.0.1:8000"}
+    with pytest.raises(ThawError, match="can't keep to budget_minutes"):
+        tuner_fn(Arguments(config, list(baseline_job.train_files), list(baseline_job.val_files)))
 
 
 def test_a_source_in_an_object_store_is_written_and_read_like_a_folder(baseline_job, settings, tmp_path):

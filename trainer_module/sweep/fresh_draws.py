@@ -9,7 +9,7 @@ from experiment.changes import changed
 from experiment.training_settings import FIRST_FRESH_DRAW
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
-from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.job import SweepFacts, SweepJob
 from trainer_module.sweep.process_pool import checked_pool
 from trainer_module.sweep.record import SweepRecord
 from trainer_module.sweep.units import group_units
@@ -28,6 +28,19 @@ def fresh_job(job: SweepJob, draws: int) -> SweepJob:
     folder = job.settings.ledger_dir / LEDGERS
     settings = changed(job.settings, first_draw=FIRST_FRESH_DRAW, draws=draws, ledger_dir=folder, asked="")
     return dataclasses.replace(job, settings=settings)
+
+
+def trained_before(job: SweepJob, header: Header) -> Callable[[Cell, int], bool]:
+    """Says which executions the ledger holds, before any worker is started.
+
+    Args:
+      job: of `fresh_job`.
+      header: of the search's ledger, which has what workers would read of data and source.
+    """
+    facts = {field.name: getattr(header, field.name) for field in dataclasses.fields(SweepFacts)}
+    record = SweepRecord(job.settings, SweepFacts(**facts))
+    rows = record.open_ledger().rows if record.ledger_path.exists() else {}
+    return lambda cell, draw: record.key(cell, draw) in rows
 
 
 def fresh_rows(

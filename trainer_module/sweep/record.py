@@ -64,7 +64,11 @@ class SweepRecord:
             "settings": _decisive(settings),
         }
         self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
-        self.keys = [self.key(cell, draw) for cell, draw in self.plan]
+        self.keys = [self.key(*execution) for execution in self.plan]
+
+    def keep(self, plan: Plan) -> None:
+        """Makes less of the plan: the executions are among its own."""
+        self.plan, self.keys = plan, [self.key(*execution) for execution in plan]
 
     @property
     def folder(self) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from trainer_module.cell_training.execution import Execution
 from trainer_module.oracles.sweep_oracle import SweepOracle, row_metrics
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
+from trainer_module.sweep.rounds import complete_cells, rounds
 
 
 class Runner(Protocol):
@@ -83,33 +85,60 @@ class SweepTuner(LedgerTuner):
     Args:
       runner: trains cells of this sweep.
       settings: the sweep.
+      deadline: by the clock, when it stops with what it has; none: when everything is trained.
+      clock: seconds.
     """
 
-    def __init__(self, runner: Runner, settings: SweepSettings):
+    def __init__(
+        self, runner: Runner, settings: SweepSettings, deadline: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ):  # fmt: skip
         self.runner = runner
+        self.deadline = deadline
+        self.clock = clock
         record = SweepRecord(settings, runner.facts)
         super().__init__(record, record.open_ledger(), SweepOracle(record))
 
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Runs every planned execution that the ledger lacks, then lets KerasTuner go through its trials.
 
+        After the deadline the plan is what was trained, one cell at every n at least (sweep.rounds).
+
         Raises:
           ThawError: an execution failed; those that ended before are kept.
         """
         with contextlib.closing(self.runner):
             self._run(self.record.plan, f"sweep {self.record.settings.name}")
+            self.record.keep(complete_cells(self.record.plan, self._has))
             super().search(*args, verbose=0, **kwargs)
 
     def _run(self, plan: Plan, label: str) -> None:
         """Runs what the ledger lacks of a plan."""
-        missing = [execution for execution in plan if self.record.key(*execution) not in self.ledger.rows]
+        lacking = sum(not self._has(*execution) for execution in plan)
         with progress.progress_bar(label, len(plan)) as advance:
-            for _ in range(len(plan) - len(missing)):
+            for _ in range(len(plan) - lacking):
                 advance("from the ledger")
-            for execution in self.runner.run(missing):
+            for execution in self._executions(plan):
                 row = self.record.row(*execution)
                 self.ledger.append(row)
                 advance(row_note(row))
+
+    def _executions(self, plan: Plan) -> Iterator[tuple[Cell, int, Execution]]:
+        """What the runner makes of what the ledger lacks; what it has in hand at the deadline is lost."""
+        in_order = [plan] if self.deadline is None else rounds(self.record.settings)
+        for number, one in enumerate(in_order):
+            if number and self._is_over():
+                return
+            for execution in self.runner.run([execution for execution in one if not self._has(*execution)]):
+                yield execution
+                if number and self._is_over():
+                    return
+
+    def _is_over(self) -> bool:
+        return self.deadline is not None and self.clock() >= self.deadline
+
+    def _has(self, cell: Cell, draw: int) -> bool:
+        return self.record.key(cell, draw) in self.ledger.rows
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Val accuracy and loss of the trial's execution, which `search` has put into the ledger."""

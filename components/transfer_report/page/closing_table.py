@@ -88,13 +88,28 @@ def _notes(summary: dict[str, Any]) -> Text:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
     lines += [_against_scratch(row) for row in summary["closing_table"]]
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
-    lines += divergence_notes(summary)
+    lines += [*budget_notes(summary), *divergence_notes(summary)]
     note = (
         "All figures are of fresh draws, which took no part in choosing; under each its 95% interval. The verdict is "
         "on the gain and allows for the number of comparisons (Holm): a lone interval above 0 can still be undecided."
     )
     lines.append(note)
     return Text("\n".join(lines), style="not italic")
+
+
+def budget_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Sentences about what a run had no time for; empty where all was trained, as without a budget."""
+    missing, unconfirmed, notes = summary.get("not_trained", {}), summary.get("not_confirmed", []), []
+    if missing:
+        by_sweep = ", ".join(f"{count} of {name}" for name, count in missing.items())
+        share = f"{sum(missing.values())} of the search's {summary['planned_trainings']} trainings"
+        notes.append(f"Unfinished: there was no time for {share} ({by_sweep}). The best of the others is chosen.")
+    if unconfirmed:
+        sizes = ", ".join(f"n = {n}" for n in unconfirmed)
+        notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so nothing is said of it.")
+    if notes:
+        notes.append("The same run with more minutes, or without a bound, goes on from here.")
+    return notes
 
 
 def divergence_notes(summary: Mapping[str, Any]) -> list[str]:

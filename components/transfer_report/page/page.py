@@ -21,7 +21,7 @@ from analysis.statistics import formats
 from analysis.transfer_prediction.estimator_agreement import QUESTIONS
 from components.transfer_report.figures.figures import Pictures
 from components.transfer_report.page.before_training import BeforeTrainingShown
-from components.transfer_report.page.closing_table import divergence_notes
+from components.transfer_report.page.closing_table import budget_notes, divergence_notes
 from components.transfer_report.page.controls import ControlsShown
 from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
 from experiment.schedules import layers_in_table, tuned_in_words
@@ -49,7 +49,7 @@ def render_page(
         summary=summary,
         headline=headline(summary),
         evidence=evidence(rows[summary["winner"]], len(rows), summary["test_images_of_classes"]),
-        diverged=divergence_notes(summary),
+        notes=[*budget_notes(summary), *divergence_notes(summary)],
         found=found,
         labels=labels_table(found.labels, confirmation),
         drawn=drawn,

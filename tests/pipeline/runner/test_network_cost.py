@@ -3,7 +3,7 @@
 import pytest
 
 from experiment.loading import PRESETS, load_config
-from pipeline.runner.network_cost import counted_mflop, forward_mflop
+from pipeline.runner.plan import counted_mflop, forward_mflop
 from trainer_module.networks.architectures import build_network
 
 pytestmark = pytest.mark.slow  # imports TensorFlow

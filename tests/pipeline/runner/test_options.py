@@ -26,9 +26,9 @@ def by_click(arguments):
 
 @pytest.mark.parametrize("read", [by_argparse, by_click])
 def test_a_short_option_is_its_setting_and_goes_before_set(read):
-    short = ["--data", "/d", "--weights", "/w.h5", "--workers", "3", "--strict"]
+    short = ["--data", "/d", "--weights", "/w.h5", "--workers", "3", "--strict", "--minutes", "2.5"]
     spelled = ["--set", "data.path=/d", "--set", "backbones.mobilenet_v2.weights=/w.h5", "--set", "workers=3",
-               "--set", "strict=true"]  # fmt: skip
+               "--set", "strict=true", "--set", "budget_minutes=2.5"]  # fmt: skip
     assert read(short) == read(spelled) != read([])
     assert read(["--workers", "3", "--set", "workers=2"]).workers == 3
 

@@ -3,8 +3,7 @@
 import pytest
 
 from experiment.loading import PRESETS, load_config
-from pipeline.runner.network_cost import forward_mflop
-from pipeline.runner.plan import measure_gflops, plan_run, training_seconds
+from pipeline.runner.plan import forward_mflop, measure_gflops, plan_run, training_seconds
 
 QUICK = load_config(PRESETS / "quick.yaml")
 

@@ -1,6 +1,6 @@
 """Which runs there are, and what `latest` means where there is no link. Imports no TensorFlow."""
 
-from pipeline.runs.run_files import finished_runs, latest_run
+from pipeline.runs.run_files import STARTED_FILE, SUMMARY_FILE, finished_runs, latest_run, unfinished_run
 from thaw.options import find_run
 
 
@@ -38,3 +38,20 @@ def test_a_copy_named_latest_counts_only_where_it_is_alone(tmp_path):
     assert latest_run(tmp_path) == tmp_path / "latest"
     make_runs(tmp_path, "20261125-110000-quick")
     assert latest_run(tmp_path) == tmp_path / "20261125-110000-quick"
+
+
+def test_a_run_that_was_stopped_is_found_by_name_and_as_the_latest_while_it_is_the_newest(tmp_path):
+    done, stopped = tmp_path / "20261124-100000-quick", tmp_path / "20261125-100000-quick"
+    assert unfinished_run("latest", tmp_path / "none") is None
+    for folder in (done, stopped):
+        folder.mkdir()
+        (folder / STARTED_FILE).write_text("{}")
+    (done / SUMMARY_FILE).write_text("{}")
+    assert unfinished_run("latest", tmp_path) == unfinished_run(stopped.name, tmp_path) == stopped
+    assert unfinished_run(str(stopped), tmp_path) == stopped
+    assert unfinished_run(done.name, tmp_path) is None
+    newer = tmp_path / "20261126-100000-tiny"
+    newer.mkdir()
+    for name in (STARTED_FILE, SUMMARY_FILE):
+        (newer / name).write_text("{}")
+    assert unfinished_run("latest", tmp_path) is None

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,11 @@ def finished(tmp_path):
             "Pusher": NodeRun(0.1, False, {"pushed_model": [str(pushed)]}),
         }
         folder = run_folder.new_run_folder(config, "photos")
-        return folder, config, run_folder.finish_run_folder(folder, config, nodes, "found here", RECORD)
+        return (
+            folder,
+            config,
+            run_folder.finish_run_folder(folder, config, nodes, "found here", RECORD, time.time() - 5),
+        )
 
     return finish
 
@@ -54,6 +59,7 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
         "Trainer": 2.5, "SweepEvaluator": 1.5, "TransferReport": 0.5, "Pusher": 0.1,
     }  # fmt: skip
     assert summary["sweep_evaluation"] == "where/tfma/results/are"
+    assert summary["seconds_total"] >= 5
     assert summary["cached_nodes"] == ["TransferReport"]
     assert summary["pushed"]["path"].endswith("pushed")
     assert summary["ml_metadata"] == {"store": "/workspace/metadata.sqlite", "run_context": 7}

@@ -12,7 +12,7 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.runner import launch
 from pipeline.runs import run_folder
-from pipeline.runs.run_lock import check_no_pattern, check_writable, locked
+from pipeline.runs.run_lock import check_no_pattern, check_writable, is_held, locked
 
 QUICK = PRESETS / "quick.yaml"
 HOLDER = """
@@ -35,6 +35,15 @@ def holder(tmp_path):
     yield process
     process.kill()
     process.communicate()
+
+
+def test_a_folder_is_held_while_a_run_works_there_and_looking_takes_nothing(holder, tmp_path):
+    assert is_held(tmp_path / "work")
+    holder.kill()
+    holder.wait()
+    assert not is_held(tmp_path / "work")
+    assert not is_held(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused_and_told_of_the_first(holder, tmp_path):

@@ -1,11 +1,14 @@
 """Fresh draws of single cells: other images than the search's, a ledger of their own, nothing trained twice."""
 
+import dataclasses
+
 import pytest
 
+from experiment.changes import changed
 from experiment.training_settings import FIRST_FRESH_DRAW
 from ledger.cell_selection import Cell
 from ledger.ledger import read_ledger
-from trainer_module.sweep.fresh_draws import LEDGERS, fresh_job, fresh_rows
+from trainer_module.sweep.fresh_draws import LEDGERS, fresh_job, fresh_rows, trained_before
 from trainer_module.sweep.process_pool import checked_pool
 from trainer_module.sweep.record import SweepRecord
 
@@ -40,3 +43,18 @@ def test_what_the_ledger_holds_is_not_trained_again(job):
     first = fresh_rows(job, executions, lambda row: None)[1]
     again = fresh_rows(job, executions, lambda row: None)[1]
     assert [row.seconds for row in first] == [row.seconds for row in again]
+
+
+def test_what_the_ledger_holds_is_known_before_a_worker_starts(job):
+    header, _ = fresh_rows(job, [(CELL, FIRST_FRESH_DRAW)], lambda row: None)
+    is_there = trained_before(job, header)
+    assert is_there(CELL, FIRST_FRESH_DRAW)
+    assert not is_there(CELL, FIRST_FRESH_DRAW + 7)
+    assert not is_there(Cell(8, 0, False), FIRST_FRESH_DRAW)
+
+
+def test_without_a_ledger_nothing_is_there(job, tmp_path):
+    header, _ = fresh_rows(job, [(CELL, FIRST_FRESH_DRAW)], lambda row: None)
+    elsewhere = dataclasses.replace(job, settings=changed(job.settings, ledger_dir=tmp_path))
+    assert not trained_before(elsewhere, header)(CELL, FIRST_FRESH_DRAW)
+    assert not list(tmp_path.iterdir())

@@ -155,3 +155,62 @@ def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):
 
     assert {row.n for row in read_ledger(tmp_path / "copy.jsonl")[1]} == {20}
     assert len(smaller.ledger.rows) == 8
+
+
+class Clock:
+    """Goes on by a second with each training."""
+
+    def __init__(self, engine, monkeypatch):
+        self.now = 0.0
+        run = engine.run
+
+        def trained(*execution):
+            self.now += 1
+            return run(*execution)
+
+        monkeypatch.setattr(engine, "run", trained)
+
+    def __call__(self):
+        return self.now
+
+
+def sweep_until(engine, settings, clock, deadline):
+    tuner = SweepTuner(InThisProcess(engine), settings, deadline, clock)
+    tuner.search()
+    return tuner
+
+
+def test_a_sweep_that_begins_after_its_deadline_trains_one_cell_at_every_n(engine, settings, monkeypatch):
+    several = settings.model_copy(update={"freeze_counts": (4, 6)})
+    tuner = sweep_until(engine, several, Clock(engine, monkeypatch), deadline=-1.0)
+    rows = tuner.planned_rows()
+    assert {(row.n, row.freeze_count, row.fine_tune, row.draw) for row in rows} == {
+        (n, 6, False, draw) for n in (10, 20) for draw in (0, 1)
+    }
+    trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
+    assert [trial.score for trial in trials] == [row.val_accuracy for row in rows]
+    assert [trial.hyperparameters.values["n"] for trial in trials] == [row.n for row in rows]
+    chosen = tuner.get_best_hyperparameters()[0].values
+    assert (chosen["n"], chosen["freeze_count"], chosen["fine_tune"]) == (20, 6, False)
+
+
+def test_a_deadline_within_a_sweep_ends_it_and_more_time_goes_on_from_its_rows(engine, settings, monkeypatch):
+    several = settings.model_copy(update={"freeze_counts": (4, 6)})
+    clock = Clock(engine, monkeypatch)
+    tuner = sweep_until(engine, several, clock, deadline=6.0)
+    assert clock.now == 6
+    assert len(tuner.ledger.rows) == 6  # of these one fine-tuned cell on its two draws, or two on one each
+    kept = {(row.n, row.freeze_count, row.fine_tune): 0 for row in tuner.planned_rows()}
+    for row in tuner.planned_rows():
+        kept[row.n, row.freeze_count, row.fine_tune] += 1
+    assert set(kept.values()) == {2}
+    assert {(10, 6, False), (20, 6, False)} <= set(kept)
+    again = sweep_until(engine, several, clock, deadline=1000.0)
+    assert clock.now == 16 == len(again.planned_rows())
+    assert [row.key for row in again.planned_rows()] == SweepTuner(InThisProcess(engine), several).record.keys
+
+
+def test_a_baseline_is_trained_whatever_the_clock_says(engine, settings, monkeypatch):
+    clock = Clock(engine, monkeypatch)
+    baseline = settings.model_copy(update={"role": "baseline", "freeze_counts": (0,)})
+    assert len(sweep_until(engine, baseline, clock, deadline=-1.0).planned_rows()) == 8

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from components.transfer_report.page.closing_table import closing_table
+from components.transfer_report.page.closing_table import budget_notes, closing_table
 
 
 def summary(**changes: Any) -> dict[str, Any]:
@@ -159,3 +159,14 @@ def test_the_title_carries_synthetic_only_where_it_must() -> None:
 
 def test_what_to_use_at_each_n_stands_below() -> None:
     assert "With 2000 labelled images: the remastered network." in printed(summary(), 120)
+
+
+def test_what_there_was_no_time_for_is_said_and_nothing_where_all_was_trained() -> None:
+    assert budget_notes(summary()) == []
+    missing = {"baseline__original": 2, "cats_dogs__original": 5}
+    found = budget_notes(summary(not_trained=missing, planned_trainings=60, not_confirmed=[20, 50]))
+    assert found[0].startswith(
+        "Unfinished: there was no time for 7 of the search's 60 trainings (2 of baseline__original"
+    )
+    assert "fresh draws of n = 20, n = 50, so nothing is said of it" in found[1]
+    assert "goes on from here" in found[2]

@@ -1,0 +1,95 @@
+"""How many fresh draws there is time for, by what the search's trainings took. Imports analysis, no TFX."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from analysis.cells.grid import Grid, SweepCell
+from analysis.findings.questions import Question
+from experiment.training_settings import FIRST_FRESH_DRAW
+from ledger.cell_selection import Cell
+
+FEWEST = 2
+"""Draws without which a size has no interval; the size to deploy always gets them."""
+SECONDS_PER_POOL = 8.0
+"""What a sweep's workers need to start and to compile, measured on two cores."""
+
+
+class DrawsInTime:
+    """Cuts what is to be trained to what the time left is enough for.
+
+    A size gets whole draws of all its cells. The first batch is the size to deploy alone: what it really takes
+    corrects what is expected of the others.
+
+    Args:
+      grid: the search's, whose rows say what a training took.
+      workers: processes that train side by side.
+      deadline: by the clock.
+      clock: seconds.
+      is_there: whether an execution has its row already, and takes no time.
+    """
+
+    def __init__(
+        self, grid: Grid, workers: int, deadline: float, clock: Callable[[], float],
+        is_there: Callable[[str, Cell, int], bool],
+    ):  # fmt: skip
+        self._grid = grid
+        self._is_there = is_there
+        self._workers = workers
+        self._deadline = deadline
+        self._clock = clock
+        self._slowness = 1.0
+        self._began: tuple[float, float] | None = None
+        """When the batch in hand began, and the seconds that were expected of it."""
+
+    def batch(
+        self, questions: Sequence[Question], drawn: Mapping[int, int], lacking: Mapping[int, int]
+    ) -> dict[int, int]:  # fmt: skip
+        """Draws to train next, by n; empty when there is no time for any.
+
+        Args:
+          questions: all of them.
+          drawn: draws that each n has, the size to deploy first.
+          lacking: draws that it needs to its next look, of those that need some.
+        """
+        now = self._clock()
+        if self._began is not None:
+            began, expected = self._began
+            self._slowness = max(self._slowness, (now - began) / expected)
+        deployed = next(iter(drawn))
+        sizes = [deployed] if not drawn[deployed] else [n for n in drawn if n in lacking]
+        found, expected, started = dict[int, int](), 0.0, set[str]()
+        for n in sizes:
+            cells = {cell for question in questions if question.n == n for cell in question.cells}
+            names = {name for name, _ in cells}
+            pools = SECONDS_PER_POOL * len(names - started)
+            seconds = max(0.01, sum(map(self._training_seconds, cells)) / self._workers)
+            left = (self._deadline - now) / self._slowness - expected - pools
+            free = self._free(cells, drawn[n], lacking[n])
+            count = min(lacking[n], free + max(0, int(left / seconds)))
+            if n == deployed:
+                count = max(count, FEWEST - drawn[n])
+            if drawn[n] + count < FEWEST or not count:
+                continue
+            found[n] = count
+            expected += pools + (count - min(free, count)) * seconds
+            started |= names
+        self._began = (now, expected) if found else None
+        return found
+
+    def _free(self, cells: Iterable[SweepCell], drawn: int, lacking: int) -> int:
+        """How many of the next draws all cells have already."""
+        draws = range(FIRST_FRESH_DRAW + drawn, FIRST_FRESH_DRAW + drawn + lacking)
+        lacks = (at for at, draw in enumerate(draws) if not all(self._is_there(*cell, draw) for cell in cells))
+        return next(lacks, lacking)
+
+    def _training_seconds(self, place: SweepCell) -> float:
+        """Of one draw, of a fine-tuned cell with the phase before it, whose seconds are those of its twin."""
+        name, cell = place
+        rows = self._grid.sweeps[name].rows
+        phases = [
+            [row.seconds for row in rows if (row.n, row.freeze_count, row.fine_tune) == (n, count, tuned)]
+            for n, count, tuned in ((cell.n, cell.freeze_count, tuned) for tuned in {cell.fine_tune, False})
+        ]
+        return sum(statistics.fmean(seconds) for seconds in phases if seconds)
