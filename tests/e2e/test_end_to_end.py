@@ -94,7 +94,7 @@ def test_everything_to_take_away_lies_in_one_folder(experiment, first_run):
 def test_every_execution_is_a_row_with_its_baseline_and_gain(experiment, first_run):
     table = rows(experiment)
     assert list(table[0]) == [
-        "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy",
+        "transfer", "source", "architecture", "n", "freeze_count", "fine_tune", "held_from", "draw", "val_accuracy",
         "test_accuracy", "baseline_test_accuracy", "gain_points", "seconds", "outcome", "worse_on_val", "data",
     ]  # fmt: skip
     assert len(table) == 24
