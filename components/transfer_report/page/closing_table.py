@@ -82,7 +82,7 @@ def _notes(summary: dict[str, Any]) -> Text:
     """What stands below the table: the winner, every reason, what was left out."""
     winner = summary["winner"]
     fate = "blessed" if summary["pushed"]["blessed"] else "not blessed, so nothing is pushed"
-    lines = [f"Best on val: {winner}, {fate}.", *(one["sentence"] for one in summary["advice"])]
+    lines = [f"Best on val: {winner}, {fate}.", *(one["sentence"] for one in summary.get("advice", ()))]
     for row in summary["closing_table"]:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
