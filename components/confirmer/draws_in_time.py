@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -89,7 +90,7 @@ class DrawsInTime:
         name, cell = place
         rows = self._grid.sweeps[name].rows
         phases = [
-            [row.seconds for row in rows if (row.n, row.freeze_count, row.fine_tune) == (n, count, tuned)]
-            for n, count, tuned in ((cell.n, cell.freeze_count, tuned) for tuned in {cell.fine_tune, False})
+            [row.seconds for row in rows if Cell.of_row(row) == phase]
+            for phase in {cell, dataclasses.replace(cell, fine_tune=False)}
         ]
         return sum(statistics.fmean(seconds) for seconds in phases if seconds)

@@ -21,7 +21,8 @@ def rounds(settings: SweepSettings) -> list[Plan]:
     most, way = max(settings.freeze_counts), min(settings.fine_tune)
     found: dict[tuple[int, bool], Plan] = {}
     for cell, draw in plan_sweep(settings):
-        place = -cell.freeze_count, cell.freeze_count == most and cell.fine_tune != way
+        more = cell.fine_tune != way or cell.held_from > 0
+        place = -cell.freeze_count, cell.freeze_count == most and more
         found.setdefault(place, []).append((cell, draw))
     return [found[place] for place in sorted(found)]
 

@@ -25,6 +25,12 @@ def test_one_cell_at_every_n_comes_first_then_the_most_frozen(transfer):
     assert sorted(itertools.chain(*found)) == sorted(plan_sweep(transfer))
 
 
+def test_parts_tuned_with_the_rest_held_are_not_in_the_first_round(transfer):
+    found = rounds(transfer.model_copy(update={"tuned": ((6, 7),)}))
+    assert {cell for cell, _ in found[0]} == {Cell(8, 6, False), Cell(16, 6, False)}
+    assert Cell(8, 6, False, 7) in {cell for cell, _ in found[1]}
+
+
 def test_fine_tuned_cells_alone_are_the_first_round_where_there_are_no_others(transfer):
     found = rounds(transfer.model_copy(update={"fine_tune": (True,)}))
     assert [{cell.freeze_count for cell, _ in one} for one in found] == [{6}, {3}, {0}]
