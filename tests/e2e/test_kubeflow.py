@@ -92,7 +92,7 @@ def decisive(folder):
 
 def test_every_task_of_the_file_was_run(cluster, run):
     assert set(run) == set(cluster.spec["root"]["dag"]["tasks"])
-    assert len(run) == 18
+    assert len(run) == 19
 
 
 def test_the_ledgers_hold_the_rows_of_a_run_on_this_machine(experiment, run, here, ledgers):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analysis.statistics.paired_intervals import Interval
+from ledger.cell_selection import Cell
 from pipeline.runner.progress_report import ExperimentState, SweepState
 from pipeline.runs.run_comparison import Change
 from terminal.tables import FittingTable
@@ -34,7 +35,7 @@ def whole_name(name: str, text: str) -> bool:
 @pytest.mark.parametrize("width", [80, 60, 40])
 def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> None:
     points = Interval(-12.3, -10.1, -7.9, 3)
-    changes = [Change(name, 2000, 18, True, 0.888, 0.777, points, "undecided") for name in NAMES]
+    changes = [Change(name, Cell(2000, 18, True), 0.888, 0.777, points, "undecided") for name in NAMES]
     text = printed(tables.comparison_table(changes), width)
     assert all(whole_name(name, text) for name in NAMES)
     assert text.count("undecided") == text.count("-10.1 [-12.3, -7.9]") == text.count("88.8") == len(NAMES)

@@ -16,6 +16,9 @@ ORDER = [
 ]  # fmt: skip
 
 
+THREE_DRAWS = ("sizes=[20, 200]", "draws=3")
+
+
 def budget(minutes, *settings, preset="tiny", gflops=50.0):
     config = load_config(PRESETS / f"{preset}.yaml", (f"budget_minutes={minutes}", *settings))
     return plan_budget(config, 60_000, gflops, 2)
@@ -32,7 +35,7 @@ def test_minutes_that_are_none_are_refused(minutes):
 
 
 def test_a_budget_of_almost_nothing_promises_the_smallest_answer_and_says_what_it_takes():
-    found = budget(0.01)
+    found = budget(0.01, *THREE_DRAWS)
     assert found.cells == {"baseline__original": 4, "cats_dogs__original": 2, "ships_planes__original": 2}
     assert (found.draws, found.fresh_draws) == (1, {200: 2, 20: 0})
     first, undecided, least = found.sentences
@@ -43,7 +46,7 @@ def test_a_budget_of_almost_nothing_promises_the_smallest_answer_and_says_what_i
 
 
 def test_a_large_budget_promises_everything():
-    found = budget(600)
+    found = budget(600, *THREE_DRAWS)
     assert found.cells == found.planned
     assert (found.draws, found.fresh_draws) == (3, {200: 5, 20: 5})
     assert len(found.sentences) == 1

@@ -24,7 +24,7 @@ def launched(tmp_path, monkeypatch):
     dataset = types.SimpleNamespace(name="photos", origin="found here")
     prepared = prepare.Prepared(config, config, dataset, {}, Plan({}, 0, 0.0, 0.0))
     monkeypatch.setattr(launch, "prepare", lambda *_: prepared)
-    monkeypatch.setattr(dag, "create_pipeline", lambda *_: types.SimpleNamespace(components=[]))
+    monkeypatch.setattr(dag, "create_pipeline", lambda *_, **__: types.SimpleNamespace(components=[]))
     return lambda: launch.launch(config, tmp_path, {}, plan_only=False)
 
 
