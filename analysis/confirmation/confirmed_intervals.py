@@ -73,7 +73,7 @@ class Comparison:
     """One arm less another.
 
     Attributes:
-      points: mean difference over the draws in which neither collapsed, percentage points; None if there is none.
+      points: mean difference over the draws in which neither collapsed, percentage points; None if one collapsed in every draw.
       interval: of `points`; None with fewer than two such draws.
       p_value: two-sided, valid at whichever planned look one stops.
       sign: of the difference that p_value speaks of: 1, -1, or 0 for none.
@@ -137,7 +137,7 @@ def difference_interval(
 def arm_accuracy(arm: Arm, looks_planned: int = 1, look: int = 1) -> tuple[float | None, Interval | None]:
     """Accuracy of the trainings that did not collapse, a fraction, with its interval.
 
-    None where there is none, and no interval of a single one.
+    The accuracy is None where all collapsed; the interval is None with fewer than two that did not.
 
     Args:
       arm: of one cell.

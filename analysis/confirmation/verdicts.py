@@ -5,7 +5,7 @@ scratch (lead). Where the latter is the baseline, that is one question. Their p-
 (`confirmed_intervals.py`); over all questions of the report Holm's procedure decides (Scandinavian Journal of
 Statistics 6, 1979), whatever they have in common. So the probability of any false verdict in a report is at most 5%,
 whichever sizes were given further draws and whenever they ended. A verdict is false that calls a gain, or a loss,
-where there is none in draws in which neither arm collapses, nor in more than half of all draws.
+where the truth is no difference in draws in which neither arm collapses, nor in more than half of all draws.
 """
 
 from __future__ import annotations
