@@ -73,7 +73,7 @@ class Comparison:
     """One arm less another.
 
     Attributes:
-      points: mean difference over the draws in which neither collapsed, percentage points; None if one collapsed in every draw.
+      points: mean difference over the draws in which neither collapsed, points; None if one did in every draw.
       interval: of `points`; None with fewer than two such draws.
       p_value: two-sided, valid at whichever planned look one stops.
       sign: of the difference that p_value speaks of: 1, -1, or 0 for none.
