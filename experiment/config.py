@@ -18,8 +18,8 @@ from experiment.domains import Source as Source
 from experiment.domains import Target as Target
 from experiment.domains import Transfer as Transfer
 from experiment.schedules import Schedule as Schedule
+from experiment.schedules import Search, TunedRanges, Way, tuned_problems, ways_of
 from experiment.schedules import SourceSchedule as SourceSchedule
-from experiment.schedules import TunedRanges, Way, tuned_problems, ways_of
 from experiment.schedules import Tuning as Tuning
 
 BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
@@ -101,6 +101,9 @@ class ExperimentConfig(Settings):
     from 0, and the head; those below are frozen, those above held. Never fine-tuned."""
     fine_tune: tuple[bool, ...] = (False, True)
     """Stop after phase 1, or go on with all layers unfrozen at a low learning rate."""
+    search: Search = "bayesian"
+    """Which of a transfer's cells are trained: `grid`: all; `bayesian`: those that a Gaussian process of the trainings
+    so far expects to gain by, at most half of them by cost (docs/adr/0022-search-in-the-tuners.md)."""
     draws: Annotated[int, pydantic.Field(ge=1, le=1000)] = 2
     """Repeats of every cell in the search, each on another subset with another head."""
     confirmation: Confirmation = Confirmation()

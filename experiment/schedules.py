@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 from pydantic import PositiveFloat, PositiveInt
@@ -13,6 +13,8 @@ from experiment.domains import Settings
 
 TunedRanges = tuple[tuple[pydantic.NonNegativeInt, pydantic.PositiveInt], ...]
 """Pairs [from, to]: layers from (counted from 0) up to but not including to are tuned, all others held."""
+Search = Literal["bayesian", "grid"]
+"""How a transfer's cells are chosen for training: by what the trainings so far say of all, or all of them."""
 Way = tuple[int, bool, int]
 """freeze_count, fine_tune and held_from of a cell (ledger.cell_selection.Cell)."""
 

@@ -12,7 +12,7 @@ from experiment.changes import changed
 from experiment.config import Backbone, Schedule, SourceSchedule
 from experiment.domains import Architecture, Control
 from experiment.machine import read_machine
-from experiment.schedules import TunedRanges, Way, ways_of
+from experiment.schedules import Search, TunedRanges, Way, ways_of
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
@@ -95,6 +95,8 @@ class SweepSettings(ModelSettings):
     freeze_counts: tuple[int, ...]
     fine_tune: tuple[bool, ...]
     tuned: TunedRanges = ()
+    search: Search = "grid"
+    """As in the configuration; a baseline's cells are all trained."""
     draws: int
     """Of every cell."""
     first_draw: int = 0

@@ -15,6 +15,9 @@ from ledger.sealed_lines import SealedLines
 FLOAT = np.dtype("<f4")
 """Of stored probabilities, on every machine: as many bits as they are computed with, so that no two become equal."""
 
+TRAIN_IMAGES = 200
+"""The most images of a row's train_accuracy: enough to tell whether the network learnt what it was trained on."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Header:
@@ -61,6 +64,7 @@ class Row:
       key: hash of everything that decided the result; a row with this key is never computed again.
       n, freeze_count, fine_tune, held_from, draw: the cell and its draw.
       val_accuracy, val_loss, test_accuracy, test_loss: after the last step; selection reads val alone.
+      train_accuracy: on TRAIN_IMAGES of the images that it was trained on, or all where there are fewer; no copies.
       steps: optimiser steps, both phases together.
       seconds: wall time of this execution; shared work (cached prefix, phase 1) counts where it was done.
       curve: (step, val_accuracy) pairs along training, step 0 being before any.
@@ -81,6 +85,7 @@ class Row:
     val_loss: float
     test_accuracy: float
     test_loss: float
+    train_accuracy: float
     steps: int
     seconds: float
     curve: tuple[tuple[int, float], ...]

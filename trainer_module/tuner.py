@@ -10,6 +10,7 @@ from tfx.components.tuner.component import TunerFnResult
 from experiment.errors import ThawError
 from experiment.machine import deadline_on_this_machine
 from experiment.training_settings import CHIEF_KEY, SETTINGS_KEY, SweepSettings
+from terminal import progress
 from trainer_module.distributed.chief import ChiefTuner
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import checked_pool, default_workers
@@ -33,6 +34,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     if address and deadline is not None:
         raise ThawError("A sweep whose workers are on other machines can't keep to budget_minutes. Leave it out, or "
                         "unset KerasTuner's variables.")  # fmt: skip
+    if address and settings.search == "bayesian":
+        progress.console().print(f"  {settings.name}: all cells are trained, since workers on other machines share them.")
     if address:
         # A process of its own reads the data for the facts, and gives the memory back.
         with checked_pool(job, 1) as pool:

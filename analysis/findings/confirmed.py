@@ -18,6 +18,7 @@ from analysis.findings.questions import Question
 from analysis.statistics.paired_intervals import Interval
 from experiment.config import Confirmation as ConfirmationSettings
 from experiment.errors import ThawError
+from ledger.rows import TRAIN_IMAGES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,11 +138,17 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
 
 def _arm(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
     sweep = grid.sweeps[place[0]]
-    val = sweep.header.val_images
+    val, classes = sweep.header.val_images, len(sweep.header.classes)
+    trained_on = min(place[1].n, TRAIN_IMAGES)
     rows = {row.draw: row for row in sweep.cells[place[1]]}
     collapsed = [
         is_collapsed(
-            val_correct=round(rows[draw].val_accuracy * sum(val)), val_images=sum(val), val_chance=chance_of(val)
+            val_correct=round(rows[draw].val_accuracy * sum(val)),
+            val_images=sum(val),
+            val_chance=chance_of(val),
+            train_correct=round(rows[draw].train_accuracy * trained_on),
+            train_images=trained_on,
+            train_chance=1 / classes,
         )
         for draw in draws
     ]

@@ -13,7 +13,7 @@ import keras_tuner
 import pandas as pd
 from keras_tuner import oracles
 
-from trainer_module.tuners.sweep_tuner import no_hypermodel
+from trainer_module.oracles.sweep_oracle import no_hypermodel
 
 BUDGET_SHARE = 0.25
 

@@ -109,7 +109,7 @@ def by_advice(grid: Grid, purse: Purse, estimates: pd.DataFrame | None, seed: in
                 for one in asked]  # fmt: skip
 
     with tempfile.TemporaryDirectory() as folder:
-        SearchTuner(oracle, grid.n, train, Path(folder), AT_ONCE).search()
+        SearchTuner(oracle, grid.n, Path(folder), AT_ONCE).search(train)
     return grid.ways[oracle.best()]
 
 

@@ -35,6 +35,7 @@ from components.transfer_report.page.page import render_page
 from experiment.config import Blessing
 from experiment.domains import Control
 from experiment.errors import ThawError
+from experiment.schedules import Search
 from ledger.ledger import content_key
 from ledger.rows import Header, Row
 
@@ -72,8 +73,10 @@ class ReportSettings(pydantic.BaseModel):
     controls: dict[str, Control] = {}
     """They are shown, and chosen by nothing."""
     budget_minutes: float | None = None
+    search: Search = "grid"
+    """Whether the sweeps of transfers train all that is planned."""
     planned: dict[str, int] = {}
-    """Of a run with a budget, the search's trainings that the configuration asks for, by sweep."""
+    """The grid's trainings, by sweep."""
 
 
 def write_report(
@@ -205,13 +208,14 @@ def _summary(
 
 
 def _left_undone(everything: Ledgers, grid: Grid, confirmation: Confirmation, settings: ReportSettings) -> Summary:
-    """What a run with a budget had no time for: trainings of the search, by sweep, and sizes without fresh draws."""
+    """The grid's trainings that were not made, by sweep, and sizes without fresh draws."""
     sweeps = (*everything.baselines.values(), *everything.transfers.values())
     trained = {sweep.header.sweep: len(sweep.rows) for sweep in sweeps}
     lacking = {name: count - trained.get(name, 0) for name, count in settings.planned.items()}
     answered = {answer.question.n for answer in confirmation.answers}
     return {
         "budget_minutes": settings.budget_minutes,
+        "search": settings.search,
         "planned_trainings": sum(settings.planned.values()),
         "not_trained": {name: count for name, count in lacking.items() if count},
         "not_confirmed": [n for n in grid.sizes if n not in answered],

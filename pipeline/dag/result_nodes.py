@@ -104,15 +104,16 @@ def _report_settings(
         near_duplicate_sets=len(near),
         controls=config.controls,
         budget_minutes=config.budget_minutes,
-        planned=_planned(config, asked_draws or config.draws) if config.budget_minutes else {},
+        search=config.search,
+        planned=_planned(config, asked_draws or config.draws),
     )
 
 
 def _planned(config: ExperimentConfig, draws: int) -> dict[str, int]:
     """Trainings of each sweep that the configuration asks for."""
-    each = draws * len(config.sizes) * len(config.fine_tune)
-    planned = {f"baseline__{name}": each for name in config.baseline_architectures}
-    return planned | {pair.id: each * len(config.freeze_counts[pair.architecture]) for pair in config.transfers}
+    each = draws * len(config.sizes)
+    planned = {f"baseline__{name}": each * len(config.fine_tune) for name in config.baseline_architectures}
+    return planned | {pair.id: each * len(config.ways(pair.architecture)) for pair in config.transfers}
 
 
 def pusher(config: ExperimentConfig, reported: Node) -> Node:

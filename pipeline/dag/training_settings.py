@@ -94,6 +94,7 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
         freeze_counts=(0,) if is_baseline else config.freeze_counts[settings.architecture],
         fine_tune=config.fine_tune,
         tuned=() if is_baseline else config.tuned.get(settings.architecture, ()),
+        search="grid" if is_baseline else config.search,
         draws=config.draws,
         deployed_size=config.deployed_size,
         ledger_dir=config.ledger_folder,

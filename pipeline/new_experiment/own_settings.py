@@ -31,8 +31,8 @@ GRID: dict[str, Any] = {
     # Photos have no pixel noise to grow used to.
     "augmentation": {"noisy_copies": 0},
     "fine_tune": [False],
-    "draws": 2,
-    "confirmation": {"draws": 5, "most_draws": 5},
+    "draws": 1,
+    "confirmation": {"draws": 5, "most_draws": 10},
     "schedule": {"max_steps": 240},
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }

@@ -99,6 +99,8 @@ class Summary(Origin):
     pushed: _Pushed
     closing_table: list[_Row]
     advice: list[_Advice] = []
+    budget_minutes: float | None = None
+    search: str = "grid"
     planned_trainings: int = 0
     not_trained: dict[str, int] = {}
     not_confirmed: list[int] = []

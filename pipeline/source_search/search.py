@@ -115,7 +115,7 @@ def _search(
         return found
 
     folder = keras_tuner_folder(config.ledger_folder)
-    SearchTuner(oracle, wanted.n, train, folder, config.workers or default_workers()).search()
+    SearchTuner(oracle, wanted.n, folder, config.workers or default_workers()).search(train)
     best = candidates[oracle.best()]
     chosen = _against_baseline(sweeps, best.place.transfer, Cell(wanted.n, best.freeze_count, best.place.fine_tune),
                                sorted(draw for place, draw in oracle.done if place == oracle.best()))  # fmt: skip

@@ -82,6 +82,7 @@ def make_row(
         val_loss=0.5,
         test_accuracy=accuracy,
         test_loss=0.5,
+        train_accuracy=1.0,
         steps=100,
         seconds=1.25,
         curve=((0, 0.5), (100, accuracy)) if curve is None else curve,

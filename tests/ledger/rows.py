@@ -15,7 +15,8 @@ def make_row():
     def make_row(key="k1", **changes):
         row = Row(
             key=key, n=20, freeze_count=6, fine_tune=False, draw=0, val_accuracy=0.75, val_loss=0.5,
-            test_accuracy=2 / 3, test_loss=0.6, steps=57, seconds=1.5, curve=((0, 0.5), (57, 0.75)), frozen_hash="ef",
+            test_accuracy=2 / 3, test_loss=0.6, train_accuracy=0.95, steps=57, seconds=1.5,
+            curve=((0, 0.5), (57, 0.75)), frozen_hash="ef",
             test_probabilities=np.array([[0.75, 0.25], [0.5, 0.5], [0.125, 0.875]], np.float32),
             outcome="trained",
         )  # fmt: skip

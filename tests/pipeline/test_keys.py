@@ -103,6 +103,7 @@ SETTINGS = {
                       of(TRANSFERS, "original") | ADVISOR | CARD),
     "tuned": ({"mobilenet_v2": [[2, 6]]}, of(TRANSFERS, "mobilenet_v2") | CARD),
     "fine_tune": ([False], GRID),
+    "search": ("grid", TRANSFERS | CARD),
     "draws": (3, GRID),
     "confirmation.draws": (3, CONFIRMER | CARD),
     "confirmation.most_draws": (7, CONFIRMER | CARD),
@@ -232,7 +233,7 @@ def test_a_setting_is_in_the_keys_of_what_it_decides_and_of_nothing_else(name, b
     assert differing(before[1], rows(after)) == ROWS.get(name, NOWHERE)
 
 
-def test_fewer_draws_than_asked_for_are_told_to_the_report_of_a_run_with_a_budget_alone(before):
+def test_the_report_is_told_of_as_many_trainings_as_were_asked_for_though_a_budget_made_less_of_them(before):
     dataset = Dataset("cifar10", "here", False, RecordFiles(Path("/data"), "train/*", "test/*"))
 
     def planned(config):
@@ -240,9 +241,10 @@ def test_fewer_draws_than_asked_for_are_told_to_the_report_of_a_run_with_a_budge
         report = next(node for node in made if node.id == "TransferReport")
         return json.loads(report.exec_properties["settings"])["planned"]
 
-    assert planned(changed()) == {}
     found = planned(changed("budget_minutes", 10.0))
     assert (found["baseline__original"], found["cats_dogs__original"]) == (3 * 2 * 2, 3 * 2 * 2)
+    with_held = planned(changed("tuned", {"mobilenet_v2": [[2, 6]]}))
+    assert with_held["imagenet__mobilenet_v2"] == found["imagenet__mobilenet_v2"] + 3 * 2
 
 
 def test_a_budget_on_a_cluster_is_refused():

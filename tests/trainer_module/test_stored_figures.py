@@ -34,7 +34,7 @@ def stored(folder, logits, labels):
     classes = max(2, logits.shape[1])
     record = record_of(folder, classes, labels)
     score = score_logits(logits, labels)
-    execution = Execution(score, score, 1, ((0, score.accuracy),), "f", seconds=1.0, outcome="trained")
+    execution = Execution(score, score, 1.0, 1, ((0, score.accuracy),), "f", seconds=1.0, outcome="trained")
     path = folder / "ledger.jsonl"
     write_ledger(path, record.header, [record.row(Cell(20, 0, False), 0, execution)])
     header, (row,) = read_ledger(path)

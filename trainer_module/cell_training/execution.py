@@ -16,6 +16,7 @@ class Reached:
 
     Attributes:
       val, test: scores.
+      train_accuracy: on its own training images (Cuts.train_places), a fraction.
       steps: of training so far.
       curve: (step, val accuracy) from the start to here.
       frozen_hash: of the weights that phase 1 freezes.
@@ -24,6 +25,7 @@ class Reached:
 
     val: Score
     test: Score
+    train_accuracy: float
     steps: int
     curve: tuple[tuple[int, float], ...]
     frozen_hash: str

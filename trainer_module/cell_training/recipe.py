@@ -79,11 +79,16 @@ class Recipe(abc.ABC):
         """Whether phase 2 can help."""
         return schedule.has_phase_2(freeze_count)
 
-    def untrained(self, cell: Cell) -> Reached:
+    def untrained(self, cell: Cell, draw: int) -> Reached:
         """What the network is worth as it stands."""
         suffix = self.suffixes.above(cell.freeze_count)
         val, test = suffix.program.evaluate(suffix.cut.val), suffix.program.evaluate(suffix.cut.test)
-        return Reached(val, test, 0, ((0, self.curve_accuracy(val, suffix)),), self.frozen_hash(cell))
+        train = self.train_accuracy(suffix, cell, draw)
+        return Reached(val, test, train, 0, ((0, self.curve_accuracy(val, suffix)),), self.frozen_hash(cell))
+
+    def train_accuracy(self, suffix: Suffix, cell: Cell, draw: int) -> float:
+        """Accuracy on some of the images that the cell was trained on."""
+        return suffix.program.evaluate(suffix.cut.train, self.suffixes.cuts.train_places(cell.n, draw)).accuracy
 
     def order(self, schedule: StepSchedule, cell: Cell, steps: int, draw: int, stream: Stream) -> np.ndarray:
         """The records of each step, int32 [steps, batch]."""

@@ -56,7 +56,8 @@ class SolvedHeadRecipe(Recipe):
         steps = schedule.tuning_steps(self._records(cell, draw))
         after = self._tuned(suffix, schedule, cell, draw, steps, rate_factor, Stream.PHASE_2_BATCHES)
         curve = (*before.curve, *((before.steps + step, accuracy) for step, accuracy in after.curve[1:]))
-        return Reached(after.val, after.test, before.steps + steps, curve, before.frozen_hash, after.kept)
+        steps += before.steps
+        return Reached(after.val, after.test, after.train_accuracy, steps, curve, before.frozen_hash, after.kept)
 
     def has_phase_2(self, schedule: StepSchedule, freeze_count: int) -> bool:
         """A phase that keeps its best moment leaves nothing to do where it tuned the network whole."""
@@ -104,8 +105,8 @@ class SolvedHeadRecipe(Recipe):
         weight_values.set_weights(program.variables, weights)
         if best_step < steps:
             curve.append((steps, self.curve_accuracy(best, suffix)))
-        test, frozen_hash = program.evaluate(cut.test), self.frozen_hash(cell)
-        return Reached(best, test, steps, tuple(curve), frozen_hash, kept=best_step == 0 < steps)
+        test, train = program.evaluate(cut.test), self.train_accuracy(suffix, cell, draw)
+        return Reached(best, test, train, steps, tuple(curve), self.frozen_hash(cell), kept=best_step == 0 < steps)
 
 
 _DROPOUT = {Stream.PHASE_1_BATCHES: Stream.PHASE_1_DROPOUT, Stream.PHASE_2_BATCHES: Stream.PHASE_2_DROPOUT}

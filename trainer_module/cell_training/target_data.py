@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ledger.rows import TRAIN_IMAGES
 from trainer_module.data import draws
 from trainer_module.data.input_pipeline import Records
 from trainer_module.networks.architectures import Network
@@ -67,7 +68,7 @@ class CutData:
         self._images = Cut(*(InMemory(split.images, split.labels) for split in (data.train, data.val, data.test)))
         self._frozen: tuple[int, Cut] = (0, self._images)
         self._features: Cut | None = None
-        self.curve_places = curve_places(data.val.labels)
+        self.curve_places = spread_places(data.val.labels, CURVE_IMAGES)
 
     def at(self, freeze_count: int) -> Cut:
         """Activations after the first `freeze_count` freezable layers in inference mode, [records, ...] each.
@@ -109,6 +110,12 @@ class CutData:
             raise ValueError(f"n={n} asks for more images a class than the training split has")
         return np.flatnonzero(mask)
 
+    def train_places(self, n: int, draw: int) -> np.ndarray:
+        """Up to TRAIN_IMAGES of the draw's training records, without copies, spread evenly over each class."""
+        records = self.subset(n, draw)
+        originals = records[self._data.train.copies[records] == 0]
+        return originals[spread_places(self._data.train.labels[originals], TRAIN_IMAGES)]
+
 
 def record_ranks(train: Records, seed: int, draw: int) -> np.ndarray:
     """Each record's place in its class's queue of one draw (draws.class_ranks); copies share their image's."""
@@ -125,10 +132,10 @@ def drawn_records(train: Records, n: int, num_classes: int, seed: int, draw_numb
     return train.select(np.any(masks, axis=0))
 
 
-def curve_places(labels: np.ndarray) -> np.ndarray:
-    """CURVE_IMAGES places, or all where there are fewer, spread evenly over each class."""
+def spread_places(labels: np.ndarray, most: int) -> np.ndarray:
+    """So many places, or all where there are fewer, spread evenly over each class."""
     order = np.argsort(labels, kind="stable")
-    chosen = np.linspace(0, len(order) - 1, min(CURVE_IMAGES, len(order))).round().astype(np.int64)
+    chosen = np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(np.int64)
     return np.sort(order[chosen])
 
 

@@ -42,7 +42,8 @@ class TrainedHeadRecipe(Recipe):
         self.assert_frozen(cell, frozen_hash)
         val, test = sound(program.evaluate(cut.val)), program.evaluate(cut.test)
         curve.append((len(rates), self.curve_accuracy(val, suffix)))
-        return Reached(val, test, len(rates), tuple(curve), frozen_hash)
+        train = self.train_accuracy(suffix, cell, draw)
+        return Reached(val, test, train, len(rates), tuple(curve), frozen_hash)
 
     def train_phase_2(
         self, schedule: StepSchedule, cell: Cell, draw: int, before: Reached, rate_factor: float
@@ -57,4 +58,4 @@ class TrainedHeadRecipe(Recipe):
         val, test = sound(program.evaluate(images.val)), program.evaluate(images.test)
         steps = before.steps + len(rates)
         curve = (*before.curve, (steps, self.curve_accuracy(val, suffix)))
-        return Reached(val, test, steps, curve, before.frozen_hash)
+        return Reached(val, test, self.train_accuracy(suffix, cell, draw), steps, curve, before.frozen_hash)

@@ -14,10 +14,10 @@ from keras_tuner.src import protos
 
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
-from trainer_module.oracles.sweep_oracle import SWEEP_NAME, SweepOracle, row_metrics
+from trainer_module.oracles.sweep_oracle import SWEEP_NAME, SweepOracle, no_hypermodel, row_metrics
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.record import SweepRecord, keras_tuner_folder
-from trainer_module.tuners.sweep_tuner import no_hypermodel, row_note
+from trainer_module.tuners.sweep_tuner import row_note
 
 SIGN_OF_LIFE = 5.0
 """Seconds between two signs of life while a trial is trained."""

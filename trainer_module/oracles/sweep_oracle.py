@@ -55,6 +55,10 @@ class SweepOracle(keras_tuner.Oracle):
         return {"status": TrialStatus.RUNNING, "values": values}
 
 
+def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
+    """KerasTuner wants one; the engine builds its models itself."""
+
+
 def row_metrics(row: Row) -> dict[str, float]:
     """What KerasTuner keeps of a row."""
     return {"val_accuracy": row.val_accuracy, "val_loss": row.val_loss}

@@ -114,7 +114,7 @@ class SweepEngine:
             execution = self._tried(
                 self.initial_weights(draw),
                 lambda rate_factor: self._recipe.train_phase_1(self.schedule, cell, draw, rate_factor),
-                lambda: self._recipe.untrained(cell),
+                lambda: self._recipe.untrained(cell, draw),
             )
             self._last_phase_1 = _Phase1(place, weight_values.read_weights(self._variables), execution)
         return self._last_phase_1

@@ -91,8 +91,8 @@ class SweepRecord:
             key=self.key(cell, draw), n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune,
             draw=draw, val_accuracy=execution.val.accuracy, val_loss=execution.val.loss,
             test_accuracy=execution.test.accuracy, test_loss=execution.test.loss,
-            steps=execution.steps, seconds=execution.seconds, curve=execution.curve,
-            frozen_hash=execution.frozen_hash,
+            train_accuracy=execution.train_accuracy, steps=execution.steps, seconds=execution.seconds,
+            curve=execution.curve, frozen_hash=execution.frozen_hash,
             test_probabilities=execution.test.probabilities, outcome=execution.outcome, held_from=cell.held_from,
         )  # fmt: skip
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ledger.cell_selection import Cell
 from trainer_module.oracles.advised_oracle import AdvisedOracle
-from trainer_module.tuners.sweep_tuner import no_hypermodel
+from trainer_module.oracles.sweep_oracle import no_hypermodel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +21,11 @@ class Asked:
     transfer: str
     cells: tuple[Cell, ...]
     draw: int
+
+    @property
+    def executions(self) -> list[tuple[Cell, int]]:
+        """In the order in which they are to run."""
+        return [(cell, self.draw) for cell in self.cells]
 
 
 Train = Callable[[Sequence[Asked]], Sequence[Sequence[float]]]
@@ -34,40 +38,43 @@ class SearchTuner(keras_tuner.Tuner):
     Args:
       oracle: says what to train.
       n: labelled images of the target.
-      train: trains.
       folder: KerasTuner's files; nothing is read from it again.
       at_once: trials of a round.
     """
 
-    def __init__(self, oracle: AdvisedOracle, n: int, train: Train, folder: Path, at_once: int = 1):
+    def __init__(self, oracle: AdvisedOracle, n: int, folder: Path, at_once: int = 1):
         self.n = n
         self.at_once = at_once
-        self._train = train
         super().__init__(
             oracle=oracle, hypermodel=no_hypermodel, directory=str(folder), project_name="search", overwrite=True
         )
 
-    def search(self, *args: Any, **kwargs: Any) -> None:
-        """Asks, trains and reports, round by round.
+    def search(self, train: Train) -> None:
+        """Asks, trains and tells, round by round.
 
         KerasTuner's own loop would train one trial at a time, and keep what a training raised to itself.
-        """
-        while trials := self._round():
-            asked = [self._asked(trial) for trial in trials]
-            for trial, one, accuracies in zip(trials, asked, self._train(asked), strict=True):
-                self._report(trial, one, accuracies)
 
-    def _round(self) -> list[Trial]:
+        Args:
+          train: trains a round.
+        """
+        while trials := self.ask():
+            for (trial, one), accuracies in zip(trials, train([one for _, one in trials]), strict=True):
+                self.tell(trial, one, accuracies)
+
+    def ask(self) -> list[tuple[Trial, Asked]]:
+        """The next round's trials; none when the oracle has enough."""
         trials = (self.oracle.create_trial(f"{self.tuner_id}, {place}") for place in range(self.at_once))
-        return [trial for trial in trials if trial.status == TrialStatus.RUNNING]
+        return [(trial, self._asked(trial)) for trial in trials if trial.status == TrialStatus.RUNNING]
 
     def _asked(self, trial: Trial) -> Asked:
         values = trial.hyperparameters.values
+        transfer, count = str(values["transfer"]), int(values["freeze_count"])
         ways = (False, True) if values["fine_tune"] else (False,)
-        cells = tuple(Cell(self.n, int(values["freeze_count"]), tuned) for tuned in ways)
-        return Asked(str(values["transfer"]), cells, int(values["draw"]))
+        known = [tuned for tuned in ways if self.oracle.place_of(transfer, count, tuned) is not None]
+        return Asked(transfer, tuple(Cell(self.n, count, tuned) for tuned in known), int(values["draw"]))
 
-    def _report(self, trial: Trial, asked: Asked, accuracies: Sequence[float]) -> None:
+    def tell(self, trial: Trial, asked: Asked, accuracies: Sequence[float]) -> None:
+        """Ends a trial with the val accuracies of its cells, fractions."""
         for cell, accuracy in zip(asked.cells, accuracies, strict=True):
             place = self.oracle.place_of(asked.transfer, cell.freeze_count, cell.fine_tune)
             if place is not None:

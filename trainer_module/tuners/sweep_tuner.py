@@ -17,10 +17,11 @@ from ledger.ledger import Ledger
 from ledger.rows import Row
 from terminal import progress
 from trainer_module.cell_training.execution import Execution
-from trainer_module.oracles.sweep_oracle import SweepOracle, row_metrics
+from trainer_module.oracles.sweep_oracle import SweepOracle, no_hypermodel, row_metrics
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
 from trainer_module.sweep.rounds import complete_cells, rounds
+from trainer_module.tuners.cell_search import search_cells
 
 
 class Runner(Protocol):
@@ -100,42 +101,63 @@ class SweepTuner(LedgerTuner):
         super().__init__(record, record.open_ledger(), SweepOracle(record))
 
     def search(self, *args: Any, **kwargs: Any) -> None:
-        """Runs every planned execution that the ledger lacks, then lets KerasTuner go through its trials.
+        """Runs the planned executions that the ledger lacks, then lets KerasTuner go through its trials.
 
-        After the deadline the plan is what was trained, one cell at every n at least (sweep.rounds).
+        Where the sweep is searched (cell_search), and after the deadline, the plan is what was trained: one cell at
+        every n at least (sweep.rounds).
 
         Raises:
           ThawError: an execution failed; those that ended before are kept.
         """
         with contextlib.closing(self.runner):
-            self._run(self.record.plan, f"sweep {self.record.settings.name}")
-            self.record.keep(complete_cells(self.record.plan, self._has))
+            searched = self._run(f"sweep {self.record.settings.name}")
+            self.record.keep(complete_cells(searched, self._has))
             super().search(*args, verbose=0, **kwargs)
 
-    def _run(self, plan: Plan, label: str) -> None:
-        """Runs what the ledger lacks of a plan."""
-        lacking = sum(not self._has(*execution) for execution in plan)
-        with progress.progress_bar(label, len(plan)) as advance:
-            for _ in range(len(plan) - lacking):
-                advance("from the ledger")
-            for execution in self._executions(plan):
-                row = self.record.row(*execution)
-                self.ledger.append(row)
-                advance(row_note(row))
+    def _run(self, label: str) -> Plan:
+        """Runs what the ledger lacks of the plan, or of what a search asks for, as long as there is time.
 
-    def _executions(self, plan: Plan) -> Iterator[tuple[Cell, int, Execution]]:
-        """What the runner makes of what the ledger lacks; what it has in hand at the deadline is lost."""
-        in_order = [plan] if self.deadline is None else rounds(self.record.settings)
-        for number, one in enumerate(in_order):
-            if number and self._is_over():
-                return
-            for execution in self.runner.run([execution for execution in one if not self._has(*execution)]):
-                yield execution
-                if number and self._is_over():
-                    return
+        Returns:
+          The plan, or the part of it that was asked for: other rows of the ledger do not change what is chosen.
+        """
+        settings, record = self.record.settings, self.record
+        asked: Plan = []
+        with progress.progress_bar(label, len(record.plan)) as advance:
+
+            def train(plan: Plan) -> bool:
+                begun = bool(asked)
+                asked.extend(plan)
+                return self._train(plan, advance, to_its_end=not begun)
+
+            if settings.search == "grid":
+                in_order = [record.plan] if self.deadline is None else rounds(settings)
+                all(train(one) for one in in_order)
+                return record.plan
+            header, folder = record.header, keras_tuner_folder(settings.ledger_dir) / "search" / record.name
+            val = sum(header.val_images)
+            search_cells(settings, header.max_freeze_count, val, train, self._val_accuracy, folder)
+        return [execution for execution in record.plan if execution in set(asked)]
+
+    def _train(self, plan: Plan, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
+        """Runs what the ledger lacks of a plan; False where time was up, and what was in hand is lost."""
+        lacking = [execution for execution in plan if not self._has(*execution)]
+        for _ in range(len(plan) - len(lacking)):
+            advance("from the ledger")
+        if not to_its_end and self._is_over():
+            return False
+        for execution in self.runner.run(lacking):
+            row = self.record.row(*execution)
+            self.ledger.append(row)
+            advance(row_note(row))
+            if not to_its_end and self._is_over():
+                return False
+        return True
 
     def _is_over(self) -> bool:
         return self.deadline is not None and self.clock() >= self.deadline
+
+    def _val_accuracy(self, cell: Cell, draw: int) -> float:
+        return self.ledger.rows[self.record.key(cell, draw)].val_accuracy
 
     def _has(self, cell: Cell, draw: int) -> bool:
         return self.record.key(cell, draw) in self.ledger.rows
@@ -149,7 +171,3 @@ def row_note(row: Row) -> str:
     """A row in the progress bar's few words."""
     note = f"n={row.n} k={Cell.of_row(row).layers} val {row.val_accuracy:.1%}"
     return note if row.outcome == "trained" else f"{note} ({row.outcome})"
-
-
-def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
-    """KerasTuner wants one; the engine builds its models itself."""

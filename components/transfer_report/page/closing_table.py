@@ -98,16 +98,22 @@ def _notes(summary: dict[str, Any]) -> Text:
 
 
 def budget_notes(summary: Mapping[str, Any]) -> list[str]:
-    """Sentences about what a run had no time for; empty where all was trained, as without a budget."""
+    """Sentences about what a search left out and a run had no time for; empty where all was trained and confirmed."""
     missing, unconfirmed, notes = summary.get("not_trained", {}), summary.get("not_confirmed", []), []
-    if missing:
+    searched = missing and summary.get("search") == "bayesian"
+    if searched:
+        planned = summary["planned_trainings"]
+        reason = ", or had no time for" if summary.get("budget_minutes") else ""
+        notes.append(f"The search made {planned - sum(missing.values())} of the grid's {planned} trainings; the others "
+                     f"it did not expect to gain by{reason}. search=grid makes all.")  # fmt: skip
+    elif missing:
         by_sweep = ", ".join(f"{count} of {name}" for name, count in missing.items())
         share = f"{sum(missing.values())} of the search's {summary['planned_trainings']} trainings"
         notes.append(f"Unfinished: there was no time for {share} ({by_sweep}). The best of the others is chosen.")
     if unconfirmed:
         sizes = ", ".join(f"n = {n}" for n in unconfirmed)
         notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so nothing is said of it.")
-    if notes:
+    if unconfirmed or (missing and summary.get("budget_minutes")):
         notes.append("The same run with more minutes, or without a bound, goes on from here.")
     return notes
 

@@ -28,9 +28,9 @@ def test_chance_needs_images(counts: list[int]) -> None:
 
 
 def test_the_fewest_right_answers_that_are_told_from_chance_are_those_of_the_binomial_test() -> None:
-    # Of 100 images at 50%: P(62 or more) = 1.05%, P(63 or more) = 0.60%.
-    assert stats.binomtest(62, 100, alternative="greater").pvalue > 0.01
-    assert on_val(62, 100) and not on_val(63, 100)
+    # Of 1,000 images at 50%: P(537 or more) = 1.05%, P(538 or more) = 0.89%.
+    assert stats.binomtest(537, 1000, alternative="greater").pvalue > 0.01
+    assert on_val(537, 1000) and not on_val(538, 1000)
     assert on_val(900, 1000, chance=0.9) and not on_val(930, 1000, chance=0.9)
 
 
@@ -45,6 +45,21 @@ def test_a_training_that_has_not_learnt_its_own_images_has_collapsed_too() -> No
     assert is_collapsed(**trained, train_correct=52, train_images=100)
     assert is_collapsed(**trained, train_correct=820, train_images=1000, train_chance=0.8)
     assert not is_collapsed(**trained, train_correct=None, train_images=100)
+
+
+@pytest.mark.parametrize("correct", [30, 39, 45])
+def test_60_val_images_do_not_tell_a_weak_network_from_a_collapsed_one_but_its_training_images_do(correct: int) -> None:
+    assert not on_val(correct, 60)
+    on_60 = {"val_correct": correct, "val_images": 60, "val_chance": 0.5}
+    assert not is_collapsed(**on_60, train_correct=199, train_images=200)
+    assert is_collapsed(**on_60, train_correct=108, train_images=200)
+
+
+def test_the_fewest_images_that_tell_anything() -> None:
+    assert on_val(150, 336) and not on_val(150, 320)
+    on_60 = {"val_correct": 45, "val_images": 60, "val_chance": 0.5}
+    assert is_collapsed(**on_60, train_correct=7, train_images=14)
+    assert not is_collapsed(**on_60, train_correct=6, train_images=12)
 
 
 @pytest.mark.parametrize("correct", [0, 5, 10])

@@ -53,7 +53,7 @@ def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8, held_f
     folder = config.ledger_folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 3, 2.5, (), "", np.full((2, 2), 0.5),
+        Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 1.0, 3, 2.5, (), "", np.full((2, 2), 0.5),
             outcome, held_from)
         for number, outcome in enumerate(outcomes)
     ]  # fmt: skip

@@ -21,7 +21,8 @@ CURVE = ((0, 0.5), (9, 0.7), (30, 0.75))
 def row(n, freeze_count, fine_tune, draw):
     return Row(
         key=f"{n}-{freeze_count}-{fine_tune}-{draw}", n=n, freeze_count=freeze_count, fine_tune=fine_tune, draw=draw,
-        val_accuracy=0.75, val_loss=0.5, test_accuracy=0.25, test_loss=1.0, steps=30, seconds=1.0, curve=CURVE,
+        val_accuracy=0.75, val_loss=0.5, test_accuracy=0.25, test_loss=1.0, train_accuracy=1.0, steps=30,
+        seconds=1.0, curve=CURVE,
         frozen_hash="f", test_probabilities=np.full((2, 2), 0.5, np.float32), outcome="trained",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.trainer_module.keras_models import built
-from trainer_module.cell_training.target_data import CutData, curve_places, drawn_records
+from trainer_module.cell_training.target_data import CutData, drawn_records, spread_places
 from trainer_module.networks.architectures import build_network
 from trainer_module.training.activation_cache import Budget
 
@@ -35,9 +35,16 @@ def test_every_copy_of_a_drawn_image_is_trained_on(target_data):
 
 def test_a_curve_s_images_are_spread_evenly_over_the_classes():
     labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], 400))
-    places = curve_places(labels)
+    places = spread_places(labels, 250)
     assert len(np.unique(places)) == 250
     assert np.bincount(labels[places]).tolist() == [83, 84, 83]
+
+
+def test_training_is_judged_on_originals_of_the_draw_all_of_them_where_they_are_few(target_data):
+    cuts = cuts_of(target_data)
+    places = cuts.train_places(16, 1)
+    assert (target_data.train.copies[places] == 0).all()
+    assert set(target_data.train.ids[places]) == set(target_data.train.ids[cuts.subset(16, 1)])
 
 
 @pytest.mark.parametrize("architecture", ["original", "remastered", "mobilenet_v2"])

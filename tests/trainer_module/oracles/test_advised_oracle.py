@@ -39,7 +39,7 @@ class World:
 
 def searched(tmp_path, world, candidates, draws=3, budget=math.inf, at_once=1, seed=1):
     oracle = AdvisedOracle(candidates, draws, budget, seed)
-    SearchTuner(oracle, 20, world.train, tmp_path, at_once).search()
+    SearchTuner(oracle, 20, tmp_path, at_once).search(world.train)
     return oracle
 
 

@@ -214,3 +214,39 @@ def test_a_baseline_is_trained_whatever_the_clock_says(engine, settings, monkeyp
     clock = Clock(engine, monkeypatch)
     baseline = settings.model_copy(update={"role": "baseline", "freeze_counts": (0,)})
     assert len(sweep_until(engine, baseline, clock, deadline=-1.0).planned_rows()) == 8
+
+
+def test_a_searched_sweep_keeps_what_was_asked_for_and_finds_it_again(engine, settings):
+    searched = settings.model_copy(update={"freeze_counts": tuple(range(7)), "search": "bayesian", "draws": 1})
+    tuner = sweep(engine, searched)
+    rows = tuner.planned_rows()
+    assert {(n, 6, False) for n in (10, 20)} <= {(row.n, row.freeze_count, row.fine_tune) for row in rows}
+    assert 2 < len(rows) < len(plan_sweep(searched))
+    trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
+    assert [trial.score for trial in trials] == [row.val_accuracy for row in rows]
+    assert tuner.get_best_hyperparameters()[0].values["n"] == 20
+
+    class Idle(InThisProcess):
+        def run(self, executions):
+            assert not executions
+            yield from ()
+
+    again = SweepTuner(Idle(engine), searched)
+    again.search()
+    assert [row.key for row in again.planned_rows()] == [row.key for row in rows]
+
+
+def test_rows_of_an_earlier_grid_do_not_change_what_a_search_chooses(engine, settings):
+    wide = settings.model_copy(update={"freeze_counts": tuple(range(7)), "draws": 1})
+    searched = sweep(engine, wide.model_copy(update={"search": "bayesian"})).planned_rows()
+    assert len(sweep(engine, wide).planned_rows()) == len(plan_sweep(wide))
+    again = sweep(engine, wide.model_copy(update={"search": "bayesian"}))
+    assert [row.key for row in again.planned_rows()] == [row.key for row in searched]
+
+
+def test_a_searched_sweep_ends_at_its_deadline_with_one_cell_at_every_n(engine, settings, monkeypatch):
+    searched = settings.model_copy(update={"freeze_counts": (2, 4, 6), "search": "bayesian"})
+    tuner = sweep_until(engine, searched, Clock(engine, monkeypatch), deadline=-1.0)
+    assert {(row.n, row.freeze_count, row.fine_tune, row.draw) for row in tuner.planned_rows()} == {
+        (n, 6, False, draw) for n in (10, 20) for draw in (0, 1)
+    }

@@ -18,7 +18,7 @@ HEADER = Header(
 )  # fmt: skip
 ROW = Row(
     key="", n=20, freeze_count=8, fine_tune=False, draw=0, val_accuracy=0.5, val_loss=1.0, test_accuracy=0.25,
-    test_loss=1.0, steps=1, seconds=1.0, curve=(), frozen_hash="", outcome="trained",
+    test_loss=1.0, train_accuracy=1.0, steps=1, seconds=1.0, curve=(), frozen_hash="", outcome="trained",
     test_probabilities=np.array([[0.4, 0.6], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], np.float32),
 )  # fmt: skip
 SWEEP = Sweep(HEADER, {})

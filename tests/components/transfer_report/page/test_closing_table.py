@@ -164,9 +164,16 @@ def test_what_to_use_at_each_n_stands_below() -> None:
 def test_what_there_was_no_time_for_is_said_and_nothing_where_all_was_trained() -> None:
     assert budget_notes(summary()) == []
     missing = {"baseline__original": 2, "cats_dogs__original": 5}
-    found = budget_notes(summary(not_trained=missing, planned_trainings=60, not_confirmed=[20, 50]))
+    found = budget_notes(summary(not_trained=missing, planned_trainings=60, not_confirmed=[20, 50], budget_minutes=9))
     assert found[0].startswith(
         "Unfinished: there was no time for 7 of the search's 60 trainings (2 of baseline__original"
     )
     assert "fresh draws of n = 20, n = 50, so nothing is said of it" in found[1]
     assert "goes on from here" in found[2]
+
+
+def test_a_search_says_how_much_of_the_grid_it_trained() -> None:
+    [found] = budget_notes(summary(search="bayesian", not_trained={"cats_dogs__original": 40}, planned_trainings=60))
+    assert found.startswith("The search made 20 of the grid's 60 trainings; the others it did not expect to gain by.")
+    both = budget_notes(summary(search="bayesian", not_trained={"a": 40}, planned_trainings=60, budget_minutes=9))
+    assert "expect to gain by, or had no time for." in both[0] and "goes on from here" in both[1]
