@@ -35,7 +35,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         raise ThawError("A sweep whose workers are on other machines can't keep to budget_minutes. Leave it out, or "
                         "unset KerasTuner's variables.")  # fmt: skip
     if address and settings.search == "bayesian":
-        progress.console().print(f"  {settings.name}: all cells are trained, since workers on other machines share them.")
+        progress.console().print(f"  {settings.name}: all cells are trained: workers on other machines share them.")
     if address:
         # A process of its own reads the data for the facts, and gives the memory back.
         with checked_pool(job, 1) as pool:
