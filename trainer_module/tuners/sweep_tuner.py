@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import keras_tuner
 
-from experiment.training_settings import SweepSettings
+from experiment.training_settings import ROW_KEY, SweepSettings
 from ledger import ledger
 from ledger.cell_selection import Cell, best_cell
 from ledger.ledger import Ledger
@@ -19,6 +19,7 @@ from terminal import progress
 from trainer_module.cell_training.execution import Execution
 from trainer_module.oracles.sweep_oracle import SweepOracle, no_hypermodel, row_metrics
 from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.kept_weights import drop_all_but
 from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
 from trainer_module.sweep.rounds import complete_cells, rounds
 from trainer_module.tuners.cell_search import search_cells
@@ -68,7 +69,10 @@ class LedgerTuner(keras_tuner.Tuner):
         best = best_cell(self.planned_rows(), self.record.settings.deployed_size)
         place = self.record.plan.index((best, self.record.settings.first_draw))
         trial = next(trial for name, trial in self.oracle.trials.items() if int(name) == place)
-        return [trial.hyperparameters]
+        chosen, key = trial.hyperparameters.copy(), self.record.keys[place]
+        chosen.values[ROW_KEY] = key
+        drop_all_but(self.record, key)
+        return [chosen]
 
     def planned_rows(self) -> list[Row]:
         """The ledger's rows of this plan, in its order; the ledger may hold rows of earlier plans too."""
