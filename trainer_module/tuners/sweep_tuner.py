@@ -125,13 +125,13 @@ class SweepTuner(LedgerTuner):
           The plan, or the part of it that was asked for: other rows of the ledger do not change what is chosen.
         """
         settings, record = self.record.settings, self.record
-        asked: Plan = []
+        asked: dict[tuple[Cell, int], None] = {}
         with progress.progress_bar(label, len(record.plan)) as advance:
 
             def train(plan: Plan) -> bool:
-                begun = bool(asked)
-                asked.extend(plan)
-                return self._train(plan, advance, to_its_end=not begun)
+                begun, new = bool(asked), [execution for execution in plan if execution not in asked]
+                asked.update(dict.fromkeys(new))
+                return self._train(new, advance, to_its_end=not begun)
 
             if settings.search == "grid":
                 in_order = [record.plan] if self.deadline is None else rounds(settings)
@@ -140,7 +140,7 @@ class SweepTuner(LedgerTuner):
             header, folder = record.header, keras_tuner_folder(settings.ledger_dir) / "search" / record.name
             val = sum(header.val_images)
             search_cells(settings, header.max_freeze_count, val, train, self._val_accuracy, folder)
-        return [execution for execution in record.plan if execution in set(asked)]
+        return [execution for execution in record.plan if execution in asked]
 
     def _train(self, plan: Plan, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
         """Runs what the ledger lacks of a plan; False where time was up, and what was in hand is lost."""
