@@ -176,6 +176,22 @@ def test_every_claim_stands_in_the_page(written: tuple[Path, dict[str, Any]]) ->
     assert page.count(">not measured<") == sum(not claim["measured"] for claim in content["claims"])
 
 
+def test_claims_stand_in_no_page_where_none_is_measured_such_as_that_of_a_user_s_photos(
+    quick_ledgers: list[Ledger], tmp_path: Path
+) -> None:
+    few = [
+        (header, [row for row in rows if row.n == 400 and not row.fine_tune])
+        for header, rows in quick_ledgers
+        if header.sweep in ("cats_dogs__original", "baseline__original")
+    ]
+    outcomes = {name: one for name, one in OUTCOMES.items() if name == "cats_dogs__original"}
+    report_of(tmp_path, few, outcomes, SETTINGS, BEFORE)
+    claims = json.loads((tmp_path / "claims.json").read_text())["claims"]
+    assert len(claims) == 8 and not any(claim["measured"] for claim in claims)
+    page = (tmp_path / "report.html").read_text()
+    assert "original report's conclusions" not in page and "not measured" not in page
+
+
 def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
     quick_ledgers: list[Ledger], tmp_path: Path
 ) -> None:
