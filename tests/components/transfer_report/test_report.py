@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import html
 import json
 import re
 from pathlib import Path
@@ -164,32 +163,6 @@ def test_the_page_tells_what_to_use_at_each_n_and_the_summary_holds_it(written: 
     assert [one["n"] for one in summary["advice"]] == [20, 100, 400]
     assert all(one["sentence"] in page for one in summary["advice"])
     assert {one["transfer"] for one in summary["labels_needed"]} == set(OUTCOMES)
-
-
-def test_every_claim_stands_in_the_page(written: tuple[Path, dict[str, Any]]) -> None:
-    folder, _ = written
-    page = html.unescape((folder / "report.html").read_text())
-    content = json.loads((folder / "claims.json").read_text())
-    assert content["synthetic"] is True
-    assert [claim["id"] for claim in content["claims"]] == [f"C{number}" for number in range(1, 9)]
-    assert all(claim["sentence"] in page for claim in content["claims"])
-    assert page.count(">not measured<") == sum(not claim["measured"] for claim in content["claims"])
-
-
-def test_claims_stand_in_no_page_where_none_is_measured_such_as_that_of_a_user_s_photos(
-    quick_ledgers: list[Ledger], tmp_path: Path
-) -> None:
-    few = [
-        (header, [row for row in rows if row.n == 400 and not row.fine_tune])
-        for header, rows in quick_ledgers
-        if header.sweep in ("cats_dogs__original", "baseline__original")
-    ]
-    outcomes = {name: one for name, one in OUTCOMES.items() if name == "cats_dogs__original"}
-    report_of(tmp_path, few, outcomes, SETTINGS, BEFORE)
-    claims = json.loads((tmp_path / "claims.json").read_text())["claims"]
-    assert len(claims) == 8 and not any(claim["measured"] for claim in claims)
-    page = (tmp_path / "report.html").read_text()
-    assert "original report's conclusions" not in page and "not measured" not in page
 
 
 def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
