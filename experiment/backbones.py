@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -107,19 +108,29 @@ class Backbone(Settings):
     parts: int = 0
     """That it can be cut into; filled in by a run."""
 
-    @pydantic.model_validator(mode="after")
-    def _check(self) -> Backbone:
+    def problems(self) -> Iterator[str]:
+        """Neither or both of family and model, or what does not go with the one that is there."""
         if (self.family is None) == (self.model is None):
-            raise ValueError("expected one of `family`, a name of keras.applications such as MobileNetV2, and `model`, "
-                             f"a .keras file; got {'neither' if self.family is None else 'both'}")  # fmt: skip
+            yield ("expected one of `family`, a name of keras.applications such as MobileNetV2, and `model`, a .keras "
+                   f"file; got {'neither' if self.family is None else 'both'}")  # fmt: skip
+            return
         kind, other = ("family", "model") if self.family else ("model", "family")
         strange = {"family": ("scale", "features"), "model": ("alpha", "weights")}[kind]
         given = [name for name in strange if getattr(self, name) is not None]
         if given:
-            raise ValueError(f"a {kind} takes no {' and no '.join(given)}, which belong to a {other}; leave them out")
+            yield f"a {kind} takes no {' and no '.join(given)}, which belong to a {other}; leave them out"
         if self.family is not None:
-            _check_family(self.family, self.alpha, self.image_size_px)
-        return self
+            yield from self._family_problems(self.family)
+
+    def _family_problems(self, family: str) -> Iterator[str]:
+        if family not in FAMILIES:
+            yield f"keras.applications has no family {family!r} that Thaw knows; it knows {', '.join(FAMILIES)}"
+            return
+        if self.alpha is not None and not FAMILIES[family].takes_alpha:
+            wide = ", ".join(name for name, one in FAMILIES.items() if one.takes_alpha)
+            yield f"{family} has one width, so it takes no alpha; leave it out. Those with widths: {wide}"
+        if self.image_size_px is not None and self.image_size_px < LEAST_FAMILY_PX:
+            yield f"{family} takes images of {LEAST_FAMILY_PX} pixels a side or more, got {self.image_size_px}"
 
     @property
     def is_mobilenet_v2(self) -> bool:
@@ -171,16 +182,6 @@ class Backbone(Settings):
             return str(self.model)
         width = [f"alpha {self.width:g}"] if FAMILIES[self.family].takes_alpha else []
         return ", ".join([self.family, *width, f"{self.side_px} pixels"])
-
-
-def _check_family(family: str, alpha: float | None, image_size_px: int | None) -> None:
-    if family not in FAMILIES:
-        raise ValueError(f"keras.applications has no family {family!r} that Thaw knows; it knows {', '.join(FAMILIES)}")
-    if alpha is not None and not FAMILIES[family].takes_alpha:
-        wide = ", ".join(name for name, one in FAMILIES.items() if one.takes_alpha)
-        raise ValueError(f"{family} has one width, so it takes no alpha; leave it out. Those with widths: {wide}")
-    if image_size_px is not None and image_size_px < LEAST_FAMILY_PX:
-        raise ValueError(f"{family} takes images of {LEAST_FAMILY_PX} pixels a side or more, got {image_size_px}")
 
 
 def is_backbone(architecture: str) -> bool:

@@ -1,14 +1,16 @@
-"""The experiment's one typed, frozen configuration. Imports pydantic and the sections beside it."""
+"""The experiment's one typed, frozen configuration. Imports pydantic, its checks and the sections beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import pydantic
 
-from experiment.backbones import MAX_FREEZE_COUNT, Small, is_backbone, unit_of
+from experiment.backbones import MAX_FREEZE_COUNT, Small
 from experiment.backbones import Backbone as Backbone
+from experiment.checks.between_fields import problems_between_fields
 from experiment.domains import CIFAR10_CLASSES as CIFAR10_CLASSES
 from experiment.domains import Architecture as Architecture
 from experiment.domains import Augmentation as Augmentation
@@ -18,7 +20,7 @@ from experiment.domains import Source as Source
 from experiment.domains import Target as Target
 from experiment.domains import Transfer as Transfer
 from experiment.schedules import Schedule as Schedule
-from experiment.schedules import Search, TunedRanges, Way, tuned_problems, ways_of
+from experiment.schedules import Search, TunedRanges, Way, ways_of
 from experiment.schedules import SourceSchedule as SourceSchedule
 from experiment.schedules import Tuning as Tuning
 
@@ -39,11 +41,10 @@ class Confirmation(Settings):
     """True: the chosen cell of every transfer is confirmed at each n. False: at the size to deploy that of every
     transfer, at each other n that of the best."""
 
-    @pydantic.model_validator(mode="after")
-    def _check(self) -> Confirmation:
+    def problems(self) -> Iterator[str]:
+        """Fewer draws at most than at first."""
         if self.most_draws < self.draws:
-            raise ValueError(f"most_draws is {self.most_draws}, fewer than draws ({self.draws}); raise or remove it")
-        return self
+            yield f"most_draws is {self.most_draws}, fewer than draws ({self.draws}); raise or remove it"
 
 
 class Blessing(Settings):
@@ -126,16 +127,9 @@ class ExperimentConfig(Settings):
     blessing: Blessing = Blessing()
     """Conditions for pushing."""
 
-    @pydantic.model_validator(mode="after")
-    def _check(self) -> ExperimentConfig:
-        problems = (
-            *_class_problems(self), *_name_problems(self), *_transfer_problems(self), *_grid_problems(self),
-            *tuned_problems(self.tuned, {name: self.most_frozen(name) for name in self.networks},
-                            with_tuning=self.schedule.tuning is not None, fine_tune=self.fine_tune),
-        )  # fmt: skip
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
+    def problems(self) -> Iterator[str]:
+        """What does not fit together; see experiment/checks/between_fields.py."""
+        return problems_between_fields(self)
 
     @property
     def pipeline_name(self) -> str:
@@ -194,103 +188,3 @@ class ExperimentConfig(Settings):
     def baseline_architectures(self) -> tuple[Architecture, ...]:
         """Networks trained from random weights, in the order of the transfers."""
         return tuple(dict.fromkeys(map(self.baseline_of, self.architectures)))
-
-
-def _class_problems(config: ExperimentConfig) -> list[str]:
-    known = config.data.classes
-    problems = []
-    if len(set(known)) != len(known):
-        problems.append(f"data.classes has a name twice: {list(known)}")
-    domains = {f"sources.{name}": s.classes for name, s in config.sources.items() if s.classes}
-    for place, classes in {"target": config.target.classes, **domains}.items():
-        unknown = [c for c in classes if c not in known]
-        if unknown:
-            problems.append(f"{place}.classes names {unknown}, which the data does not have; it has {list(known)}")
-        if len(set(classes)) != len(classes) or len(classes) < 2:
-            problems.append(f"{place}.classes needs two or more different classes, got {list(classes)}")
-        overlap = sorted(set(classes) & set(config.target.classes))
-        if place != "target" and overlap and not config.allow_overlap:
-            problems.append(f"{place} shares {overlap} with the target; a source that has seen the target's classes "
-                            "flatters the transfer. Remove them or set allow_overlap: true")  # fmt: skip
-    return problems
-
-
-def _name_problems(config: ExperimentConfig) -> list[str]:
-    problems = [
-        f"backbones.{name}: {name} is one of the report's networks; give the backbone another name"
-        for name in config.backbones
-        if not is_backbone(name)
-    ]
-    named = {
-        "transfers": [transfer.architecture for transfer in config.transfers],
-        "freeze_counts": list(config.freeze_counts),
-        "tuned": list(config.tuned),
-        "baselines": list(config.baselines),
-    }
-    problems += [
-        f"{section} names the architecture {name!r}; there are {', '.join(config.networks)} (the report's "
-        "two networks, and those of backbones)"
-        for section, names in named.items()
-        for name in dict.fromkeys(names)
-        if name not in config.networks
-    ]
-    channels = config.data.image_shape[2]
-    families = [name for name, one in config.backbones.items() if one.family and name in config.architectures]
-    if families and channels != 3:
-        problems.append(f"backbones.{families[0]} needs images of three channels, and data.image_shape has {channels}; "
-                        "write the images with three, or leave its transfers out")  # fmt: skip
-    return problems
-
-
-def _transfer_problems(config: ExperimentConfig) -> list[str]:
-    problems = []
-    if not config.transfers:
-        problems.append("transfers is empty: name at least one (source, architecture) pair")
-    ids = [t.id for t in config.transfers]
-    if len(set(ids)) != len(ids):
-        problems.append(f"transfers has a pair twice: {ids}")
-    named = [config.sources[t.source] for t in config.transfers if t.source in config.sources]
-    if named and all(source.control for source in named):
-        problems.append("transfers names controls alone, which can't be chosen; add one of a source without control")
-    for transfer in config.transfers:
-        if transfer.source not in config.sources:
-            problems.append(f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}")
-        elif (source := config.sources[transfer.source]).control != "random" and (
-            transfer.architecture in config.networks and source.is_pretrained != is_backbone(transfer.architecture)
-        ):
-            problems.append(
-                f"transfer {transfer.id}: a source without classes is read from the file of a backbone, and a backbone "
-                f"is transferred from such a source alone; backbones has {sorted(config.backbones)}"
-            )
-        if transfer.architecture not in config.freeze_counts:
-            problems.append(f"freeze_counts has no entry for {transfer.architecture}")
-    return problems
-
-
-def _grid_problems(config: ExperimentConfig) -> list[str]:
-    problems = []
-    for architecture, counts in config.freeze_counts.items():
-        if architecture not in config.networks:
-            continue  # _name_problems says so
-        top = config.most_frozen(architecture)
-        beyond = [k for k in counts if k > top]
-        if beyond:
-            problems.append(
-                f"freeze_counts.{architecture} asks for {beyond}; "
-                f"{architecture} has {top} freezable {unit_of(architecture)}s, so 0 to {top} can be frozen"
-            )
-        if not counts or len(set(counts)) != len(counts):
-            problems.append(f"freeze_counts.{architecture} needs different counts, got {list(counts)}")
-    for name, values in (("sizes", config.sizes), ("fine_tune", config.fine_tune)):
-        if not values or len(set(values)) != len(values):
-            problems.append(f"{name} needs one or more different values, got {list(values)}")
-    # Without target classes nothing can be split; _class_problems says so.
-    uneven = [n for n in config.sizes if config.target.classes and n % len(config.target.classes)]
-    if uneven:
-        problems.append(
-            f"sizes {uneven} can't be split evenly over the {len(config.target.classes)} target "
-            "classes; use multiples of that number"
-        )
-    if config.candidate_size is not None and config.candidate_size not in config.sizes:
-        problems.append(f"candidate_size {config.candidate_size} is not one of sizes {list(config.sizes)}")
-    return problems

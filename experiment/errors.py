@@ -25,6 +25,14 @@ class Damaged(ValueError):
     """What our own code finds wrong with the content of a file; whoever opened it says which one, and what to do."""
 
 
+REPAIR = (
+    "Restore it from a copy. Or move metadata.sqlite and the folder `artifacts` beside it away and run the same "
+    "configuration again: data preparation, sources and candidates are then computed again, but no training that is in "
+    "a ledger (the folder `ledgers` beside them) is repeated."
+)
+"""What to do about a damaged artifact, or about ML Metadata's file, in the experiment's part of the workspace."""
+
+
 def printable(text: str) -> str:
     r"""The text with control characters and bytes that are not UTF-8 as escapes (\x1b, \udcff); line feeds stay."""
     if text.replace("\n", "").isprintable():

@@ -1,4 +1,4 @@
-"""Reads configurations from YAML and the command line, and says what is wrong. Imports config alone."""
+"""Reads configurations from YAML and the command line, and says all that is wrong. Imports config and checks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 import pydantic
 import yaml
 
+from experiment.checks.hidden_problems import Place, hidden_problems
 from experiment.config import ExperimentConfig
+from experiment.domains import Settings
 from experiment.errors import ThawError
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 """Folder of the configurations that Thaw brings."""
 
-Model = TypeVar("Model", bound=pydantic.BaseModel)
+Model = TypeVar("Model", bound=Settings)
 
 READ_BY_YAML = (
     "YAML reads yes, on and true as True, no, off and false as False, null and ~ as None, and digits and dates as "
@@ -79,25 +81,39 @@ def validated(model: type[Model], settings: dict[str, Any], origin: str, documen
       documented_in: file that says what each key means, for the message.
 
     Raises:
-      ThawError: lists what is wrong, key by key.
+      ThawError: lists all that is wrong, key by key, then what does not fit together of the valid rest.
     """
+    errors: list[Any] = []
     try:
-        problems = _not_plain(settings)
-        if not problems:
-            return model.model_validate(settings)
-    except pydantic.ValidationError as error:
-        problems = [line for problem in error.errors() for line in _described(problem, documented_in)]
+        strange = list(_not_plain(settings))
+        valid = model.model_validate(settings)
+        if not strange:
+            return valid
     except RecursionError:
-        problems = ["an alias leads back to the value that holds it; write the values out"]
+        strange = [((), "an alias leads back to the value that holds it; write the values out")]
+    except pydantic.ValidationError as error:
+        # Of strange values, and of what holds them, enough is said.
+        errors = [
+            one for one in error.errors()
+            if one["type"] == "extra_forbidden" or not any(_overlap(one["loc"], place) for place, _ in strange)
+        ]  # fmt: skip
+    problems = [_at(place, text) for place, text in strange]
+    problems += [line for one in errors for line in _described(one, documented_in)]
+    wrong = [*(place for place, _ in strange), *(one["loc"] for one in errors)]
+    problems += [_at(place, text) for place, text in hidden_problems(model, settings, wrong)]
     raise ThawError("\n  ".join([f"The configuration {origin} is not valid:", *problems]))
+
+
+def _overlap(one: Place, other: Place) -> bool:
+    """Whether one of two values holds the other."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def _described(problem: Any, documented_in: str) -> Iterator[str]:
     """Lines of one of pydantic's errors, each beginning with its key."""
-    key = ".".join(str(part) for part in problem["loc"])
-    text, found = problem["msg"].removeprefix("Value error, "), problem["input"]
-    if not key:
-        yield from text.split("\n")  # ours, several at once
+    place, text, found = problem["loc"], problem["msg"].removeprefix("Value error, "), problem["input"]
+    if problem["type"] == "value_error":
+        yield from (_at(place, line) for line in text.split("\n"))  # ours, several at once
         return
     if problem["type"] == "extra_forbidden":
         text = f"unknown key; check its spelling against {documented_in}"
@@ -105,32 +121,32 @@ def _described(problem: Any, documented_in: str) -> Iterator[str]:
         text = f"expected text, got {found!r}. {READ_BY_YAML}"
     elif problem["type"] == "literal_error" and not isinstance(found, str):
         text += f", got {found!r}. {READ_BY_YAML}"
-    yield f"{key}: {text}"
+    yield _at(place, text)
 
 
-def _not_plain(value: Any, key: str = "") -> list[str]:
-    """Complaints about keys that are no text, and about dates, text and other values that no setting takes.
+def _at(place: Place, text: str) -> str:
+    """The sentence with the key before it; between fields of the top level it begins with one itself."""
+    return f"{'.'.join(map(str, place))}: {text}" if place else text
+
+
+def _not_plain(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Places of keys that are no text, and of dates, text and other values that no setting takes; what is wrong there.
 
     Raises:
       RecursionError: a value holds itself.
     """
-    if isinstance(value, list | tuple):
-        value = dict(enumerate(value))
-    elif isinstance(value, dict):
-        wrong = [name for name in value if not isinstance(name, str)]
-        if wrong:
-            return [
-                f"{key or 'the top level'}: has the key {name!r}, which is no text. {READ_BY_YAML}" for name in wrong
-            ]
-    if isinstance(value, dict):
-        parts = ((f"{key}.{name}" if key else str(name), part) for name, part in value.items())
-        return [line for name, part in parts for line in _not_plain(part, name)]
-    if isinstance(value, str) and NO_TEXT.search(value):
-        return [f"{key}: {value!r} holds a character that no file's name can hold (\\0, or half of a pair of UTF-16). "
-                "Write the text itself, without an escape"]  # fmt: skip
-    if isinstance(value, datetime.date | bytes | set):  # a datetime is a date
-        return [f"{key}: expected text, got {value!r}. {READ_BY_YAML}"]
-    return []
+    if isinstance(value, dict) and (wrong := [name for name in value if not isinstance(name, str)]):
+        for name in wrong:
+            text = f"has the key {name!r}, which is no text. {READ_BY_YAML}"
+            yield place, text if place else f"the top level: {text}"
+    elif isinstance(value, dict | list | tuple):
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _not_plain(part, (*place, name))
+    elif isinstance(value, str) and NO_TEXT.search(value):
+        yield place, (f"{value!r} holds a character that no file's name can hold (\\0, or half of a pair of UTF-16). "
+                      "Write the text itself, without an escape")  # fmt: skip
+    elif isinstance(value, datetime.date | bytes | set):  # a datetime is a date
+        yield place, f"expected text, got {value!r}. {READ_BY_YAML}"
 
 
 def _apply_override(settings: dict[str, Any], override: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import pydantic
@@ -81,29 +81,6 @@ def ways_of(freeze_counts: Iterable[int], fine_tune: Iterable[bool], tuned: Tune
     """Every way that a sweep tries at each n; a range is never fine-tuned, which would train what it holds."""
     prefixes = [(count, tuning, 0) for count in sorted(freeze_counts) for tuning in sorted(fine_tune)]
     return prefixes + [(start, False, stop) for start, stop in sorted(tuned)]
-
-
-def tuned_problems(
-    tuned: Mapping[str, TunedRanges], most: Mapping[str, int], *, with_tuning: bool, fine_tune: Sequence[bool]
-) -> list[str]:
-    """What is wrong with the setting `tuned`; names that are no network's are for others to refuse.
-
-    Args:
-      tuned: by architecture.
-      most: layers or parts that can be frozen, of all networks.
-      with_tuning: whether the schedule has a tuning.
-      fine_tune: of the configuration.
-    """
-    problems = [
-        one for name, ranges in tuned.items() if name in most for one in range_problems(name, ranges, most[name])
-    ]
-    if tuned and not with_tuning:
-        problems.append("tuned needs schedule.tuning, which is null: layers are held where others are tuned from a "
-                        "head that was solved for. Remove tuned, or give the schedule a tuning")  # fmt: skip
-    if tuned and False not in fine_tune:
-        problems.append("tuned needs false in fine_tune: its cells are not fine-tuned, nor is the baseline that they "
-                        "are held against. Add it, or remove tuned")  # fmt: skip
-    return problems
 
 
 def range_problems(architecture: str, ranges: TunedRanges, most: int) -> list[str]:

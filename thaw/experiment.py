@@ -40,8 +40,8 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
     thaw-<name>/config.yaml.
     """
     from pipeline.new_experiment.new_experiment import make_experiment, show_made
-    from pipeline.new_experiment.own_settings import name_from, wanted_from
     from pipeline.new_experiment.picture_options import pictures_asked
+    from pipeline.new_experiment.wanted import name_from, wanted_from
 
     place = home_expanded(folder).absolute()
     found_name = name_from(place.name if place.is_dir() else place.stem)

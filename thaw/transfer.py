@@ -24,7 +24,7 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
 
     And how many layers to freeze, by linear probes alone; RUN must be finished, its target may be another one.
     """
-    from pipeline.new_experiment.own_settings import names_in
+    from pipeline.new_experiment.wanted import names_in
     from pipeline.source_search.advice import advise_on, show
 
     names, folder = names_in(target), find_run(run, runs)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from acquisition.tfrecords.image_checks import header_problem, make_decoder
 from acquisition.tfrecords.record_files import RecordFiles
 from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
-from experiment.config import Data, ExperimentConfig
+from experiment.config import Data
 from experiment.domains import val_count
 from experiment.errors import ThawError
 
@@ -111,27 +111,6 @@ def fingerprint(files: RecordFiles) -> str:
                 content.update(chunk)
         whole.update(f"{path.relative_to(files.folder)} {content.hexdigest()}\n".encode())
     return whole.hexdigest()[:32]
-
-
-def check_sizes(inspection: Inspection, config: ExperimentConfig) -> None:
-    """Checks every class in use, and the largest n against the target's training images.
-
-    Of a class with c training images, round(val_fraction * c), yet one at least, are set apart for choosing;
-    n needs n / (number of target classes) of the rest in each target class.
-
-    Raises:
-      ThawError: a class of the target or of a transferred source has no image to train on, to choose on or to
-        test on, or n is larger than the data; the message then gives the sizes to use instead.
-    """
-    used = {transfer.source for transfer in config.transfers}
-    domains = {f"source {name}": config.sources[name].classes for name in sorted(used)}
-    for place, classes in {"target": config.target.classes, **domains}.items():
-        for name in classes:
-            _check_class(inspection, config, place, name)
-    offered = min(_offered(inspection, config, name) for name in config.target.classes)
-    largest = offered * len(config.target.classes)
-    if max(config.sizes) > largest:
-        raise ThawError(_too_large(config, offered, largest))
 
 
 def _checked_batches(
@@ -257,38 +236,3 @@ def _note_images(
                 f"instead of {record.label} ({classes[record.label]}). Expected one label an image; correct one of the "
                 "two, or leave both out."
             )
-
-
-def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, name: str) -> None:
-    train, test = inspection.train_counts[name], inspection.test_counts[name]
-    if not train or not test:
-        lacking = " and ".join(split for split, count in (("training", train), ("test", test)) if not count)
-        raise ThawError(f"The class {name!r} of the {place} has no {lacking} images. Expected some of every "
-                        "class; add images, or leave the class out of the configuration.")  # fmt: skip
-    if _offered(inspection, config, name) < 1:
-        raise ThawError(
-            f"The class {name!r} of the {place} has {train} training images, and all are set apart for "
-            f"choosing ({_val_setting(config)}). Expected at least one to train on; "
-            "add images, or lower the fraction with --set data.val_fraction=..."
-        )
-
-
-def _offered(inspection: Inspection, config: ExperimentConfig, name: str) -> int:
-    return inspection.train_counts[name] - val_images(inspection, config.data, name)
-
-
-def _val_setting(config: ExperimentConfig) -> str:
-    data = config.data
-    return f"data.val_fraction {data.val_fraction}" if data.val_key is None else f"data.val_key {data.val_key}"
-
-
-def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
-    sizes = [n for n in config.sizes if n < largest] + [largest]
-    advice = f"--set sizes={sizes}".replace(" ", "").replace("--set", "--set ")
-    if config.candidate_size is not None and config.candidate_size not in sizes:
-        advice += f" --set candidate_size={largest}"
-    return (
-        f"sizes asks for n = {max(config.sizes)}, but the target's classes offer {offered} training images "
-        f"each once {_val_setting(config)} is set apart for choosing. The largest "
-        f"possible n is {largest}. Use {advice}"
-    )

@@ -1,6 +1,7 @@
 """The DomainExamples node: Beam reads transformed examples and writes one domain's splits. Imports no trainer."""
 
 # No `from __future__ import annotations`: TFX reads the annotations themselves.
+import json
 from collections.abc import Iterator
 
 import apache_beam as beam
@@ -18,6 +19,7 @@ from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment.errors import ThawError
 from trainer_module.data.artifact_folders import matching_files
+from trainer_module.data.record_counts import COUNTS_FILE
 
 
 @component(use_beam=True)
@@ -32,7 +34,7 @@ def DomainExamples(
 
     Args:
       examples: transformed examples with the splits `train` and `test`.
-      domain: the domain's examples, as uncompressed TFRecords.
+      domain: the domain's examples, as uncompressed TFRecords, and COUNTS_FILE.
       settings: a DomainSettings as JSON.
       code: fingerprint of the sources; in the cache key alone.
       beam_pipeline: given by TFX.
@@ -49,6 +51,7 @@ def DomainExamples(
             splits["test"] = test | "SerializedTest" >> beam.Map(lambda kept: kept[2])
         for split, selected in splits.items():
             _write(selected, domain.uri, split)
+        _write_counts(splits, domain.uri)
     domain.splits = list(splits)
     for split in splits:
         if next(iter(tf.data.TFRecordDataset(matching_files(_files(domain.uri, split)))), None) is None:
@@ -118,6 +121,23 @@ def _augment(kept: Kept, wanted: DomainSettings) -> Iterator[bytes]:
 def _write(serialized: beam.PCollection, uri: str, split: str) -> None:
     target = f"{uri}/Split-{split}/examples"
     _ = serialized | f"Write{split.capitalize()}" >> beam.io.WriteToTFRecord(target)
+
+
+def _write_counts(splits: dict[str, beam.PCollection], uri: str) -> None:
+    """Notes how many records each split has, so that whoever reads them finds out where some got lost."""
+    counts = [
+        selected
+        | f"Count{split.capitalize()}" >> beam.combiners.Count.Globally()
+        | f"Name{split.capitalize()}" >> beam.Map(lambda count, name: (name, count), split)
+        for split, selected in splits.items()
+    ]
+    _ = (
+        counts
+        | "AllCounts" >> beam.Flatten()
+        | "CountsBySplit" >> beam.combiners.ToDict()
+        | "CountsAsJson" >> beam.Map(json.dumps, sort_keys=True)
+        | "WriteCounts" >> beam.io.WriteToText(f"{uri}/{COUNTS_FILE}", num_shards=1, shard_name_template="")
+    )
 
 
 def _files(uri: str, split: str) -> str:

@@ -11,6 +11,7 @@ from experiment import features
 from experiment.errors import ThawError
 from trainer_module.data.artifact_folders import matching_files
 from trainer_module.data.input_pipeline import texts
+from trainer_module.data.record_counts import check_count
 
 READ_BATCH = 1024
 SPEC = {
@@ -23,9 +24,10 @@ def read_test_images(domain_uri: str) -> SlicedImages:
     """The test split of a domain, ordered by id as the sweep reads it (trainer_module/data/input_pipeline.py).
 
     Raises:
-      ThawError: there is no test example.
+      ThawError: there is no test example, or more or fewer than the domain says.
     """
-    files = tf.constant(matching_files(f"{domain_uri}/Split-test/*"), tf.string)
+    folder = f"{domain_uri}/Split-test"
+    files = tf.constant(matching_files(f"{folder}/*"), tf.string)
     parsed = [tf.io.parse_example(batch, SPEC) for batch in tf.data.TFRecordDataset(files).batch(READ_BATCH)]
     if not parsed:
         raise ThawError(
@@ -34,6 +36,7 @@ def read_test_images(domain_uri: str) -> SlicedImages:
         )
     columns = {name: np.concatenate([part[name].numpy() for part in parsed]) for name in SPEC}
     labels = columns.pop(features.LABEL)
+    check_count([folder], len(labels))
     named = {name: texts(values) for name, values in columns.items()}
     ids = named.pop(features.ID)
     order = np.argsort(ids, kind="stable")

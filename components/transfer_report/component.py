@@ -21,7 +21,8 @@ from components.named_inputs import make_component, named, of_kind
 from components.sweep_evaluator.reading import figures_by_slice
 from components.transfer_report.figures.mistakes import TargetImages
 from components.transfer_report.page.model_card import write_model_card
-from components.transfer_report.report import Evaluation, ReportSettings, write_report
+from components.transfer_report.report import Evaluation, write_report
+from components.transfer_report.settings import ReportSettings
 from ledger.ledger import LEDGER_FILE, read_ledger
 from trainer_module.data.artifact_folders import artifacts_as_folders
 from trainer_module.data.input_pipeline import Records, read_split

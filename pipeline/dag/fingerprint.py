@@ -65,6 +65,7 @@ DOMAIN_CODE = (
     "experiment.features",
     "experiment.random_streams",
     "experiment.domains",
+    "trainer_module.data.record_counts",
 )
 """What decides the records of a domain."""
 ROWS_CODE = ("ledger.ledger", "ledger.rows", "ledger.cell_selection", "experiment.stack")

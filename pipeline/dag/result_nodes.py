@@ -14,7 +14,7 @@ from tfx.types import BaseChannel as Channel
 from acquisition.splits.near_duplicates_file import NEAR, read_sets
 from components.sweep_evaluator.component import sweep_evaluator as make_sweep_evaluator
 from components.transfer_report.component import transfer_report
-from components.transfer_report.report import ReportSettings
+from components.transfer_report.settings import ReportSettings
 from experiment.config import ExperimentConfig
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint

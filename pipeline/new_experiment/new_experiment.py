@@ -14,15 +14,17 @@ from acquisition.downloads.dataset import Dataset, locate_cifar10
 from acquisition.downloads.places import Places, usual_places
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.image_folders.labelled_files import in_words
-from acquisition.tfrecords.inspection import Inspection, check_sizes, inspect_records, val_images
+from acquisition.tfrecords.inspection import Inspection, inspect_records, val_images
 from acquisition.tfrecords.scarce_classes import scarce_classes
+from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError, home_expanded
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_pictures import from_images
 from pipeline.new_experiment.own_records import OwnData, from_records, holds_records
-from pipeline.new_experiment.own_settings import FROM_FILES, Wanted, own_settings, shown_px, validated
+from pipeline.new_experiment.own_settings import FROM_FILES, own_settings, shown_px, validated
+from pipeline.new_experiment.wanted import Wanted
 from pipeline.runner.backbone_files import fitted, located, missing_in_words
 from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from terminal.tables import FittingTable, empty_table

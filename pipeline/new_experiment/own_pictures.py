@@ -24,9 +24,10 @@ from experiment.config import Data
 from experiment.errors import ThawError
 from pipeline.new_experiment.output_folder import RECORDS
 from pipeline.new_experiment.own_records import FindCifar, OwnData, all_domains, cifar_labels, other_sources
-from pipeline.new_experiment.own_settings import Wanted, chosen_target
+from pipeline.new_experiment.own_settings import chosen_target
 from pipeline.new_experiment.picture_options import PictureOptions
 from pipeline.new_experiment.picture_tables import notes_on, write_tables
+from pipeline.new_experiment.wanted import Wanted
 from terminal.console import progress_in
 
 RESUMED_FROM = 500

@@ -19,7 +19,8 @@ from experiment.changes import changed
 from experiment.config import Data
 from experiment.errors import ThawError
 from pipeline.new_experiment.output_folder import RECORDS
-from pipeline.new_experiment.own_settings import Wanted, chosen_target, own_domains
+from pipeline.new_experiment.own_settings import chosen_target, own_domains
+from pipeline.new_experiment.wanted import Wanted
 from terminal.console import progress_in
 
 FindCifar = Callable[[], Dataset | None]

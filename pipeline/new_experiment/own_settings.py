@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -11,18 +9,17 @@ from typing import Any
 
 import yaml
 
-from experiment.backbones import FAMILIES, MOBILENET_V2, Backbone, is_backbone
+from experiment.backbones import MOBILENET_V2, Backbone
 from experiment.changes import as_written
 from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError, printable
 from experiment.loading import validate_config
-from pipeline.new_experiment.picture_options import PictureOptions
+from pipeline.new_experiment.wanted import DEFAULT_BACKBONE
 
 LEAST_PX = 96
 """Side of what MobileNetV2 sees, even of smaller images: the least of the sizes that it was trained at."""
 MOST_PX = 224
 """The largest of those sizes."""
-DEFAULT_BACKBONE = "mobilenet_v2"
 FREEZE_COUNTS = {"original": [6, 7, 8], DEFAULT_BACKBONE: [13, 18]}
 """All frozen, and what else helps: dense layers, or MobileNetV2's blocks behind `block_12_add`."""
 IMAGENET, FROM_FILES = "imagenet", "pretrained"
@@ -50,96 +47,6 @@ LEFT_OVER = "others"
 HEADING = """# An experiment on your own images, written by `thaw init`. docs/configuration.md describes every setting.
 # `thaw plan --config {path}` shows what it takes, `thaw run --config {path}` runs it.
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """What the user asks for beside the folder.
-
-    Attributes:
-      name: of the experiment.
-      target: classes to tell apart; empty: all.
-      image_size_px: side of the square that images are fitted to; none: it is chosen.
-      classes: names of the classes of TFRecords by label; empty: `class_0` and on.
-      keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
-      backbones: families and .keras files to transfer from, beside MobileNetV2, by name.
-      pictures: what is asked of pictures that are no TFRecords.
-    """
-
-    name: str
-    target: tuple[str, ...] = ()
-    image_size_px: int | None = None
-    classes: tuple[str, ...] = ()
-    keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
-    backbones: Mapping[str, Backbone] = dataclasses.field(default_factory=dict)
-    pictures: PictureOptions = dataclasses.field(default_factory=PictureOptions)
-
-
-_NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
-"""A name in double quotes, or one without; and the comma after it."""
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """Names with commas between them, as in CSV: one in double quotes may hold commas, and spaces at its ends.
-
-    Raises:
-      ThawError: a quote is not closed, or something follows it.
-    """
-    names, place = [], 0
-    while place < len(text):
-        found = _NAME.match(text, place)
-        if found is None:
-            raise ThawError(f"Can't read the names in {text!r} from {text[place:].strip()!r} on. Expected names with "
-                            "commas between them, such as rose,tulip; put one that holds a comma, or a space at its "
-                            """end, in double quotes: '"rose, red",tulip'.""")  # fmt: skip
-        names.append(found[2].strip() if found[1] is None else found[1].replace('""', '"'))
-        place = found.end()
-    return tuple(filter(None, names))
-
-
-def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
-    """What the command line asks for.
-
-    Args:
-      name: of the experiment.
-      asked: `target` and `classes`, see names_in; `image_size`, `image_key`, `label_key` and `id_key`;
-        `backbone`, families and files, and `scale`, what the files' pixels are.
-
-    Raises:
-      ThawError: the name is not one that the configuration takes, names can't be read, a backbone is neither
-        a family nor a .keras file, or there is a scale without a file.
-    """
-    if name != name_from(name):
-        raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
-                        f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
-    target, classes = (names_in(asked[key]) for key in ("target", "classes"))
-    keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
-    return Wanted(name, target, asked["image_size"], classes, keys, _backbones(asked["backbone"], asked["scale"]))
-
-
-def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
-    """Families and .keras files by names for the configuration."""
-    found: dict[str, Backbone] = {}
-    settings: dict[str, str | None]
-    for one in asked:
-        if one in FAMILIES:
-            name, settings = name_from(one), {"family": one}
-        elif one.endswith(".keras"):
-            name, settings = name_from(Path(one).stem), {"model": str(Path(one).absolute()), "scale": scale}
-        else:
-            raise ThawError(f"--backbone {one} is neither a .keras file nor a family that Thaw knows. Expected a file "
-                            f"as model.save writes it, or one of {', '.join(FAMILIES)}.")  # fmt: skip
-        if one == MOBILENET_V2:
-            continue  # it is there anyway
-        if name in (*found, DEFAULT_BACKBONE) or not is_backbone(name):
-            name += "_model"
-        if name in found:
-            raise ThawError(f"Two of --backbone would be called {name}. Give each once, and files of different names.")
-        found[name] = Backbone.model_validate(settings)
-    if scale and not any(one.model for one in found.values()):
-        raise ThawError("--scale says what the pixels of the .keras files are, but no --backbone is one. Give both, or "
-                        "neither.")  # fmt: skip
-    return found
 
 
 def own_settings(
@@ -253,10 +160,3 @@ def chosen_target(classes: Sequence[str], asked: Sequence[str]) -> tuple[str, ..
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
         raise ThawError(f"A target needs two or more different classes; got {list(chosen)}.")
     return chosen
-
-
-def name_from(text: str) -> str:
-    """A name that the configuration takes: small letters, digits and single underscores, a letter first."""
-    slug = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    # A set named `synthetic` would pass for images that Thaw drew.
-    return slug if re.match(r"[a-z]", slug) and slug != "synthetic" else f"own_{slug}".rstrip("_")

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from acquisition.downloads.dataset import Dataset, locate_dataset
 from acquisition.downloads.places import usual_places
-from acquisition.tfrecords.inspection import Inspection, check_sizes
+from acquisition.tfrecords.inspection import Inspection
 from acquisition.tfrecords.kept_inspections import inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
+from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from pipeline.dag.beam_options import beam_options

@@ -12,10 +12,10 @@ from acquisition.downloads.kept_files import kept_path, sha256_of
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError, is_own_mistake
+from experiment.errors import REPAIR, ThawError, is_own_mistake
 from ledger.cell_selection import Cell
 from ledger.ledger import LEDGER_FILE, read_ledger
-from pipeline.runs.metadata_file import REPAIR, check_metadata
+from pipeline.runs.metadata_file import check_metadata
 from pipeline.runs.ml_metadata import NodeRun, nodes_of_run, open_store
 from pipeline.runs.run_files import SUMMARY_FILE, damaged, read_settings, read_summary
 from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder

@@ -7,16 +7,11 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from experiment.errors import ThawError
+from experiment.errors import REPAIR, ThawError
 
 METADATA_FILE = "metadata.sqlite"
 """In the experiment's part of the workspace."""
 PATIENCE_S = 2.0
-REPAIR = (  # of that file, or of one of the artifacts
-    f"Restore it from a copy. Or move {METADATA_FILE} and the folder `artifacts` beside it away and run the same "
-    "configuration again: data preparation, sources and candidates are then computed again, but no training that is in "
-    "a ledger (the folder `ledgers` beside them) is repeated."
-)
 
 
 def check_metadata(path: Path, *, to_write: bool = True) -> None:

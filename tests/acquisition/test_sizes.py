@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquisition.tfrecords.inspection import Inspection, check_sizes
+from acquisition.tfrecords.inspection import Inspection
+from acquisition.tfrecords.size_checks import check_sizes
 from experiment.config import CIFAR10_CLASSES, ExperimentConfig
 from experiment.errors import ThawError
 

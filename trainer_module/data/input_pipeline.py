@@ -13,6 +13,7 @@ import tensorflow as tf
 from experiment import features
 from experiment.errors import Damaged
 from trainer_module.data.artifact_folders import matching_files
+from trainer_module.data.record_counts import check_count
 
 READ_BATCH = 1024
 EXAMPLE_SPEC = {
@@ -56,12 +57,14 @@ def read_split(patterns: Sequence[str], image_shape: Sequence[int]) -> Records:
 
     Raises:
       Damaged: the patterns match no record, or images of another size.
+      ThawError: there are more or fewer records than the artifact says.
     """
     files = sorted(path for pattern in patterns for path in matching_files(pattern))
     batches = tf.data.TFRecordDataset(files).batch(READ_BATCH)
     parsed = [tf.io.parse_example(batch, EXAMPLE_SPEC) for batch in batches]
     if not parsed:
         raise Damaged(f"No record in {list(patterns)}")
+    check_count({pattern.rpartition("/")[0] for pattern in patterns}, sum(len(part[features.ID]) for part in parsed))
     pixels = [tf.io.decode_raw(part[features.IMAGE], tf.uint8).numpy() for part in parsed]
     sizes = {part.shape[1] for part in pixels}
     if sizes != {math.prod(image_shape)}:

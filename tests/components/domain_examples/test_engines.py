@@ -1,5 +1,8 @@
 """The DomainExamples node writes the same records in one process and in several. Starts Beam's worker processes."""
 
+import json
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
@@ -7,9 +10,13 @@ from tfx.types.standard_artifacts import Examples
 
 from components.domain_examples.component import DomainExamples
 from components.domain_examples.records import DomainSettings
+from components.sweep_evaluator.examples import read_test_images
 from experiment import features
 from experiment.config import Augmentation
+from experiment.errors import ThawError
 from pipeline.dag.beam_options import beam_options
+from trainer_module.data.input_pipeline import read_split
+from trainer_module.data.record_counts import COUNTS_FILE
 
 pytestmark = pytest.mark.component
 
@@ -38,6 +45,8 @@ def transformed(tmp_path_factory):
                 content[features.IMAGE].bytes_list.value.append(tf.io.serialize_tensor(image).numpy())
                 content[features.LABEL].int64_list.value.append(place % 3)
                 content[features.ID].bytes_list.value.append(f"{name}/{place}".encode())
+                for band in (features.BRIGHTNESS, features.CONTRAST):
+                    content[band].bytes_list.value.append(b"medium")
                 content[features.VAL].int64_list.value.append(int(place in IN_VAL))
                 writer.write(example.SerializeToString())
     return folder
@@ -66,6 +75,37 @@ def test_several_processes_write_the_records_of_one(transformed, tmp_path):
     # Two of three classes: 18 of 30 images, 4 of them val and 14 with two copies; 6 of 10 test images.
     assert len(alone) == 4 + 3 * 14 + 6
     assert records_of(transformed, tmp_path / "several", SEVERAL_PROCESSES) == alone
+    for folder in ("alone", "several"):
+        noted = json.loads((tmp_path / folder / COUNTS_FILE).read_text())
+        assert noted == {"train": 3 * 14, "val": 4, "test": 6}
+
+
+def cut_between_records(folder: Path) -> None:
+    """Takes the last record of a split's first file that holds any; what is left is a sound file."""
+    path = next(path for path in sorted(folder.iterdir()) if path.stat().st_size)
+    whole = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in whole[:-1]:
+            writer.write(record)
+
+
+def test_a_shard_that_was_cut_between_two_records_is_refused_by_name(transformed, tmp_path):
+    records_of(transformed, tmp_path, ())
+    for split, count in (("train", 3 * 14), ("val", 4), ("test", 6)):
+        assert len(read_split([f"{tmp_path}/Split-{split}/*"], SHAPE)) == count
+    for split, count in (("train", 3 * 14), ("val", 4), ("test", 6)):
+        cut_between_records(tmp_path / f"Split-{split}")
+        words = rf"Split-{split} is damaged: it holds {count - 1} records\. Expected {count}, .*Restore it from a copy"
+        with pytest.raises(ThawError, match=words):
+            read_split([f"{tmp_path}/Split-{split}/*"], SHAPE)
+
+
+def test_the_sweep_evaluator_refuses_test_images_that_were_cut_too(transformed, tmp_path):
+    records_of(transformed, tmp_path, ())
+    assert len(read_test_images(str(tmp_path)).ids) == 6
+    cut_between_records(tmp_path / "Split-test")
+    with pytest.raises(ThawError, match=r"Split-test is damaged: it holds 5 records\. Expected 6"):
+        read_test_images(str(tmp_path))
 
 
 def test_val_is_what_the_records_say_where_they_do(transformed, tmp_path):

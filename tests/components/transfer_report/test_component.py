@@ -16,7 +16,7 @@ from analysis.findings.questions import questions_of
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE
 from components.confirmer.confirmation_files import write_confirmation
 from components.transfer_report.component import TransferReportExecutor, transfer_report
-from components.transfer_report.report import ReportSettings
+from components.transfer_report.settings import ReportSettings
 from experiment import features
 from experiment.config import Blessing, Confirmation
 from ledger.ledger import LEDGER_FILE, content_key, write_ledger

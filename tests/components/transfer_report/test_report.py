@@ -15,7 +15,8 @@ from PIL import Image
 
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.figures.mistakes import MOST_SHOWN, TargetImages
-from components.transfer_report.report import Evaluation, ReportSettings
+from components.transfer_report.report import Evaluation
+from components.transfer_report.settings import ReportSettings
 from experiment.changes import changed
 from experiment.config import Blessing
 from experiment.errors import ThawError

@@ -8,7 +8,8 @@ from pathlib import Path
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.figures.mistakes import TargetImages
-from components.transfer_report.report import Evaluation, ReportSettings, Summary, write_report
+from components.transfer_report.report import Evaluation, Summary, write_report
+from components.transfer_report.settings import ReportSettings
 from tests.analysis.report_ledgers import Ledger, confirmation_of
 
 

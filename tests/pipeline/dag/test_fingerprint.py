@@ -19,13 +19,15 @@ from pipeline.dag.fingerprint import (
 from tests.packages import PACKAGES
 
 SETTINGS = {
-    f"experiment.{name}" for name in ("backbones", "changes", "config", "domains", "errors", "machine", "schedules")
-}
+    "experiment.backbones", "experiment.changes", "experiment.checks.between_fields", "experiment.config",
+    "experiment.domains", "experiment.errors", "experiment.machine", "experiment.schedules",
+}  # fmt: skip
 SHOWN = SETTINGS | {
     "experiment.training_settings",
     "terminal.console",
     "terminal.progress",
     "trainer_module.data.artifact_folders",
+    "trainer_module.data.record_counts",
 }
 ROWS = {
     "experiment.stack", "ledger.ledger", "trainer_module.training.running_stack", "ledger.sealed_lines",

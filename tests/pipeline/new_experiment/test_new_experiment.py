@@ -17,7 +17,7 @@ from experiment.config import Backbone
 from experiment.errors import ThawError
 from experiment.loading import load_config
 from pipeline.new_experiment.new_experiment import make_experiment, show_made
-from pipeline.new_experiment.own_settings import Wanted
+from pipeline.new_experiment.wanted import Wanted
 from terminal.console import console
 
 

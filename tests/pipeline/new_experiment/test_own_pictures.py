@@ -16,8 +16,8 @@ from experiment.errors import ThawError
 from experiment.loading import load_config
 from pipeline.new_experiment import own_pictures
 from pipeline.new_experiment.new_experiment import make_experiment, show_made
-from pipeline.new_experiment.own_settings import Wanted
 from pipeline.new_experiment.picture_options import PictureOptions
+from pipeline.new_experiment.wanted import Wanted
 from terminal.console import console
 
 CLASSES = ("cat", "ship")

@@ -12,13 +12,11 @@ from pipeline.new_experiment.own_settings import (
     choose_sizes,
     chosen_target,
     freeze_counts_of,
-    name_from,
-    names_in,
     own_domains,
     own_settings,
     validated,
-    wanted_from,
 )
+from pipeline.new_experiment.wanted import name_from, names_in, wanted_from
 
 ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None,
          "backbone": (), "scale": None}  # fmt: skip

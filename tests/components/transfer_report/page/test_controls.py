@@ -10,7 +10,8 @@ import pytest
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.page.controls import WHAT, without_controls
-from components.transfer_report.report import Evaluation, ReportSettings
+from components.transfer_report.report import Evaluation
+from components.transfer_report.settings import ReportSettings
 from experiment.changes import changed
 from experiment.config import Blessing
 from experiment.errors import ThawError
