@@ -25,7 +25,6 @@ SETTINGS = {
     "name": "tiny",
     "target": {"classes": ["automobile", "truck"]},
     # Trained on the target's own classes, the source has a gain beyond doubt after few steps, so that it is blessed.
-    # Ten draws tell it from luck though a baseline of six steps is no better than chance.
     "sources": {"same_classes": {"classes": ["automobile", "truck"]}},
     "allow_overlap": True,
     "transfers": [{"source": "same_classes", "architecture": "remastered"}],

