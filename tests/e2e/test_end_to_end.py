@@ -67,14 +67,15 @@ def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_ru
 def test_what_the_summary_confirms_comes_of_fresh_draws(experiment, first_run):
     with (experiment.latest / "confirmed.csv").open() as file:
         fresh = list(csv.DictReader(file))
-    assert {int(row["draw"]) for row in fresh} == set(range(1000, 1010))
     told = summary(experiment)
+    most = max(one["draws"] for one in told["confirmed"])
+    assert {int(row["draw"]) for row in fresh} == set(range(1000, 1000 + most))
     assert [one["n"] for one in told["confirmed"]] == [10, 20]
     for one in told["confirmed"]:
         cell = {name: str(one[name]).lower() for name in ("transfer", "n", "freeze_count", "fine_tune")}
         values = [float(row["test_accuracy"]) for row in fresh if cell.items() <= row.items()]
         assert len(values) == one["draws"] in (5, 10)
-        assert one["accuracy"] == pytest.approx(sum(values) / 10)
+        assert one["accuracy"] == pytest.approx(sum(values) / len(values))
     [row] = told["closing_table"]
     assert (row["accuracy"], row["draws"]) == (told["confirmed"][-1]["accuracy"], told["confirmed"][-1]["draws"])
 
