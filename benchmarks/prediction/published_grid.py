@@ -50,13 +50,14 @@ class Grid:
     @property
     def best(self) -> Way:
         """What the whole grid would choose."""
-        return self._best(self.ways)
+        return self.best_among(self.ways)
 
     def best_of(self, transfer: str) -> Way:
         """What the whole grid would choose of one transfer."""
-        return self._best([way for way in self.ways if way[0] == transfer])
+        return self.best_among([way for way in self.ways if way[0] == transfer])
 
-    def _best(self, ways: Sequence[Way]) -> Way:
+    def best_among(self, ways: Sequence[Way]) -> Way:
+        """The best mean on val."""
         return max(ways, key=lambda way: self.mean(way, "val_accuracy"))
 
 
