@@ -21,7 +21,8 @@ class Plan:
 
     Attributes:
       cells: grid points by sweep, baselines among them; each is trained once per draw.
-      fresh_cells: of what val chooses, what it is held against among them, by n; each is trained on every fresh draw.
+      fresh_cells: of what val chooses, what it is held against among them, by n; each is trained on every fresh draw. A
+        baseline is counted once, fine-tuned or not.
       executions: trainings in all.
       minutes: estimated wall time with nothing cached.
       disk_mb: estimated size of what is written.
