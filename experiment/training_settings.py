@@ -22,8 +22,12 @@ STACK_KEY = "stack"
 BUDGET_KEY = "budget_minutes"
 """Of a run that has one; for TFX's cache alone: with more minutes a sweep goes on. When it ends, the machine's file
 says."""
+DEPLOYED_DRAW = 0
+"""The draw whose model is deployed."""
 FIRST_FRESH_DRAW = 1000
 """Fresh draws are numbered from here; a search's have smaller numbers (`draws` of the configuration is bounded)."""
+ROW_KEY = "row"
+"""Among the values of the best hyperparameters: the key of the first of their rows in the ledger."""
 CHIEF_KEY = "chief"
 """Set by the Tuner's executor, not by the DAG: the host and port at which the node serves its sweep to workers."""
 

@@ -70,7 +70,16 @@ def best_cell(rows: Iterable[Row], n: int) -> Cell:
         raise ValueError(f"No execution at n={n} to choose from.")
 
     def merit(cell: Cell) -> tuple[float, int, bool, bool, int]:
-        mean = statistics.fmean(row.val_accuracy for row in groups[cell])
-        return (round(mean, 9), cell.freeze_count, not cell.fine_tune, cell.held_from > 0, -cell.held_from)
+        return cell_merit(cell, statistics.fmean(row.val_accuracy for row in groups[cell]))
 
     return max(groups, key=merit)
+
+
+def cell_merit(cell: Cell, val_accuracy: float) -> tuple[float, int, bool, bool, int]:
+    """What `best_cell` takes the largest of.
+
+    Args:
+      cell: of any n.
+      val_accuracy: its mean, a fraction.
+    """
+    return (round(val_accuracy, 9), cell.freeze_count, not cell.fine_tune, cell.held_from > 0, -cell.held_from)

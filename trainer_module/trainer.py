@@ -12,7 +12,7 @@ import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from experiment.errors import ThawError
-from experiment.training_settings import SETTINGS_KEY, ModelSettings
+from experiment.training_settings import DEPLOYED_DRAW, ROW_KEY, SETTINGS_KEY, ModelSettings
 from ledger.cell_selection import Cell
 from terminal import progress
 from trainer_module.data.artifact_folders import read_folder, written_folder
@@ -23,7 +23,8 @@ from trainer_module.networks.weight_values import Weights
 from trainer_module.processes.single_thread import run_alone
 from trainer_module.sources import source
 from trainer_module.sources.source_card import CARD_FILE
-from trainer_module.sweep.model_jobs import DEPLOYED_DRAW, DeployedJob, trained_cell, trained_source
+from trainer_module.sweep.kept_weights import Kept, read_kept, weights_file
+from trainer_module.sweep.model_jobs import DeployedJob, trained_cell, trained_source
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -96,19 +97,28 @@ def _assert_same_file(path: Path, expected: str) -> None:
 
 
 def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) -> tuple[Network, dict]:
-    """Runs the cell that the Tuner chose, as the sweep ran it, so that the model is the one the ledger speaks of."""
-    cell = Cell.of_values(fn_args.hyperparameters["values"])
+    """The network of the cell that the Tuner chose, as the sweep trained it: the one that the ledger speaks of."""
+    values = fn_args.hyperparameters["values"]
+    cell = Cell.of_values(values)
+    kept = read_kept(weights_file(settings.ledger_dir, values[ROW_KEY])) if settings.ledger_dir else None
+    if kept is None:
+        kept = _trained_again(fn_args, settings, cell, spill_dir)
+    network = source.network_of(settings)
+    weight_values.set_weights(weight_values.model_variables(network), kept.weights)
+    progress.console().print(f"  {settings.name}, {cell}: val {kept.val_accuracy:.1%}")
+    return network, {
+        **dataclasses.asdict(cell), "draw": DEPLOYED_DRAW,
+        "classes": settings.classes, "data": settings.data_name, "val_accuracy": kept.val_accuracy,
+        "outcome": kept.outcome,
+    }  # fmt: skip
+
+
+def _trained_again(fn_args: FnArgs, settings: ModelSettings, cell: Cell, spill_dir: Path) -> Kept:
+    """Runs the cell as the sweep ran it."""
     with read_folder(fn_args.base_model) if fn_args.base_model else contextlib.nullcontext("") as base_model:
         job = DeployedJob(
             settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), str(base_model), cell,
             settings.activations_gib, spill_dir,
         )  # fmt: skip
         execution, weights = run_alone(trained_cell, job, task=f"trained {settings.name}, {cell},")
-    network = source.network_of(settings)
-    weight_values.set_weights(weight_values.model_variables(network), weights)
-    progress.console().print(f"  trained {settings.name}: val {execution.val.accuracy:.1%}")
-    return network, {
-        **dataclasses.asdict(cell), "draw": DEPLOYED_DRAW,
-        "classes": settings.classes, "data": settings.data_name, "val_accuracy": execution.val.accuracy,
-        "outcome": execution.outcome,
-    }  # fmt: skip
+    return Kept(weights, execution.val.accuracy, execution.outcome)

@@ -28,7 +28,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY]).on_this_machine()
     workers = settings.workers or default_workers()
     base_model = fn_args.base_model or ""
-    job = SweepJob(settings, tuple(fn_args.train_files), tuple(fn_args.eval_files), base_model, workers)
+    files = tuple(fn_args.train_files), tuple(fn_args.eval_files)
+    job = SweepJob(settings, *files, base_model, workers, keep_weights=True)
     address = fn_args.custom_config.get(CHIEF_KEY)
     deadline = deadline_on_this_machine(settings.ledger_dir, settings.name, time.time())
     if address and deadline is not None:

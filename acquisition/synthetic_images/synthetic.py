@@ -1,4 +1,4 @@
-"""Draws a stand-in for CIFAR-10 where no photographs can be had. Imports no TensorFlow itself.
+"""Draws a stand-in for CIFAR-10 where photographs are not available. Imports no TensorFlow itself.
 
 How hard it is, automobile against truck at n = 100: Keras `fit` for 30 epochs at batch 32 on the images,
 their mirrors and noisy copies; sources trained on 1,200 images a class; 600 test images; mean of 2 draws:

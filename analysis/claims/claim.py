@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from analysis.cells.grid import Grid
+from analysis.cells.grid import Grid, Terms
 from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval
 from experiment.backbones import is_backbone
@@ -96,6 +96,17 @@ def shown(difference: Interval) -> str:
 def but_one_draw(difference: Interval) -> str:
     """The sentence to add where nothing can be decided because there is one draw."""
     return " One draw can't tell luck from a difference." if difference.images_only else ""
+
+
+FRESH = "it takes fresh draws of what val chose for every transfer at each n (confirmation.every_transfer)"
+"""Where a chosen cell's own draws, which its choice flatters, would have to decide."""
+
+
+def measured_on(fresh: Grid, parts: Iterable[Terms]) -> bool:
+    """Whether all cells of some differences were trained on fresh draws, and on some of them together."""
+    places = {place for terms in parts for place in terms}
+    known = all(name in fresh.sweeps and cell in fresh.sweeps[name].cells for name, cell in places)
+    return known and bool(fresh.common_draws(places))
 
 
 def domain_transfers(grid: Grid) -> list[str]:

@@ -8,28 +8,43 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cells.cell_summaries import Summaries
-from analysis.cells.grid import Grid
+from analysis.cells.grid import Grid, SweepCell
 from analysis.claims import claims_on_size, claims_on_source, claims_on_way
 from analysis.claims.claim import Claim
 from analysis.statistics.paired_intervals import Interval
 
 
-def judge_claims(grid: Grid, summaries: Summaries) -> list[Claim]:
+def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid) -> list[Claim]:
     """C1 to C8 (design: report's conclusions), each by itself at 95%, from the ledgers alone.
 
-    Which cells are compared is fixed beforehand or chosen on val; test decides. A claim whose cells were not run
-    is undecided and says what it takes.
+    Which cells are compared is fixed beforehand or chosen on val; test decides, where val chose that of fresh draws. A
+    claim whose cells were not run is undecided and says what it takes.
+
+    Args:
+      grid, summaries: of the search.
+      fresh: fresh draws of what it chose, `cells_of_claims` among it.
     """
     return [
-        claims_on_size.largest_gain_in_the_middle(grid),
+        claims_on_size.largest_gain_in_the_middle(grid, fresh),
         claims_on_size.negative_transfer_at_very_small_n(grid, summaries),
-        claims_on_size.gain_shrinks_with_n(grid),
+        claims_on_size.gain_shrinks_with_n(grid, fresh),
         claims_on_way.fine_tuning_helps_in_the_middle(grid),
         claims_on_way.fine_tuning_hurts_when_small_and_frozen(grid),
-        claims_on_way.freezing_most_is_best_when_small(grid),
-        claims_on_source.no_domain_beats_the_extractor(grid),
+        claims_on_way.freezing_most_is_best_when_small(grid, fresh),
+        claims_on_source.no_domain_beats_the_extractor(grid, fresh),
         claims_on_source.near_domains_transfer_better(grid),
     ]
+
+
+def cells_of_claims(grid: Grid) -> list[SweepCell]:
+    """Cells that C6 and C7 compare, beside every transfer's chosen cell at each n and its baseline.
+
+    Args:
+      grid: of the search.
+    """
+    pairs = [*claims_on_source.extractor_leads(grid).values()]
+    pairs += [pair for terms in claims_on_way.most_less_few(grid).values() for pair in terms]
+    return list(dict.fromkeys(place for terms in pairs for place in terms))
 
 
 def write_claims(path: Path, claims: Sequence[Claim], about: Mapping[str, Any]) -> None:

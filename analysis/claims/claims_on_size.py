@@ -1,6 +1,7 @@
 """Claims C1 to C3, on how the gain changes with n. Imports no TensorFlow.
 
-The gain at an n is that of each transfer's best cell on val, averaged over the transfers from domains of the data.
+The gain at an n is that of each transfer's best cell on val, averaged over the transfers from domains of the data. Such
+a cell was lucky on the draws that it was chosen on, so C1 and C3 are decided by fresh ones.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from scipy.stats import false_discovery_control
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE, CellSummary, Summaries
 from analysis.cells.grid import Grid, Terms, averaged, combined
 from analysis.claims.claim import (
+    FRESH,
     MID_RANGE,
     VERY_SMALL_N,
     Claim,
     Number,
     but_one_draw,
     domain_transfers,
+    measured_on,
     not_measured,
     shown,
     sizes_in_words,
@@ -26,8 +29,10 @@ from analysis.claims.claim import (
 )
 
 
-def largest_gain_in_the_middle(grid: Grid) -> Claim:
+def largest_gain_in_the_middle(grid: Grid, fresh: Grid) -> Claim:
     """C1. The n with the largest gain on val is compared on test with every n on the other side of the range.
+
+    val is the search's, test that of fresh draws.
 
     Each of these differences must have an interval above 0 (an intersection-union test, Berger, Technometrics 24,
     1982, which needs no correction for their number); the least clear of them is the difference of the claim.
@@ -37,12 +42,14 @@ def largest_gain_in_the_middle(grid: Grid) -> Claim:
     if not inside or not outside:
         return not_measured("C1", "it takes sizes from 100 to 400 and others, in every transfer from a domain")
     gains = {n: _mean_gain(grid, n) for n in sorted(inside + outside)}
+    if not measured_on(fresh, gains.values()):
+        return not_measured("C1", FRESH)
     top = max(gains, key=lambda n: grid.val_of(gains[n]))
     rivals = outside if top in inside else inside
-    differences = {n: grid.difference(combined([(1.0, gains[top]), (-1.0, gains[n])])) for n in rivals}
+    differences = {n: fresh.difference(combined([(1.0, gains[top]), (-1.0, gains[n])])) for n in rivals}
     closest = min(differences, key=lambda n: differences[n][0].low)
     lead, p_value = differences[closest]
-    at_top, _ = grid.difference(gains[top])
+    at_top, _ = fresh.difference(gains[top])
     ahead = verdict_of(lead) == "supported"
     place = "within" if top in inside else "outside"
     sentence = (
@@ -57,7 +64,7 @@ def largest_gain_in_the_middle(grid: Grid) -> Claim:
         sentence + but_one_draw(lead),
         lead,
         p_value,
-        tuple(Number(f"mean gain at n = {n}", grid.difference(terms)[0]) for n, terms in gains.items()),
+        tuple(Number(f"mean gain at n = {n}", fresh.difference(terms)[0]) for n, terms in gains.items()),
     )
 
 
@@ -98,15 +105,17 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
     )
 
 
-def gain_shrinks_with_n(grid: Grid) -> Claim:
-    """C3. The mean gain at n = 100 to 400 less that at the largest n."""
+def gain_shrinks_with_n(grid: Grid, fresh: Grid) -> Claim:
+    """C3. The mean gain at n = 100 to 400 less that at the largest n, both on fresh draws."""
     inside = sizes_within(grid, *MID_RANGE)
     larger = sizes_within(grid, MID_RANGE[1] + 1, math.inf)
     if not inside or not larger:
         return not_measured("C3", "it takes sizes from 100 to 400 and larger ones")
     middle, end = averaged([_mean_gain(grid, n) for n in inside]), _mean_gain(grid, larger[-1])
-    drop, p_value = grid.difference(combined([(1.0, middle), (-1.0, end)]))
-    before, after = grid.difference(middle)[0], grid.difference(end)[0]
+    if not measured_on(fresh, [middle, end]):
+        return not_measured("C3", FRESH)
+    drop, p_value = fresh.difference(combined([(1.0, middle), (-1.0, end)]))
+    before, after = fresh.difference(middle)[0], fresh.difference(end)[0]
     verb = "shrinks" if drop.estimate > 0 else "grows"
     sentence = (
         f"The mean gain {verb} from {shown(before)} at {sizes_in_words(inside)} to {shown(after)} at n = {larger[-1]}: "

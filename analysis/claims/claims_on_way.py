@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 
 from analysis.cells.grid import Grid, SweepCell, Terms, averaged
 from analysis.claims.claim import (
+    FRESH,
     MID_RANGE,
     SMALL_N,
     Claim,
     Number,
     but_one_draw,
     domain_transfers,
+    measured_on,
     not_measured,
     shown,
     sizes_in_words,
@@ -64,14 +66,22 @@ def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
     )
 
 
-def freezing_most_is_best_when_small(grid: Grid) -> Claim:
-    """C6. The best cell on val with more than half of the layers frozen less the best with fewer, at n up to 50."""
-    sizes = sizes_within(grid, 0, SMALL_N)
-    pairs = {n: [pair for name in domain_transfers(grid) if (pair := _most_less_few(grid, name, n))] for n in sizes}
-    pairs = {n: terms for n, terms in pairs.items() if terms}
+def most_less_few(grid: Grid) -> dict[int, list[Terms]]:
+    """By n up to 50, for each domain transfer the best cell on val with most layers frozen less the best with fewer."""
+    names, sizes = domain_transfers(grid), sizes_within(grid, 0, SMALL_N)
+    pairs = {n: [pair for name in names if (pair := _most_less_few(grid, name, n))] for n in sizes}
+    return {n: terms for n, terms in pairs.items() if terms}
+
+
+def freezing_most_is_best_when_small(grid: Grid, fresh: Grid) -> Claim:
+    """C6. The best cell on val with more than half of the layers frozen less the best with fewer, at n up to 50; val is
+    the search's, and fresh draws decide."""
+    pairs = most_less_few(grid)
     if not pairs:
         return not_measured("C6", f"it takes cells on both sides of half of the layers frozen, at n up to {SMALL_N}")
-    difference, p_value = grid.difference(averaged([term for terms in pairs.values() for term in terms]))
+    if not measured_on(fresh, [term for terms in pairs.values() for term in terms]):
+        return not_measured("C6", FRESH)
+    difference, p_value = fresh.difference(averaged([term for terms in pairs.values() for term in terms]))
     better = "better" if difference.estimate > 0 else "worse"
     return Claim(
         "C6",
@@ -82,7 +92,7 @@ def freezing_most_is_best_when_small(grid: Grid) -> Claim:
         f"the best with fewer: {shown(difference)}." + but_one_draw(difference),
         difference,
         p_value,
-        _by_size(grid, list(pairs), lambda n: pairs[n]),
+        _by_size(fresh, list(pairs), lambda n: pairs[n]),
     )
 
 

@@ -22,7 +22,8 @@ MISSING = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What the ledgers of a run say: advice and labels by fresh draws, claims and curves by those of the search."""
+    """What the ledgers of a run say: advice, labels and claims about chosen cells by fresh draws, all else by those of
+    the search."""
 
     advice: Sequence[Advice]
     claims: Sequence[Claim]
@@ -41,9 +42,8 @@ def find(grid: Grid, summaries: Summaries, confirmation: Confirmation, pace: Pac
     Raises:
       ThawError: as `Ledgers.baseline_rows` and `Grid.values`.
     """
-    return Findings(
-        advise(confirmation), judge_claims(grid, summaries), labels_needed(confirmation), measure_curves(grid, pace)
-    )
+    claims = judge_claims(grid, summaries, Grid(confirmation.ledgers))
+    return Findings(advise(confirmation), claims, labels_needed(confirmation), measure_curves(grid, pace))
 
 
 def labels_table(labels: Sequence[LabelsNeeded], confirmation: Confirmation) -> dict[str, Any]:

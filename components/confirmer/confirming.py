@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pydantic
 
-from analysis.cells.grid import Grid
+from analysis.cells.grid import Grid, SweepCell
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
+from analysis.claims.claims import cells_of_claims
 from analysis.findings.confirmed import confirmed, looks_of
 from analysis.findings.questions import Question, executions_of, questions_of
 from components.confirmer.confirmation_files import Rows
@@ -55,8 +56,9 @@ def confirm(
     Raises:
       ThawError: as `train`.
     """
-    asked = settings.confirmation
-    questions = questions_of(Grid(ledgers), settings.deployed_size, every_transfer=asked.every_transfer)
+    asked, grid = settings.confirmation, Grid(ledgers)
+    questions = questions_of(grid, settings.deployed_size, every_transfer=asked.every_transfer)
+    of_claims = cells_of_claims(grid) if asked.every_transfer and in_time is None else []
     looks, rows = looks_of(asked), Rows()
     drawn = {question.n: 0 for question in sorted(questions, key=lambda one: (one.n != settings.deployed_size, one.n))}
     while True:
@@ -68,19 +70,26 @@ def confirm(
         batch = in_time.batch(questions, drawn, lacking) if in_time else lacking
         if not batch:
             return [question for question in questions if drawn[question.n]], rows
-        _train(train, questions, drawn, batch, rows)
+        first_look = [n for n in batch if not drawn[n]]
+        more = [place for place in of_claims if place[1].n in first_look]
+        _train(train, questions, drawn, batch, rows, more)
 
 
 def _train(
-    train: Train, questions: Sequence[Question], drawn: dict[int, int], batch: Mapping[int, int], rows: Rows
-) -> None:
-    """Trains the next draws of each n in a batch, all in one go; adds the rows and counts the draws."""
+    train: Train, questions: Sequence[Question], drawn: dict[int, int], batch: Mapping[int, int], rows: Rows,
+    more: Sequence[SweepCell],
+) -> None:  # fmt: skip
+    """Trains the next draws of each n in a batch and `more` cells of it, all in one go; adds rows and counts draws."""
     executions: dict[str, list[tuple[Cell, int]]] = {}
     for n, count in batch.items():
         first = FIRST_FRESH_DRAW + drawn[n]
         of_size = [question for question in questions if question.n == n]
         for name, found in executions_of(of_size, range(first, first + count)).items():
             executions.setdefault(name, []).extend(found)
+        for name, cell in more:
+            if cell.n == n:
+                executions.setdefault(name, []).extend((cell, draw) for draw in range(first, first + count))
         drawn[n] += count
-    for name, (header, new) in train(executions).items():
+    once = {name: list(dict.fromkeys(found)) for name, found in executions.items()}
+    for name, (header, new) in train(once).items():
         rows[name] = header, [*rows.get(name, (header, []))[1], *new]

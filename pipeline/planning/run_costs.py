@@ -25,8 +25,7 @@ SEARCHED_PART, SEARCHED_FROM = 0.5, 5
 # Seconds on two cores, measured on `tiny` and `quick` (docs/overhead.md).
 PREPARING, PREPARING_PER_IMAGE = 25.0, 0.0006
 EXPORT = 10.0
-CHOSEN_PART = 0.5
-"""Of what the dearest cell of a transfer takes, for the one that is chosen and exported."""
+"""Of a Trainer of baseline or candidate: the network itself was trained by the sweep."""
 NODES = {"Evaluator": 16.0, "SweepEvaluator": 3.0, "TransferAdvisor": 8.0, "TransferReport": 15.0}
 
 
@@ -115,17 +114,15 @@ class RunCosts:
 
     def fixed(self) -> dict[str, float]:
         """Nodes that nothing can cut short, by id."""
-        config, deployed = self._config, self._config.deployed_size
-        found = dict(NODES)
+        config, found = self._config, dict(NODES)
         for name in config.baseline_architectures:
-            found[f"Trainer.baseline.{name}"] = EXPORT + self._training(f"baseline__{name}", deployed)
+            found[f"Trainer.baseline.{name}"] = EXPORT
         for pair in config.transfers:
             if config.sources[pair.source].is_trained:
                 seconds = source_seconds(config, pair.architecture, self._images, self._gflops)
                 found[f"Trainer.source.{pair.source}.{pair.architecture}"] = seconds
             if pair.id not in config.controls:
-                seconds = self._training(pair.id, deployed) + self._frozen(pair.id, deployed, 1)
-                found[f"Trainer.transfer.{pair.id}"] = EXPORT + CHOSEN_PART * seconds
+                found[f"Trainer.transfer.{pair.id}"] = EXPORT
                 found[f"Evaluator.{pair.id}"] = NODES["Evaluator"]
         del found["Evaluator"]
         return found

@@ -44,7 +44,7 @@ class Short:
 DATA = Short("data", "data.path", Path, "FOLDER", "TFRecords")
 WEIGHTS = Short("weights", "backbones.mobilenet_v2.weights", Path, "FILE", "weights of the backbone mobilenet_v2")
 WORKERS = Short("workers", "workers", int, "N", "processes that train side by side")
-STRICT = Short("strict", "strict", None, "true", "fail where a backbone's weights can't be had")
+STRICT = Short("strict", "strict", None, "true", "fail where a backbone's weights are not found")
 MINUTES = Short(
     "minutes", "budget_minutes", float, "N", "minutes that a run may take, with a smaller answer if need be"
 )

@@ -47,7 +47,7 @@ def searched_config(config: ExperimentConfig, wanted: Wanted) -> ExperimentConfi
     """The run's experiment with one size and every freeze count, controls and `tuned` left out.
 
     Raises:
-      ThawError: the experiment can't be had with that size or so many draws.
+      ThawError: the experiment does not allow that size or so many draws.
     """
     kept = tuple(transfer for transfer in config.transfers if transfer.id not in config.controls)
     architectures = {transfer.architecture for transfer in kept}

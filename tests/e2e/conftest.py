@@ -31,6 +31,7 @@ SETTINGS = {
     "transfers": [{"source": "same_classes", "architecture": "remastered"}],
     "sizes": [10, 20],
     "freeze_counts": {"remastered": [5, 6]},
+    "search": "grid",
     "draws": 2,
     "confirmation": {"draws": 5, "most_draws": 10},
     "schedule": {"epochs": 2, "max_steps": 6},

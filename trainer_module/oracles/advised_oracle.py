@@ -162,7 +162,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         return next((draw for draw in range(self.draws) if (place, draw) not in taken), None)
 
     def _first_of_each_transfer(self) -> list[int]:
-        """For each transfer the cell that the estimates put first, not fine-tuned where that can be had."""
+        """For each transfer the cell that the estimates put first, not fine-tuned where there is such a cell."""
 
         def rank(candidate: int) -> tuple[bool, float, float]:
             place = self.candidates[candidate].place

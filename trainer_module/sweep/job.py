@@ -51,6 +51,7 @@ class SweepJob:
       train_files, val_files: file patterns of the target's splits, as TFX hands them over.
       base_model: folder of the source's model; empty for a baseline.
       workers: how many processes will build this job; they share the settings' memory for activations.
+      keep_weights: whether workers keep those of the best network at the size to deploy (kept_weights).
     """
 
     settings: SweepSettings
@@ -58,6 +59,7 @@ class SweepJob:
     val_files: tuple[str, ...]
     base_model: str
     workers: int = 1
+    keep_weights: bool = False
 
     def write(self, path: Path) -> None:
         """Writes the job for other machines, all of it at once."""

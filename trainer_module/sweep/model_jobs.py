@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiment.config import Schedule
-from experiment.training_settings import ModelSettings
+from experiment.training_settings import DEPLOYED_DRAW, ModelSettings
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.execution import Execution
 from trainer_module.cell_training.step_schedule import StepSchedule
@@ -21,8 +21,6 @@ from trainer_module.sources import controls, source
 from trainer_module.sources.source_card import check_unaltered
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.training.activation_cache import Budget
-
-DEPLOYED_DRAW = 0
 
 
 def trained_source(

@@ -10,7 +10,8 @@ from trainer_module.cell_training.execution import Execution
 from trainer_module.processes import fork_server
 from trainer_module.processes.single_thread import Failure, WorkerFailed, failures_told
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.job import SweepFacts, facts_of
+from trainer_module.sweep.job import SweepFacts, SweepJob, facts_of
+from trainer_module.sweep.kept_weights import WeightsKeeper
 from trainer_module.sweep.units import Planned, Unit
 
 
@@ -115,6 +116,10 @@ def _work(pipe: Connection, job: Job, expected: SweepFacts | None) -> None:
             pipe.send(facts)
         elif facts != expected:
             raise WorkerFailed("The data or the source changed while the sweep ran. Run it again.")
+        keeper = WeightsKeeper(job.settings, facts) if isinstance(job, SweepJob) and job.keep_weights else None
         while True:
             cell, draw = pipe.recv()
-            pipe.send(engine.run(cell, draw))
+            execution = engine.run(cell, draw)
+            if keeper:
+                keeper.offer(engine, cell, draw, execution)
+            pipe.send(execution)

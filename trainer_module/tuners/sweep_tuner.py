@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import keras_tuner
 
-from experiment.training_settings import SweepSettings
+from experiment.training_settings import ROW_KEY, SweepSettings
 from ledger import ledger
 from ledger.cell_selection import Cell, best_cell
 from ledger.ledger import Ledger
@@ -19,6 +19,7 @@ from terminal import progress
 from trainer_module.cell_training.execution import Execution
 from trainer_module.oracles.sweep_oracle import SweepOracle, no_hypermodel, row_metrics
 from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.kept_weights import drop_all_but
 from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
 from trainer_module.sweep.rounds import complete_cells, rounds
 from trainer_module.tuners.cell_search import search_cells
@@ -68,7 +69,10 @@ class LedgerTuner(keras_tuner.Tuner):
         best = best_cell(self.planned_rows(), self.record.settings.deployed_size)
         place = self.record.plan.index((best, self.record.settings.first_draw))
         trial = next(trial for name, trial in self.oracle.trials.items() if int(name) == place)
-        return [trial.hyperparameters]
+        chosen, key = trial.hyperparameters.copy(), self.record.keys[place]
+        chosen.values[ROW_KEY] = key
+        drop_all_but(self.record, key)
+        return [chosen]
 
     def planned_rows(self) -> list[Row]:
         """The ledger's rows of this plan, in its order; the ledger may hold rows of earlier plans too."""
@@ -121,13 +125,13 @@ class SweepTuner(LedgerTuner):
           The plan, or the part of it that was asked for: other rows of the ledger do not change what is chosen.
         """
         settings, record = self.record.settings, self.record
-        asked: Plan = []
+        asked: dict[tuple[Cell, int], None] = {}
         with progress.progress_bar(label, len(record.plan)) as advance:
 
             def train(plan: Plan) -> bool:
-                begun = bool(asked)
-                asked.extend(plan)
-                return self._train(plan, advance, to_its_end=not begun)
+                begun, new = bool(asked), [execution for execution in plan if execution not in asked]
+                asked.update(dict.fromkeys(new))
+                return self._train(new, advance, to_its_end=not begun)
 
             if settings.search == "grid":
                 in_order = [record.plan] if self.deadline is None else rounds(settings)
@@ -136,7 +140,7 @@ class SweepTuner(LedgerTuner):
             header, folder = record.header, keras_tuner_folder(settings.ledger_dir) / "search" / record.name
             val = sum(header.val_images)
             search_cells(settings, header.max_freeze_count, val, train, self._val_accuracy, folder)
-        return [execution for execution in record.plan if execution in set(asked)]
+        return [execution for execution in record.plan if execution in asked]
 
     def _train(self, plan: Plan, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
         """Runs what the ledger lacks of a plan; False where time was up, and what was in hand is lost."""

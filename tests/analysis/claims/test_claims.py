@@ -11,7 +11,7 @@ import pytest
 from analysis.cells.cell_summaries import summarise
 from analysis.cells.grid import Grid
 from analysis.claims.claim import TEXTS, Claim, verdict_of
-from analysis.claims.claims import judge_claims, write_claims
+from analysis.claims.claims import cells_of_claims, judge_claims, write_claims
 from analysis.statistics.paired_intervals import Interval
 
 Accuracy = Callable[[str, int, int, bool], float]
@@ -34,8 +34,9 @@ def by_sweep(accuracies: dict[str, float]) -> Accuracy:
     return lambda sweep, n, freeze_count, fine_tune: accuracies.get(sweep, 0.6)
 
 
-def judged(grid: Grid) -> dict[str, Claim]:
-    return {claim.id: claim for claim in judge_claims(grid, summarise(grid.ledgers))}
+def judged(grid: Grid, fresh: Grid | None = None) -> dict[str, Claim]:
+    """By id; without fresh draws the search's own stand for them."""
+    return {claim.id: claim for claim in judge_claims(grid, summarise(grid.ledgers), fresh or grid)}
 
 
 FLAT = dict.fromkeys((10, 200, 2000), 0.1)
@@ -150,9 +151,36 @@ def test_without_fine_tuning_c5_is_not_measured(grid_of: Callable[..., Grid]) ->
     assert not judged(grid)["C5"].measured
 
 
+def test_what_val_chose_is_judged_by_fresh_draws_and_all_else_by_the_search(grid_of: Callable[..., Grid]) -> None:
+    """On the search's draws all is clear; on fresh ones no chosen cell gains anything."""
+    lucky = grid_of(with_gain({10: 0.05, 200: 0.3, 2000: 0.05}, tuned=0.1), FIVE, counts=(2, 8, 18))
+    plain = grid_of(by_sweep({}), FIVE, counts=(2, 8, 18))
+    found, by_search = judged(lucky, plain), judged(lucky)
+    assert {by_search[name].verdict for name in ("C1", "C3", "C4")} == {"supported"}
+    assert {found[name].verdict for name in ("C1", "C3", "C6", "C7")} == {"undecided"}
+    assert all(found[name].measured for name in ("C1", "C3", "C6", "C7"))
+    assert [found[name] for name in ("C2", "C4", "C5", "C8")] == [by_search[name] for name in ("C2", "C4", "C5", "C8")]
+
+
+def test_claims_on_chosen_cells_are_not_measured_where_these_have_no_fresh_draws(grid_of: Callable[..., Grid]) -> None:
+    grid = grid_of(with_gain({10: 0.05, 200: 0.3, 2000: 0.05}), FIVE, counts=(2, 8, 18))
+    found = judged(grid, grid_of(with_gain(FLAT), FIVE, (10,), (2, 8, 18)))
+    for name in ("C1", "C3", "C7"):
+        assert not found[name].measured and "confirmation.every_transfer" in found[name].sentence
+    assert found["C6"].measured and found["C4"].measured
+
+
+def test_the_cells_of_claims_are_the_frozen_mobilenet_and_the_best_on_both_sides_of_half(grid_of) -> None:
+    grid = grid_of(with_gain({10: 0.05, 200: 0.3}), FIVE, (10, 200), (2, 8, 18))
+    found = cells_of_claims(grid)
+    assert {("imagenet__mobilenet_v2", n) for n in (10, 200)} <= {(name, cell.n) for name, cell in found}
+    sides = {(name, cell.freeze_count) for name, cell in found if cell.n == 10 and name == "cats_dogs__original"}
+    assert {count <= 4 for _, count in sides} == {True, False}
+
+
 def test_the_file_holds_every_claim_with_its_figures(grid_of: Callable[..., Grid], tmp_path: Path) -> None:
     grid = grid_of(with_gain({10: 0.05, 200: 0.3, 2000: 0.1}), BOTH)
-    write_claims(tmp_path / "claims.json", judge_claims(grid, summarise(grid.ledgers)), {"data": "CIFAR-10"})
+    write_claims(tmp_path / "claims.json", judge_claims(grid, summarise(grid.ledgers), grid), {"data": "CIFAR-10"})
     content = json.loads((tmp_path / "claims.json").read_text())
     assert content["data"] == "CIFAR-10"
     assert [claim["id"] for claim in content["claims"]] == list(TEXTS)

@@ -116,6 +116,20 @@ def test_every_transfer_is_confirmed_at_each_n_where_that_is_asked_for(grid: Gri
     ]
 
 
+def test_cells_that_claims_compare_get_the_first_look_where_every_transfer_is_confirmed(grid: Grid) -> None:
+    """C6 holds the best cell with two layers frozen, which nothing else asks for, against that with eight."""
+    train = FreshTrainings(grid, dict.fromkeys(SWEEPS, 0.8))
+    confirm(grid.ledgers, settings_of(every_transfer=True), train)
+    assert len(train.asked) == len(set(train.asked))
+    for name in ("cats_dogs__original", "imagenet__original"):
+        assert [draw for one, cell, draw in train.asked if (one, cell) == (name, Cell(10, 2, False))] == [
+            FIRST_FRESH_DRAW + draw for draw in range(5)
+        ]
+    plain = FreshTrainings(grid, dict.fromkeys(SWEEPS, 0.8))
+    confirm(grid.ledgers, settings_of(), plain)
+    assert not any(cell.freeze_count == 2 for _, cell, _ in plain.asked)
+
+
 def test_a_collapsed_baseline_gets_ten_draws_though_all_is_decided(grid: Grid) -> None:
     train = FreshTrainings(grid, {"baseline__original": 0.5, "cats_dogs__original": 0.8, "imagenet__original": 0.95})
     _, rows = confirm(grid.ledgers, settings_of(), train)

@@ -1,6 +1,7 @@
 """The sweep under KerasTuner: plan, resumption from the ledger, agreement, choice on val. Trains briefly for real."""
 
 import dataclasses
+import re
 
 import keras_tuner
 import pytest
@@ -225,6 +226,7 @@ def test_a_searched_sweep_keeps_what_was_asked_for_and_finds_it_again(engine, se
     trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
     assert [trial.score for trial in trials] == [row.val_accuracy for row in rows]
     assert tuner.get_best_hyperparameters()[0].values["n"] == 20
+    assert tuner.get_best_hyperparameters()[0].values["row"] in {row.key for row in rows if row.n == 20}
 
     class Idle(InThisProcess):
         def run(self, executions):
@@ -234,6 +236,13 @@ def test_a_searched_sweep_keeps_what_was_asked_for_and_finds_it_again(engine, se
     again = SweepTuner(Idle(engine), searched)
     again.search()
     assert [row.key for row in again.planned_rows()] == [row.key for row in rows]
+
+
+def test_a_search_counts_no_training_twice(engine, settings, capfd):
+    searched = settings.model_copy(update={"freeze_counts": tuple(range(7)), "search": "bayesian", "draws": 1})
+    sweep(engine, searched)
+    counted = [int(done) for done in re.findall(r": (\d+) of 28", capfd.readouterr().out)]
+    assert counted and max(counted) <= 28
 
 
 def test_rows_of_an_earlier_grid_do_not_change_what_a_search_chooses(engine, settings):

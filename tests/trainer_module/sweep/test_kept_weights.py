@@ -1,0 +1,83 @@
+"""Weights that a sweep keeps of the network to deploy: the very ones that Trainer would train. Runs real workers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiment.changes import changed
+from ledger.cell_selection import Cell
+from trainer_module.processes.single_thread import run_alone
+from trainer_module.sweep.job import SweepJob
+from trainer_module.sweep.kept_weights import FOLDER, drop_all_but, read_kept, weights_file
+from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
+from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.sweep.record import SweepRecord
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def job(baseline_job, tmp_path_factory) -> SweepJob:
+    settings = changed(baseline_job.settings, ledger_dir=tmp_path_factory.mktemp("ledgers"))
+    return dataclasses.replace(baseline_job, settings=settings, keep_weights=True)
+
+
+@pytest.fixture(scope="module")
+def swept(job) -> dict[tuple[Cell, int], object]:
+    """Both sizes, both ways, both draws."""
+    executions = [(Cell(n, 0, tuned), draw) for n in (8, 16) for tuned in (False, True) for draw in (0, 1)]
+    with WorkerPool(job, 1) as pool:
+        found = {(cell, draw): execution for cell, draw, execution in pool.run(executions)}
+        return {"record": SweepRecord(job.settings, pool.facts), **found}
+
+
+def files(job: SweepJob) -> list[Path]:
+    return sorted((job.settings.ledger_dir / FOLDER).iterdir())
+
+
+def test_one_file_is_left_of_the_draw_and_the_size_that_are_deployed(job, swept):
+    cells = [Cell(16, 0, tuned) for tuned in (False, True)]
+    best = max(cells, key=lambda cell: (round(swept[cell, 0].val.accuracy, 9), not cell.fine_tune))
+    assert files(job) == [weights_file(job.settings.ledger_dir, swept["record"].key(best, 0))]
+
+
+def test_it_holds_what_trainer_would_train_bit_for_bit(job, swept, tmp_path):
+    [file] = files(job)
+    cell = next(cell for cell in (Cell(16, 0, False), Cell(16, 0, True)) if swept["record"].key(cell, 0) == file.stem)
+    deployed = DeployedJob(job.settings, job.train_files, job.val_files, "", cell, 1.0, tmp_path)
+    execution, weights = run_alone(trained_cell, deployed, task="trained it")
+    kept = read_kept(file)
+    assert kept.weights.keys() == weights.keys()
+    assert all(kept.weights[name].tobytes() == value.tobytes() for name, value in weights.items())
+    assert (kept.val_accuracy, kept.outcome) == (execution.val.accuracy, execution.outcome)
+
+
+def test_the_files_of_executions_that_are_not_deployed_are_removed(job, swept):
+    record, [file] = swept["record"], files(job)
+    others = [weights_file(job.settings.ledger_dir, record.key(Cell(16, 0, tuned), 0)) for tuned in (False, True)]
+    for other in others:
+        other.write_bytes(file.read_bytes())
+    drop_all_but(record, file.stem)
+    assert files(job) == [file]
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut short"])
+def test_a_damaged_or_missing_file_is_as_good_as_none(tmp_path, content):
+    damaged = tmp_path / "weights.npz"
+    damaged.write_bytes(content)
+    assert read_kept(damaged) is None
+    assert read_kept(tmp_path / "missing.npz") is None
+    np.savez(damaged, **{"a/kernel": np.zeros(2)})
+    assert read_kept(damaged) is None
+
+
+def test_a_folder_that_can_not_be_written_costs_the_file_alone(job, swept, tmp_path):
+    (tmp_path / FOLDER).write_text("a file in the folder's place")
+    elsewhere = dataclasses.replace(job, settings=changed(job.settings, ledger_dir=tmp_path))
+    with WorkerPool(elsewhere, 1) as pool:
+        [(_, _, execution)] = pool.run([(Cell(16, 0, False), 0)])
+    assert execution.val.accuracy == swept[Cell(16, 0, False), 0].val.accuracy

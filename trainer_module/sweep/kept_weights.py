@@ -1,0 +1,112 @@
+"""Weights of the network to deploy, as the sweep trained it, so that Trainer need not again. Imports record, no TFX.
+
+A side file beside the ledgers: where it is missing, as on a cluster, the model is trained again, to the same weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from experiment.training_settings import DEPLOYED_DRAW, SweepSettings
+from ledger.cell_selection import Cell, cell_merit
+from trainer_module.cell_training.execution import Execution
+from trainer_module.networks import weight_values
+from trainer_module.networks.weight_values import Weights
+from trainer_module.sweep.engine import SweepEngine
+from trainer_module.sweep.job import SweepFacts
+from trainer_module.sweep.record import SweepRecord
+
+FOLDER = "weights"
+"""Beside the ledgers; a file an execution, named by its key."""
+SCORE, OUTCOME = "val_accuracy", "outcome"
+"""Names in the file beside paths of variables, which all have a slash."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """What a file holds.
+
+    Attributes:
+      weights: of the whole network, by path.
+      val_accuracy: a fraction.
+      outcome: as in the ledger's row.
+    """
+
+    weights: Weights
+    val_accuracy: float
+    outcome: str
+
+
+class WeightsKeeper:
+    """Keeps one worker's best execution at the size to deploy, by the rule that chooses cells.
+
+    Args:
+      settings: the sweep.
+      facts: of its data and its source.
+    """
+
+    def __init__(self, settings: SweepSettings, facts: SweepFacts):
+        self._record = SweepRecord(settings, facts)
+        self._best: tuple[tuple[float, int, bool, bool, int], Path] | None = None
+
+    def offer(self, engine: SweepEngine, cell: Cell, draw: int, execution: Execution) -> None:
+        """Writes the weights that the engine has just trained, where they are the best so far.
+
+        A disk that is full costs the file alone.
+        """
+        settings, merit = self._record.settings, cell_merit(cell, execution.val.accuracy)
+        if draw != DEPLOYED_DRAW or cell.n != settings.deployed_size or (self._best and self._best[0] >= merit):
+            return
+        path = weights_file(settings.ledger_dir, self._record.key(cell, draw))
+        written = path.with_suffix(".new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with written.open("wb") as file:
+                weights = weight_values.read_weights(weight_values.model_variables(engine.network))
+                np.savez(file, **weights, **{SCORE: execution.val.accuracy, OUTCOME: execution.outcome})
+            written.replace(path)
+        except OSError:
+            _remove(written)
+            return
+        if self._best:
+            _remove(self._best[1])
+        self._best = merit, path
+
+
+def weights_file(ledger_dir: Path, key: str) -> Path:
+    """Where an execution's weights lie, if they were kept."""
+    return ledger_dir / FOLDER / f"{key}.npz"
+
+
+def read_kept(path: Path) -> Kept | None:
+    """What was kept; None where the file is missing or damaged, so that the model has to be trained again."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            values = {name: file[name] for name in file.files}
+        score, outcome = float(values.pop(SCORE)), str(values.pop(OUTCOME))
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
+    return Kept(values, score, outcome)
+
+
+def drop_all_but(record: SweepRecord, kept: str) -> None:
+    """Removes the files of a sweep's other executions.
+
+    Args:
+      record: the sweep.
+      kept: key of the execution that is deployed.
+    """
+    settings = record.settings
+    cells = [Cell(settings.deployed_size, *way) for way in settings.ways]
+    for key in {record.key(cell, DEPLOYED_DRAW) for cell in cells} - {kept}:
+        _remove(weights_file(settings.ledger_dir, key))
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
