@@ -23,10 +23,11 @@ def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
     """How far each sweep is."""
     title = f"Experiment {experiment}" + (f" on {state.data}" if state.data else "")
     rows = [
-        (one.sweep, str(one.done), str(one.planned), str(one.diverged), f"{one.training_s / 3600:.2f}")
+        (one.sweep, str(one.done), f"{'at most ' if one.at_most else ''}{one.planned}", str(one.diverged),
+         f"{one.training_s / 3600:.2f}")
         for one in state.sweeps
-    ]
-    table = empty_table("sweep", "done", "planned", "diverged", "core-hours", title=title)
+    ]  # fmt: skip
+    table = empty_table("sweep", "done", "of", "diverged", "core-hours", title=title)
     return FittingTable(table, rows)
 
 

@@ -23,7 +23,9 @@ class PredictedGain:
     Attributes:
       transfer, architecture: the transfer.
       freeze_count, fine_tune: of the cell.
-      probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction.
+      probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction, and
+        chance at least: the image left out is one fewer of its own class, so that a probe without a signal leans to the
+        other classes, and leave-one-out says far less than chance (transferability.linear_probe).
       gain_points: expected over the baseline from random weights.
       low, high: interval of the gain that one training will show, in points.
       verdict: see advice_rule.verdict_of.
@@ -84,7 +86,7 @@ def read_before_training(path: Path) -> BeforeTraining:
 
 def predicted_gains_of(
     transfer: str, architecture: Architecture, n: int, freeze_counts: Sequence[int], fine_tune: Sequence[bool],
-    probes: Mapping[int, tuple[float, float]], rule: AdviceRule, *, most_frozen: int,
+    probes: Mapping[int, tuple[float, float]], rule: AdviceRule, *, most_frozen: int, chance: float,
 ) -> Iterator[PredictedGain]:  # fmt: skip
     """The predicted gain of every way of one transfer.
 
@@ -95,6 +97,8 @@ def predicted_gains_of(
       probes: by cut, cut 0 among them: a linear probe's accuracy and its squared error (linear_probe.Probe).
       rule: turns probes into gains.
       most_frozen: layers or parts of the architecture that can be frozen.
+      chance: the largest class's share of the images, a fraction: the least accuracy that is said of a probe. The rule
+        computes with squared errors alone, as they are.
     """
     errors = {cut: -error for cut, (_, error) in probes.items()}
     cells = [(count, tuned) for count in sorted(freeze_counts) for tuned in fine_tune]
@@ -103,7 +107,7 @@ def predicted_gains_of(
     for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
         low, high = expected + below, expected + above
         yield PredictedGain(
-            transfer, architecture, count, tuned, probes[count][0], expected, low, high,
+            transfer, architecture, count, tuned, max(probes[count][0], chance), expected, low, high,
             verdict_of(expected, low, high),
         )  # fmt: skip
 

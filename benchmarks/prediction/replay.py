@@ -1,7 +1,4 @@
-"""The trainings of a published ledger, looked up instead of trained and paid for in the seconds of their rows.
-
-Imports KerasTuner, whose own oracles search them here.
-"""
+"""KerasTuner's own oracles on the trainings of a published ledger, looked up instead of trained. Imports KerasTuner."""
 
 from __future__ import annotations
 
@@ -10,63 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras_tuner
-import pandas as pd
 from keras_tuner import oracles
 
+from benchmarks.prediction.published_grid import Grid, Purse, Way
 from trainer_module.oracles.sweep_oracle import no_hypermodel
-
-BUDGET_SHARE = 0.25
-
-Way = tuple[str, int, bool]
-"""Transfer, freeze_count, fine_tune."""
-
-
-class Grid:
-    """One size's trainings.
-
-    Args:
-      rows: of transfers alone.
-    """
-
-    def __init__(self, rows: pd.DataFrame):
-        self.n = int(rows["n"].iloc[0])
-        self.rows = {((r.transfer, int(r.freeze_count), bool(r.fine_tune)), int(r.draw)): r for r in rows.itertuples()}
-        self.architectures = dict(zip(rows["transfer"], rows["architecture"], strict=True))
-        self.ways: list[Way] = sorted({way for way, _ in self.rows})
-        self.draws = 1 + max(draw for _, draw in self.rows)
-        self.seconds = sum(row.seconds for row in self.rows.values())
-
-    def mean(self, way: Way, column: str) -> float:
-        """A cell's accuracy over all draws, in points."""
-        return 100 * statistics.fmean(getattr(self.rows[way, draw], column) for draw in range(self.draws))
-
-    @property
-    def best(self) -> Way:
-        """What the whole grid would choose."""
-        return max(self.ways, key=lambda way: self.mean(way, "val_accuracy"))
-
-
-class Purse:
-    """Pays for rows; what was paid for once is free. Fine-tuning goes on from its twin, which is paid for too."""
-
-    def __init__(self, grid: Grid):
-        self.grid = grid
-        self.spent = 0.0
-        self.trained: dict[tuple[Way, int], float] = {}
-
-    def train(self, way: Way, draw: int) -> float:
-        """Val accuracy, a fraction."""
-        for tuned in (False, True) if way[2] else (False,):
-            place = (way[0], way[1], tuned), draw
-            if place not in self.trained:
-                row = self.grid.rows[place]
-                self.spent += row.seconds
-                self.trained[place] = row.val_accuracy
-        return self.trained[way, draw]
-
-    @property
-    def is_empty(self) -> bool:
-        return self.spent >= BUDGET_SHARE * self.grid.seconds
 
 
 class Replayed(keras_tuner.Tuner):
@@ -122,16 +66,3 @@ THEIRS: dict[str, tuple[Making, Sequence[int]]] = {
         ), (3,),
     ),
 }  # fmt: skip
-
-
-def cell_seconds(grid: Grid, way: Way) -> float:
-    """Mean seconds of one training of a cell, its twin's among them where it is fine-tuned."""
-    twins = [(way[0], way[1], tuned) for tuned in ((False, True) if way[2] else (False,))]
-    return statistics.fmean(
-        sum(grid.rows[twin, draw].seconds for twin in twins) for draw in range(grid.draws)
-    )  # fmt: skip
-
-
-def expected_seconds(grid: Grid) -> float:
-    """Of the whole grid: every fine-tuned cell with its twin."""
-    return grid.draws * sum(cell_seconds(grid, way) for way in grid.ways if way[2])

@@ -22,17 +22,8 @@ prepare_process(os.environ)
 
 import pandas as pd
 
-from benchmarks.prediction.replay import (
-    BUDGET_SHARE,
-    THEIRS,
-    Grid,
-    Purse,
-    Replayed,
-    Way,
-    cell_seconds,
-    expected_seconds,
-    space_of,
-)  # fmt: skip
+from benchmarks.prediction.published_grid import BUDGET_SHARE, Grid, Purse, Way, cell_seconds, expected_seconds
+from benchmarks.prediction.replay import THEIRS, Replayed, space_of
 from experiment.backbones import MAX_FREEZE_COUNT, MOBILENET_V2_BLOCKS
 from pipeline.source_search.search_space import ESTIMATORS
 from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate

@@ -127,5 +127,5 @@ def _predicted_gains(
     if len(probes) == len(cuts):
         yield from predicted_gains_of(
             asked.name, asked.architecture, n, asked.freeze_counts, settings.fine_tune, probes, settings.rule,
-            most_frozen=asked.most_frozen,
+            most_frozen=asked.most_frozen, chance=1 / len(settings.classes),  # draws are balanced
         )  # fmt: skip

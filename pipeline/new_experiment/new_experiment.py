@@ -25,8 +25,8 @@ from pipeline.new_experiment.own_pictures import from_images
 from pipeline.new_experiment.own_records import OwnData, from_records, holds_records
 from pipeline.new_experiment.own_settings import FROM_FILES, own_settings, shown_px, validated
 from pipeline.new_experiment.wanted import Wanted
+from pipeline.planning.plan import Plan, measure_gflops, plan_run
 from pipeline.runner.backbone_files import fitted, located, missing_in_words
-from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from terminal.tables import FittingTable, empty_table
 
 MOST_NAMED = 10
@@ -148,7 +148,8 @@ def _lines(made: Made) -> Iterator[str]:
     for note in made.notes:
         yield f"!! {note}"
     yield f"Written: {', '.join(made.written)} in {Path(made.config).parent}; the records are in {made.data}."
-    yield f"A run takes about {made.plan.minutes:.0f} minutes ({made.plan.executions} trainings) on this machine. Next:"
+    trainings = f"{'at most ' if made.plan.at_most else ''}{made.plan.executions} trainings"
+    yield f"A run takes about {made.plan.minutes:.0f} minutes ({trainings}) on this machine. Next:"
     config = shlex.quote(str(made.config))
     yield f"  thaw plan --config {config}"
     yield f"  thaw run --config {config}"

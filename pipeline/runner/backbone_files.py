@@ -13,7 +13,7 @@ from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
 from experiment.schedules import range_problems
-from pipeline.runner.plan import counted_mflop
+from pipeline.planning.training_costs import counted_mflop
 
 SIDES = (96, 224)
 """Sides in pixels to try where a model of no size of its own does not take smaller images."""

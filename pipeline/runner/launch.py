@@ -16,6 +16,7 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.machine import Machine
 from pipeline.dag.training_settings import asked_digests
+from pipeline.planning.plan import Plan
 from pipeline.runner.artifact_store import open_store
 from pipeline.runner.failed_run import AFTER_NODES, explained
 from pipeline.runner.prepare import Prepared, existing_parent, prepare
@@ -49,11 +50,7 @@ def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[st
 
 def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
-    title = f"Plan: {plan.executions} trainings on {prepared.dataset.name}"
-    table = empty_table("sweep", "cells", "draws", "trainings", title=title)
-    draws = config.draws
-    rows = [(sweep, str(cells), str(draws), str(cells * draws)) for sweep, cells in plan.cells.items()]
-    terminal.print(FittingTable(table, rows))
+    terminal.print(plan_table(config, plan, prepared.dataset.name))
     free_gb = shutil.disk_usage(existing_parent(config.workspace)).free / 1e9
     terminal.print(
         f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
@@ -65,6 +62,25 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
     if plan.disk_mb / 1000 > free_gb:
         raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
                         f"{plan.disk_mb / 1000:.1f} GB. Free some, or set workspace to another disk.")  # fmt: skip
+
+
+def plan_table(config: ExperimentConfig, plan: Plan, data: str) -> FittingTable:
+    """Trainings by sweep, and those on fresh draws.
+
+    Args:
+      config: the experiment.
+      plan: of it.
+      data: name of the data.
+    """
+    most = "at most " if plan.at_most else ""
+    title = f"Plan: {most}{plan.executions} trainings on {data}"
+    rows = []
+    for sweep, cells in plan.cells.items():
+        searched = "" if sweep.startswith("baseline__") else most
+        rows.append((sweep, str(cells), str(config.draws), f"{searched}{cells * config.draws}"))
+    fresh, draws = sum(plan.fresh_cells.values()), config.confirmation.draws
+    rows.append(("fresh draws", str(fresh), str(draws), str(fresh * draws)))
+    return FittingTable(empty_table("sweep", "cells", "draws", "trainings", title=title), rows)
 
 
 def _run(prepared: Prepared, terminal: Console, began: float) -> None:

@@ -20,9 +20,9 @@ from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from pipeline.dag.beam_options import beam_options
+from pipeline.planning.budget import BudgetPlan, plan_budget
+from pipeline.planning.plan import Plan, measure_gflops, plan_run
 from pipeline.runner.backbone_files import with_files
-from pipeline.runner.budget import BudgetPlan, plan_budget
-from pipeline.runner.plan import Plan, measure_gflops, plan_run
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 from pipeline.runs.run_lock import check_no_pattern, check_usable, check_writable
 from terminal.console import progress_in

@@ -28,6 +28,7 @@ class SweepState:
       sweep: its name.
       done: executions in the ledger that a sweep with these settings used last.
       planned: executions that the configuration asks for.
+      at_most: whether a search trains a part of them alone.
       diverged: of those done, how many did not train as planned.
       training_s: seconds of training that they took, all workers together.
     """
@@ -37,6 +38,7 @@ class SweepState:
     planned: int
     diverged: int
     training_s: float
+    at_most: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _sweep_state(
     rows = [row for row in rows if row["n"] in config.sizes
             and (row["freeze_count"], row["fine_tune"], row.get("held_from", 0)) in ways]  # fmt: skip
     diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
-    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows)), data
+    searched = bool(source) and config.search == "bayesian"
+    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows), searched), data
 
 
 def _named_in(note: Path) -> str:

@@ -202,8 +202,9 @@ def _predicted_gains(
     probes = {cut: (one.accuracy, one.squared_error) for cut, one in probes_of(run, pair, images).items()}
     counts = run.config.freeze_counts[pair.architecture]
     most = run.config.most_frozen(pair.architecture)
+    chance = float(np.bincount(images.labels).max() / len(images.labels))
     return predicted_gains_of(
-        pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule, most_frozen=most
+        pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule, most_frozen=most, chance=chance
     )
 
 

@@ -12,7 +12,7 @@ from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.dag.training_settings import model_settings, sweep_settings
-from pipeline.runner.plan import SECONDS_PER_PROGRAM, training_seconds
+from pipeline.planning.training_costs import SECONDS_PER_PROGRAM, training_seconds
 from pipeline.runs.finished_run import FinishedRun
 from pipeline.source_search.advice import features_of, target_images
 from trainer_module.oracles.advised_oracle import SearchCandidate

@@ -90,7 +90,7 @@ def test_predicted_gains_are_the_rules_on_the_probes_of_draw_0(found):
     expected = 1 + 10 * (said["probe_error", 6] - said["probe_error", 0])
     assert found.predicted_gains[16][0].gain_points == pytest.approx(expected)
     assert found.predicted_gains[16][0].probe_accuracy == pytest.approx(
-        said["probe", found.predicted_gains[16][0].freeze_count]
+        max(said["probe", found.predicted_gains[16][0].freeze_count], 0.5)
     )
     assert (found.level, found.calibration) == (0.9, made_rule().in_words)
 

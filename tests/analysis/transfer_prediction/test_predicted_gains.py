@@ -1,5 +1,8 @@
 """Predicted gains: what the rule makes of probes, and the file between the nodes. No TensorFlow."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from analysis.transfer_prediction.predicted_gains import (
@@ -11,6 +14,7 @@ from analysis.transfer_prediction.predicted_gains import (
 )
 from experiment.errors import ThawError
 from tests.analysis.transfer_prediction.test_advice_rule import made_rule
+from transferability.linear_probe import linear_probe
 
 PROBES = {0: (0.6, 0.9), 4: (0.7, 0.5), 8: (0.8, 0.4)}
 
@@ -18,7 +22,7 @@ PROBES = {0: (0.6, 0.9), 4: (0.7, 0.5), 8: (0.8, 0.4)}
 def made_predicted_gains(**changes):
     ways = (8, 4), (False, True)
     rule = made_rule(**changes)
-    return list(predicted_gains_of("a__original", "original", 100, *ways, PROBES, rule, most_frozen=8))
+    return list(predicted_gains_of("a__original", "original", 100, *ways, PROBES, rule, most_frozen=8, chance=0.5))
 
 
 def test_every_way_is_predicted_what_the_rule_expects_of_the_probes():
@@ -30,6 +34,18 @@ def test_every_way_is_predicted_what_the_rule_expects_of_the_probes():
     assert {round(one.gain_points, 9) for one in found} == {6.0}
     assert (found[0].low, found[0].high) == pytest.approx((6.0 - 5.0, 6.0 + 4.0))
     assert {one.verdict for one in found} == {"transfer"}
+
+
+def test_labels_without_signal_give_chance_and_what_the_rule_computes_with_stays():
+    random = np.random.default_rng(3)
+    labels = np.arange(20) % 2
+    probe = linear_probe(random.normal(size=(20, 3)), labels)
+    assert probe.accuracy < 0.4  # leave-one-out leans to the class of which no row was left out
+    probes = {0: (probe.accuracy, probe.squared_error), 8: (probe.accuracy, probe.squared_error)}
+    asked = "a__original", "original", 20, (8,), (False,), probes, made_rule()
+    (floored,), (lower,) = (list(predicted_gains_of(*asked, most_frozen=8, chance=chance)) for chance in (0.5, 0.0))
+    assert (floored.probe_accuracy, lower.probe_accuracy) == (0.5, probe.accuracy)
+    assert dataclasses.replace(lower, probe_accuracy=0.5) == floored
 
 
 def test_the_largest_gain_is_first_and_ties_go_by_name_and_freeze_count():

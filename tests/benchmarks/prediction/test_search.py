@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from benchmarks.prediction import replay, search
+from benchmarks.prediction import published_grid, search
 
 SECONDS = 10.0
 
@@ -19,17 +19,17 @@ def grid():
                     rows.append([transfer, "remastered", 20, count, tuned, draw, accuracy, accuracy - 0.01, SECONDS])
     columns = ["transfer", "architecture", "n", "freeze_count", "fine_tune", "draw", "val_accuracy", "test_accuracy",
                "seconds"]  # fmt: skip
-    return replay.Grid(pd.DataFrame(rows, columns=columns))
+    return published_grid.Grid(pd.DataFrame(rows, columns=columns))
 
 
 def test_the_grid_chooses_the_best_mean_on_val(grid):
     assert grid.best == ("good", 3, False)
     assert grid.mean(grid.best, "val_accuracy") == pytest.approx(90.1)
-    assert grid.seconds == 2 * 7 * 2 * 3 * SECONDS == replay.expected_seconds(grid)
+    assert grid.seconds == 2 * 7 * 2 * 3 * SECONDS == published_grid.expected_seconds(grid)
 
 
 def test_a_training_is_paid_once_and_its_twin_with_it(grid):
-    purse = replay.Purse(grid)
+    purse = published_grid.Purse(grid)
     assert purse.train(("good", 3, True), 1) == pytest.approx(0.851)
     assert purse.spent == 2 * SECONDS
     purse.train(("good", 3, False), 1)
@@ -48,9 +48,9 @@ def test_every_method_stays_near_its_budget_and_ours_finds_the_best_cell(grid):
     found = pd.DataFrame([vars(one) for one in search.outcomes(grid, estimates, seed=0)])
     assert len(found) == 9 and (found["trained"] > 0).all()
     # The last trial of KerasTuner's own may go beyond: six trainings of 84.
-    assert (found["share_of_cost"] < replay.BUDGET_SHARE + 6 / 84).all()
+    assert (found["share_of_cost"] < published_grid.BUDGET_SHARE + 6 / 84).all()
     ours = found[found["method"] == "AdvisedOracle"].iloc[0]
-    assert ours["share_of_cost"] <= replay.BUDGET_SHARE
+    assert ours["share_of_cost"] <= published_grid.BUDGET_SHARE
     assert (ours["transfer"], ours["freeze_count"]) == ("good", 3)
     assert ours["val_loss"] == ours["test_loss"] == 0.0
     table = search.summary(found)

@@ -10,8 +10,8 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.dag import dag
+from pipeline.planning.plan import Plan
 from pipeline.runner import launch, prepare
-from pipeline.runner.plan import Plan
 from tests.pipeline.metadata_recorder import Recorder
 
 pytestmark = pytest.mark.component
@@ -22,7 +22,7 @@ def launched(tmp_path, monkeypatch):
     """A function that launches the experiment with data that was found and a DAG of no nodes."""
     config = load_config(PRESETS / "quick.yaml", (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
     dataset = types.SimpleNamespace(name="photos", origin="found here")
-    prepared = prepare.Prepared(config, config, dataset, {}, Plan({}, 0, 0.0, 0.0))
+    prepared = prepare.Prepared(config, config, dataset, {}, Plan({}, {}, 0, 0.0, 0.0, at_most=False))
     monkeypatch.setattr(launch, "prepare", lambda *_: prepared)
     monkeypatch.setattr(dag, "create_pipeline", lambda *_, **__: types.SimpleNamespace(components=[]))
     return lambda: launch.launch(config, tmp_path, {}, plan_only=False)

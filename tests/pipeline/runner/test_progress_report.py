@@ -15,6 +15,7 @@ from pipeline.dag.training_settings import asked_digest
 from pipeline.runner.progress_report import in_words, state_of
 from pipeline.runs import run_folder
 from tests.stacks import STACK
+from thaw.tables import progress_table
 
 QUICK = PRESETS / "quick.yaml"
 HEADER = Header(
@@ -95,6 +96,13 @@ def test_nothing_ran_yet(config):
     # 3 sizes, 2 tunings, one draw; a transfer has 2 freeze counts.
     assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 6)
     assert sweep(config).planned == 12
+
+
+def test_what_a_search_may_train_is_shown_as_at_most(config, make_config):
+    add_ledger(config, "cats_dogs__original-abc.jsonl", ["trained"] * 3)
+    shown = {row[0].plain: row[2].plain for row in progress_table("quick", state_of(config)).rows}
+    assert shown["cats_dogs__original"] == "at most 12" and shown["baseline__original"] == "6"
+    assert not any(one.at_most for one in state_of(make_config("search=grid")).sweeps)
 
 
 def test_tuned_ranges_are_planned_and_counted_where_they_are_asked_for(config, make_config):

@@ -7,7 +7,8 @@ import pytest
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from experiment.machine import CONFIRMATION
-from pipeline.runner.budget import NODES, SEARCH_PART, plan_budget
+from pipeline.planning.budget import SEARCH_PART, plan_budget
+from pipeline.planning.run_costs import NODES
 
 ORDER = [
     "Transform", "Trainer.source.cats_dogs.original", "Trainer.source.ships_planes.original", "Tuner.baseline.original",
@@ -74,3 +75,13 @@ def test_the_time_left_is_shared_by_planned_cost_and_what_must_run_is_kept_back(
         left -= parts[name]
     assert left == pytest.approx(1 - SEARCH_PART)
     assert parts["cats_dogs__original"] == pytest.approx(parts["ships_planes__original"])
+
+
+def test_of_a_search_the_cells_are_those_that_it_asks_for_and_of_a_grid_the_most_frozen():
+    def first_sentence(minutes, search):
+        return budget(minutes, f"search={search}", preset="quick").sentences[0]
+
+    assert "trains at most 48 cells, asked for one after another, on 1 draw" in first_sentence(600, "bayesian")
+    assert "of at most 48 cells, asked for one after another, on 1 draw" in first_sentence(0.1, "bayesian")
+    assert "trains all 48 cells on 1 draw" in first_sentence(600, "grid")
+    assert "of 48 cells, the most frozen first, on 1 draw" in first_sentence(0.1, "grid")

@@ -1,10 +1,12 @@
-"""The costs that a plan assumes, against networks that were built. Imports TensorFlow, trains nothing."""
+"""What a plan assumes, against networks that were built and the search itself. Imports TensorFlow, trains nothing."""
 
 import pytest
 
 from experiment.loading import PRESETS, load_config
-from pipeline.runner.plan import counted_mflop, forward_mflop
+from pipeline.planning import run_costs
+from pipeline.planning.training_costs import counted_mflop, forward_mflop
 from trainer_module.networks.architectures import build_network
+from trainer_module.tuners.cell_search import ALWAYS_AFFORDED, MOST_OF_GRID
 
 pytestmark = pytest.mark.slow  # imports TensorFlow
 
@@ -21,3 +23,7 @@ def test_frozen_layers_cost_nothing():
 def test_a_plan_assumes_what_the_built_network_has(architecture, within):
     network = build_network(architecture, QUICK.data.image_shape, 2, QUICK.backbones.get(architecture))
     assert forward_mflop(QUICK, architecture, 0) == pytest.approx(counted_mflop(network.multiply_adds), rel=within)
+
+
+def test_the_searched_part_is_that_of_the_search_itself():
+    assert (run_costs.SEARCHED_PART, run_costs.SEARCHED_FROM) == (MOST_OF_GRID, ALWAYS_AFFORDED + 1)

@@ -1,0 +1,85 @@
+"""What a run would do, and about how long it would take, before it starts. Imports run_costs, no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import threadpoolctl
+
+from experiment.config import ExperimentConfig
+from pipeline.planning.run_costs import RunCosts
+
+MB_PER_ROW = 0.05  # of a ledger and its copy, 2,000 test images of two classes
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+      cells: grid points by sweep, baselines among them; each is trained once per draw.
+      fresh_cells: of what val chooses, what it is held against among them, by n; each is trained on every fresh draw. A
+        baseline is counted once, fine-tuned or not, and what `every_transfer` adds for the claims is not.
+      executions: trainings in all.
+      minutes: estimated wall time with nothing cached.
+      disk_mb: estimated size of what is written.
+      at_most: whether a search trains a part of the cells of transfers, so that all figures are upper bounds.
+    """
+
+    cells: Mapping[str, int]
+    fresh_cells: Mapping[int, int]
+    executions: int
+    minutes: float
+    disk_mb: float
+    at_most: bool
+
+
+def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: float, workers: int) -> Plan:
+    """Counts cells and estimates time and disk.
+
+    Fresh draws are those of `confirmation.draws`; an n that stays undecided gets more (`most_draws`).
+
+    Args:
+      config: the experiment.
+      images: records in the data.
+      size_bytes: of those records.
+      gflops: one core's matrix-product rate, in 10^9 operations a second.
+      workers: processes that share a sweep.
+    """
+    costs, fresh_draws = RunCosts(config, images, gflops, workers), config.confirmation.draws
+    cells = {name: costs.cells(name) for name in costs.sweeps}
+    fresh_cells = {n: len(costs.confirmed(n)) for n in sorted(config.sizes)}
+    seconds = costs.preparing() + sum(costs.fixed().values())
+    seconds += sum(costs.searched(name, config.draws) for name in costs.sweeps)
+    seconds += sum(map(costs.start, {name for n in config.sizes for name in costs.confirmed(n)}))
+    seconds += fresh_draws * sum(map(costs.fresh_draw, config.sizes))
+    executions = sum(cells.values()) * config.draws + sum(fresh_cells.values()) * fresh_draws
+    pixels = int(np.prod(config.data.image_shape)) + 200
+    copied = images * (1 + config.augmentation.copies * _shares(config))
+    disk_mb = (size_bytes + copied * pixels) / 1e6 + 30 * len(config.transfers) + executions * MB_PER_ROW
+    return Plan(cells, fresh_cells, executions, seconds / 60, disk_mb, at_most=config.search == "bayesian")
+
+
+def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:
+    """One core's rate of float32 matrix products, in 10^9 operations a second, over about that many seconds.
+
+    The fastest of many products, so that an interruption does not count.
+    """
+    left = np.ones((size, size), np.float32)
+    fastest, until = float("inf"), time.perf_counter() + seconds
+    with threadpoolctl.threadpool_limits(1):
+        left @ left
+        while fastest == float("inf") or time.perf_counter() < until:
+            started = time.perf_counter()
+            left @ left
+            fastest = min(fastest, time.perf_counter() - started)
+    return 2 * size**3 / fastest / 1e9
+
+
+def _shares(config: ExperimentConfig) -> float:
+    """The domains' images as a multiple of the data's."""
+    domains = [config.target.classes] + [config.domain_classes(n) for n, s in config.sources.items() if s.is_trained]
+    return sum(len(classes) for classes in domains) / len(config.data.classes)

@@ -1,0 +1,141 @@
+"""About how long the parts of a run take, for its plan and for its budget alike. Imports training_costs.
+
+Sweeps, fresh draws and what lies between them. No TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from experiment.changes import changed
+from experiment.config import Architecture, ExperimentConfig
+from experiment.schedules import Way, ways_of
+from pipeline.planning.training_costs import (
+    SECONDS_PER_PROGRAM,
+    SECONDS_PER_SWEEP,
+    frozen_seconds,
+    scored_images,
+    source_seconds,
+    sweep_seconds,
+    training_seconds,
+)
+
+SEARCHED_PART, SEARCHED_FROM = 0.5, 5
+"""Share of a grid of so many freeze counts or more that a search trains at most (trainer_module.tuners.cell_search)."""
+# Seconds on two cores, measured on `tiny` and `quick` (docs/overhead.md).
+PREPARING, PREPARING_PER_IMAGE = 25.0, 0.0006
+EXPORT = 10.0
+"""Of a Trainer of baseline or candidate: the network itself was trained by the sweep."""
+NODES = {"Evaluator": 16.0, "SweepEvaluator": 3.0, "TransferAdvisor": 8.0, "TransferReport": 15.0}
+
+
+class RunCosts:
+    """Estimated seconds of a run's parts.
+
+    Args:
+      config, images, gflops, workers: as in plan.plan_run.
+
+    Attributes:
+      sweeps: by name, the architecture and the freeze counts, those that are trained first in front.
+    """
+
+    def __init__(self, config: ExperimentConfig, images: int, gflops: float, workers: int):
+        self._config, self._images, self._gflops, self._workers = config, images, gflops, workers
+        self.sweeps: dict[str, tuple[Architecture, tuple[int, ...]]] = {
+            f"baseline__{name}": (name, (0,)) for name in config.baseline_architectures
+        }
+        for pair in config.transfers:
+            counts = sorted(config.freeze_counts[pair.architecture], reverse=True)
+            self.sweeps[pair.id] = pair.architecture, tuple(counts)
+
+    def cells(self, name: str) -> int:
+        """How many a sweep has."""
+        return len(self._ways(name, None, self._config.fine_tune)) * len(self._config.sizes)
+
+    def sweep(self, name: str, draws: int, counts: int | None = None, **changes: Any) -> float:
+        """A sweep of so many of its freeze counts (all of them), with settings changed."""
+        architecture, _ = self.sweeps[name]
+        config = changed(self._config, draws=draws, tuned={}, **changes)
+        return sweep_seconds(
+            config, architecture, self._ways(name, counts, config.fine_tune), self._images, self._gflops, self._workers,
+            transferred=not name.startswith("baseline__"),
+        )  # fmt: skip
+
+    def searched(self, name: str, draws: int) -> float:
+        """What a sweep takes at most, where a search trains a part of its cells; see SEARCHED_PART."""
+        _, counts = self.sweeps[name]
+        part = SEARCHED_PART if self._config.search == "bayesian" and len(counts) >= SEARCHED_FROM else 1.0
+        return part * self.sweep(name, draws)
+
+    def _ways(self, name: str, counts: int | None, fine_tune: tuple[bool, ...]) -> list[Way]:
+        """Of so many of a sweep's freeze counts; parts tuned with the rest held come with all of them."""
+        architecture, all_counts = self.sweeps[name]
+        whole = counts in (None, len(all_counts)) and not name.startswith("baseline__")
+        return ways_of(all_counts[:counts], fine_tune, self._config.tuned.get(architecture, ()) if whole else ())
+
+    def within(self, name: str, draws: int, seconds: float) -> tuple[int, float]:
+        """How many cells a sweep trains that has so many seconds, and what it really takes (sweep.rounds)."""
+        sizes = len(self._config.sizes)
+        if name.startswith("baseline__"):
+            return self.cells(name), self.sweep(name, draws)
+        for counts in range(len(self.sweeps[name][1]), 0, -1):
+            taken = self.sweep(name, draws, counts)
+            if taken <= seconds:
+                return len(self._ways(name, counts, self._config.fine_tune)) * sizes, taken
+        return sizes, self.sweep(name, draws, 1, fine_tune=(min(self._config.fine_tune),))
+
+    def confirmed(self, n: int) -> list[str]:
+        """Sweeps of the cells that are trained on fresh draws at n, at most; of transfers that might be, the dearest.
+
+        The chosen cell of the best transfer, of every one at the size to deploy; their baselines; and the best network
+        from scratch, which may be another one's baseline.
+        """
+        config = self._config
+        pairs = [pair for pair in config.transfers if pair.id not in config.controls]
+        if not (n == config.deployed_size or config.confirmation.every_transfer):
+            pairs = [max(pairs, key=lambda pair: self._training(pair.id, n))]
+        own = [f"baseline__{name}" for name in dict.fromkeys(config.baseline_of(pair.architecture) for pair in pairs)]
+        others = [name for name in self.sweeps if name.startswith("baseline__") and name not in own]
+        best = sorted(others, key=lambda name: self._training(name, n))[-1:]
+        return [*(pair.id for pair in pairs), *own, *best]
+
+    def start(self, name: str) -> float:
+        """Start of a sweep's workers for fresh draws, each of which walks all images through the frozen layers."""
+        walk = self._frozen(name, max(self._config.sizes), self._config.confirmation.draws)
+        return SECONDS_PER_SWEEP + SECONDS_PER_PROGRAM + walk
+
+    def fresh_draw(self, n: int) -> float:
+        """One fresh draw of what may be chosen at n: the dearest cells."""
+        return max(1.0, sum(self._training(name, n) for name in self.confirmed(n)) / self._workers)
+
+    def preparing(self) -> float:
+        """What comes before the first training."""
+        return PREPARING + PREPARING_PER_IMAGE * self._images
+
+    def fixed(self) -> dict[str, float]:
+        """Nodes that nothing can cut short, by id."""
+        config, found = self._config, dict(NODES)
+        for name in config.baseline_architectures:
+            found[f"Trainer.baseline.{name}"] = EXPORT
+        for pair in config.transfers:
+            if config.sources[pair.source].is_trained:
+                seconds = source_seconds(config, pair.architecture, self._images, self._gflops)
+                found[f"Trainer.source.{pair.source}.{pair.architecture}"] = seconds
+            if pair.id not in config.controls:
+                found[f"Trainer.transfer.{pair.id}"] = EXPORT
+                found[f"Evaluator.{pair.id}"] = NODES["Evaluator"]
+        del found["Evaluator"]
+        return found
+
+    def _training(self, name: str, n: int) -> float:
+        """The dearest cell of a sweep at n, on one core."""
+        architecture, counts = self.sweeps[name]
+        return training_seconds(
+            self._config, architecture, n, min(counts), True in self._config.fine_tune,
+            scored_images(self._config, self._images), self._gflops, transferred=not name.startswith("baseline__"),
+        )  # fmt: skip
+
+    def _frozen(self, name: str, n: int, draws: int) -> float:
+        """One walk through what the same cell freezes."""
+        architecture, counts = self.sweeps[name]
+        return frozen_seconds(self._config, architecture, n, min(counts), draws, self._images, self._gflops)

@@ -1,0 +1,164 @@
+"""The plan shown before the work. No TensorFlow."""
+
+import re
+
+import pytest
+from rich.console import Console
+
+from experiment.changes import changed
+from experiment.config import ExperimentConfig
+from experiment.loading import PRESETS, load_config
+from pipeline.planning.plan import measure_gflops, plan_run
+from pipeline.planning.run_costs import RunCosts
+from pipeline.planning.training_costs import forward_mflop, training_seconds
+from pipeline.runner.launch import plan_table
+
+QUICK = load_config(PRESETS / "quick.yaml")
+
+
+def plan(config, gflops=50.0, workers=2):
+    return plan_run(config, 60_000, 140_000_000, gflops, workers)
+
+
+def test_every_cell_of_every_sweep_is_counted_once_per_draw():
+    counted = plan(QUICK)
+    assert counted.cells == {
+        "baseline__original": 6, "cats_dogs__original": 12, "ships_planes__original": 12,
+        "imagenet__mobilenet_v2": 18,
+    }  # fmt: skip
+    # 48, and on five fresh draws the best transfer and its baseline, at 200 every transfer.
+    assert counted.fresh_cells == {50: 2, 100: 2, 200: 4}
+    assert counted.executions == 48 + 5 * 8
+    assert counted.at_most
+
+
+def test_a_grid_is_counted_exactly():
+    assert not plan(changed(QUICK, search="grid")).at_most
+
+
+def test_every_transfer_is_confirmed_where_that_is_asked_for():
+    config = changed(QUICK, confirmation={"draws": 3, "most_draws": 3, "every_transfer": True})
+    assert plan(config).fresh_cells == {50: 4, 100: 4, 200: 4}
+    assert plan(config).executions == 48 + 3 * 12
+
+
+def test_of_two_networks_from_scratch_the_best_is_confirmed_beside_the_transfers_own():
+    config = changed(QUICK, baselines={})
+    assert plan(config).fresh_cells == {50: 3, 100: 3, 200: 5}
+
+
+def test_controls_are_not_confirmed():
+    assert set(plan(load_config(PRESETS / "controls.yaml")).fresh_cells.values()) == {2}
+
+
+def test_more_fresh_draws_take_longer():
+    more = changed(QUICK, confirmation={"draws": 10, "most_draws": 10})
+    assert plan(more).minutes > plan(QUICK).minutes + 1
+
+
+def test_a_search_over_many_freeze_counts_is_counted_at_half_of_the_grids_seconds():
+    def seconds(counts, search):
+        config = changed(QUICK, freeze_counts={**QUICK.freeze_counts, "original": counts}, search=search)
+        costs = RunCosts(config, 60_000, 50.0, 2)
+        return [costs.searched(name, 1) for name in ("cats_dogs__original", "baseline__original")]
+
+    four, many = (0, 2, 4, 6), (0, 2, 4, 6, 8)
+    assert seconds(four, "bayesian") == seconds(four, "grid")
+    (searched, scratch), (whole, same) = seconds(many, "bayesian"), seconds(many, "grid")
+    assert searched == pytest.approx(whole / 2) and scratch == same
+
+
+IMAGES = {"ants_bees": 398, "signs": 2062, "quick": 60_000}
+MEASURED_S = {"ants_bees": 351, "signs": 691, "quick": 791}
+"""Without the Trainers of baselines and candidates, which trained a second time then."""
+CONFIRMER_S = {"ants_bees": 207, "signs": 461, "quick": 356}
+"""Of runs on 28 November 2026, 2 cores of an AMD EPYC with 120 GFLOPS each."""
+
+
+def photos(name, side, sizes, classes):
+    """What `thaw init` made of a folder of photos, with two draws."""
+    return ExperimentConfig.model_validate({
+        "name": name, "sizes": sizes, "draws": 2, "fine_tune": [False], "freeze_counts": {"mobilenet_v2": [13, 18]},
+        "data": {"image_shape": [side, side, 3], "resize": True, "classes": classes, "val_key": "in_val"},
+        "target": {"name": name, "classes": classes}, "sources": {"imagenet": {}},
+        "transfers": [{"source": "imagenet", "architecture": "mobilenet_v2"}],
+        "backbones": {"mobilenet_v2": {"family": "MobileNetV2", "image_size_px": side, "alpha": 1.0}},
+        "baselines": {"mobilenet_v2": "original"}, "augmentation": {"noisy_copies": 0},
+        "confirmation": {"draws": 5, "most_draws": 5}, "schedule": {"max_steps": 240},
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config",
+    [photos("ants_bees", 224, [10, 40, 200], ["ants", "bees"]),
+     photos("signs", 128, [50, 200, 1000], [f"sign {number}" for number in range(10)]), QUICK],
+    ids=list(IMAGES),
+)  # fmt: skip
+def test_the_estimate_is_within_half_as_much_again_of_measured_runs(config):
+    planned = plan_run(config, IMAGES[config.name], 10**8, gflops=120.0, workers=2)
+    costs = RunCosts(config, IMAGES[config.name], 120.0, 2)
+    trainers = [s for node, s in costs.fixed().items() if node.startswith(("Trainer.baseline", "Trainer.transfer"))]
+    assert 1 / 1.5 < (planned.minutes * 60 - sum(trainers)) / MEASURED_S[config.name] < 1.5
+    names = {name for n in config.sizes for name in costs.confirmed(n)}
+    fresh = sum(map(costs.start, names)) + config.confirmation.draws * sum(map(costs.fresh_draw, config.sizes))
+    assert 1 / 1.5 < fresh / CONFIRMER_S[config.name] < 1.5
+
+
+def shown(config, plan):
+    console = Console(record=True, width=100)
+    console.print(plan_table(config, plan, "cifar10"))
+    return console.export_text()
+
+
+def test_the_table_has_a_line_for_fresh_draws_and_says_at_most_of_what_is_searched():
+    text = shown(QUICK, plan(QUICK))
+    assert "Plan: at most 88 trainings on cifar10" in text
+    lines = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
+    assert "at most 18" in lines["imagenet__mobilenet_v2"]
+    assert "at most" not in lines["baseline__original"] and "at most" not in lines["fresh"]
+    assert re.findall(r"\d+", lines["fresh"]) == ["8", "5", "40"]
+    grid = changed(QUICK, search="grid")
+    assert "at most" not in shown(grid, plan(grid))
+
+
+def test_tuned_ranges_are_counted_for_each_n_and_cost_their_suffix():
+    config = QUICK.model_copy(update={"tuned": {"original": ((2, 4), (0, 2))}})
+    more = {name: cells - plan(QUICK).cells[name] for name, cells in plan(config).cells.items()}
+    assert {name: cells for name, cells in more.items() if cells} == {
+        "cats_dogs__original": 2 * len(QUICK.sizes), "ships_planes__original": 2 * len(QUICK.sizes),
+    }  # fmt: skip
+    assert plan(config).minutes > plan(QUICK).minutes
+
+
+def test_more_draws_and_a_slower_machine_take_longer():
+    base = plan(QUICK).minutes
+    assert plan(QUICK.model_copy(update={"draws": 4})).minutes > base
+    assert plan(QUICK, gflops=25).minutes > base
+    assert plan(QUICK, workers=1).minutes > base
+
+
+def test_the_machines_rate_is_positive():
+    assert measure_gflops(0.01, 64) > 0
+
+
+def test_a_tuned_cell_passes_over_its_records_and_over_val_at_every_moment():
+    seconds = training_seconds(QUICK, "original", 20, 0, False, scored=1000, gflops=50.0)
+    trained = 20 * QUICK.augmentation.copies * QUICK.schedule.tuning.epochs
+    assert seconds == pytest.approx((3 * trained + 3500) * forward_mflop(QUICK, "original", 0) / 60e3)
+    assert training_seconds(QUICK, "original", 20, 8, False, scored=1000, gflops=50.0) == 0
+
+
+def test_a_fine_tuned_cell_costs_its_twin_and_the_whole_network():
+    def seconds(count, tuned, config=QUICK):
+        return training_seconds(config, "original", 20, count, tuned, scored=1000, gflops=50.0, transferred=False)
+
+    assert seconds(0, False) > seconds(4, False) > seconds(8, False) == 0
+    assert seconds(8, True) - seconds(8, False) == pytest.approx(seconds(4, True) - seconds(4, False))
+    # Three passes over what is trained, one over what is scored, at 1.2 times 50 GFLOPS.
+    schedule = QUICK.schedule
+    trained = min(20 * QUICK.augmentation.copies * schedule.epochs, schedule.max_steps * schedule.batch_size)
+    assert seconds(0, False) == pytest.approx((3 * trained + 1000) * forward_mflop(QUICK, "original", 0) / 60e3)
+    # A network that was trained whole, as long as it may be, is not fine-tuned.
+    assert seconds(0, True) == seconds(0, False)
+    unbounded = changed(QUICK, schedule={"max_steps": None})
+    assert seconds(0, True, unbounded) > seconds(0, False, unbounded)
