@@ -100,9 +100,10 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) 
     """The network of the cell that the Tuner chose, as the sweep trained it: the one that the ledger speaks of."""
     values = fn_args.hyperparameters["values"]
     cell = Cell.of_values(values)
-    kept = read_kept(weights_file(settings.ledger_dir, values[ROW_KEY])) if settings.ledger_dir else None
-    if kept is None:
-        kept = _trained_again(fn_args, settings, cell, spill_dir)
+    kept, row = None, values.get(ROW_KEY)
+    if row and settings.ledger_dir:
+        kept = read_kept(weights_file(settings.ledger_dir, row))
+    kept = kept or _trained_again(fn_args, settings, cell, spill_dir)
     network = source.network_of(settings)
     weight_values.set_weights(weight_values.model_variables(network), kept.weights)
     progress.console().print(f"  {settings.name}, {cell}: val {kept.val_accuracy:.1%}")
