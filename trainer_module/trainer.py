@@ -102,7 +102,7 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) 
     cell = Cell.of_values(values)
     kept, row = None, values.get(ROW_KEY)
     if row and settings.ledger_dir:
-        kept = read_kept(weights_file(settings.ledger_dir, row))
+        kept = read_kept(weights_file(settings.ledger_dir, settings.name, row))
     kept = kept or _trained_again(fn_args, settings, cell, spill_dir)
     network = source.network_of(settings)
     weight_values.set_weights(weight_values.model_variables(network), kept.weights)

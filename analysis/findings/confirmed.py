@@ -136,15 +136,21 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
     return {name: _arm(grid, place, draws) for name, place in question.by_name.items()}
 
 
+MOST_UNBALANCED = 1.2
+"""Largest class's share of val against that of equal classes. Draws are balanced: where val is less so, a network that
+learnt all classes alike can have fewer right there than one that answers the same to all, and val does not judge."""
+
+
 def _arm(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
     sweep = grid.sweeps[place[0]]
     val, classes = sweep.header.val_images, len(sweep.header.classes)
     trained_on = min(place[1].n, TRAIN_IMAGES)
+    judged = sum(val) if chance_of(val) * classes <= MOST_UNBALANCED else 0
     rows = {row.draw: row for row in sweep.cells[place[1]]}
     collapsed = [
         is_collapsed(
-            val_correct=round(rows[draw].val_accuracy * sum(val)),
-            val_images=sum(val),
+            val_correct=round(rows[draw].val_accuracy * judged),
+            val_images=judged,
             val_chance=chance_of(val),
             train_correct=round(rows[draw].train_accuracy * trained_on),
             train_images=trained_on,

@@ -50,7 +50,7 @@ def _valid_part(model: type[Settings], raw: Any, wrong: Sequence[Place], at: Pla
             )
         except NotValid:
             continue
-    lacking = {str(place[0]) for place in wrong} | _meant_by_unknown_keys(model, raw, wrong)
+    lacking = {str(place[0]) for place in wrong} | _meant_by_unknown_keys(model, raw, wrong, whole=not at)
     part = _without(model.model_construct(**known), lacking - known.keys())
     found += [(at, problem) for problem in judged(part.problems)]
     return part
@@ -85,8 +85,15 @@ def _without(part: Settings, names: Iterable[str]) -> Settings:
     return part
 
 
-def _meant_by_unknown_keys(model: type[Settings], raw: dict[str, Any], wrong: Sequence[Place]) -> set[str]:
-    """Fields that are not given, unless under a misspelt name: their defaults are not what was asked for."""
+def _meant_by_unknown_keys(
+    model: type[Settings], raw: dict[str, Any], wrong: Sequence[Place], *, whole: bool
+) -> set[str]:  # fmt: skip
+    """Fields that are not given, unless under another name: their defaults are not what was asked for.
+
+    In a section with an unknown key that may be any of them; in the `whole` configuration those with a name like it.
+    """
     not_given = model.model_fields.keys() - raw.keys()
     unknown = {str(place[0]) for place in wrong} - model.model_fields.keys()
+    if unknown and not whole:
+        return set(not_given)
     return {name for key in unknown for name in difflib.get_close_matches(key, not_given)}

@@ -20,8 +20,9 @@ from pipeline.planning.training_costs import (
     training_seconds,
 )
 
-SEARCHED_PART, SEARCHED_FROM = 0.5, 5
-"""Share of a grid of so many freeze counts or more that a search trains at most (trainer_module.tuners.cell_search)."""
+SEARCHED_PART, ALWAYS_AFFORDED = 0.5, 4
+"""What a search may train: that share of the grid's cost, and so many freeze counts whatever they cost
+(trainer_module.tuners.cell_search)."""
 # Seconds on two cores, measured on `tiny` and `quick` (docs/overhead.md).
 PREPARING, PREPARING_PER_IMAGE = 25.0, 0.0006
 EXPORT = 10.0
@@ -63,9 +64,15 @@ class RunCosts:
 
     def searched(self, name: str, draws: int) -> float:
         """What a sweep takes at most, where a search trains a part of its cells; see SEARCHED_PART."""
-        _, counts = self.sweeps[name]
-        part = SEARCHED_PART if self._config.search == "bayesian" and len(counts) >= SEARCHED_FROM else 1.0
-        return part * self.sweep(name, draws)
+        architecture, counts = self.sweeps[name]
+        whole = self.sweep(name, draws)
+        if self._config.search == "grid" or name.startswith("baseline__"):
+            return whole
+        # The fewer layers are frozen, the dearer: cost grows with those that are trained, and twice so in fine-tuning.
+        most, tuned = self._config.most_frozen(architecture), True in self._config.fine_tune
+        costs = sorted((1 - count / most + tuned for count in counts), reverse=True)
+        dearest = sum(costs[:ALWAYS_AFFORDED]) / sum(costs) if sum(costs) else 1.0
+        return whole * max(SEARCHED_PART, dearest)
 
     def _ways(self, name: str, counts: int | None, fine_tune: tuple[bool, ...]) -> list[Way]:
         """Of so many of a sweep's freeze counts; parts tuned with the rest held come with all of them."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import SweepRecord
 
 FOLDER = "weights"
-"""Beside the ledgers; a file an execution, named by its key."""
+"""Beside the ledgers; a file an execution, named by its sweep and its key."""
 SCORE, OUTCOME = "val_accuracy", "outcome"
 """Names in the file beside paths of variables, which all have a slash."""
 
@@ -62,7 +61,7 @@ class WeightsKeeper:
         settings, merit = self._record.settings, cell_merit(cell, execution.val.accuracy)
         if draw != DEPLOYED_DRAW or cell.n != settings.deployed_size or (self._best and self._best[0] >= merit):
             return
-        path = weights_file(settings.ledger_dir, self._record.key(cell, draw))
+        path = weights_file(settings.ledger_dir, settings.name, self._record.key(cell, draw))
         written = path.with_suffix(".new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,9 +77,15 @@ class WeightsKeeper:
         self._best = merit, path
 
 
-def weights_file(ledger_dir: Path, key: str) -> Path:
-    """Where an execution's weights lie, if they were kept."""
-    return ledger_dir / FOLDER / f"{key}.npz"
+def weights_file(ledger_dir: Path, sweep: str, key: str) -> Path:
+    """Where an execution's weights lie, if they were kept.
+
+    Args:
+      ledger_dir: of the settings.
+      sweep: its name.
+      key: of its row.
+    """
+    return ledger_dir / FOLDER / f"{sweep}-{key}.npz"
 
 
 def read_kept(path: Path) -> Kept | None:
@@ -89,22 +94,22 @@ def read_kept(path: Path) -> Kept | None:
         with np.load(path, allow_pickle=False) as file:
             values = {name: file[name] for name in file.files}
         score, outcome = float(values.pop(SCORE)), str(values.pop(OUTCOME))
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except Exception:  # a damaged file can raise anything: of zipfile, numpy and tokenize
         return None
     return Kept(values, score, outcome)
 
 
-def drop_all_but(record: SweepRecord, kept: str) -> None:
-    """Removes the files of a sweep's other executions.
+def drop_all_but(settings: SweepSettings, kept: str) -> None:
+    """Removes the files of a sweep's other executions, those with earlier settings among them.
 
     Args:
-      record: the sweep.
+      settings: the sweep.
       kept: key of the execution that is deployed.
     """
-    settings = record.settings
-    cells = [Cell(settings.deployed_size, *way) for way in settings.ways]
-    for key in {record.key(cell, DEPLOYED_DRAW) for cell in cells} - {kept}:
-        _remove(weights_file(settings.ledger_dir, key))
+    file = weights_file(settings.ledger_dir, settings.name, kept)
+    for other in file.parent.glob("*.npz"):
+        if other != file and other.stem.rsplit("-", 1)[0] == settings.name:
+            _remove(other)
 
 
 def _remove(path: Path) -> None:

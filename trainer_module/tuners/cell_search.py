@@ -95,7 +95,7 @@ def _oracle(settings: SweepSettings, n: int, most_frozen: int, val_images: int) 
             relative_cost(settings, cell, most_frozen, val_images), (),
         )
         for cell in cells
-        if not cell.held_from and not (cell.fine_tune and is_whole(settings, cell))
+        if not cell.held_from and not (cell.fine_tune and False in settings.fine_tune and is_whole(settings, cell))
     ]  # fmt: skip
     # A fine-tuned cell's cost has its twin's in it.
     dearest = {one.freeze_count: one.seconds for one in sorted(candidates, key=lambda one: one.seconds)}

@@ -71,7 +71,7 @@ class LedgerTuner(keras_tuner.Tuner):
         trial = next(trial for name, trial in self.oracle.trials.items() if int(name) == place)
         chosen, key = trial.hyperparameters.copy(), self.record.keys[place]
         chosen.values[ROW_KEY] = key
-        drop_all_but(self.record, key)
+        drop_all_but(self.record.settings, key)
         return [chosen]
 
     def planned_rows(self) -> list[Row]:
@@ -114,15 +114,15 @@ class SweepTuner(LedgerTuner):
           ThawError: an execution failed; those that ended before are kept.
         """
         with contextlib.closing(self.runner):
-            searched = self._run(f"sweep {self.record.settings.name}")
-            self.record.keep(complete_cells(searched, self._has))
+            asked = self._run(f"sweep {self.record.settings.name}")
+            self.record.keep(complete_cells(self.record.plan, lambda *one: one in asked and self._has(*one)))
             super().search(*args, verbose=0, **kwargs)
 
-    def _run(self, label: str) -> Plan:
+    def _run(self, label: str) -> set[tuple[Cell, int]]:
         """Runs what the ledger lacks of the plan, or of what a search asks for, as long as there is time.
 
         Returns:
-          The plan, or the part of it that was asked for: other rows of the ledger do not change what is chosen.
+          The plan's executions, or those that a search asked for: other rows of the ledger do not change its choice.
         """
         settings, record = self.record.settings, self.record
         asked: dict[tuple[Cell, int], None] = {}
@@ -136,18 +136,18 @@ class SweepTuner(LedgerTuner):
             if settings.search == "grid":
                 in_order = [record.plan] if self.deadline is None else rounds(settings)
                 all(train(one) for one in in_order)
-                return record.plan
+                return set(record.plan)
             header, folder = record.header, keras_tuner_folder(settings.ledger_dir) / "search" / record.name
             val = sum(header.val_images)
             search_cells(settings, header.max_freeze_count, val, train, self._val_accuracy, folder)
-        return [execution for execution in record.plan if execution in asked]
+        return set(asked)
 
     def _train(self, plan: Plan, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
         """Runs what the ledger lacks of a plan; False where time was up, and what was in hand is lost."""
         lacking = [execution for execution in plan if not self._has(*execution)]
         for _ in range(len(plan) - len(lacking)):
             advance("from the ledger")
-        if not to_its_end and self._is_over():
+        if lacking and not to_its_end and self._is_over():
             return False
         for execution in self.runner.run(lacking):
             row = self.record.row(*execution)

@@ -153,3 +153,19 @@ def test_a_whole_section_has_all_its_fields_and_can_be_copied(section):
     assert section.model_copy(deep=True) == section
     with pytest.raises(AttributeError, match="no attribute 'klasses'"):
         _ = section.klasses
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ({"backbones": {"mobilenet_v2": {"network": "MobileNetV2"}},
+          "transfers": [{"source": "imagenet", "architecture": "mobilenet_v2"}],
+          "freeze_counts": {"mobilenet_v2": [9, 13, 18]}}, "backbones.mobilenet_v2.network"),
+        ({"sources": {"cats_dogs": {"labels": ["cat", "dog"]}}}, "sources.cats_dogs.labels"),
+    ],
+)  # fmt: skip
+def test_where_a_section_has_an_unknown_key_its_defaults_are_not_judged(section, key):
+    """What was meant by the key is not known, so that a default in its place would make problems up."""
+    found = complaints({**SOUND, **section})
+    assert any(key in line for line in found)
+    assert not any("freezable" in line or "without classes" in line for line in found)

@@ -12,7 +12,7 @@ from experiment.changes import changed
 from ledger.cell_selection import Cell
 from trainer_module.processes.single_thread import run_alone
 from trainer_module.sweep.job import SweepJob
-from trainer_module.sweep.kept_weights import FOLDER, drop_all_but, read_kept, weights_file
+from trainer_module.sweep.kept_weights import FOLDER, OUTCOME, SCORE, drop_all_but, read_kept, weights_file
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
 from trainer_module.sweep.process_pool import WorkerPool
 from trainer_module.sweep.record import SweepRecord
@@ -42,12 +42,14 @@ def files(job: SweepJob) -> list[Path]:
 def test_one_file_is_left_of_the_draw_and_the_size_that_are_deployed(job, swept):
     cells = [Cell(16, 0, tuned) for tuned in (False, True)]
     best = max(cells, key=lambda cell: (round(swept[cell, 0].val.accuracy, 9), not cell.fine_tune))
-    assert files(job) == [weights_file(job.settings.ledger_dir, swept["record"].key(best, 0))]
+    assert files(job) == [weights_file(job.settings.ledger_dir, job.settings.name, swept["record"].key(best, 0))]
 
 
 def test_it_holds_what_trainer_would_train_bit_for_bit(job, swept, tmp_path):
     [file] = files(job)
-    cell = next(cell for cell in (Cell(16, 0, False), Cell(16, 0, True)) if swept["record"].key(cell, 0) == file.stem)
+    cell = next(
+        cell for cell in (Cell(16, 0, False), Cell(16, 0, True)) if file.stem.endswith(swept["record"].key(cell, 0))
+    )
     deployed = DeployedJob(job.settings, job.train_files, job.val_files, "", cell, 1.0, tmp_path)
     execution, weights = run_alone(trained_cell, deployed, task="trained it")
     kept = read_kept(file)
@@ -56,13 +58,28 @@ def test_it_holds_what_trainer_would_train_bit_for_bit(job, swept, tmp_path):
     assert (kept.val_accuracy, kept.outcome) == (execution.val.accuracy, execution.outcome)
 
 
-def test_the_files_of_executions_that_are_not_deployed_are_removed(job, swept):
-    record, [file] = swept["record"], files(job)
-    others = [weights_file(job.settings.ledger_dir, record.key(Cell(16, 0, tuned), 0)) for tuned in (False, True)]
-    for other in others:
-        other.write_bytes(file.read_bytes())
-    drop_all_but(record, file.stem)
-    assert files(job) == [file]
+def test_the_sweep_s_other_files_are_removed_those_of_earlier_settings_too(job, swept):
+    [file], name = files(job), job.settings.name
+    key = file.stem.rsplit("-", 1)[1]
+    folder = job.settings.ledger_dir
+    other, longer = weights_file(folder, name, "0123"), weights_file(folder, f"{name}-wide", "0123")
+    for path in (other, longer):
+        path.write_bytes(file.read_bytes())
+    drop_all_but(job.settings, key)
+    assert files(job) == sorted([file, longer])
+    longer.unlink()
+
+
+def test_no_bit_that_is_flipped_passes_for_weights(tmp_path):
+    """It is read as it was written, or taken for none: never an error, never other values."""
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, **{"a/kernel": np.arange(3.0), SCORE: 0.5, OUTCOME: "trained"})
+    content = whole.read_bytes()
+    damaged = tmp_path / "damaged.npz"
+    for place in range(len(content)):
+        damaged.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
+        kept = read_kept(damaged)
+        assert kept is None or kept.weights.get("a/kernel", np.arange(3.0)).tolist() == [0.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut short"])

@@ -109,3 +109,10 @@ def test_cost_counts_passes_through_the_layers_that_are_trained():
     cost = {k: relative_cost(settings, Cell(200, k, False), LAYERS, 500) for k in (0, 9, 18)}
     assert cost == {0: 700 + 3 * 2000 + 3000, 9: 700 + (3 * 2000 + 3000) / 2, 18: 700}
     assert relative_cost(settings, Cell(1000, 18, True), LAYERS, 500) == 1500 + 3 * 3200 + 3000
+
+
+@pytest.mark.parametrize("counts", [(0,), (0, 9)])
+def test_a_whole_network_is_searched_fine_tuned_where_it_has_no_plain_twin(tmp_path, counts):
+    settings = made_settings(freeze_counts=counts, fine_tune=(True,), draws=1)
+    world = searched(settings, Trained({50: 0, 200: 0}), tmp_path)
+    assert (Cell(200, 0, True), 0) in world.executions

@@ -1,9 +1,11 @@
 """The sweep under KerasTuner: plan, resumption from the ledger, agreement, choice on val. Trains briefly for real."""
 
+import collections
 import dataclasses
 import re
 
 import keras_tuner
+import numpy as np
 import pytest
 
 from experiment.config import Schedule
@@ -259,3 +261,39 @@ def test_a_searched_sweep_ends_at_its_deadline_with_one_cell_at_every_n(engine, 
     assert {(row.n, row.freeze_count, row.fine_tune, row.draw) for row in tuner.planned_rows()} == {
         (n, 6, False, draw) for n in (10, 20) for draw in (0, 1)
     }
+
+
+class Noisy(InThisProcess):
+    """Trains nothing: val is noise, so that a search gives some cells one draw alone."""
+
+    def __init__(self, engine, seed):
+        super().__init__(engine)
+        self.template = engine.run(Cell(10, 6, False), 0)
+        self.random = np.random.default_rng(seed)
+
+    def run(self, executions):
+        for cell, draw in executions:
+            accuracy = 0.6 + 0.02 * cell.freeze_count + self.random.normal(0, 0.06)
+            score = dataclasses.replace(self.template.val, accuracy=accuracy)
+            yield cell, draw, dataclasses.replace(self.template, val=score)
+
+
+@pytest.mark.parametrize("draws", [2, 3])
+def test_a_search_keeps_no_cell_that_lacks_a_draw(engine, settings, draws, tmp_path):
+    lacking = 0
+    for seed in range(4):
+        changes = {"freeze_counts": tuple(range(7)), "search": "bayesian", "draws": draws}
+        searched = settings.model_copy(update={**changes, "ledger_dir": tmp_path / str(seed)})
+        tuner = SweepTuner(Noisy(engine, seed), searched)
+        tuner.search()
+        counts = collections.Counter(Cell.of_row(row) for row in tuner.planned_rows())
+        assert set(counts.values()) == {draws}
+        lacking += len({Cell.of_row(row) for row in tuner.ledger.rows.values()} - set(counts))
+    assert lacking  # the ledgers hold such cells
+
+
+def test_after_its_deadline_a_search_still_keeps_what_is_there(engine, settings, monkeypatch):
+    searched = settings.model_copy(update={"freeze_counts": (2, 4, 6), "search": "bayesian"})
+    whole = sweep(engine, searched).planned_rows()
+    again = sweep_until(engine, searched, Clock(engine, monkeypatch), deadline=-1.0)
+    assert [row.key for row in again.planned_rows()] == [row.key for row in whole]

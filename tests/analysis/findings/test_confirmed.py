@@ -1,0 +1,39 @@
+"""Which fresh trainings count as collapsed. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import pair_ledgers
+from tests.analysis.report_ledgers import confirmation_of
+
+
+@pytest.mark.parametrize(
+    ("val_images", "val_accuracy", "train_accuracy", "collapsed"),
+    [
+        ((500, 500), 0.6, 1.0, 0),
+        ((500, 500), 0.5, 1.0, 6),
+        ((900, 100), 0.88, 1.0, 0),  # right on 88% of each class, where answering the same to all is right on 90%
+        ((900, 100), 0.9, 0.5, 6),
+        ((30, 30), 0.6, 1.0, 0),
+        ((30, 30), 0.6, 0.5, 6),
+    ],
+)
+def test_val_judges_collapse_where_it_is_balanced_and_large_and_training_images_do_everywhere(
+    grid_of: Callable[..., Grid], val_images: tuple[int, int], val_accuracy: float, train_accuracy: float,
+    collapsed: int,
+) -> None:  # fmt: skip
+    grid = grid_of(lambda *cell: 0.8, sizes=(200,), counts=(8,))
+    ledgers = pair_ledgers(
+        (
+            dataclasses.replace(sweep.header, val_images=val_images),
+            [dataclasses.replace(row, val_accuracy=val_accuracy, train_accuracy=train_accuracy) for row in sweep.rows],
+        )
+        for sweep in grid.sweeps.values()
+    )
+    [answer] = confirmation_of(ledgers, 200).answers
+    assert set(answer.collapsed.values()) == {collapsed}
