@@ -43,6 +43,11 @@ class Cell:
         return cls(values["n"], values["freeze_count"], bool(values["fine_tune"]), values.get("held_from", 0))
 
     @property
+    def note(self) -> str:
+        """For a progress bar: `n=200 k=13 fine-tuned`."""
+        return f"n={self.n} k={self.layers}{' fine-tuned' * self.fine_tune}"
+
+    @property
     def layers(self) -> str:
         """As a column `k` has them: `4`, or `[4, 6]` where layers above are held."""
         return layers_in_table(self.freeze_count, self.held_from)

@@ -44,11 +44,11 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 
     stopped = None if in_json else unfinished_run(run, runs)
     config = least_of(stopped) if stopped else None
-    if config and not is_held(config.pipeline_folder):
+    if stopped and config and not is_held(config.pipeline_folder):
         from pipeline.runner.launch import launch
 
         console().print(f"{stopped} did not finish; its report is made from what is there.", soft_wrap=True)
-        launch(config, PROJECT_ROOT, os.environ, plan_only=False)
+        launch(config, PROJECT_ROOT, os.environ, plan_only=False, data=str(read_started(stopped)["data"]))
         return
     folder = find_run(run, runs)
     summary = read_summary(folder)

@@ -106,7 +106,7 @@ def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) 
     kept = kept or _trained_again(fn_args, settings, cell, spill_dir)
     network = source.network_of(settings)
     weight_values.set_weights(weight_values.model_variables(network), kept.weights)
-    progress.console().print(f"  {settings.name}, {cell}: val {kept.val_accuracy:.1%}")
+    progress.console().print(f"  {settings.name}, {cell.note}: val {kept.val_accuracy:.1%}")
     return network, {
         **dataclasses.asdict(cell), "draw": DEPLOYED_DRAW,
         "classes": settings.classes, "data": settings.data_name, "val_accuracy": kept.val_accuracy,

@@ -200,9 +200,15 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) 
     unused = [name for name in config.data.classes if name not in used]
     if unused:
         yield f"Neither in the target nor in a source: {in_words(unused)}."
-    for name, backbone in config.backbones.items():
-        if located(name, backbone, places, _say_nothing, allow_download=False).file is None:
-            yield f"{missing_in_words(name, backbone, places)} A run leaves out what lacks its weights."
+    missing = {
+        name: backbone
+        for name, backbone in config.backbones.items()
+        if located(name, backbone, places, _say_nothing, allow_download=False).file is None
+    }
+    whole = missing.keys() >= set(config.architectures)
+    for name, backbone in missing.items():
+        then = "A run needs them." if whole else "A run leaves out what lacks its weights."
+        yield f"{missing_in_words(name, backbone, places)} {then}"
 
 
 def _say_nothing(line: str) -> None:

@@ -15,6 +15,8 @@ from experiment.errors import ThawError, home_expanded
 from experiment.schedules import range_problems
 from pipeline.planning.training_costs import counted_mflop
 
+OF_OPTION = "mobilenet_v2"
+"""The backbone whose weights `--weights` names."""
 SIDES = (96, 224)
 """Sides in pixels to try where a model of no size of its own does not take smaller images."""
 
@@ -92,9 +94,10 @@ def located(
 def missing_in_words(name: str, backbone: Backbone, places: Places) -> str:
     """That a family's weights are not at hand, and how to come by them."""
     width = f", alpha={backbone.width}" if backbone.alpha else ""
+    given = f"--weights FILE or as backbones.{name}.weights" if name == OF_OPTION else f"backbones.{name}.weights"
     return (
         f"ImageNet's weights of the backbone {name} ({backbone.in_words}) are not available: {backbone.keras_weights} "
-        f"is not in {places.keras / 'models'}. Give it as backbones.{name}.weights; where Keras's server is reached, "
+        f"is not in {places.keras / 'models'}. Give it as {given}; where Keras's server is reached, "
         f"keras.applications.{backbone.family}(include_top=False{width}) fetches it."
     )
 

@@ -27,7 +27,10 @@ from terminal.tables import FittingTable, empty_table
 from trainer_module.processes import fork_server
 
 
-def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool) -> None:
+def launch(
+    config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], *, plan_only: bool,
+    data: str | None = None,
+) -> None:  # fmt: skip
     """Runs the experiment and prints what the user should see.
 
     Args:
@@ -35,6 +38,7 @@ def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[st
       project_root: `../shared/data` is looked for from here.
       environment: the process's; `CIFAR10_DIR` is read.
       plan_only: stop after the plan.
+      data: name of the images that it has to be run on; None: on any.
 
     Raises:
       ThawError: something the user can put right; what was computed before stays and is not repeated.
@@ -42,6 +46,9 @@ def launch(config: ExperimentConfig, project_root: Path, environment: Mapping[st
     began = time.time()
     terminal = progress.console()
     prepared = prepare(config, project_root, environment, terminal)
+    if data not in (None, prepared.dataset.name):
+        raise ThawError(f"The run was made on {data}, and what is found now is {prepared.dataset.name}. Say where its "
+                        "images lie as when it was run: CIFAR10_DIR in the environment, or data.path.")  # fmt: skip
     _show_plan(prepared, terminal)
     if not plan_only:
         with locked(config.pipeline_folder):

@@ -173,5 +173,5 @@ class SweepTuner(LedgerTuner):
 
 def row_note(row: Row) -> str:
     """A row in the progress bar's few words."""
-    note = f"n={row.n} k={Cell.of_row(row).layers} val {row.val_accuracy:.1%}"
+    note = f"{Cell.of_row(row).note} val {row.val_accuracy:.1%}"
     return note if row.outcome == "trained" else f"{note} ({row.outcome})"

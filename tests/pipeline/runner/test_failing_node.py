@@ -25,7 +25,14 @@ def launched(tmp_path, monkeypatch):
     prepared = prepare.Prepared(config, config, dataset, {}, Plan({}, {}, 0, 0.0, 0.0, at_most=False))
     monkeypatch.setattr(launch, "prepare", lambda *_: prepared)
     monkeypatch.setattr(dag, "create_pipeline", lambda *_, **__: types.SimpleNamespace(components=[]))
-    return lambda: launch.launch(config, tmp_path, {}, plan_only=False)
+    return lambda **changes: launch.launch(config, tmp_path, {}, plan_only=False, **changes)
+
+
+def test_the_report_of_a_stopped_run_is_made_on_its_own_images_alone(launched, tmp_path):
+    """In a shell that lacks CIFAR10_DIR the images would be drawn, and sources trained on them."""
+    with pytest.raises(ThawError, match="made on cifar10, and what is found now is photos.*CIFAR10_DIR"):
+        launched(data="cifar10")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_whatever_a_node_raises_is_said_with_the_place_of_the_log(launched, tmp_path, monkeypatch):
