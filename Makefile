@@ -11,8 +11,8 @@ ARGS =
 # What `make notebooks` reads, and where its pages go (docs/notebooks for those of the documentation).
 RUN = runs/latest
 PAGES = build/notebooks
-# Two more than there are cores, six at most: tests of whole runs wait for processes that start and for each other.
-TEST_PROCESSES := $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
+# One more than there are cores: tests of whole runs wait for processes that start.
+TEST_PROCESSES := $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
 # Further options of pytest, such as PYTEST_ARGS='-k ledger'.
 PYTEST_ARGS =
 

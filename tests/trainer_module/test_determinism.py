@@ -58,6 +58,7 @@ def results_with(baseline_job, tmp_path_factory):
     script = tmp / "nodes.py"
     script.write_text(NODES)
     changes = {"role": "transfer", "name": "a__remastered", "source": "a", "freeze_counts": (0, 6), "sizes": (16,)}
+    changes["draws"] = 1
     schedule = Schedule(epochs=2, batch_size=16)
     settings = baseline_job.settings.model_copy(update={**changes, "schedule": schedule})
     shared = settings.model_dump(include=set(ModelSettings.model_fields) - {"schedule"})
