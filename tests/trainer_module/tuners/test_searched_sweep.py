@@ -1,4 +1,4 @@
-"""A sweep that is searched: what it asks for, keeps and finds again. Trains nothing but one cell, which stands for all."""
+"""A sweep that is searched: what it asks for, keeps and finds again. Trains one cell, which stands for all."""
 
 import collections
 import dataclasses
