@@ -137,7 +137,7 @@ def difference_interval(
 def arm_accuracy(arm: Arm, looks_planned: int = 1, look: int = 1) -> tuple[float | None, Interval | None]:
     """Accuracy of the trainings that did not collapse, a fraction, with its interval.
 
-    The accuracy is None where all collapsed; the interval is None with fewer than two that did not.
+    The accuracy is None where all trainings collapsed; the interval is None where fewer than two did not collapse.
 
     Args:
       arm: of one cell.
