@@ -1,5 +1,8 @@
 #!/bin/sh
-# Makes .venv: Python 3.10, the packages that uv.lock names, and this project, editable. `make setup` runs it.
+# Makes .venv: a Python, the packages that uv.lock names for it, and this project, editable. `make setup` runs it.
+#
+# Where glibc is 2.39 or later, and on Apple silicon, it takes the newest of Python 3.13, 3.12 and 3.11, with TFX 1.21;
+# elsewhere Python 3.10, with TFX 1.16. THAW_PYTHON=3.10 (or 3.11, 3.12, 3.13) chooses another.
 #
 # It needs a package index and either uv or some Python with venv or pip; what it fetches for itself goes to
 # .bootstrap/. It is safe to repeat: when nothing changed since the last time it ends at once. pip's settings
@@ -22,38 +25,71 @@ fail() {
 # The folder is part of the stamp: scripts in .venv/bin hold absolute paths, so a moved clone needs new ones.
 wanted_stamp() {
   printf '%s\n' "$ROOT"
+  printf '%s\n' "$WANTED"
   cat pyproject.toml setup.py uv.lock bootstrap.sh third_party/*/*.py third_party/*/*.toml | cksum
 }
 is_current() {
   [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(wanted_stamp)" ] && .venv/bin/python -c '' 2>/dev/null
 }
 
-# A pyenv shim answers to the name without running, and some builds lack modules that TFX needs: so ask each.
-is_python310() {
-  "$1" -c 'import sys, bz2, ctypes, lzma, sqlite3, ssl; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null
+# Versions of Python that will do, the best first. TFX 1.21's packages are built for glibc 2.39.
+wanted_pythons() {
+  case ${THAW_PYTHON:-} in
+    3.10) echo 3.10 ;;
+    3.11 | 3.12 | 3.13)
+      has_current_libraries ||
+        fail "THAW_PYTHON is $THAW_PYTHON, whose TFX 1.21 needs glibc 2.39; here is $(libc_found)." \
+          "Leave THAW_PYTHON out, or use Ubuntu 24.04, Debian 13, RHEL 10 or later."
+      echo "$THAW_PYTHON"
+      ;;
+    ?*) fail "THAW_PYTHON is '$THAW_PYTHON'; Thaw runs on 3.10, 3.11, 3.12 and 3.13." ;;
+    *) if has_current_libraries; then echo 3.13 3.12 3.11; else echo 3.10; fi ;;
+  esac
 }
-find_python310() {
-  for candidate in python3.10 python3 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.10.*/bin/python3.10 \
-    "$(pyenv root 2>/dev/null)"/versions/3.10.*/bin/python3.10 \
-    /usr/bin/python3.10 /usr/local/bin/python3.10 /opt/*/bin/python3.10; do
-    if is_python310 "$candidate"; then
+has_current_libraries() {
+  [ "$(uname -sm)" = "Darwin arm64" ] || at_least 2.39 "$(glibc_version)"
+}
+libc_found() {
+  if [ -n "$(glibc_version)" ]; then echo "glibc $(glibc_version)"; else echo "no glibc"; fi
+}
+glibc_version() { getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/^glibc //'; }
+at_least() { # VERSION FOUND
+  [ -n "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
+# A pyenv shim answers to the name without running, and some builds lack modules that TFX needs: so ask each.
+is_python() { # VERSION COMMAND
+  "$2" -c 'import sys, bz2, ctypes, lzma, sqlite3, ssl; sys.exit("%d.%d" % sys.version_info[:2] != "'"$1"'")' 2>/dev/null
+}
+find_python() { # VERSION
+  for candidate in "python$1" python3 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/"$1".*/bin/"python$1" \
+    "$(pyenv root 2>/dev/null)"/versions/"$1".*/bin/"python$1" \
+    /usr/bin/"python$1" /usr/local/bin/"python$1" /opt/*/bin/"python$1"; do
+    if is_python "$1" "$candidate"; then
       "$candidate" -c 'import os, sys; print(os.path.realpath(sys.executable))' # not that of an active venv
       return
     fi
   done
 }
+find_wanted_python() {
+  for SERIES in $WANTED; do
+    PYTHON=$(find_python "$SERIES")
+    if [ -n "$PYTHON" ]; then return; fi
+  done
+  SERIES=${WANTED%% *}
+}
 
 uv_will_do() {
   version=$("$1" --version 2>/dev/null) || return 1
   version=${version#uv }
-  [ "$(printf '%s\n' "$UV_OLDEST" "${version%% *}" | sort -V | head -n 1)" = "$UV_OLDEST" ]
+  at_least "$UV_OLDEST" "${version%% *}"
 }
 
 pip_install_uv() { "$@" --quiet --disable-pip-version-check --only-binary :all: "uv==$UV_VERSION"; }
 
 # Debian's Python may come without venv, without pip, or without both: try each way with each Python.
 install_uv() {
-  for python in ${PYTHON310:+"$PYTHON310"} python3 python; do
+  for python in ${PYTHON:+"$PYTHON"} python3 python; do
     rm -rf .bootstrap/uv
     if "$python" -m venv .bootstrap/uv >/dev/null 2>&1; then
       pip_install_uv .bootstrap/uv/bin/python -m pip install && return
@@ -77,22 +113,22 @@ find_uv() {
   UV=.bootstrap/uv/bin/uv
 }
 
-fetch_python310() {
-  say "no Python 3.10 found here; fetching one with uv"
+fetch_python() {
+  say "no Python $SERIES found here; fetching one with uv"
   # Only uv's own builds: a search of PATH would stop at a broken shim.
   UV_PYTHON_PREFERENCE=only-managed
   UV_PYTHON_INSTALL_BIN=0
   export UV_PYTHON_PREFERENCE UV_PYTHON_INSTALL_BIN
-  "$UV" python install 3.10 && PYTHON310=$("$UV" python find 3.10) || PYTHON310=
-  is_python310 "$PYTHON310" ||
-    fail "Thaw needs Python 3.10; none runs here and uv could not fetch one." \
-      "Install it (Debian, Ubuntu: python3.10; or pyenv install 3.10), or let uv reach a mirror through" \
+  "$UV" python install "$SERIES" && PYTHON=$("$UV" python find "$SERIES") || PYTHON=
+  is_python "$SERIES" "$PYTHON" ||
+    fail "Thaw needs Python $WANTED (the first that is found); none runs here, and uv could not fetch $SERIES." \
+      "Install it (Debian, Ubuntu: python$SERIES; or pyenv install $SERIES), or let uv reach a mirror through" \
       "UV_PYTHON_INSTALL_MIRROR, and run this again."
 }
 
 # One of pip's settings from its configuration files or PIP_* variables; nothing where pip is not installed.
 pip_setting() {
-  "${PYTHON310:-python3}" -m pip config list 2>/dev/null |
+  "${PYTHON:-python3}" -m pip config list 2>/dev/null |
     sed -nE "s/^(:env:|global|install)\.$1='(.*)'\$/\1 \2/p" | sort | head -n 1 | cut -d' ' -f2- |
     sed 's/\\n/ /g' # several hosts stand on several lines
 }
@@ -112,9 +148,9 @@ adopt_pip_settings() {
 # the same hashes come from there.
 install_locked() {
   if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
-    "$UV" sync --frozen --python "$PYTHON310"
+    "$UV" sync --frozen --python "$PYTHON"
   else
-    "$UV" venv --quiet --allow-existing --python "$PYTHON310" .venv &&
+    "$UV" venv --quiet --allow-existing --python "$PYTHON" .venv &&
       "$UV" export --quiet --frozen --output-file .bootstrap/requirements.txt &&
       "$UV" pip sync --python .venv/bin/python .bootstrap/requirements.txt
   fi
@@ -133,22 +169,27 @@ from tfx.orchestration.local import local_dag_runner
 ' >/dev/null 2>&1 || say "some module did not import, so a run may start more slowly; it will say why itself"
 }
 
+WANTED=$(wanted_pythons)
 if is_current; then exit 0; fi
 unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT # another project's environment is not ours to fill
 mkdir -p .bootstrap
-PYTHON310=$(find_python310)
+find_wanted_python
 find_uv
-[ -n "$PYTHON310" ] || fetch_python310
+[ -n "$PYTHON" ] || fetch_python
 adopt_pip_settings
 
-say "installing the locked packages into .venv with $PYTHON310 (3 GiB; a minute or two the first time)"
-if ! is_python310 .venv/bin/python || [ "$(head -n 1 "$STAMP" 2>/dev/null || echo "$ROOT")" != "$ROOT" ]; then
+if [ "$SERIES" = 3.10 ]; then
+  if [ -n "${THAW_PYTHON:-}" ]; then why="THAW_PYTHON asks for it"; else why="TFX 1.21 needs glibc 2.39; here is $(libc_found)"; fi
+  say "taking Python 3.10 and TFX 1.16, which are out of support: $why"
+fi
+say "installing the locked packages into .venv with $PYTHON (3 GiB; a minute or two the first time)"
+if ! is_python "$SERIES" .venv/bin/python || [ "$(head -n 1 "$STAMP" 2>/dev/null || echo "$ROOT")" != "$ROOT" ]; then
   rm -rf .venv
 fi
 rm -f "$STAMP"
 # Downloads and errors are shown, the list of 280 package names is not. The stamp says whether it went well.
 { install_locked && wanted_stamp >"$STAMP"; } 2>&1 | sed '/^ [-+~] /d'
-is_current || fail "the packages could not be installed; the lines above say why. Mend it and run this again."
+is_current || fail "the packages could not be installed; the lines above say why. Fix it and run this again."
 say "compiling what a run imports (half a minute)"
 compile_what_is_imported
 say "ready"
