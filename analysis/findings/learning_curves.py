@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 from analysis.cells.grid import Grid, SweepCell
 from analysis.statistics.paired_intervals import Interval, draws_interval
@@ -134,7 +135,7 @@ def compare(row: Row, baseline: Row, pace: Pace) -> dict[str, float | None]:
     return {
         "start": 100 * float(accuracy[0] - baseline_accuracy[0]),
         "first_epoch": None if first is None or baseline_first is None else 100 * (first - baseline_first),
-        "slope": 100 * float(np.trapz(height, inner)) / float(last) if told else None,
+        "slope": 100 * float(trapezoid(height, inner)) / float(last) if told else None,
         "epochs": None if crossing is None else pace.epochs(crossing, row.n),
         "end": 100 * float(accuracy[-1] - baseline_accuracy[-1]),
     }

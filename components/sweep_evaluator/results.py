@@ -34,27 +34,30 @@ CLASS_NAMES = {
 """Metrics as TFMA's configuration calls them."""
 
 
-def eval_config(classes: int) -> tfma.EvalConfig:
+def eval_config(classes: int) -> config_pb2.EvalConfig:
     """The evaluation that results are of: run with it, TFMA computes the same values for one draw.
 
     Models are known by their predictions alone: the features `candidate` and `baseline` hold the probabilities.
     """
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(name=CANDIDATE, label_key=features.LABEL, prediction_key=CANDIDATE),
-            tfma.ModelSpec(name=BASELINE, label_key=features.LABEL, prediction_key=BASELINE, is_baseline=True),
+            config_pb2.ModelSpec(name=CANDIDATE, label_key=features.LABEL, prediction_key=CANDIDATE),
+            config_pb2.ModelSpec(name=BASELINE, label_key=features.LABEL, prediction_key=BASELINE, is_baseline=True),
         ],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[key]) for key in SLICE_FEATURES)],
+        slicing_specs=[
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=[key]) for key in SLICE_FEATURES),
+        ],
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 metrics=[
-                    tfma.MetricConfig(class_name="ExampleCount"),
-                    tfma.MetricConfig(class_name=CLASS_NAMES[ACCURACY]),
+                    config_pb2.MetricConfig(class_name="ExampleCount"),
+                    config_pb2.MetricConfig(class_name=CLASS_NAMES[ACCURACY]),
                 ]
             ),
-            tfma.MetricsSpec(
-                metrics=[tfma.MetricConfig(class_name=CLASS_NAMES[name]) for name in ONE_AGAINST_REST],
-                binarize=tfma.BinarizationOptions(class_ids={"values": range(classes)}),
+            config_pb2.MetricsSpec(
+                metrics=[config_pb2.MetricConfig(class_name=CLASS_NAMES[name]) for name in ONE_AGAINST_REST],
+                binarize=config_pb2.BinarizationOptions(class_ids={"values": range(classes)}),
             ),
         ],
     )
@@ -71,7 +74,7 @@ def write_result(
     evaluation: CellEvaluation,
     slices: dict[SliceKey, int],
     metrics: Sequence[Metric],
-    config: tfma.EvalConfig,
+    config: config_pb2.EvalConfig,
     data_location: str,
 ) -> None:
     """Writes one cell's TFMA result.

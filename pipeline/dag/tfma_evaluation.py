@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from experiment import features
 from experiment.config import Blessing, ExperimentConfig
@@ -10,27 +10,27 @@ from experiment.config import Blessing, ExperimentConfig
 SLICES = (features.CLASS_NAME, features.BRIGHTNESS, features.CONTRAST)
 
 
-def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
+def evaluation_config(config: ExperimentConfig) -> config_pb2.EvalConfig:
     """Accuracy with a floor and a change threshold, slices to look at, intervals by the jackknife.
 
     TFMA's thresholds look at point estimates of one draw's model; that the gain is more than noise, and that no class
     pays for it, TransferReport decides from every draw (docs/adr/0007-classes-by-f1.md).
     """
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(name="candidate", signature_name=features.SCORE_SIGNATURE, label_key=features.LABEL),
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(name="candidate", signature_name=features.SCORE_SIGNATURE, label_key=features.LABEL),
+            config_pb2.ModelSpec(
                 name="baseline", signature_name=features.SCORE_SIGNATURE, label_key=features.LABEL, is_baseline=True
             ),
         ],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[key]) for key in SLICES)],
+        slicing_specs=[config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=[key]) for key in SLICES)],
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 metrics=[
-                    tfma.MetricConfig(class_name="ExampleCount"),
+                    config_pb2.MetricConfig(class_name="ExampleCount"),
                     # The share of images whose class is named rightly. TFMA counts it in plain Python; a metric of
                     # Keras would be called for each slice of each of the jackknife's samples (docs/overhead.md).
-                    tfma.MetricConfig(
+                    config_pb2.MetricConfig(
                         class_name="ExactMatch",
                         config='{"name": "accuracy"}',
                         per_slice_thresholds=[_overall_threshold(config.blessing)],
@@ -38,20 +38,22 @@ def evaluation_config(config: ExperimentConfig) -> tfma.EvalConfig:
                 ]
             )
         ],
-        options=tfma.Options(
+        options=config_pb2.Options(
             compute_confidence_intervals={"value": True},
-            confidence_intervals=tfma.ConfidenceIntervalOptions(method=tfma.ConfidenceIntervalOptions.JACKKNIFE),
+            confidence_intervals=config_pb2.ConfidenceIntervalOptions(
+                method=config_pb2.ConfidenceIntervalOptions.JACKKNIFE
+            ),
         ),
     )
 
 
-def _overall_threshold(blessing: Blessing) -> tfma.PerSliceMetricThreshold:
+def _overall_threshold(blessing: Blessing) -> config_pb2.PerSliceMetricThreshold:
     """A plain threshold would hold for every slice alike, so that of all images is given as a slice too."""
-    change = tfma.GenericChangeThreshold(
-        direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": blessing.min_gain_points / 100}
+    change = config_pb2.GenericChangeThreshold(
+        direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": blessing.min_gain_points / 100}
     )
-    value = tfma.GenericValueThreshold(lower_bound={"value": blessing.min_accuracy})
-    return tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()],
-        threshold=tfma.MetricThreshold(value_threshold=value, change_threshold=change),
+    value = config_pb2.GenericValueThreshold(lower_bound={"value": blessing.min_accuracy})
+    return config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[config_pb2.SlicingSpec()],
+        threshold=config_pb2.MetricThreshold(value_threshold=value, change_threshold=change),
     )

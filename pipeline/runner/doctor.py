@@ -15,14 +15,13 @@ from typing import Literal
 from acquisition.downloads.places import usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
+from experiment.supported_stacks import STACKS, SupportedStack, stack_of
 from pipeline.dag.beam_options import beam_options
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 from pipeline.runs.run_lock import check_no_pattern, check_usable
 
 State = Literal["ok", "warning", "problem"]
 
-PACKAGES = {"tfx": "1.16.0", "tensorflow": "2.16.2", "keras": "3.12.4", "keras-tuner": "1.4.8"}
-"""Those whose versions must be just these: other ones are known not to work together."""
 LEAST_MEMORY_GB = 6.0
 """`quick` takes 2.2 GB in its largest process and about 5 in all (measured on two cores)."""
 LEAST_DISK_GB = 3.0
@@ -53,8 +52,10 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
       project_root: `../shared/data` is looked for from here.
       environment: the process's; `CIFAR10_DIR` is read.
     """
-    yield _python()
-    yield from (_package(name, wanted) for name, wanted in PACKAGES.items())
+    stack = stack_of(sys.version_info[:2])
+    yield _python(stack)
+    if stack is not None:
+        yield from (_package(name, wanted) for name, wanted in stack.packages.items())
     yield _cores()
     yield _memory()
     yield _folder("workspace", config.pipeline_folder)
@@ -69,13 +70,16 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield _gpu()
 
 
-def _python() -> Finding:
+def _python(stack: SupportedStack | None) -> Finding:
     found = platform.python_version()
-    if sys.version_info[:2] == (3, 10):
-        return Finding("Python", "ok", found)
-    return Finding(
-        "Python", "problem", found, "TFX 1.16 needs Python 3.10: run `make setup`, which finds or fetches it."
-    )
+    if stack is None:
+        versions = ", ".join(f"{major}.{minor}" for one in STACKS for major, minor in one.pythons)
+        return Finding(
+            "Python", "problem", found, f"Thaw runs on {versions}: run `make setup`, which finds or fetches one."
+        )
+    if stack.advice:
+        return Finding("Python", "warning", f"{found}, {stack.name}: out of support", stack.advice)
+    return Finding("Python", "ok", f"{found}, {stack.name}")
 
 
 def _package(name: str, wanted: str) -> Finding:

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from analysis.cells.cell_metrics import evaluate_cells
 from analysis.cells.paired_ledgers import pair_ledgers
@@ -61,7 +62,7 @@ def test_tfma_computes_the_same_figures(tmp_path, images_of, ledger_of, classes)
     write_result(tmp_path / "ours", ours, slices, metrics_of(classes), config, "here")
     predictions = {name: rows[0].test_probabilities for name, (_, rows) in zip(reversed(MODELS), ledgers, strict=True)}
     config.metrics_specs[1].aggregate.CopyFrom(
-        tfma.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(range(classes), 1.0))
+        config_pb2.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(range(classes), 1.0))
     )
     run_tfma(tmp_path / "tfmas", images, predictions, config)
     for model in MODELS:

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from experiment import features
 from experiment.loading import PRESETS, load_config
@@ -26,12 +27,18 @@ def test_tfma_accepts_it(config):
 def test_its_accuracy_is_the_share_of_classes_named_rightly(config):
     answers = pd.DataFrame({"label": [0, 1, 1, 0], "prediction": [0, 1, 0, 0]})
     [spec] = config.metrics_specs
-    plain = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
-        slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=[tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name=metric.class_name, config=metric.config)
-                                                 for metric in spec.metrics])],
-    )  # fmt: skip
+    plain = config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(label_key="label", prediction_key="prediction")],
+        slicing_specs=[config_pb2.SlicingSpec()],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[
+                    config_pb2.MetricConfig(class_name=metric.class_name, config=metric.config)
+                    for metric in spec.metrics
+                ]
+            )
+        ],
+    )
     [(_, metrics)] = tfma.analyze_raw_data(answers, plain).slicing_metrics
     assert metrics[""][""]["accuracy"] == {"doubleValue": 0.75}
     assert metrics[""][""]["example_count"] == {"doubleValue": 4.0}
@@ -46,7 +53,7 @@ def test_candidate_and_baseline_are_scored_by_the_signature_that_models_export(c
 def test_floor_and_gain_are_required_overall_alone(config):
     [accuracy] = [m for m in config.metrics_specs[0].metrics if '"accuracy"' in m.config]
     [overall] = accuracy.per_slice_thresholds
-    assert list(overall.slicing_specs) == [tfma.SlicingSpec()]
+    assert list(overall.slicing_specs) == [config_pb2.SlicingSpec()]
     assert overall.threshold.value_threshold.lower_bound.value == pytest.approx(0.7)
     assert overall.threshold.change_threshold.absolute.value == pytest.approx(0.02)
     assert not accuracy.HasField("threshold")

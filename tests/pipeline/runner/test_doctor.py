@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from experiment.loading import PRESETS, load_config
+from experiment.supported_stacks import OLD, SupportedStack, stack_of
 from pipeline.runner import doctor
 
 QUICK = PRESETS / "quick.yaml"
@@ -21,18 +22,32 @@ def found(subject, *settings, root=Path("/nowhere/project")):
     return next(one for one in doctor.examine(config(*settings), root, {}) if one.subject == subject)
 
 
+STACK = stack_of(sys.version_info[:2])
+
+
 def test_this_environment_is_sound():
-    assert [found(name).state for name in ("Python", *doctor.PACKAGES)] == ["ok"] * 5
+    assert {found(name).state for name in STACK.packages} == {"ok"}
+    assert found("Python").state == ("warning" if STACK is OLD else "ok") and STACK.name in found("Python").found
 
 
-def test_another_python_is_a_problem_with_advice(monkeypatch):
+@pytest.mark.parametrize("python", [(3, 9, 2), (3, 14, 0)])
+def test_another_python_is_a_problem_with_advice(monkeypatch, python):
+    monkeypatch.setattr(sys, "version_info", python)
+    assert found("Python").state == "problem"
+    assert "3.13, 3.12, 3.11, 3.10" in found("Python").advice and "make setup" in found("Python").advice
+
+
+def test_the_old_stack_is_said_to_be_out_of_support_and_the_current_one_is_not(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+    old = found("Python")
+    assert old.state == "warning" and "TFX 1.16: out of support" in old.found and "glibc 2.39" in old.advice
     monkeypatch.setattr(sys, "version_info", (3, 12, 1))
-    assert found("Python").state == "problem" and "make setup" in found("Python").advice
+    assert (found("Python").state, found("Python").advice) == ("ok", "")
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("click", "0.0.1"), ("no-such-package", "1")])
 def test_a_missing_package_or_another_version_is_a_problem(monkeypatch, name, wanted):
-    monkeypatch.setattr(doctor, "PACKAGES", {name: wanted})
+    monkeypatch.setattr(doctor, "stack_of", lambda _: SupportedStack("of the test", ((3, 10),), {name: wanted}))
     assert found(name).state == "problem" and wanted in found(name).advice
 
 
