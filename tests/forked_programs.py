@@ -202,6 +202,11 @@ def start_fork_server() -> None:
         process = os.fork()
         if process == 0:
             os.close(alive)
+            # A real fork server does not hold the tracker's pipe either; from Python 3.13 on its owner waits for the
+            # tracker, which waits until nobody holds the pipe.
+            tracker: Any = resource_tracker._resource_tracker
+            os.close(tracker._fd)
+            tracker._fd = tracker._pid = None
             with contextlib.suppress(SystemExit):  # raised when this process has ended
                 forkserver.main(listener.detach(), lives, [])
             os._exit(0)
