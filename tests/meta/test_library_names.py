@@ -1,0 +1,81 @@
+"""Which names of TFX and its relatives we use: public ones, and those that docs/adr/0024 lists. Reads our sources."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("acquisition", "analysis", "benchmarks", "components", "docs_build", "experiment", "kubeflow", "ledger",
+           "pipeline", "terminal", "thaw", "trainer_module", "transferability")  # fmt: skip
+ADR = ROOT / "docs" / "adr" / "0024-two-stacks.md"
+LIBRARIES = ("apache_beam", "keras", "keras_tuner", "tensorflow", "tfx", "tfx_bsl")
+# Documented by their projects; what lies deeper, in `src`, `python` or a private module, is not.
+PUBLIC = re.compile(
+    r"(apache_beam(\.options\.pipeline_options\.\w+)?|keras(\.layers\.\w+)?|tensorflow"
+    r"|keras_tuner(\.oracles|\.engine\.trial\.\w+)?)"
+)
+# Of objects: Keras's own bookkeeping, among others. `_replace` of a named tuple and `os._exit` are documented.
+DOCUMENTED = {"_replace", "_exit", "_asdict", "_fields"}
+
+pytestmark = pytest.mark.component  # imports TFX
+
+
+def sources():
+    return [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imported():
+    """Dotted names that our code imports from the libraries."""
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in LIBRARIES:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names if alias.name.split(".")[0] in LIBRARIES)
+
+
+def attributes():
+    """Private attributes of objects that are not our own, as `._name`."""
+    trees = [ast.parse(path.read_text()) for path in sources()]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    found = [node for node in nodes if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr)]
+    own |= {node.attr for node in found if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}}
+    return {f".{node.attr}" for node in found} - {f".{name}" for name in own | DOCUMENTED}
+
+
+def thing(name):
+    """What a dotted name means; fails where it has moved."""
+    module, _, last = name.rpartition(".")
+    if not module:
+        return importlib.import_module(name)
+    found = getattr(importlib.import_module(module), last, None)
+    return importlib.import_module(name) if found is None else found
+
+
+@pytest.fixture(scope="module")
+def in_v1():
+    """Identities of what tfx.v1 exports."""
+    from tfx import v1
+
+    spaces = [v1.components, v1.dsl, v1.orchestration, v1.proto, v1.types, v1.utils, v1.dsl.components,
+              v1.dsl.experimental, v1.orchestration.experimental]  # fmt: skip
+    return {id(getattr(space, name)) for space in spaces for name in dir(space) if not name.startswith("_")}
+
+
+def listed():
+    return set(re.findall(r"^\| `([^`]+)` \|", ADR.read_text(), flags=re.MULTILINE))
+
+
+def test_what_is_not_public_is_in_the_table_and_nothing_else_is(in_v1):
+    names = {name for name in imported() if not PUBLIC.fullmatch(name)}
+    private = {name for name in names if id(thing(name)) not in in_v1}
+    assert private | attributes() == listed()
+
+
+def test_every_name_is_still_there():
+    for name in sorted(set(imported())):
+        assert thing(name) is not None, name
