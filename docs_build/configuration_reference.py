@@ -5,6 +5,7 @@ Run `python -m docs_build.configuration_reference > docs/configuration.md` after
 
 from __future__ import annotations
 
+import inspect
 import typing
 
 import pydantic
@@ -28,7 +29,8 @@ def reference() -> str:
     for prefix, model, example in sections:
         rows = [_row(prefix, name, field, example) for name, field in model.model_fields.items()]
         title = f"`{prefix.rstrip('.')}`" if prefix else "The experiment"
-        parts.append("\n".join([f"## {title}\n", (model.__doc__ or "").strip(), "", "| key | default | meaning |",
+        about = inspect.cleandoc(model.__doc__ or "")
+        parts.append("\n".join([f"## {title}\n", about, "", "| key | default | meaning |",
                                 "|---|---|---|", *rows, ""]))  # fmt: skip
         for name, field in model.model_fields.items():
             within = _models_within(field.annotation)

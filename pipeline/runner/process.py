@@ -1,4 +1,4 @@
-"""What a process is told before TensorFlow, its temporary folder, and how what ends it is said. Imports errors."""
+"""What a process is told before TensorFlow, its temporary folder, and how its end is said. Imports quiet_tensorflow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from experiment.errors import ThawError, printable
+from pipeline.runner.quiet_tensorflow import QuietTensorFlow
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -122,6 +123,8 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow uses oneDNN by itself on newer Intel CPUs alone; on AMD it trains a quarter faster with it (measured).
     environment.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if not any(isinstance(finder, QuietTensorFlow) for finder in sys.meta_path):
+        sys.meta_path.insert(0, QuietTensorFlow())
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -3,21 +3,17 @@
 from pathlib import Path
 
 import pytest
+import tomli
 from packaging.requirements import Requirement
 
 from experiment.supported_stacks import CURRENT, OLD, STACKS, stack_of
-
-try:
-    import tomllib
-except ImportError:  # Python 3.10
-    import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
 
 
 def requirements(python):
     """Version specifiers by package, of pyproject.toml, for a version of Python."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = [Requirement(line) for line in project["dependencies"]]
     environment = {"python_version": ".".join(map(str, python))}
     return {one.name: str(one.specifier) for one in asked if one.marker is None or one.marker.evaluate(environment)}
@@ -31,13 +27,13 @@ def test_every_python_gets_the_versions_of_its_stack(python):
 
 
 def test_the_lock_has_both_stacks():
-    locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    locked = tomli.loads((ROOT / "uv.lock").read_text())["package"]
     found = {(package["name"], package["version"]) for package in locked}
     assert {item for stack in STACKS for item in stack.packages.items()} <= found
 
 
 def test_the_pythons_are_those_that_the_project_asks_for():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.10,<3.14"
     assert sorted(python for stack in STACKS for python in stack.pythons) == [(3, minor) for minor in range(10, 14)]
 
