@@ -15,8 +15,8 @@ from typing import Literal
 from acquisition.downloads.places import usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from experiment.supported_stacks import STACKS, SupportedStack, stack_of
 from pipeline.dag.beam_options import beam_options
+from pipeline.runner.supported_stacks import STACKS, SupportedStack, stack_of
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 from pipeline.runs.run_lock import check_no_pattern, check_usable
 

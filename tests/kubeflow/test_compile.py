@@ -102,7 +102,7 @@ def test_tasks_edges_and_executors_are_those_of_the_golden_file(edges, container
 
 def test_every_task_runs_thaws_command_in_the_clusters_image(containers):
     for name, container in containers.items():
-        assert container["image"] == "registry.example.org/thaw:0.1.0", name
+        assert container["image"] == "registry.example.org/thaw:0.2.0", name
         assert container["command"] == ["python", "-m", "pipeline.kubeflow.task"], name
         assert container["args"][2:4] == ["--json_serialized_invocation_args", "{{$}}"], name
 

@@ -41,7 +41,14 @@ def test_continued_lines_and_comments_are_understood():
 def test_both_stages_begin_with_the_same_exact_release_of_the_right_python(recipe):
     bases = {rest.split()[0] for rest in rest_of(recipe, "FROM")}
     assert len(rest_of(recipe, "FROM")) == 2 and len(bases) == 1
-    assert re.fullmatch(r"python:3\.10\.\d+-slim-bookworm", bases.pop())
+    assert bases == {"python:${PYTHON}"}
+    [release] = [rest for rest in rest_of(recipe, "ARG") if rest.startswith("PYTHON=")]
+    assert re.fullmatch(r"PYTHON=3\.13\.\d+-slim-trixie", release)
+
+
+def test_the_recipe_says_how_the_old_stack_is_built():
+    text = (ROOT / "kubeflow" / "Dockerfile").read_text()
+    assert re.search(r"--build-arg PYTHON=3\.10\.\d+-slim-bookworm", text)
 
 
 def test_packages_come_from_the_lock_alone_and_uv_is_that_of_make_setup(recipe):
@@ -55,7 +62,10 @@ def test_packages_come_from_the_lock_alone_and_uv_is_that_of_make_setup(recipe):
 
 
 def test_the_extra_with_cuda_is_locked():
-    assert PYPROJECT["project"]["optional-dependencies"]["gpu"] == ["tensorflow[and-cuda]==2.16.2"]
+    assert PYPROJECT["project"]["optional-dependencies"]["gpu"] == [
+        "tensorflow[and-cuda]==2.16.2; python_version < '3.11' and sys_platform == 'linux'",
+        "tensorflow[and-cuda]==2.21.0; python_version >= '3.11' and sys_platform == 'linux'",
+    ]
     locked = {package["name"] for package in tomli.loads((ROOT / "uv.lock").read_text())["package"]}
     assert {"nvidia-cudnn-cu12", "nvidia-cublas-cu12", "nvidia-nccl-cu12"} <= locked
 
@@ -84,7 +94,7 @@ def test_it_runs_a_tasks_program_and_not_as_root(recipe):
     assert recipe[-1] == ("CMD", '["python", "-m", "pipeline.kubeflow.task"]')
     [user] = rest_of(recipe, "USER")
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), "a number, so that Kubernetes can see that it is not root"
-    final_stage = recipe[[name for name, _ in recipe].index("FROM", 1) :]
+    final_stage = recipe[max(place for place, (name, _) in enumerate(recipe) if name == "FROM") :]
     assert not [rest for name, rest in final_stage if name == "RUN" and "install" in rest]
 
 

@@ -1,21 +1,23 @@
 """The image, really built by buildah, and its entry points run in it. Minutes and 10 GB: `pytest -m exhaustive`.
 
 Skips where there is no buildah or no root. Where the registry of the base image can't be reached, the base is made of
-Debian's own packages and this machine's Python 3.10, under the name that the recipe asks for.
+Debian 13's own packages, its Python 3.13 among them, under the name that the recipe asks for.
 """
 
 import os
+import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from pipeline.runner.supported_stacks import CURRENT
+
 ROOT = Path(__file__).parents[2]
 IMAGE = "localhost/thaw:test"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-LIBRARIES = "ca-certificates libssl3 libffi8 libsqlite3-0 libreadline8 libexpat1 libbz2-1.0 liblzma5 zlib1g libuuid1"
+PACKAGES = "ca-certificates,python3,python3-pip,python3-venv"
 
 pytestmark = [
     pytest.mark.exhaustive,
@@ -33,10 +35,8 @@ def called(*command, **changes):
 
 
 def base_of_recipe():
-    first = next(
-        line for line in (ROOT / "kubeflow" / "Dockerfile").read_text().splitlines() if line.startswith("FROM")
-    )
-    return f"docker.io/library/{first.split()[1]}"
+    release = re.search(r"^ARG PYTHON=(\S+)", (ROOT / "kubeflow" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    return f"docker.io/library/python:{release[1]}"
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +48,10 @@ def base(tmp_path_factory):
     if not shutil.which("debootstrap"):
         pytest.skip("the base image can't be pulled, and there is no debootstrap to make one of Debian's packages")
     folder = tmp_path_factory.mktemp("base")
-    called("debootstrap", "--variant=minbase", "bookworm", folder)
-    called("chroot", folder, "apt-get", "install", "-y", "-q", "--no-install-recommends", *LIBRARIES.split())
-    shutil.copytree(sys.base_prefix, folder / "usr" / "local", symlinks=True, dirs_exist_ok=True)
-    called("chroot", folder, "ldconfig")
-    # Scripts of another prefix name their old interpreter.
-    called("chroot", folder, "/usr/local/bin/python3.10", "-m", "pip", "install", "-q", "--no-index", "--find-links",
-           "/usr/local/lib/python3.10/ensurepip/_bundled", "--force-reinstall", "pip")  # fmt: skip
+    called("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", folder)
+    for name_of_python in ("python", "python3", "python3.13"):
+        (folder / "usr/local/bin" / name_of_python).symlink_to("/usr/bin/python3.13")
+    (folder / "usr/lib/python3.13/EXTERNALLY-MANAGED").unlink()  # the official image has none
     shutil.copy(CERTIFICATES, folder / "etc/ssl/certs")  # this network's, where it has its own
     container = called("buildah", "from", "scratch")
     called("buildah", "add", "-q", container, f"{folder}/", "/")
@@ -91,7 +88,7 @@ def test_every_executor_and_the_workers_program_can_be_imported_in_it(container)
         "trainer_module.trainer, pipeline.runner.sweep_worker, local_runner, thaw"
     )
     code = f"import os; os.environ['TF_USE_LEGACY_KERAS'] = '0'; import {modules}; print(tensorflow.__version__)"
-    assert called("buildah", "run", container, "--", "python", "-c", code).split()[-1] == "2.16.2"
+    assert called("buildah", "run", container, "--", "python", "-c", code).split()[-1] == CURRENT.packages["tensorflow"]
 
 
 def test_neither_tests_nor_compilers_nor_secrets_are_in_it(container):

@@ -7,8 +7,8 @@ import keras
 import pytest
 
 from experiment.loading import PRESETS, load_config
-from experiment.supported_stacks import OLD, SupportedStack, stack_of
 from pipeline.runner import doctor
+from pipeline.runner.supported_stacks import OLD, SupportedStack, stack_of
 
 QUICK = PRESETS / "quick.yaml"
 

@@ -6,9 +6,9 @@ import pytest
 import tomli
 from packaging.requirements import Requirement
 
-from experiment.supported_stacks import CURRENT, OLD, STACKS, stack_of
+from pipeline.runner.supported_stacks import CURRENT, OLD, STACKS, stack_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def requirements(python):
