@@ -181,13 +181,16 @@ def test_a_port_that_is_taken_is_named(programs, server, exported_model):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_page_s_curl_example_is_answered(server, exported_model, in_process, tmp_path):
+def test_the_page_s_curl_examples_are_answered(server, exported_model, in_process, tmp_path):
+    """Also the one for a cluster: TensorFlow Serving answers on the same path."""
     (tmp_path / "car.png").write_bytes(exported_model.pngs[0])
-    [command] = re.findall(r"```sh\n(echo.*?curl.*?)```", (ROOT / "docs" / "serving.md").read_text(), re.DOTALL)
-    command = command.replace(":8501", f":{server.port}")
-    finished = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr
-    assert_right(json.loads(finished.stdout), in_process[:1])
+    commands = re.findall(r"```sh\n(echo.*?curl.*?)```", (ROOT / "docs" / "serving.md").read_text(), re.DOTALL)
+    assert len(commands) == 2
+    for command in commands:
+        command = re.sub(r"(127\.0\.0\.1):\d+", rf"\1:{server.port}", command)
+        finished = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+        assert finished.returncode == 0, finished.stderr
+        assert_right(json.loads(finished.stdout), in_process[:1])
 
 
 class Load:
