@@ -56,7 +56,7 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
         yield (f"{read.copied:,} of your test pictures were in train or val too, pixel for pixel; they stay in test "
                "alone.")  # fmt: skip
     if read.reduced:
-        yield (f"All records would take more than {MOST_BYTES / 2**30:.0f} GiB, so {read.reduced:,} pictures are kept "
+        yield (f"All records would take more than {MOST_BYTES / 2**20:.0f} MiB, so {read.reduced:,} pictures are kept "
                f"smaller, with {REDUCED_PX} pixels on the shorter side, as JPEG of quality 95. For these alone, served "
                "originals get probabilities that differ a little from evaluation's. --keep-originals keeps all as they "
                "are.")  # fmt: skip
