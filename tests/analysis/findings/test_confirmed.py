@@ -37,3 +37,7 @@ def test_val_judges_collapse_where_it_is_balanced_and_large_and_training_images_
     )
     [answer] = confirmation_of(ledgers, 200).answers
     assert set(answer.collapsed.values()) == {collapsed}
+    assert bool(answer.collapses) == bool(collapsed)
+    # All of them collapsed: no figure is of the others.
+    assert all(f"{collapsed} of {answer.draws} draws" in sentence for sentence in answer.collapses)
+    assert all(sentence.endswith("there are no figures of others.") for sentence in answer.collapses)
