@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +67,9 @@ class WeightsKeeper:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with written.open("wb") as file:
-                weights = weight_values.read_weights(weight_values.model_variables(engine.network))
-                np.savez(file, **weights, **{SCORE: execution.val.accuracy, OUTCOME: execution.outcome})
+                kept: dict[str, Any] = {SCORE: execution.val.accuracy, OUTCOME: execution.outcome}
+                kept |= weight_values.read_weights(weight_values.model_variables(engine.network))
+                np.savez(file, **kept)
             written.replace(path)
         except OSError:
             _remove(written)
