@@ -12,7 +12,7 @@ ARGS =
 RUN = runs/latest
 PAGES = build/notebooks
 # One more than there are cores: tests of whole runs wait for processes that start.
-TEST_PROCESSES := $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
+TEST_PROCESSES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu); echo $$((n < 4 ? n + 1 : 4)))
 # Further options of pytest, such as PYTEST_ARGS='-k ledger'.
 PYTEST_ARGS =
 

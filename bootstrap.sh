@@ -37,13 +37,22 @@ wanted_pythons() {
   case ${THAW_PYTHON:-} in
     3.10) echo 3.10 ;;
     3.11 | 3.12 | 3.13)
-      has_current_libraries ||
+      [ -z "$(glibc_version)" ] || has_current_libraries ||
         fail "THAW_PYTHON is $THAW_PYTHON, whose TFX 1.21 needs glibc 2.39; here is $(libc_found)." \
           "Leave THAW_PYTHON out, or use Ubuntu 24.04, Debian 13, RHEL 10 or later."
       echo "$THAW_PYTHON"
       ;;
     ?*) fail "THAW_PYTHON is '$THAW_PYTHON'; Thaw runs on 3.10, 3.11, 3.12 and 3.13." ;;
-    *) if has_current_libraries; then echo 3.13 3.12 3.11; else echo 3.10; fi ;;
+    *)
+      if has_current_libraries; then
+        echo 3.13 3.12 3.11
+      elif [ -n "$(glibc_version)" ]; then
+        echo 3.10
+      else
+        fail "no glibc was found on this system ($(uname -sm)); TFX's packages need one, or macOS on Apple silicon." \
+          "Use a Linux container; or, where glibc is there and getconf is not, say THAW_PYTHON=3.13 (or 3.10)."
+      fi
+      ;;
   esac
 }
 has_current_libraries() {
@@ -52,7 +61,7 @@ has_current_libraries() {
 libc_found() {
   if [ -n "$(glibc_version)" ]; then echo "glibc $(glibc_version)"; else echo "no glibc"; fi
 }
-glibc_version() { getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/^glibc //'; }
+glibc_version() { getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc \([0-9][0-9.]*\)$/\1/p'; }
 at_least() { # VERSION FOUND
   [ -n "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
 }
@@ -184,12 +193,20 @@ if [ "$SERIES" = 3.10 ]; then
 fi
 say "installing the locked packages into .venv with $PYTHON (3 GiB; a minute or two the first time)"
 if ! is_python "$SERIES" .venv/bin/python || [ "$(head -n 1 "$STAMP" 2>/dev/null || echo "$ROOT")" != "$ROOT" ]; then
-  rm -rf .venv
+  rm -rf .bootstrap/replaced
+  if [ -d .venv ]; then mv .venv .bootstrap/replaced; fi # comes back where the new one can't be installed
 fi
 rm -f "$STAMP"
 # Downloads and errors are shown, the list of 280 package names is not. The stamp says whether it went well.
 { install_locked && wanted_stamp >"$STAMP"; } 2>&1 | sed '/^ [-+~] /d'
-is_current || fail "the packages could not be installed; the lines above say why. Fix it and run this again."
+if ! is_current; then
+  if [ -d .bootstrap/replaced ]; then
+    rm -rf .venv
+    mv .bootstrap/replaced .venv
+  fi
+  fail "the packages could not be installed; the lines above say why. Fix it and run this again."
+fi
+rm -rf .bootstrap/replaced
 say "compiling what a run imports (half a minute)"
 compile_what_is_imported
 say "ready"

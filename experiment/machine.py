@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pydantic
@@ -9,6 +10,13 @@ import pydantic
 MACHINE_FILE = "machine.json"
 CONFIRMATION = "confirmation"
 """Whose share the Confirmer's is."""
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; on macOS, which does not tell, all of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Share(pydantic.BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ from acquisition.image_folders.reading_journal import ReadingJournal
 from acquisition.splits.fingerprints import LENGTH, fingerprint
 from acquisition.splits.names import SPLITS, TEST
 from experiment.errors import ThawError
+from experiment.machine import usable_cores
 
 MOST_BYTES = 700 * 2**20
 """Of all records together: above it, large pictures are reduced. ImportExampleGen copies the records, so a workspace
@@ -191,7 +191,7 @@ def _all_read(
     files: Sequence[LabelledFile], headers: Sequence[Header], journal: ReadingJournal, reduce: bool
 ) -> Iterator[tuple[LabelledFile, Read]]:
     """Each file in turn with what was read of it."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     waiting: deque[tuple[LabelledFile, str, int, Future[Picture]]] = deque()
     pixels_ahead = 0
     with ThreadPoolExecutor(cores) as pool:

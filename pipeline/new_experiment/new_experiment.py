@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError, home_expanded
+from experiment.machine import usable_cores
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_pictures import from_images
 from pipeline.new_experiment.own_records import OwnData, from_records, holds_records
@@ -217,5 +217,5 @@ def _say_nothing(line: str) -> None:
 
 def _plan(config: ExperimentConfig, inspection: Inspection) -> Plan:
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
-    workers = config.workers or len(os.sched_getaffinity(0))
+    workers = config.workers or usable_cores()
     return plan_run(config, images, inspection.size_bytes, measure_gflops(), workers)

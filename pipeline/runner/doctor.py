@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import platform
 import shutil
 import sys
@@ -15,6 +14,7 @@ from typing import Literal
 from acquisition.downloads.places import usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
+from experiment.machine import usable_cores
 from pipeline.dag.beam_options import beam_options
 from pipeline.runner.supported_stacks import STACKS, SupportedStack, stack_of
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
@@ -93,13 +93,15 @@ def _package(name: str, wanted: str) -> Finding:
 
 
 def _cores() -> Finding:
-    count = len(os.sched_getaffinity(0))
+    count = usable_cores()
     if count > 1:
         return Finding("cores", "ok", str(count))
     return Finding("cores", "warning", "1", "Sweeps train one model a core at a time; two cores take half as long.")
 
 
 def _memory() -> Finding:
+    if not Path("/proc/meminfo").exists():
+        return Finding("memory", "ok", "not known on this system")
     with open("/proc/meminfo", encoding="utf-8") as file:
         sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.split()[1].isdigit()}
     free_gb = sizes["MemAvailable"] * 1024 / 1e9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,7 @@ from acquisition.tfrecords.scarce_classes import scarce_classes
 from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
+from experiment.machine import usable_cores
 from pipeline.dag.beam_options import beam_options
 from pipeline.planning.budget import BudgetPlan, plan_budget
 from pipeline.planning.plan import Plan, measure_gflops, plan_run
@@ -77,7 +77,7 @@ def prepare(
         terminal.print(f"!! {sentence}")
     config, left_out = with_files(config, project_root, terminal.print)
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
-    workers = config.workers or len(os.sched_getaffinity(0))
+    workers = config.workers or usable_cores()
     gflops = measure_gflops()
     budget = plan_budget(config, images, gflops, workers)
     if budget:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from experiment.errors import ThawError, printable
-from pipeline.runner.quiet_tensorflow import QuietTensorFlow
+from pipeline.runner.quiet_tensorflow import QuietTensorFlow, write_to_terminal
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -101,7 +101,7 @@ def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    os.write(2, f"\n{STOPPED}\n".encode())
+    write_to_terminal(f"\n{STOPPED}\n")
     os._exit(128 + number)
 
 

@@ -18,6 +18,13 @@ _EVERY_START = re.compile(
     rb"All log messages before absl::InitializeLog\(\)|oneDNN custom operations are on|Could not find cuda drivers"
     rb"|TensorFlow binary is optimized to use available CPU|To enable the following instructions:"
 )
+_terminal = 2
+"""File descriptor of what the user sees: another than 2 while TensorFlow loads."""
+
+
+def write_to_terminal(text: str) -> None:
+    """Writes to stderr, also while it is held back; for handlers of signals."""
+    os.write(_terminal, text.encode())
 
 
 class QuietTensorFlow:
@@ -47,16 +54,25 @@ class QuietTensorFlow:
 
 @contextlib.contextmanager
 def _without_lines_of_every_start() -> Iterator[None]:
-    """Within, what the process writes to file descriptor 2 is held back; at the end the rest of it is written there."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+    """Within, what the process and its children write to file descriptor 2 is held back; the rest comes at the end."""
+    global _terminal
+    try:
+        kept = _terminal = os.dup(2)
+    except OSError:  # closed: nothing that is written reaches anybody
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
+            if sys.stderr is not None:
+                sys.stderr.flush()
             os.dup2(kept, 2)
+            _terminal = 2
             os.close(kept)
             held.seek(0)
-            os.write(2, b"".join(line for line in held if not _EVERY_START.search(line)))
+            with contextlib.suppress(OSError):  # nobody reads any more
+                os.write(2, b"".join(line for line in held if not _EVERY_START.search(line)))

@@ -22,6 +22,7 @@ import tornado.httpserver
 import tornado.web
 
 from experiment.errors import ThawError
+from experiment.machine import usable_cores
 from pipeline.runner.process import own_temporary_folder, prepare_process, stop_at_once
 from pipeline.runs.run_lock import check_no_pattern
 
@@ -199,7 +200,7 @@ async def serve(predict: Predict, host: str, port: int) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as threads:
         told = {"predict": predict, "threads": threads}
         routes: list[Any] = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
         server = tornado.httpserver.HTTPServer(

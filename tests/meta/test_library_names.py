@@ -11,10 +11,12 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("acquisition", "analysis", "benchmarks", "components", "docs_build", "experiment", "kubeflow", "ledger",
            "pipeline", "terminal", "thaw", "trainer_module", "transferability")  # fmt: skip
 ADR = ROOT / "docs" / "adr" / "0024-two-stacks.md"
-LIBRARIES = ("apache_beam", "keras", "keras_tuner", "tensorflow", "tfx", "tfx_bsl")
+LIBRARIES = ("apache_beam", "keras", "keras_tuner", "ml_metadata", "tensorflow", "tensorflow_data_validation",
+             "tensorflow_model_analysis", "tensorflow_transform", "tfx", "tfx_bsl")  # fmt: skip
 # Documented by their projects; what lies deeper, in `src`, `python` or a private module, is not.
 PUBLIC = re.compile(
-    r"(apache_beam(\.options\.pipeline_options\.\w+)?|keras(\.layers\.\w+)?|tensorflow"
+    r"(tensorflow_(model_analysis|transform)|tensorflow_data_validation\.StatsOptions|ml_metadata\.MetadataStore"
+    r"|ml_metadata\.proto\.metadata_store_pb2|apache_beam(\.options\.pipeline_options\.\w+)?|keras(\.layers\.\w+)?|tensorflow"
     r"|keras_tuner(\.oracles|\.engine\.trial\.\w+)?)"
 )
 # Of objects: Keras's own bookkeeping, among others. `_replace` of a named tuple and `os._exit` are documented.
@@ -24,7 +26,9 @@ pytestmark = pytest.mark.component  # imports TFX
 
 
 def sources():
-    return [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [ROOT / "local_runner.py", ROOT / "thaw_entry.py"] + [
+        path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
 
 
 def imported():

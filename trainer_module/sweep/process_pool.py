@@ -8,7 +8,6 @@ arithmetic the same on every machine width.
 from __future__ import annotations
 
 import collections
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
@@ -16,6 +15,7 @@ from types import TracebackType
 
 import tensorflow as tf
 
+from experiment.machine import usable_cores
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.execution import Execution
 from trainer_module.processes import fork_server
@@ -31,7 +31,7 @@ MOST_DEATHS = 2
 
 def default_workers() -> int:
     """One a core where the arithmetic is done by the CPU; one in all where a GPU does it."""
-    return 1 if tf.config.list_physical_devices("GPU") else len(os.sched_getaffinity(0))
+    return 1 if tf.config.list_physical_devices("GPU") else usable_cores()
 
 
 class WorkerPool:

@@ -50,6 +50,32 @@ def test_an_import_that_fails_says_so(tmp_path):
     assert run(code, tmp_path) == ("no room\n", "")
 
 
+def test_closed_stderr_changes_nothing_else(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("value = 3")
+    command = f'exec "$0" -c "{START}import tensorflow; print(tensorflow.value)" 2>&-'
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(["sh", "-c", command, sys.executable], stdout=subprocess.PIPE, env=environment)
+    assert (done.returncode, done.stdout) == (0, b"3\n")
+
+
+def test_a_reader_that_has_gone_ends_no_import(package):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", START + "import tensorflow; print(tensorflow.value)"], stderr=writing,
+                          stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT}"})  # fmt: skip
+    os.close(writing)
+    assert done.stdout == b"3\n"
+
+
+def test_a_signal_while_it_loads_is_told(tmp_path):
+    script = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)"
+    (tmp_path / "tensorflow.py").write_text(script)
+    code = START + "from pipeline.runner.process import stop_at_once; stop_at_once(); import tensorflow"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 130 and "Stopped." in done.stderr
+
+
 @pytest.mark.component
 def test_tensorflow_itself_starts_without_a_word():
     assert run("import tensorflow as tf; tf.constant(1)") == ("", "")
