@@ -61,8 +61,9 @@ def test_closed_stderr_changes_nothing_else(tmp_path):
 def test_a_reader_that_has_gone_ends_no_import(package):
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, "-c", START + "import tensorflow; print(tensorflow.value)"], stderr=writing,
-                          stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT}"})  # fmt: skip
+    code = START + "import tensorflow; print(tensorflow.value)"
+    environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", code], stderr=writing, stdout=subprocess.PIPE, env=environment)
     os.close(writing)
     assert done.stdout == b"3\n"
 
