@@ -26,8 +26,6 @@ FROZEN_POWER = 4
 """The share of frozen layers counts to this power: the last few hold most of what a new task has to change."""
 ROUNDS = 15
 SAMPLES = 4096
-WIDER = 1.5
-"""Times the covariance among curves of one target: those of another target lie further apart."""
 RIDGE = 1e-3
 """Added to the covariance and to the normal equations, which few transfers leave nearly singular."""
 
@@ -122,7 +120,7 @@ def read_prior(path: Path = PRIOR_FILE) -> CurvePrior:
 
 
 def _usual_noise(groups: Sequence[Sequence[MeasuredCurve]]) -> float:
-    """The standard deviation of one training's share of chance's error, times sqrt(n); groups count alike."""
+    """The standard deviation of one training's share of chance's error, times sqrt(n), in the median group."""
     scaled = [
         [
             point.n * float(np.var(np.divide(point.accuracies, curve.chance_error), ddof=1))
@@ -134,7 +132,7 @@ def _usual_noise(groups: Sequence[Sequence[MeasuredCurve]]) -> float:
     ]
     if not any(scaled):
         raise ValueError("A prior takes curves with two draws or more.")
-    return float(np.sqrt(np.mean([np.mean(one) for one in scaled if one])))
+    return float(np.sqrt(np.median([np.mean(one) for one in scaled if one])))
 
 
 def _learnt(
@@ -157,4 +155,4 @@ def _learnt(
         within = (samples.T * (weights @ share)) @ samples - (expected.T * weights) @ expected
         between = ((expected - means).T * weights) @ (expected - means)
         covariance = within + between + RIDGE * np.eye(3)
-    return FormPrior(coefficients, WIDER * covariance)
+    return FormPrior(coefficients, covariance)

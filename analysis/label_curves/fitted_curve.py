@@ -15,8 +15,9 @@ import dataclasses
 
 import numpy as np
 from scipy.special import logsumexp
+from scipy.stats import multivariate_t
 
-from analysis.label_curves.curve_prior import CurvePrior, features, log_density, log_likelihood, normal_samples
+from analysis.label_curves.curve_prior import CurvePrior, features, log_likelihood, normal_samples
 from analysis.label_curves.forms import FORMS
 from analysis.label_curves.measured_curve import MISFIT, MeasuredCurve
 
@@ -25,6 +26,8 @@ HORIZON = 20
 """Times the largest size that was run: nothing is said beyond, for it was not tested there."""
 PROPOSALS = 2048
 CURVES = 2048
+TAILS = 4
+"""Degrees of freedom of the prior's tails, so that a curve unlike all others is believed once it is measured well."""
 PER_FACTOR_OF_TEN = 40
 """Sizes of a band."""
 WORTH_POINTS = 1.0
@@ -143,16 +146,16 @@ def _first(sizes: np.ndarray, above: np.ndarray) -> float | None:
 def _weighted(name: str, curve: MeasuredCurve, prior: CurvePrior, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Samples of one form's parameters and their log weights, PROPOSALS from the prior and as many where it fits."""
     one = prior.forms[name]
-    mean = features(curve)[None] @ one.coefficients  # [1, 3]
-    first = normal_samples(mean[0], one.covariance, PROPOSALS, seed)
+    before = multivariate_t(features(curve) @ one.coefficients, one.covariance, TAILS)
+    first = before.rvs(PROPOSALS, random_state=seed)
     fit = log_likelihood(name, first, curve, prior.noise)
     share = np.exp(fit - logsumexp(fit))
     centre = share @ first
-    near = 1.5 * ((first - centre).T * share) @ (first - centre) + 0.01 * one.covariance
-    second = normal_samples(centre, near, PROPOSALS, seed + 1)
-    samples = np.concatenate([first, second])
-    of_prior = log_density(samples, mean, one.covariance)[0]
-    proposed = np.logaddexp(of_prior, log_density(samples, centre[None], near)[0])
+    near = 1.5 * ((first - centre).T * share) @ (first - centre) + 0.02 * one.covariance
+    where_it_fits = multivariate_t(centre, near, TAILS)
+    samples = np.concatenate([first, where_it_fits.rvs(PROPOSALS, random_state=seed + 1)])
+    of_prior = before.logpdf(samples)
+    proposed = np.logaddexp(of_prior, where_it_fits.logpdf(samples))
     return samples, log_likelihood(name, samples, curve, prior.noise) + of_prior - proposed
 
 

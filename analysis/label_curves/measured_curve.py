@@ -12,7 +12,7 @@ FEWEST_SIZES = 3
 """A curve has three parameters; two sizes fit any asymptote."""
 PRIOR_DRAWS = 4
 """Degrees of freedom that a training's usual spread counts for, beside those of the draws at hand."""
-MISFIT = 0.04
+MISFIT = 0.03
 """Standard deviation of a curve about its form, in units of sqrt(y (1 - y)), y being what is left of chance's error."""
 TOLD_APART = 3.0
 """Standard errors from which on a fall, or a distance from chance, is no accident."""

@@ -28,7 +28,7 @@ from analysis.label_curves.curve_prior import (
 )
 from analysis.label_curves.fitted_curve import Band, band_of, images_for, sample_curves, sizes_of
 from analysis.label_curves.forms import FORMS
-from analysis.label_curves.measured_curve import MeasuredCurve, objection
+from analysis.label_curves.measured_curve import FEWEST_SIZES, MeasuredCurve, objection
 from benchmarks.prediction.label_curve_cases import (
     Case,
     cases_of,
@@ -91,7 +91,7 @@ def _foretold(
                 for case in cases:
                     yield from _judged(case, {"Thaw": others, "Thaw, nothing learnt from others": nothing}, name)
     for case in of_runs:
-        yield from _judged(case, {"Thaw": read_prior()}, case.way, fewest=2)
+        yield from _judged(case, {"Thaw": read_prior()}, case.way)
 
 
 def wide_prior(noise: float) -> CurvePrior:
@@ -104,14 +104,17 @@ def wide_prior(noise: float) -> CurvePrior:
     return CurvePrior(forms, noise, "nothing")
 
 
-def _judged(case: Case, priors: Mapping[str, CurvePrior], name: str, fewest: int = 3) -> Iterator[dict[str, Any]]:
-    """What each method says of a case, a record for each size ahead and for each wished accuracy."""
+def _judged(case: Case, priors: Mapping[str, CurvePrior], name: str) -> Iterator[dict[str, Any]]:
+    """What each method says of a case, a record for each size ahead and for each wished accuracy.
+
+    Of two sizes, of which Thaw tells a user nothing, it is looked at what could be said.
+    """
     bands = {}
     silent = {}
     for method, prior in priors.items():
         sizes = sizes_of(case.known.points[0].n, case.most)
         bands[method] = band_of(sizes, sample_curves(case.known, prior, sizes))
-        silent[method] = len(case.known.points) >= fewest and objection(case.known, prior.noise) is not None
+        silent[method] = len(case.known.points) >= FEWEST_SIZES and objection(case.known, prior.noise) is not None
     bands |= {"last value": _last_value(case), "straight in log n": _straight(case)}
     for method, band in bands.items():
         about = {"set": name, "known up to": case.most, "method": method, "group": case.group, "way": case.way,

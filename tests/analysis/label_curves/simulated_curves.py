@@ -1,8 +1,10 @@
 """Learning curves of known truth for tests: drawn from a prior, measured in a few draws."""
 
 import numpy as np
+from scipy.stats import multivariate_t
 
-from analysis.label_curves.curve_prior import features, normal_samples, read_prior
+from analysis.label_curves.curve_prior import features, read_prior
+from analysis.label_curves.fitted_curve import TAILS
 from analysis.label_curves.forms import FORMS
 from analysis.label_curves.measured_curve import MISFIT, MeasuredCurve, SizePoint
 
@@ -22,10 +24,10 @@ def measured(left, sizes=SIZES, draws=5, *, noise=None, rng=None, classes=2, fro
 
 def curve_of_the_prior(seed, at):
     """What is left of chance's error of one curve drawn from the prior, exactly its form."""
-    rng, prior = np.random.default_rng(seed), read_prior()
+    prior = read_prior()
     name = list(FORMS)[seed % len(FORMS)]
     mean = features(measured([0.5] * len(SIZES))) @ prior.forms[name].coefficients
-    parameters = normal_samples(mean, prior.forms[name].covariance, 1024, 7)[[rng.integers(1024)]]
+    parameters = np.atleast_2d(multivariate_t(mean, prior.forms[name].covariance, TAILS).rvs(random_state=seed))
     return FORMS[name].left(parameters, np.asarray(at, float))[0]
 
 
