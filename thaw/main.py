@@ -32,7 +32,7 @@ def cli() -> None:
 
 for command in (
     machine.doctor, machine.data, experiment.init, experiment.plan, experiment.run, experiment.status, results.report,
-    results.compare, transfer.advise, transfer.search, export.tflite,
+    results.labels, results.compare, transfer.advise, transfer.search, export.tflite,
 ):  # fmt: skip
     cli.add_command(command)
 

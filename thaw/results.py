@@ -1,4 +1,4 @@
-"""Commands on finished runs: report, compare. Imports no TensorFlow."""
+"""Commands on finished runs: report, labels, compare. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import click
 
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
 from experiment.loading import validate_config
-from pipeline.runs.run_files import STARTED_FILE, digest, read_started, read_summary, unfinished_run
+from pipeline.runs.run_files import STARTED_FILE, SUMMARY_FILE, digest, read_started, read_summary, unfinished_run
 from pipeline.runs.run_lock import is_held
 from terminal.console import console
 from thaw import tables
@@ -58,6 +59,39 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     terminal = console()
     terminal.print(closing_table(summary))
     terminal.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+
+
+@click.command(epilog=examples("thaw labels", "thaw labels 20261126-101500-quick --accuracy 0.9"))
+@run_argument
+@runs_option
+@click.option("--accuracy", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
+              help="Accuracy that you wish, such as 0.9.  [default: 0.95]")  # fmt: skip
+@as_json
+def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
+    """Say how many images it will take.
+
+    What 2, 5 and 20 times RUN's images are expected to bring, and how many an accuracy takes, from its learning curves.
+    """
+    from analysis.findings.labels_ahead import wishing
+    from components.transfer_report.page.labels_ahead import label_sentences, silent_sentences
+
+    folder = find_run(run, runs)
+    summary = read_summary(folder)
+    if "labels" not in summary:
+        raise ThawError(f"{folder / SUMMARY_FILE} holds no learning curves: an earlier Thaw wrote it. Run the same "
+                        "configuration again: trainings that are in the ledgers are not repeated.")  # fmt: skip
+    found = summary["labels"]
+    if accuracy is not None:
+        wished = [one | {"images": wishing(one, accuracy)} for one in found["curves"]]
+        found = found | {"wished_accuracy": accuracy, "curves": wished}
+    if in_json:
+        print_json(found | {"data": summary["data"], "synthetic": summary["synthetic"]})
+        return
+    terminal = console()
+    if not all(one["silent"] for one in found["curves"]):
+        terminal.print(tables.labels_table(found, summary["data"], synthetic=summary["synthetic"]))
+    for sentence in (*label_sentences(found), *silent_sentences(found)):
+        terminal.print(sentence, markup=False, soft_wrap=True)
 
 
 @click.command(epilog=examples("thaw compare 20261126-101500-quick latest"))

@@ -61,6 +61,21 @@ def comparison_table(changes: Iterable[Change]) -> FittingTable:
     return FittingTable(table, rows, names)
 
 
+def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> FittingTable:
+    """What more images are expected to bring, a row for each curve that says something."""
+    from components.transfer_report.page.labels_ahead import label_rows
+
+    said = [row for row in label_rows(labels) if not row["silent"]]
+    rows = [(in_two_lines(row["name"]), row["measured"], *row["ahead"], row["images"]) for row in said]
+    ahead = (f"n =\n{times * labels['n']:,}" for times in (2, 5, 20))
+    table = empty_table(
+        "curve", "measured", *ahead, f"images for\n{labels['wished_accuracy']:.1%}",
+        title=f"{'SYNTHETIC images: ' * synthetic}Accuracy on test with more images, on {data}",
+        caption="Expected, with 90% intervals over draws, forms of the curve and test images.",
+    )  # fmt: skip
+    return FittingTable(table, rows, [row["name"] for row in said])
+
+
 def findings_table(findings: Iterable[Finding]) -> Table:
     """What `thaw doctor` found: sentences, which may break between words."""
     table = Table(show_edge=False)

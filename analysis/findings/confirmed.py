@@ -133,7 +133,7 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
     if not draws:
         raise ThawError(f"The fresh draws of n = {question.n} end before any was trained on by all of "
                         f"{sorted({name for name, _ in question.cells})}. Run the configuration again.")  # fmt: skip
-    return {name: _arm(grid, place, draws) for name, place in question.by_name.items()}
+    return {name: arm_of(grid, place, draws) for name, place in question.by_name.items()}
 
 
 MOST_UNBALANCED = 1.2
@@ -141,7 +141,8 @@ MOST_UNBALANCED = 1.2
 learnt all classes alike can have fewer right there than one that answers the same to all, and val does not judge."""
 
 
-def _arm(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
+def arm_of(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
+    """A cell's trainings on some draws: what they have right on test, and which of them collapsed."""
     sweep = grid.sweeps[place[0]]
     val, classes = sweep.header.val_images, len(sweep.header.classes)
     trained_on = min(place[1].n, TRAIN_IMAGES)

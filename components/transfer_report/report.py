@@ -14,12 +14,14 @@ from analysis.claims.claims import write_claims
 from analysis.findings.blessing import Candidate, Decision, Evaluation, decide
 from analysis.findings.confirmed import Confirmation
 from analysis.findings.findings import find
+from analysis.findings.labels_ahead import labels_ahead, labels_ahead_json
 from analysis.findings.learning_curves import Pace, write_measures
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.executions_table import executions, write_csv
 from components.transfer_report.figures.figures import (
     Picture,
     write_figures,
+    write_labels,
     write_mistakes,
     write_near_duplicates,
 )
@@ -70,12 +72,15 @@ def write_report(
     found = find(grid, summaries, confirmation, pace)
     summary = summarised(everything, confirmation, decision, settings, found)
     summary |= left_undone(everything, grid, confirmation, settings)
+    winner = decision.winner.candidate.transfer
+    summary["labels"] = labels_ahead_json(labels_ahead(grid, confirmation, settings.deployed_size, winner))
     out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(out_dir / "cells.csv", executions(everything))
     write_csv(out_dir / "confirmed.csv", executions(confirmation.ledgers))
     write_measures(out_dir / "learning_curves.csv", found.measures.values(), everything.data)
     write_claims(out_dir / "claims.json", found.claims, {key: summary[key] for key in ABOUT})
     drawn = write_figures(out_dir / "figures", summaries, grid, pace)
+    drawn = dataclasses.replace(drawn, labels=write_labels(out_dir / "figures", summary["labels"], everything.data))
     if images is not None:
         drawn = dataclasses.replace(
             drawn,

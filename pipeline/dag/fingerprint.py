@@ -110,6 +110,9 @@ ADVICE_CODE = (
 )
 """What decides predicted gains, beside the rule itself, which is a setting of the node."""
 
+LEARNT = ("curve_prior.yaml",)
+"""Files of figures that decide a result as code does; other YAML is a setting, or a preset."""
+
 
 def source_fingerprint(*packages: str) -> str:
     """Hash of what every source file and template of the packages does, 16 hexadecimal digits.
@@ -151,5 +154,5 @@ def _sources(package: str) -> list[tuple[str, Path]]:
     origin = Path(spec.origin)
     if origin.name != "__init__.py":
         return [(origin.name, origin)]
-    found = (path for path in origin.parent.rglob("*") if path.suffix in (".py", ".j2"))
+    found = (path for path in origin.parent.rglob("*") if path.suffix in (".py", ".j2") or path.name in LEARNT)
     return sorted((path.relative_to(origin.parent).as_posix(), path) for path in found)

@@ -31,7 +31,7 @@ def thaw(programs, tmp_path):
     return lambda *arguments: programs.run([*entry, *arguments], tmp_path, os.environ)
 
 
-COMMANDS = ["doctor", "data", "init", "plan", "run", "status", "report", "compare", "advise", "search",
+COMMANDS = ["doctor", "data", "init", "plan", "run", "status", "report", "labels", "compare", "advise", "search",
             "tflite"]  # fmt: skip
 
 
@@ -69,6 +69,8 @@ def test_help_loads_no_tensorflow():
         (["status", "--workers", "0"], 1, "quick.yaml with --set workers=0 is not valid"),
         (["report"], 1, "Finished in runs: none"),
         (["tflite"], 1, "no finished run"),
+        (["labels"], 1, "no finished run"),
+        (["labels", "--accuracy", "95"], 2, "95"),
         (["compare", "a", "b"], 1, "a is no finished run"),
         (["init", "nowhere"], 1, "nowhere does not exist"),
         (["init", "nowhere", "--name", "My Flowers"], 1, "such as my_flowers"),
@@ -105,6 +107,46 @@ def test_a_report_is_found_by_name_below_runs_and_is_json_for_scripts(thaw, tmp_
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
     assert json.loads(thaw("report", folder.name, "--json").stdout) == SUMMARY
     assert str(folder / "report.html") in thaw("report", str(folder)).stdout
+
+
+def labels_of(*, silent=None, synthetic=False):
+    """The labels of a summary, a transfer's curve and that from scratch."""
+    sizes, low = [10.0, 100.0, 1000.0], [0.6, 0.7, 0.8]
+    curve = {
+        "points": [{"n": n, "accuracy": 0.75, "draws": 5, "fresh": True} for n in (10, 20, 50)], "collapsed": [],
+        "silent": silent, "sizes": sizes, "low": low, "expected": [0.7, 0.8, 0.9], "high": [0.8, 0.9, 0.96],
+        "ahead": [{"times": t, "n": 50 * t, "low": 0.7, "expected": 0.8, "high": 0.9} for t in (2, 5, 20)],
+        "images": {"low": 900.0, "expected": None, "high": None},
+    }  # fmt: skip
+    curves = [{"name": name, **curve} for name in ("a__original", "from scratch")]
+    labels = {"n": 50, "level": 0.9, "wished_accuracy": 0.95, "winner": "a__original", "met": None, "curves": curves}
+    return {**SUMMARY, "synthetic": synthetic, "data": "[red]photos[/red]", "labels": labels}
+
+
+def test_labels_answers_another_accuracy_from_the_summary_and_marks_synthetic_data(thaw, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(labels_of(synthetic=True)))
+    asked = json.loads(thaw("labels", "run", "--accuracy", "0.8", "--json").stdout)
+    assert asked["wished_accuracy"] == 0.8 and asked["synthetic"]
+    assert asked["curves"][0]["images"] == pytest.approx({"low": 10, "expected": 100, "high": 1000}, rel=1e-6)
+    shown = thaw("labels", "run").stdout
+    assert "SYNTHETIC images:" in shown and "[red]photos[/red]" in shown
+    assert "For 95.0% it takes more than 1,000 images, as far as the curve is known" in shown
+
+
+def test_labels_says_why_it_can_say_nothing(thaw, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(labels_of(silent="It was measured at n = 50 alone.")))
+    shown = thaw("labels", "run").stdout
+    assert "Nothing is said of more images with a__original. It was measured at n = 50 alone." in shown
+    assert "Nothing is said of from scratch." in shown and "80.0%" not in shown
+
+
+def test_labels_of_a_run_by_an_earlier_thaw_are_refused_with_what_to_do(thaw, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(SUMMARY))
+    done = thaw("labels", "run")
+    assert done.returncode == 1 and "holds no learning curves" in done.stderr and "again" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,6 +23,7 @@ from analysis.statistics import formats
 from components.transfer_report.figures.accuracy_curves import draw_overview
 from components.transfer_report.figures.curves_figure import CurvePair, draw_curves
 from components.transfer_report.figures.heat_map import Scales, draw_heat_map
+from components.transfer_report.figures.labels_figure import draw_labels
 from components.transfer_report.figures.mistakes import (
     MOST_SHOWN,
     TargetImages,
@@ -69,6 +71,7 @@ class Pictures:
       curves_n: the size they are drawn at.
       mistakes: what a model calls wrongly; None where it makes no mistake, or test images are not at hand.
       near_duplicates: pictures that were kept in one split; None where there are none.
+      labels: curves beyond the sizes that were run; None where nothing can be said of any.
     """
 
     overview: Picture
@@ -78,6 +81,7 @@ class Pictures:
     curves_n: int
     mistakes: Picture | None = None
     near_duplicates: Picture | None = None
+    labels: Picture | None = None
 
 
 def is_synthetic(data: str) -> bool:
@@ -131,6 +135,14 @@ def write_near_duplicates(
         return None
     shown = f"the first {len(sets)} of {all_sets:,} sets" if all_sets > len(sets) else f"{all_sets} in all"
     return save_picture(figure, folder / "near_duplicates.png", f"Sets of near-duplicates, {shown}, of {data}", data)
+
+
+def write_labels(folder: Path, labels: Mapping[str, Any], data: str) -> Picture | None:
+    """Writes the curves beyond the sizes that were run, as summary.json has them; None where nothing can be said."""
+    if all(one["silent"] for one in labels["curves"]):
+        return None
+    title = f"Expected accuracy with more images, on {data}"
+    return save_picture(draw_labels(labels), folder / "labels.png", title, data)
 
 
 def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:

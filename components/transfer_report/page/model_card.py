@@ -10,6 +10,7 @@ import yaml
 
 from analysis.statistics import formats
 from components.sweep_evaluator.reading import SliceFigure
+from components.transfer_report.page.labels_ahead import label_sentences
 from components.transfer_report.page.page import how, template_of
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
 
@@ -35,6 +36,7 @@ def write_model_card(
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
         "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
+        "more": label_sentences(summary["labels"]),
         "backbone": backbone, "name": row["architecture"], "network": network[0].upper() + network[1:],
     }  # fmt: skip
     for name in ("model_card.md", "model_card.html"):

@@ -23,6 +23,7 @@ from components.transfer_report.figures.figures import Pictures
 from components.transfer_report.page.before_training import BeforeTrainingShown
 from components.transfer_report.page.closing_table import budget_notes, divergence_notes
 from components.transfer_report.page.controls import ControlsShown
+from components.transfer_report.page.labels_ahead import label_rows, label_sentences
 from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
 from experiment.schedules import layers_in_table, tuned_in_words
 from ledger.cell_selection import Cell
@@ -52,6 +53,7 @@ def render_page(
         notes=[*budget_notes(summary), *divergence_notes(summary)],
         found=found,
         labels=labels_table(found.labels, confirmation),
+        more={"rows": label_rows(summary["labels"]), "sentences": label_sentences(summary["labels"])},
         drawn=drawn,
         before=before,
         questions=QUESTIONS,

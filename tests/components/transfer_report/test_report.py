@@ -70,20 +70,11 @@ def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> 
     folder, _ = written
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == {
-        "report.html",
-        "cells.csv",
-        "confirmed.csv",
-        "claims.json",
-        "estimates.csv",
-        "learning_curves.csv",
-        "predicted_gains.csv",
-        "summary.json",
-        "figures/all_but_target__original.png",
-        "figures/cats_dogs__original.png",
-        "figures/estimates.png",
-        "figures/learning_curves.png",
-        "figures/overview.png",
-    }
+        "report.html", "cells.csv", "confirmed.csv", "claims.json",
+        "estimates.csv", "learning_curves.csv", "predicted_gains.csv", "summary.json",
+        "figures/all_but_target__original.png", "figures/cats_dogs__original.png", "figures/estimates.png", "figures/labels.png",
+        "figures/learning_curves.png", "figures/overview.png",
+    }  # fmt: skip
 
 
 def test_every_row_of_every_table_names_the_data(written: tuple[Path, dict[str, Any]]) -> None:
@@ -140,7 +131,7 @@ def test_the_page_loads_nothing_from_elsewhere(written: tuple[Path, dict[str, An
     page = (folder / "report.html").read_text()
     assert len(page) < 5_000_000
     sources = re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]{0,30})""", page)
-    assert len(sources) == 5
+    assert len(sources) == 6
     assert all(source.startswith("data:image/webp;base64,") for source in sources)
     assert not re.search(r"https?:|url\(|@import|<link|<script", page)
 
@@ -164,6 +155,24 @@ def test_the_page_tells_what_to_use_at_each_n_and_the_summary_holds_it(written: 
     assert [one["n"] for one in summary["advice"]] == [20, 100, 400]
     assert all(one["sentence"] in page for one in summary["advice"])
     assert {one["transfer"] for one in summary["labels_needed"]} == set(OUTCOMES)
+
+
+def test_the_page_says_what_further_images_bring_as_the_summary_does(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = written
+    section = (folder / "report.html").read_text().partition("<h2>How many labels it will take</h2>")[2]
+    section = section.partition("<h2>")[0]
+    assert [one["name"] for one in summary["labels"]["curves"]] == [*OUTCOMES, "from scratch"]
+    for place in summary["labels"]["curves"][0]["ahead"]:
+        assert f"{100 * place['expected']:.1f}% [{100 * place['low']:.1f}, {100 * place['high']:.1f}]" in section
+    assert "SYNTHETIC" in section and "n = 8,000" in section and "is expected to reach" in section
+
+
+def test_a_run_of_one_size_says_why_it_can_say_nothing_of_more_images(refused: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = refused
+    assert all("measured at n = 400 alone" in one["silent"] for one in summary["labels"]["curves"])
+    page = (folder / "report.html").read_text()
+    assert "Nothing is said of more images with all_but_target__original." in page
+    assert not (folder / "figures" / "labels.png").exists()
 
 
 def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
@@ -193,8 +202,9 @@ def test_every_table_of_a_synthetic_page_is_marked(written: tuple[Path, dict[str
     folder, _ = written
     page = (folder / "report.html").read_text()
     tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
-    # Closing table, confirmed, labels saved, claims, data; predicted gains twice and estimators; two a transfer.
-    assert len(tables) == 12
+    # Closing table, confirmed, labels saved, labels ahead, claims, data; predicted gains twice and estimators; two a
+    # transfer.
+    assert len(tables) == 13
     assert all("SYNTHETIC" in table for table in tables)
     assert "<title>SYNTHETIC" in page
 

@@ -52,6 +52,20 @@ def test_a_changed_file_changes_the_fingerprint(tmp_path, monkeypatch):
     assert "fingerprinted_package.module" not in sys.modules
 
 
+def test_what_curves_have_taught_counts_and_other_yaml_does_not(tmp_path, monkeypatch):
+    package = tmp_path / "learnt_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    without = source_fingerprint("learnt_package")
+    (package / "preset.yaml").write_text("draws: 3\n")
+    assert source_fingerprint("learnt_package") == without
+    (package / "curve_prior.yaml").write_text("noise: 0.3\n")
+    first = source_fingerprint("learnt_package")
+    (package / "curve_prior.yaml").write_text("noise: 0.4\n")
+    assert len({without, first, source_fingerprint("learnt_package")}) == 3
+
+
 def test_what_a_source_file_says_beside_its_code_does_not_count(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     plain = "VALUE = 1\n\ndef double(x):\n    return 2 * x\n"

@@ -38,6 +38,11 @@ def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
     assert "| contrast low | 30 | 70.0% [50.0, 92.0] |" in markdown
 
 
+def test_both_forms_say_what_more_images_would_bring_or_why_they_cant(written):
+    for text in written():
+        assert "What more images would bring" in text and "It was measured at no size." in text
+
+
 def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
     assert weak_slices(SLICES) == [DARK]
     assert weak_slices([DARK, LOW]) == [] == weak_slices([])

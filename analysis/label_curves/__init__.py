@@ -1,0 +1,1 @@
+"""Accuracy as a function of the number of labelled images, beyond the sizes that were run."""

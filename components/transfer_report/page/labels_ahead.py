@@ -1,0 +1,130 @@
+"""How many labels it will take, in words and as a table's fields, from summary.json's values. Imports formats alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.statistics import formats
+
+Values = Mapping[str, Any]
+
+
+def images_in_words(images: Values, smallest: float, largest: float) -> str:
+    """`620 [480, 910]`, `4,300 [2,100, >20,000]`, `more than 20,000`, `at most 50`.
+
+    Args:
+      images: low, expected and high; None where they are more than the largest.
+      smallest, largest: sizes of the curve.
+    """
+    low, expected, high = (images[name] for name in ("low", "expected", "high"))
+    if low is None:
+        return f"more than {rounded(largest)}"
+    if high is not None and high <= smallest:
+        return f"at most {rounded(smallest)}"
+    shown = [_bound(one, smallest, largest) for one in (expected, low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def rounded(n: float) -> str:
+    """To two digits: `4,300`."""
+    return f"{float(f'{n:.2g}'):,.0f}"
+
+
+def accuracy_in_words(one: Values) -> str:
+    """`92.1% [89.8, 94.0]`; beyond the curve a dash."""
+    if one["expected"] is None:
+        return "-"
+    return f"{formats.percent(one['expected'])} {formats.percent_interval((one['low'], one['high']))}"
+
+
+def label_rows(labels: Values) -> list[dict[str, Any]]:
+    """A row for each curve: its name, accuracy measured at the largest size, fields ahead, images; or why none."""
+    return [
+        {
+            "name": one["name"],
+            "measured": f"{formats.percent(one['points'][-1]['accuracy'])} at n = {one['points'][-1]['n']:,}"
+            if one["points"]
+            else "-",
+            "ahead": [] if one["silent"] else [accuracy_in_words(place) for place in one["ahead"]],
+            "images": "" if one["silent"] else images_of(one),
+            "silent": one["silent"],
+            "is_winner": one["name"] == labels["winner"],
+        }
+        for one in labels["curves"]
+    ]
+
+
+def images_of(curve: Values) -> str:
+    """What the wished accuracy takes, in words."""
+    return images_in_words(curve["images"], curve["sizes"][0], curve["sizes"][-1])
+
+
+def label_sentences(labels: Values) -> list[str]:
+    """The winner's answer, where both curves meet, and what the curves rest on, as sentences."""
+    winner = next(one for one in labels["curves"] if one["name"] == labels["winner"])
+    if winner["silent"]:
+        return [f"Nothing is said of more images with {winner['name']}. {winner['silent']}", *_notes(labels["curves"])]
+    ahead = [f"{accuracy_in_words(place)} with {place['n']:,}" for place in winner["ahead"] if place["expected"]]
+    wished = formats.percent(labels["wished_accuracy"])
+    return [
+        f"{winner['name']} is expected to reach {', '.join(ahead)} images.",
+        f"For {wished} it takes {_takes(winner)}.",
+        *_met(labels),
+        *_notes(labels["curves"]),
+    ]
+
+
+def silent_sentences(labels: Values) -> list[str]:
+    """Why nothing is said of curves other than the winner's."""
+    others = (one for one in labels["curves"] if one["silent"] and one["name"] != labels["winner"])
+    return [f"Nothing is said of {one['name']}. {one['silent']}" for one in others]
+
+
+def _takes(curve: Values) -> str:
+    images, last = curve["images"], rounded(curve["sizes"][-1])
+    if images["low"] is None:
+        return f"more than {last} images, as far as the curve is known"
+    if images["expected"] is None:
+        low = _bound(images["low"], curve["sizes"][0], curve["sizes"][-1])
+        return f"more than {last} images, as far as the curve is known; the interval begins at {low}"
+    return f"{images_of(curve)} images"
+
+
+def _met(labels: Values) -> list[str]:
+    """What transferring is worth then."""
+    met = labels["met"]
+    if met is None:
+        return ["Where the curve from scratch meets it can't be said."]
+    last = rounded(met["largest"])
+    if met["low"] is None:
+        return [f"Training from scratch stays more than a point behind up to {last} images."]
+    if met["expected"] is None:
+        return [f"Training from scratch is expected to stay more than a point behind up to {last} images, but may "
+                f"catch up from {rounded(met['low'])} on."]  # fmt: skip
+    if met["expected"] <= labels["n"]:
+        return [
+            f"Training from scratch is expected to be less than a point behind with {labels['n']:,} images already."
+        ]
+    return [f"From {images_in_words(met, labels['n'], met['largest'])} images on, training from scratch is expected to "
+            "be less than a point behind, and transferring to be worth no more than that."]  # fmt: skip
+
+
+def _notes(curves: Sequence[Values]) -> list[str]:
+    """Of what a curve rests on beside fresh draws, and of sizes whose trainings collapsed."""
+    notes = []
+    for one in curves:
+        searched = [f"n = {point['n']:,}" for point in one["points"] if not point["fresh"]]
+        if searched:
+            notes.append(f"{one['name']}: {', '.join(searched)} rest on the search's draws, which val chose and which "
+                         "are a little high.")  # fmt: skip
+        if one["collapsed"] and not one["silent"]:
+            sizes = ", ".join(f"n = {n:,}" for n in one["collapsed"])
+            notes.append(f"{one['name']}: every training at {sizes} collapsed, so the curve says nothing there.")
+    return notes
+
+
+def _bound(value: float | None, smallest: float, largest: float) -> str:
+    if value is None:
+        return f">{rounded(largest)}"
+    return f"≤{rounded(smallest)}" if value <= smallest else rounded(value)
