@@ -26,8 +26,8 @@ def AnomalyGate(
     found = list(describe_anomalies(anomalies.uri))
     if found:
         raise ThawError(
-            "The data does not fit the schema (schema/schema.pbtxt, or data.* in the configuration):\n  "
-            + "\n  ".join(found)
+            "The data does not match the schema. Correct the data, schema/schema.pbtxt or data.* in the "
+            "configuration:\n  " + "\n  ".join(found)
         )
 
 

@@ -1,6 +1,6 @@
 """How Sphinx builds the documentation site (`make docs`) from this folder's Markdown. Imports nothing of ours.
 
-Two pages lie elsewhere, where readers of the repository look for them; here a stub links to each, which is filled with
+Three pages lie elsewhere, where readers of the repository look for them; a stub here links to each, and is filled with
 the page when the site is built.
 """
 
@@ -25,6 +25,7 @@ myst_heading_anchors = 4
 DOCS = Path(__file__).resolve().parent
 STUBS = {
     "changelog": DOCS.parent / "CHANGELOG.md",
+    "contributing": DOCS.parent / "CONTRIBUTING.md",
     "howto/kubeflow": DOCS.parent / "kubeflow" / "README.md",
 }
 

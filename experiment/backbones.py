@@ -94,7 +94,7 @@ class Backbone(Settings):
     alpha: PositiveFloat | None = None
     """Width multiplier of a MobileNet family; none: 1."""
     weights: Path | None = None
-    """A family's ImageNet weights (.h5, no top); none: the first place of the README's list that has them."""
+    """A family's ImageNet weights (.h5, no top); none: the first place that has them (docs/howto/data.md)."""
     scale: Scale | None = None
     """What a model expects pixels to be, `torch` and `caffe` being names of keras.applications; none: `0..255`, for a
     model that begins with a layer which scales them."""

@@ -103,7 +103,7 @@ class Data(Settings):
     """Where the images are and how their records are laid out."""
 
     path: Path | None = None
-    """Folder of TFRecords; none: the first place of the README's list that has CIFAR-10."""
+    """Folder of TFRecords; none: the first place that has CIFAR-10 (docs/howto/data.md)."""
     image_key: str = "image"
     """Feature with the PNG or JPEG bytes."""
     label_key: str = "label"

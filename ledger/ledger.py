@@ -141,7 +141,9 @@ def _read(path: Path) -> tuple[SealedLines, Header, list[Row]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ThawError(f"Can't read the ledger {path}: {error.strerror}.") from error
+        raise ThawError(
+            f"Can't read the ledger {path}: {error.strerror}. Correct its permissions, or use another workspace."
+        ) from error
     lines = SealedLines(path)
     rows = [row_of(lines, row) for row in lines.read(content)]
     return lines, header_of(lines), rows

@@ -138,4 +138,4 @@ def row_of(lines: SealedLines, values: dict[str, Any]) -> Row:
         curve = tuple((int(step), float(accuracy)) for step, accuracy in values["curve"])
         return Row(**{**values, "curve": curve, "test_probabilities": flat.reshape(packed["shape"])})
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise lines.damaged(f"a row is no row: {error!r}") from error
+        raise lines.damaged(f"a row does not have the expected fields: {error!r}") from error

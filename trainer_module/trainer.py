@@ -84,7 +84,7 @@ def _assert_finite(weights: Weights, name: str) -> None:
     broken = [path for path, values in weights.items() if not np.isfinite(values).all()]
     if broken:
         raise ThawError(
-            f"The model {name} has weights that are no finite numbers, the first in {broken[0]}. Expected numbers: "
+            f"The model {name} has weights that are not finite, the first in {broken[0]}. Expected finite weights: "
             "give another weights file, or train with a lower learning rate."
         )
 
@@ -93,7 +93,7 @@ def _assert_same_file(path: Path, expected: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != expected:
         raise ThawError(f"The weights file {path} changed while the run went on: its SHA-256 was {expected} and is "
-                        f"{found}. Leave it alone, or give another, and run again.")  # fmt: skip
+                        f"{found}. Do not change it during a run, and run again.")  # fmt: skip
 
 
 def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) -> tuple[Network, dict]:

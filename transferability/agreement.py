@@ -55,5 +55,5 @@ def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray
             "value for each of two candidates or more."
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("an estimate or a measurement is no finite number; leave that candidate out.")
+        raise ValueError("an estimate or a measurement is not a finite number; leave that candidate out.")
     return x, y

@@ -98,9 +98,9 @@ def _read_batch(archive: Path, name: str) -> tuple[np.ndarray, list[int]]:
     data = batch.get(b"data") if isinstance(batch, dict) else None
     labels = batch.get(b"labels") if isinstance(batch, dict) else None
     if not (isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.shape[1:] == (_PIXELS,)):
-        raise ThawError(f"{archive}, {member}: no `data` of bytes with {_PIXELS} columns. {_ADVICE}")
+        raise ThawError(f"{archive}, {member}: expected `data` as bytes with {_PIXELS} columns. {_ADVICE}")
     if not (isinstance(labels, list) and len(labels) == len(data) and set(labels) <= set(range(10))):
-        raise ThawError(f"{archive}, {member}: `labels` are not {len(data)} numbers from 0 to 9. {_ADVICE}")
+        raise ThawError(f"{archive}, {member}: expected `labels` with {len(data)} numbers from 0 to 9. {_ADVICE}")
     return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
 
 
@@ -109,5 +109,5 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no array")
+            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is not an array")
         return super().find_class(module, name)

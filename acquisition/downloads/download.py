@@ -104,8 +104,8 @@ def _transfer(url: str, part: Path, size_bytes: int | None, timeout_s: float, ba
         announced = response.headers.get("Content-Length")
         total = start + int(announced) if announced and announced.isdecimal() else None
         if size_bytes is not None and total not in (None, size_bytes):
-            raise ThawError(f"{url} offers {total:,} bytes; expected {size_bytes:,}. Something else answers "
-                            "there (a login page?); get the file by other means.")  # fmt: skip
+            raise ThawError(f"{url} offers {total:,} bytes; expected {size_bytes:,}. Another page may "
+                            "answer there, such as a login page. Get the file by other means.")  # fmt: skip
         with _appending(part, anew=not resumed) as write:
             done = start
             while chunk := response.read(_CHUNK_BYTES):
@@ -184,8 +184,8 @@ def _check(url: str, part: Path, size_bytes: int | None, md5: str | None) -> Non
     found = _size(part)
     if size_bytes is not None and found != size_bytes:
         part.unlink()
-        raise ThawError(f"{url} sent {found:,} bytes; expected {size_bytes:,}. What arrived was thrown away; "
-                        "run again.")  # fmt: skip
+        raise ThawError(f"{url} sent {found:,} bytes; expected {size_bytes:,}. The download was "
+                        "deleted. Run again.")  # fmt: skip
     if md5 is None:
         return
     digest = hashlib.md5(usedforsecurity=False)
@@ -195,7 +195,7 @@ def _check(url: str, part: Path, size_bytes: int | None, md5: str | None) -> Non
     if digest.hexdigest() != md5:
         part.unlink()
         raise ThawError(f"{url}: the md5 of what arrived is {digest.hexdigest()}; expected {md5}. It was "
-                        "thrown away; run again.")  # fmt: skip
+                        "deleted. Run again.")  # fmt: skip
 
 
 def _gave_up(url: str, part: Path, cause: object) -> str:

@@ -47,7 +47,7 @@ def locate_weights(
       The file, not yet checked (see `check_weights`); none if no place has it.
 
     Raises:
-      ThawError: the backbone's own path is no file.
+      ThawError: the backbone's own path is not a file.
     """
     if (explicit := backbone.weights) is not None:
         if not explicit.is_file():
@@ -79,7 +79,7 @@ def check_weights(path: Path, backbone: Backbone) -> None:
     Keras pairs the file's layers with the model's by their order; names only say which one differs.
 
     Raises:
-      ThawError: the file is missing, not HDF5, not in the layout that Keras loads, holds weights that are no finite
+      ThawError: the file is missing, not HDF5, not in the layout that Keras loads, holds weights that are not finite
         numbers, or its layers have other shapes than the model's; the message names the first layer that differs.
     """
     family = backbone.family or ""
@@ -120,7 +120,7 @@ def _layers_of_file(path: Path, advice: str) -> list[_Layer]:
     except KeyError as error:
         raise ThawError(f"{path} is HDF5, but not laid out as Keras's weights ({error}). {advice}") from error
     if broken:
-        raise ThawError(f"{path}: layer {broken[0]} holds weights that are no finite numbers. {advice}")
+        raise ThawError(f"{path}: layer {broken[0]} has weights that are not finite. {advice}")
     return [layer for layer in layers if layer[1]]
 
 

@@ -71,8 +71,8 @@ def _keep(original: Path, copy: Path) -> None:
                             "it alone, and run again.")  # fmt: skip
         written.replace(copy)
     except OSError as error:
-        raise ThawError(f"Can't copy {original} to {copy}: {error.strerror}. Make room, or put the folder's "
-                        "permissions right, and run the same command again.") from error  # fmt: skip
+        raise ThawError(f"Can't copy {original} to {copy}: {error.strerror}. Make room, or correct the "
+                        "folder's permissions, and run the same command again.") from error  # fmt: skip
 
 
 def sha256_of(path: Path) -> str:

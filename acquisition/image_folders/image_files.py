@@ -64,7 +64,7 @@ def image_header(path: Path) -> Header:
       ThawError: the file can't be used; the message names it, says why and what to do.
     """
     if not path.is_file():
-        raise ThawError(f"{path}: not a file that can be read")
+        raise ThawError(f"{path}: not a readable file. Expected an image file; correct its path or its permissions.")
     try:
         with _opened(path) as image:
             if problem := _problem(image):
@@ -109,7 +109,9 @@ def load_image(source: Path | bytes, name: str, enough_px: int | None = None) ->
     except _DAMAGE as error:
         if is_own_mistake(error):
             raise
-        raise ThawError(f"{name}: damaged or cut short ({error}); replace it or leave it out") from error
+        raise ThawError(
+            f"{name}: damaged or cut short ({error}). Expected a complete image; replace it or leave it out."
+        ) from error
 
 
 def fitted(image: Image.Image, height: int, width: int) -> Image.Image:

@@ -73,7 +73,9 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
     counts = Counter(one.class_name for one in files)
     for name in names:
         if not name.isprintable():
-            raise ThawError(f"The class {name!r} in {place} has a name that can't be printed. Rename it.")
+            raise ThawError(
+                f"The class {name!r} in {place} has a name with characters that can't be printed. Rename the folder."
+            )
         check_count(place, name, counts[name], "images")
     if len(names) < 2:
         found = f"one class, {names[0]!r}" if names else "nothing that is a class"
@@ -87,13 +89,13 @@ def _in_splits(folder: Path, places: Sequence[Path], grouping: Grouping | None) 
         split = OTHER_NAMES[path.name.lower()]
         if split in by_split:
             raise ThawError(f"{by_split[split].name} and {path.name} in {folder} are both your {split} split. Expected "
-                            "one folder a split; join them.")  # fmt: skip
+                            "one folder for each split. Join them.")  # fmt: skip
         by_split[split] = path
     files = []
     for split, place in by_split.items():
         classes = _subfolders(place)
         if not classes:
-            raise ThawError(f"{place} is called like a split and holds no class folder. Expected a folder of images "
+            raise ThawError(f"{place} has the name of a split, but no class folders. Expected a folder of images "
                             "for each class in it; or, where it is itself a class, another name.")  # fmt: skip
         files += [one for path in classes for one in _of_class(folder, path, grouping, split)]
     return files
@@ -108,8 +110,8 @@ def _subfolders(folder: Path) -> list[Path]:
     entries = _visible(folder)
     loose = [path for path in entries if not path.is_dir() and path.suffix.lower() in _IMAGE_SUFFIXES]
     if loose:
-        raise ThawError(f"{_named(loose)} in {folder}, beside the class folders: of which class? Put every image into "
-                        "a folder with the name of its class.")  # fmt: skip
+        raise ThawError(f"{_named(loose)} in {folder}, beside the class folders. Expected every image in the folder "
+                        "of its class. Move the images there, or out of the way.")  # fmt: skip
     return [path for path in entries if path.is_dir()]
 
 
@@ -121,8 +123,8 @@ def _of_class(folder: Path, place: Path, grouping: Grouping | None, split: str |
         nested = [path for _, inside in deeper for path in inside if path.is_dir()]
         paths = [path for path in paths if not path.is_dir()] + [path for _, inside in deeper for path in inside]
     if nested:
-        raise ThawError(f"{nested[0]} is a folder within the class {place.name!r}. Expected images alone in the "
-                        "folder of a class; move them up, leave the folder out, or say with `--group folder` that the "
+        raise ThawError(f"{nested[0]} is a folder within the class {place.name!r}. Expected only images in the "
+                        "folder of a class. Move them up, leave the folder out, or say with `--group folder` that the "
                         "folders in a class are groups that belong together.")  # fmt: skip
     return [
         LabelledFile(
@@ -186,7 +188,10 @@ def _visible(folder: Path) -> list[Path]:
         for path in paths[:1]:
             path.lstat()  # a folder may be listed and yet be closed
     except OSError as error:
-        raise ThawError(f"The folder {folder} can't be read: {error.strerror}. Put its permissions right.") from error
+        raise ThawError(
+            f"The folder {folder} can't be read: {error.strerror}. Expected a folder that you may "
+            "read. Correct its permissions."
+        ) from error
     return [path for path in paths if not path.name.startswith(".") and path.name not in _OF_THE_SYSTEM]
 
 

@@ -81,7 +81,9 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     except OSError as error:
         raise ThawError(f"{path} can't be read: {error.strerror}. Give a CSV file, or a folder of images.") from error
     except UnicodeDecodeError as error:
-        raise ThawError(f"{path} is not UTF-8 (byte {error.start}). Save it as CSV in UTF-8.") from error
+        raise ThawError(
+            f"{path} is not UTF-8 (byte {error.start}). Expected UTF-8. Save it as CSV in UTF-8."
+        ) from error
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -91,8 +93,8 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, [cell.strip() for cell in cells]))
     except csv.Error as error:
-        raise ThawError(f"{path}, line {reader.line_num}: no CSV ({error}). Expected cells with commas between them, "
-                        "those that hold commas or quotes in double quotes.") from error  # fmt: skip
+        raise ThawError(f"{path}, line {reader.line_num}: not valid CSV ({error}). Expected cells with "
+                        "commas between them, and in double quotes where they hold one.") from error  # fmt: skip
     if len(rows) < 2:
         raise ThawError(f"{path} lists no image. Expected a line with the names of the columns, such as file,label, "
                         "and a line for each image.")  # fmt: skip
@@ -120,7 +122,7 @@ def _places(
         named = columns.get(key)
         if named is None and len(fitting) > 1:
             raise ThawError(f"{path}: which column is the {key}, {' or '.join(map(repr, fitting))}? Name it with "
-                            f"--{key}-column, and pass over the other with --ignore-column.")  # fmt: skip
+                            f"--{key}-column, and skip the other with --ignore-column.")  # fmt: skip
         name = named if named is not None else next(iter(fitting), None)
         if name is not None:
             found[key] = header.index(name)
@@ -130,8 +132,8 @@ def _places(
                             f"the {key} with --{key}-column.")  # fmt: skip
     unknown = [name for place, name in enumerate(header) if place not in found.values() and name not in ignored]
     if unknown:
-        raise ThawError(f"{path}: unknown column {unknown[0]!r}. Expected {', '.join(COLUMNS)}. Say what it holds "
-                        f"with --group-column or the like, or pass over it with --ignore-column "
+        raise ThawError(f"{path}: unknown column {unknown[0]!r}. Expected {', '.join(COLUMNS)}. Name what it "
+                        f"holds with --group-column or the like, or skip it with --ignore-column "
                         f"{unknown[0]!r}.")  # fmt: skip
     return found
 

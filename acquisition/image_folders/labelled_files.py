@@ -66,7 +66,7 @@ def grouping_from(text: str | None) -> Grouping | None:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise ThawError(f"--group {text!r} is no regular expression: {error}. Give `folder` (the folder below the "
+        raise ThawError(f"--group {text!r} is not a regular expression: {error}. Give `folder` (the folder below the "
                         "class's), or a pattern of file names with one group, such as '^([^_]+)_'."
                         ) from error  # fmt: skip
     if pattern.groups != 1:
@@ -101,7 +101,7 @@ def check_splits(files: Sequence[LabelledFile]) -> None:
         return
     without = [one.file for one in files if one.split is None]
     if without:
-        raise ThawError(f"{len(without)} of {len(files)} files have no split, and the others have: "
+        raise ThawError(f"{len(without)} of {len(files)} files have no split, but the others have: "
                         f"{in_words(without)}. Give all of them one, or none.")  # fmt: skip
     for name in sorted({one.class_name for one in files} - {one.class_name for one in files if one.split == TRAIN}):
         raise ThawError(f"The class {name!r} has no image in your train split. Expected some of every class; add them, "
@@ -116,7 +116,7 @@ def check_splits(files: Sequence[LabelledFile]) -> None:
         where = " and ".join(f"{split} ({file})" for split, file in found.items())
         more = f", and so are {len(torn) - 1} other groups" if len(torn) > 1 else ""
         raise ThawError(f"The group {group!r} is in {where} of your splits{more}. Expected every group in one split "
-                        "alone: what is known of a group in train would flatter test. Move its files together, or "
+                        "alone: a group in train and test makes test figures too good. Move its files together, or "
                         "leave the split to Thaw.")  # fmt: skip
 
 

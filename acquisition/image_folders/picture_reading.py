@@ -72,9 +72,15 @@ class OwnImage:
         try:
             content = self.source.path.read_bytes()
         except OSError as error:
-            raise ThawError(f"{self.source.path} can't be read any more: {error.strerror}. Start again.") from error
+            raise ThawError(
+                f"{self.source.path} can no longer be read: {error.strerror}. Leave the images "
+                "as they are, and run the same command again."
+            ) from error
         if zlib.crc32(content) != self.checksum:
-            raise ThawError(f"{self.source.path} was changed while it was read. Start again.")
+            raise ThawError(
+                f"{self.source.path} changed while Thaw read it. Leave the images "
+                "as they are, and run the same command again."
+            )
         return content
 
 
@@ -238,7 +244,7 @@ def read_picture(one: LabelledFile, shrinks: bool) -> Picture:
     try:
         content = one.path.read_bytes()
     except OSError as error:
-        raise ThawError(f"{one.path}: it can't be read ({error.strerror}); put its permissions right") from error
+        raise ThawError(f"{one.path}: it can't be read ({error.strerror}). Correct its permissions.") from error
     image = load_image(content, str(one.path), REDUCED_PX if shrinks else None)
     if shrinks:
         image = reduced(image, REDUCED_PX)

@@ -131,10 +131,10 @@ def _check(splits: Sequence[str], pictures: Pictures, classes: Sequence[str], dr
         units = _units_of(label, pictures)
         why = f" Its pictures are in {units} groups, which are not torn apart." if drawn and units is not None else ""
         raise ThawError(
-            f"The class {name!r} comes to {found} images{left_out}. Expected {LEAST[TRAIN]} to train on, {LEAST[VAL]} "
+            f"The class {name!r} has {found} images{left_out}. Expected {LEAST[TRAIN]} to train on, {LEAST[VAL]} "
             f"to choose on and {LEAST[TEST]} to test on at least.{why} Add pictures that are not near-duplicates of "
-            "others, in further groups where there are groups; or leave the class out; or, where they are no "
-            "near-duplicates, say --near-duplicates ignore."
+            "others, in further groups where there are groups; or leave the class out; or, where they are "
+            "not near-duplicates, say --near-duplicates ignore."
         )
 
 

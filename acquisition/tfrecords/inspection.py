@@ -84,7 +84,7 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
                 if on_progress:
                     on_progress(seen.records)
         if not labels:
-            raise ThawError(f"The {split} split has no records: {[str(path) for path in paths]} hold none. "
+            raise ThawError(f"The {split} split has no records: {[str(path) for path in paths]} are empty. "
                             "Copy or convert the data again.")  # fmt: skip
         counts[split] = {name: labels[index] for index, name in enumerate(data.classes)}
         if split == "train" and data.val_key is not None:

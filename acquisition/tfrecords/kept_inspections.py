@@ -44,8 +44,8 @@ def inspect_once(
         fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")
         fresh.replace(path)
     except OSError as error:
-        raise ThawError(f"{path} can't be written: {error.strerror}. Expected a workspace that can be written; put its "
-                        "permissions right, or remove what is in the way.") from error  # fmt: skip
+        raise ThawError(f"{path} can't be written: {error.strerror}. Expected a workspace that can be written; correct "
+                        "its permissions, or remove what is in the way.") from error  # fmt: skip
     return inspection
 
 

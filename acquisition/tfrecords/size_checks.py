@@ -37,7 +37,7 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
     if _offered(inspection, config, name) < 1:
         raise ThawError(
             f"The class {name!r} of the {place} has {train} training images, and all are set apart for "
-            f"choosing ({_val_setting(config)}). Expected at least one to train on; "
+            f"validation ({_val_setting(config)}). Expected at least one to train on; "
             "add images, or lower the fraction with --set data.val_fraction=..."
         )
 

@@ -81,7 +81,7 @@ def read_batches(path: Path) -> Iterator[tuple[int, Sequence[bytes]]]:
                         "download the file again.") from error  # fmt: skip
     except tf.errors.OpError as error:
         raise ThawError(f"{path} can't be read: {error.message}. Expected a file of TFRecords that you may "
-                        "read; put its permissions right.") from error  # fmt: skip
+                        "read; correct its permissions.") from error  # fmt: skip
 
 
 def _records_at_once(path: Path) -> int:

@@ -47,8 +47,9 @@ class Grid:
         tested = {sweep.header.test_ids_hash for sweep in self.sweeps.values()}
         if len(tested) > 1:
             raise ThawError(
-                f"The ledgers rest on {len(tested)} different sets of test images, so transfers can't be compared with "
-                "each other. Delete the ledgers of an earlier run and run the same configuration again."
+                f"The ledgers were tested on {len(tested)} different sets of test images, so transfers "
+                "can't be compared with each other. Delete the ledgers of an earlier run "
+                "and run the same configuration again."
             )
         self._correct: dict[SweepCell, dict[int, np.ndarray]] = {}
 
@@ -134,7 +135,7 @@ def averaged(parts: Sequence[Terms]) -> dict[SweepCell, float]:
       ValueError: no difference was given.
     """
     if not parts:
-        raise ValueError("There is nothing to average.")
+        raise ValueError("Expected at least one cell to average, got none.")
     return combined([(1 / len(parts), part) for part in parts])
 
 

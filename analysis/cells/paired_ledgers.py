@@ -92,7 +92,9 @@ def pair_ledgers(ledgers: Iterable[tuple[Header, list[Row]]]) -> Ledgers:
         is_baseline = header.sweep.startswith(BASELINE_PREFIX)
         group, name = (baselines, header.architecture) if is_baseline else (transfers, header.sweep)
         if name in group:
-            raise ThawError(f"Two ledgers of {header.sweep} were given. Hand over one for each sweep.")
+            raise ThawError(
+                f"Two ledgers of {header.sweep} were given. Expected one for each sweep. Remove one of them."
+            )
         _check_rows(header, rows)
         group[name] = Sweep(header, rows_by_cell(rows))
     if not transfers:
@@ -145,8 +147,8 @@ def _check_pairs(ledgers: Ledgers) -> None:
             )
     headers = [sweep.header for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())]
     if len({(header.data, header.content_hash) for header in headers}) > 1:
-        raise ThawError(f"The ledgers rest on different data: {_by_value(headers, 'data', 'content_hash')}. Report on "
-                        "one data set at a time: run the same configuration again.")  # fmt: skip
+        raise ThawError(f"The ledgers were made from different data: {_by_value(headers, 'data', 'content_hash')}. "
+                        "Report on one data set at a time: run the same configuration again.")  # fmt: skip
     if len({header.stack for header in headers}) > 1:
         raise ThawError("The ledgers were computed by different stacks, whose figures can't be told from the effect of "
                         f"a transfer: {_by_value(headers, 'stack')}. Run the same configuration again with one of "

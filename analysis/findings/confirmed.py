@@ -131,8 +131,8 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
     """By `chosen`, `baseline` and `scratch`, on the draws that they have in common."""
     draws = grid.common_draws(question.cells)
     if not draws:
-        raise ThawError(f"The fresh draws of n = {question.n} end before any was trained on by all of "
-                        f"{sorted({name for name, _ in question.cells})}. Run the configuration again.")  # fmt: skip
+        raise ThawError(f"The fresh draws of n = {question.n} ended before all of these cells were trained on one "
+                        f"of them: {sorted({name for name, _ in question.cells})}. Run again.")  # fmt: skip
     return {name: arm_of(grid, place, draws) for name, place in question.by_name.items()}
 
 

@@ -110,8 +110,8 @@ def read_rule(path: Path = CALIBRATION_FILE) -> AdviceRule:
     try:
         rule = AdviceRule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ThawError(f"{path} is no calibration of `thaw advise` ({error}). Take the file of this version of Thaw, "
-                        "or make one with python -m benchmarks.prediction.calibrate.") from error  # fmt: skip
+        raise ThawError(f"{path} is not a calibration of `thaw advise` ({error}). Take the file of this version of "
+                        "Thaw, or make one with python -m benchmarks.prediction.calibrate.") from error  # fmt: skip
     if rule.predictors != PREDICTORS:
         raise ThawError(f"{path} was made for the predictors {list(rule.predictors)}, and this version of Thaw has "
                         f"{list(PREDICTORS)}. Make it again: python -m benchmarks.prediction.calibrate.")  # fmt: skip

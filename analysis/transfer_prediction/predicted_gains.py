@@ -80,8 +80,8 @@ def read_before_training(path: Path) -> BeforeTraining:
     try:
         return BeforeTraining.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ThawError(f"{path} is no advice of this version of Thaw ({error}). Remove metadata.sqlite from the "
-                        "workspace and run again: nodes are made anew, and ledgers are kept.") from error  # fmt: skip
+        raise ThawError(f"{path} is not advice of this version of Thaw ({error}). Remove metadata.sqlite from the "
+                        "workspace and run again. The nodes run again; ledgers are kept.") from error  # fmt: skip
 
 
 def predicted_gains_of(

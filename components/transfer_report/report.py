@@ -120,7 +120,7 @@ def _candidates(
             continue
         if transfer not in outcomes:
             raise ThawError(
-                f"Evaluator has said nothing of {transfer}; it spoke of {sorted(outcomes)}. Run the same "
+                f"Evaluator has no result of {transfer}. It has results of {sorted(outcomes)}. Run the same "
                 "configuration again."
             )
         classes = class_f1s(confirmation.ledgers, transfer, cell)

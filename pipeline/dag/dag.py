@@ -53,7 +53,7 @@ def create_pipeline(
       ThawError: `beam_args` are not for Beam; a cluster was given a budget.
     """
     if cluster and config.budget_minutes:
-        raise ThawError("budget_minutes is kept by the machine that a run starts on, and a cluster has none. Leave it "
+        raise ThawError("budget_minutes works only on one machine, not on a cluster. Leave it "
                         "out; fewer sizes, freeze_counts and draws make a smaller run.")  # fmt: skip
     examples = data_nodes.example_gen(dataset.files, cluster.data_path if cluster else None)
     schema = data_nodes.schema_gen(config.data)

@@ -86,7 +86,7 @@ def _renamed(spec: Document) -> Document:
     tasks = spec["root"]["dag"]["tasks"]
     names = {node_id: task_name(node_id) for node_id in tasks}
     if len(set(names.values())) < len(names):
-        raise ThawError(f"Kubeflow's names hold letters, digits and dashes alone, so some of {sorted(names)} would be "
+        raise ThawError(f"Kubeflow's names have only letters, digits and dashes, so some of {sorted(names)} would be "
                         "the same. Rename a source.")  # fmt: skip
     executors = spec["deploymentSpec"]["executors"]
     spec["deploymentSpec"]["executors"] = {

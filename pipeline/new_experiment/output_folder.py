@@ -38,17 +38,17 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
     # Links and `..` hide where a folder lies.
     real, images = out.parent.resolve() / out.name, folder.resolve()
     if real == images or images in real.parents or real in images.parents:
-        raise ThawError(f"{out} and the images in {folder} lie within each other. Name another folder with --out.")
+        raise ThawError(f"{out} and the images in {folder} contain each other. Name another folder with --out.")
     if not out.parent.is_dir():
-        raise ThawError(f"{out.parent}, where {out.name} should be made, is no folder. Make it, or name another with "
-                        "--out.")  # fmt: skip
+        raise ThawError(f"{out.parent}, where {out.name} should be made, is not a folder. Make it, or name another "
+                        "with --out.")  # fmt: skip
     _clear_leftovers(out)
     if not os.path.lexists(out):
         return
     if not force:
         raise ThawError(f"{out} exists. Name another folder with --out, or replace it with --force.")
     if out.is_symlink() or not _is_ours(out):
-        raise ThawError(f"{out} holds other things than `thaw init` writes, so --force does not replace it. Remove it "
+        raise ThawError(f"{out} holds files that `thaw init` did not write, so --force does not replace it. Remove it "
                         "yourself, or name another folder with --out.")  # fmt: skip
 
 
@@ -68,8 +68,8 @@ def written_whole(out: Path) -> Iterator[Path]:
             yield draft
             _put(draft, out, temporary / _OLD)
     except OSError as error:
-        raise ThawError(f"{out} can't be written ({error}). Expected a place with room for the images; free some, put "
-                        "its permissions right, or name another with --out.") from error  # fmt: skip
+        raise ThawError(f"{out} can't be written ({error}). Expected a place with room for the images; free some, "
+                        "correct its permissions, or name another with --out.") from error  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -31,5 +31,5 @@ def open_store(root: str) -> None:
     except ImportError as error:
         raise ThawError(f"pipeline_root is {root}, and {error}. S3 needs: pip install {S3_PACKAGES}") from error
     except tf.errors.OpError as error:
-        raise ThawError(f"pipeline_root is {root}, which can't be written: {error.message}. docs/storage.md says what "
-                        "bucket, credentials and endpoint have to be like.") from error  # fmt: skip
+        raise ThawError(f"pipeline_root is {root}, which can't be written: {error.message}. docs/storage.md describes "
+                        "what bucket, credentials and endpoint must be.") from error  # fmt: skip

@@ -120,7 +120,7 @@ def looked_at(name: str, backbone: Backbone, image_shape: Sequence[int]) -> Back
     sha256 = sha256_of(backbone.file) if backbone.file else ""
     if sha256 and backbone.sha256 and backbone.sha256 != sha256:
         setting = f"backbones.{name}.{'model' if backbone.model else 'weights'}"
-        raise ThawError(f"{backbone.file} is another file than the one that the configuration was written for: its "
+        raise ThawError(f"{backbone.file} is not the file that the configuration was written for: its "
                         f"SHA-256 is {sha256}, expected {backbone.sha256}. Give that file as {setting}, or leave "
                         f"backbones.{name}.sha256 out.")  # fmt: skip
     network = build_network(name, image_shape, 2, backbone)

@@ -47,8 +47,8 @@ def launch(
     terminal = progress.console()
     prepared = prepare(config, project_root, environment, terminal)
     if data not in (None, prepared.dataset.name):
-        raise ThawError(f"The run was made on {data}, and what is found now is {prepared.dataset.name}. Say where its "
-                        "images lie as when it was run: CIFAR10_DIR in the environment, or data.path.")  # fmt: skip
+        raise ThawError(f"The run was made on {data}, and what is found now is {prepared.dataset.name}. Give the same "
+                        "images as in that run, with CIFAR10_DIR in the environment or data.path.")  # fmt: skip
     _show_plan(prepared, terminal)
     if not plan_only:
         with locked(config.pipeline_folder):

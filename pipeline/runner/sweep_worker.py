@@ -85,8 +85,8 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
         time.sleep(1)
     job = SweepJob.read(path)
     if job.settings.code != source_fingerprint(*SWEEP_CODE):
-        raise ThawError("This machine's version of Thaw is not the chief's: its results would be others. Install the "
-                        "same version here.")  # fmt: skip
+        raise ThawError("This machine's version of Thaw differs from the chief's, so its results would differ. Install "
+                        "the same version here.")  # fmt: skip
     engine = job.build()
     settings = changed(job.settings, ledger_dir=ledgers.absolute())
     record = SweepRecord(settings, facts_of(engine))
@@ -108,7 +108,7 @@ def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
     here, there = record.header.stack, read_ledger(chiefs_ledger)[0].stack
     if here != there:
         raise ThawError(f"This machine would train with {here.in_words}; the chief with {there.in_words}: the results "
-                        "would be others. Use the same on both.")  # fmt: skip
+                        "would differ. Use the same on both.")  # fmt: skip
 
 
 def main(argv: list[str]) -> int:

@@ -124,15 +124,15 @@ def open_run(folder: Path | str) -> FinishedRun:
     store, context = Path(summary["ml_metadata"]["store"]), summary["ml_metadata"]["run_context"]
     if not store.exists():
         raise ThawError(
-            f"{folder} was made with the workspace {store.parent}, which has no {store.name} any more. Bring the "
+            f"{folder} was made with the workspace {store.parent}, which no longer has {store.name}. Bring the "
             "workspace back, or run the same configuration again."
         )
     check_metadata(store, to_write=False)
     with reading(store):
         nodes = nodes_of_run(open_store(store), context)
     if not nodes:
-        raise ThawError(f"{store} knows nothing of the run of {folder}: it is another file than the one that the run "
-                        "wrote. Bring that one back, or run the same configuration again.")  # fmt: skip
+        raise ThawError(f"{store} knows nothing of the run of {folder}: it is not the file that the run wrote. "
+                        "Restore that file, or run the same configuration again.")  # fmt: skip
     return FinishedRun(folder, summary, _with_kept_models(config, store.parent), store, nodes)
 
 
@@ -149,6 +149,6 @@ def _with_kept_models(config: ExperimentConfig, pipeline_folder: Path) -> Experi
         path = kept_path(pipeline_folder, backbone.sha256, backbone.model)
         if not path.is_file() or sha256_of(path) != backbone.sha256:
             raise ThawError(f"{path}, the run's copy of {backbone.model}, is missing or altered. Run the same "
-                            "configuration again: what was computed is not repeated.")  # fmt: skip
+                            "configuration again: what is already computed is not repeated.")  # fmt: skip
         kept[name] = backbone.with_file(path)
     return changed(config, backbones=kept)

@@ -41,8 +41,8 @@ def _said(path: Path, reason: str) -> str:
         return (f"Another process holds ML Metadata's file {path} ({reason}). Close the program that has it open, such "
                 "as a database browser, and run the same command again.")  # fmt: skip
     if "readonly" in reason or "unable to open" in reason:
-        return (f"Can't use ML Metadata's file {path}: {reason}. Expected a file that can be written; put its "
-                "permissions right, or name another folder with --set workspace=...")  # fmt: skip
+        return (f"Can't use ML Metadata's file {path}: {reason}. Expected a file that can be written; correct its "
+                "permissions, or name another folder with --set workspace=...")  # fmt: skip
     return f"ML Metadata's record of the runs, {path}, is damaged: {reason}. {REPAIR}"
 
 

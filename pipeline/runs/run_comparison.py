@@ -58,7 +58,7 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
       first, second: run folders.
 
     Raises:
-      ThawError: a folder is no finished run; the runs' draws hold other images, or their data are not the same images
+      ThawError: a folder is not a finished run; the runs' draws hold other images, or their data are not the same images
         with the same labels; no cell is common.
     """
     _check_comparable(first, second)
@@ -66,7 +66,10 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
     accuracies = [_accuracies(run) for run in (first, second)]
     common = [place for place in accuracies[0] if set(accuracies[0][place]) & set(accuracies[1].get(place, {}))]
     if not common:
-        raise ThawError(f"{first} and {second} have no cell and draw in common, so there is nothing to compare.")
+        raise ThawError(
+            f"{first} and {second} have no cell and draw in common, so there is nothing to compare. "
+            "Compare runs of the same transfers, sizes and draws."
+        )
     compared = [(place, *_paired(accuracies[0][place], accuracies[1][place])) for place in common]
     rejected = false_discovery_control([p_value for *_, p_value in compared]) <= FALSE_DISCOVERY_RATE
     return [
@@ -79,7 +82,7 @@ def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]
     """Top-level settings of two runs that are not equal, by name; places and what changes no result do not count.
 
     Raises:
-      ThawError: a folder is no finished run.
+      ThawError: a folder is not a finished run.
     """
     one, other = _settings(first), _settings(second)
     names = sorted({*one, *other} - {"name"})
@@ -128,7 +131,7 @@ def _check_same_images(first: Path, second: Path) -> None:
     if differing:
         raise ThawError(
             f"{first} and {second} name the same data, but differ in {', '.join(differing)}: a record was changed, "
-            "added or taken away between them, so they can't be paired. Run one of them again on the same images."
+            "added or removed between them, so they can't be paired. Run one of them again on the same images."
         )
 
 

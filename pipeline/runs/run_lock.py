@@ -106,7 +106,7 @@ def check_usable(folder: Path) -> None:
     if existing.is_dir():
         check_writable(existing)
     else:
-        raise unusable(folder, NotADirectoryError(errno.ENOTDIR, f"{existing} is no folder"))
+        raise unusable(folder, NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder"))
 
 
 def unusable(folder: Path, error: OSError) -> ThawError:

@@ -84,7 +84,7 @@ def load(folder: Path) -> Predict:
             # TensorFlow's message quotes the request, and Python can't decode what is not UTF-8 in it.
             if "codec can't decode byte" not in str(error):
                 raise
-            raise Refused(400, "The model refuses the request: it holds no sound tf.Example or image.") from error
+            raise Refused(400, "The model refuses the request: it holds no valid tf.Example or image.") from error
         columns = {key: [_plain(value) for value in tensor.numpy().tolist()] for key, tensor in outputs.items()}
         return [{key: column[place] for key, column in columns.items()} for place in range(len(inputs))]
 
@@ -104,7 +104,7 @@ def read_request(body: bytes) -> tuple[str, list[bytes]]:
     try:
         request = json.loads(body)
     except (ValueError, RecursionError) as error:  # neither JSON nor UTF-8; or nested without end
-        raise Refused(400, f"The body is no JSON ({str(error)[:100]}).") from error
+        raise Refused(400, f"The body is not JSON ({str(error)[:100]}).") from error
     if not isinstance(request, dict) or request.keys() - {"signature_name", "instances"}:
         raise Refused(400, 'Expected {"signature_name": ..., "instances": [...]} and no other keys.')
     name = request.get("signature_name", "serving_default")
@@ -217,7 +217,7 @@ async def serve(predict: Predict, host: str, port: int) -> None:
 
 def _port(text: str) -> int:
     if not 0 <= (number := int(text)) <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text} is no port; expected 0 (any that is free) to 65535")
+        raise argparse.ArgumentTypeError(f"{text} is not a port; expected 0 (any that is free) to 65535")
     return number
 
 

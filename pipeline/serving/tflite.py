@@ -83,7 +83,7 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
     """export_run for a run that pushed the model of the folder."""
     if not (folder / KERAS_FILE).exists():
         raise ThawError(f"The model that {run.folder} pushed is gone: {folder} has no {KERAS_FILE}. Run the experiment "
-                        "again, or put the workspace back.")  # fmt: skip
+                        "again, or restore the workspace.")  # fmt: skip
     with reading(folder / KERAS_FILE):
         model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
     train, test = run.records("target", "train"), run.records("target", "test")
@@ -113,8 +113,8 @@ def _write(out: Path, contents: dict[str, bytes]) -> None:
             (out / name).write_bytes(content)
     except OSError as error:
         raise ThawError(f"Can't write {error.filename or out}: {error.strerror}. Expected room for "
-                        f"{sum(map(len, contents.values())):,} bytes in a folder that can be written; see to it, and "
-                        "run the same command again.") from error  # fmt: skip
+                        f"{sum(map(len, contents.values())):,} bytes in a folder that can be written. Make room or "
+                        "correct its permissions, and run the same command again.") from error  # fmt: skip
 
 
 def spread(records: Records, most: int) -> Records:

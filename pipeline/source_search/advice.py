@@ -88,7 +88,7 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
     left_out = _left_out(run.config, target)
     pairs = [pair for pair in run.config.transfers if pair.id not in left_out]
     if not pairs:
-        raise ThawError(f"No source of {run.folder} can be asked about {list(target)}: {left_out}. Choose other "
+        raise ThawError(f"No source of {run.folder} can be compared on {list(target)}: {left_out}. Choose other "
                         "classes, or another run.")  # fmt: skip
     images = target_images(run, target, n)
     predicted_gains: list[PredictedGain] = []
@@ -98,7 +98,7 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
         except ValueError as error:  # such as features that are the same for every image
             left_out[pair.id] = str(error).rstrip(".")
     if not predicted_gains:
-        raise ThawError(f"No source of {run.folder} says anything of {list(target)} at n = {n}: {left_out}. Give "
+        raise ThawError(f"No source of {run.folder} can estimate {list(target)} at n = {n}: {left_out}. Give "
                         "another --n, or choose another run.")  # fmt: skip
     data = str(run.summary["data"])
     return Advice(target, n, data, ranked(predicted_gains), left_out, rule.in_words, time.perf_counter() - began)
@@ -121,7 +121,7 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
         given_val=config.data.val_key is not None,
     )  # fmt: skip
     if n < LEAST_ROWS_PER_CLASS * len(target):
-        raise ThawError(f"n = {n} gives less than {LEAST_ROWS_PER_CLASS} images of each of {list(target)}; a linear "
+        raise ThawError(f"n = {n} gives fewer than {LEAST_ROWS_PER_CLASS} images of each of {list(target)}; a linear "
                         "probe is tested on an image left out, and needs another of its class. Give --n "
                         f"{LEAST_ROWS_PER_CLASS * len(target)} or more.")  # fmt: skip
     folder = run.output("Transform", "transformed_examples")

@@ -44,7 +44,7 @@ def test_the_node_stops_the_run_and_lists_every_anomaly(anomalies_uri):
     artifact = standard_artifacts.ExampleAnomalies()
     artifact.uri = anomalies_uri(label=[0, -1], id=["x", "y"])
     function = AnomalyGate.EXECUTOR_SPEC.executor_class._FUNCTION
-    with pytest.raises(ThawError, match=r"(?s)does not fit the schema.*train, image:.*train, label:"):
+    with pytest.raises(ThawError, match=r"(?s)does not match the schema.*train, image:.*train, label:"):
         function(anomalies=artifact)
 
 

@@ -249,7 +249,7 @@ def test_the_report_is_told_of_as_many_trainings_as_were_asked_for_though_a_budg
 
 def test_a_budget_on_a_cluster_is_refused():
     cluster = Cluster("/root", RuntimeParameter("data", str, "/data"))
-    with pytest.raises(ThawError, match="budget_minutes is kept by the machine"):
+    with pytest.raises(ThawError, match="budget_minutes works only on one machine"):
         told(changed("budget_minutes", 10.0), cluster=cluster)
 
 

@@ -68,10 +68,10 @@ def test_help_loads_no_tensorflow():
         (["status", "--config", "quik"], 1, "or a preset's name: controls, quick, report, report-mini, tiny"),
         (["status", "--workers", "0"], 1, "quick.yaml with --set workers=0 is not valid"),
         (["report"], 1, "Finished in runs: none"),
-        (["tflite"], 1, "no finished run"),
-        (["labels"], 1, "no finished run"),
+        (["tflite"], 1, "not a finished run"),
+        (["labels"], 1, "not a finished run"),
         (["labels", "--accuracy", "95"], 2, "95"),
-        (["compare", "a", "b"], 1, "a is no finished run"),
+        (["compare", "a", "b"], 1, "a is not a finished run"),
         (["init", "nowhere"], 1, "nowhere does not exist"),
         (["init", "nowhere", "--name", "My Flowers"], 1, "such as my_flowers"),
         (["init"], 2, "Missing argument"),
@@ -98,7 +98,7 @@ def test_the_report_of_a_stopped_run_asks_for_the_least_and_for_another_than_tha
         minutes.add(least.budget_minutes)
     assert len(minutes) == 2
     done = thaw("report", folder.name, "--json")  # a script is told at once
-    assert done.returncode == 1 and "no finished run" in done.stderr
+    assert done.returncode == 1 and "not a finished run" in done.stderr
 
 
 def test_a_report_is_found_by_name_below_runs_and_is_json_for_scripts(thaw, tmp_path):

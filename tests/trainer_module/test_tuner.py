@@ -158,7 +158,7 @@ def test_weights_that_are_no_numbers_never_become_a_source(tmp_path):
     alike.weights[0].assign(np.full(alike.weights[0].shape, np.nan, np.float32))
     alike.save_weights(path)
     told = imagenet(path, hashlib.sha256(path.read_bytes()).hexdigest())
-    with pytest.raises(ThawError, match="imagenet__mobilenet_v2 has weights that are no finite numbers"):
+    with pytest.raises(ThawError, match="imagenet__mobilenet_v2 has weights that are not finite"):
         trainer.run_fn(Arguments(told.as_custom_config(""), [], [], str(tmp_path / "model")))
     assert not (tmp_path / "model" / source.KERAS_FILE).exists()
 

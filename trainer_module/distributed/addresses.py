@@ -46,5 +46,5 @@ def _address(environment: Mapping[str, str]) -> str:
         raise ThawError(f"{', '.join(missing)} not set. A distributed sweep needs {TUNER_ID} ({CHIEF}, or a name for "
                         f"each worker), {ORACLE_IP} and {ORACLE_PORT}; see docs/distributed.md.")  # fmt: skip
     if not environment[ORACLE_PORT].isdigit():
-        raise ThawError(f"{ORACLE_PORT} is {environment[ORACLE_PORT]!r}; it should be a port, such as 8000.")
+        raise ThawError(f"{ORACLE_PORT} is {environment[ORACLE_PORT]!r}; expected a port, such as 8000.")
     return f"{environment[ORACLE_IP]}:{environment[ORACLE_PORT]}"

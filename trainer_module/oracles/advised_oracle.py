@@ -119,7 +119,7 @@ class AdvisedOracle(keras_tuner.Oracle):
           ValueError: nothing was trained.
         """
         if not self.done:
-            raise ValueError("Nothing was trained: the budget does not suffice for a single training.")
+            raise ValueError("Nothing was trained: the budget is too small for one training.")
         counts = self._counts()
         return max(np.flatnonzero(counts == counts.max()).tolist(), key=self._merit)
 

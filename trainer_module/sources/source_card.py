@@ -66,8 +66,8 @@ def check_trained(folder: str) -> None:
     if luck >= MOST_LUCK:
         raise ThawError(
             f"The source {card.get('name')} learned nothing worth transferring: its best val accuracy is {best:.1%} "
-            f"of {images} images, which luck alone gives with probability {luck:.2g}; guessing gives {chance:.1%}. "
-            "Train it longer (source_schedule), or set allow_untrained_sources: true to transfer it all the same."
+            f"of {images} images, which chance alone gives with probability {luck:.2g}; guessing gives {chance:.1%}. "
+            "Train it longer (source_schedule), or set allow_untrained_sources: true to transfer it anyway."
         )
 
 

@@ -61,7 +61,7 @@ def without_controls(ledgers: Ledgers, controls: Mapping[str, str]) -> tuple[Gri
     )
     if not ordinary:
         raise ThawError(
-            f"The ledgers are those of controls alone ({', '.join(shown)}), which can't be chosen. Add a transfer from "
+            f"All ledgers are of controls ({', '.join(shown)}), which can't be chosen. Add a transfer from "
             "a source without control."
         )
     return Grid(dataclasses.replace(ledgers, transfers=ordinary)), (

@@ -90,7 +90,7 @@ class _Command:
 def test_a_pickle_that_would_run_code_is_refused_unrun(tmp_path: Path) -> None:
     proof = tmp_path / "ran"
     archive = archived(tmp_path / "a.tar.gz", pickled(data_batch_2=_Command(f"touch {proof}")))
-    with pytest.raises(ThawError, match=r"data_batch_2 \(it holds \w+\.system, which is no array\)"):
+    with pytest.raises(ThawError, match=r"data_batch_2 \(it holds \w+\.system, which is not an array\)"):
         convert_archive(archive, tmp_path / "out")
     assert not proof.exists()
 
@@ -122,13 +122,13 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ([1, 2], "no `data`"),
-        ({b"labels": [1]}, "no `data`"),
+        ([1, 2], "expected `data`"),
+        ({b"labels": [1]}, "expected `data`"),
         ({b"data": np.zeros((4, 3071), np.uint8), b"labels": [0] * 4}, "3072 columns"),
-        ({b"data": np.zeros((4, 3072), np.float32), b"labels": [0] * 4}, "no `data` of bytes"),
-        ({b"data": np.zeros((4, 3072), np.uint8), b"labels": [0] * 3}, "`labels` are not 4 numbers"),
-        ({b"data": np.zeros((4, 3072), np.uint8), b"labels": [0, 1, 2, 10]}, "`labels` are not 4 numbers"),
-        ({b"data": np.zeros((4, 3072), np.uint8)}, "`labels` are not 4 numbers"),
+        ({b"data": np.zeros((4, 3072), np.float32), b"labels": [0] * 4}, "expected `data` as bytes"),
+        ({b"data": np.zeros((4, 3072), np.uint8), b"labels": [0] * 3}, "expected `labels` with 4 numbers"),
+        ({b"data": np.zeros((4, 3072), np.uint8), b"labels": [0, 1, 2, 10]}, "expected `labels` with 4 numbers"),
+        ({b"data": np.zeros((4, 3072), np.uint8)}, "expected `labels` with 4 numbers"),
     ],
 )
 def test_a_batch_of_another_layout_is_named(tmp_path: Path, content: Any, complaint: str) -> None:

@@ -167,7 +167,7 @@ def test_weights_that_are_no_numbers_are_named(sound: Path, tmp_path: Path, valu
     with h5py.File(path, "a") as file:
         group = file["block_3_project"]
         group[group.attrs["weight_names"][0]][0, 0, 0, 0] = value
-    with pytest.raises(ThawError, match="layer block_3_project holds weights that are no finite numbers"):
+    with pytest.raises(ThawError, match="layer block_3_project has weights that are not finite"):
         check_weights(path, MOBILENET)
 
 

@@ -44,7 +44,7 @@ def test_what_systems_leave_behind_is_passed_over(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: picture(0).save(folder / "loose.PNG"), "loose.PNG lies in .*of which class"),
+        (lambda folder: picture(0).save(folder / "loose.PNG"), "loose.PNG lies in .*Expected every image in the folder of its class"),
         (lambda folder: [picture(0).save(folder / f"{n}.png") for n in range(6)], "and 1 more lie in"),
         (lambda folder: (folder / "rose" / "red").mkdir(), "a folder within the class 'rose'"),
         (lambda folder: (folder / "rose" / "0.png").unlink(), "'rose' has 7 images .*Expected 8"),

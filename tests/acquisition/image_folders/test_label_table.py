@@ -90,7 +90,7 @@ def test_texts_of_cells_are_never_markup_or_patterns(folder: Path) -> None:
         (["file,label", *rows(), "/etc/passwd,rose"], "'/etc/passwd' lies outside"),
         (["file,label", *rows(), "in/3.jpg"], "line 18: 1 cells. Expected 2"),
         (["file,label", *rows(), "in/3.jpg,"], "line 18: the label is empty"),
-        (["file,label", *rows(), '"in/3.jpg,rose'], "no CSV"),
+        (["file,label", *rows(), '"in/3.jpg,rose'], "not valid CSV"),
         (["file,label,split", *rows("somewhere")], "unknown split 'somewhere'. Expected train, val or test"),
         (["file,label,split", *rows("")], "line 2: the split is empty"),
         (["file,label,split", *rows("test")], "'rose' has no image in your train split"),

@@ -185,5 +185,5 @@ def test_a_file_that_is_changed_after_it_was_read_is_named(folder: Path) -> None
         with pytest.raises(ThawError, match="was changed while it was read"):
             found.images[0].encoded(kept)
         found.images[0].source.path.unlink()
-        with pytest.raises(ThawError, match="can't be read any more"):
+        with pytest.raises(ThawError, match="can no longer be read"):
             found.images[0].encoded(kept)

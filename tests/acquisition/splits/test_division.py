@@ -117,7 +117,7 @@ def test_near_duplicates_in_several_of_the_users_splits_are_left_out_of_the_earl
 
 def test_too_few_groups_are_refused_with_the_counts() -> None:
     labels, groups = [0] * 20 + [1] * 20, [1] * 10 + [2] * 10 + [0] * 20
-    with pytest.raises(ThawError, match=r"The class 'rose' comes to .*Its pictures are in 2 groups"):
+    with pytest.raises(ThawError, match=r"The class 'rose' has .*Its pictures are in 2 groups"):
         divide(pictures(labels, groups), CLASSES, together=False)
 
 
@@ -125,5 +125,5 @@ def test_too_few_pictures_that_are_no_near_duplicates_are_refused() -> None:
     splits = (["train"] * 8 + ["val"] * 2 + ["test"] * 5) * 2
     shows = list(range(30))
     shows[:4] = shows[10:14]
-    with pytest.raises(ThawError, match=r"'rose' comes to 4 train, 2 val, 5 test images \(4 near-duplicates"):
+    with pytest.raises(ThawError, match=r"'rose' has 4 train, 2 val, 5 test images \(4 near-duplicates"):
         divide(pictures([0] * 15 + [1] * 15, shows=shows, splits=splits), CLASSES, together=True)

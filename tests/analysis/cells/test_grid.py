@@ -83,7 +83,7 @@ def test_terms_add_up_and_cancel() -> None:
     a, b = ("a", Cell(10, 0, False)), ("b", Cell(10, 0, False))
     assert averaged([{a: 1.0, b: -1.0}, {a: 1.0}]) == {a: 1.0, b: -0.5}
     assert combined([(1.0, {a: 1.0, b: -1.0}), (-1.0, {a: 1.0})]) == {b: -1.0}
-    with pytest.raises(ValueError, match="nothing to average"):
+    with pytest.raises(ValueError, match="at least one cell to average"):
         averaged([])
 
 

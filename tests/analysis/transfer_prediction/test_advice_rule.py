@@ -83,5 +83,5 @@ def test_a_file_that_is_no_calibration_is_refused(tmp_path, text):
     path = tmp_path / "calibration.yaml"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ThawError, match=r"is no calibration of `thaw advise`"):
+    with pytest.raises(ThawError, match=r"is not a calibration of `thaw advise`"):
         read_rule(path)

@@ -69,5 +69,5 @@ def test_a_file_that_is_no_advice_is_refused(tmp_path, text):
     path = tmp_path / "advice.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ThawError, match="is no advice of this version"):
+    with pytest.raises(ThawError, match="is not advice of this version"):
         read_before_training(path)

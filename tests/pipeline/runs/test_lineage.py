@@ -88,5 +88,5 @@ def test_a_run_whose_summary_does_not_lead_to_ml_metadata_cannot_be_opened(folde
 
 def test_a_run_whose_workspace_is_gone_cannot_be_opened(folder, tmp_path):
     shutil.move(tmp_path / "metadata.sqlite", tmp_path / "elsewhere.sqlite")
-    with pytest.raises(ThawError, match=r"has no metadata.sqlite any more"):
+    with pytest.raises(ThawError, match=r"no longer has metadata.sqlite"):
         open_run(folder)

@@ -131,11 +131,11 @@ SOUND = {"signature_name": "serving_bytes"}
 @pytest.mark.parametrize(
     ("body", "headers", "status", "message"),
     [
-        (b"", JSON, 400, "no JSON"),
-        (b"{", JSON, 400, "no JSON"),
-        (b"\xff\xfe", JSON, 400, "no JSON"),
-        (b"[" * 100_000, JSON, 400, "no JSON"),
-        (b"7" * 5000, JSON, 400, "no JSON"),
+        (b"", JSON, 400, "not JSON"),
+        (b"{", JSON, 400, "not JSON"),
+        (b"\xff\xfe", JSON, 400, "not JSON"),
+        (b"[" * 100_000, JSON, 400, "not JSON"),
+        (b"7" * 5000, JSON, 400, "not JSON"),
         ([], JSON, 400, "Expected {"),
         ({"inputs": []}, JSON, 400, "no other keys"),
         ({**SOUND, "instances": []}, JSON, 400, "instances: expected a list of 1 to 128 values"),

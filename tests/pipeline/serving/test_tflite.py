@@ -194,5 +194,7 @@ def test_damaged_images_are_named(run):
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_converted(run, monkeypatch):
     (run / "tflite").write_text("in the way")
     monkeypatch.setattr(tflite, "_export", pytest.fail)
-    with pytest.raises(ThawError, match=r"tflite is no folder.*copy the run's folder to a place that can be written"):
+    with pytest.raises(
+        ThawError, match=r"tflite is not a folder.*copy the run's folder to a place that can be written"
+    ):
         tflite.export_run(run)

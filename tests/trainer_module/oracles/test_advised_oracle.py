@@ -129,6 +129,6 @@ def test_the_same_seed_asks_for_the_same(tmp_path):
 
 def test_a_budget_for_nothing_is_an_error_that_says_so(tmp_path):
     oracle = searched(tmp_path, World(clear), made_candidates(["good"]), budget=5.0)
-    with pytest.raises(ValueError, match="does not suffice for a single training"):
+    with pytest.raises(ValueError, match="is too small for one training"):
         oracle.best()
     assert oracle.place_of("nobody", 0, False) is None

@@ -1,0 +1,65 @@
+"""Messages of errors are sentences in plain words. Reads the sources as text; `pytest -s` prints all of them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packages import MODULES, PACKAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted([*(ROOT / name for name in MODULES), *(f for name in PACKAGES for f in (ROOT / name).rglob("*.py"))])
+READ_BY_USERS = ("ThawError", "ValueError")
+HOME_MADE = (
+    "None if", "not to be had", "mend", "in vain", "loudly", "holds 0", "are no finite", "is no finite", "no row is",
+    "is no row", "any more", "would be others", "put its permissions right", "settle", "promise", "by turns",
+)  # fmt: skip
+NOT_A = re.compile(r"\b(?:is|are) no (?!longer\b|{)\w+")
+"""`is no folder` for `is not a folder`; `there is no folder` is English."""
+
+
+def literal(node: ast.expr) -> str:
+    """The text of a message, with each value that is put into it as {}."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(literal, node.values))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return literal(node.left) + literal(node.right)
+    return "{}"
+
+
+def messages(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
+    """(line, name of the exception, text) of what a module raises for users to read."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            name = ast.unparse(node.exc.func).rpartition(".")[2]
+            if name in READ_BY_USERS:
+                yield node.lineno, name, literal(node.exc.args[0])
+
+
+def complaints(name: str, text: str) -> list[str]:
+    """What is wrong with a message. A ValueError may be a part of a sentence: whoever catches it says the rest."""
+    found = [word for word in HOME_MADE if re.search(rf"\b{re.escape(word)}", text)]
+    found += [match.group() for match in NOT_A.finditer(text) if not text[: match.start()].lower().endswith("there ")]
+    if name == "ThawError" and not text.rstrip().endswith((".", "?", "{}")):
+        found.append("does not end with a sentence")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_messages_are_sentences_in_plain_words(path: Path) -> None:
+    found = list(messages(ast.parse(path.read_text(encoding="utf-8"))))
+    for line, name, text in found:
+        print(f"{path.relative_to(ROOT)}:{line} {name}: {text}")
+    assert {(line, text): wrong for line, name, text in found if (wrong := complaints(name, text))} == {}
+
+
+def test_each_kind_of_message_and_each_fault_is_seen() -> None:
+    tree = ast.parse('raise ThawError(f"{a} is " + "here. Go.")\nraise errors.ThawError("x")\nraise KeyError("y")')
+    assert list(messages(tree)) == [(1, "ThawError", "{} is here. Go."), (2, "ThawError", "x")]
+    assert complaints("ThawError", "{} is no folder") == ["is no folder", "does not end with a sentence"]
+    assert complaints("ThawError", "There is no folder {}. Make it.") == []
+    assert complaints("ValueError", "the interval holds 0") == ["holds 0"]
