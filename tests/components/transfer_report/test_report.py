@@ -72,8 +72,8 @@ def test_everything_lies_in_the_folder(written: tuple[Path, dict[str, Any]]) -> 
     assert files == {
         "report.html", "cells.csv", "confirmed.csv", "claims.json",
         "estimates.csv", "learning_curves.csv", "predicted_gains.csv", "summary.json",
-        "figures/all_but_target__original.png", "figures/cats_dogs__original.png", "figures/estimates.png", "figures/labels.png",
-        "figures/learning_curves.png", "figures/overview.png",
+        "figures/all_but_target__original.png", "figures/cats_dogs__original.png", "figures/estimates.png",
+        "figures/labels.png", "figures/learning_curves.png", "figures/overview.png",
     }  # fmt: skip
 
 
