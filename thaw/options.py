@@ -65,8 +65,8 @@ def find_run(run: str, runs: Path) -> Path:
     folder = next((place for place in places if (place / SUMMARY_FILE).exists()), None)
     if folder is None:
         raise ThawError(f"{run} is not a finished run: neither {Path(run)} nor {runs / run} has a summary.json. "
-                        f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` begins a run, or goes "
-                        "on with one that stopped; `thaw status` says how far it is.")  # fmt: skip
+                        f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` begins a run, "
+                        "or goes on with one that stopped; `thaw status` says how far it is.")  # fmt: skip
     return folder.resolve()
 
 

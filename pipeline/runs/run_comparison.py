@@ -58,8 +58,8 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
       first, second: run folders.
 
     Raises:
-      ThawError: a folder is not a finished run; the runs' draws hold other images, or their data are not the same images
-        with the same labels; no cell is common.
+      ThawError: a folder is not a finished run; the runs' draws hold other images, or their data are not the same
+        images with the same labels; no cell is common.
     """
     _check_comparable(first, second)
     _check_same_images(first, second)

@@ -44,7 +44,8 @@ def test_what_systems_leave_behind_is_passed_over(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: picture(0).save(folder / "loose.PNG"), "loose.PNG lies in .*Expected every image in the folder of its class"),
+        (lambda folder: picture(0).save(folder / "loose.PNG"),
+         "loose.PNG lies in .*Expected every image in the folder of its class"),
         (lambda folder: [picture(0).save(folder / f"{n}.png") for n in range(6)], "and 1 more lie in"),
         (lambda folder: (folder / "rose" / "red").mkdir(), "a folder within the class 'rose'"),
         (lambda folder: (folder / "rose" / "0.png").unlink(), "'rose' has 7 images .*Expected 8"),
@@ -54,7 +55,7 @@ def test_what_systems_leave_behind_is_passed_over(folder: Path) -> None:
         (lambda folder: [(folder / a).rename(folder / b) for a, b in (("rose", "Train"), ("tulip", "test"))],
          "images.* beside the class folders|lie in .*Train, beside the class folders"),
         (lambda folder: [(folder / name).mkdir() for name in ("train", "Validation")]
-         and [(folder / name).rename(folder.parent / name) for name in ("rose", "tulip")], "holds no class folder"),
+         and [(folder / name).rename(folder.parent / name) for name in ("rose", "tulip")], "but no class folders"),
     ],
 )  # fmt: skip
 def test_a_folder_of_another_kind_is_explained(folder: Path, spoil: Callable[[Path], object], message: str) -> None:
@@ -174,7 +175,7 @@ def test_a_pattern_tells_groups_by_file_names(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("(", "no regular expression"), ("abc", "has 0 groups"), ("(a)(b)", "has 2 groups"), ("", "has 0 groups")],
+    [("(", "not a regular expression"), ("abc", "has 0 groups"), ("(a)(b)", "has 2 groups"), ("", "has 0 groups")],
 )
 def test_a_grouping_that_can_not_be_is_refused(text: str, message: str) -> None:
     with pytest.raises(ThawError, match=message):

@@ -182,7 +182,7 @@ def test_a_file_that_is_changed_after_it_was_read_is_named(folder: Path) -> None
     with tempfile.TemporaryFile() as kept, reading_journal(None) as journal:
         found = read_pictures(files, image_headers(files), journal, reduce=False)
         picture(99).save(found.images[0].source.path)
-        with pytest.raises(ThawError, match="was changed while it was read"):
+        with pytest.raises(ThawError, match="changed while Thaw read it"):
             found.images[0].encoded(kept)
         found.images[0].source.path.unlink()
         with pytest.raises(ThawError, match="can no longer be read"):

@@ -236,7 +236,7 @@ def test_every_cell_stands_in_the_page_with_its_verdict(written: tuple[Path, dic
 
 
 def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
-    with pytest.raises(ThawError, match="nothing of cats_dogs__original"):
+    with pytest.raises(ThawError, match="no result of cats_dogs__original"):
         report_of(tmp_path, quick_ledgers, {"all_but_target__original": Evaluation(True)}, SETTINGS, BEFORE)
 
 

@@ -75,7 +75,7 @@ def test_a_file_that_is_missing_or_another_or_has_fewer_parts_is_refused(saved, 
     with pytest.raises(ThawError, match=r"\(backbones\.net\.model\) does not exist"):
         found(config(tmp_path / "none.keras"))
     path = saved()
-    with pytest.raises(ThawError, match=r"is another file .* expected abc.* as backbones\.net\.model"):
+    with pytest.raises(ThawError, match=r"is not the file .* expected abc.* as backbones\.net\.model"):
         found(config(path, "backbones.net.sha256=abc"))
     with pytest.raises(ThawError, match=r"freeze_counts\.net asks for \[3\]; .* can be cut into 2 parts, so 0 to 2"):
         found(config(path, "freeze_counts={net: [0, 3]}"))
