@@ -29,13 +29,13 @@ from experiment.errors import ThawError
 from experiment.machine import usable_cores
 
 MOST_BYTES = 700 * 2**20
-"""Of all records together: above it, large pictures are reduced. ImportExampleGen copies the records, so a workspace
-takes them twice."""
+"""Of all records together: above it, large pictures are reduced. A workspace holds records twice (ImportExampleGen)."""
 REDUCED_PX = 448
 """Shorter side of a picture that was reduced: twice the 224 that pre-trained networks see at most. At 224 px it differs
 from the resized original by 0.4 grey levels of 255 in the mean (672: 0.3; two photos of 3 and 5 megapixels)."""
 _PIXELS_AT_ONCE = 48 * 10**6
 """Decoded by all threads together, 9 bytes each for a while; a larger picture is decoded alone."""
+_AGAIN = "Leave the images as they are, and run the same command again."
 _WAITING = 4
 """Pictures read ahead for each core."""
 
@@ -72,15 +72,9 @@ class OwnImage:
         try:
             content = self.source.path.read_bytes()
         except OSError as error:
-            raise ThawError(
-                f"{self.source.path} can no longer be read: {error.strerror}. Leave the images "
-                "as they are, and run the same command again."
-            ) from error
+            raise ThawError(f"{self.source.path} can no longer be read: {error.strerror}. {_AGAIN}") from error
         if zlib.crc32(content) != self.checksum:
-            raise ThawError(
-                f"{self.source.path} changed while Thaw read it. Leave the images "
-                "as they are, and run the same command again."
-            )
+            raise ThawError(f"{self.source.path} changed while Thaw read it. {_AGAIN}")
         return content
 
 
