@@ -42,7 +42,7 @@ def test_a_folder_that_the_chief_does_not_share_is_named(tmp_path, monkeypatch):
 def test_another_version_of_thaw_is_refused(job, tmp_path):
     other = dataclasses.replace(job, settings=job.settings.model_copy(update={"code": "0ther"}))
     other.write(tmp_path / "a-1" / "job.json")
-    with pytest.raises(ThawError, match="version of Thaw is not the chief's"):
+    with pytest.raises(ThawError, match="version of Thaw differs from the chief's"):
         sweep_worker.join(tmp_path, "a-1", "127.0.0.1:1", patience=1)
 
 
