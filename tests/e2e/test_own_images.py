@@ -114,13 +114,19 @@ def test_the_experiment_ran_to_its_report(example):
     }  # fmt: skip
 
 
-def test_init_takes_a_backbone_of_keras_applications_as_a_source(example, programs, backbone):
+@pytest.fixture(scope="module")
+def with_model(example, programs, backbone):
+    """The folder of an experiment that init made with the backbone."""
     folder, _ = example
     command = [sys.executable, str(ROOT / "thaw_entry.py"), "init", "animals", "--out", "with-model"]
     environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}
     done = programs.run([*command, "--backbone", str(backbone)], folder, environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    written = yaml.safe_load((folder / "with-model" / "config.yaml").read_text())
+    return folder / "with-model"
+
+
+def test_init_takes_a_backbone_of_keras_applications_as_a_source(with_model, backbone):
+    written = yaml.safe_load((with_model / "config.yaml").read_text())
     assert written["backbones"]["backbone"] == {"model": str(backbone)}
     assert written["sources"]["pretrained"] == {"classes": []}
     assert {"source": "pretrained", "architecture": "backbone"} in written["transfers"]
@@ -128,11 +134,11 @@ def test_init_takes_a_backbone_of_keras_applications_as_a_source(example, progra
 
 
 @pytest.mark.exhaustive
-def test_a_backbone_is_swept_and_pushed(example, programs, backbone):
+def test_a_backbone_is_swept_and_pushed(example, programs, with_model, backbone):
     folder, _ = example
     pair = "transfers=[{source: pretrained, architecture: backbone}]"
     tiny = [part for setting in (pair, "freeze_counts={backbone: [7, 8]}", *TINY[2:]) for part in ("--set", setting)]
-    command = [sys.executable, str(ROOT / "thaw_entry.py"), "run", "--config", "with-model/config.yaml", *tiny]
+    command = [sys.executable, str(ROOT / "thaw_entry.py"), "run", "--config", str(with_model / "config.yaml"), *tiny]
     done = programs.run(command, folder, {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")})
     assert done.returncode == 0, done.stdout + done.stderr
     latest = folder / "runs" / "latest"
