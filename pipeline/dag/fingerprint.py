@@ -17,7 +17,7 @@ SOURCE_CODE = (
     "trainer_module.networks.backbone",
     "trainer_module.networks.classified_features",
     "trainer_module.networks.cut_points",
-    "trainer_module.networks.families",
+    "trainer_module.networks.keras_applications",
     "trainer_module.networks.flattening",
     "trainer_module.networks.keras_file",
     "trainer_module.networks.normalization",
@@ -26,6 +26,7 @@ SOURCE_CODE = (
     "trainer_module.sources.controls",
     "trainer_module.sources.source",
     "trainer_module.training.activation_cache",
+    "trainer_module.training.learning_rate_schedules",
     "trainer_module.training.training_loop",
 )
 """What decides which weights a source ends with."""

@@ -18,9 +18,9 @@ from components.transfer_report.settings import ReportSettings
 from experiment.config import ExperimentConfig
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint
+from pipeline.dag.node_settings import repeatable
 from pipeline.dag.sweeps import Sweep, SweptTransfer
 from pipeline.dag.tfma_evaluation import evaluation_config
-from pipeline.dag.training_settings import repeatable
 
 REPORTED_PACKAGES = ("thaw", "tfx", "tensorflow", "keras", "keras-tuner", "tensorflow-model-analysis", "apache-beam")
 

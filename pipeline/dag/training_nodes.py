@@ -24,8 +24,8 @@ from experiment.stack import Device
 from experiment.training_settings import BUDGET_KEY, STACK_KEY, ModelSettings
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint
+from pipeline.dag.node_settings import backbone_of, model_settings, source_settings, sweep_settings
 from pipeline.dag.sweeps import Baseline, SweptTransfer
-from pipeline.dag.training_settings import backbone_of, model_settings, source_settings, sweep_settings
 from trainer_module.training.running_stack import running_stack
 
 TRAIN = TrainArgs(splits=["train"])

@@ -15,7 +15,7 @@ from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.machine import Machine
-from pipeline.dag.training_settings import asked_digests
+from pipeline.dag.node_settings import asked_digests
 from pipeline.planning.plan import Plan
 from pipeline.runner.artifact_store import open_store
 from pipeline.runner.failed_run import AFTER_NODES, explained

@@ -12,7 +12,7 @@ from experiment.config import Architecture, ExperimentConfig
 from experiment.schedules import Way, ways_of
 from ledger.ledger_note import note_path
 from ledger.sealed_lines import SealedLines
-from pipeline.dag.training_settings import asked_digest
+from pipeline.dag.node_settings import asked_digest
 from pipeline.runs.run_files import SUMMARY_FILE, comparable, damaged, read_started, read_summary, runs_of, settings_of
 from pipeline.runs.run_log import RUN_LOG
 

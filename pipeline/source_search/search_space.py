@@ -11,19 +11,19 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
-from pipeline.dag.training_settings import model_settings, sweep_settings
+from pipeline.dag.node_settings import model_settings, sweep_settings
 from pipeline.planning.training_costs import SECONDS_PER_PROGRAM, training_seconds
 from pipeline.runs.finished_run import FinishedRun
 from pipeline.source_search.advice import features_of, target_images
 from trainer_module.oracles.advised_oracle import SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
-from trainer_module.sources.estimates import OF_LABELS
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import default_workers
 from trainer_module.sweep.search_sweeps import most_processes
+from transferability.estimators import LABEL_ESTIMATORS
 
 ESTIMATORS = ("logme", "probe")
-"""Of OF_LABELS; on the images of draw 0."""
+"""Names of LABEL_ESTIMATORS; on the images of draw 0."""
 USUAL_GFLOPS = 50.0
 """Of a core; not measured, so that a search that stopped asks for the same again. Only shares of seconds count."""
 
@@ -102,7 +102,7 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
         counts = config.freeze_counts[architecture]
         for count, features in features_of(run, transfer, images, counts):
             try:
-                said = tuple(OF_LABELS[name](features, images.labels) for name in ESTIMATORS)
+                said = tuple(LABEL_ESTIMATORS[name](features, images.labels) for name in ESTIMATORS)
             except ValueError as error:
                 raise ThawError(f"{transfer.id} with {count} layers frozen can't be judged before training: {error} "
                                 "Run without this transfer, and search that run.") from error  # fmt: skip

@@ -14,7 +14,7 @@ from experiment.changes import as_written
 from experiment.errors import ThawError
 from experiment.loading import load_config
 from ledger.ledger_note import note_path
-from pipeline.dag.training_settings import asked_digest
+from pipeline.dag.node_settings import asked_digest
 from pipeline.runs.run_files import read_cells, read_settings, read_summary
 from pipeline.runs.run_formats import CELL_COLUMNS
 from tests.pipeline.metadata_recorder import Recorder, small_settings, small_summary

@@ -18,7 +18,7 @@ from experiment.errors import ThawError
 from experiment.loading import validate_config
 from ledger.cell_selection import Cell
 from pipeline.dag.dag import Cluster, create_pipeline
-from pipeline.dag.training_settings import model_settings, sweep_settings
+from pipeline.dag.node_settings import model_settings, sweep_settings
 from tests.stacks import STACK
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import SweepRecord

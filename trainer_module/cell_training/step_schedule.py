@@ -1,4 +1,4 @@
-"""How many steps each phase takes, and at which learning rates. Imports draws and training_loop, no engine."""
+"""How many steps each phase takes, and at which learning rates. Imports draws and the shapes of rates, no engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from experiment.config import Schedule, Tuning
 from trainer_module.data import draws
-from trainer_module.training.training_loop import cosine_decay, one_cycle
+from trainer_module.training.learning_rate_schedules import cosine_decay, one_cycle
 
 
 @dataclasses.dataclass(frozen=True)

@@ -95,7 +95,7 @@ class CutData:
     def _walked(self, part: keras.Model) -> Cut:
         """What a part of the network makes of the activations at the cut that is kept."""
         below = self._frozen[1]
-        run = tf.function(lambda activations: part(activations, training=False), reduce_retracing=True)
+        run = tf.function(lambda activations: part(activations, training=False), reduce_retracing=True, autograph=False)
         record_bytes = 4 * int(np.prod(part.outputs[0].shape[1:]))
         splits = (below.train, below.val, below.test)
         spill = record_bytes * sum(len(split.labels) for split in splits) > self._budget.share_bytes

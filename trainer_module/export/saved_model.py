@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -29,7 +30,7 @@ class ServedModel(tf.Module):
         self._infer = _inference_with_constants(model)
         self._settings = settings
         self._transform = tft.TFTransformOutput(transform_graph)
-        self._transform_layer = self._transform.transform_features_layer()
+        self._transform_raw = _untracked(self._transform.transform_features_layer())
         self._class_names = tf.constant(settings.classes)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
@@ -48,7 +49,7 @@ class ServedModel(tf.Module):
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized raw tf.Example protos [batch] to the transformed features."""
         parsed = tf.io.parse_example(_sound(examples), self._transform.raw_feature_spec())
-        return dict(self._transform_layer(parsed))
+        return dict(self._transform_raw(parsed))
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def score_transformed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -94,6 +95,15 @@ def _inference_with_constants(model: keras.Model) -> Callable[[tf.Tensor], tf.Te
         return logits
 
     return infer
+
+
+def _untracked(layer: Callable[..., Any]) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """The layer as a function that the module does not track.
+
+    For a tracked layer of Keras, SavedModel traces a signature that nobody calls: three seconds the first time. If the
+    transform graph held resources, such as a vocabulary, saving would fail and say so; ours holds none.
+    """
+    return lambda raw: layer(raw)
 
 
 def _sound(examples: tf.Tensor) -> tf.Tensor:

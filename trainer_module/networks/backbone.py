@@ -14,8 +14,8 @@ from experiment.backbones import Backbone
 from experiment.errors import ThawError
 from trainer_module.networks.classified_features import features_of
 from trainer_module.networks.cut_points import cuts_of
-from trainer_module.networks.families import family_model
 from trainer_module.networks.flattening import Flattening
+from trainer_module.networks.keras_applications import family_model
 from trainer_module.networks.keras_file import in_a_line, load_file
 
 Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]

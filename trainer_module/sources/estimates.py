@@ -20,33 +20,12 @@ from trainer_module.networks.architectures import Network
 from trainer_module.sources import source
 from trainer_module.training.activation_cache import Activations, Budget, InMemory, kept, read_batch
 from trainer_module.training.training_loop import class_probabilities
-from transferability.class_overlap import gbc
-from transferability.domain_distance import frechet_distance, proxy_a_distance
-from transferability.h_score import shrunk_h_score
+from transferability.estimators import DOMAIN_ESTIMATORS, LABEL_ESTIMATORS
 from transferability.leep import leep
-from transferability.linear_probe import linear_probe
-from transferability.logme import logme
-from transferability.similarity import linear_cka
 
 CELLS = 4
 """Feature maps are averaged over CELLS x CELLS parts: at most 2,048 features for `original`, whose deepest map has
 4 x 4 places anyway."""
-
-OF_LABELS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "logme": logme,
-    "h_score": shrunk_h_score,
-    "gbc": gbc,
-    "probe": lambda features, labels: linear_probe(features, labels).accuracy,
-    "probe_error": lambda features, labels: -linear_probe(features, labels).squared_error,
-    "cka_labels": lambda features, labels: linear_cka(features, np.eye(int(labels.max()) + 1)[labels]),
-}
-"""Of features [n, d] and labels [n]; higher is better."""
-
-OF_DOMAINS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "frechet": lambda target, source: -frechet_distance(target, source),
-    "a_distance": lambda target, source: -proxy_a_distance(target, source),
-}
-"""Of the target's and the source's features [n, d], the same number of images each; nearer is higher."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +34,7 @@ class Estimate:
 
     Attributes:
       n, freeze_count, draw: which images, and the cut at which their features were taken.
-      estimator: a name of OF_LABELS or OF_DOMAINS, or `leep`, which has one value for all freeze counts.
+      estimator: a name of LABEL_ESTIMATORS or DOMAIN_ESTIMATORS, or `leep`, which has one value for all freeze counts.
       value: higher is better; never NaN: what an estimator refuses, such as too few images, is left out.
       seconds: the estimator's own; the walk to the cut is not in it.
     """
@@ -92,6 +71,7 @@ def features_at(
             run = tf.function(
                 lambda batch, part=part: part(batch, training=False),
                 input_signature=[tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)],
+                autograph=False,
             )
             spill = 4 * len(images) * math.prod(part.outputs[0].shape[1:]) > budget.share_bytes
             walked = (run(batch) for batch in activations.batches())
@@ -130,10 +110,10 @@ def estimates(
     for freeze_count, features in features_at(network, images, freeze_counts, budget):
         own = features[len(target) :]
         for (n, draw), places in subsets.items():
-            for name, of_labels in OF_LABELS.items():
+            for name, of_labels in LABEL_ESTIMATORS.items():
                 yield from _timed(n, freeze_count, draw, name, of_labels, features[places], target.labels[places])
             if n <= len(own):
-                for name, of_domains in OF_DOMAINS.items():
+                for name, of_domains in DOMAIN_ESTIMATORS.items():
                     yield from _timed(n, freeze_count, draw, name, of_domains, features[places], own[:n])
 
 

@@ -18,10 +18,11 @@ from trainer_module.data.input_pipeline import Records
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network, build_network
 from trainer_module.networks.backbone import read_model
-from trainer_module.networks.families import family_model
+from trainer_module.networks.keras_applications import family_model
 from trainer_module.networks.weight_values import Weights
 from trainer_module.training.activation_cache import InMemory
-from trainer_module.training.training_loop import Program, one_cycle
+from trainer_module.training.learning_rate_schedules import one_cycle
+from trainer_module.training.training_loop import Program
 
 KERAS_FILE = "model.keras"
 CHECKS = 5

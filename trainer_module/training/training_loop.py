@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -15,7 +15,6 @@ from trainer_module.training.activation_cache import Activations
 
 RECALIBRATION_BATCHES = 20
 CURVE_RECALIBRATION_BATCHES = 5
-WARM_UP = 0.2
 # Keras's defaults.
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7
 
@@ -81,11 +80,14 @@ class Program:
                 tf.TensorSpec([None, None], tf.int32),
                 tf.TensorSpec([None], tf.float32),
             ],
+            autograph=False,
         )
         self._recalibrate = tf.function(
-            self._recalibration_steps, input_signature=[activations, tf.TensorSpec([None, None], tf.int32)]
+            self._recalibration_steps,
+            input_signature=[activations, tf.TensorSpec([None, None], tf.int32)],
+            autograph=False,
         )
-        self._logits = tf.function(self._inference, input_signature=[activations])
+        self._logits = tf.function(self._inference, input_signature=[activations], autograph=False)
 
     def recalibrate(self, data: Activations, order: np.ndarray, batches: int = RECALIBRATION_BATCHES) -> None:
         """Sets the moving statistics to what the trained weights give on the last `batches` of the order.
@@ -142,18 +144,21 @@ class Program:
         return reached if self.held is None else self.held(reached, training=False)  # [batch, units]
 
     def _train_steps(self, activations: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
-        loss = tf.constant(0.0)
-        for step in tf.range(tf.shape(order)[0]):
+        def one_step(step: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             batch = order[step]  # [batch]
             inputs = tf.gather(activations, batch)
             if self.shift_px:
                 inputs = shifted(inputs, self.shift_px, tf.stack([self._shift_seed, self._steps_taken]))
-            loss = self._train_step(inputs, tf.gather(labels, batch), rates[step])
-        return loss
+            return step + 1, self._train_step(inputs, tf.gather(labels, batch), rates[step])
+
+        return _loop(one_step, tf.shape(order)[0])
 
     def _recalibration_steps(self, activations: tf.Tensor, order: tf.Tensor) -> None:
-        for step in tf.range(tf.shape(order)[0]):
+        def one_step(step: tf.Tensor, nothing: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             self.model(tf.gather(activations, order[step]), training=True)
+            return step + 1, nothing
+
+        _loop(one_step, tf.shape(order)[0])
 
     def _train_step(self, activations: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         held = normalization.normalization_held(self.model) if self.statistics_held else contextlib.nullcontext()
@@ -180,6 +185,15 @@ class Program:
             )  # fmt: skip
 
 
+def _loop(one_step: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]], steps: tf.Tensor) -> tf.Tensor:
+    """Runs (step, value) -> (step + 1, value) for each step, and returns the last value, float32 [].
+
+    Written out, since autograph would first read the source of all that a step calls: a second for each process.
+    """
+    start = tf.constant(0), tf.constant(0.0)
+    return tf.while_loop(lambda step, _: step < steps, one_step, start)[1]
+
+
 def shifted(images: tf.Tensor, most_px: int, seed: tf.Tensor) -> tf.Tensor:
     """Images [batch, height, width, channels], each moved by up to `most_px` each way, its edges mirrored in.
 
@@ -197,26 +211,6 @@ def shifted(images: tf.Tensor, most_px: int, seed: tf.Tensor) -> tf.Tensor:
     corner = tf.random.stateless_uniform([2, batch, 1], seed, maxval=2 * most_px + 1, dtype=tf.int32)
     rows, columns = corner[0] + tf.range(height), corner[1] + tf.range(width)  # [batch, height] and [batch, width]
     return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
-
-
-def one_cycle(learning_rate: float, steps: int) -> np.ndarray:
-    """The learning rate of each step, float32 [steps]: a straight line up over the first WARM_UP, a cosine down to 0.
-
-    Smith and Topin, Super-convergence, arXiv 1708.07120, section 3 (without the last leg); the fall is equation 5 of
-    Loshchilov and Hutter, ICLR 2017. The rate at the top is `learning_rate`.
-    """
-    rising = max(1, round(WARM_UP * steps))
-    up = np.arange(1, rising + 1) / rising
-    down = (1 + np.cos(np.pi * np.arange(1, steps - rising + 1) / (steps - rising + 1))) / 2
-    return (learning_rate * np.concatenate([up, down])[:steps]).astype(np.float32)
-
-
-def cosine_decay(learning_rate: float, steps: int) -> np.ndarray:
-    """The learning rate of each step, float32 [steps], from `learning_rate` down to nearly 0.
-
-    Equation 5 of Loshchilov and Hutter, ICLR 2017, without restarts.
-    """
-    return (learning_rate * (1 + np.cos(np.pi * np.arange(steps) / max(1, steps))) / 2).astype(np.float32)
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

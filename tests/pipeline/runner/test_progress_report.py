@@ -11,7 +11,7 @@ from experiment.loading import PRESETS, load_config
 from ledger.ledger import write_ledger
 from ledger.ledger_note import note_path, write_note
 from ledger.rows import Header, Row
-from pipeline.dag.training_settings import asked_digest
+from pipeline.dag.node_settings import asked_digest
 from pipeline.runner.progress_report import in_words, state_of
 from pipeline.runs import run_folder
 from tests.stacks import STACK

@@ -11,6 +11,7 @@ from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network, build_network
 from trainer_module.sources import estimates
 from trainer_module.training.activation_cache import Budget
+from transferability.estimators import LABEL_ESTIMATORS
 from transferability.leep import leep
 from transferability.logme import logme
 
@@ -81,7 +82,7 @@ def test_every_estimate_is_of_its_draws_own_images(
             assert by_place[n, 6, draw, "logme"].value == pytest.approx(logme(features[chosen], labels), rel=1e-3)
             distances = {"frechet", "a_distance"}
             here = {name for size, count, number, name in by_place if (size, count, number) == (n, 6, draw)}
-            assert here == {*estimates.OF_LABELS, *(distances if n <= 12 else ())}, "12 images of the source are there"
+            assert here == {*LABEL_ESTIMATORS, *(distances if n <= 12 else ())}, "12 images of the source are there"
     assert all(one.seconds >= 0 and np.isfinite(one.value) for one in found)
 
 
@@ -89,7 +90,7 @@ def test_without_a_domain_and_a_head_there_is_no_distance_and_no_leep(
     network: Network, target: Records, ranks: dict[int, np.ndarray]
 ) -> None:
     found = list(estimates.estimates(network, target, {0: ranks[0]}, [8], [8], None, None, Budget()))
-    assert {one.estimator for one in found} == set(estimates.OF_LABELS)
+    assert {one.estimator for one in found} == set(LABEL_ESTIMATORS)
 
 
 def test_probabilities_are_the_models_own(network: Network, target: Records) -> None:
@@ -103,5 +104,5 @@ def test_what_an_estimator_refuses_is_left_out_and_ends_nothing(
     network: Network, target: Records, ranks: dict[int, np.ndarray]
 ) -> None:
     found = list(estimates.estimates(network, target, ranks, [2], [8], None, None, Budget()))  # one image a class
-    assert {one.estimator for one in found} < set(estimates.OF_LABELS)
+    assert {one.estimator for one in found} < set(LABEL_ESTIMATORS)
     assert all(np.isfinite(one.value) for one in found)

@@ -17,7 +17,8 @@ from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.training.activation_cache import Budget, InMemory
-from trainer_module.training.training_loop import Program, one_cycle
+from trainer_module.training.learning_rate_schedules import one_cycle
+from trainer_module.training.training_loop import Program
 
 pytestmark = pytest.mark.slow  # trains real networks
 

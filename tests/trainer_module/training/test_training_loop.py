@@ -10,11 +10,11 @@ import tensorflow as tf
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.training.activation_cache import InMemory
+from trainer_module.training.learning_rate_schedules import one_cycle
 from trainer_module.training.training_loop import (
     Program,
     class_probabilities,
     cross_entropy,
-    one_cycle,
     score_logits,
     shifted,
 )
@@ -44,18 +44,6 @@ def test_scores_of_known_logits():
     score = score_logits(np.array([[math.log(3)], [math.log(3)]]), np.array([1, 0]))
     assert score.accuracy == 0.5
     assert score.loss == pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2)
-
-
-def test_the_rate_rises_for_a_fifth_and_falls_with_the_cosine_towards_0():
-    np.testing.assert_allclose(
-        one_cycle(1e-3, 10), [5e-4, 1e-3] + [5e-4 * (1 + math.cos(math.pi * i / 9)) for i in range(1, 9)], rtol=1e-6
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_a_training_of_few_steps_has_a_rate_above_0_at_each(steps):
-    rates = one_cycle(1e-3, steps)
-    assert len(rates) == steps and rates.min() > 0 and rates.max() == pytest.approx(1e-3)
 
 
 def test_shifted_images_are_crops_of_the_mirrored_image_and_each_goes_its_own_way():

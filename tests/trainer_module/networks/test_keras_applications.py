@@ -14,7 +14,7 @@ from experiment.errors import ThawError
 from tests.trainer_module.keras_models import IMAGES, chain, network_of, recalibrated, save_weights
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
-from trainer_module.networks.families import IMAGENET_MEAN, IMAGENET_STDDEV
+from trainer_module.networks.keras_applications import IMAGENET_MEAN, IMAGENET_STDDEV
 
 
 @pytest.mark.slow

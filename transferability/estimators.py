@@ -1,0 +1,30 @@
+"""All estimators by name: what a table or an oracle asks for. Imports the estimators alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from transferability.class_overlap import gbc
+from transferability.domain_distance import frechet_distance, proxy_a_distance
+from transferability.h_score import shrunk_h_score
+from transferability.linear_probe import linear_probe
+from transferability.logme import logme
+from transferability.similarity import linear_cka
+
+LABEL_ESTIMATORS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "logme": logme,
+    "h_score": shrunk_h_score,
+    "gbc": gbc,
+    "probe": lambda features, labels: linear_probe(features, labels).accuracy,
+    "probe_error": lambda features, labels: -linear_probe(features, labels).squared_error,
+    "cka_labels": lambda features, labels: linear_cka(features, np.eye(int(labels.max()) + 1)[labels]),
+}
+"""Of features [n, d] and labels [n]; higher is better."""
+
+DOMAIN_ESTIMATORS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "frechet": lambda target, source: -frechet_distance(target, source),
+    "a_distance": lambda target, source: -proxy_a_distance(target, source),
+}
+"""Of the target's and the source's features [n, d], the same number of images each; nearer is higher."""
