@@ -48,7 +48,8 @@ def comparison_table(changes: Iterable[Change]) -> FittingTable:
     """Two runs cell by cell."""
     rows, names = [], []
     for one in changes:
-        points = f"{one.points.estimate:+.1f} [{one.points.low:+.1f}, {one.points.high:+.1f}]"
+        interval = "[one draw]" if one.points.images_only else f"[{one.points.low:+.1f}, {one.points.high:+.1f}]"
+        points = f"{one.points.estimate:+.1f} {interval}"
         accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
         tuned = "yes" if one.cell.fine_tune else "no"
         name, verdict = in_two_lines(one.sweep), Text(one.verdict, style=STYLES[one.verdict])
@@ -56,7 +57,7 @@ def comparison_table(changes: Iterable[Change]) -> FittingTable:
         names.append(one.sweep)
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
-        caption="Points of test accuracy, RUN_B less RUN_A, with 95% intervals over draws.",
+        caption="Points of test accuracy, RUN_B less RUN_A, with 95% intervals over draws; one draw gives no interval.",
     )  # fmt: skip
     return FittingTable(table, rows, names)
 

@@ -63,6 +63,10 @@ def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[s
     yield _metadata(config)
     yield from check_engine(config)
     yield _disk(config)
+    tensorflow = _tensorflow()
+    yield tensorflow
+    if tensorflow.state == "problem":
+        return
     yield _data(config, project_root, environment)
     for name in config.architectures:
         if name in config.backbones:
@@ -153,6 +157,15 @@ def _disk(config: ExperimentConfig) -> Finding:
         return Finding("disk", "ok", f"{free_gb:.0f} GB free at {existing}")
     advice = "Free some, or set workspace to another disk; `thaw plan` says how much a run needs."
     return Finding("disk", "warning", f"{free_gb:.1f} GB free at {existing}", advice)
+
+
+def _tensorflow() -> Finding:
+    try:
+        import tensorflow as tf
+    except Exception as error:  # whatever a broken installation raises: it is what was looked for
+        advice = "Run `make clean setup`. Data, weights and GPU can be checked only after TensorFlow imports."
+        return Finding("TensorFlow import", "problem", f"{type(error).__name__}: {error}", advice)
+    return Finding("TensorFlow import", "ok", tf.__version__)
 
 
 def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Finding:

@@ -41,6 +41,12 @@ def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> N
     assert text.count("undecided") == text.count("-10.1 [-12.3, -7.9]") == text.count("88.8") == len(NAMES)
 
 
+def test_a_difference_of_one_draw_has_no_interval() -> None:
+    [change] = [Change("a__original", Cell(20, 6, False), 0.5, 0.6, Interval(10.0, 10.0, 10.0, 1), "undecided")]
+    text = printed(tables.comparison_table([change]), 80)
+    assert "+10.0 [one draw]" in text and "[+10.0" not in text
+
+
 @pytest.mark.parametrize("width", [80, 60, 40])
 def test_progress_shows_every_name_and_figure_whole(width: int) -> None:
     sweeps = tuple(SweepState(name, 1234, 5678, 90, 360_000) for name in NAMES)

@@ -51,6 +51,20 @@ def test_a_missing_package_or_another_version_is_a_problem(monkeypatch, name, wa
     assert found(name).state == "problem" and wanted in found(name).advice
 
 
+def test_a_tensorflow_that_does_not_import_is_a_problem_and_ends_what_needs_it(monkeypatch):
+    class Broken:
+        def find_spec(self, name, path, target=None):
+            if name == "tensorflow":
+                raise ImportError("libstdc++.so.6: version GLIBCXX_3.4.29 not found")
+
+    for name in [name for name in sys.modules if name == "tensorflow"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    *_, last = doctor.examine(config(), Path("/nowhere/project"), {})
+    assert (last.subject, last.state) == ("TensorFlow import", "problem")
+    assert "GLIBCXX_3.4.29" in last.found and "make clean setup" in last.advice
+
+
 def test_one_core_is_a_warning(monkeypatch):
     monkeypatch.setattr(doctor, "usable_cores", lambda: 1)
     assert found("cores").state == "warning"
