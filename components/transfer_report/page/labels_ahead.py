@@ -11,7 +11,7 @@ Values = Mapping[str, Any]
 
 
 def images_in_words(images: Values, smallest: float, largest: float) -> str:
-    """`620 [480, 910]`, `4,300 [2,100, >20,000]`, `more than 20,000`, `at most 50`.
+    """`620 [480, 910]`, `4,300 [2,100, >20,000]`, `more than 20,000`, `at most 50`, `unknown [≤50, >20,000]`.
 
     Args:
       images: low, expected and high; None where they are more than the largest.
@@ -22,8 +22,8 @@ def images_in_words(images: Values, smallest: float, largest: float) -> str:
         return f"more than {rounded(largest)}"
     if high is not None and high <= smallest:
         return f"at most {rounded(smallest)}"
-    shown = [_bound(one, smallest, largest) for one in (expected, low, high)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+    middle, *bounds = (_bound(one, smallest, largest) for one in (expected, low, high))
+    return f"{'unknown' if _tells_nothing(images, smallest) else middle} [{', '.join(bounds)}]"
 
 
 def rounded(n: float) -> str:
@@ -69,7 +69,7 @@ def label_sentences(labels: Values) -> list[str]:
     wished = formats.percent(labels["wished_accuracy"])
     return [
         f"{winner['name']} is expected to reach {', '.join(ahead)} images.",
-        f"For {wished} it takes {_takes(winner)}.",
+        _takes(winner, wished),
         *_met(labels),
         *_notes(labels["curves"]),
     ]
@@ -81,14 +81,23 @@ def silent_sentences(labels: Values) -> list[str]:
     return [f"Nothing is said of {one['name']}. {one['silent']}" for one in others]
 
 
-def _takes(curve: Values) -> str:
-    images, last = curve["images"], rounded(curve["sizes"][-1])
+def _takes(curve: Values, wished: str) -> str:
+    images, smallest, last = curve["images"], curve["sizes"][0], rounded(curve["sizes"][-1])
     if images["low"] is None:
-        return f"more than {last} images, as far as the curve is known"
+        return f"For {wished} it takes more than {last} images, as far as the curve is known."
+    if _tells_nothing(images, smallest):
+        return (f"How many images {wished} takes is unknown: every number from {rounded(smallest)} or fewer to more "
+                f"than {last} agrees with what was measured.")  # fmt: skip
     if images["expected"] is None:
-        low = _bound(images["low"], curve["sizes"][0], curve["sizes"][-1])
-        return f"more than {last} images, as far as the curve is known; the interval begins at {low}"
-    return f"{images_of(curve)} images"
+        low = _bound(images["low"], smallest, curve["sizes"][-1])
+        return (f"For {wished} it takes more than {last} images, as far as the curve is known; the interval begins at "
+                f"{low}.")  # fmt: skip
+    return f"For {wished} it takes {images_of(curve)} images."
+
+
+def _tells_nothing(images: Values, smallest: float) -> bool:
+    """Whether the interval covers all sizes of the curve, so that its middle means nothing."""
+    return images["low"] is not None and images["low"] <= smallest and images["high"] is None
 
 
 def _met(labels: Values) -> list[str]:

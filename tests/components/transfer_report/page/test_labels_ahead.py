@@ -42,6 +42,7 @@ def labels(*curves, met=None, winner="a__original"):
         (images(None, None, None), "more than 2,000"),
         (images(20.0, 20.0, 20.0), "at most 20"),
         (images(20.0, 31.0, 44.0), "31 [≤20, 44]"),
+        (images(20.0, 90.0, None), "unknown [≤20, >2,000]"),
     ],
 )
 def test_images_are_open_where_the_curve_ends(found, words):
@@ -65,6 +66,13 @@ def test_the_winner_is_told_with_its_accuracies_and_its_images():
 )
 def test_an_accuracy_out_of_reach_is_told_as_an_open_interval(takes, said):
     assert label_sentences(labels(curve(takes=takes), curve("from scratch")))[1] == f"For 95.0% it takes {said}"
+
+
+def test_an_interval_over_all_sizes_gives_no_number():
+    """On ants and bees 95% took "90 [≤10, >4,000]" images where 94.9% had been measured with 200."""
+    takes = label_sentences(labels(curve(takes=(20.0, 90.0, None)), curve("from scratch")))[1]
+    assert takes == ("How many images 95.0% takes is unknown: every number from 20 or fewer to more than 2,000 agrees "
+                     "with what was measured.")  # fmt: skip
 
 
 @pytest.mark.parametrize(
