@@ -1,4 +1,4 @@
-"""The note by which the ledger of a sweep is found from its settings alone. Imports ledger, no TensorFlow."""
+"""Where ledgers lie: a note finds a sweep's by its settings, fresh draws have a folder. Imports ledger, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 from ledger.ledger import unwritable
+
+FRESH_DRAWS_FOLDER = "confirmation"
+"""Folder of fresh draws' ledgers, beside those of the search, whose file names they have."""
 
 
 def note_path(ledger_dir: Path, sweep: str, asked: str) -> Path:

@@ -23,7 +23,7 @@ def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
     """How far each sweep is."""
     title = f"Experiment {experiment}" + (f" on {state.data}" if state.data else "")
     rows = [
-        (one.sweep, str(one.done), f"{'at most ' if one.at_most else ''}{one.planned}", str(one.diverged),
+        (one.sweep, str(one.done), f"{one.bound}{one.planned}", str(one.diverged),
          f"{one.training_s / 3600:.2f}")
         for one in state.sweeps
     ]  # fmt: skip

@@ -1,21 +1,24 @@
-"""How far an experiment is: executions in its ledgers against the plan. Imports config and plan, no TFX."""
+"""How far an experiment is: executions in its ledgers against the plan. Imports config and planning, no TFX."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from experiment.config import Architecture, ExperimentConfig
 from experiment.schedules import Way, ways_of
-from ledger.ledger_note import note_path
+from ledger.ledger_note import FRESH_DRAWS_FOLDER, note_path
 from ledger.sealed_lines import SealedLines
 from pipeline.dag.node_settings import asked_digest
+from pipeline.planning.run_costs import RunCosts
 from pipeline.runs.run_files import SUMMARY_FILE, comparable, damaged, read_started, read_summary, runs_of, settings_of
+from pipeline.runs.run_lock import is_held
 from pipeline.runs.run_log import RUN_LOG
 
+FRESH_DRAWS = "fresh draws"
 NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
 """What TFX's local runner logs."""
 
@@ -28,9 +31,9 @@ class SweepState:
       sweep: its name.
       done: executions in the ledger that a sweep with these settings used last.
       planned: executions that the configuration asks for.
-      at_most: whether a search trains a part of them alone.
       diverged: of those done, how many did not train as planned.
       training_s: seconds of training that they took, all workers together.
+      bound: how `planned` is to be read: a search trains a part alone, and an undecided size gets more fresh draws.
     """
 
     sweep: str
@@ -38,17 +41,18 @@ class SweepState:
     planned: int
     diverged: int
     training_s: float
-    at_most: bool = False
+    bound: Literal["", "at most ", "at least "] = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentState:
-    """An experiment: its sweeps in the order of the plan, and its newest run.
+    """An experiment: its sweeps in the order of the plan, FRESH_DRAWS last, and its newest run.
 
     Attributes:
       data: name of the data; empty where nothing is known of it yet.
       run: folder of the newest run with these settings; none if nothing was run with them.
       finished: whether that run came to its end.
+      running: whether a run works in the workspace now.
       node: the last that its log says was begun; empty where it is finished, or none was.
       last_line: the last thing that its log says; empty where it is finished.
       other_run: folder of the experiment's newest run where that had other settings.
@@ -63,6 +67,7 @@ class ExperimentState:
     last_line: str
     other_run: Path | None = None
     differing: tuple[str, ...] = ()
+    running: bool = False
 
 
 def state_of(config: ExperimentConfig) -> ExperimentState:
@@ -77,15 +82,16 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     }
     sweeps |= {t.id: (t.source, t.architecture, config.ways(t.architecture)) for t in config.transfers}
     found = {name: _sweep_state(config, name, *about) for name, about in sweeps.items()}
+    fresh = _fresh_draws(config, [name for *_, name in found.values() if name])
     run, other, differing = _newest_runs(config)
     finished = run is not None and (run / SUMMARY_FILE).exists()
     lines = [] if finished or run is None else _lines(run / RUN_LOG)
     begun = (match[1] for line in reversed(lines) if (match := NODE_BEGUN.search(line)))
-    names = [name for _, name in found.values() if name]
+    names = [name for _, name, _ in found.values() if name]
     if run is not None:
         names = [str((read_summary if finished else read_started)(run)["data"])]
     return ExperimentState(
-        sweeps=tuple(state for state, _ in found.values()),
+        sweeps=(*(state for state, *_ in found.values()), fresh),
         data=names[0] if names else "",
         run=run,
         finished=finished,
@@ -93,6 +99,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
         last_line=lines[-1] if lines else "",
         other_run=other,
         differing=differing,
+        running=is_held(config.pipeline_folder),
     )
 
 
@@ -105,26 +112,43 @@ def in_words(state: ExperimentState) -> str:
                 f"in {', '.join(state.differing)}.")  # fmt: skip
     if state.finished:
         return f"The newest run is finished: {state.run / 'report.html'}"
-    at = f"It is at the node {state.node}, or stopped there" if state.node else f"Its log ends: {state.last_line}"
-    return f"The newest run, {state.run}, is not finished. {at}; all that it said is in its log.txt."
+    if state.running:
+        at = f" at the node {state.node}" if state.node else ""
+        return f"The newest run, {state.run}, is running{at}."
+    at = f" at the node {state.node}" if state.node else f"; its log ends: {state.last_line}"
+    return (f"The newest run, {state.run}, stopped{at}. `thaw run` continues it and repeats no training; `thaw report` "
+            "reports on what was trained. Its log.txt has all messages.")  # fmt: skip
 
 
 def _sweep_state(
     config: ExperimentConfig, name: str, source: str, architecture: Architecture, ways: Sequence[Way]
-) -> tuple[SweepState, str]:  # fmt: skip
-    """The sweep, and the name of the data in its ledger."""
+) -> tuple[SweepState, str, str]:  # fmt: skip
+    """The sweep, the name of the data in its ledger, and the ledger's own; empty where there is none."""
     planned = len(config.sizes) * len(ways) * config.draws
-    folder = config.ledger_folder
-    note = note_path(folder, name, asked_digest(config, source, architecture))
-    data, rows = "", list[dict[str, Any]]()
-    if note.exists():
-        data, rows = _ledger(folder / _named_in(note))
+    note = note_path(config.ledger_folder, name, asked_digest(config, source, architecture))
+    ledger = _named_in(note) if note.exists() else ""
+    data, rows = _ledger(config.ledger_folder / ledger) if ledger else ("", [])
     # A search may have trained other cells, and so may a run with other sizes.
     rows = [row for row in rows if row["n"] in config.sizes
             and (row["freeze_count"], row["fine_tune"], row.get("held_from", 0)) in ways]  # fmt: skip
-    diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
     searched = bool(source) and config.search == "bayesian"
-    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows), searched), data
+    return _counted(name, rows, planned, "at most " if searched else ""), data, ledger
+
+
+def _fresh_draws(config: ExperimentConfig, ledgers: Sequence[str]) -> SweepState:
+    """All fresh draws; their ledgers have the names of the search's."""
+    folder = config.ledger_folder / FRESH_DRAWS_FOLDER
+    rows = [row for name in ledgers for row in _ledger(folder / name)[1] if row["n"] in config.sizes]
+    costs = RunCosts(config, 1, 1.0, 1)  # for which cells are chosen at most; seconds are not asked for
+    planned = config.confirmation.draws * sum(len(costs.confirmed(n)) for n in config.sizes)
+    return _counted(FRESH_DRAWS, rows, planned, "at least ")
+
+
+def _counted(
+    name: str, rows: Sequence[Mapping[str, Any]], planned: int, bound: Literal["", "at most ", "at least "]
+) -> SweepState:  # fmt: skip
+    diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
+    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows), bound)
 
 
 def _named_in(note: Path) -> str:

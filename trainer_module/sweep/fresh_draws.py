@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from experiment.changes import changed
 from experiment.training_settings import FIRST_FRESH_DRAW
 from ledger.cell_selection import Cell
+from ledger.ledger_note import FRESH_DRAWS_FOLDER
 from ledger.rows import Header, Row
 from trainer_module.sweep.job import SweepFacts, SweepJob
 from trainer_module.sweep.process_pool import checked_pool
 from trainer_module.sweep.record import SweepRecord
 from trainer_module.sweep.units import group_units
-
-LEDGERS = "confirmation"
-"""Folder of fresh draws' ledgers, beside those of the search."""
 
 
 def fresh_job(job: SweepJob, draws: int) -> SweepJob:
@@ -25,7 +23,7 @@ def fresh_job(job: SweepJob, draws: int) -> SweepJob:
       job: of the search.
       draws: the most fresh draws of a cell.
     """
-    folder = job.settings.ledger_dir / LEDGERS
+    folder = job.settings.ledger_dir / FRESH_DRAWS_FOLDER
     settings = changed(job.settings, first_draw=FIRST_FRESH_DRAW, draws=draws, ledger_dir=folder, asked="")
     return dataclasses.replace(job, settings=settings)
 

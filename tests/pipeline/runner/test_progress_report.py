@@ -9,11 +9,12 @@ from experiment.changes import as_written
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from ledger.ledger import write_ledger
-from ledger.ledger_note import note_path, write_note
+from ledger.ledger_note import FRESH_DRAWS_FOLDER, note_path, write_note
 from ledger.rows import Header, Row
 from pipeline.dag.node_settings import asked_digest
 from pipeline.runner.progress_report import in_words, state_of
 from pipeline.runs import run_folder
+from pipeline.runs.run_lock import locked
 from tests.stacks import STACK
 from thaw.tables import progress_table
 
@@ -102,7 +103,19 @@ def test_what_a_search_may_train_is_shown_as_at_most(config, make_config):
     add_ledger(config, "cats_dogs__original-abc.jsonl", ["trained"] * 3)
     shown = {row[0].plain: row[2].plain for row in progress_table("quick", state_of(config)).rows}
     assert shown["cats_dogs__original"] == "at most 12" and shown["baseline__original"] == "6"
-    assert not any(one.at_most for one in state_of(make_config("search=grid")).sweeps)
+    assert {one.bound for one in state_of(make_config("search=grid")).sweeps} == {"", "at least "}
+
+
+def test_fresh_draws_are_counted_beside_the_search_and_a_size_may_get_more(config):
+    path = add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 2)
+    folder = config.ledger_folder / FRESH_DRAWS_FOLDER
+    folder.mkdir()
+    path.rename(folder / path.name)
+    add_ledger(config, path.name, ["trained"])
+    *_, fresh = state_of(config).sweeps
+    assert (fresh.sweep, fresh.done, fresh.training_s, sweep(config).done) == ("fresh draws", 2, 5.0, 1)
+    # At n = 50 and 100 a transfer and its baseline; at 200 three transfers and two baselines. Five draws each.
+    assert (fresh.bound, fresh.planned) == ("at least ", 5 * 8)
 
 
 def test_tuned_ranges_are_planned_and_counted_where_they_are_asked_for(config, make_config):
@@ -151,9 +164,11 @@ def test_the_newest_run_is_told_in_a_sentence(config):
     assert in_words(state_of(config)) == "Nothing ran yet: `thaw run` begins."
     folder = add_run(config, "20261124-110000-quick")
     (folder / "log.txt").write_text("sweep: 3 of 9\n")
-    assert "is not finished. Its log ends: sweep: 3 of 9; all" in in_words(state_of(config))
+    assert "stopped; its log ends: sweep: 3 of 9. `thaw run` continues it" in in_words(state_of(config))
     (folder / "log.txt").write_text("Component Pusher is running.\n")
-    assert "is not finished. It is at the node Pusher, or stopped there;" in in_words(state_of(config))
+    assert "stopped at the node Pusher. `thaw run` continues it" in in_words(state_of(config))
+    with locked(config.pipeline_folder):
+        assert in_words(state_of(config)).endswith("is running at the node Pusher.")
     finish(folder)
     assert in_words(state_of(config)).startswith("The newest run is finished: ")
 

@@ -8,7 +8,8 @@ from experiment.changes import changed
 from experiment.training_settings import FIRST_FRESH_DRAW
 from ledger.cell_selection import Cell
 from ledger.ledger import read_ledger
-from trainer_module.sweep.fresh_draws import LEDGERS, fresh_job, fresh_rows, trained_before
+from ledger.ledger_note import FRESH_DRAWS_FOLDER
+from trainer_module.sweep.fresh_draws import fresh_job, fresh_rows, trained_before
 from trainer_module.sweep.process_pool import checked_pool
 from trainer_module.sweep.record import SweepRecord
 
@@ -34,7 +35,7 @@ def test_fresh_draws_have_rows_of_their_own_beside_the_search(job, baseline_job)
     assert not {row.key for row in rows} & set(record.keys)
     assert record.header == header
     assert all((row.test_probabilities != searched.test.probabilities).any() for row in rows)
-    [path] = (baseline_job.settings.ledger_dir / LEDGERS).glob("*.jsonl")
+    [path] = (baseline_job.settings.ledger_dir / FRESH_DRAWS_FOLDER).glob("*.jsonl")
     assert len(read_ledger(path)[1]) == 2
 
 
