@@ -1,4 +1,4 @@
-"""Where ledgers lie: a note finds a sweep's by its settings, fresh draws have a folder. Imports ledger, no TensorFlow."""
+"""Where ledgers lie: a note names a sweep's by its settings; fresh draws have a folder. Imports ledger alone."""
 
 from __future__ import annotations
 
