@@ -140,9 +140,9 @@ def reduced(image: Image.Image, side_px: int) -> Image.Image:
 
 
 def jpeg_bytes(image: Image.Image) -> bytes:
-    """The image as JPEG of quality 95, colours at full resolution."""
+    """The image as JPEG of quality 92, colours at full resolution."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95, subsampling=0)
+    image.save(buffer, "JPEG", quality=92, subsampling=0)
     return buffer.getvalue()
 
 

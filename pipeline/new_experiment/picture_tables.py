@@ -57,7 +57,7 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
                "alone.")  # fmt: skip
     if read.reduced:
         yield (f"All records would take more than {MOST_BYTES / 2**20:.0f} MiB, so {read.reduced:,} pictures are kept "
-               f"smaller, with {REDUCED_PX} pixels on the shorter side, as JPEG of quality 95. For these alone, served "
+               f"smaller, with {REDUCED_PX} pixels on the shorter side, as JPEG of quality 92. For these alone, served "
                "originals get probabilities that differ a little from evaluation's. --keep-originals keeps all as they "
                "are.")  # fmt: skip
     yield from _on_split(read.images, division)
