@@ -148,12 +148,12 @@ def test_cells_that_only_a_search_trained_are_not_counted(config, cell):
 
 
 def test_the_newest_run_is_told_in_a_sentence(config):
-    assert in_words(state_of(config)) == "Nothing ran yet: `thaw run` begins."
+    assert in_words(state_of(config)) == "Nothing ran yet: start with `thaw run`."
     folder = add_run(config, "20261124-110000-quick")
     (folder / "log.txt").write_text("sweep: 3 of 9\n")
-    assert "is not finished. Its log ends: sweep: 3 of 9; all" in in_words(state_of(config))
+    assert "is not finished. Its log ends: sweep: 3 of 9. All" in in_words(state_of(config))
     (folder / "log.txt").write_text("Component Pusher is running.\n")
-    assert "is not finished. It is at the node Pusher, or stopped there;" in in_words(state_of(config))
+    assert "is not finished. It is at the node Pusher, or stopped there." in in_words(state_of(config))
     finish(folder)
     assert in_words(state_of(config)).startswith("The newest run is finished: ")
 
