@@ -6,7 +6,7 @@ Run it as `python local_runner.py --config experiment/presets/quick.yaml`, or ha
 
 from __future__ import annotations
 
-import thaw_entry  # noqa: F401, I001, RUF100  # first: it sees to it that the others are ours
+import thaw_entry  # noqa: F401, I001, RUF100  # first: it makes the others ours
 from pipeline.runner import process
 
 process.stop_at_once()
@@ -28,7 +28,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """Reads the command line; bad usage ends the process with status 2."""
     parser = argparse.ArgumentParser(
         description="Is it worth transferring a model? Runs the experiment and reports, with evidence.",
-        epilog="The report lies in runs/latest/report.html when the run is done.",
+        epilog="When the run is done, its report is runs/latest/report.html.",
     )
     add_options(parser)
     parser.add_argument("--plan", action="store_true", help="show what would run and how long, then stop")

@@ -27,7 +27,7 @@ class CopyFiles(BaseBeamExecutor):
     """Writes each input split as the files it is made of.
 
     The input already is TFRecords of tf.train.Example, one pattern a split, which is what an Examples artifact holds.
-    TFX's own executor parses, shuffles and compresses every record on the way (docs/overhead.md); nothing downstream
+    TFX's own executor parses, shuffles and compresses every record on the way (docs/archive.md); nothing downstream
     depends on an order.
     """
 

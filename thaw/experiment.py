@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from experiment.config import ExperimentConfig
 from experiment.errors import home_expanded
 from terminal.console import console
 from thaw import tables
-from thaw.options import PROJECT_ROOT, as_json, examples, experiment, own_images_options, print_json
+from thaw.options import PROJECT_ROOT, as_json, examples, experiment, own_images_options, print_json, typed_command
 from thaw.picture_options import picture_options
 
 
@@ -35,8 +36,8 @@ from thaw.picture_options import picture_options
 def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json: bool, **asked: Any) -> None:
     """Make an experiment of your own images.
 
-    FOLDER holds a folder of images for each class (also as train, val and test), or TFRecords; or it is a CSV file with
-    the columns file and label. Nothing in it is changed. `thaw plan` and `thaw run` then take --config
+    FOLDER has a folder of images for each class (also below train, val and test), or TFRecords. It can also be a CSV
+    file with the columns file and label. Nothing in it is changed. Then start `thaw plan` and `thaw run` with --config
     thaw-<name>/config.yaml.
     """
     from pipeline.new_experiment.new_experiment import make_experiment, show_made
@@ -53,7 +54,7 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
     if in_json:
         print_json(dataclasses.asdict(made))
     else:
-        show_made(made, console())
+        show_made(made, console(), typed_command(sys.argv[0]))
 
 
 @click.command(
@@ -66,7 +67,7 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
 @as_json
 @experiment
 def plan(config: ExperimentConfig, in_json: bool) -> None:
-    """Show what would run, how long it takes, how much disk."""
+    """Show what would run, with the time and disk it takes."""
     from pipeline.runner.launch import launch
     from pipeline.runner.prepare import prepare
 
@@ -79,9 +80,9 @@ def plan(config: ExperimentConfig, in_json: bool) -> None:
 @click.command(epilog=examples("thaw run", "thaw run --config thaw-animals/config.yaml", "thaw run --set draws=5"))
 @experiment
 def run(config: ExperimentConfig) -> None:
-    """Run the experiment, or go on where it stopped.
+    """Run the experiment, or continue one that stopped.
 
-    What was finished is not repeated. Ctrl-C stops it; the same command goes on from there.
+    Finished trainings are not repeated. Ctrl-C stops the run; the same command continues it.
     """
     from pipeline.runner.launch import launch
 

@@ -19,8 +19,8 @@ from thaw.options import as_json, examples, find_run, print_json, run_argument, 
 def tflite(run: str, runs: Path, in_json: bool) -> None:
     """Write RUN's pushed model for TensorFlow Lite.
 
-    As floats and as 8-bit integers, to tflite/ in its folder. Each file is compared with the SavedModel on 1,000 test
-    images; agreement.json beside them holds the figures.
+    Writes floats and 8-bit integers to tflite/ in its folder. Compares each file with the SavedModel on 1,000 test
+    images; agreement.json beside them has the figures.
     """
     from pipeline.serving.tflite import export_run
 

@@ -26,7 +26,7 @@ process.leave_signals_alone()
 def cli() -> None:
     """Is it worth transferring a model? From which source, how many layers to freeze, fine-tune or not?
 
-    Begin with `thaw doctor`, `thaw plan`, `thaw run`; `thaw init` makes an experiment of your own images.
+    Start with `thaw doctor`, `thaw plan` and `thaw run`. `thaw init` makes an experiment of your own images.
     """
 
 
@@ -38,7 +38,7 @@ for command in (
 
 
 def main() -> None:
-    """Runs the command; what the user can put right ends it with a message and status 1."""
+    """Runs the command; what the user can correct ends it with a message and status 1."""
     sys.exit(process.exit_status(_run, os.environ))
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -65,8 +68,8 @@ def find_run(run: str, runs: Path) -> Path:
     folder = next((place for place in places if (place / SUMMARY_FILE).exists()), None)
     if folder is None:
         raise ThawError(f"{run} is not a finished run: neither {Path(run)} nor {runs / run} has a summary.json. "
-                        f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` begins a run, "
-                        "or goes on with one that stopped; `thaw status` says how far it is.")  # fmt: skip
+                        f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` starts a run, "
+                        "or continues one that stopped; `thaw status` says how far it is.")  # fmt: skip
     return folder.resolve()
 
 
@@ -92,9 +95,9 @@ def experiment(command: Command) -> Command:
     with_config.__doc__, with_config.__name__ = command.__doc__, command.__name__
     options: list[Callable[[Command], Command]] = [
         click.option("--config", default=DEFAULT_PRESET, show_default=True, shell_complete=complete_config,
-                     help=f"A preset ({', '.join(preset_names())}), or a YAML file of yours."),
+                     help=f"A preset ({', '.join(preset_names())}) or the path of a YAML file."),
         click.option("--set", "settings", multiple=True, metavar=SET_METAVAR,
-                     help="A setting, such as draws=3; as often as you like. docs/configuration.md lists them."),
+                     help="A setting, such as draws=3. Repeat the option for more; docs/configuration.md lists all."),
         *(_short_option(short) for short in SHORTS),
     ]  # fmt: skip
     wrapped: Command = with_config
@@ -118,18 +121,18 @@ def own_images_options(command: Command) -> Command:
         click.option("--out", type=path, help="Folder to write.  [default: thaw-<name>]"),
         click.option("--name", help="Name of the experiment.  [default: the folder's name]"),
         click.option("--target", default="", metavar="A,B",
-                     help="Classes to tell apart; two or more others become a source. A name with a comma goes in "
+                     help="Classes to tell apart. Two or more others become a source. Put a name with a comma in "
                           "double quotes, as in CSV."),
         click.option("--image-size", type=click.IntRange(16, 224), metavar="PX",
-                     help="Side of the square to fit images to."),
+                     help="Side of the square that images are resized to."),
         click.option("--backbone", multiple=True, metavar="NAME_OR_FILE",
-                     help="A family of keras.applications or a .keras file of yours, to transfer from beside "
-                          "MobileNetV2; as often as you like."),
+                     help="A family of keras.applications, or a .keras file, to transfer from in addition to "
+                          "MobileNetV2. Repeat the option for more."),
         click.option("--scale", type=click.Choice(get_args(Scale)),
-                     help="What the .keras files expect pixels to be, where they have no layer that scales them."),
+                     help="Pixel values that the .keras files expect, if they have no layer that scales them."),
         click.option("--classes", default="", metavar="A,B",
-                     help="TFRecords: names of the classes, in the order of labels; written as for --target."),
-        click.option("--image-key", help="TFRecords: feature with the image, where several could be it."),
+                     help="TFRecords: names of the classes in the order of their labels, written as for --target."),
+        click.option("--image-key", help="TFRecords: feature with the image, if several could be it."),
         click.option("--label-key", help="TFRecords: feature with the label."),
         click.option("--id-key", help="TFRecords: feature with the id."),
     )  # fmt: skip
@@ -153,6 +156,20 @@ runs_option = click.option(
 
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+def typed_command(program: str) -> str:
+    """This command as the user can type it again: `thaw` if the shell finds it, else `.venv/bin/thaw` or the like.
+
+    Args:
+      program: sys.argv[0].
+    """
+    if Path(program).suffix == ".py":
+        return shlex.join([sys.executable, program])
+    found = shutil.which(Path(program).name)
+    if Path(program).is_absolute() and found and Path(found).samefile(program):
+        return Path(program).name
+    return shlex.quote(program)
 
 
 def print_json(value: object) -> None:

@@ -10,24 +10,24 @@ from pipeline.new_experiment.picture_options import NEAR_DUPLICATES, TOGETHER
 
 
 def picture_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds what `thaw init` can be told of pictures that are no TFRecords."""
+    """Adds what `thaw init` can be told of pictures that are not TFRecords."""
     options = (
         click.option("--group", metavar="HOW",
-                     help="What may not be torn between train, val and test, such as one person's pictures: `folder` "
-                          "(the folders in a class folder), or a regular expression with one group that is searched "
-                          "for in file names. A CSV file's column `group` needs no option."),
+                     help="Pictures that belong in one split, such as one person's: `folder` (each folder in a class "
+                          "folder is a group), or a regular expression with one group, searched for in file names. "
+                          "A CSV file's column `group` needs no option."),
         click.option("--near-duplicates", type=click.Choice(NEAR_DUPLICATES), default=TOGETHER, show_default=True,
-                     help="Pictures saved again, re-scaled, mirrored or frames of a burst: keep each set of them in "
-                          "one split, or do not look for them."),
+                     help="Pictures that are nearly the same (saved again, re-scaled, mirrored, frames of a burst): "
+                          "keep each set in one split, or do not look for them."),
         click.option("--keep-originals", is_flag=True,
-                     help="Keep large pictures as they are where all records together take more than 2 GiB."),
+                     help="Keep large pictures as they are where all records together take more than 700 MiB."),
         click.option("--file-column", metavar="NAME", help="CSV: column with the files.  [default: file, path, ...]"),
         click.option("--label-column", metavar="NAME", help="CSV: column with the classes.  [default: label, ...]"),
         click.option("--group-column", metavar="NAME", help="CSV: column with the groups.  [default: group]"),
         click.option("--split-column", metavar="NAME",
-                     help="CSV: column with train, val or test, which are then kept.  [default: split, ...]"),
+                     help="CSV: column with train, val or test; Thaw keeps that split.  [default: split, ...]"),
         click.option("--ignore-column", metavar="NAME", multiple=True,
-                     help="CSV: a column to pass over; as often as you like."),
+                     help="CSV: a column to ignore. Repeat the option for more."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

@@ -36,10 +36,10 @@ NO_TIME = 0.01
 @runs_option
 @as_json
 def report(run: str, runs: Path, in_json: bool) -> None:
-    """Print what RUN came to, and where its page lies.
+    """Print the results of RUN and the path of its report.
 
-    RUN is a folder below runs/; the latest one if none is named. One that was stopped gets its report here, in a run of
-    its own, from the trainings that it ended; what no answer can do without is trained, which takes minutes.
+    RUN is a folder below runs/; the default is the latest one. A run that was stopped gets its report here, as a new
+    run, from the trainings that it finished. What every answer needs is trained first, which takes minutes.
     """
     from components.transfer_report.page.closing_table import closing_table
 
@@ -48,7 +48,9 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     if stopped and config and not is_held(config.pipeline_folder):
         from pipeline.runner.launch import launch
 
-        console().print(f"{stopped} did not finish; its report is made from what is there.", soft_wrap=True)
+        console().print(
+            f"{stopped} did not finish. Thaw makes its report from the trainings that it finished.", soft_wrap=True
+        )
         launch(config, PROJECT_ROOT, os.environ, plan_only=False, data=str(read_started(stopped)["data"]))
         return
     folder = find_run(run, runs)
@@ -65,12 +67,13 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 @run_argument
 @runs_option
 @click.option("--accuracy", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
-              help="Accuracy that you wish, such as 0.9.  [default: 0.95]")  # fmt: skip
+              help="Accuracy to reach, such as 0.9.  [default: 0.95]")  # fmt: skip
 @as_json
 def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
-    """Say how many images it will take.
+    """Estimate how many images an accuracy takes.
 
-    What 2, 5 and 20 times RUN's images are expected to bring, and how many an accuracy takes, from its learning curves.
+    From RUN's learning curves: the accuracy expected with 2, 5 and 20 times the images, and the images that an
+    accuracy takes.
     """
     from analysis.findings.labels_ahead import wishing
     from components.transfer_report.page.labels_ahead import label_sentences, silent_sentences

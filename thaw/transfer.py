@@ -20,9 +20,9 @@ from thaw.options import as_json, examples, find_run, print_json, run_argument, 
 @click.option("--n", type=click.IntRange(4), help="Labelled images of the target.  [default: the size to deploy]")
 @as_json
 def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> None:
-    """Say which of RUN's sources to transfer, before training.
+    """Predict which of RUN's sources to transfer, before training.
 
-    And how many layers to freeze, by linear probes alone; RUN must be finished, its target may be another one.
+    Also how many layers to freeze. Thaw fits linear probes only. RUN must be finished; --target may name other classes.
     """
     from pipeline.new_experiment.wanted import names_in
     from pipeline.source_search.advice import advise_on, show
@@ -39,12 +39,12 @@ def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> N
 @click.option("--n", type=click.IntRange(4), help="Labelled images.  [default: the size to deploy]")
 @click.option("--draws", type=click.IntRange(1), default=3, show_default=True, help="Trainings of the chosen cell.")
 @click.option("--budget", type=click.FloatRange(0, 1, min_open=True), default=0.25, show_default=True,
-              help="Share of the time that training every cell would take.")  # fmt: skip
+              help="Time limit, as a share of what training every cell would take.")  # fmt: skip
 @as_json
 def search(run: str, runs: Path, n: int | None, draws: int, budget: float, in_json: bool) -> None:
     """Find RUN's best cell at one n, without the grid.
 
-    Of all its transfers, any freeze count, fine-tuned or not; what was trained so far says what to train next.
+    It searches all transfers with any freeze count, fine-tuned or not. Each training decides what to train next.
     """
     from pipeline.source_search.search import search_run
     from pipeline.source_search.search_table import show

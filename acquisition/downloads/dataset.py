@@ -70,7 +70,7 @@ def locate_dataset(
         return found
     drawn = places.cache / f"synthetic-{synthetic.VERSION}-{synthetic_counts[0]}-{synthetic_counts[1]}"
     if not drawn.exists():
-        say("Data: nothing found; drawing a synthetic set, which takes about a minute.")
+        say("Data: no images found. Thaw draws a synthetic set, which takes about a minute.")
         _build(drawn, lambda folder: synthetic.write_synthetic(folder, *synthetic_counts))
     return _taken(find_record_files(drawn), "drawn by Thaw: no photographs", say)
 
@@ -103,7 +103,7 @@ def locate_cifar10(
             try:
                 return _taken(find_record_files(folder), origin, say)
             except ThawError as error:
-                say(f"Data: {origin} passed over. {error}")
+                say(f"Data: {origin} is not used. {error}")
     try:
         _fetch(archive, cached, download_timeout_s)
         return _taken(find_record_files(cached), f"downloaded from {archive.url}", say)

@@ -25,19 +25,19 @@ def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator
     tested = [inspection.test_counts[name] for name in names]
     val = [val_images(inspection, config.data, name) for name in names]
     yield (f"{len(sentences)} of {len(names)} classes have fewer than {FEWEST} test or val images (the fewest: "
-           f"{min(tested)} test, {min(val)} val). The accuracy on such a class can't be told from them; that on all "
-           "classes together can. Add images of them.")  # fmt: skip
+           f"{min(tested)} test, {min(val)} val). That is too few to measure the accuracy of such a class; accuracy "
+           "on all classes together is not affected. Add images of them.")  # fmt: skip
 
 
 def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
     for name in config.target.classes:
         test, val = inspection.test_counts[name], val_images(inspection, config.data, name)
         if test < FEWEST:
-            yield (f"The class {name!r} has {_images(test, 'test')} and {val} to choose on. The accuracy on this "
-                   f"class can't be told from them: one image is {100 / max(test, 1):.0f} points, and intervals are "
-                   "wide. Add images of it.")  # fmt: skip
+            yield (f"The class {name!r} has {_images(test, 'test')} and {val} to choose on. That is too few to "
+                   f"measure the accuracy of this class: one image is {100 / max(test, 1):.0f} points, and intervals "
+                   "are wide. Add images of it.")  # fmt: skip
         elif val < FEWEST:
-            yield (f"The class {name!r} has {_images(val, 'val')}: what does well on this class is chosen by little. "
+            yield (f"The class {name!r} has {_images(val, 'val')}, which is little to choose by. "
                    "Add images of it.")  # fmt: skip
 
 

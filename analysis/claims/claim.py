@@ -95,7 +95,7 @@ def shown(difference: Interval) -> str:
 
 def but_one_draw(difference: Interval) -> str:
     """The sentence to add where nothing can be decided because there is one draw."""
-    return " One draw can't tell luck from a difference." if difference.images_only else ""
+    return " One draw can't separate a difference from chance." if difference.images_only else ""
 
 
 FRESH = "it takes fresh draws of what val chose for every transfer at each n (confirmation.every_transfer)"

@@ -91,8 +91,8 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
     gain = summary.gain_points
     if gain.images_only:
         return [
-            f"the difference of {formats.points(gain.estimate)} points rests on a single draw, which can't "
-            "tell luck from gain; set draws to 2 or more"
+            f"the difference of {formats.points(gain.estimate)} points rests on one draw, which can't "
+            "separate a gain from chance; set draws to 2 or more"
         ]
     if summary.verdict == "gain" and _is_above(gain, margin):
         return []
@@ -101,13 +101,13 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
     if summary.verdict == "gain":
         return [f"the gain of {shown} may be too small: its lower bound is not above {margin:g}"]
     if summary.verdict == "loss":
-        return [f"it loses against {baseline}: {shown}"]
+        return [f"it is worse than {baseline}: {shown}"]
     if gain.estimate <= 0:
         return [f"there is no gain over {baseline}: {shown}"]
     if gain.low <= 0:
-        return [f"the gain of {shown} over {baseline} is undecided: its interval contains 0"]
-    return [f"the gain of {shown} over {baseline} is undecided: among all comparisons on fresh draws, such an interval "
-            "may lie above 0 by chance (Holm)"]  # fmt: skip
+        return [f"the gain of {shown} over {baseline} is undecided: its interval includes 0"]
+    return [f"the gain of {shown} over {baseline} is undecided: with this many comparisons on fresh draws, an "
+            "interval like this can lie above 0 by chance (Holm)"]  # fmt: skip
 
 
 def _is_above(gain: Interval, margin: float) -> bool:

@@ -130,7 +130,7 @@ def draws_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) ->
 def verdict(gain_points: Interval, rejected: bool) -> Verdict:
     """What may be said of a difference, `rejected` being its Benjamini-Hochberg decision.
 
-    One draw is never enough, and neither is an interval that contains 0.
+    One draw is never enough, and neither is an interval that includes 0.
     """
     if gain_points.images_only or not rejected or gain_points.low <= 0 <= gain_points.high:
         return "undecided"

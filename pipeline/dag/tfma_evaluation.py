@@ -29,7 +29,7 @@ def evaluation_config(config: ExperimentConfig) -> config_pb2.EvalConfig:
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
                     # The share of images whose class is named rightly. TFMA counts it in plain Python; a metric of
-                    # Keras would be called for each slice of each of the jackknife's samples (docs/overhead.md).
+                    # Keras would be called for each slice of each of the jackknife's samples (docs/archive.md).
                     config_pb2.MetricConfig(
                         class_name="ExactMatch",
                         config='{"name": "accuracy"}',

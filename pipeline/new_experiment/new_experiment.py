@@ -131,15 +131,21 @@ def make_experiment(
     )
 
 
-def show_made(made: Made, terminal: Console) -> None:
-    """Prints what was found, what was written and what to do next."""
+def show_made(made: Made, terminal: Console, command: str = "thaw") -> None:
+    """Prints what was found, what was written and what to do next.
+
+    Args:
+      made: what make_experiment returned.
+      terminal: where to print.
+      command: the command `thaw` as the user types it.
+    """
     rows = [(one.name, f"{one.train:,}", f"{one.val:,}", f"{one.test:,}") for one in made.classes]
     terminal.print(FittingTable(empty_table("class", "train", "val", "test", title="Your images"), rows))
-    for line in _lines(made):
+    for line in _lines(made, command):
         terminal.print(line, soft_wrap=True)
 
 
-def _lines(made: Made) -> Iterator[str]:
+def _lines(made: Made, command: str) -> Iterator[str]:
     height, width, channels = made.image_shape
     yield f"Image size: {height} x {width} pixels, {channels} channels ({made.size_reason})."
     yield f"Target: {_against(made.target)}, with n = {', '.join(map(str, made.sizes))} training images."
@@ -151,8 +157,8 @@ def _lines(made: Made) -> Iterator[str]:
     trainings = f"{'at most ' if made.plan.at_most else ''}{made.plan.executions} trainings"
     yield f"A run takes about {made.plan.minutes:.0f} minutes ({trainings}) on this machine. Next:"
     config = shlex.quote(str(made.config))
-    yield f"  thaw plan --config {config}"
-    yield f"  thaw run --config {config}"
+    yield f"  {command} plan --config {config}"
+    yield f"  {command} run --config {config}"
 
 
 def _against(names: Sequence[str]) -> str:

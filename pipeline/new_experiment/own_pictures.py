@@ -104,7 +104,7 @@ def _read_and_divided(
     options: PictureOptions, terminal: Console,
 ) -> tuple[PicturesRead, Division]:  # fmt: skip
     if len(journal):
-        terminal.print(f"Going on with {len(journal):,} images that were read before.")
+        terminal.print(f"{len(journal):,} images were read before and are not read again.")
     with _told(terminal, "reading every image", len(files)) as tell:
         read = read_pictures(files, headers, journal, reduce=reduces(headers, options.keep_originals), on_progress=tell)
     pictures = Pictures(

@@ -129,14 +129,14 @@ def other_sources(
         return None, {}, ()
     domains, shared = foreign_domains(own)
     notes = tuple(
-        f"CIFAR-10's {domain} is no source: it has your class {name!r} too, and would flatter the transfer."
+        f"CIFAR-10's {domain} is not a source: it has your class {name!r} too, so its gain would be overestimated."
         for domain, name in shared.items()
     )
     if not domains:
         return None, {}, notes
     dataset = find_cifar()
     if dataset is None or dataset.synthetic:
-        return None, {}, (*notes, f"CIFAR-10 is not available, so {' and '.join(domains)} are no sources. Name its "
+        return None, {}, (*notes, f"CIFAR-10 is not available, so {' and '.join(domains)} are not sources. Name its "
                           "folder with CIFAR10_DIR to have them.")  # fmt: skip
     return dataset.files, domains, notes
 

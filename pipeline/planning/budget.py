@@ -60,11 +60,11 @@ class BudgetPlan:
 
     @property
     def sentences(self) -> list[str]:
-        """What the run will and won't decide."""
+        """What the run will and will not decide."""
         trained, planned = sum(self.cells.values()), sum(self.planned.values())
         if self.search == "bayesian":
             some = "at most" if trained == planned else f"about {trained} of at most"
-            cells = f"{some} {planned} cells, asked for one after another,"
+            cells = f"{some} {planned} cells, chosen one after another,"
         elif trained == planned:
             cells = f"all {planned} cells"
         else:
@@ -73,14 +73,14 @@ class BudgetPlan:
         confirmed = [f"n = {n} on {count} fresh draws" for n, count in self.fresh_draws.items() if count]
         undecided = [f"n = {n}" for n, count in self.fresh_draws.items() if not count]
         found = [
-            f"Within {round(self.minutes, 2):g} minutes, if nothing is cached: the search trains {cells} on {draws}; "
-            f"then it confirms {', '.join(confirmed)} and goes on while there is time and something undecided."
+            f"Within {round(self.minutes, 2):g} minutes, if nothing is cached: the search trains {cells} on {draws}. "
+            f"Then it confirms {', '.join(confirmed)} and continues while there is time and a size is undecided."
         ]
         if undecided:
-            found.append(f"It won't decide {', '.join(undecided)}, unless trainings are faster than estimated.")
+            found.append(f"It will not decide {', '.join(undecided)} unless trainings are faster than estimated.")
         if self.least_minutes > self.minutes:
             found.append(f"!! The smallest complete answer takes about {self.least_minutes:.0f} minutes if nothing is "
-                         "cached; the run ends with it, later than asked.")  # fmt: skip
+                         "cached; the run takes that long, more than the limit.")  # fmt: skip
         return found
 
     def as_json(self) -> dict[str, Any]:

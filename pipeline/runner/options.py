@@ -12,9 +12,9 @@ from experiment.config import ExperimentConfig
 from experiment.loading import PRESETS, load_config
 
 DEFAULT_PRESET = "quick"
-CONFIG_HELP = "preset or YAML file of your own"
+CONFIG_HELP = "preset or path of a YAML file"
 SET_METAVAR = "KEY=VALUE"
-SET_HELP = "a setting, such as draws=3; as often as you like"
+SET_HELP = "a setting, such as draws=3; repeat the option for more"
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,11 @@ class Short:
         return f"{self.help}; short for --set {self.setting}={self.metavar}"
 
 
-DATA = Short("data", "data.path", Path, "FOLDER", "TFRecords")
+DATA = Short("data", "data.path", Path, "FOLDER", "folder of the TFRecords")
 WEIGHTS = Short("weights", "backbones.mobilenet_v2.weights", Path, "FILE", "weights of the backbone mobilenet_v2")
-WORKERS = Short("workers", "workers", int, "N", "processes that train side by side")
-STRICT = Short("strict", "strict", None, "true", "fail where a backbone's weights are not found")
-MINUTES = Short(
-    "minutes", "budget_minutes", float, "N", "minutes that a run may take, with a smaller answer if need be"
-)
+WORKERS = Short("workers", "workers", int, "N", "processes that train in parallel")
+STRICT = Short("strict", "strict", None, "true", "fail if a backbone's weights are not found")
+MINUTES = Short("minutes", "budget_minutes", float, "N", "time limit of a run in minutes; the answer may be smaller")
 SHORTS = (DATA, WEIGHTS, WORKERS, STRICT, MINUTES)
 
 

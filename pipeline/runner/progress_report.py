@@ -107,9 +107,9 @@ def in_words(state: ExperimentState) -> str:
     """What the newest run is at."""
     if state.run is None:
         if state.other_run is None:
-            return "Nothing ran yet: `thaw run` begins."
-        return (f"Nothing ran yet with these settings: `thaw run` begins. The newest run, {state.other_run}, differs "
-                f"in {', '.join(state.differing)}.")  # fmt: skip
+            return "Nothing ran yet: start with `thaw run`."
+        return (f"Nothing ran yet with these settings: start with `thaw run`. The newest run, {state.other_run}, "
+                f"differs in {', '.join(state.differing)}.")  # fmt: skip
     if state.finished:
         return f"The newest run is finished: {state.run / 'report.html'}"
     if state.running:

@@ -35,7 +35,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("ledgers", type=Path, help="the folder `ledgers` of the chief's workspace, shared with it")
     parser.add_argument(
-        "--patience", type=float, default=3600, metavar="SECONDS", help="end when no chief answers for so long (3600)"
+        "--patience", type=float, default=3600, metavar="SECONDS", help="end when no chief answers for this long (3600)"
     )
     return parser.parse_args(argv)
 

@@ -227,7 +227,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         prog="python -m pipeline.serving.model_server", description="Answers requests to an exported model over HTTP."
     )
     parser.add_argument("model", type=Path, help="folder of the SavedModel; summary.json names it as pushed.path")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine alone)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)")
     parser.add_argument("--port", type=_port, default=8501, help="port to listen at (8501)")
     return parser.parse_args(argv)
 

@@ -13,6 +13,7 @@ import pytest
 from experiment.changes import changed
 from experiment.loading import PRESETS, load_config
 from pipeline.runs import run_folder
+from thaw.options import typed_command
 from thaw.results import least_of
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,22 @@ def test_commands_are_listed_in_the_order_of_their_use_none_cut_short(thaw):
     listed = thaw("--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     assert [line.split()[0] for line in listed] == COMMANDS
     assert not [line for line in listed if line.endswith("...")]
+
+
+@pytest.mark.parametrize(("place", "on_path", "typed"), [
+    (".venv/bin/thaw", False, ".venv/bin/thaw"),
+    ("{folder}/bin/thaw", True, "thaw"),
+    ("{folder}/bin/thaw", False, "{folder}/bin/thaw"),
+    ("{folder}/thaw_entry.py", False, "{python} {folder}/thaw_entry.py"),
+])  # fmt: skip
+def test_commands_that_it_prints_can_be_typed(tmp_path, monkeypatch, place, on_path, typed):
+    program = tmp_path / "bin" / "thaw"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent) if on_path else "/nowhere")
+    known = {"folder": tmp_path, "python": sys.executable}
+    assert typed_command(place.format(**known)) == typed.format(**known)
 
 
 def test_help_loads_no_tensorflow():

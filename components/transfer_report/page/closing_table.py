@@ -72,9 +72,9 @@ def _against_scratch(row: Mapping[str, Any]) -> str:
 
 
 _DIVERGED = {
-    "retried": "diverged and had to be repeated at a quarter of the learning rate, which held",
-    "diverged": "diverged at a quarter of the learning rate too: their figures, in all means, are those of the weights "
-    "that they began with",
+    "retried": "diverged; repeated at a quarter of the learning rate, it did not",
+    "diverged": "diverged, and again at a quarter of the learning rate: all means include the accuracy of its initial "
+    "weights",
 }
 
 
@@ -90,8 +90,8 @@ def _notes(summary: dict[str, Any]) -> Text:
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
     lines += [*budget_notes(summary), *divergence_notes(summary)]
     note = (
-        "All figures are of fresh draws, which took no part in choosing; under each its 95% interval. The verdict is "
-        "on the gain and allows for the number of comparisons (Holm): a lone interval above 0 can still be undecided."
+        "All figures are of fresh draws, which took no part in the choice; below each is its 95% interval. The verdict "
+        "is on the gain and allows for the number of comparisons (Holm), so an interval above 0 can still be undecided."
     )
     lines.append(note)
     return Text("\n".join(lines), style="not italic")
@@ -104,17 +104,17 @@ def budget_notes(summary: Mapping[str, Any]) -> list[str]:
     if searched:
         planned = summary["planned_trainings"]
         reason = ", or had no time for" if summary.get("budget_minutes") else ""
-        notes.append(f"The search made {planned - sum(missing.values())} of the grid's {planned} trainings; the others "
-                     f"it did not expect to gain by{reason}. search=grid makes all.")  # fmt: skip
+        notes.append(f"The search made {planned - sum(missing.values())} of the grid's {planned} trainings and "
+                     f"left out those that it expected no gain from{reason}. search=grid makes all.")  # fmt: skip
     elif missing:
         by_sweep = ", ".join(f"{count} of {name}" for name, count in missing.items())
         share = f"{sum(missing.values())} of the search's {summary['planned_trainings']} trainings"
-        notes.append(f"Unfinished: there was no time for {share} ({by_sweep}). The best of the others is chosen.")
+        notes.append(f"Unfinished: there was no time for {share} ({by_sweep}). Thaw chose the best of the others.")
     if unconfirmed:
         sizes = ", ".join(f"n = {n}" for n in unconfirmed)
-        notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so nothing is said of it.")
+        notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so the report has no answer for it.")
     if unconfirmed or (missing and summary.get("budget_minutes")):
-        notes.append("The same run with more minutes, or without a bound, goes on from here.")
+        notes.append("Start the same run with more minutes, or without a time limit: it continues from here.")
     return notes
 
 
@@ -127,10 +127,13 @@ def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
     worse = summary["worse_on_val"]
     kept = sum(one["outcome"] == "kept" for one in worse)
     if kept:
-        notes.append(f"{_trainings(kept)} gained nothing on val by tuning; the network from before it was kept "
-                     "(worse_on_val in cells.csv).")  # fmt: skip
+        notes.append(f"In {_trainings(kept)}, tuning did not raise the accuracy on val, so the network before tuning "
+                     "was kept (worse_on_val in cells.csv).")  # fmt: skip
     if len(worse) > kept:
-        notes.append(f"{_trainings(len(worse) - kept)} ended worse on val than untrained (worse_on_val in cells.csv).")
+        notes.append(
+            f"{_trainings(len(worse) - kept)} ended with a lower accuracy on val than before training (worse_on_val in "
+            "cells.csv)."
+        )
     return notes
 
 

@@ -22,13 +22,13 @@ from components.transfer_report.figures.figures import CURVES_AT, Picture, curve
 from experiment.errors import ThawError
 
 WHAT = {
-    "self": "trained on every training image of the target's own classes, which the draws are taken from: it has seen "
-    "the target's images and many more of their kind. It is no transfer and saves no label; with the domains' distance "
-    "at nothing, what it loses by freezing is co-adaptation of layers",
-    "random": "initial weights, which nothing trained: frozen, they show what the architecture alone gives; with "
-    "nothing frozen, how far another start moves the result",
-    "shuffled_labels": "trained on its domain's images with their labels permuted over them: it has seen images and "
-    "has the scale of trained weights, and knows no class",
+    "self": "trained on every training image of the target's own classes, from which the draws are taken. It has seen "
+    "the target's images and many more like them, so it is not a transfer and saves no labels. Source and target are "
+    "the same domain, so what it loses by freezing is due to co-adaptation of layers",
+    "random": "initial weights that were never trained. Frozen, they show what the architecture alone gives; with "
+    "nothing frozen, how much another initialisation changes the result",
+    "shuffled_labels": "trained on its domain's images with permuted labels. It has seen images and its weights have "
+    "the scale of trained ones, but it has learnt no class",
 }
 
 

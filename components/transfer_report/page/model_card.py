@@ -10,8 +10,9 @@ import yaml
 
 from analysis.statistics import formats
 from components.sweep_evaluator.reading import SliceFigure
+from components.transfer_report.page.answer import how
 from components.transfer_report.page.labels_ahead import label_sentences
-from components.transfer_report.page.page import how, template_of
+from components.transfer_report.page.page import template_of
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"

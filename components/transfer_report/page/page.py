@@ -19,13 +19,13 @@ from analysis.findings.findings import Findings, labels_table, measures_table
 from analysis.findings.learning_curves import FIRST_EPOCHS
 from analysis.statistics import formats
 from analysis.transfer_prediction.estimator_agreement import QUESTIONS
-from components.transfer_report.figures.figures import Pictures
+from components.transfer_report.figures.figures import Pictures, is_synthetic
+from components.transfer_report.page.answer import certainty, evidence, headline
 from components.transfer_report.page.before_training import BeforeTrainingShown
 from components.transfer_report.page.closing_table import budget_notes, divergence_notes
 from components.transfer_report.page.controls import ControlsShown
 from components.transfer_report.page.labels_ahead import label_rows, label_sentences
-from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
-from experiment.schedules import layers_in_table, tuned_in_words
+from experiment.schedules import layers_in_table
 from ledger.cell_selection import Cell
 
 
@@ -46,12 +46,15 @@ def render_page(
       controls: the section on them; None if no control was swept.
     """
     rows = {row["transfer"]: row for row in summary["closing_table"]}
+    winner = rows[summary["winner"]]
     return template_of("page.html.j2", embedded=_embedded).render(
         summary=summary,
         headline=headline(summary),
-        evidence=evidence(rows[summary["winner"]], len(rows), summary["test_images_of_classes"]),
+        certainty=certainty(winner),
+        evidence=evidence(winner, len(rows), summary["test_images_of_classes"]),
         notes=[*budget_notes(summary), *divergence_notes(summary)],
         found=found,
+        claims=found.claims if is_of_the_original_report(summary["data"]) else (),
         labels=labels_table(found.labels, confirmation),
         more={"rows": label_rows(summary["labels"]), "sentences": label_sentences(summary["labels"])},
         drawn=drawn,
@@ -96,92 +99,9 @@ def _section(
     }
 
 
-def headline(summary: Mapping[str, Any]) -> str:
-    """The answer in one sentence."""
-    row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
-    if row["blessed"]:
-        return f"Use {row['transfer']}: {how(row)}."
-    scratch = row["from_scratch"]
-    if scratch["verdict"] == "loss":
-        return (
-            f"Push nothing: {network_in_words(scratch['architecture'])} trained from scratch is better than "
-            f"{row['transfer']}, the best transfer on val."
-        )
-    return f"Push nothing: {row['transfer']}, the best transfer on val, is not blessed."
-
-
-def how(cell: Mapping[str, Any]) -> str:
-    """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune all layers`."""
-    if cell.get("held_from"):
-        tuned = tuned_in_words(cell["architecture"], cell["freeze_count"], cell["held_from"])
-        return f"tune {tuned} and the head, hold the rest"
-    unit = unit_of(cell["architecture"])
-    count = cell["freeze_count"]
-    frozen = "freeze nothing" if not count else f"freeze the first {count} {unit}s"
-    if count == 1:
-        frozen = f"freeze the first {unit}"
-    return f"{frozen}, {'then fine-tune all layers' if cell['fine_tune'] else 'without fine-tuning'}"
-
-
-UNBALANCED = 1.2
-"""Times as many test images in the largest class as in the smallest, from where on the balanced accuracy is named."""
-
-
-def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int] = ()) -> list[str]:
-    """The figures behind the answer, as sentences.
-
-    Args:
-      row: of the closing table.
-      transfers: that were compared.
-      class_images: test images of each class.
-    """
-    drawn = formats.draws([row["draws"]])
-    choice = f"It is the best of {transfers} transfers on val" if transfers > 1 else "It is the only transfer"
-    low, high = row["gain_interval_points"]
-    gain = f"{formats.points(row['gain_points'])} points {formats.points_interval((low, high))}"
-    baseline = from_scratch_in_words(row["architecture"], row["baseline_architecture"])
-    if row["draws"] < 2:
-        difference = f"The difference of {gain} rests on one draw, so it is undecided."
-    elif row["verdict"] == "undecided":
-        lone = "it does not stand out among all comparisons of this report"
-        why = "its interval contains 0" if low <= 0 <= high else lone
-        difference = f"The difference of {gain} is undecided: {why}."
-    else:
-        difference = f"The {row['verdict']} is {gain}."
-    return [
-        f"With {row['n']} labelled images it reaches {formats.percent(row['accuracy'])} "
-        f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}; {drawn} that took no part in "
-        "choosing).",
-        f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
-        f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
-        *_balanced(row, class_images),
-        difference,
-        *_other_scratch(row),
-        f"{choice} ({formats.percent(row['val_accuracy'])}); test played no part in choosing.",
-    ]
-
-
-def _balanced(row: Mapping[str, Any], images: Sequence[int]) -> list[str]:
-    """The balanced accuracy, where the classes differ by a fifth or more in their test images."""
-    if not images or max(images) < UNBALANCED * min(images):
-        return []
-    return [
-        f"Classes have {min(images)} to {max(images)} test images; with each class counted alike (balanced accuracy) "
-        f"it is {formats.percent(row['balanced_accuracy'])}."
-    ]
-
-
-def _other_scratch(row: Mapping[str, Any]) -> list[str]:
-    """The best network from scratch, where that is another than the transfer's own baseline."""
-    scratch = row["from_scratch"]
-    if scratch["architecture"] == row["baseline_architecture"]:
-        return []
-    return [
-        f"The best network from scratch on val is {network_in_words(scratch['architecture'])} with "
-        f"{formats.percent(scratch['accuracy'])} {formats.percent_interval(scratch['accuracy_interval'])} on test; the "
-        f"transfer's lead over it is {formats.points(scratch['lead_points'])} points "
-        f"{formats.points_interval(scratch['lead_interval_points'])}."
-    ]
+def is_of_the_original_report(data: str) -> bool:
+    """True for CIFAR-10, which the claims speak of, and for what Thaw draws in its place."""
+    return is_synthetic(data) or "cifar10" in data.lower().replace("-", "")
 
 
 def extremes(cells: Sequence[CellSummary]) -> list[str]:

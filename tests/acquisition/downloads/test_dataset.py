@@ -113,7 +113,7 @@ def test_an_unusable_place_is_passed_over_aloud(world: World) -> None:
     (world.root / "shared" / "data" / "cifar10").mkdir(parents=True)
     folder = world.fill("tfds/cifar10")
     assert world.locate().files.folder == folder
-    assert world.said[0].startswith("Data: shared data passed over. No TFRecords found in")
+    assert world.said[0].startswith("Data: shared data is not used. No TFRecords found in")
     assert len(world.said) == 2
 
 
@@ -138,7 +138,7 @@ def test_a_broken_cache_is_replaced_by_the_download(world: World, site: Any) -> 
     tiny = tiny_archive(world.root / "tiny.tar.gz")
     site.content = (world.root / "tiny.tar.gz").read_bytes()
     assert world.locate(archive=Archive(site.url, tiny.size_bytes, tiny.md5)).name == "cifar10"
-    assert world.said[0].startswith("Data: Thaw's cache passed over.")
+    assert world.said[0].startswith("Data: Thaw's cache is not used.")
 
 
 def test_a_failed_conversion_leaves_no_half_data_set(world: World, site: Any) -> None:

@@ -71,12 +71,12 @@ OVER = "over the same architecture from random weights"
     [
         (
             Interval(-0.4, 3.1, 6.6, 2), "undecided", 0.0,
-            f"the gain of +3.1 points [-0.4, +6.6] {OVER} is undecided: its interval contains 0",
+            f"the gain of +3.1 points [-0.4, +6.6] {OVER} is undecided: its interval includes 0",
         ),
         (
             Interval(0.5, 3.1, 5.7, 2), "undecided", 0.0,
-            f"the gain of +3.1 points [+0.5, +5.7] {OVER} is undecided: among all comparisons on fresh draws, such "
-            "an interval may lie above 0 by chance (Holm)",
+            f"the gain of +3.1 points [+0.5, +5.7] {OVER} is undecided: with this many comparisons on fresh draws, "
+            "an interval like this can lie above 0 by chance (Holm)",
         ),
         (
             Interval(0.5, 3.1, 5.7, 2), "gain", 1.5,
@@ -85,12 +85,12 @@ OVER = "over the same architecture from random weights"
         (Interval(-6.0, -1.0, 4.0, 2), "undecided", 0.0, f"there is no gain {OVER}: -1.0 points [-6.0, +4.0]"),
         (
             Interval(-9.0, -5.0, -1.0, 2), "loss", 0.0,
-            "it loses against the same architecture from random weights: -5.0 points [-9.0, -1.0]",
+            "it is worse than the same architecture from random weights: -5.0 points [-9.0, -1.0]",
         ),
         (
             Interval(4.0, 5.0, 6.0, 1), "undecided", 0.0,
-            "the difference of +5.0 points rests on a single draw, which can't tell luck from gain; set draws to 2 or "
-            "more",
+            "the difference of +5.0 points rests on one draw, which can't separate a gain from chance; set draws to 2 "
+            "or more",
         ),
     ],
 )  # fmt: skip

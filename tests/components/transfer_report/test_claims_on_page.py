@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 from pathlib import Path
@@ -20,6 +21,14 @@ def test_every_claim_stands_in_the_page(quick_ledgers: list[Ledger], tmp_path: P
     assert page.count(">not measured<") == sum(not claim["measured"] for claim in content["claims"])
 
 
+def test_a_user_s_photos_have_no_claims_of_a_report_on_cifar10(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    photos = [(dataclasses.replace(header, data="ants and bees"), rows) for header, rows in quick_ledgers]
+    report_of(tmp_path, photos, OUTCOMES, SETTINGS, BEFORE)
+    assert any(claim["measured"] for claim in json.loads((tmp_path / "claims.json").read_text())["claims"])
+    page = (tmp_path / "report.html").read_text()
+    assert "The 2022 report's conclusions" not in page and "C1, C3" not in page
+
+
 def test_claims_stand_in_no_page_where_none_is_measured_such_as_that_of_a_user_s_photos(
     quick_ledgers: list[Ledger], tmp_path: Path
 ) -> None:
@@ -33,4 +42,4 @@ def test_claims_stand_in_no_page_where_none_is_measured_such_as_that_of_a_user_s
     claims = json.loads((tmp_path / "claims.json").read_text())["claims"]
     assert len(claims) == 8 and not any(claim["measured"] for claim in claims)
     page = (tmp_path / "report.html").read_text()
-    assert "<h2>The original report's conclusions</h2>" not in page and "not measured" not in page
+    assert "<h2>The 2022 report's conclusions</h2>" not in page and "not measured" not in page

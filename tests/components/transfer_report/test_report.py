@@ -122,7 +122,7 @@ def test_a_winner_that_is_not_blessed_leaves_the_reason(refused: tuple[Path, dic
     assert summary["pushed"]["transfer"] is None
     assert "below the floor of 99.0%" in summary["pushed"]["reason"]
     page = (folder / "report.html").read_text()
-    assert "Push nothing: all_but_target__original, the best transfer on val, is not blessed." in page
+    assert "Do not deploy a transfer yet: all_but_target__original, the best on val, is not blessed." in page
     assert "Why it is not pushed" in page
 
 
@@ -185,7 +185,7 @@ def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
     report_of(tmp_path, ends, OUTCOMES, SETTINGS, BEFORE)
     assert not (tmp_path / "figures" / "learning_curves.png").exists()
     page = (tmp_path / "report.html").read_text()
-    assert "Left out: the ledgers hold accuracies before and after training alone" in page
+    assert "Left out: the ledgers have accuracies before and after training only" in page
     assert "first 4 epochs</th>" not in page
 
 
@@ -231,8 +231,10 @@ def test_every_cell_stands_in_the_page_with_its_verdict(written: tuple[Path, dic
     folder, _ = written
     page = (folder / "report.html").read_text()
     details = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
-    assert [len(re.findall(r'<td class="(?:gain|loss|undecided)">', part)) for part in details[1:]] == [18, 18]
-    assert details[0].count("<tr>") == 1 + 36  # every predicted gain
+    cells = [part for part in details if " cells as a table" in part]
+    assert [len(re.findall(r'<td class="(?:gain|loss|undecided)">', part)) for part in cells] == [18, 18]
+    [predicted] = [part for part in details if " predicted gains as a table" in part]
+    assert predicted.count("<tr>") == 1 + 36
 
 
 def test_a_transfer_without_an_outcome_is_refused(quick_ledgers: list[Ledger], tmp_path: Path) -> None:

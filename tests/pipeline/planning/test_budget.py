@@ -41,8 +41,8 @@ def test_a_budget_of_almost_nothing_promises_the_smallest_answer_and_says_what_i
     assert (found.draws, found.fresh_draws) == (1, {200: 2, 20: 0})
     first, undecided, least = found.sentences
     assert first.startswith("Within 0.01 minutes, if nothing is cached: the search trains about 8 of 20 cells")
-    assert "confirms n = 200 on 2 fresh draws and goes on" in first
-    assert undecided == "It won't decide n = 20, unless trainings are faster than estimated."
+    assert "confirms n = 200 on 2 fresh draws and continues while there is time" in first
+    assert undecided == "It will not decide n = 20 unless trainings are faster than estimated."
     assert f"takes about {found.least_minutes:.0f} minutes" in least
 
 

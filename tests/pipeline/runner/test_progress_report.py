@@ -161,7 +161,7 @@ def test_cells_that_only_a_search_trained_are_not_counted(config, cell):
 
 
 def test_the_newest_run_is_told_in_a_sentence(config):
-    assert in_words(state_of(config)) == "Nothing ran yet: `thaw run` begins."
+    assert in_words(state_of(config)) == "Nothing ran yet: start with `thaw run`."
     folder = add_run(config, "20261124-110000-quick")
     (folder / "log.txt").write_text("sweep: 3 of 9\n")
     assert "stopped; its log ends: sweep: 3 of 9. `thaw run` continues it" in in_words(state_of(config))

@@ -224,7 +224,7 @@ def test_a_batch_of_no_records_is_transformed_to_none(signatures):
 
 
 def test_weights_are_part_of_the_graph(exported_model):
-    """Variables would be saved, and restored by each Evaluator, one by one (docs/overhead.md)."""
+    """Variables would be saved, and restored by each Evaluator, one by one (docs/archive.md)."""
     assert tf.train.list_variables(str(exported_model.folder / "variables" / "variables")) == [
         ("_CHECKPOINTABLE_OBJECT_GRAPH", [])
     ]

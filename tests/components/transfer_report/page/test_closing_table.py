@@ -147,17 +147,17 @@ def test_transfers_left_out_are_named_with_the_reason() -> None:
 def test_trainings_that_diverged_are_counted_by_how_they_ended() -> None:
     outcomes = [{"outcome": outcome} for outcome in ("diverged", "retried", "diverged")]
     text = " ".join(printed(summary(diverged=outcomes), 120).split())
-    assert "1 training diverged and had to be repeated" in text
-    assert "2 trainings diverged at a quarter of the learning rate too" in text
+    assert "1 training diverged; repeated at a quarter of the learning rate, it did not" in text
+    assert "2 trainings diverged, and again at a quarter of the learning rate" in text
     assert "diverged" not in printed(summary(), 120)
 
 
 def test_trainings_that_ended_below_their_start_on_val_are_counted() -> None:
     outcomes = [{"outcome": outcome} for outcome in ("kept", "trained", "kept")]
     text = " ".join(printed(summary(worse_on_val=outcomes), 120).split())
-    assert "2 trainings gained nothing on val by tuning; the network from before it was kept" in text
-    assert "1 training ended worse on val than untrained" in text
-    assert "worse on val" not in printed(summary(), 120)
+    assert "In 2 trainings, tuning did not raise the accuracy on val, so the network before tuning was kept" in text
+    assert "1 training ended with a lower accuracy on val than before training" in text
+    assert "accuracy on val" not in printed(summary(), 120)
 
 
 def test_the_title_carries_synthetic_only_where_it_must() -> None:
@@ -177,12 +177,14 @@ def test_what_there_was_no_time_for_is_said_and_nothing_where_all_was_trained() 
     assert found[0].startswith(
         "Unfinished: there was no time for 7 of the search's 60 trainings (2 of baseline__original"
     )
-    assert "fresh draws of n = 20, n = 50, so nothing is said of it" in found[1]
-    assert "goes on from here" in found[2]
+    assert "fresh draws of n = 20, n = 50, so the report has no answer for it" in found[1]
+    assert "continues from here" in found[2]
 
 
 def test_a_search_says_how_much_of_the_grid_it_trained() -> None:
     [found] = budget_notes(summary(search="bayesian", not_trained={"cats_dogs__original": 40}, planned_trainings=60))
-    assert found.startswith("The search made 20 of the grid's 60 trainings; the others it did not expect to gain by.")
+    assert found.startswith(
+        "The search made 20 of the grid's 60 trainings and left out those that it expected no gain from."
+    )
     both = budget_notes(summary(search="bayesian", not_trained={"a": 40}, planned_trainings=60, budget_minutes=9))
-    assert "expect to gain by, or had no time for." in both[0] and "goes on from here" in both[1]
+    assert "expected no gain from, or had no time for." in both[0] and "continues from here" in both[1]

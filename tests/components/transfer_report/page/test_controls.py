@@ -56,7 +56,7 @@ def test_its_executions_are_in_the_table_and_its_curves_on_the_page(controlled: 
     page = (controlled / "report.html").read_text()
     assert '<h2 class="transfer">Controls</h2>' in page
     assert "all_but_target__original (control)" in page
-    assert "It is no transfer and saves no label" in page
+    assert "it is not a transfer and saves no labels" in page
 
 
 def test_a_report_without_controls_has_no_such_section(quick_ledgers: list[Ledger], tmp_path: Path) -> None:

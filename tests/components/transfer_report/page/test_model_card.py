@@ -34,7 +34,7 @@ def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
                      "2 draws", "thaw run --config experiment.yaml", "seed 7"):  # fmt: skip
             assert part in " ".join(text.split()), part
     markdown, _ = written()
-    assert "Weaker than on the whole: brightness dark (80.0%)." in markdown
+    assert "Weaker than on all images: brightness dark (80.0%)." in markdown
     assert "| contrast low | 30 | 70.0% [50.0, 92.0] |" in markdown
 
 
@@ -55,7 +55,7 @@ def test_a_slice_of_few_images_has_no_interval_and_is_not_called_weak(written):
 
 
 def test_without_a_weak_slice_it_says_so(written):
-    assert all("No slice is shown to be weaker" in text for text in written([ALL, LOW]))
+    assert all("No slice has an interval below the accuracy on all images" in text for text in written([ALL, LOW]))
 
 
 def test_a_winner_that_is_not_blessed_says_why(written):

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from components.transfer_report.page.page import evidence, headline, how
+from components.transfer_report.page.answer import certainty, evidence, headline, how
 
 CELL = {
-    "transfer": "a__original", "architecture": "original", "baseline_architecture": "original",
+    "transfer": "a__original", "source": "a", "architecture": "original", "baseline_architecture": "original",
     "n": 100, "freeze_count": 4, "fine_tune": True,
     "draws": 2, "accuracy": 0.9, "accuracy_interval": [0.85, 0.95], "baseline_accuracy": 0.8,
     "baseline_interval": [0.7, 0.9], "gain_points": 10.0, "gain_interval_points": [4.0, 16.0],
@@ -25,19 +25,23 @@ CELL = {
     ("change", "words"),
     [
         ({}, "The gain is +10.0 points [+4.0, +16.0]."),
-        ({"gain_interval_points": [-1.0, 21.0], "verdict": "undecided"}, "is undecided: its interval contains 0."),
+        ({"gain_interval_points": [-1.0, 21.0], "verdict": "undecided"}, "is undecided: its interval includes 0."),
         ({"verdict": "undecided"}, "is undecided: it does not stand out among all comparisons of this report."),
         ({"gain_points": -9.0, "gain_interval_points": [-12.0, -6.0], "verdict": "loss"}, "The loss is -9.0 points"),
         ({"draws": 1}, "rests on one draw, so it is undecided."),
     ],
 )
 def test_the_answer_calls_a_gain_only_where_the_verdict_does(change: dict[str, Any], words: str) -> None:
-    assert words in " ".join(evidence({**CELL, **change}, 2))
+    assert words in " ".join(certainty({**CELL, **change}))
 
 
 def test_the_answer_says_what_to_use() -> None:
     summary = {"winner": "a__original", "closing_table": [CELL]}
-    assert headline(summary) == "Use a__original: freeze the first 4 layers, then fine-tune all layers."
+    assert headline(summary) == (
+        "Use the original network, transferred from a: it gets 90.0% of the test images right, 10.0 points more than "
+        "the best network trained from scratch."
+    )
+    assert "(freeze the first 4 layers, then fine-tune all layers)" in " ".join(evidence(CELL, 2))
 
 
 def test_a_better_network_from_scratch_is_named_in_the_answer() -> None:
@@ -45,13 +49,13 @@ def test_a_better_network_from_scratch_is_named_in_the_answer() -> None:
               "lead_interval_points": [-4.0, -1.2], "verdict": "loss"}  # fmt: skip
     row = {**CELL, "from_scratch": better, "blessed": False}
     assert headline({"winner": "a__original", "closing_table": [row]}) == (
-        "Push nothing: the remastered network trained from scratch is better than a__original, the best transfer on "
+        "Do not transfer: the remastered network trained from scratch is better than a__original, the best transfer on "
         "val."
     )
-    found = " ".join(evidence(row, 2))
+    found = " ".join(certainty(row))
     assert "The best network from scratch on val is the remastered network with 92.6%" in found
-    assert "the transfer's lead over it is -2.6 points [-4.0, -1.2]." in found
-    assert "best network from scratch" not in " ".join(evidence(CELL, 2))
+    assert "The transfer's lead over it is -2.6 points [-4.0, -1.2]." in found
+    assert "best network from scratch" not in " ".join(certainty(CELL))
 
 
 @pytest.mark.parametrize(
@@ -70,5 +74,5 @@ def test_a_cell_is_told_in_words(change: dict[str, Any], words: str) -> None:
 def test_balanced_accuracy_is_named_where_classes_differ_in_their_test_images():
     row = {**CELL, "balanced_accuracy": 0.712}
     assert "Classes have 10 to 90 test images" in " ".join(evidence(row, 2, [90, 10]))
-    assert "(balanced accuracy) it is 71.2%" in " ".join(evidence(row, 2, [90, 10]))
+    assert "(balanced accuracy), a__original reaches 71.2%" in " ".join(evidence(row, 2, [90, 10]))
     assert "balanced" not in " ".join(evidence(row, 2, [50, 50]))

@@ -1,0 +1,111 @@
+"""The page's answer in sentences: what to do, how sure that is, and why. Imports the formats and names alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.statistics import formats
+from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
+from experiment.schedules import tuned_in_words
+
+UNBALANCED = 1.2
+"""The balanced accuracy is named where the largest class has this many times the smallest class's test images."""
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """What to do, in one sentence."""
+    row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
+    scratch = row["from_scratch"]
+    if row["blessed"]:
+        return (
+            f"Use {network_in_words(row['architecture'])}, transferred from {row['source']}: it gets "
+            f"{formats.percent(row['accuracy'])} of the test images right, {_more(scratch['lead_points'])} than the "
+            "best network trained from scratch."
+        )
+    if scratch["verdict"] == "loss":
+        return (
+            f"Do not transfer: {network_in_words(scratch['architecture'])} trained from scratch is better than "
+            f"{row['transfer']}, the best transfer on val."
+        )
+    return f"Do not deploy a transfer yet: {row['transfer']}, the best on val, is not blessed."
+
+
+def _more(lead_points: float) -> str:
+    return f"{formats.points(lead_points).lstrip('+')} points more"
+
+
+def how(cell: Mapping[str, Any]) -> str:
+    """How a cell transfers, in words: `freeze the first 4 layers, then fine-tune all layers`."""
+    if cell.get("held_from"):
+        tuned = tuned_in_words(cell["architecture"], cell["freeze_count"], cell["held_from"])
+        return f"tune {tuned} and the head, hold the rest"
+    unit = unit_of(cell["architecture"])
+    count = cell["freeze_count"]
+    frozen = "freeze nothing" if not count else f"freeze the first {count} {unit}s"
+    if count == 1:
+        frozen = f"freeze the first {unit}"
+    return f"{frozen}, {'then fine-tune all layers' if cell['fine_tune'] else 'without fine-tuning'}"
+
+
+def certainty(row: Mapping[str, Any]) -> list[str]:
+    """How sure the answer is: the differences with their intervals, as sentences.
+
+    Args:
+      row: of the closing table.
+    """
+    low, high = row["gain_interval_points"]
+    gain = f"{formats.points(row['gain_points'])} points {formats.points_interval((low, high))}"
+    if row["draws"] < 2:
+        difference = f"The difference of {gain} rests on one draw, so it is undecided."
+    elif row["verdict"] == "undecided":
+        lone = "it does not stand out among all comparisons of this report"
+        why = "its interval includes 0" if low <= 0 <= high else lone
+        difference = f"The difference of {gain} is undecided: {why}."
+    else:
+        difference = f"The {row['verdict']} is {gain}."
+    drawn = formats.draws([row["draws"]])
+    return [difference, *_other_scratch(row), f"Brackets: 95% intervals, from {drawn} that took no part in the choice."]
+
+
+def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int] = ()) -> list[str]:
+    """Why: the figures behind the answer, as sentences.
+
+    Args:
+      row: of the closing table.
+      transfers: that were compared.
+      class_images: test images of each class.
+    """
+    choice = f"{row['transfer']} is the {f'best of {transfers} transfers' if transfers > 1 else 'only transfer'}"
+    baseline = from_scratch_in_words(row["architecture"], row["baseline_architecture"])
+    return [
+        f"With {row['n']} labelled images, {row['transfer']} reaches {formats.percent(row['accuracy'])} "
+        f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}).",
+        f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
+        f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
+        *_balanced(row, class_images),
+        f"{choice} on val ({formats.percent(row['val_accuracy'])}); test played no part in the choice.",
+    ]
+
+
+def _balanced(row: Mapping[str, Any], images: Sequence[int]) -> list[str]:
+    """The balanced accuracy, where the classes differ by a fifth or more in their test images."""
+    if not images or max(images) < UNBALANCED * min(images):
+        return []
+    return [
+        f"Classes have {min(images)} to {max(images)} test images. If each class counts alike (balanced accuracy), "
+        f"{row['transfer']} reaches {formats.percent(row['balanced_accuracy'])}."
+    ]
+
+
+def _other_scratch(row: Mapping[str, Any]) -> list[str]:
+    """The best network from scratch, where that is another than the transfer's own baseline."""
+    scratch = row["from_scratch"]
+    if scratch["architecture"] == row["baseline_architecture"]:
+        return []
+    return [
+        f"The best network from scratch on val is {network_in_words(scratch['architecture'])} with "
+        f"{formats.percent(scratch['accuracy'])} {formats.percent_interval(scratch['accuracy_interval'])} on test. The "
+        f"transfer's lead over it is {formats.points(scratch['lead_points'])} points "
+        f"{formats.points_interval(scratch['lead_interval_points'])}."
+    ]
