@@ -81,7 +81,7 @@ FAMILIES: dict[str, Family] = {
 
 
 class Backbone(Settings):
-    """A network whose weights are read from a file: either a `family` of keras.applications, or a `model` of yours."""
+    """A network whose weights are read from a file: either a `family` of keras.applications, or your own `model`."""
 
     family: str | None = None
     """Name in keras.applications, such as MobileNetV2 or EfficientNetB0."""
@@ -89,17 +89,17 @@ class Backbone(Settings):
     """A .keras file: one input of images, one output (docs/howto/own_source.md). Its classification layer is left
     out."""
     image_size_px: Annotated[int, pydantic.Field(ge=16, le=1024)] | None = None
-    """Images are resized to this inside the network; none: the side that the family was trained at; of a model its own
+    """Images are resized to this inside the network; none: the side that the family was trained at; for a model its own
     size, or that of the data."""
     alpha: PositiveFloat | None = None
     """Width multiplier of a MobileNet family; none: 1."""
     weights: Path | None = None
     """A family's ImageNet weights (.h5, no top); none: the first place that has them (docs/howto/data.md)."""
     scale: Scale | None = None
-    """What a model expects pixels to be, `torch` and `caffe` being names of keras.applications; none: `0..255`, for a
-    model that begins with a layer which scales them."""
+    """Pixel values that a model expects (`torch` and `caffe` are names of keras.applications). None: `0..255`, for a
+    model that begins with a layer that scales them."""
     features: str | None = None
-    """Name of the layer of a model whose output is classified; none: what goes into the last dense layer, or the
+    """Name of the layer of a model whose output the head classifies; none: the input of the last dense layer, or the
     model's output."""
     sha256: str = ""
     """Of the file; filled in by a run."""

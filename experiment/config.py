@@ -30,8 +30,7 @@ PositiveFloat = pydantic.PositiveFloat
 
 
 class Confirmation(Settings):
-    """What the search chose is trained again on fresh draws, which took no part in choosing: all that a user is told to
-    act on comes from these."""
+    """Fresh draws of what the search chose. They took no part in the choice, and all advice comes from them."""
 
     draws: Annotated[int, pydantic.Field(ge=2, le=100)] = 5
     """Fresh draws of the chosen cell, its baseline and the best network from scratch, at each n."""
@@ -56,7 +55,7 @@ class Blessing(Settings):
     """The verdict must be gain, and the lower bounds of the gain's interval and of that of the lead over the best
     network from scratch must lie above this."""
     max_class_loss_points: pydantic.NonNegativeFloat = 5.0
-    """No class may lose more F1 than this (points of 100) against the baseline."""
+    """No class may lose more F1 than this (points of 100) compared with the baseline."""
 
 
 class ExperimentConfig(Settings):
@@ -65,15 +64,15 @@ class ExperimentConfig(Settings):
     name: Name
     """Names the pipeline (`thaw-<name>`) and the folders of its runs."""
     workspace: Path = Path("workspace")
-    """TFX artifacts, metadata store, ledgers and pushed models; its path may not hold *, ?, [ or a backslash."""
+    """TFX artifacts, metadata store, ledgers and pushed models. Its path may not contain *, ?, [ or a backslash."""
     runs: Path = Path("runs")
-    """One folder a run with everything the user takes away; its path may not hold those characters either."""
+    """One folder per run with all its results. Its path may not contain those characters either."""
     seed: pydantic.NonNegativeInt = 2022
     """Fixes val, draws, initial weights, batches and noise."""
     strict: bool = False
     """True: missing weights of a backbone are an error instead of a transfer left out."""
     allow_overlap: bool = False
-    """True: a source may hold classes of the target."""
+    """True: a source may have classes of the target."""
     allow_untrained_sources: bool = False
     """True: a source that is no better than guessing on its own val images may be transferred."""
     data: Data = Data()
@@ -91,33 +90,33 @@ class ExperimentConfig(Settings):
     candidate_size: PositiveInt | None = None
     """The n at which each transfer's candidate is chosen on val and trained; none: the largest."""
     backbones: dict[Name, Backbone] = pydantic.Field(default_factory=dict)
-    """Networks whose weights are read from a file, by a name of yours (docs/howto/own_source.md)."""
+    """Networks whose weights are read from a file, by names that you choose (docs/howto/own_source.md)."""
     baselines: dict[Architecture, Small] = pydantic.Field(default_factory=dict)
-    """By architecture, the network from random weights that its transfers are held against; none: their own
+    """By architecture, the network from random weights that its transfers are compared with. None: their own
     architecture, which may be too large to be trained from few images."""
     freeze_counts: dict[Architecture, tuple[pydantic.NonNegativeInt, ...]]
     """Numbers of frozen layers to try, by architecture."""
     tuned: dict[Architecture, TunedRanges] = pydantic.Field(default_factory=dict)
-    """Parts to tune with the rest held, by architecture, beside freeze_counts: `[[4, 6]]` tunes layers 4 and 5, counted
-    from 0, and the head; those below are frozen, those above held. Never fine-tuned."""
+    """Parts to tune with the rest held, by architecture, in addition to freeze_counts: `[[4, 6]]` tunes layers 4 and 5,
+    counted from 0, and the head; earlier layers are frozen, later ones held. Never fine-tuned."""
     fine_tune: tuple[bool, ...] = (False, True)
-    """Stop after phase 1, or go on with all layers unfrozen at a low learning rate."""
+    """False: stop after phase 1. True: continue with all layers unfrozen at a low learning rate."""
     search: Search = "bayesian"
-    """Which of a transfer's cells are trained: `grid`: all; `bayesian`: those that a Gaussian process of the trainings
-    so far expects to gain by, at most half of them by cost (docs/adr/0022-search-in-the-tuners.md)."""
+    """Which of a transfer's cells are trained: `grid`: all; `bayesian`: those from which a Gaussian process of the
+    trainings so far expects an improvement, at most half of the cost (docs/adr/0022-search-in-the-tuners.md)."""
     draws: Annotated[int, pydantic.Field(ge=1, le=1000)] = 2
-    """Repeats of every cell in the search, each on another subset with another head."""
+    """Repeats of every cell in the search, each with other images and another head."""
     confirmation: Confirmation = Confirmation()
     """Fresh draws of what the search chose."""
     budget_minutes: PositiveFloat | None = None
-    """Wall time of a run, from the command to the report: first the search, then fresh draws of what it chose, as far
-    as they go; the report says what was not trained. None: all is trained."""
+    """Time limit of a run in minutes, from the command to the report: first the search, then as many fresh draws as
+    there is time for. The report says what was not trained. None: everything is trained."""
     workers: PositiveInt | None = None
-    """Processes that run a sweep side by side, one thread each; none: one a core, or one where there is a GPU."""
+    """Processes that run a sweep in parallel, one thread each; none: one per core, or one if there is a GPU."""
     activations_gib: PositiveFloat = 4.0
-    """Memory for activations of frozen layers, all workers together, in GiB; what is over is spilled to disk."""
+    """Memory for activations of frozen layers, all workers together, in GiB; the rest goes to disk."""
     pipeline_root: Annotated[str, pydantic.Field(pattern=r"^(gs|s3)://[^/]+(/[^/]+)*$")] | None = None
-    """Where TFX artifacts lie, such as s3://bucket/thaw (docs/storage.md); none: in the workspace."""
+    """Where TFX artifacts are stored, such as s3://bucket/thaw (docs/storage.md); none: in the workspace."""
     beam_args: tuple[BeamArg, ...] = ()
     """Options of Beam, each as `--name=value`: where Beam nodes run (docs/engines.md); none: in their own process."""
     schedule: Schedule = Schedule()

@@ -113,19 +113,19 @@ class Data(Settings):
     image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (32, 32, 3)
     """Height, width and channels of the images that networks see."""
     resize: bool = False
-    """True: images may have any size; what is too long for the proportions of image_shape is cut off evenly at both
-    ends, the rest resized. False: every image must have image_shape."""
+    """True: images may have any size. They are cropped evenly at both ends to the proportions of image_shape, then
+    resized. False: every image must have image_shape."""
     classes: tuple[str, ...] = CIFAR10_CLASSES
     """Class names in the order of their labels."""
     val_fraction: Fraction = 0.2
-    """Share of each class's training images set apart for choosing (CIFAR-10: 1,000 a class)."""
+    """Share of each class's training images that are val (CIFAR-10: 1,000 per class)."""
     val_key: str | None = None
-    """Feature that is 1 where a training image is set apart for choosing and 0 elsewhere; none: val_fraction decides.
-    `thaw init` writes it, so that groups and near-duplicates are not torn between train and val."""
+    """Feature that is 1 for training images that are val, else 0; none: val_fraction decides. `thaw init` writes it, so
+    that each group and each set of near-duplicates is in one split."""
 
 
 class Augmentation(Settings):
-    """Copies added to every training image, as the report adds them to its training set."""
+    """Copies added to every training image, as in the 2022 report."""
 
     mirror: bool = True
     """Add the mirror image."""
@@ -156,9 +156,10 @@ class Source(Settings):
     """Empty: the weights are read from the file of a backbone, and nothing is trained (unless `control` says
     otherwise)."""
     control: Control | None = None
-    """After Yosinski et al. (2014), to tell causes of a gain apart; never chosen and in no claim. `self`: trained on
-    every training image of the target's own classes, those of the draws among them; `random`: initial weights, nothing
-    is trained; `shuffled_labels`: trained on `classes` with labels permuted. `self` and `random` take no classes."""
+    """A control after Yosinski et al. (2014), to separate the causes of a gain; never chosen and in no claim. `self`:
+    trained on every training image of the target's own classes, those of the draws among them; `random`: initial
+    weights, nothing is trained; `shuffled_labels`: trained on `classes` with labels permuted. `self` and `random` take
+    no classes."""
 
     def problems(self) -> Iterator[str]:
         """Classes beside a control that takes none, or none beside one that needs them."""

@@ -20,10 +20,10 @@ Way = tuple[int, bool, int]
 
 
 class Tuning(Settings):
-    """How layers that were transferred are trained, from a head that was solved for."""
+    """How transferred layers are trained, from a solved head."""
 
     epochs: PositiveInt = 10
-    """How often every record is seen in each phase."""
+    """Epochs of each phase."""
     learning_rate: PositiveFloat = 3e-4
     """Adam's at the first step; it falls to zero by a cosine."""
     max_steps: PositiveInt | None = 800
@@ -34,14 +34,14 @@ class TrainingSchedule(Settings):
     """What the training of any model needs to know."""
 
     epochs: PositiveInt = 30
-    """How often every record is seen in phase 1; in phase 2 a third as often."""
+    """Epochs of phase 1; phase 2 has a third of them."""
     batch_size: PositiveInt = 32
     """Records per step."""
     learning_rate: PositiveFloat = 6e-3
     """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
     max_steps: PositiveInt | None = 800
-    """Upper bound on the steps of phase 1 (up to half of it in phase 2, the more the more layers were frozen);
-    none: epochs alone decide, as they do in phase 1 where only dense layers are trained (under a twentieth of the
+    """Upper bound on the steps of phase 1. Phase 2 has up to half of it: the share grows with the number of frozen
+    layers. None: only epochs decide, as in phase 1 if only dense layers are trained (under a twentieth of the
     arithmetic)."""
 
 
@@ -49,12 +49,12 @@ class Schedule(TrainingSchedule):
     """How a model is trained on the target: baselines, and transfers where `tuning` is null."""
 
     fine_tune_learning_rate: PositiveFloat = 4e-4
-    """Adam's at its highest in phase 2; under a bound it rises where steps are cut, the more so the more layers were
-    frozen, and falls in proportion where phase 2 has fewer than 50 steps."""
+    """Adam's highest rate in phase 2. If the bound reduces the steps, the rate rises with the number of frozen layers;
+    if phase 2 has fewer than 50 steps, it falls in proportion."""
     tuning: Tuning | None = Tuning()
-    """Transfers begin with a head that is solved for (logistic regression, its penalty chosen on val), layers are
-    tuned from there, and the moment that is best on val is kept. Null: as the report trained them, from a random head
-    and at the rates of baselines."""
+    """Transfers start with a solved head (logistic regression, its penalty chosen on val). Layers are tuned from there,
+    and the best moment on val is kept. Null: as in the 2022 report, from a random head and at the rates of
+    baselines."""
 
     @property
     def decisive(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class SourceSchedule(TrainingSchedule):
     max_steps: PositiveInt | None = None
     """Upper bound on the steps; none: epochs alone decide."""
     shift_px: pydantic.NonNegativeInt = 2
-    """Every image is moved by up to so many pixels each way, anew at each step; its edges are mirrored in."""
+    """Every image is moved by up to this many pixels in each direction, again at each step; the edges are mirrored."""
 
 
 def ways_of(freeze_counts: Iterable[int], fine_tune: Iterable[bool], tuned: TunedRanges) -> list[Way]:

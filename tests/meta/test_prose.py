@@ -1,0 +1,106 @@
+"""Words and sentence lengths of the pages, templates and README, against docs/style.md. Reads text, imports none of it.
+
+A test and not proselint or vale: no new dependency for two locked stacks, and the terms stay those of docs/style.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STYLE = ROOT / "docs" / "style.md"
+MOST_WORDS = 45
+"""In one sentence, outside tables and code. The style asks for 25; a list in a sentence may be longer."""
+
+PATTERNS = ("*.md", "docs/**/*.md", "kubeflow/*.md", "components/**/*.j2")
+EXEMPT = {
+    "docs/style.md": "names the terms",
+    "docs/advisories.md": "has sentences that are lists of packages",
+    "docs/results.md": "made from a run whose sentences are older",
+    "docs/architecture.md": "not rewritten yet",
+    "kubeflow/README.md": "not rewritten yet",
+}
+PAGES = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern) if str(path.relative_to(ROOT)) not in EXEMPT)
+
+OLD_TEXTS = (
+    "Such a transfer is left out of the run, loudly.",
+    "Layer conv holds weights that are no finite numbers.",
+    "It has what TensorFlow, Beam and TFX had to say.",
+    "Cells of the grid as stock KerasTuner trials and in Thaw, by turns.",
+    "A training that diverged twice in vain.",
+    "Fresh draws settle it, and its interval holds 0.",
+    "The plan promises about half the time.",
+    "Something that you can put right, or that Thaw mends.",
+    "For n images of a target, a linear probe is fitted on every source's features at every cut, and a ridge "
+    "regression turns the probes' squared errors, n, the share of frozen layers, fine-tuning and the architecture into "
+    "an expected gain over training from scratch, which is said with its interval.",
+)
+"""Of earlier pages, each with one of the terms or too long."""
+
+
+def unwanted_terms(style: str) -> list[re.Pattern[str]]:
+    """The left column of the table that follows `Do not use these` in docs/style.md, as patterns of whole words.
+
+    Words in brackets only say which sense is meant: `call (a difference)` is left out, for `call` has others.
+    """
+    table = style.partition("Do not use these")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\|([^|]+)\|[^|]+\|$", table, flags=re.MULTILINE)[2:]
+    terms = [term.strip() for cell in cells for term in cell.split(",")]
+    return [re.compile(rf"\b{re.escape(term)}(?:s|d|ed)?\b", re.IGNORECASE) for term in terms if "(" not in term]
+
+
+def prose_of(text: str) -> str:
+    """Text without code, tables, headings, pictures, markup and the addresses of links; a paragraph a line."""
+    text = re.sub(r"```.*?```|<style>.*?</style>|\{#.*?#\}|\{%.*?%\}|<svg.*?</svg>", "\n\n", text, flags=re.DOTALL)
+    text = re.sub(r"\{\{.*?\}\}|`[^`]*`", "X", text, flags=re.DOTALL)
+    text = re.sub(r"</?(?:p|li|ul|dt|dd|dl|h\d|caption|td|th|tr|div|small|br|summary|title)\b[^>]*>", "\n\n", text)
+    text = re.sub(r"<[^>]*>|!\[[^\]]*\]\([^)]*\)", "", text)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"^(?:#+ |\|).*$", "\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^\s*(?:[-*]|\d+\.) +", "\n", text, flags=re.MULTILINE)
+    return "\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip())
+
+
+def sentences_of(text: str) -> Iterator[str]:
+    for paragraph in prose_of(text).splitlines():
+        yield from re.split(r"(?<=[.!?:;])[\"')*_]* +(?=[\"'(*_\[]*[A-Z0-9`\[])|: |; ", paragraph)
+
+
+def words_of(sentence: str) -> list[str]:
+    return [word for word in sentence.split() if re.search(r"[A-Za-z]", word)]
+
+
+def findings_in(text: str) -> list[str]:
+    """What a page says against the style: unwanted terms with their surroundings, and long sentences."""
+    prose = prose_of(text)
+    found = [
+        f"{match[0]!r} in: ...{prose[max(0, match.start() - 40) : match.end() + 40]}..."
+        for term in unwanted_terms(STYLE.read_text(encoding="utf-8"))
+        for match in term.finditer(prose)
+    ]
+    return found + [
+        f"{len(words_of(sentence))} words: {sentence}"
+        for sentence in sentences_of(text)
+        if len(words_of(sentence)) > MOST_WORDS
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_has_no_unwanted_term_and_no_sentence_to_be_read_twice(page: Path) -> None:
+    assert not (found := findings_in(page.read_text(encoding="utf-8"))), "\n".join(found)
+
+
+@pytest.mark.parametrize("text", OLD_TEXTS)
+def test_texts_of_earlier_pages_are_found(text: str) -> None:
+    assert findings_in(text)
+
+
+def test_tables_code_and_templates_are_not_read_as_prose() -> None:
+    assert not findings_in(
+        "| promise | mend |\n\n```\nsettle loudly\n```\n\n`in vain` and {{ by turns }}, {% promise %}."
+    )
+    assert len(findings_in("- It mends one.\n- It settles another.")) == 2
