@@ -28,3 +28,10 @@ DOMAIN_ESTIMATORS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "a_distance": lambda target, source: -proxy_a_distance(target, source),
 }
 """Of the target's and the source's features [n, d], the same number of images each; nearer is higher."""
+
+NAMES = {
+    "leep": "LEEP", "logme": "LogME", "probe": "linear probe, accuracy", "probe_error": "linear probe, squared error",
+    "cka_labels": "CKA with the labels", "gbc": "GBC", "h_score": "H-score, shrunk", "frechet": "Fréchet distance",
+    "a_distance": "proxy A-distance",
+}  # fmt: skip
+"""Of all estimators, LEEP among them, in the order of the report's tables."""

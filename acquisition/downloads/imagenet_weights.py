@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from acquisition.downloads.base_folders import Places
 from acquisition.downloads.download import download
-from acquisition.downloads.places import Places
 from experiment.backbones import FAMILIES, Backbone
 from experiment.errors import ThawError
 

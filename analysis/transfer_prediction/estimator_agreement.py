@@ -22,13 +22,8 @@ from analysis.transfer_prediction.predicted_gains import BeforeTraining, Estimat
 from ledger.cell_selection import Cell
 from ledger.rows import Row
 from transferability.agreement import kendall_tau, regret
+from transferability.estimators import NAMES
 
-NAMES = {
-    "leep": "LEEP", "logme": "LogME", "probe": "linear probe, accuracy", "probe_error": "linear probe, squared error",
-    "cka_labels": "CKA with the labels", "gbc": "GBC", "h_score": "H-score, shrunk", "frechet": "Fréchet distance",
-    "a_distance": "proxy A-distance",
-}  # fmt: skip
-"""Of estimators, in the order of the page."""
 RULES = {"freeze least": "freeze least: look at nothing", "freeze most": "freeze most", "at random": "at random"}
 """Rules that look at no image, to be beaten."""
 

@@ -97,7 +97,7 @@ REPORT_CODE = (
     "components.transfer_report",
     "experiment.features",
     "trainer_module.data.input_pipeline",
-    "transferability.agreement",
+    "transferability",
 )
 """What decides the report."""
 ADVICE_CODE = (

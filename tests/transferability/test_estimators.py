@@ -7,6 +7,7 @@ import pytest
 
 from transferability.class_overlap import gbc
 from transferability.domain_distance import frechet_distance, proxy_a_distance
+from transferability.estimators import DOMAIN_ESTIMATORS, LABEL_ESTIMATORS, NAMES
 from transferability.h_score import shrunk_h_score
 from transferability.leep import leep
 from transferability.linear_probe import linear_probe
@@ -102,3 +103,8 @@ def test_a_source_that_knows_the_classes_has_a_higher_leep_than_with_shuffled_la
     sure = 1 / (1 + np.exp(-3 * (2 * labels - 1) + rng.normal(size=60)))
     p = np.column_stack([1 - sure, sure])
     assert leep(p, labels) > max(leep(p, rng.permutation(labels)) for _ in range(10))
+
+
+def test_every_estimator_has_a_name_for_the_report():
+    """One without would be computed and shown nowhere."""
+    assert set(NAMES) == {"leep", *LABEL_ESTIMATORS, *DOMAIN_ESTIMATORS}

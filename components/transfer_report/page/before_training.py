@@ -14,7 +14,6 @@ from analysis.cells.paired_ledgers import Ledgers
 from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval
 from analysis.transfer_prediction.estimator_agreement import (
-    NAMES,
     QUESTIONS,
     RULES,
     Judged,
@@ -30,6 +29,7 @@ from analysis.transfer_prediction.estimator_agreement import (
 from analysis.transfer_prediction.predicted_gains import BeforeTraining
 from components.transfer_report.figures.figures import CURVES_AT, Picture, save_picture
 from components.transfer_report.figures.prediction_figure import Points, draw_estimates
+from transferability.estimators import NAMES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from acquisition.downloads import imagenet_weights
-from acquisition.downloads.places import Places
+from acquisition.downloads.base_folders import Places
 from experiment.config import Backbone
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from acquisition.downloads.base_folders import Places
 from acquisition.downloads.cifar10 import Archive
-from acquisition.downloads.dataset import Dataset, locate_dataset
-from acquisition.downloads.places import Places
+from acquisition.downloads.locate_dataset import Dataset, locate_dataset
 from acquisition.tfrecords.inspection import inspect_records
 from experiment.config import Data
 from experiment.errors import ThawError

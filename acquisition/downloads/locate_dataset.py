@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acquisition.downloads import cifar10
+from acquisition.downloads.base_folders import Places
 from acquisition.downloads.download import download
-from acquisition.downloads.places import Places
 from acquisition.synthetic_images import synthetic
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
 from experiment.errors import ThawError, home_expanded
