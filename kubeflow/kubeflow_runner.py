@@ -24,7 +24,7 @@ from acquisition.tfrecords.record_files import RecordFiles
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from pipeline.kubeflow import compiled_spec
+from pipeline.kubeflow import compiled_spec, pod_resources
 from pipeline.kubeflow.cluster import ClusterConfig, load_cluster
 from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of
 
@@ -116,7 +116,7 @@ def compiled(
     )
     job = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)
     spec = compiled_spec.finished_spec(job["pipelineSpec"], cluster)
-    return spec, compiled_spec.platform_spec(spec, cluster)
+    return spec, pod_resources.platform_spec(spec, cluster)
 
 
 def main(argv: list[str]) -> int:
