@@ -1,4 +1,4 @@
-"""Runs a compiled pipeline as Kubeflow does, a process for each pod. Reads the file alone; imports nothing of ours."""
+"""Runs a compiled pipeline as an engine does, a process for each pod. Reads the file; imports no code of Thaw."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ import time
 from pathlib import Path
 
 import yaml
+
+from tests.e2e.cluster import pod_view
+from tests.e2e.cluster.engines import ENGINES
+from tests.e2e.cluster.object_store import Bucket, BucketError
+
+ROOT = Path(__file__).parents[3]
 
 
 @dataclasses.dataclass
@@ -37,24 +43,37 @@ class Task:
 
 
 class LocalCluster:
-    """A cluster that is a folder: its bucket, its cache, and each pod's own place for temporary files.
+    """A cluster that is a folder: its bucket, its store and cache, and each pod's own files.
 
     Args:
       file: the compiled pipeline.
       folder: the cluster's.
+      engine: a name of ENGINES.
+      read: folders of this machine that stand for what a cluster has, such as data.
       parallel: most pods at a time.
-      drivers: run ExampleGen's driver first, as Vertex AI does and Kubeflow's open-source engine does not.
-      start: starts a pod's process; none: as a new one. Takes command, working folder, environment and output.
+      start: starts a pod's process; none: as a new one. Takes command, working folder, environment, output and view.
     """
 
-    def __init__(self, file: Path, folder: Path, parallel: int = 2, drivers: bool = False, start=None):
+    def __init__(self, file: Path, folder: Path, engine: str, read=(), parallel: int = 2, start=None):
         self.spec, self.platform = yaml.safe_load_all(file.read_text())
         self.folder = folder
+        self.engine = ENGINES[engine]
+        self.bucket = Bucket(folder / "bucket")
+        self.bucket.folder.mkdir(parents=True)
+        self.read = [Path(sys.base_prefix), Path(sys.prefix).resolve(), ROOT, *read]
+        self.isolated = pod_view.can_enter()
         self.parallel = parallel
-        self.drivers = drivers
         self.start = start or _start
         self.runs = 0
         self.cache: dict[str, dict[str, dict]] = {}
+        self.volumes = {
+            mount["mountPath"]
+            for executor in self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()
+            for mount in executor["pvcMount"]
+        }
+        for volume in self.volumes:
+            Path(volume).mkdir(parents=True, exist_ok=True)
+            self._hand_over(Path(volume))
 
     def run(self, parameters=None, kill=None, only=None) -> dict[str, Task]:
         """Runs the tasks as their dependencies allow, and stops giving out tasks when one has failed for good.
@@ -86,16 +105,20 @@ class LocalCluster:
                     results[running.pop(future)] = future.result()
 
     def log(self, task: str) -> str:
-        """What the task's pods of the last run printed."""
+        """What the task's pods of the last run printed, and what the launcher said."""
         logs = sorted(self.folder.glob(f"pods/{self.runs}/{task}/*/log.txt"))
         return "\n".join(path.read_text() for path in logs)
+
+    def files(self, artifact: dict) -> Path:
+        """Where the bucket has an artifact."""
+        return self.bucket.folder / _key(artifact["uri"])
 
     def _run_task(self, name, given, results, killed_when) -> Task:
         task = self.spec["root"]["dag"]["tasks"][name]
         component = self.spec["components"][task["componentRef"]["name"]]
         container = self.spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
         done = Task(began=time.monotonic())
-        inputs = {"parameterValues": _parameters(task, given), "artifacts": _artifacts(task, results)}
+        inputs = {"parameterValues": _parameters(task, given), "artifacts": self._inputs(task, results)}
         key = hashlib.sha256(json.dumps([component, container, inputs], sort_keys=True).encode()).hexdigest()
         if task.get("cachingOptions", {}).get("enableCache") and key in self.cache:
             done.state, done.outputs = "cached", self.cache[key]
@@ -116,39 +139,113 @@ class LocalCluster:
                 time.sleep(wait)
                 wait = min(wait * policy["backoffFactor"], _seconds(policy["backoffMaxDuration"]))
             pod = self.folder / "pods" / str(self.runs) / name / str(attempt)
-            pod.mkdir(parents=True)
-            output_file = pod / "tmp" / "output_metadata.json"
-            driver = container.get("lifecycle", {}).get("preCacheCheck")
-            status = 0
-            if driver and self.drivers:
-                status = self._run(driver, _invocation(inputs, done.outputs, output_file), pod, None)
-                _merge(done.outputs, output_file)
-            if status == 0:
-                invocation = _invocation(inputs, done.outputs, output_file)
-                status = self._run(container, invocation, pod, None if attempt else killed_when)
-            done.attempts.append(status)
-            if status == 0:
+            (pod / "tmp").mkdir(parents=True)
+            done.attempts.append(self._launch(name, container, inputs, done, pod, None if attempt else killed_when))
+            if done.attempts[-1] == 0:
                 done.state = "done"
-                _merge(done.outputs, output_file)
                 return
+
+    def _launch(self, name, container, inputs, done, pod: Path, killed_when) -> int:
+        """What the launcher does: downloads, runs the program, uploads, and takes over what it wrote of its outputs."""
+        output_file = self.engine.output_file.format(task=f"{self.runs}/{name}")
+        written = self._here(output_file, pod)
+        told = {key: self.engine.output_artifact(one, _number(one)) for key, one in done.outputs.items()}
+        try:
+            for artifact in inputs["artifacts"].values() if not self.engine.mounted else ():
+                [one] = artifact["artifacts"]
+                self.bucket.download(_key(one["uri"]), self._here(one["uri"], pod))
+            for artifact in done.outputs.values():
+                self._here(artifact["uri"], pod).parent.mkdir(parents=True, exist_ok=True)
+            written.parent.mkdir(parents=True, exist_ok=True)
+            self._hand_over(pod, self.bucket.folder if self.engine.mounted else pod)
+            driver = container.get("lifecycle", {}).get("preCacheCheck")
+            if driver and self.engine.drivers:
+                # TFX's driver asks TensorFlow for gs://, which no bucket here answers: it gets this machine's path.
+                place = str(self._in_pod(output_file, pod))
+                status = self._run(driver, _invocation(inputs, told, place), pod, None)
+                if status:
+                    return status
+                _merge(told, written)
+            status = self._run(container, _invocation(inputs, told, self._given(output_file, pod)), pod, killed_when)
+            if status == 0:
+                _merge(done.outputs, written, told)
+                for artifact in done.outputs.values() if not self.engine.mounted else ():
+                    self.bucket.upload(self._here(artifact["uri"], pod), _key(artifact["uri"]))
+        except BucketError as error:
+            with (pod / "log.txt").open("a") as log:
+                log.write(f"{error}\n")
+            return 1
+        return status
 
     def _run(self, container, invocation, pod: Path, killed_when) -> int:
         """One process: the container's command, its placeholder filled in. Kills it with all its children when told."""
         command = [sys.executable if part == "python" else part for part in container["command"]]
         command += [invocation if part == "{{$}}" else part for part in container.get("args", [])]
+        folder = self.engine.folder
+        brought = self.bucket.folder if self.engine.mounted else pod / folder
+        brought.mkdir(exist_ok=True)
+        view = None
+        if self.isolated:
+            (pod / "root").mkdir(exist_ok=True)
+            write = {"/tmp": pod / "tmp", f"/{folder}": brought, **{volume: Path(volume) for volume in self.volumes}}
+            view = pod_view.view_of(pod / "root", self.read, write)
         with (pod / "log.txt").open("ab") as log:
-            process = self.start(command, pod, dict(os.environ), log, log)
+            process = self.start(command, pod, _environment(), log, log, view)
             if killed_when:
                 threading.Thread(target=_kill, args=(process, killed_when), daemon=True).start()
             return process.wait()
 
     def _new_outputs(self, name, component) -> dict[str, dict]:
-        root = self.folder / "bucket" / self.spec["pipelineInfo"]["name"] / str(self.runs) / name
+        root = f"thaw/{self.spec['pipelineInfo']['name']}/{self.runs}/{name}"
+        root = f"{self.engine.scheme}://{root}" if self.isolated else str(self.bucket.folder / root)
         return {
-            key: {"name": f"{self.runs}/{name}/{key}", "type": told["artifactType"], "uri": str(root / key),
-                  "metadata": told.get("metadata", {})}
+            key: {"key": key, "type": told["artifactType"], "uri": f"{root}/{key}",
+                  "metadata": dict(told.get("metadata", {}))}
             for key, told in component.get("outputDefinitions", {}).get("artifacts", {}).items()
         }  # fmt: skip
+
+    def _inputs(self, task, results):
+        artifacts = {}
+        for name, told in task.get("inputs", {}).get("artifacts", {}).items():
+            output = told["taskOutputArtifact"]
+            stored = results[output["producerTask"]].outputs[output["outputArtifactKey"]]
+            artifacts[name] = {"artifacts": [self.engine.input_artifact(stored, _number(stored))]}
+        return artifacts
+
+    def _here(self, place: str, pod: Path) -> Path:
+        """Where this machine has what a pod calls by a URI or by a path of its own."""
+        if place.startswith("/tmp/"):
+            return pod / place.lstrip("/")
+        if "://" not in place:
+            return Path(place)
+        return (self.bucket.folder if self.engine.mounted else pod / self.engine.folder) / _key(place)
+
+    def _in_pod(self, place: str, pod: Path) -> Path:
+        """The path by which a pod knows it."""
+        return Path(f"/{self.engine.folder}/{_key(place)}") if self.isolated else self._here(place, pod)
+
+    def _given(self, place: str, pod: Path) -> str:
+        return place if self.isolated else str(self._here(place, pod))
+
+    def _hand_over(self, *folders: Path) -> None:
+        """Gives folders to the pods' user, as the launcher runs as that user."""
+        for folder in folders if self.isolated else ():
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, pod_view.USER, pod_view.USER)
+
+
+def _key(uri: str) -> str:
+    return uri.split("://", 1)[-1]
+
+
+def _number(artifact: dict) -> int:
+    return int(hashlib.sha256(artifact["uri"].encode()).hexdigest()[:8], 16)
+
+
+def _environment() -> dict[str, str]:
+    """That of the image; nothing of this machine but where its Python is."""
+    names = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": "/home/thaw"}
+    return {**names, "PYTHONUNBUFFERED": "1", "KFP_POD_NAME": "pod", "LANG": "C.UTF-8"}
 
 
 def _parameters(task, given):
@@ -159,22 +256,16 @@ def _parameters(task, given):
     return values
 
 
-def _artifacts(task, results):
-    artifacts = {}
-    for name, told in task.get("inputs", {}).get("artifacts", {}).items():
-        output = told["taskOutputArtifact"]
-        artifacts[name] = {"artifacts": [results[output["producerTask"]].outputs[output["outputArtifactKey"]]]}
-    return artifacts
-
-
-def _invocation(inputs, outputs, output_file: Path) -> str:
+def _invocation(inputs, outputs, output_file: str) -> str:
     """Kubeflow's ExecutorInput, which stands for the placeholder of a container's arguments."""
     artifacts = {key: {"artifacts": [artifact]} for key, artifact in outputs.items()}
-    return json.dumps({"inputs": inputs, "outputs": {"artifacts": artifacts, "outputFile": str(output_file)}})
+    return json.dumps({"inputs": inputs, "outputs": {"artifacts": artifacts, "outputFile": output_file}})
 
 
-def _merge(outputs, output_file: Path) -> None:
+def _merge(outputs, output_file: Path, told=None) -> None:
     """Takes over what a program wrote about its outputs, as the launcher does."""
+    for key, artifact in (told or {}).items():  # what a driver had said before
+        outputs[key]["metadata"] |= artifact["metadata"]
     written = json.loads(output_file.read_text()) if output_file.exists() else {}
     for key, artifacts in written.get("artifacts", {}).items():
         [artifact] = artifacts["artifacts"]
@@ -182,7 +273,9 @@ def _merge(outputs, output_file: Path) -> None:
         outputs[key]["metadata"] = {**outputs[key]["metadata"], **artifact.get("metadata", {})}
 
 
-def _start(command, cwd, env, stdout, stderr):
+def _start(command, cwd, env, stdout, stderr, view):
+    if view:
+        command = [sys.executable, pod_view.__file__, json.dumps(view), *command]
     return subprocess.Popen(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr, start_new_session=True)
 
 
