@@ -120,15 +120,23 @@ class ForkedPrograms:
         self._held.close()
 
     def start(
-        self, command: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]
+        self,
+        command: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        stdout: IO[Any],
+        stderr: IO[Any],
+        view: dict[str, Any] | None = None,
     ) -> ForkedProgram:
         """Starts a program as `subprocess.Popen(command, ..., start_new_session=True)` does.
 
         Args:
           command: Python's own, with a file or `-m` and a module, and arguments.
+          cwd, env, stdout, stderr: as Popen's.
+          view: its file system, as `tests/e2e/cluster/pod_view.py` makes it; none: this machine's.
         """
         assert command[0] == sys.executable
-        request = {"arguments": list(command[1:]), "cwd": str(cwd), "env": dict(env)}
+        request = {"arguments": list(command[1:]), "cwd": str(cwd), "env": dict(env), "view": view}
         connection = self._connect(PROGRAM, stdout, stderr)
         connection.sendall(json.dumps(request).encode() + b"\n")
         return ForkedProgram(connection)
@@ -175,7 +183,7 @@ def watch(connection: socket.socket, output: list[int]) -> None:
     process = os.fork()
     if process == 0:
         connection.close()
-        become(request["arguments"], request["cwd"], request["env"], output)
+        become(request["arguments"], request["cwd"], request["env"], output, request["view"])
         return
     for number in output:
         os.close(number)
@@ -214,11 +222,15 @@ def start_fork_server() -> None:
     kept._forkserver_address, kept._forkserver_alive_fd, kept._forkserver_pid = address, alive, process
 
 
-def become(arguments: list[str], cwd: str, env: dict[str, str], output: list[int]) -> None:
+def become(arguments: list[str], cwd: str, env: dict[str, str], output: list[int], view: dict[str, Any] | None) -> None:
     """Makes this process what `python ARGUMENTS` is, and runs the program."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where pytest runs in the background, it is ignored
     os.chdir(cwd)
+    if view:
+        # Before the fork server, whose processes are to see the same files.
+        runpy.run_path(str(Path(__file__).parent / "e2e" / "cluster" / "pod_view.py"))["enter"](view)
+        cwd = str(Path.cwd())
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None  # TMPDIR says it anew

@@ -48,6 +48,26 @@ class Training(Settings):
     """Cores a pod."""
     memory_gb: pydantic.PositiveFloat = 8.0
     """Memory a pod, in units of 10^9 bytes."""
+    shared_memory_gb: pydantic.PositiveFloat | None = None
+    """Size of /dev/shm; none: Kubernetes' 64 MB. Wants an engine that knows `enabledSharedMemory`."""
+
+
+class NodeResources(Settings):
+    """What the pods of one node ask for, in place of what `training` says or where they would ask for nothing."""
+
+    cpus: pydantic.PositiveFloat
+    """Cores a pod."""
+    memory_gb: pydantic.PositiveFloat
+    """Memory a pod, in units of 10^9 bytes."""
+
+
+class Secret(Settings):
+    """A secret of the namespace that every pod gets as environment variables."""
+
+    name: str = pydantic.Field(min_length=1)
+    """The secret's name."""
+    variables: dict[str, str] = pydantic.Field(min_length=1)
+    """By environment variable, the secret's key."""
 
 
 class Retries(Settings):
@@ -97,6 +117,14 @@ class ClusterConfig(Settings):
     """Labels of the nodes that Trainers and Tuners may run on, such as a GPU's model."""
     tolerations: tuple[Toleration, ...] = ()
     """Of Trainers and Tuners."""
+    nodes: dict[str, NodeResources] = pydantic.Field(default={})
+    """By task of the compiled file, such as transform, or by the beginning of its name, such as `evaluator-`."""
+    timeout_s: pydantic.PositiveInt | None = None
+    """Longest time of a step's pod; none: no limit. A pod that took longer has failed and counts as a try."""
+    secrets: tuple[Secret, ...] = ()
+    """What every pod's environment gets from secrets."""
+    image_pull_secrets: tuple[str, ...] = ()
+    """Secrets with which the image is pulled."""
 
 
 def load_cluster(path: str | Path, overrides: tuple[str, ...] = ()) -> ClusterConfig:

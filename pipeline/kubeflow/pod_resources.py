@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiment.errors import ThawError
 from pipeline.kubeflow.cluster import ClusterConfig
 
 Document = dict[str, Any]
@@ -12,30 +13,66 @@ TRAINS = ("confirmer", "trainer-", "tuner-")
 
 
 def add_pod_resources(spec: Document, cluster: ClusterConfig) -> None:
-    """Writes into a pipeline spec how often each task is tried, and what pods that train get.
+    """Writes into a pipeline spec how often each task is tried, and what cores, memory and GPUs its pod gets.
 
     Args:
       spec: with the names that tasks have in Kubeflow; changed.
       cluster: what the pods ask for.
+
+    Raises:
+      ThawError: `nodes` of the cluster names a task that there is not.
     """
     for task in spec["root"]["dag"]["tasks"].values():
         task["retryPolicy"] = _retry_policy(cluster)
     for name in _training_tasks(spec):
         executor_of(spec, name)["container"]["resources"] = _resources(cluster)
+    for given, asked in cluster.nodes.items():
+        names = [name for name in spec["root"]["dag"]["tasks"] if name == given or name.startswith(given)]
+        if not names:
+            raise ThawError(f"The cluster's nodes.{given} names no task. Expected a task, or how the names of several "
+                            f"begin, of {sorted(spec['root']['dag']['tasks'])}.")  # fmt: skip
+        for name in names:
+            container = executor_of(spec, name)["container"]
+            container["resources"] = container.get("resources", {}) | _bounds(asked.cpus, asked.memory_gb)
 
 
 def platform_spec(spec: Document, cluster: ClusterConfig) -> Document:
-    """What only Kubernetes understands, for the second document: the volume, and where training pods may run."""
+    """What only Kubernetes understands, for the second document: volume, secrets, time, where training pods may run."""
     training = {label_of(spec, name) for name in _training_tasks(spec)}
-    executors: dict[str, Document] = {}
-    for label in spec["deploymentSpec"]["executors"]:
-        executors[label] = {"pvcMount": [{"constant": cluster.volume.claim, "mountPath": cluster.volume.mount}]}
-        if label in training and cluster.node_selector:
-            executors[label]["nodeSelector"] = {"labels": dict(cluster.node_selector)}
-        if label in training and cluster.tolerations:
-            given = [toleration.model_dump(exclude_defaults=True) for toleration in cluster.tolerations]
-            executors[label]["tolerations"] = [{"operator": "Exists", **toleration} for toleration in given]
+    executors = {
+        label: _of_every_pod(cluster) | (_of_training_pods(cluster) if label in training else {})
+        for label in spec["deploymentSpec"]["executors"]
+    }
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _of_every_pod(cluster: ClusterConfig) -> Document:
+    told: Document = {"pvcMount": [{"constant": cluster.volume.claim, "mountPath": cluster.volume.mount}]}
+    if cluster.secrets:
+        told["secretAsEnv"] = [
+            {"secretName": secret.name,
+             "keyToEnv": [{"secretKey": key, "envVar": variable} for variable, key in secret.variables.items()]}
+            for secret in cluster.secrets
+        ]  # fmt: skip
+    if cluster.image_pull_secrets:
+        told["imagePullSecret"] = [{"secretName": name} for name in cluster.image_pull_secrets]
+    if cluster.timeout_s:
+        # An int64, which protobuf's JSON writes as a string.
+        told["activeDeadlineSeconds"] = str(cluster.timeout_s)
+    return told
+
+
+def _of_training_pods(cluster: ClusterConfig) -> Document:
+    told: Document = {}
+    if cluster.node_selector:
+        told["nodeSelector"] = {"labels": dict(cluster.node_selector)}
+    if cluster.tolerations:
+        given = [toleration.model_dump(exclude_defaults=True) for toleration in cluster.tolerations]
+        told["tolerations"] = [{"operator": "Exists", **toleration} for toleration in given]
+    if cluster.training.shared_memory_gb:
+        size = f"{round(cluster.training.shared_memory_gb * 1000)}M"
+        told["enabledSharedMemory"] = {"volumeName": "shared-memory", "size": size}
+    return told
 
 
 def label_of(spec: Document, task: str) -> str:
@@ -67,10 +104,12 @@ def _retry_policy(cluster: ClusterConfig) -> Document:
 def _resources(cluster: ClusterConfig) -> Document:
     """Requests as high as limits: a pod that trains is not to be pushed aside for having asked for less."""
     training = cluster.training
-    resources: Document = {}
-    for bound in ("Limit", "Request"):
-        resources |= {f"cpu{bound}": training.cpus, f"memory{bound}": training.memory_gb}
+    resources = _bounds(training.cpus, training.memory_gb)
     if training.gpus:
         # A count is an int64, which protobuf's JSON writes as a string.
         resources["accelerator"] = {"type": training.gpu_type, "count": str(training.gpus)}
     return resources
+
+
+def _bounds(cpus: float, memory_gb: float) -> Document:
+    return {"cpuLimit": cpus, "memoryLimit": memory_gb, "cpuRequest": cpus, "memoryRequest": memory_gb}

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import runpy
+import shutil
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ prepare_process(os.environ)
 
 EXECUTOR = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 INVOCATION = "--json_serialized_invocation_args"
+INPUTS = "--json_serialized_inputs_spec_args"
+"""TFX's own argument: the component's inputs as the pipeline declares them."""
 MOUNTS = {"gs": "gcs", "s3": "s3", "minio": "minio"}
 """Kubeflow's launcher puts a bucket's artifacts below a folder of the pod named after the URI's scheme."""
 
@@ -29,8 +33,28 @@ def local_path(uri: str, root: Path = Path("/")) -> str:
     return str(root / MOUNTS[match[1]] / match[2]) if match and match[1] in MOUNTS else uri
 
 
+def with_declared_types(invocation: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+    """The executor's input with the types that the pipeline declares for its inputs.
+
+    Kubeflow's store gives inputs back without a type, or with one of its own, of which TFX makes a wrong artifact or
+    none. The types of outputs come from the pipeline's file with every engine.
+    """
+    changed: dict[str, Any] = json.loads(json.dumps(invocation))
+    for name, artifacts in changed.get("inputs", {}).get("artifacts", {}).items():
+        for artifact in artifacts["artifacts"]:
+            artifact["type"] = inputs["artifacts"][name]["artifactType"]
+            # ML Metadata has no lists of its own: Kubeflow's driver wraps them, and gives them back wrapped.
+            metadata = artifact.get("metadata", {})
+            for key, value in metadata.items():
+                if isinstance(value, dict) and len(value) == 1 and set(value) <= {"list", "struct"}:
+                    [metadata[key]] = value.values()
+    return changed
+
+
 def with_local_paths(invocation: dict[str, Any], root: Path = Path("/")) -> tuple[dict[str, Any], dict[str, str]]:
-    """The executor's input with paths for URIs, and which path stands for which URI; makes the outputs' folders.
+    """The executor's input with paths for URIs, and which path stands for which URI; makes the folders.
+
+    The launcher brings no folder for an input without files; an output's folder may hold what an earlier attempt left.
 
     Args:
       invocation: Kubeflow's ExecutorInput.
@@ -44,9 +68,21 @@ def with_local_paths(invocation: dict[str, Any], root: Path = Path("/")) -> tupl
                 path = local_path(artifact["uri"], root)
                 uris[path] = artifact["uri"]
                 artifact["uri"] = path
-                if side == "outputs":
-                    Path(path).mkdir(parents=True, exist_ok=True)
+                _prepare(Path(path), clear=side == "outputs")
+    if "outputFile" in changed["outputs"]:
+        changed["outputs"]["outputFile"] = local_path(changed["outputs"]["outputFile"], root)
     return changed, uris
+
+
+def _prepare(folder: Path, clear: bool) -> None:
+    """Makes an artifact's folder, empty where it is to be written."""
+    # A bucket's zero-byte marker of a folder is downloaded as a file (kubeflow/pipelines#13476).
+    if folder.is_file() and not folder.stat().st_size:
+        folder.unlink()
+    if clear and folder.is_dir():
+        shutil.rmtree(folder)
+    if not folder.exists():
+        folder.mkdir(parents=True)
 
 
 def with_uris(output: dict[str, Any], uris: dict[str, str]) -> dict[str, Any]:
@@ -58,35 +94,58 @@ def with_uris(output: dict[str, Any], uris: dict[str, str]) -> dict[str, Any]:
     return changed
 
 
-def main(argv: list[str], root: Path = Path("/")) -> None:
-    """Runs TFX's program with the arguments that TFX's compiler wrote for it, and ends with its status.
+def main(argv: list[str], root: Path = Path("/")) -> int:
+    """Runs TFX's program with the arguments that TFX's compiler wrote for it, and returns its status.
 
     Args:
       argv: the container's arguments.
       root: of the folders that the launcher fills.
 
     Raises:
-      SystemExit: as TFX's program ends; with a message where the arguments are not those of a task.
+      SystemExit: the arguments are not those of a task.
     """
     arguments = list(argv)
     if INVOCATION not in arguments[:-1]:
         sys.exit(f"pipeline.kubeflow.task is what pods of a compiled pipeline run. Expected {INVOCATION} and its value "
                  f"among the arguments, got {arguments}. Submit the file that `make compile` writes.")  # fmt: skip
     place = arguments.index(INVOCATION) + 1
-    invocation, uris = with_local_paths(json.loads(arguments[place]), root)
+    told = json.loads(arguments[place])
+    if INPUTS in arguments[:-1]:
+        told = with_declared_types(told, json.loads(arguments[arguments.index(INPUTS) + 1]))
+    invocation, uris = with_local_paths(told, root)
     arguments[place] = json.dumps(invocation)
+    status = _run_executor(arguments)
+    # Kubeflow reads this file when the process has ended well.
+    written = Path(invocation["outputs"]["outputFile"])
+    if written.exists():
+        output = with_uris(json.loads(written.read_text(encoding="utf-8")), uris)
+        written.write_text(json.dumps(output), encoding="utf-8")
+    return status
+
+
+def _run_executor(arguments: list[str]) -> int:
+    """TFX's program as `python -m` runs it; what it ends with is its status."""
     sys.argv = [EXECUTOR, *arguments]
     try:
         runpy.run_module(EXECUTOR, run_name="__main__", alter_sys=True)
-    finally:
-        # Kubeflow reads this file when the process has ended well; TFX's program ends in sys.exit.
-        written = Path(invocation["outputs"]["outputFile"])
-        if written.exists():
-            written.write_text(
-                json.dumps(with_uris(json.loads(written.read_text(encoding="utf-8")), uris)), encoding="utf-8"
-            )
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            print(end.code, file=sys.stderr)
+            return 1
+        return end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def end(status: int) -> None:
+    """Ends the process now: libraries' destructors can abort a process whose work is done and written."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
     own_temporary_folder(os.environ)
-    main(sys.argv[1:])
+    end(main(sys.argv[1:]))

@@ -175,6 +175,26 @@ def first_run(tmp_path_factory, experiment):
     return types.SimpleNamespace(**made_once(tmp_path_factory, "first_run", make))
 
 
+@pytest.fixture(scope="session")
+def compile_tiny(experiment):
+    """A function that compiles the experiment for a cluster whose volume is a folder of that name."""
+
+    def compile_tiny(volume: str) -> Path:
+        file = experiment.folder / f"{volume}.yaml"
+        command = [
+            sys.executable, str(ROOT / "kubeflow" / "kubeflow_runner.py"),
+            "--config", str(experiment.config), "--output", str(file), "--gpus", "0", "--data", "/nowhere",
+            "--cluster-set", "data={path: /nowhere, name: SYNTHETIC, train: train/*, test: test/*}",
+            "--cluster-set", f"volume.mount={experiment.folder}/{volume}", "--cluster-set", "retries.first_wait_s=1",
+            "--cluster-set", "training.cpus=2",
+        ]  # fmt: skip
+        finished = experiment.call(command)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return file
+
+    return compile_tiny
+
+
 @pytest.fixture
 def make_experiment(tmp_path, programs):
     """A function that makes further ones, by name."""

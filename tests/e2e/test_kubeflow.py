@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import itertools
 import json
 import os
@@ -17,6 +16,7 @@ import pytest
 import yaml
 
 from ledger.ledger import read_ledger
+from tests.e2e.cluster.local_cluster import LocalCluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
@@ -24,28 +24,14 @@ HERE = Path(__file__).parent
 TUNER = "tuner-transfer-same-classes-remastered"
 
 
-def load_local_cluster():
-    spec = importlib.util.spec_from_file_location("local_cluster", HERE / "local_cluster.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["local_cluster"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module.LocalCluster
+# One manner on each stack; `test_kubeflow_engines.py` has the others.
+ENGINE = "kfp_mlmd" if sys.version_info < (3, 11) else "kfp_next"
 
 
 @pytest.fixture(scope="module")
-def compiled(experiment):
+def compiled(compile_tiny):
     """The pipeline's file; its volume is a folder."""
-    file = experiment.folder / "compiled.yaml"
-    command = [
-        sys.executable, str(HERE.parents[1] / "kubeflow" / "kubeflow_runner.py"),
-        "--config", str(experiment.config), "--output", str(file), "--gpus", "0",
-        "--data", "/nowhere", "--cluster-set", "data={path: /nowhere, name: SYNTHETIC, train: train/*, test: test/*}",
-        "--cluster-set", f"volume.mount={experiment.folder}/volume", "--cluster-set", "retries.first_wait_s=1",
-        "--cluster-set", "training.cpus=2",
-    ]  # fmt: skip
-    finished = experiment.call(command)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return file
+    return compile_tiny("volume")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +43,8 @@ def here(first_run):
 @pytest.fixture(scope="module")
 def cluster(experiment, compiled, programs):
     """Its pods are forks; that of the test with a driver is new, and imports everything by itself."""
-    return load_local_cluster()(compiled, experiment.folder / "cluster", start=programs.start)
+    read = [experiment.data]
+    return LocalCluster(compiled, experiment.folder / "cluster", ENGINE, read, start=programs.start)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +90,8 @@ def test_the_ledgers_hold_the_rows_of_a_run_on_this_machine(experiment, run, her
     assert rows == {key: row for key, row in local.items() if key in rows}
 
 
-def test_the_blessing_is_that_of_a_run_on_this_machine(run, here):
-    report = json.loads((Path(run["transferreport"].outputs["report"]["uri"]) / "summary.json").read_text())
+def test_the_blessing_is_that_of_a_run_on_this_machine(cluster, run, here):
+    report = json.loads((cluster.files(run["transferreport"].outputs["report"]) / "summary.json").read_text())
     for key in ("blessed", "transfer", "reason"):
         assert report["pushed"].get(key) == here["pushed"].get(key), key
     assert run["transferreport"].outputs["blessing"]["metadata"]["blessed"] == int(here["pushed"]["blessed"])
@@ -134,14 +121,14 @@ def test_a_second_run_is_served_from_the_cache(experiment, cluster, run):
 
 def test_with_its_driver_example_gen_also_learns_the_datas_fingerprint(experiment, compiled):
     """As on Vertex AI, which runs the container's lifecycle hook; Kubeflow's own engine passes it over."""
-    vertex = load_local_cluster()(compiled, experiment.folder / "vertex", drivers=True)
+    vertex = LocalCluster(compiled, experiment.folder / "vertex", "vertex", [experiment.data])
     task = vertex.run({"data_path": str(experiment.data)}, only={"importexamplegen"})["importexamplegen"]
     assert task.state == "done", vertex.log("importexamplegen")[-5000:]
     assert task.outputs["examples"]["metadata"]["input_fingerprint"].startswith("split:train")
 
 
 def test_a_task_that_keeps_failing_stops_the_run(experiment, compiled, programs):
-    broken = load_local_cluster()(compiled, experiment.folder / "broken", start=programs.start)
+    broken = LocalCluster(compiled, experiment.folder / "broken", ENGINE, start=programs.start)
     broken.spec["root"]["dag"]["tasks"]["importexamplegen"]["retryPolicy"]["maxRetryCount"] = 0
     results = broken.run({"data_path": str(experiment.folder / "nothing")}, only={"importexamplegen", "statisticsgen"})
     assert results["importexamplegen"].attempts == [1] and "statisticsgen" not in results

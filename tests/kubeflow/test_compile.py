@@ -1,6 +1,7 @@
 """What `make compile` writes: tasks, edges, containers, resources. Runs the command, reads the file; runs no task."""
 
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.component
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "quick_pipeline.json"
 TRAINS = ("confirmer", "trainer-", "tuner-")
+# kfp-kubernetes 1.0, of the older stack, knows four fields alone; engines of later releases know all of them.
+FIELDS = set(kubernetes_executor_config_pb2.KubernetesExecutorConfig.DESCRIPTOR.fields_by_name)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +122,7 @@ def test_both_documents_have_no_field_that_kfp_lacks(documents):
         json_format.ParseDict(executor, pipeline_spec_pb2.PipelineDeploymentConfig.ExecutorSpec()), name
     for executor in documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
         # kfp-kubernetes learnt of tolerations in 1.1; the clusters of that time read them.
-        known = {key: value for key, value in executor.items() if key != "tolerations"}
+        known = {key: value for key, value in executor.items() if key != "tolerations" or key in FIELDS}
         json_format.ParseDict(known, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
 
 
@@ -240,6 +243,45 @@ def test_two_files_of_one_name_are_refused_on_a_cluster(compile_quick, runner, t
                 "baselines={}")  # fmt: skip
     assert runner.main([part for one in settings for part in ("--set", one)]) == 1
     assert "have files of the name net.keras" in capsys.readouterr().err
+
+
+def test_time_secrets_shared_memory_and_a_nodes_own_resources_are_in_the_file(compile_quick):
+    told = {"timeout_s": 3600, "secrets": [{"name": "bucket", "variables": {"AWS_ACCESS_KEY_ID": "id"}}],
+            "image_pull_secrets": ["registry"], "training.shared_memory_gb": 2,
+            "nodes": {"transform": {"cpus": 2, "memory_gb": 8}, "tuner-": {"cpus": 1, "memory_gb": 5}}}  # fmt: skip
+    options = [part for key, value in told.items() for part in ("--cluster-set", f"{key}={json.dumps(value)}")]
+    file = compile_quick("asks", *options)
+    assert components.load_component_from_file(str(file)).platform_spec.platforms["kubernetes"]
+    spec, platform = yaml.safe_load_all(file.read_text())
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    of_every_pod = {
+        "pvcMount": [{"constant": "thaw-workspace", "mountPath": "/workspace"}],
+        "secretAsEnv": [
+            {"secretName": "bucket", "keyToEnv": [{"secretKey": "id", "envVar": "AWS_ACCESS_KEY_ID"}]}
+        ],
+        "imagePullSecret": [{"secretName": "registry"}],
+        "activeDeadlineSeconds": "3600",
+    }  # fmt: skip
+    assert executors["exec-transform"] == of_every_pod
+    assert executors["exec-tuner-baseline-original"]["enabledSharedMemory"] == {
+        "volumeName": "shared-memory", "size": "2000M"
+    }  # fmt: skip
+    asked = {name: told["container"].get("resources", {}) for name, told in spec["deploymentSpec"]["executors"].items()}
+    assert asked["exec-transform"] == {"cpuLimit": 2, "memoryLimit": 8, "cpuRequest": 2, "memoryRequest": 8}
+    assert asked["exec-tuner-baseline-original"]["memoryLimit"] == 5
+    assert asked["exec-tuner-baseline-original"]["accelerator"] == {"type": "nvidia.com/gpu", "count": "1"}
+    for executor in executors.values():
+        known = {
+            key: value
+            for key, value in executor.items()
+            if re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", key) in FIELDS
+        }
+        json_format.ParseDict(known, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+
+
+def test_a_node_that_is_not_in_the_file_is_refused(runner, capsys):
+    assert runner.main(["--cluster-set", "nodes={trasnform: {cpus: 1, memory_gb: 1}}"]) == 1
+    assert "nodes.trasnform names no task" in capsys.readouterr().err
 
 
 def test_compiling_leaves_the_clusters_workspace_alone(quick):

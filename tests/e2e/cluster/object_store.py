@@ -1,0 +1,58 @@
+"""A bucket that is a folder, and how a launcher copies from and to it. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+
+class BucketError(Exception):
+    """The launcher's own failure, before or after the pod's program."""
+
+
+class Bucket:
+    """Objects by key.
+
+    Args:
+      folder: holds the objects.
+
+    Attributes:
+      markers: keys of zero-byte objects that stand for folders, as TensorFlow's GCS file system writes them.
+      failures: so many further copies fail.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.markers: set[str] = set()
+        self.failures = 0
+
+    def download(self, key: str, target: Path) -> None:
+        """Copies all objects below a key; a marker becomes a file, in whose place no folder can be made afterwards."""
+        self._fail("download input artifact", key)
+        for marker in sorted(found for found in self.markers if found.startswith(f"{key}/")):
+            place = target / marker.removeprefix(f"{key}/").rstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+        source = self.folder / key
+        for path in sorted(source.rglob("*")) if source.is_dir() else ():
+            if path.is_file():
+                place = target / path.relative_to(source)
+                try:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                except (FileExistsError, NotADirectoryError) as error:
+                    raise BucketError(f"failed to download: mkdir {place.parent}: not a directory") from error
+                shutil.copyfile(path, place)
+
+    def upload(self, source: Path, key: str) -> None:
+        """Copies a folder's files; what a program did not write is passed over, and so are empty folders."""
+        self._fail("upload output artifact", key)
+        for path in sorted(source.rglob("*")) if source.is_dir() else ():
+            if path.is_file():
+                place = self.folder / key / path.relative_to(source)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place)
+
+    def _fail(self, what: str, key: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise BucketError(f"failed to {what} {key}: bucket unavailable")
