@@ -58,7 +58,7 @@ class Schedule(TrainingSchedule):
 
     @property
     def decisive(self) -> dict[str, Any]:
-        """What decides a training on the target, by name; settings that it does not use are no part of its keys."""
+        """What decides a training on the target, by name; settings that it does not use are not part of its keys."""
         if self.tuning is not None:
             return self.model_dump(mode="json", include={"tuning", "batch_size"})
         return self.model_dump(mode="json", exclude={"tuning"})

@@ -20,7 +20,7 @@ CODE_KEY = "code"
 STACK_KEY = "stack"
 """What would train (experiment.stack), in words; for TFX's cache alone: the ledger says what did."""
 BUDGET_KEY = "budget_minutes"
-"""Of a run that has one; for TFX's cache alone: with more minutes a sweep goes on. When it ends, the machine's file
+"""Of a run that has one; for TFX's cache alone: with more minutes a sweep continues. When it ends, the machine's file
 says."""
 DEPLOYED_DRAW = 0
 """The draw whose model is deployed."""

@@ -44,7 +44,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def proxy_a_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """The distance of this module's docstring: 0 where the sets cannot be told apart, 2 where they always can.
+    """The distance of this module's docstring: 0 where the sets cannot be distinguished, 2 where they always can.
 
     Arguments and errors as `frechet_distance`. Take as many rows of each: a larger set is guessed more often.
     """

@@ -51,7 +51,7 @@ def read_labels(
     Args:
       path: of the file, UTF-8.
       columns: names of the columns `file`, `label`, `group` and `split`; none: one of NAMES.
-      ignored: names of columns to pass over.
+      ignored: names of columns to ignore.
       grouping: how groups are told where no column does.
 
     Raises:

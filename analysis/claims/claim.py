@@ -99,7 +99,7 @@ def but_one_draw(difference: Interval) -> str:
 
 
 FRESH = "it takes fresh draws of what val chose for every transfer at each n (confirmation.every_transfer)"
-"""Where a chosen cell's own draws, which its choice flatters, would have to decide."""
+"""Where a chosen cell's own draws, which its choice favours, would have to decide."""
 
 
 def measured_on(fresh: Grid, parts: Iterable[Terms]) -> bool:

@@ -56,7 +56,7 @@ class Decision:
 
     @property
     def pushed(self) -> bool:
-        """True where the winner is blessed; another transfer's blessing is no reason to push that one."""
+        """True where the winner is blessed; another transfer's blessing is not a reason to push that one."""
         return self.winner.blessed
 
 

@@ -15,7 +15,7 @@ PRIOR_DRAWS = 4
 MISFIT = 0.03
 """Standard deviation of a curve about its form, in units of sqrt(y (1 - y)), y being what is left of chance's error."""
 TOLD_APART = 3.0
-"""Standard errors from which on a fall, or a distance from chance, is no accident."""
+"""From so many standard errors on, a fall or a distance from chance is real."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _too_few_sizes(curve: MeasuredCurve) -> str:
 
 
 def _fall(curve: MeasuredCurve, errors: np.ndarray) -> str | None:
-    """A sentence on the largest fall between two sizes, where it is no accident."""
+    """A sentence on the largest fall between two sizes, where it is real."""
     pairs = itertools.combinations(range(len(errors)), 2)
     worst = max(pairs, key=lambda pair: (curve.left[pair[1]] - curve.left[pair[0]]) / np.hypot(*errors[list(pair)]))
     before, after = (curve.points[i] for i in worst)

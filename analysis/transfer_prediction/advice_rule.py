@@ -105,7 +105,7 @@ def read_rule(path: Path = CALIBRATION_FILE) -> AdviceRule:
     """Reads a calibration.
 
     Raises:
-      ThawError: the file can't be read, or is no calibration of this version.
+      ThawError: the file can't be read, or is not a calibration of this version.
     """
     try:
         rule = AdviceRule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

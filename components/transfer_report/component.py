@@ -87,7 +87,7 @@ def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Art
 
 
 def _evaluation(uri: str, verdict: types.Artifact) -> Evaluation:
-    """TFMA's own blessing of a candidate, and what it found wanting."""
+    """TFMA's own blessing of a candidate, and what it found insufficient."""
     blessed = verdict.get_int_custom_property(BLESSED_PROPERTY) == 1
     return Evaluation(tfma_blessed=blessed, tfma_reasons=() if blessed else failed_thresholds(uri))
 

@@ -55,7 +55,7 @@ def write_report(
       outcomes: TFMA's, by transfer id.
       settings: see ReportSettings.
       before: what was predicted before training.
-      images: the target's test images, of which the page shows those that the winner calls wrongly.
+      images: the target's test images, of which the page shows those that the winner classifies wrongly.
 
     Returns:
       What was written to summary.json.

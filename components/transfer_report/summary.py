@@ -27,7 +27,7 @@ Summary = dict[str, Any]
 def summarised(
     everything: Ledgers, confirmation: Confirmation, decision: Decision, settings: ReportSettings, found: Findings
 ) -> Summary:
-    """What summary.json says of all sweeps, and of those that are no controls; `before_training` comes later."""
+    """What summary.json says of all sweeps, and of those that are not controls; `before_training` comes later."""
     winner = decision.winner
     ledgers = confirmation.ledgers
     header = ledgers.transfers[winner.candidate.transfer].header

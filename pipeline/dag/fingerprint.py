@@ -50,7 +50,7 @@ SOURCE_MODEL_CODE = (
     "trainer_module.sweep.model_jobs",
     "trainer_module.trainer",
 )
-"""What decides the model of a source with its card. Ledgers go by the weights alone, whatever code made them."""
+"""What decides the model of a source with its card. Ledgers depend on the weights only, whatever code made them."""
 TRAINING_CODE = (
     "acquisition.tfrecords.image_headers",
     "components.sweep_tuner",

@@ -72,7 +72,7 @@ def source_settings(config: ExperimentConfig, transfer: Transfer, *, code: str) 
 
 
 def backbone_of(config: ExperimentConfig, architecture: Architecture) -> Backbone | None:
-    """What makes an architecture's network; none for the report's. Of a family its weights are no part."""
+    """What makes an architecture's network; none for the report's. A family's weights are not part of it."""
     backbone = config.backbones.get(architecture)
     if backbone is None:
         return None

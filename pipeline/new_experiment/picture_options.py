@@ -19,7 +19,7 @@ class PictureOptions:
     Attributes:
       grouping: how groups are told; none: by a column of a CSV file, or not at all.
       columns: names of the CSV file's columns `file`, `label`, `group` and `split`; none: they are found.
-      ignored: names of its columns to pass over.
+      ignored: names of its columns to ignore.
       together: near-duplicates are kept in one split.
       keep_originals: no picture is reduced, however large all are.
     """

@@ -41,7 +41,7 @@ def launch(
       data: name of the images that it has to be run on; None: on any.
 
     Raises:
-      ThawError: something the user can put right; what was computed before stays and is not repeated.
+      ThawError: something the user can correct; what was computed before stays and is not repeated.
     """
     began = time.time()
     terminal = progress.console()

@@ -22,7 +22,7 @@ def check_metadata(path: Path, *, to_write: bool = True) -> None:
       to_write: for a run; else for reading.
 
     Raises:
-      ThawError: it can't be used; the message says how to go on.
+      ThawError: it can't be used; the message says how to continue.
     """
     if not path.exists() or not path.stat().st_size:
         artifacts = path.parent / "artifacts"

@@ -69,7 +69,7 @@ class Pictures:
       freezing: by id of a transfer of a backbone; Figure 8.
       curves: learning curves, Figure 2 measured; None if the ledgers hold no points between start and end.
       curves_n: the size they are drawn at.
-      mistakes: what a model calls wrongly; None where it makes no mistake, or test images are not at hand.
+      mistakes: what a model classifies wrongly; None where it makes no mistake, or test images are not at hand.
       near_duplicates: pictures that were kept in one split; None where there are none.
       labels: curves beyond the sizes that were run; None where nothing can be said of any.
     """
@@ -117,7 +117,7 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
 
 
 def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -> Picture | None:
-    """Writes the surest mistakes of an execution as a picture; None where it makes none."""
+    """Writes the most confident mistakes of an execution as a picture; None where it makes none."""
     wrong = len(mistakes(sweep, row))
     if not wrong:
         return None

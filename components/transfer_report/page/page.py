@@ -105,7 +105,7 @@ def is_of_the_original_report(data: str) -> bool:
 
 
 def extremes(cells: Sequence[CellSummary]) -> list[str]:
-    """The largest called gain and the largest called loss of a transfer, as sentences."""
+    """The largest gain and the largest loss of a transfer, as sentences."""
     sentences = []
     for word, sign in (("gain", 1), ("loss", -1)):
         called = [cell for cell in cells if cell.verdict == word]
