@@ -1,4 +1,4 @@
-"""The networks that an experiment can name, and the settings of those read from a file. Imports domains alone."""
+"""The networks that an experiment can name, and the settings of those read from a file. Imports only domains."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class SealedLines:
     """Reads a file of sealed lines, a header first, piece by piece, and checks every line.
 
     Args:
-      path: for messages alone.
+      path: only for messages.
 
     Attributes:
       header: the first line's content, once it was read.

@@ -1,4 +1,4 @@
-"""Consoles and progress bars that take no text for markup. Imports rich alone."""
+"""Consoles and progress bars that take no text for markup. Imports only rich."""
 
 from __future__ import annotations
 

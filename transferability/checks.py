@@ -1,4 +1,4 @@
-"""What every estimator asks of features, labels and probabilities before it computes. Imports numpy alone."""
+"""What every estimator asks of features, labels and probabilities before it computes. Imports only numpy."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Shape = tuple[int, int, int]
 def header_problem(image: bytes, shape: Shape, resize: bool) -> str | None:
     """Says what an image's header shows to be wrong, or None.
 
-    Reads the header alone, so that an image that declares gigapixels costs nothing.
+    Reads only the header, so that an image that declares gigapixels costs nothing.
 
     Args:
       image: encoded bytes; PNG and JPEG are taken.

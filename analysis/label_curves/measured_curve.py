@@ -1,4 +1,4 @@
-"""What was measured of a learning curve, how sure it is, and why nothing can be said of one. Imports numpy alone."""
+"""What was measured of a learning curve, how sure it is, and why nothing can be said of one. Imports only numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals, p-values and verdicts of accuracies and paired differences. Imports numpy and scipy alone.
+"""Intervals, p-values and verdicts of accuracies and paired differences. Imports only numpy and scipy.
 
 The formula and its sources are in uncertainty.py; here it is applied to one cell, or one difference, at a time.
 """
@@ -26,7 +26,7 @@ class Interval:
 
     Attributes:
       low, estimate, high: in the unit of the values; `low <= estimate <= high`.
-      draws: draws it rests on; with 1 it tells of the test images alone.
+      draws: draws it rests on; with 1 it covers only the test images.
     """
 
     low: float

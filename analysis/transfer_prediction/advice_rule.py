@@ -82,7 +82,7 @@ def predictors_of(
     pixels, top = probes[0], probes[max(probes)]
     here, log_n = probes[freeze_count], math.log(n / 100)
     share, tuned = freeze_count / most_frozen, float(fine_tune)
-    # Calibrated on MobileNetV2 alone: other backbones, whose weights were made elsewhere too, are taken for it.
+    # Calibrated only on MobileNetV2: other backbones, whose weights were made elsewhere too, are taken for it.
     mobile = float(is_backbone(architecture))
     return [
         pixels, here - pixels, top - pixels, log_n, log_n**2, share, share**2, share * log_n, (here - pixels) * log_n,

@@ -31,7 +31,7 @@ class ConfirmerSettings(pydantic.BaseModel):
     sweeps: tuple[SweepSettings, ...]
     """Transfers without controls, and baselines."""
     stack: str
-    """What would train, in words; for TFX's cache alone."""
+    """What would train, in words; only for TFX's cache."""
     budget_minutes: float | None = None
     """The same; when there is no time left, the machine's file says."""
 

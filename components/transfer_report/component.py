@@ -53,7 +53,7 @@ class TransferReportExecutor(base_executor.BaseExecutor):
         summary = write_report(out, ledgers, confirmation, outcomes, settings, before, images)
         winner = summary["winner"]
         _hand_over_winner(summary, of_kind("candidate", inputs)[winner].uri, output_dict)
-        # Pusher takes this folder alone along.
+        # Pusher copies only this folder.
         model = Path(path_utils.serving_model_dir(output_dict["winner"][0].uri))
         measured = tfma.load_eval_result(evaluations[winner].uri, model_name=CANDIDATE)
         write_model_card(model, summary, figures_by_slice(measured, "accuracy"), settings.configuration)
@@ -126,7 +126,7 @@ def transfer_report(
       advice: File with ADVICE_FILE, the TransferAdvisor's.
       target: Examples of the target, of which test is shown.
       settings: see there.
-      code: fingerprint of the sources; in the cache key alone.
+      code: fingerprint of the sources; only in the cache key.
 
     Returns:
       A node with the outputs `report` (File: report.html, cells.csv, summary.json and what belongs to them),

@@ -1,4 +1,4 @@
-"""What the report's node is told beside the ledgers. Imports the configuration's sections alone."""
+"""What the report's node is told beside the ledgers. Imports only the configuration's sections."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ledger.ledger import content_key
 from ledger.rows import Header, Row
 
 Summary = dict[str, Any]
-"""What summary.json holds: JSON values alone; accuracies as fractions, gains in percentage points."""
+"""What summary.json holds: only JSON values; accuracies as fractions, gains in percentage points."""
 
 
 def summarised(

@@ -125,7 +125,7 @@ def asked_digests(config: ExperimentConfig) -> dict[str, str]:
 def asked_digest(config: ExperimentConfig, source: str, architecture: Architecture) -> str:
     """Hash of the settings and code that decide a sweep's rows; `thaw status` finds the sweep's ledger by it.
 
-    It is made of the configuration alone, before data, weights and source are known, and is the same whatever a run has
+    Made only from the configuration, before data, weights and source are known, and the same whatever a run has
     filled in.
 
     Args:

@@ -32,7 +32,7 @@ class PictureOptions:
 
     @property
     def of_table(self) -> bool:
-        """Whether something is asked that a CSV file alone can have."""
+        """Whether something is asked that only a CSV file can have."""
         return any(self.columns.values()) or bool(self.ignored)
 
     @property

@@ -93,7 +93,7 @@ def _status_of_ended(error: BaseException) -> int:
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
     if threading.current_thread() is not threading.main_thread():
-        return  # Python takes signals in the main thread alone
+        return  # Python takes signals only in the main thread
     for number in SIGNALS:
         usual: Any = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and shells set it for what runs in the background
@@ -121,7 +121,7 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     # TensorFlow Transform would else switch this process to Keras 2.
     environment["TF_USE_LEGACY_KERAS"] = "0"
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow uses oneDNN by itself on newer Intel CPUs alone; on AMD it trains a quarter faster with it (measured).
+    # TensorFlow uses oneDNN by itself only on newer Intel CPUs; on AMD it trains a quarter faster with it (measured).
     environment.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not any(isinstance(finder, QuietTensorFlow) for finder in sys.meta_path):
         sys.meta_path.insert(0, QuietTensorFlow())

@@ -28,7 +28,7 @@ class SweepState:
       sweep: its name.
       done: executions in the ledger that a sweep with these settings used last.
       planned: executions that the configuration asks for.
-      at_most: whether a search trains a part of them alone.
+      at_most: whether a search trains only a part of them.
       diverged: of those done, how many did not train as planned.
       training_s: seconds of training that they took, all workers together.
     """

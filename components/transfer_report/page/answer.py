@@ -1,4 +1,4 @@
-"""The page's answer in sentences: what to do, how sure that is, and why. Imports the formats and names alone."""
+"""The page's answer in sentences: what to do, how sure that is, and why. Imports only the formats and names."""
 
 from __future__ import annotations
 
