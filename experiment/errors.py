@@ -1,4 +1,4 @@
-"""The exception a user is meant to read, what is called damage, what is said of paths. Imports nothing of ours."""
+"""The exception whose message a user reads, what counts as damage, messages on paths. Imports nothing of ours."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Trainer and Tuner nodes are told, typed: the one entry of their custom_config. Imports experiment.config."""
+"""Settings of Trainer and Tuner nodes, typed: the one entry of their custom_config. Imports experiment.config."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ModelSettings(pydantic.BaseModel):
     """Name of the source; empty for a baseline."""
     architecture: Architecture
     baseline: Architecture | None = None
-    """The network from random weights that a transfer is held against; None for a source."""
+    """The network from random weights that a transfer is compared with; None for a source."""
     classes: tuple[str, ...]
     """Classes of the domain trained on, in the order of their labels; empty for a source from a file."""
     image_shape: tuple[int, int, int]

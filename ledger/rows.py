@@ -27,7 +27,7 @@ class Header:
       sweep: the transfer's id, or `baseline__<architecture>`.
       source: the source's name; empty for a baseline.
       architecture: the architecture's name.
-      baseline: that of the network from random weights that the sweep is held against; a baseline's own name.
+      baseline: that of the network from random weights that the sweep is compared with; a baseline's own name.
       data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
       classes: target class names in the order of their labels.
       source_hash: hash of the source model's weights; empty for a baseline.

@@ -1,4 +1,4 @@
-"""JSON lines that tell when one was altered: each carries a digest of its content. Imports no TensorFlow, no ledger."""
+"""JSON lines that show an altered one: each carries a digest of its content. Imports no TensorFlow, no ledger."""
 
 from __future__ import annotations
 

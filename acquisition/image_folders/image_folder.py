@@ -40,7 +40,7 @@ def find_images(folder: Path, grouping: Grouping | None = None) -> list[Labelled
 
     Args:
       folder: of the class folders.
-      grouping: how groups are told; `folder` lets class folders hold folders.
+      grouping: how groups are found; `folder` lets class folders hold folders.
 
     Raises:
       ThawError: the folder is missing or empty; images lie beside the class folders or folders within them; there are

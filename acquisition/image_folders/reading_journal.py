@@ -18,7 +18,7 @@ RULES = 1
 _NOTES, _WRITTEN = "notes.jsonl", "pictures.bin"
 
 Values = tuple[str, bytes, int, int, None]
-"""Id, fingerprint, checksum and size in bytes of a picture; and nothing written, since it was before."""
+"""Id, fingerprint, checksum and size in bytes of a picture; and no bytes, since they were written before."""
 
 
 class ReadingJournal:

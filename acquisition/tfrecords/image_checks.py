@@ -53,7 +53,7 @@ def _unfit(found: Shape, shape: Shape) -> str | None:
 
 
 def image_shape(image: bytes) -> Shape | None:
-    """Height, width and channels that a PNG's or JPEG's header declares; none where it declares nothing sound."""
+    """Height, width and channels that a PNG's or JPEG's header declares; none where it declares nothing valid."""
     if image.startswith(_PNG_SIGNATURE):
         return _png_shape(image)
     return _jpeg_shape(image) if image.startswith(_JPEG_SIGNATURE) else None

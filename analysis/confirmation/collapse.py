@@ -98,6 +98,6 @@ def _told_from_chance(correct: int, images: int, chance: float, learnt: float) -
 
 @functools.cache
 def _enough(images: int, chance: float, learnt: float) -> int | None:
-    """The fewest right answers that are told from chance; None where the images are too few to tell."""
+    """The fewest right answers that differ from chance; None where the images are too few."""
     enough = int(binom.isf(CHANCE_LEVEL, images, chance)) + 1
     return enough if binom.sf(enough - 1, images, learnt) >= POWER else None

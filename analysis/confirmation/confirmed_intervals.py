@@ -76,7 +76,7 @@ class Comparison:
       points: mean difference over the draws in which neither collapsed, points; None if one did in every draw.
       interval: of `points`; None with fewer than two such draws.
       p_value: two-sided, valid at whichever planned look one stops.
-      sign: of the difference that p_value speaks of: 1, -1, or 0 for none.
+      sign: of the difference that p_value is about: 1, -1, or 0 for none.
     """
 
     points: float | None

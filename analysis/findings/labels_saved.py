@@ -25,7 +25,7 @@ POINTS_BETWEEN_SIZES = 8
 
 @dataclasses.dataclass(frozen=True)
 class LabelsNeeded:
-    """What a baseline needs to keep up with a transfer's cell, chosen on val at its n.
+    """The images that a baseline needs to reach a transfer's cell, chosen on val at its n.
 
     Attributes:
       transfer, cell: which.
@@ -53,7 +53,7 @@ def labels_needed(confirmation: Confirmation) -> list[LabelsNeeded]:
 
 
 def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepCell]) -> LabelsNeeded:
-    """What it takes from scratch to keep up with a cell; `baselines` are in the order of their n."""
+    """The images that training from scratch needs to reach a cell; `baselines` are in the order of their n."""
     sizes, mixes = _between(baselines)
     draws = grid.common_draws([place, *baselines])
     estimates, lows, highs = [], [], []

@@ -1,4 +1,4 @@
-"""What was measured of a learning curve, how sure it is, and why nothing can be said of one. Imports only numpy."""
+"""What was measured of a learning curve, how sure it is, and why there is no estimate. Imports only numpy."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def misfit_variance(left: np.ndarray) -> np.ndarray:
 
 
 def objection(curve: MeasuredCurve, noise: float) -> str | None:
-    """Why nothing can be said of further images; None where something can.
+    """Why there is no estimate for further images; None where there is one.
 
     Args:
       curve: as measured.

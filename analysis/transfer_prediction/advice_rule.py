@@ -30,7 +30,7 @@ class AdviceRule(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     provenance: dict[str, str]
-    """Where the figures come from, in words."""
+    """Where the figures come from, as a sentence."""
     level: float
     """Share of gains that intervals were made to hold."""
     coverage: float

@@ -22,7 +22,7 @@ Train = Callable[[Mapping[str, Sequence[tuple[Cell, int]]]], Rows]
 
 
 class ConfirmerSettings(pydantic.BaseModel):
-    """What the node is told; its JSON parameter."""
+    """The node's settings, its JSON parameter."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 

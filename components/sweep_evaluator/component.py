@@ -1,4 +1,4 @@
-"""The SweepEvaluator node: ledgers and test examples in, TFMA results of every cell out. Only here is TFX."""
+"""The SweepEvaluator node: ledgers and test examples in, TFMA results of every cell out. Imports TFX."""
 
 from __future__ import annotations
 

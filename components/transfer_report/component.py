@@ -1,4 +1,4 @@
-"""The TransferReport node: gathers ledgers and evaluations, writes the report, names the winner. Only here is TFX."""
+"""The TransferReport node: gathers ledgers and evaluations, writes the report, names the winner. Imports TFX."""
 
 from __future__ import annotations
 

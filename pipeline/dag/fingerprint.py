@@ -148,7 +148,7 @@ class _WithoutStrings(ast.NodeTransformer):
 
 
 def _sources(package: str) -> list[tuple[str, Path]]:
-    """Its files by their paths within it: files of one name in two folders are told apart."""
+    """Its files by their paths within it: files of one name in two folders are distinguished."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)

@@ -1,4 +1,4 @@
-"""What the nodes that train are told, made from the configuration. Imports no TFX and no TensorFlow."""
+"""Settings of the nodes that train, made from the configuration. Imports no TFX and no TensorFlow."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class PictureOptions:
     """What the user asks for of pictures.
 
     Attributes:
-      grouping: how groups are told; none: by a column of a CSV file, or not at all.
+      grouping: how groups are found; none: by a column of a CSV file, or not at all.
       columns: names of the CSV file's columns `file`, `label`, `group` and `split`; none: they are found.
       ignored: names of its columns to ignore.
       together: near-duplicates are kept in one split.

@@ -1,4 +1,4 @@
-"""About how long the parts of a run take, for its plan and for its budget alike. Imports training_costs.
+"""About how long the parts of a run take, for its plan and its budget. Imports training_costs.
 
 Sweeps, fresh draws and what lies between them. No TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""Whether the pipeline's root in an object store can be used, told before any node runs. Imports only errors."""
+"""Whether the pipeline's root in an object store can be used, checked before any node runs. Imports only errors."""
 
 from __future__ import annotations
 

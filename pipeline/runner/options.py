@@ -1,4 +1,4 @@
-"""The options that make an experiment, for argparse and click alike. Imports only the configuration's loader."""
+"""The options that make an experiment, for argparse and click. Imports only the configuration's loader."""
 
 from __future__ import annotations
 

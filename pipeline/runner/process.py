@@ -1,4 +1,4 @@
-"""What a process is told before TensorFlow, its temporary folder, and how its end is said. Imports quiet_tensorflow."""
+"""What a process sets before TensorFlow, its temporary folder, and messages at its end. Imports quiet_tensorflow."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def prepare_process(environment: MutableMapping[str, str]) -> None:
-    """Sets what TensorFlow and its friends read from the environment when they are imported: in every process, machine
+    """Sets what TensorFlow and others read from the environment when they are imported: in every process, machine
     and pod of a run alike, for the same arithmetic.
 
     Names of files that the terminal's encoding lacks are printed as escapes from here on.

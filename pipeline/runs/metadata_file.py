@@ -1,4 +1,4 @@
-"""Whether ML Metadata's SQLite file can be used, told before anything waits for it. Imports sqlite3, no MLMD."""
+"""Whether ML Metadata's SQLite file can be used, checked before anything waits for it. Imports sqlite3, no MLMD."""
 
 from __future__ import annotations
 

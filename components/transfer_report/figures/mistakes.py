@@ -1,4 +1,4 @@
-"""Test images with what a model said of them, as pictures. Imports ledgers and matplotlib; no TensorFlow, no pyplot."""
+"""Test images with a model's answers, as pictures. Imports ledgers and matplotlib; no TensorFlow, no pyplot."""
 
 from __future__ import annotations
 
