@@ -15,7 +15,7 @@ from trainer_module.data.artifact_folders import matching_files
 def AnomalyGate(
     anomalies: InputArtifact[ExampleAnomalies],
 ) -> None:
-    """Lets the run go on only when no split of the data departs from the schema.
+    """Lets the run continue only when no split of the data departs from the schema.
 
     Args:
       anomalies: what ExampleValidator found, one file a split.

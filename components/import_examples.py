@@ -59,8 +59,8 @@ class CopyFiles(BaseBeamExecutor):
 class ContentDriver(FileBasedDriver):
     """TFX's driver, but the cache key has what the files hold and not when they were written.
 
-    Images that were copied or downloaded again are the same images; by their times every source would be trained anew.
-    Vertex AI runs TFX's own driver instead, and so still goes by times.
+    Images that were copied or downloaded again are the same images; by their times every source would be trained again.
+    Vertex AI runs TFX's own driver instead, and so still depends on times.
     """
 
     def resolve_exec_properties(

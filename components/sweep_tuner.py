@@ -1,4 +1,4 @@
-"""The SweepTuner node: TFX's Tuner, which also hands the sweep's ledger on. Imports no trainer code itself."""
+"""The SweepTuner node: TFX's Tuner, which also outputs the sweep's ledger. Imports no trainer code itself."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def read_database(folder: Path, packages: Sequence[str]) -> Database:
     """The advisories of the packages.
 
     Raises:
-      ThawError: the folder is neither a clone nor a part, or a file in it is no advisory.
+      ThawError: the folder is neither a clone nor a part, or a file in it is not an advisory.
     """
     if not (folder / "vulns").is_dir():
         raise ThawError(f"{folder} has no folder vulns. Expected a clone of github.com/pypa/advisory-database.")

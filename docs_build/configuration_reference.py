@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the configuration's own types and docstrings. Imports config alone.
+"""Writes docs/configuration.md from the configuration's own types and docstrings. Imports only config.
 
 Run `python -m docs_build.configuration_reference > docs/configuration.md` after changing a setting; a test compares.
 """

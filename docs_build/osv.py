@@ -63,7 +63,7 @@ class Advisory:
 
 
 def read_advisory(record: Mapping[str, Any], package: str, origin: str) -> Advisory | None:
-    """A record's part about a package of PyPI; none where it is withdrawn or about others alone.
+    """A record's part about a package of PyPI; none where it is withdrawn or only about others.
 
     Args:
       record: an advisory in OSV's format.

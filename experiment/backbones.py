@@ -1,4 +1,4 @@
-"""The networks that an experiment can name, and the settings of those read from a file. Imports domains alone."""
+"""The networks that an experiment can name, and the settings of those read from a file. Imports only domains."""
 
 from __future__ import annotations
 
@@ -200,6 +200,6 @@ def unit_of(architecture: str) -> str:
 
 
 def from_scratch_in_words(architecture: str, baseline: str) -> str:
-    """What transfers with an architecture are held against, as in "a gain over ..."."""
+    """What transfers with an architecture are compared with, as in "a gain over ..."."""
     network = "the same architecture" if architecture == baseline else network_in_words(baseline)
     return f"{network} from random weights"

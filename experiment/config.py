@@ -166,7 +166,7 @@ class ExperimentConfig(Settings):
         return tuple(dict.fromkeys(t.architecture for t in self.transfers))
 
     def baseline_of(self, architecture: Architecture) -> Architecture:
-        """The network from random weights that transfers with an architecture are held against."""
+        """The network from random weights that transfers with an architecture are compared with."""
         return self.baselines.get(architecture, architecture)
 
     def most_frozen(self, architecture: Architecture) -> int:

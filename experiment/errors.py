@@ -1,4 +1,4 @@
-"""The exception a user is meant to read, what is called damage, what is said of paths. Imports nothing of ours."""
+"""The exception whose message a user reads, what counts as damage, messages on paths. Imports nothing of ours."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ OURS = frozenset({
 
 
 class ThawError(Exception):
-    """Something the user can put right: what happened, what was expected, what to do next.
+    """Something the user can correct: what happened, what was expected, what to do next.
 
     Args:
       message: may quote any name or value; what can't be printed in it is written as an escape.

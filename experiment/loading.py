@@ -37,7 +37,7 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
     """Reads a YAML preset and applies `key.subkey=value` overrides (values are YAML).
 
     Raises:
-      ThawError: the file is missing, no YAML or no mapping, an override is no `key=value`, a key is unknown or
+      ThawError: the file is missing, no YAML or no mapping, an override is not `key=value`, a key is unknown or
         a value is wrong; the message names each.
     """
     given = "".join(f" --set {override}" for override in overrides)
@@ -48,7 +48,7 @@ def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Reads a mapping from YAML and applies `key.subkey=value` overrides; values are not checked.
 
     Raises:
-      ThawError: the file can't be read, is no YAML or no mapping, or an override is no `key=value`.
+      ThawError: the file can't be read, is not YAML or no mapping, or an override is not `key=value`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -130,7 +130,7 @@ def _at(place: Place, text: str) -> str:
 
 
 def _not_plain(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Places of keys that are no text, and of dates, text and other values that no setting takes; what is wrong there.
+    """Places of keys that are not text, and of dates, text and other values that no setting takes; what is wrong there.
 
     Raises:
       RecursionError: a value holds itself.

@@ -1,6 +1,6 @@
-"""Random numbers: one named stream for every use, fixed by the experiment's seed. Imports numpy alone.
+"""Random numbers: one named stream for every use, fixed by the experiment's seed. Imports only numpy.
 
-numpy takes `s`, `[s]` and `[s, 0]` for the same seed, so lists of integers keep two uses apart by luck alone. A stream
+numpy takes `s`, `[s]` and `[s, 0]` for the same seed, so lists of integers keep two uses apart only by chance. A stream
 is named instead: its seed is the SHA-256 of the use's name, the experiment's seed and the place.
 """
 

@@ -27,7 +27,7 @@ class Tuning(Settings):
     learning_rate: PositiveFloat = 3e-4
     """Adam's at the first step; it falls to zero by a cosine."""
     max_steps: PositiveInt | None = 800
-    """Upper bound on the steps of each phase; none: epochs alone decide."""
+    """Upper bound on the steps of each phase; none: only epochs decide."""
 
 
 class TrainingSchedule(Settings):
@@ -58,7 +58,7 @@ class Schedule(TrainingSchedule):
 
     @property
     def decisive(self) -> dict[str, Any]:
-        """What decides a training on the target, by name; settings that it does not use are no part of its keys."""
+        """What decides a training on the target, by name; settings that it does not use are not part of its keys."""
         if self.tuning is not None:
             return self.model_dump(mode="json", include={"tuning", "batch_size"})
         return self.model_dump(mode="json", exclude={"tuning"})
@@ -72,7 +72,7 @@ class SourceSchedule(TrainingSchedule):
     batch_size: PositiveInt = 128
     """Records per step."""
     max_steps: PositiveInt | None = None
-    """Upper bound on the steps; none: epochs alone decide."""
+    """Upper bound on the steps; none: only epochs decide."""
     shift_px: pydantic.NonNegativeInt = 2
     """Every image is moved by up to this many pixels in each direction, again at each step; the edges are mirrored."""
 

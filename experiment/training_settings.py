@@ -1,4 +1,4 @@
-"""What Trainer and Tuner nodes are told, typed: the one entry of their custom_config. Imports experiment.config."""
+"""Settings of Trainer and Tuner nodes, typed: the one entry of their custom_config. Imports experiment.config."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from experiment.schedules import Search, TunedRanges, Way, ways_of
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
-"""Fingerprint of the sources that decide what the node writes; for TFX's cache alone."""
+"""Fingerprint of the sources that decide what the node writes; only for TFX's cache."""
 STACK_KEY = "stack"
-"""What would train (experiment.stack), in words; for TFX's cache alone: the ledger says what did."""
+"""What would train (experiment.stack), in words; only for TFX's cache: the ledger says what did."""
 BUDGET_KEY = "budget_minutes"
-"""Of a run that has one; for TFX's cache alone: with more minutes a sweep goes on. When it ends, the machine's file
+"""Of a run that has one; only for TFX's cache: with more minutes a sweep continues. When it ends, the machine's file
 says."""
 DEPLOYED_DRAW = 0
 """The draw whose model is deployed."""
@@ -44,7 +44,7 @@ class ModelSettings(pydantic.BaseModel):
     """Name of the source; empty for a baseline."""
     architecture: Architecture
     baseline: Architecture | None = None
-    """The network from random weights that a transfer is held against; None for a source."""
+    """The network from random weights that a transfer is compared with; None for a source."""
     classes: tuple[str, ...]
     """Classes of the domain trained on, in the order of their labels; empty for a source from a file."""
     image_shape: tuple[int, int, int]
@@ -53,7 +53,7 @@ class ModelSettings(pydantic.BaseModel):
     image_key: str
     """Feature with the encoded image in the records that are served."""
     backbone: Backbone | None = None
-    """Of an architecture that is one; a family's weights for its source alone."""
+    """Of an architecture that is one; a family's weights only for its source."""
     schedule: Schedule | SourceSchedule
     seed: int
     data_name: str

@@ -1,4 +1,4 @@
-"""Choosing a cell by val accuracy alone; nothing here ever reads a test figure. Imports no TensorFlow."""
+"""Chooses a cell by val accuracy; nothing here reads a test figure. Imports no TensorFlow."""
 
 from __future__ import annotations
 

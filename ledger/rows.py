@@ -27,7 +27,7 @@ class Header:
       sweep: the transfer's id, or `baseline__<architecture>`.
       source: the source's name; empty for a baseline.
       architecture: the architecture's name.
-      baseline: that of the network from random weights that the sweep is held against; a baseline's own name.
+      baseline: that of the network from random weights that the sweep is compared with; a baseline's own name.
       data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
       classes: target class names in the order of their labels.
       source_hash: hash of the source model's weights; empty for a baseline.
@@ -63,7 +63,7 @@ class Row:
     Attributes:
       key: hash of everything that decided the result; a row with this key is never computed again.
       n, freeze_count, fine_tune, held_from, draw: the cell and its draw.
-      val_accuracy, val_loss, test_accuracy, test_loss: after the last step; selection reads val alone.
+      val_accuracy, val_loss, test_accuracy, test_loss: after the last step; selection reads only val.
       train_accuracy: on TRAIN_IMAGES of the images that it was trained on, or all where there are fewer; no copies.
       steps: optimiser steps, both phases together.
       seconds: wall time of this execution; shared work (cached prefix, phase 1) counts where it was done.

@@ -1,4 +1,4 @@
-"""JSON lines that tell when one was altered: each carries a digest of its content. Imports no TensorFlow, no ledger."""
+"""JSON lines that show an altered one: each carries a digest of its content. Imports no TensorFlow, no ledger."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SealedLines:
     """Reads a file of sealed lines, a header first, piece by piece, and checks every line.
 
     Args:
-      path: for messages alone.
+      path: only for messages.
 
     Attributes:
       header: the first line's content, once it was read.

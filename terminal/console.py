@@ -1,4 +1,4 @@
-"""Consoles and progress bars that take no text for markup. Imports rich alone."""
+"""Consoles and progress bars that take no text for markup. Imports only rich."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def progress_in(terminal: Console, *columns: ProgressColumn, transient: bool = F
     """A progress bar.
 
     Args:
-      terminal: where it is shown; nothing is shown where that is no terminal.
+      terminal: where it is shown; nothing is shown where that is not a terminal.
       columns: what it shows; none: description, bar, percentage and time left.
       transient: it vanishes when done.
     """

@@ -22,7 +22,7 @@ def console() -> Console:
 def progress_bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
     """Shows a bar with the time left; the function it yields counts one done and shows a note.
 
-    Where standard output is no terminal (CI, a pod's log) it prints a line now and then instead.
+    Where standard output is not a terminal (CI, a pod's log) it prints a line now and then instead.
     """
     out = console()
     if not out.is_terminal:

@@ -1,4 +1,4 @@
-"""Tables that never cut or break a name or a figure: laid out as blocks where they don't fit. Imports rich alone."""
+"""Tables that never cut or break a name or a figure: laid out as blocks where they don't fit. Imports only rich."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FittingTable:
                 yield text
 
     def _blocks(self, width: int) -> Iterator[Text]:
-        """Each row as lines: its name, which breaks between source and architecture alone, then its fields."""
+        """Each row as lines: its name, which breaks only between source and architecture, then its fields."""
         headings = [_one_line(Text(str(column.header))).plain for column in self.table.columns]
         for name, row in zip(self.names, self.rows, strict=True):
             yield Text(name if len(name) <= width else name.replace("__", "__\n"), style="bold")

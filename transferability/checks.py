@@ -1,4 +1,4 @@
-"""What every estimator asks of features, labels and probabilities before it computes. Imports numpy alone."""
+"""What every estimator asks of features, labels and probabilities before it computes. Imports only numpy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 """Differences below this vanish there."""
 
 LEAST_ROWS_PER_CLASS = 2
-"""With one row a class has a mean and no spread, and the row left out has no other to be told from."""
+"""With one row a class has a mean and no spread, and the row left out has no other to compare with."""
 
 SUM_TOLERANCE = 1e-4
 """How far probabilities of an image may be from 1 in total: a thousand of them as float32 holds them, and no logits."""
@@ -25,7 +25,7 @@ def checked_features(features: np.ndarray, name: str = "features") -> np.ndarray
       name: what the message calls them.
 
     Raises:
-      ValueError: they are no table of finite numbers, have fewer than two rows, or all rows are the same.
+      ValueError: they are not a table of finite numbers, have fewer than two rows, or all rows are the same.
     """
     given = np.asarray(features)
     if given.ndim != 2 or given.shape[0] < 2 or given.shape[1] < 1:
@@ -60,7 +60,7 @@ def checked_labels(labels: np.ndarray, rows: int) -> np.ndarray:
       rows: how many there must be.
 
     Raises:
-      ValueError: they are no list of that many such integers.
+      ValueError: they are not a list of that many such integers.
     """
     given = np.asarray(labels)
     if given.shape != (rows,):
@@ -88,7 +88,7 @@ def checked_probabilities(probabilities: np.ndarray) -> np.ndarray:
     """The probabilities as float64 [n, classes], each row divided by its sum.
 
     Raises:
-      ValueError: they are no table of finite numbers from 0 on whose rows sum to 1.
+      ValueError: they are not a table of finite numbers from 0 on whose rows sum to 1.
     """
     given = np.asarray(probabilities)
     if given.ndim != 2 or given.shape[0] < 2 or given.shape[1] < 2:

@@ -50,7 +50,7 @@ def gbc(features: np.ndarray, labels: np.ndarray) -> float:
 def _distances(means: np.ndarray, variances: np.ndarray, directions: int) -> np.ndarray:
     """D [C, C] of means [C, directions] and variances [C].
 
-    Classes whose rows all coincide get the least variance that rounding lets be told from none.
+    Classes whose rows all coincide get the least variance that rounding distinguishes from none.
     """
     v = np.maximum(variances, np.finfo(np.float64).eps ** 2)
     sums = v[:, None] + v

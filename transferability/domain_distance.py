@@ -7,7 +7,7 @@ Landau, J. Multivariate Anal. 12, 1982; on a network's features: Heusel et al., 
 
 The trace of the root is the sum of the singular values of X_1 X_2' / sqrt((n_1 - 1)(n_2 - 1)), X centred, so no root
 of a d x d matrix is taken. It is in the squared unit of the features, and too large at small n (two samples of one
-domain differ), so it compares equal n and one layer of one model alone.
+domain differ), so it compares only equal n and one layer of one model.
 
 Proxy A-distance (Ben-David, Blitzer, Crammer and Pereira, NIPS 2006): 2 (1 - 2 e), where e is the share of images whose
 set a classifier gets wrong; here the linear probe, each image left out. It has no unit.
@@ -44,7 +44,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def proxy_a_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """The distance of this module's docstring: 0 where the sets cannot be told apart, 2 where they always can.
+    """The distance of this module's docstring: 0 where the sets cannot be distinguished, 2 where they always can.
 
     Arguments and errors as `frechet_distance`. Take as many rows of each: a larger set is guessed more often.
     """

@@ -1,4 +1,4 @@
-"""All estimators by name: what a table or an oracle asks for. Imports the estimators alone."""
+"""All estimators by name: what a table or an oracle asks for. Imports only the estimators."""
 
 from __future__ import annotations
 

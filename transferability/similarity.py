@@ -21,7 +21,7 @@ from transferability.spectra import centred
 def linear_cka(first: np.ndarray, second: np.ndarray) -> float:
     """CKA of this module's docstring: 0 for nothing in common, 1 for the same up to rotation and scale.
 
-    Two unrelated sets of features do not give 0 where d > n, so compare values of the same n and d alone.
+    Two unrelated sets of features do not give 0 where d > n, so compare values only of the same n and d.
 
     Args:
       first: real numbers [n, d].

@@ -32,7 +32,7 @@ def download(
     md5: str | None = None,
     timeout_s: float = 5.0,
 ) -> None:
-    """Downloads a file, or goes on where an earlier try stopped.
+    """Downloads a file, or continues where an earlier try stopped.
 
     What has arrived is kept in `<destination>.part`; the destination appears once the file is whole and
     checked. A connection that breaks is taken up again for as long as each try brings something.
@@ -121,7 +121,7 @@ def _appending(part: Path, *, anew: bool) -> Iterator[Callable[[bytes], int]]:
     """A function that writes to the file and returns its size.
 
     Raises:
-      ThawError: the file can't be written, which is no fault of the network.
+      ThawError: the file can't be written, which is not a fault of the network.
     """
     try:
         file = part.open("wb" if anew else "ab", buffering=0)
@@ -162,7 +162,7 @@ def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:
             return
         try:
             outcome.set_result(answer)
-        except InvalidStateError:  # it was cancelled: the answer came when nobody waited any more
+        except InvalidStateError:  # it was cancelled: the answer came when nobody was waiting
             answer.close()
 
     threading.Thread(target=attempt, daemon=True).start()

@@ -1,7 +1,7 @@
-"""Files of weights kept in the workspace under their content: where they came from is in no key. Imports config alone.
+"""Files of weights kept in the workspace under their content: where they came from is in no key. Imports only config.
 
 TFX's cache and the ledgers are keyed by what a node is told. A node is told the copy's path, which follows from the
-workspace and the content; so the original may move, and can't change while a run goes on.
+workspace and the content; so the original may move, and can't change while a run continues.
 """
 
 from __future__ import annotations

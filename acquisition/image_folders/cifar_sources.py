@@ -49,7 +49,7 @@ def cifar_images(
     Args:
       files: CIFAR-10.
       split: `train` or `test`.
-      labels: new label by CIFAR-10's name of the class; other classes are passed over.
+      labels: new label by CIFAR-10's name of the class; other classes are ignored.
       size: height and width to fit images to, in pixels.
       own_ids: content ids of the user's images; none of them is let through.
 

@@ -30,13 +30,13 @@ _UPRIGHT = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
-"""By EXIF's orientation: what makes the image upright. ImageOps.exif_transpose would also write EXIF anew,
+"""By EXIF's orientation: what makes the image upright. ImageOps.exif_transpose would also write EXIF again,
 which ends in a TypeError where another entry is odd."""
 _TURNED = (5, 6, 7, 8)
 """Values of EXIF's orientation by which width and height change places."""
 _ANIMATED = ("GIF", "PNG")
 """The first picture of any other file with several (a camera's preview behind its photograph) is the photograph."""
-# What Pillow raises on bytes that are no image, or a damaged one; is_own_mistake tells what our own code raised.
+# What Pillow raises on bytes that are not an image, or a damaged one; is_own_mistake tells what our own code raised.
 _DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
     NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,

@@ -36,11 +36,11 @@ def find_images(folder: Path, grouping: Grouping | None = None) -> list[Labelled
     """The image files of the class folders, class by class; opens none of them.
 
     Class folders may lie in folders that are called like splits, which are then kept. Hidden files and what systems
-    leave behind are passed over, and so are files beside the class folders that no one would take for images.
+    leave behind are ignored, and so are files beside the class folders that no one would take for images.
 
     Args:
       folder: of the class folders.
-      grouping: how groups are told; `folder` lets class folders hold folders.
+      grouping: how groups are found; `folder` lets class folders hold folders.
 
     Raises:
       ThawError: the folder is missing or empty; images lie beside the class folders or folders within them; there are

@@ -28,7 +28,7 @@ NAMES = {
     GROUP: ("group", "group_id"),
     SPLIT: ("split", "set", "subset"),
 }
-"""What the columns are called, in small letters; other names are told by options."""
+"""What the columns are called, in small letters; options give other names."""
 _DELIMITERS = ",;\t"
 
 Row = tuple[int, dict[str, str]]
@@ -51,8 +51,8 @@ def read_labels(
     Args:
       path: of the file, UTF-8.
       columns: names of the columns `file`, `label`, `group` and `split`; none: one of NAMES.
-      ignored: names of columns to pass over.
-      grouping: how groups are told where no column does.
+      ignored: names of columns to ignore.
+      grouping: how groups are found if there is no column.
 
     Raises:
       ThawError: the file can't be read; a column is unknown, missing or there twice; a cell is empty; an image is

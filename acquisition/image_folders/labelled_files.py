@@ -24,7 +24,7 @@ class LabelledFile:
       path: of the file.
       file: the same, relative to the folder of the images, for tables and messages.
       class_name: what it shows.
-      group: what may not be torn between splits; the same name is the same group in every class. None: no group.
+      group: what must stay in one split; the same name is the same group in every class. None: no group.
       split: where the user put it: train, val or test. None: nowhere yet.
     """
 

@@ -1,4 +1,4 @@
-"""Decodes every picture once, on every core, and goes on where it stopped. Imports image_files, no TensorFlow."""
+"""Decodes every picture once, on every core, and continues where it stopped. Imports image_files, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class OwnImage:
     Attributes:
       image_id: hash of its pixels, the same for any file that gives them.
       source: its file.
-      start: where its bytes lie in the file of those that were written anew; none: the user's own file is taken.
+      start: where its bytes lie in the file of those that were re-encoded; none: the user's own file is taken.
       size_bytes, checksum: of its bytes, PNG or JPEG.
     """
 
@@ -133,7 +133,7 @@ def read_pictures(
     Args:
       files: to read.
       headers: of the files.
-      journal: what was read before, and where pictures that are written anew go.
+      journal: what was read before, and where pictures that are re-encoded go.
       reduce: see reduces.
       on_progress: told the pictures read so far.
 
@@ -185,7 +185,7 @@ def _is_reduced(header: Header, reduce: bool) -> bool:
 
 
 Read = tuple[Picture, int | None] | ThawError
-"""A picture, and where the journal keeps what was written anew; or what is wrong with it."""
+"""A picture, and where the journal keeps what was re-encoded; or what is wrong with it."""
 
 
 def _all_read(

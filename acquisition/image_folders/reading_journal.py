@@ -1,4 +1,4 @@
-"""What was read of a user's pictures, so that an interrupted reading goes on. Imports nothing of ours."""
+"""What was read of a user's pictures, so that an interrupted reading continues. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ RULES = 1
 _NOTES, _WRITTEN = "notes.jsonl", "pictures.bin"
 
 Values = tuple[str, bytes, int, int, None]
-"""Id, fingerprint, checksum and size in bytes of a picture; and nothing written, since it was before."""
+"""Id, fingerprint, checksum and size in bytes of a picture; and no bytes, since they were written before."""
 
 
 class ReadingJournal:
-    """Notes of pictures that were read, and the bytes of those that were written anew.
+    """Notes of pictures that were read, and the bytes of those that were re-encoded.
 
     A note is a line that holds for one path, size and time of change; it is written after the bytes that it names. A
     line that was cut off ends what is known.
 
     Args:
       written: bytes of pictures; ends where the last note says.
-      notes: a file of lines, to go on with; none: nothing is kept beyond this process.
+      notes: a file of lines, to continue with; none: nothing is kept beyond this process.
     """
 
     def __init__(self, written: BinaryIO, notes: BinaryIO | None):
@@ -41,7 +41,7 @@ class ReadingJournal:
             self._read()
 
     def key(self, path: Path, reduced: bool) -> str:
-        """What a note goes by; a file that can't be looked at has a key that no note has."""
+        """What identifies a note; a file that can't be looked at has a key that no note has."""
         try:
             found = path.stat()
         except OSError:
@@ -50,14 +50,14 @@ class ReadingJournal:
         return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
 
     def known(self, key: str) -> tuple[Values, int | None] | None:
-        """What was noted, and where its bytes lie if it was written anew."""
+        """What was noted, and where its bytes lie if it was re-encoded."""
         return self._known.get(key)
 
     def __len__(self) -> int:
         return len(self._known)
 
     def note(self, key: str, values: tuple[str, bytes, int, int], content: bytes | None) -> int | None:
-        """Notes what was read; gives the place of the bytes that were written anew, if any."""
+        """Notes what was read; gives the place of the bytes that were re-encoded, if any."""
         start = None
         if content is not None:
             start = self._end
@@ -98,7 +98,7 @@ def reading_journal(folder: Path | None) -> Iterator[ReadingJournal]:
     Args:
       folder: of the journal, made where it is missing; none, or held by another process: nothing is kept.
     """
-    # Beside the journal of another process there is no other place to go on from.
+    # Beside the journal of another process there is no other place to continue from.
     with contextlib.ExitStack() as opened:
         notes = None if folder is None else opened.enter_context(_held_notes(folder))
         if folder is None or notes is None:

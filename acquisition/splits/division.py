@@ -20,7 +20,7 @@ TEST_FRACTION, VAL_FRACTION = 0.25, 0.2
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a division goes by, one entry a picture.
+    """What a division depends on, one entry a picture.
 
     Attributes:
       ids: each another one.

@@ -1,4 +1,4 @@
-"""Chooses whole units so that every class gets as near to its wanted number as units allow. Imports units alone."""
+"""Chooses whole units so that every class gets as near to its wanted number as units allow. Imports only units."""
 
 from __future__ import annotations
 

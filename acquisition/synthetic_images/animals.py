@@ -1,4 +1,4 @@
-"""Draws the synthetic animals out of parts that they share: trunk, legs, eyes, fur. Imports numpy alone."""
+"""Draws the synthetic animals out of parts that they share: trunk, legs, eyes, fur. Imports only numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pen and the paint that synthetic objects are drawn with. Imports numpy and PIL alone."""
+"""The pen and the paint that synthetic objects are drawn with. Imports only numpy and PIL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws the synthetic vehicles out of parts that they share: wheels, windows, hulls. Imports numpy alone."""
+"""Draws the synthetic vehicles out of parts that they share: wheels, windows, hulls. Imports only numpy."""
 
 from __future__ import annotations
 

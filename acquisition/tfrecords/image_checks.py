@@ -19,7 +19,7 @@ Shape = tuple[int, int, int]
 def header_problem(image: bytes, shape: Shape, resize: bool) -> str | None:
     """Says what an image's header shows to be wrong, or None.
 
-    Reads the header alone, so that an image that declares gigapixels costs nothing.
+    Reads only the header, so that an image that declares gigapixels costs nothing.
 
     Args:
       image: encoded bytes; PNG and JPEG are taken.
@@ -53,7 +53,7 @@ def _unfit(found: Shape, shape: Shape) -> str | None:
 
 
 def image_shape(image: bytes) -> Shape | None:
-    """Height, width and channels that a PNG's or JPEG's header declares; none where it declares nothing sound."""
+    """Height, width and channels that a PNG's or JPEG's header declares; none where it declares nothing valid."""
     if image.startswith(_PNG_SIGNATURE):
         return _png_shape(image)
     return _jpeg_shape(image) if image.startswith(_JPEG_SIGNATURE) else None

@@ -1,4 +1,4 @@
-r"""What in an encoded image a decoder of TensorFlow passes over, and a viewer does not. Imports nothing of ours.
+r"""What in an encoded image a decoder of TensorFlow ignores, and a viewer does not. Imports nothing of ours.
 
 The patterns hold for RE2 (TensorFlow's tf.strings.regex_*) and, by `compiled`, for Python. They name bytes below 128
 alone, since RE2 reads others as UTF-8; \C is any byte.
@@ -32,7 +32,7 @@ IN_WORDS = {
 
 
 def found_in(image: bytes) -> str | None:
-    """What is to be said of an encoded PNG or JPEG by these patterns; none: nothing."""
+    """A sentence on an encoded PNG or JPEG by these patterns; empty: no objection."""
     if _searched(TURNED).search(image):
         return IN_WORDS[TURNED]
     if image.startswith(b"\x89PNG"):

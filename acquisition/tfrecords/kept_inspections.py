@@ -50,7 +50,7 @@ def inspect_once(
 
 
 def _kept(path: Path) -> Inspection | None:
-    """An inspection as it was written; None where the file is missing or damaged: records are then read anew."""
+    """An inspection as it was written; None where the file is missing or damaged: records are then read again."""
     try:
         return pydantic.TypeAdapter(Inspection).validate_json(path.read_bytes(), strict=True)
     except (OSError, pydantic.ValidationError):

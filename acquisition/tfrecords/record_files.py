@@ -123,7 +123,7 @@ def _version_of(files: RecordFiles) -> tuple[int, ...]:
 
 
 def _check_shards(paths: Sequence[Path]) -> None:
-    """Shards number themselves (`-00003-of-00005`, anywhere in the name), so a missing one can be told from the names.
+    """Shards number themselves (`-00003-of-00005`, anywhere in the name), so a missing one can be seen from the names.
 
     Raises:
       ThawError: a number is missing or beyond the total, or there are several sets, or files that are of none.

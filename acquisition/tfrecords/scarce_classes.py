@@ -16,7 +16,7 @@ MOST_NAMED = 5
 
 
 def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
-    """What is to be said of target classes with fewer than FEWEST test or val images: the counts, and what follows."""
+    """Sentences on target classes with fewer than FEWEST test or val images: the counts, and what follows."""
     sentences = list(_sentences(inspection, config))
     if len(sentences) <= MOST_NAMED:
         yield from sentences

@@ -142,7 +142,7 @@ def _spread(measured: Measured) -> Spread:
 
 
 def _in_range(intervals: Intervals, metrics: Sequence[Metric]) -> Intervals:
-    """The same, with bounds that no metric can be beyond pulled in; rounding may leave 1 a hair above 1."""
+    """The same, with bounds clipped to the metric's range; rounding may leave 1 slightly above 1."""
     top = np.array([np.inf if metric.name in UNBOUNDED else 1.0 for metric in metrics])
     low, high = np.maximum(intervals.low, 0), np.minimum(intervals.high, top)
     return Intervals(np.minimum(low, intervals.estimate), intervals.estimate, np.maximum(high, intervals.estimate))

@@ -83,7 +83,7 @@ class ClassF1:
     """F1 of one class on test, fractions, mean over the same draws for candidate and baseline.
 
     F1 = 2 TP / (2 TP + FP + FN) (van Rijsbergen, Information Retrieval, 1979). It counts false
-    calls too: a baseline that calls everything `truck` finds all trucks, and no honest model could keep up with that.
+    calls too: a baseline that calls everything `truck` finds all trucks, and no good model could compete with that.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The whole grid at hand: right or wrong of any cell, and differences between cells. Imports no TensorFlow."""
+"""The whole grid: which images any cell gets right, and differences between cells. Imports no TensorFlow."""
 
 from __future__ import annotations
 

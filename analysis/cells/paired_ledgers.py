@@ -54,7 +54,7 @@ class Ledgers:
         return next(iter(self.transfers.values())).header.data
 
     def baseline_of(self, sweep: Sweep) -> Sweep:
-        """What a sweep is held against."""
+        """The baseline of a sweep."""
         return self.baselines[sweep.header.baseline]
 
     def baseline_rows(self, sweep: Sweep, rows: Iterable[Row]) -> list[Row]:

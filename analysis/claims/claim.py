@@ -51,7 +51,7 @@ class Claim:
       verdict: supported where the interval of the difference lies above 0, contradicted where it lies below,
         else undecided; C2 and C7 speak of many differences at once and say how in `compared`.
       sentence: the finding in plain words.
-      difference: None if the ledgers can't tell.
+      difference: None if the ledgers lack the cells.
       p_value: two-sided, of `difference`.
       numbers: further figures.
     """
@@ -76,12 +76,12 @@ class Claim:
 
 
 def not_measured(claim_id: str, reason: str) -> Claim:
-    """A claim that the ledgers say nothing of."""
+    """A claim whose cells are not in the ledgers."""
     return Claim(claim_id, "", "undecided", f"Not measured: {reason}.")
 
 
 def verdict_of(difference: Interval) -> ClaimVerdict:
-    """What the interval of a difference says where the claim is that it is positive; one draw says nothing."""
+    """What the interval of a difference says where the claim is that it is positive; one draw decides nothing."""
     if difference.images_only or difference.low <= 0 <= difference.high:
         return "undecided"
     return "supported" if difference.low > 0 else "contradicted"
@@ -94,12 +94,12 @@ def shown(difference: Interval) -> str:
 
 
 def but_one_draw(difference: Interval) -> str:
-    """The sentence to add where nothing can be decided because there is one draw."""
+    """The sentence to add where one draw decides nothing."""
     return " One draw can't separate a difference from chance." if difference.images_only else ""
 
 
 FRESH = "it takes fresh draws of what val chose for every transfer at each n (confirmation.every_transfer)"
-"""Where a chosen cell's own draws, which its choice flatters, would have to decide."""
+"""Where a chosen cell's own draws, which its choice favours, would have to decide."""
 
 
 def measured_on(fresh: Grid, parts: Iterable[Terms]) -> bool:

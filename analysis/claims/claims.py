@@ -15,7 +15,7 @@ from analysis.statistics.paired_intervals import Interval
 
 
 def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid) -> list[Claim]:
-    """C1 to C8 (design: report's conclusions), each by itself at 95%, from the ledgers alone.
+    """C1 to C8 (design: report's conclusions), each by itself at 95%, only from the ledgers.
 
     Which cells are compared is fixed beforehand or chosen on val; test decides, where val chose that of fresh draws. A
     claim whose cells were not run is undecided and says what it takes.

@@ -69,7 +69,7 @@ def largest_gain_in_the_middle(grid: Grid, fresh: Grid) -> Claim:
 
 
 def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim:
-    """C2. Supported where Benjamini-Hochberg over all cells at these sizes calls a loss, contradicted where every
+    """C2. Supported where Benjamini-Hochberg over all cells at these sizes finds a loss, contradicted where every
     one of them gains, each interval above 0."""
     sizes = sizes_within(grid, 0, VERY_SMALL_N)
     cells = [

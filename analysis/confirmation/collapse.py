@@ -1,14 +1,14 @@
-"""Which trainings collapsed, and how often they do. Imports numpy and scipy alone.
+"""Which trainings collapsed, and how often they do. Imports only numpy and scipy.
 
-A training has collapsed where its right answers can't be told from chance, on val or on its own training images: where
+A training has collapsed if its right answers can't be distinguished from chance, on val or on its own training images:
 the exact one-sided binomial test (Clopper and Pearson, Biometrika 26, 1934) at 1% does not reject that each image is
-right with the probability of chance. Chance is the share of the largest class among those images: what a network has
-right that answers the same to all.
+right with the probability of chance. Chance is the share of the largest class among those images: what a network gets
+right that always gives the same answer.
 
-Each test is made only where it can tell: where a network that did learn would pass it with a probability of 90%. On
-val that is a network a tenth above chance, or halfway to all right where that is less (60% of two equal classes, which
-takes 336 images): one that learnt little from few images is weak, not collapsed, and 60 val images can't tell the two
-apart. On its own training images it is one with nine tenths of what chance leaves (14 images). Fewer say nothing.
+A test is made only if a network that did learn would pass it with a probability of 90%. On val that is a network a
+tenth above chance, or halfway to all right if that is less (60% of two equal classes, which takes 336 images). A
+network that learnt little from few images is weak, not collapsed, and 60 val images cannot distinguish the two. On its
+own training images it is one with nine tenths of what chance leaves (14 images). Fewer images decide nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def is_collapsed(
     train_images: int | None = None,
     train_chance: float | None = None,
 ) -> bool:
-    """True of a training that can't be told from chance on val, or on the images that it was trained on.
+    """True of a training that can't be distinguished from chance on val, or on the images that it was trained on.
 
     Args:
       val_correct, val_images: right answers on val, and its images.
@@ -98,6 +98,6 @@ def _told_from_chance(correct: int, images: int, chance: float, learnt: float) -
 
 @functools.cache
 def _enough(images: int, chance: float, learnt: float) -> int | None:
-    """The fewest right answers that are told from chance; None where the images are too few to tell."""
+    """The fewest right answers that differ from chance; None where the images are too few."""
     enough = int(binom.isf(CHANCE_LEVEL, images, chance)) + 1
     return enough if binom.sf(enough - 1, images, learnt) >= POWER else None

@@ -1,20 +1,20 @@
 """Intervals and p-values from fresh draws, valid at every planned look. Imports analysis.statistics, numpy and scipy.
 
 The interval of one look is that of `statistics/uncertainty.py`: Student's for the draws, the normal one for the test
-images, nothing borrowed from other cells. The looks (5, 10, 20 draws) are fixed beforehand, and each may spend a share
-of the error: the first a half, the later ones the other half in equal parts. By Bonferroni's inequality the intervals
-of all looks hold the truth together at the level asked for, so it does not matter at which of them one stops, or why:
-they are repeated confidence intervals (Jennison and Turnbull, Group Sequential Methods, 1999, ch. 9), and a p-value
-divided by its look's share is valid at any stopping time. The first look gets the larger share because it is the
-common one, and because with five draws every bit of error is dear: t is 3.5 for half of 5%, and 4.0 for a third.
+images, with no variance from other cells. The looks (5, 10, 20 draws) are fixed beforehand. Each has a share of the
+error: the first a half, the later ones equal parts of the other half. By Bonferroni's inequality the intervals of all
+looks together include the truth at the level asked for, so it does not matter at which look one stops, or why. They are
+repeated confidence intervals (Jennison and Turnbull, Group Sequential Methods, 1999, ch. 9), and a p-value divided by
+its look's share is valid at any stopping time. The first look has the larger share because it is the common one, and
+because with five draws error is expensive: t is 3.5 for half of 5%, and 4.0 for a third.
 
-Where draws collapsed, what is estimated is what a training is worth that does not collapse, from those that did not
-(of a difference: from the draws in which neither did), given which the intervals hold as ever. A difference of 5 such
-draws or more gets its p-value from them; else it comes of the exact sign test over all draws, collapsed ones included
-(Dixon and Mood, JASA 41, 1946). There a draw counts as won only if it is won by more than the choice of test images
-would explain (4 standard deviations, whose probability is added to p). Which test is made depends on the number of
-draws in which neither collapsed, which stays the same if the arms are exchanged, so the sign test is exact given it.
-In either case p is 1 where the mean over all draws, collapsed ones included, points the other way than the estimate.
+If draws collapsed, the estimate is for trainings that do not collapse, from those that did not (for a difference: from
+the draws in which neither did), and the intervals are valid given that. A difference of 5 such draws or more gets its
+p-value from them. With fewer, it comes from the exact sign test over all draws, collapsed ones included (Dixon and
+Mood, JASA 41, 1946). There a draw counts as won only if it is won by more than the choice of test images would explain
+(4 standard deviations, whose probability is added to p). Which test is made depends on the number of draws in which
+neither collapsed. That number stays the same if the arms are exchanged, so the sign test is exact given it. In either
+case p is 1 if the mean over all draws, collapsed ones included, has the opposite sign of the estimate.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Comparison:
       points: mean difference over the draws in which neither collapsed, points; None if one did in every draw.
       interval: of `points`; None with fewer than two such draws.
       p_value: two-sided, valid at whichever planned look one stops.
-      sign: of the difference that p_value speaks of: 1, -1, or 0 for none.
+      sign: of the difference that p_value is about: 1, -1, or 0 for none.
     """
 
     points: float | None

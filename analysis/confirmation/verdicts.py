@@ -1,11 +1,11 @@
 """Verdicts of a whole report from fresh draws: any false one in at most 5% of reports. No TensorFlow.
 
-At each n two questions are asked: is the chosen cell better than its baseline (gain), and than the best network from
-scratch (lead). Where the latter is the baseline, that is one question. Their p-values are valid at every planned look
-(`confirmed_intervals.py`); over all questions of the report Holm's procedure decides (Scandinavian Journal of
-Statistics 6, 1979), whatever they have in common. So the probability of any false verdict in a report is at most 5%,
-whichever sizes were given further draws and whenever they ended. A verdict is false that calls a gain, or a loss,
-where the truth is no difference in draws in which neither arm collapses, nor in more than half of all draws.
+Each n has two questions: is the chosen cell better than its baseline (gain), and than the best network from scratch
+(lead)? If the latter is the baseline, that is one question. Their p-values are valid at every planned look
+(`confirmed_intervals.py`). Holm's procedure decides over all questions of the report, whatever their dependence
+(Scandinavian Journal of Statistics 6, 1979). So the probability of any false verdict in a report is at most 5%,
+whichever sizes had further draws and whenever they ended. A gain or a loss is false if there is no difference in draws
+in which neither arm collapses, nor in more than half of all draws.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOOKS = (5, 10, 20)
 
 @dataclasses.dataclass(frozen=True)
 class FreshDraws:
-    """What was trained anew at one n; every arm on the same draws and test images.
+    """What was trained again at one n; every arm on the same draws and test images.
 
     Attributes:
       n: training images.

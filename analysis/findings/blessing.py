@@ -13,12 +13,12 @@ from experiment.backbones import from_scratch_in_words, network_in_words
 from experiment.config import Blessing
 
 EVERYTHING = (-100.0, 100.0)
-"""The interval of a gain of which nothing is known."""
+"""The interval of an unknown gain."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What TFMA's Evaluator said of a transfer's candidate; `tfma_reasons` says why not."""
+    """TFMA's verdict on a transfer's candidate; `tfma_reasons` says why not."""
 
     tfma_blessed: bool
     tfma_reasons: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Decision:
 
     @property
     def pushed(self) -> bool:
-        """True where the winner is blessed; another transfer's blessing is no reason to push that one."""
+        """True where the winner is blessed; another transfer's blessing is not a reason to push that one."""
         return self.winner.blessed
 
 

@@ -1,4 +1,4 @@
-"""Everything that is found beyond single cells, gathered, and its tables' fields in words. Imports no TensorFlow."""
+"""Findings beyond single cells, and the fields of their tables in words. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def measures_table(measures: Mapping[SweepCell, LearningMeasures], chosen: Seque
 def _points(interval: Interval | None) -> str:
     if interval is None:
         return MISSING
-    if interval.low == interval.high:  # one draw, or draws that are all equal: nothing is known of their spread
+    if interval.low == interval.high:  # one draw, or draws that are all equal: their spread is unknown
         return formats.points(interval.estimate)
     return f"{formats.points(interval.estimate)} {formats.points_interval((interval.low, interval.high))}"
 

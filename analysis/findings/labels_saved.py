@@ -1,10 +1,10 @@
 """Labels saved: how many images training from scratch needs for what a transfer reaches with n. No TensorFlow.
 
-The accuracy of the best network from scratch is known at the sizes of the grid and taken to be straight in log n
-between them. The estimate is the smallest n at which it has the transfer's accuracy. The interval is the set of n at
-which the paired difference between the transfer at its n and the baseline there can't be told from 0 (the test is
-turned round, as in Fieller's intervals, J. R. Stat. Soc. B 16, 1954), so it rests on the same draws and images as
-every other interval, and it is open where the grid ends: `more than 2000`.
+The accuracy of the best network from scratch is known at the sizes of the grid and interpolated linearly in log n. The
+estimate is the smallest n at which it has the transfer's accuracy. The interval is the set of n at which the paired
+difference between the transfer at its n and the baseline there can't be distinguished from 0 (an inverted test, as in
+Fieller's intervals, J. R. Stat. Soc. B 16, 1954). So it uses the same draws and images as every other interval, and it
+is open at the end of the grid: `more than 2000`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POINTS_BETWEEN_SIZES = 8
 
 @dataclasses.dataclass(frozen=True)
 class LabelsNeeded:
-    """What a baseline needs to keep up with a transfer's cell, chosen on val at its n.
+    """The images that a baseline needs to reach a transfer's cell, chosen on val at its n.
 
     Attributes:
       transfer, cell: which.
@@ -53,7 +53,7 @@ def labels_needed(confirmation: Confirmation) -> list[LabelsNeeded]:
 
 
 def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepCell]) -> LabelsNeeded:
-    """What it takes from scratch to keep up with a cell; `baselines` are in the order of their n."""
+    """The images that training from scratch needs to reach a cell; `baselines` are in the order of their n."""
     sizes, mixes = _between(baselines)
     draws = grid.common_draws([place, *baselines])
     estimates, lows, highs = [], [], []

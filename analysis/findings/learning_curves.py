@@ -1,4 +1,4 @@
-"""Figure 2 of the report as numbers: does a transfer start higher, learn faster, end higher? Imports no TensorFlow.
+"""Does a transfer start higher, learn faster, end higher (Figure 2 of the report)? Imports no TensorFlow.
 
 Each measure compares a cell with its baseline of the same draw (Taylor and Stone, Transfer Learning for
 Reinforcement Learning Domains, JMLR 10, 2009, section 2, where they are called jumpstart, time to threshold,
@@ -120,7 +120,7 @@ def measure_curves(grid: Grid, pace: Pace) -> dict[SweepCell, LearningMeasures]:
 
 
 def compare(row: Row, baseline: Row, pace: Pace) -> dict[str, float | None]:
-    """The measures of one execution against its baseline, by the names in MEASURES; None where curves don't tell."""
+    """The measures of one execution against its baseline, by the names in MEASURES; None without points for it."""
     steps, accuracy = _curve(row)
     baseline_steps, baseline_accuracy = _curve(baseline)
     one_epoch = 1 / pace.epochs(1, row.n)  # steps

@@ -1,4 +1,4 @@
-"""What the search chose, and what it has to be held against on fresh draws. Imports no TensorFlow."""
+"""What the search chose, and what it must be compared with on fresh draws. Imports no TensorFlow."""
 
 from __future__ import annotations
 

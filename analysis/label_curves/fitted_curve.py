@@ -23,7 +23,7 @@ from analysis.label_curves.measured_curve import MISFIT, MeasuredCurve
 
 LEVEL = 0.9
 HORIZON = 20
-"""Times the largest size that was run: nothing is said beyond, for it was not tested there."""
+"""Times the largest size that was run: there is no estimate beyond, since none was tested."""
 PROPOSALS = 2048
 CURVES = 2048
 TAILS = 4

@@ -1,4 +1,4 @@
-"""What was measured of a learning curve, how sure it is, and why nothing can be said of one. Imports numpy alone."""
+"""What was measured of a learning curve, how sure it is, and why there is no estimate. Imports only numpy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRIOR_DRAWS = 4
 MISFIT = 0.03
 """Standard deviation of a curve about its form, in units of sqrt(y (1 - y)), y being what is left of chance's error."""
 TOLD_APART = 3.0
-"""Standard errors from which on a fall, or a distance from chance, is no accident."""
+"""From so many standard errors on, a fall or a distance from chance is real."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ def misfit_variance(left: np.ndarray) -> np.ndarray:
 
 
 def objection(curve: MeasuredCurve, noise: float) -> str | None:
-    """Why nothing can be said of further images; None where something can.
+    """Why there is no estimate for further images; None where there is one.
 
     Args:
       curve: as measured.
@@ -124,7 +124,7 @@ def _too_few_sizes(curve: MeasuredCurve) -> str:
 
 
 def _fall(curve: MeasuredCurve, errors: np.ndarray) -> str | None:
-    """A sentence on the largest fall between two sizes, where it is no accident."""
+    """A sentence on the largest fall between two sizes, where it is real."""
     pairs = itertools.combinations(range(len(errors)), 2)
     worst = max(pairs, key=lambda pair: (curve.left[pair[1]] - curve.left[pair[0]]) / np.hypot(*errors[list(pair)]))
     before, after = (curve.points[i] for i in worst)

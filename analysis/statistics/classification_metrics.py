@@ -1,4 +1,4 @@
-"""TFMA's metrics over all draws of a cell at once, and what each image adds to them. Imports numpy alone.
+"""TFMA's metrics over all draws of a cell at once, and what each image adds to them. Imports only numpy.
 
 Of a model of C classes, on any set of test images, these are computed as TensorFlow Model Analysis 0.47 defines them:
 

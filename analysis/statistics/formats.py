@@ -1,4 +1,4 @@
-"""How numbers are written wherever the user reads them. Imports the statistics' types alone."""
+"""How numbers are written wherever the user reads them. Imports only the statistics' types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals of many metrics at once, by the formula of uncertainty.py. Imports numpy alone.
+"""Intervals of many metrics at once, by the formula of uncertainty.py. Imports only numpy.
 
 It is computed from pseudo-values (classification_metrics.py) instead of right or wrong: their means over draws and over
 images vary as the metric does.

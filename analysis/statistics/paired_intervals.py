@@ -1,4 +1,4 @@
-"""Intervals, p-values and verdicts of accuracies and paired differences. Imports numpy and scipy alone.
+"""Intervals, p-values and verdicts of accuracies and paired differences. Imports only numpy and scipy.
 
 The formula and its sources are in uncertainty.py; here it is applied to one cell, or one difference, at a time.
 """
@@ -26,7 +26,7 @@ class Interval:
 
     Attributes:
       low, estimate, high: in the unit of the values; `low <= estimate <= high`.
-      draws: draws it rests on; with 1 it tells of the test images alone.
+      draws: draws it rests on; with 1 it covers only the test images.
     """
 
     low: float
@@ -59,7 +59,7 @@ def mean_interval(correct: np.ndarray, level: float = 0.95) -> Interval:
     estimate, uncertainty = _uncertain(correct)
     half = float(uncertainty.half_width(1 - level))
     low, high = max(0.0, estimate - half), min(1.0, estimate + half)
-    # Rounding may leave a mean of ones a hair above 1.
+    # Rounding may leave a mean of ones slightly above 1.
     return Interval(min(low, estimate), estimate, max(high, estimate), len(correct))
 
 
@@ -106,7 +106,7 @@ def draws_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) ->
     Student's t interval; it tells what other draws would give on the same images.
 
     Args:
-      values: [draws]; one draw says nothing: the interval is its value and p is 1.
+      values: [draws]; one draw decides nothing: the interval is its value and p is 1.
       level: as in `mean_interval`.
 
     Raises:
@@ -128,7 +128,7 @@ def draws_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) ->
 
 
 def verdict(gain_points: Interval, rejected: bool) -> Verdict:
-    """What may be said of a difference, `rejected` being its Benjamini-Hochberg decision.
+    """The verdict on a difference, `rejected` being its Benjamini-Hochberg decision.
 
     One draw is never enough, and neither is an interval that includes 0.
     """

@@ -1,11 +1,11 @@
-"""How uncertain a mean over draws and test images is: the formula behind every interval. Imports numpy and scipy alone.
+"""How uncertain a mean over draws and test images is: the formula behind every interval. Imports only numpy and scipy.
 
-The estimate is the mean over draws and test images. Two things make it uncertain, and both are counted:
+The estimate is the mean over draws and test images. Two things make it uncertain, and the interval covers both:
 
 * the draw (target subset, initial head, order of batches): D draws of all the draws there could be;
 * the test images, the same in every draw: I images of all the images there could be.
 
-A bootstrap over two or three draws comes out too narrow, so the interval is in closed form. With x[d, i] the
+A bootstrap over two or three draws is too narrow, so the interval is in closed form. With x[d, i] the
 values (right or wrong, or a difference of such), the variance of the mean in this crossed layout has two parts
 (Searle, Casella and McCulloch, Variance Components, 1992, ch. 4; Owen, Ann. Appl. Stat. 1, 2007):
 
@@ -16,15 +16,15 @@ values (right or wrong, or a difference of such), the variance of the mean in th
                                                   (D - 1) (I - 1) degrees of freedom
     half width = sqrt(t(nu)^2 A + z^2 B)
 
-(S + 1: one image's worth of disagreement is added, as images that all agree don't prove that the next one will; of
-I images it widens an interval by about 1 / (2 S) of itself. With one draw A = 0 and B = v.)
-which is Howe's combination of two intervals with different degrees of freedom (JASA 69, 1974). e2 is in s2 too,
-but known from thousands of images, so it needs no t: the share f of it moves to B, 0.8.
-Simulation chose 0.8: with 0 intervals of three draws cover 99%, with 1 those of five are too narrow far out.
+This is Howe's combination of two intervals with different degrees of freedom (JASA 69, 1974). S + 1 adds one image's
+worth of disagreement, as images that all agree don't prove that the next one will; it widens an interval by about
+1 / (2 S) of itself. With one draw A = 0 and B = v. e2 is in s2 too, but known from thousands of images, so it needs no
+t: the share f of it moves to B, 0.8. Simulation chose 0.8: with 0, intervals of three draws cover 99%; with 1, those of
+five are too narrow in the tails.
 
-With few draws s2 says little (t(1) = 12.7, t(2) = 4.3), and nothing is borrowed from other cells of the same n. Where
-draw effects of two cells correlate by r, so do their s2, by r^2, and the mean s2 of the others is worth nothing at
-r = 1 (Satterthwaite, Biometrics Bulletin 2, 1946): gains over one baseline share its luck (ADR 19).
+With few draws s2 says little (t(1) = 12.7, t(2) = 4.3), and no variance comes from other cells of the same n. If
+draw effects of two cells correlate by r, their s2 correlate by r^2, and the mean s2 of the others is worth nothing at
+r = 1 (Satterthwaite, Biometrics Bulletin 2, 1946): gains over one baseline share its draw effects (ADR 19).
 
 docs/statistics.md has the simulations, tests/analysis/statistics/test_coverage.py repeats them.
 """

@@ -30,7 +30,7 @@ class AdviceRule(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     provenance: dict[str, str]
-    """Where the figures come from, in words."""
+    """Where the figures come from, as a sentence."""
     level: float
     """Share of gains that intervals were made to hold."""
     coverage: float
@@ -82,7 +82,7 @@ def predictors_of(
     pixels, top = probes[0], probes[max(probes)]
     here, log_n = probes[freeze_count], math.log(n / 100)
     share, tuned = freeze_count / most_frozen, float(fine_tune)
-    # Calibrated on MobileNetV2 alone: other backbones, whose weights were made elsewhere too, are taken for it.
+    # Calibrated only on MobileNetV2: other backbones, whose weights were made elsewhere too, are taken for it.
     mobile = float(is_backbone(architecture))
     return [
         pixels, here - pixels, top - pixels, log_n, log_n**2, share, share**2, share * log_n, (here - pixels) * log_n,
@@ -105,7 +105,7 @@ def read_rule(path: Path = CALIBRATION_FILE) -> AdviceRule:
     """Reads a calibration.
 
     Raises:
-      ThawError: the file can't be read, or is no calibration of this version.
+      ThawError: the file can't be read, or is not a calibration of this version.
     """
     try:
         rule = AdviceRule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -167,7 +167,7 @@ def _groups(
     """Executions that are candidates of one choice, by draw, n, way of tuning and what else is fixed."""
     groups: dict[tuple[int, int, bool, tuple[Any, ...]], list[tuple[str, Row]]] = defaultdict(list)
     for name, sweep in ledgers.transfers.items():
-        for row in (row for row in sweep.rows if not row.held_from):  # estimators know cuts alone
+        for row in (row for row in sweep.rows if not row.held_from):  # estimators know only cut points
             fixed = {"source": (sweep.header.architecture, row.freeze_count), "layers": (name,), "both": ()}[question]
             groups[row.draw, row.n, row.fine_tune, fixed].append((name, row))
     return groups

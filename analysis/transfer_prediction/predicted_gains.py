@@ -61,7 +61,7 @@ class BeforeTraining(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     calibration: str
-    """What the predicted intervals rest on, in words."""
+    """What the predicted intervals are based on, as a sentence."""
     level: float
     """Share of gains that the intervals were made to hold."""
     predicted_gains: dict[int, tuple[PredictedGain, ...]]
@@ -97,8 +97,8 @@ def predicted_gains_of(
       probes: by cut, cut 0 among them: a linear probe's accuracy and its squared error (linear_probe.Probe).
       rule: turns probes into gains.
       most_frozen: layers or parts of the architecture that can be frozen.
-      chance: the largest class's share of the images, a fraction: the least accuracy that is said of a probe. The rule
-        computes with squared errors alone, as they are.
+      chance: the largest class's share of the images, a fraction: the lowest accuracy shown for a probe. The rule uses
+        only squared errors, unchanged.
     """
     errors = {cut: -error for cut, (_, error) in probes.items()}
     cells = [(count, tuned) for count in sorted(freeze_counts) for tuned in fine_tune]

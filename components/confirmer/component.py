@@ -88,7 +88,7 @@ def confirmer(
       ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
       sources: Model by transfer.
       settings: see there.
-      code: fingerprint of the sources; in the cache key alone.
+      code: fingerprint of the sources; only in the cache key.
 
     Returns:
       A node with the output `confirmation` (File: what read_confirmation reads).

@@ -1,4 +1,4 @@
-"""What the Confirmer hands on: the questions and the fresh rows, as files. Imports analysis and ledger, no trainer."""
+"""What the Confirmer passes on: the questions and the fresh rows, as files. Imports analysis and ledger, no trainer."""
 
 from __future__ import annotations
 

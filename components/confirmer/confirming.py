@@ -22,7 +22,7 @@ Train = Callable[[Mapping[str, Sequence[tuple[Cell, int]]]], Rows]
 
 
 class ConfirmerSettings(pydantic.BaseModel):
-    """What the node is told; its JSON parameter."""
+    """The node's settings, its JSON parameter."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +31,7 @@ class ConfirmerSettings(pydantic.BaseModel):
     sweeps: tuple[SweepSettings, ...]
     """Transfers without controls, and baselines."""
     stack: str
-    """What would train, in words; for TFX's cache alone."""
+    """What would train, in words; only for TFX's cache."""
     budget_minutes: float | None = None
     """The same; when there is no time left, the machine's file says."""
 

@@ -1,1 +1,1 @@
-"""Examples of one domain: its classes alone, relabelled, split and augmented."""
+"""Examples of one domain: only its classes, relabelled, split and augmented."""

@@ -36,7 +36,7 @@ def DomainExamples(
       examples: transformed examples with the splits `train` and `test`.
       domain: the domain's examples, as uncompressed TFRecords, and COUNTS_FILE.
       settings: a DomainSettings as JSON.
-      code: fingerprint of the sources; in the cache key alone.
+      code: fingerprint of the sources; only in the cache key.
       beam_pipeline: given by TFX.
 
     Raises:

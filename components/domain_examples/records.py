@@ -32,7 +32,7 @@ class DomainSettings(pydantic.BaseModel):
     """Whether the records say which training images are val; else val_fraction and the seed decide."""
     seed: int
     with_test: bool
-    """True for the target alone: no source ever holds a test image."""
+    """True only for the target: no source ever holds a test image."""
 
 
 READ_BATCH = 1024

@@ -1,4 +1,4 @@
-"""The SweepEvaluator node: ledgers and test examples in, TFMA results of every cell out. Only here is TFX."""
+"""The SweepEvaluator node: ledgers and test examples in, TFMA results of every cell out. Imports TFX."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def sweep_evaluator(
     Args:
       examples: Examples of the target, with a split `test`.
       ledgers: TunerResults with LEDGER_FILE, by transfer and by baseline.
-      code: fingerprint of the sources; in the cache key alone.
+      code: fingerprint of the sources; only in the cache key.
 
     Returns:
       A node with the output `evaluations` (ModelEvaluation: a folder a cell, and INDEX_FILE).

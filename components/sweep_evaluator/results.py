@@ -37,7 +37,7 @@ CLASS_NAMES = {
 def eval_config(classes: int) -> config_pb2.EvalConfig:
     """The evaluation that results are of: run with it, TFMA computes the same values for one draw.
 
-    Models are known by their predictions alone: the features `candidate` and `baseline` hold the probabilities.
+    Models are known only by their predictions: the features `candidate` and `baseline` hold the probabilities.
     """
     return config_pb2.EvalConfig(
         model_specs=[

@@ -51,7 +51,7 @@ def transfer_advisor(
       sources: Model by transfer.
       domains: Examples by source, of those that were trained.
       settings: see there.
-      code: fingerprint of the sources; in the cache key alone.
+      code: fingerprint of the sources; only in the cache key.
 
     Returns:
       A node with the output `advice` (File: ADVICE_FILE, see predicted_gains.BeforeTraining).

@@ -65,7 +65,7 @@ class AdvisorSettings(pydantic.BaseModel):
     rule: AdviceRule
     """Turns probes into gains."""
     stack: str
-    """What computes the estimates; in the cache key alone."""
+    """What computes the estimates; only in the cache key."""
 
 
 def before_training(

@@ -1,1 +1,1 @@
-"""The report: ledgers to verdicts, figures, page and closing table. TensorFlow is component.py's alone."""
+"""The report: ledgers to verdicts, figures, page and closing table. Only component.py imports TensorFlow."""

@@ -1,4 +1,4 @@
-"""The TransferReport node: gathers ledgers and evaluations, writes the report, names the winner. Only here is TFX."""
+"""The TransferReport node: gathers ledgers and evaluations, writes the report, names the winner. Imports TFX."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TransferReportExecutor(base_executor.BaseExecutor):
         summary = write_report(out, ledgers, confirmation, outcomes, settings, before, images)
         winner = summary["winner"]
         _hand_over_winner(summary, of_kind("candidate", inputs)[winner].uri, output_dict)
-        # Pusher takes this folder alone along.
+        # Pusher copies only this folder.
         model = Path(path_utils.serving_model_dir(output_dict["winner"][0].uri))
         measured = tfma.load_eval_result(evaluations[winner].uri, model_name=CANDIDATE)
         write_model_card(model, summary, figures_by_slice(measured, "accuracy"), settings.configuration)
@@ -87,7 +87,7 @@ def _hand_over_winner(summary: dict[str, Any], winner_uri: str, output_dict: Art
 
 
 def _evaluation(uri: str, verdict: types.Artifact) -> Evaluation:
-    """TFMA's own blessing of a candidate, and what it found wanting."""
+    """TFMA's own blessing of a candidate, and what it found insufficient."""
     blessed = verdict.get_int_custom_property(BLESSED_PROPERTY) == 1
     return Evaluation(tfma_blessed=blessed, tfma_reasons=() if blessed else failed_thresholds(uri))
 
@@ -126,7 +126,7 @@ def transfer_report(
       advice: File with ADVICE_FILE, the TransferAdvisor's.
       target: Examples of the target, of which test is shown.
       settings: see there.
-      code: fingerprint of the sources; in the cache key alone.
+      code: fingerprint of the sources; only in the cache key.
 
     Returns:
       A node with the outputs `report` (File: report.html, cells.csv, summary.json and what belongs to them),

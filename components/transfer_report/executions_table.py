@@ -34,7 +34,7 @@ def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
 
 
 def ended_worse(row: Row) -> bool:
-    """True where tuning gained nothing on val, so that its start was kept, or the curve ends below its start."""
+    """True if tuning did not raise the accuracy on val and its start was kept, or the curve ends below its start."""
     return row.outcome == "kept" or row.curve[-1][1] < row.curve[0][1]
 
 

@@ -1,4 +1,4 @@
-"""Writes everything a user takes away of a run, from ledgers alone. Imports no TensorFlow."""
+"""Writes all results of a run for the user, only from ledgers. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def write_report(
     Args:
       out_dir: made when absent; files of an earlier report in it are replaced.
       ledgers: the search's header and rows of every transfer and of every baseline.
-      confirmation: fresh draws of what they choose: of these is all that a user is told to act on.
+      confirmation: fresh draws of what they choose: all advice comes from these.
       outcomes: TFMA's, by transfer id.
       settings: see ReportSettings.
       before: what was predicted before training.
-      images: the target's test images, of which the page shows those that the winner calls wrongly.
+      images: the target's test images, of which the page shows those that the winner classifies wrongly.
 
     Returns:
       What was written to summary.json.

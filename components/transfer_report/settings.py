@@ -1,4 +1,4 @@
-"""What the report's node is told beside the ledgers. Imports the configuration's sections alone."""
+"""Settings of the report's node, in addition to the ledgers. Imports only the configuration's sections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReportSettings(pydantic.BaseModel):
     near_duplicate_sets: int = 0
     """All of them."""
     controls: dict[str, Control] = {}
-    """They are shown, and chosen by nothing."""
+    """They are shown and never chosen."""
     budget_minutes: float | None = None
     search: Search = "grid"
     """Whether the sweeps of transfers train all that is planned."""

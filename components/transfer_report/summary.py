@@ -21,13 +21,13 @@ from ledger.ledger import content_key
 from ledger.rows import Header, Row
 
 Summary = dict[str, Any]
-"""What summary.json holds: JSON values alone; accuracies as fractions, gains in percentage points."""
+"""What summary.json holds: only JSON values; accuracies as fractions, gains in percentage points."""
 
 
 def summarised(
     everything: Ledgers, confirmation: Confirmation, decision: Decision, settings: ReportSettings, found: Findings
 ) -> Summary:
-    """What summary.json says of all sweeps, and of those that are no controls; `before_training` comes later."""
+    """What summary.json says of all sweeps, and of those that are not controls; `before_training` comes later."""
     winner = decision.winner
     ledgers = confirmation.ledgers
     header = ledgers.transfers[winner.candidate.transfer].header

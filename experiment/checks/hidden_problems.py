@@ -1,4 +1,4 @@
-"""What pydantic leaves unsaid of settings in which a field is wrong. Imports pydantic and domains alone.
+"""What pydantic leaves unsaid of settings in which a field is wrong. Imports only pydantic and domains.
 
 Pydantic asks a section for its `problems` only where each field is valid. Here a section with wrong fields is made of
 the others alone and is asked all the same. A check that reads a field which is not there ends (`domains.judged`), so

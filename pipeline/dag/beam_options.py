@@ -1,4 +1,4 @@
-"""Beam's options, the same for every Beam node of a run: ours, then the user's, checked. Imports errors alone."""
+"""Beam's options, the same for every Beam node of a run: ours, then the user's, checked. Imports only errors."""
 
 from __future__ import annotations
 

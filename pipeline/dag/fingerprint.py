@@ -50,7 +50,7 @@ SOURCE_MODEL_CODE = (
     "trainer_module.sweep.model_jobs",
     "trainer_module.trainer",
 )
-"""What decides the model of a source with its card. Ledgers go by the weights alone, whatever code made them."""
+"""What decides the model of a source with its card. Ledgers depend on the weights only, whatever code made them."""
 TRAINING_CODE = (
     "acquisition.tfrecords.image_headers",
     "components.sweep_tuner",
@@ -148,7 +148,7 @@ class _WithoutStrings(ast.NodeTransformer):
 
 
 def _sources(package: str) -> list[tuple[str, Path]]:
-    """Its files by their paths within it: files of one name in two folders are told apart."""
+    """Its files by their paths within it: files of one name in two folders are distinguished."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)

@@ -1,4 +1,4 @@
-"""What the nodes that train are told, made from the configuration. Imports no TFX and no TensorFlow."""
+"""Settings of the nodes that train, made from the configuration. Imports no TFX and no TensorFlow."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def source_settings(config: ExperimentConfig, transfer: Transfer, *, code: str) 
 
 
 def backbone_of(config: ExperimentConfig, architecture: Architecture) -> Backbone | None:
-    """What makes an architecture's network; none for the report's. Of a family its weights are no part."""
+    """What makes an architecture's network; none for the report's. A family's weights are not part of it."""
     backbone = config.backbones.get(architecture)
     if backbone is None:
         return None
@@ -125,7 +125,7 @@ def asked_digests(config: ExperimentConfig) -> dict[str, str]:
 def asked_digest(config: ExperimentConfig, source: str, architecture: Architecture) -> str:
     """Hash of the settings and code that decide a sweep's rows; `thaw status` finds the sweep's ledger by it.
 
-    It is made of the configuration alone, before data, weights and source are known, and is the same whatever a run has
+    Made only from the configuration, before data, weights and source are known, and the same whatever a run has
     filled in.
 
     Args:

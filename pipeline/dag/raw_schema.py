@@ -1,4 +1,4 @@
-"""The schema of the raw records: the curated one, fitted to the configured keys and classes. Imports config alone."""
+"""The schema of the raw records: the curated one, fitted to the configured keys and classes. Imports only config."""
 
 from __future__ import annotations
 

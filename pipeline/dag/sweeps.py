@@ -29,7 +29,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Baseline(Sweep):
-    """An architecture from random weights, which transfers with it are held against.
+    """An architecture from random weights, which transfers with it are compared with.
 
     Attributes:
       architecture: trained from random weights.

@@ -1,4 +1,4 @@
-"""What TFMA measures of a candidate against its baseline, and the thresholds it must pass. Imports config alone."""
+"""What TFMA measures of a candidate against its baseline, and the thresholds it must pass. Imports only config."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def make_experiment(
       terminal: says where CIFAR-10 was found, and how far it is.
 
     Raises:
-      ThawError: something the user can put right; nothing was written then.
+      ThawError: something the user can correct; nothing was written then.
     """
     folder = home_expanded(folder).absolute()
     make = from_records if holds_records(folder) else from_images

@@ -92,7 +92,7 @@ def _put(draft: Path, out: Path, old: Path) -> None:
 
 @contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Makes signals that end the process raise SystemExit, so that files are removed; for the main thread alone."""
+    """Makes signals that end the process raise SystemExit, so that files are removed; only for the main thread."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)

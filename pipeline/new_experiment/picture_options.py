@@ -17,9 +17,9 @@ class PictureOptions:
     """What the user asks for of pictures.
 
     Attributes:
-      grouping: how groups are told; none: by a column of a CSV file, or not at all.
+      grouping: how groups are found; none: by a column of a CSV file, or not at all.
       columns: names of the CSV file's columns `file`, `label`, `group` and `split`; none: they are found.
-      ignored: names of its columns to pass over.
+      ignored: names of its columns to ignore.
       together: near-duplicates are kept in one split.
       keep_originals: no picture is reduced, however large all are.
     """
@@ -32,7 +32,7 @@ class PictureOptions:
 
     @property
     def of_table(self) -> bool:
-        """Whether something is asked that a CSV file alone can have."""
+        """Whether something is asked that only a CSV file can have."""
         return any(self.columns.values()) or bool(self.ignored)
 
     @property

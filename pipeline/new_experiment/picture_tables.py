@@ -14,7 +14,7 @@ from acquisition.splits.near_duplicates_file import NEAR
 from pipeline.new_experiment.output_folder import IMAGES
 
 UNBALANCED = 2
-"""Times as many pictures in the largest class as in the smallest, from where on it is said."""
+"""Times as many pictures in the largest class as in the smallest, from which on a message says so."""
 OFF_POINTS = 5
 """Points of a hundred by which a class's share of test may differ from the wanted one without being named."""
 ORDER = (*SPLITS, LEFT_OUT)

@@ -27,7 +27,7 @@ class Wanted:
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
       backbones: families and .keras files to transfer from, beside MobileNetV2, by name.
-      pictures: what is asked of pictures that are no TFRecords.
+      pictures: what is asked of pictures that are not TFRecords.
     """
 
     name: str

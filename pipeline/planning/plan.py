@@ -21,8 +21,8 @@ class Plan:
 
     Attributes:
       cells: grid points by sweep, baselines among them; each is trained once per draw.
-      fresh_cells: of what val chooses, what it is held against among them, by n; each is trained on every fresh draw. A
-        baseline is counted once, fine-tuned or not, and what `every_transfer` adds for the claims is not.
+      fresh_cells: by n, of what val chooses and what it is compared with; each is trained on every fresh draw. A
+        baseline is counted once, fine-tuned or not. What `every_transfer` adds for the claims is not counted.
       executions: trainings in all.
       minutes: estimated wall time with nothing cached.
       disk_mb: estimated size of what is written.

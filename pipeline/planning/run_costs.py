@@ -1,4 +1,4 @@
-"""About how long the parts of a run take, for its plan and for its budget alike. Imports training_costs.
+"""About how long the parts of a run take, for its plan and its budget. Imports training_costs.
 
 Sweeps, fresh draws and what lies between them. No TensorFlow.
 """
@@ -68,7 +68,7 @@ class RunCosts:
         whole = self.sweep(name, draws)
         if self._config.search == "grid" or name.startswith("baseline__"):
             return whole
-        # The fewer layers are frozen, the dearer: cost grows with those that are trained, and twice so in fine-tuning.
+        # Cost grows with the number of layers that are trained, and twice as much in fine-tuning.
         most, tuned = self._config.most_frozen(architecture), True in self._config.fine_tune
         costs = sorted((1 - count / most + tuned for count in counts), reverse=True)
         dearest = sum(costs[:ALWAYS_AFFORDED]) / sum(costs) if sum(costs) else 1.0
@@ -92,7 +92,7 @@ class RunCosts:
         return sizes, self.sweep(name, draws, 1, fine_tune=(min(self._config.fine_tune),))
 
     def confirmed(self, n: int) -> list[str]:
-        """Sweeps of the cells that are trained on fresh draws at n, at most; of transfers that might be, the dearest.
+        """Sweeps of the cells that are trained on fresh draws at n, at most: of possible transfers the most expensive.
 
         The chosen cell of the best transfer, of every one at the size to deploy; their baselines; and the best network
         from scratch, which may be another one's baseline.
@@ -112,7 +112,7 @@ class RunCosts:
         return SECONDS_PER_SWEEP + SECONDS_PER_PROGRAM + walk
 
     def fresh_draw(self, n: int) -> float:
-        """One fresh draw of what may be chosen at n: the dearest cells."""
+        """One fresh draw of what may be chosen at n: the most expensive cells."""
         return max(1.0, sum(self._training(name, n) for name in self.confirmed(n)) / self._workers)
 
     def preparing(self) -> float:

@@ -1,4 +1,4 @@
-"""About how long a training, a sweep or a source takes, by counts of operations. Imports the configuration alone.
+"""About how long a training, a sweep or a source takes, by counts of operations. Imports only the configuration.
 
 What is estimated was compared with runs whose seconds are in docs/overhead.md.
 """

@@ -1,4 +1,4 @@
-"""Whether the pipeline's root in an object store can be used, told before any node runs. Imports errors alone."""
+"""Whether the pipeline's root in an object store can be used, checked before any node runs. Imports only errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_store(root: str) -> None:
             # TensorFlow's file system for S3 is in it, Beam's needs the other.
             import boto3  # noqa: F401
             import tensorflow_io  # noqa: F401
-        # Made and written to, for a folder alone is nothing that an object store keeps or refuses.
+        # Made and written to, because an object store neither keeps nor refuses an empty folder.
         tf.io.gfile.makedirs(root)
         with tf.io.gfile.GFile(f"{root}/.writable", "w") as file:
             file.write("")

@@ -92,7 +92,7 @@ def located(
 
 
 def missing_in_words(name: str, backbone: Backbone, places: Places) -> str:
-    """That a family's weights are not at hand, and how to come by them."""
+    """The message that a family's weights are missing, and how to get them."""
     width = f", alpha={backbone.width}" if backbone.alpha else ""
     given = f"--weights FILE or as backbones.{name}.weights" if name == OF_OPTION else f"backbones.{name}.weights"
     return (

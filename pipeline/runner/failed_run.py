@@ -1,4 +1,4 @@
-"""What a run that failed says to the user. Imports errors alone."""
+"""What a run that failed says to the user. Imports only errors."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def launch(
       data: name of the images that it has to be run on; None: on any.
 
     Raises:
-      ThawError: something the user can put right; what was computed before stays and is not repeated.
+      ThawError: something the user can correct; what was computed before stays and is not repeated.
     """
     began = time.time()
     terminal = progress.console()
@@ -110,7 +110,7 @@ def _run(prepared: Prepared, terminal: Console, began: float) -> None:
 
 
 def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, began: float) -> dict[str, Any] | None:
-    """The run's summary; none where the DAG was not run. What TFX and its friends print on import lands in the log."""
+    """The run's summary; none where the DAG was not run. What TFX prints on import goes to the log."""
     from pipeline.runs import ml_metadata, run_folder
 
     config = prepared.config

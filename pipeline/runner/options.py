@@ -1,4 +1,4 @@
-"""The options that make an experiment, for argparse and click alike. Imports the configuration's loader alone."""
+"""The options that make an experiment, for argparse and click. Imports only the configuration's loader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process is told before TensorFlow, its temporary folder, and how its end is said. Imports quiet_tensorflow."""
+"""What a process sets before TensorFlow, its temporary folder, and messages at its end. Imports quiet_tensorflow."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _status_of_ended(error: BaseException) -> int:
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
     if threading.current_thread() is not threading.main_thread():
-        return  # Python takes signals in the main thread alone
+        return  # Python takes signals only in the main thread
     for number in SIGNALS:
         usual: Any = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and shells set it for what runs in the background
@@ -110,7 +110,7 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def prepare_process(environment: MutableMapping[str, str]) -> None:
-    """Sets what TensorFlow and its friends read from the environment when they are imported: in every process, machine
+    """Sets what TensorFlow and others read from the environment when they are imported: in every process, machine
     and pod of a run alike, for the same arithmetic.
 
     Names of files that the terminal's encoding lacks are printed as escapes from here on.
@@ -121,7 +121,7 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     # TensorFlow Transform would else switch this process to Keras 2.
     environment["TF_USE_LEGACY_KERAS"] = "0"
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow uses oneDNN by itself on newer Intel CPUs alone; on AMD it trains a quarter faster with it (measured).
+    # TensorFlow uses oneDNN by itself only on newer Intel CPUs; on AMD it trains a quarter faster with it (measured).
     environment.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not any(isinstance(finder, QuietTensorFlow) for finder in sys.meta_path):
         sys.meta_path.insert(0, QuietTensorFlow())

@@ -74,5 +74,5 @@ def _without_lines_of_every_start() -> Iterator[None]:
             _terminal = 2
             os.close(kept)
             held.seek(0)
-            with contextlib.suppress(OSError):  # nobody reads any more
+            with contextlib.suppress(OSError):  # nobody reads now
                 os.write(2, b"".join(line for line in held if not _EVERY_START.search(line)))

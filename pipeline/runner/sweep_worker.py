@@ -67,7 +67,7 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
 
 
 def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker:
-    """Reads the sweep's job and data; the worker gives up the chief at `address` after `patience` seconds in vain.
+    """Reads the sweep's job and data; the worker stops after `patience` seconds without a chief at `address`.
 
     Raises:
       ThawError: the job is not to be found, or code, data or source are not the chief's.

@@ -1,4 +1,4 @@
-"""Whether ML Metadata's SQLite file can be used, told before anything waits for it. Imports sqlite3, no MLMD."""
+"""Whether ML Metadata's SQLite file can be used, checked before anything waits for it. Imports sqlite3, no MLMD."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_metadata(path: Path, *, to_write: bool = True) -> None:
       to_write: for a run; else for reading.
 
     Raises:
-      ThawError: it can't be used; the message says how to go on.
+      ThawError: it can't be used; the message says how to continue.
     """
     if not path.exists() or not path.stat().st_size:
         artifacts = path.parent / "artifacts"

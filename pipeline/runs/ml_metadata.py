@@ -1,4 +1,4 @@
-"""Reads runs and their nodes from ML Metadata. Imports its client, and of ours the errors alone."""
+"""Reads runs and their nodes from ML Metadata. Imports only its client and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runs side by side, cell by cell, paired by draw. Imports the report's statistics; no TensorFlow."""
+"""Two runs compared cell by cell, paired by draw. Imports the report's statistics; no TensorFlow."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
     """Compares every cell that two finished runs share, on the draws that both have.
 
     A difference is called only where Student's 95% interval over draws excludes 0 and Benjamini-Hochberg at 5% over the
-    cells agrees. With one common draw nothing is called.
+    cells agrees. With one common draw every difference is undecided.
 
     Args:
       first, second: run folders.

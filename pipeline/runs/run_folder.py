@@ -1,4 +1,4 @@
-"""runs/<run id>/: everything the user takes away of one run. Imports MLMD's client, no TFX component."""
+"""runs/<run id>/: all results of one run. Imports MLMD's client, no TFX component."""
 
 from __future__ import annotations
 

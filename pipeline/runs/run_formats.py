@@ -1,4 +1,4 @@
-"""What commands read of a run's files, and of which types it must be. Imports pydantic alone."""
+"""What commands read of a run's files, and of which types it must be. Imports only pydantic."""
 
 from __future__ import annotations
 

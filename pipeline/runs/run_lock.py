@@ -1,4 +1,4 @@
-"""Folders that a run can work in, and one run in each at a time. Imports errors alone."""
+"""Folders that a run can work in, and one run in each at a time. Imports only errors."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Curve = Sequence[tuple[int, float]]
 
 
 def write_run(folder: Path, sources: Mapping[str, Curve], sweeps: Iterable[tuple[Header, Sequence[Row]]]) -> None:
-    """Writes event files for `tensorboard --logdir`; val alone, for TensorBoard is where people choose.
+    """Writes event files for `tensorboard --logdir`; only val, because TensorBoard is where people choose.
 
     Args:
       folder: made when absent.

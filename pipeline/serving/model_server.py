@@ -43,7 +43,7 @@ Predict = Callable[[str, list[bytes]], list[dict[str, Any]]]
 
 
 class Refused(ThawError):
-    """A request that the client has to put right.
+    """A request that the client has to correct.
 
     Args:
       status: HTTP's, 400 to 499.
@@ -173,7 +173,7 @@ class PredictHandler(tornado.web.RequestHandler):
             self._body.clear()
 
     async def post(self) -> None:
-        """Answers when the body is complete; other requests go on meanwhile."""
+        """Answers when the body is complete; other requests continue meanwhile."""
         try:
             self._check_envelope()
             loop = asyncio.get_running_loop()

@@ -25,7 +25,7 @@ FOLDER = "tflite"
 TEST_IMAGES = 1000
 CALIBRATION_IMAGES = 200
 FLOAT_TOLERANCE = 1e-3
-"""Between probabilities of the float file and of the SavedModel; they differ by the order of sums alone."""
+"""Between probabilities of the float file and of the SavedModel; they differ only by the order of sums."""
 
 
 @dataclasses.dataclass(frozen=True)

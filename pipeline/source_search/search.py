@@ -71,7 +71,7 @@ class Found:
 def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: Console) -> Found:
     """Searches every freeze count of a finished run's transfers, whichever of them the run has swept.
 
-    Rows go to the ledgers of the run's workspace: a search that stopped goes on, and a run finds them.
+    Rows go to the ledgers of the run's workspace: a search that stopped continues, and a run finds them.
 
     Args:
       folder: of the run.

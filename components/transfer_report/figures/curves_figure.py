@@ -1,4 +1,4 @@
-"""Figure 2 of the report, measured: learning curves of transfers and their baselines. matplotlib without pyplot."""
+"""Figure 2 of the 2022 report, measured: learning curves and their baselines. matplotlib without pyplot."""
 
 from __future__ import annotations
 

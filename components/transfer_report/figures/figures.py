@@ -69,9 +69,9 @@ class Pictures:
       freezing: by id of a transfer of a backbone; Figure 8.
       curves: learning curves, Figure 2 measured; None if the ledgers hold no points between start and end.
       curves_n: the size they are drawn at.
-      mistakes: what a model calls wrongly; None where it makes no mistake, or test images are not at hand.
+      mistakes: what a model classifies wrongly; None where it makes no mistake, or there are no test images.
       near_duplicates: pictures that were kept in one split; None where there are none.
-      labels: curves beyond the sizes that were run; None where nothing can be said of any.
+      labels: curves beyond the sizes that were run; None where there is no estimate of any.
     """
 
     overview: Picture
@@ -117,7 +117,7 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
 
 
 def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -> Picture | None:
-    """Writes the surest mistakes of an execution as a picture; None where it makes none."""
+    """Writes the most confident mistakes of an execution as a picture; None where it makes none."""
     wrong = len(mistakes(sweep, row))
     if not wrong:
         return None
@@ -129,7 +129,7 @@ def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -
 def write_near_duplicates(
     folder: Path, images: TargetImages, sets: Sequence[Sequence[str]], all_sets: int, data: str
 ) -> Picture | None:  # fmt: skip
-    """Writes the pictures of near-duplicate sets side by side; None where none of them is at hand."""
+    """Writes the pictures of near-duplicate sets side by side; None if none of them is available."""
     figure = near_duplicates_sheet(images, sets)
     if figure is None:
         return None
@@ -138,7 +138,7 @@ def write_near_duplicates(
 
 
 def write_labels(folder: Path, labels: Mapping[str, Any], data: str) -> Picture | None:
-    """Writes the curves beyond the sizes that were run, as summary.json has them; None where nothing can be said."""
+    """Writes the curves beyond the sizes that were run, as summary.json has them; None where there is no estimate."""
     if all(one["silent"] for one in labels["curves"]):
         return None
     title = f"Expected accuracy with more images, on {data}"

@@ -17,7 +17,7 @@ TICKS = (1, 2, 5)
 def draw_labels(labels: Mapping[str, Any]) -> Figure:
     """Measured points, curves and bands against n (logarithmic), the user's n and the wished accuracy marked.
 
-    The band is drawn of the winner and of the curve from scratch alone, so that they can be told apart.
+    The band is drawn only of the winner and of the curve from scratch, so that they can be distinguished.
 
     Args:
       labels: as summary.json has them; one curve or more has something to say.

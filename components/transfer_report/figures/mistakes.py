@@ -1,4 +1,4 @@
-"""Test images with what a model said of them, as pictures. Imports ledgers and matplotlib; no TensorFlow, no pyplot."""
+"""Test images with a model's answers, as pictures. Imports ledgers and matplotlib; no TensorFlow, no pyplot."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TargetImages:
 
 
 def mistakes(sweep: Sweep, row: Row) -> np.ndarray:
-    """Places of the test images that an execution called wrongly, int [mistakes], the surest mistake first."""
+    """Places of the test images that an execution classified wrongly, int [mistakes], most confident first."""
     wrong = np.flatnonzero(~sweep.correct([row])[0])
     sureness = row.test_probabilities.max(axis=1)[wrong]
     return wrong[np.argsort(-sureness, kind="stable")]
@@ -52,7 +52,7 @@ def captions(sweep: Sweep, row: Row, places: Sequence[int]) -> list[str]:
 
 
 def mistakes_sheet(images: TargetImages, sweep: Sweep, row: Row) -> Figure:
-    """The surest mistakes of an execution, MOST_SHOWN at most; on hovering, ids and probabilities in full."""
+    """The most confident mistakes of an execution, MOST_SHOWN at most; on hovering, ids and probabilities in full."""
     places = mistakes(sweep, row)[:MOST_SHOWN].tolist()
     figure = picture_sheet(images.pixels[places], captions(sweep, row, places), top_inches=0.45)
     called, classes = sweep.called([row])[0], sweep.header.classes

@@ -1,4 +1,4 @@
-"""The page's answer in sentences: what to do, how sure that is, and why. Imports the formats and names alone."""
+"""The page's answer in sentences: what to do, how sure that is, and why. Imports only the formats and names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"Do not transfer: {network_in_words(scratch['architecture'])} trained from scratch is better than "
             f"{row['transfer']}, the best transfer on val."
         )
-    return f"Do not deploy a transfer yet: {row['transfer']}, the best on val, is not blessed."
+    return f"Do not deploy a transfer yet: {row['transfer']}, the best on val, did not pass every check."
 
 
 def _more(lead_points: float) -> str:

@@ -1,4 +1,4 @@
-"""The table printed at the end of a run, from summary.json's values. Imports rich and the formats alone."""
+"""The table printed at the end of a run, from summary.json's values. Imports only rich and the formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card that travels with the winner: what it is, how good, where weak, how to repeat it. No TensorFlow."""
+"""The winner's model card: what it is, how good, where weak, how to repeat it. No TensorFlow."""
 
 from __future__ import annotations
 

@@ -100,12 +100,12 @@ def _section(
 
 
 def is_of_the_original_report(data: str) -> bool:
-    """True for CIFAR-10, which the claims speak of, and for what Thaw draws in its place."""
+    """True for CIFAR-10, which the claims are about, and for what Thaw draws in its place."""
     return is_synthetic(data) or "cifar10" in data.lower().replace("-", "")
 
 
 def extremes(cells: Sequence[CellSummary]) -> list[str]:
-    """The largest called gain and the largest called loss of a transfer, as sentences."""
+    """The largest gain and the largest loss of a transfer, as sentences."""
     sentences = []
     for word, sign in (("gain", 1), ("loss", -1)):
         called = [cell for cell in cells if cell.verdict == word]

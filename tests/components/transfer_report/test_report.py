@@ -122,7 +122,7 @@ def test_a_winner_that_is_not_blessed_leaves_the_reason(refused: tuple[Path, dic
     assert summary["pushed"]["transfer"] is None
     assert "below the floor of 99.0%" in summary["pushed"]["reason"]
     page = (folder / "report.html").read_text()
-    assert "Do not deploy a transfer yet: all_but_target__original, the best on val, is not blessed." in page
+    assert "Do not deploy a transfer yet: all_but_target__original, the best on val, did not pass every check." in page
     assert "Why it is not pushed" in page
 
 

@@ -81,7 +81,7 @@ def test_of_a_search_the_cells_are_those_that_it_asks_for_and_of_a_grid_the_most
     def first_sentence(minutes, search):
         return budget(minutes, f"search={search}", preset="quick").sentences[0]
 
-    assert "trains at most 48 cells, asked for one after another, on 1 draw" in first_sentence(600, "bayesian")
-    assert "of at most 48 cells, asked for one after another, on 1 draw" in first_sentence(0.1, "bayesian")
+    assert "trains at most 48 cells, chosen one after another, on 1 draw" in first_sentence(600, "bayesian")
+    assert "of at most 48 cells, chosen one after another, on 1 draw" in first_sentence(0.1, "bayesian")
     assert "trains all 48 cells on 1 draw" in first_sentence(600, "grid")
     assert "of 48 cells, the most frozen first, on 1 draw" in first_sentence(0.1, "grid")
