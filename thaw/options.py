@@ -164,6 +164,8 @@ def typed_command(program: str) -> str:
     Args:
       program: sys.argv[0].
     """
+    if not Path(program).exists():  # `python -c`
+        return "thaw"
     if Path(program).suffix == ".py":
         return shlex.join([sys.executable, program])
     found = shutil.which(Path(program).name)

@@ -50,7 +50,8 @@ def test_commands_are_listed_in_the_order_of_their_use_none_cut_short(thaw):
 
 
 @pytest.mark.parametrize(("place", "on_path", "typed"), [
-    (".venv/bin/thaw", False, ".venv/bin/thaw"),
+    ("bin/thaw", False, "bin/thaw"),
+    ("-c", False, "thaw"),
     ("{folder}/bin/thaw", True, "thaw"),
     ("{folder}/bin/thaw", False, "{folder}/bin/thaw"),
     ("{folder}/thaw_entry.py", False, "{python} {folder}/thaw_entry.py"),
@@ -60,6 +61,8 @@ def test_commands_that_it_prints_can_be_typed(tmp_path, monkeypatch, place, on_p
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
+    (tmp_path / "thaw_entry.py").touch()
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(program.parent) if on_path else "/nowhere")
     known = {"folder": tmp_path, "python": sys.executable}
     assert typed_command(place.format(**known)) == typed.format(**known)
