@@ -16,7 +16,7 @@ import tensorflow as tf
 from experiment.errors import ThawError
 
 READ_BATCH = 500
-"""Most records per batch in inference; on CPUs more or fewer were slower (docs/performance.md)."""
+"""Most records per batch in inference; on CPUs more or fewer were slower (docs/archive.md)."""
 READ_PLACES = 2_000_000
 """Most pixels, or places of a feature map, per batch: the first blocks of MobileNetV2 hold 96 float32 channels for
 every fourth pixel, 200 MB for so many."""

@@ -120,13 +120,18 @@ def _met(labels: Values) -> list[str]:
 
 
 def _notes(curves: Sequence[Values]) -> list[str]:
-    """Of what a curve rests on beside fresh draws, and of sizes whose trainings collapsed."""
-    notes = []
+    """What a curve uses other than fresh draws, in one note for all curves of the same sizes; sizes that collapsed."""
+    searched: dict[str, list[str]] = {}
     for one in curves:
-        searched = [f"n = {point['n']:,}" for point in one["points"] if not point["fresh"]]
-        if searched:
-            notes.append(f"{one['name']}: {', '.join(searched)} rest on the search's draws, which val chose and which "
-                         "are a little high.")  # fmt: skip
+        sizes = ", ".join(f"n = {point['n']:,}" for point in one["points"] if not point["fresh"])
+        if sizes:
+            searched.setdefault(sizes, []).append(one["name"])
+    notes = [
+        f"{', '.join(names)}: no fresh draws at {sizes}. The search's draws stand in, which are a little high, since "
+        "val chose them."
+        for sizes, names in searched.items()
+    ]
+    for one in curves:
         if one["collapsed"] and not one["silent"]:
             sizes = ", ".join(f"n = {n:,}" for n in one["collapsed"])
             notes.append(f"{one['name']}: every training at {sizes} collapsed, so the curve says nothing there.")

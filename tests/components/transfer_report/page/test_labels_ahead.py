@@ -88,10 +88,11 @@ def test_what_transferring_is_worth_then(met, said):
     assert said in label_sentences(labels(curve(), curve("from scratch"), met=met))[2]
 
 
-def test_what_a_curve_rests_on_beside_fresh_draws_is_told():
-    notes = label_sentences(labels(curve(fresh=False), curve("from scratch", collapsed=(10, 15))))[3:]
-    assert notes == [
-        "a__original: n = 20 rest on the search's draws, which val chose and which are a little high.",
+def test_what_curves_use_other_than_fresh_draws_is_told_once_for_equal_sizes():
+    scratch = curve("from scratch", fresh=False, collapsed=(10, 15))
+    assert label_sentences(labels(curve(fresh=False), scratch, curve("b__original")))[3:] == [
+        "a__original, from scratch: no fresh draws at n = 20. The search's draws stand in, which are a little high, "
+        "since val chose them.",
         "from scratch: every training at n = 10, n = 15 collapsed, so the curve says nothing there.",
     ]
 
