@@ -19,7 +19,7 @@ from pipeline.runner.process import exit_status, prepare_process
 prepare_process(os.environ)
 warnings.filterwarnings("ignore", category=FutureWarning)
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.changes import changed
 from experiment.config import ExperimentConfig

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from acquisition.downloads.base_folders import usual_places
-from acquisition.downloads.locate_dataset import Dataset, locate_dataset
+from acquisition.data_sources.base_folders import usual_places
+from acquisition.data_sources.locate_dataset import Dataset, locate_dataset
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features

@@ -20,7 +20,7 @@ prepare_process(os.environ)
 
 import pandas as pd
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from analysis.transfer_prediction.advice_rule import read_rule
 from benchmarks.inputs import target
 from experiment.config import Architecture

@@ -17,7 +17,7 @@ prepare_process(os.environ)
 
 import numpy as np
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from benchmarks.inputs import grid, target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell

@@ -21,7 +21,7 @@ prepare_process(os.environ)
 
 import tensorflow as tf
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from benchmarks.inputs import grid, target
 from benchmarks.inputs.grid import Timing
 from benchmarks.schedules import schedules

@@ -18,7 +18,7 @@ from pipeline.runner.process import prepare_process
 prepare_process(os.environ)
 
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from benchmarks.inputs import target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell

@@ -81,7 +81,7 @@ def transform_cpu_seconds(folder: Path, files: int) -> float:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
     from tfx.orchestration.pipeline import RunOptions
 
-    from acquisition.downloads.locate_dataset import Dataset
+    from acquisition.data_sources.locate_dataset import Dataset
     from acquisition.tfrecords.record_files import find_record_files
     from experiment.loading import load_config
     from pipeline.dag.dag import create_pipeline

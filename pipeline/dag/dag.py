@@ -10,7 +10,7 @@ from tfx.dsl.components.base.base_component import BaseComponent as Node
 from tfx.orchestration import data_types, metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from experiment.config import Architecture, ExperimentConfig, Transfer
 from experiment.errors import ThawError
 from experiment.stack import Device

@@ -10,7 +10,7 @@ from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_component import BaseComponent as Node
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
 
-from acquisition.downloads.kept_files import with_kept_paths
+from acquisition.data_sources.kept_files import with_kept_paths
 from analysis.transfer_prediction.advice_rule import read_rule
 from components.confirmer.component import confirmer
 from components.confirmer.confirming import ConfirmerSettings

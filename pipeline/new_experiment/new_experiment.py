@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from acquisition.downloads.base_folders import Places, usual_places
-from acquisition.downloads.locate_dataset import Dataset, locate_cifar10
+from acquisition.data_sources.base_folders import Places, usual_places
+from acquisition.data_sources.locate_dataset import Dataset, locate_cifar10
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.image_folders.labelled_files import in_words
 from acquisition.tfrecords.inspection import Inspection, inspect_records, val_images

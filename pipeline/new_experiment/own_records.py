@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, foreign_domains
 from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files

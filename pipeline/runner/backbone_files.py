@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from acquisition.downloads.base_folders import Places, usual_places
-from acquisition.downloads.imagenet_weights import check_weights, locate_weights
-from acquisition.downloads.kept_files import sha256_of
+from acquisition.data_sources.base_folders import Places, usual_places
+from acquisition.data_sources.imagenet_weights import check_weights, locate_weights
+from acquisition.data_sources.kept_files import sha256_of
 from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import ExperimentConfig

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from acquisition.downloads.base_folders import usual_places
+from acquisition.data_sources.base_folders import usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.machine import usable_cores
@@ -169,7 +169,7 @@ def _tensorflow() -> Finding:
 
 
 def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Finding:
-    from acquisition.downloads.locate_dataset import locate_dataset
+    from acquisition.data_sources.locate_dataset import locate_dataset
 
     said: list[str] = []
     try:

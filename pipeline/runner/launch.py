@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from acquisition.downloads.kept_files import keep_files
+from acquisition.data_sources.kept_files import keep_files
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError

@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from acquisition.downloads.base_folders import usual_places
-from acquisition.downloads.locate_dataset import Dataset, locate_dataset
+from acquisition.data_sources.base_folders import usual_places
+from acquisition.data_sources.locate_dataset import Dataset, locate_dataset
 from acquisition.tfrecords.inspection import Inspection
 from acquisition.tfrecords.kept_inspections import inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes

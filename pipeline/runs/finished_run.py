@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from acquisition.downloads.kept_files import kept_path, sha256_of
+from acquisition.data_sources.kept_files import kept_path, sha256_of
 from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
 from experiment.changes import changed
 from experiment.config import ExperimentConfig

@@ -11,8 +11,8 @@ from tests.packages import PACKAGES
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 RUN_CODE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
-UNPICKLES_ARRAYS_ALONE = "acquisition/downloads/cifar10.py"
-"""CIFAR-10 is published as pickles; tests/acquisition/downloads/test_cifar10.py shows that none can run code."""
+UNPICKLES_ARRAYS_ALONE = "acquisition/data_sources/cifar10.py"
+"""CIFAR-10 is published as pickles; tests/acquisition/data_sources/test_cifar10.py shows that none can run code."""
 
 
 def dangers(tree: ast.AST) -> Iterator[str]:

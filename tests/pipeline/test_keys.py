@@ -11,7 +11,7 @@ import pydantic
 import pytest
 from tfx.orchestration.data_types import RuntimeParameter
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.config import Backbone, ExperimentConfig
 from experiment.errors import ThawError

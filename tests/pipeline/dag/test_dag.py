@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from tfx.dsl.compiler import compiler
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 
-from acquisition.downloads.locate_dataset import Dataset
+from acquisition.data_sources.locate_dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.loading import PRESETS, load_config, validate_config
 from pipeline.dag import data_nodes, training_nodes

@@ -6,8 +6,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from acquisition.downloads import imagenet_weights
-from acquisition.downloads.base_folders import Places
+from acquisition.data_sources import imagenet_weights
+from acquisition.data_sources.base_folders import Places
 from experiment.config import Backbone
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config

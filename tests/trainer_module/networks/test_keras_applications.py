@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras.src.utils import file_utils
 
-from acquisition.downloads.imagenet_weights import check_weights
+from acquisition.data_sources.imagenet_weights import check_weights
 from experiment.backbones import FAMILIES, MOBILENET_V2, Backbone
 from experiment.errors import ThawError
 from tests.trainer_module.keras_models import IMAGES, chain, network_of, recalibrated, save_weights

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from acquisition.downloads.download import download
+from acquisition.data_sources.download import download
 from experiment.errors import ThawError
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes

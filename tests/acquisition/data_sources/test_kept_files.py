@@ -2,7 +2,7 @@
 
 import pytest
 
-from acquisition.downloads.kept_files import keep_files, kept_path, sha256_of, with_kept_paths
+from acquisition.data_sources.kept_files import keep_files, kept_path, sha256_of, with_kept_paths
 from experiment.changes import changed
 from experiment.errors import ThawError
 from experiment.loading import validate_config

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from acquisition.downloads import cifar10
-from acquisition.downloads.base_folders import Places
-from acquisition.downloads.download import download
+from acquisition.data_sources import cifar10
+from acquisition.data_sources.base_folders import Places
+from acquisition.data_sources.download import download
 from acquisition.synthetic_images import synthetic
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
 from experiment.errors import ThawError, home_expanded

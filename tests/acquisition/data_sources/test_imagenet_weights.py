@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from acquisition.downloads.base_folders import Places
-from acquisition.downloads.imagenet_weights import check_weights, locate_weights
+from acquisition.data_sources.base_folders import Places
+from acquisition.data_sources.imagenet_weights import check_weights, locate_weights
 from experiment.backbones import Backbone
 from experiment.errors import ThawError
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from acquisition.downloads.base_folders import Places
-from acquisition.downloads.download import download
+from acquisition.data_sources.base_folders import Places
+from acquisition.data_sources.download import download
 from experiment.backbones import FAMILIES, Backbone
 from experiment.errors import ThawError
 

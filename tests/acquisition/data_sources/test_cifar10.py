@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from acquisition.downloads.cifar10 import OFFICIAL, convert_archive
+from acquisition.data_sources.cifar10 import OFFICIAL, convert_archive
 from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import find_record_files
 from experiment.config import Data

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from acquisition.downloads.base_folders import Places
-from acquisition.downloads.cifar10 import Archive
-from acquisition.downloads.locate_dataset import Dataset, locate_dataset
+from acquisition.data_sources.base_folders import Places
+from acquisition.data_sources.cifar10 import Archive
+from acquisition.data_sources.locate_dataset import Dataset, locate_dataset
 from acquisition.tfrecords.inspection import inspect_records
 from experiment.config import Data
 from experiment.errors import ThawError
