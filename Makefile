@@ -29,7 +29,8 @@ notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there 
 	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config experiment/presets/tiny.yaml $(ARGS)
 	@$(BIN)/python -m docs_build.notebook_pages --run $(RUN) --out $(PAGES)
 
-test: lint docs ## run every check and every test
+test: setup ## run every check and every test
+	@$(MAKE) --no-print-directory --jobs=2 lint docs
 	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: setup ## run the quick tests (under a minute)

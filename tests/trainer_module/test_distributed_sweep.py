@@ -186,6 +186,7 @@ def test_a_killed_worker_s_trial_goes_to_another(machines, by_one):
     assert machines.rows_written_by("tuner0") + machines.rows_written_by("tuner1") == EXECUTIONS
 
 
+@pytest.mark.exhaustive
 def test_a_killed_worker_that_is_started_again_goes_on(machines, by_one):
     chief, killed = machines.chief(), machines.worker("tuner0")
     machines.kill_while_it_trains("tuner0", killed)

@@ -49,7 +49,7 @@ def figures(folder, model):
     }
 
 
-@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("classes", [pytest.param(2, marks=pytest.mark.exhaustive), 3])
 def test_tfma_computes_the_same_figures(tmp_path, images_of, ledger_of, classes):
     images = images_of(150, classes)
     ledgers = [
