@@ -123,7 +123,7 @@ def in_words(state: ExperimentState) -> str:
 def _sweep_state(
     config: ExperimentConfig, name: str, source: str, architecture: Architecture, ways: Sequence[Way]
 ) -> tuple[SweepState, str, str]:  # fmt: skip
-    """The sweep, the name of the data in its ledger, and the ledger's own; empty where there is none."""
+    """The sweep, the name of the data in its ledger, and the name of the ledger; both empty if there is no ledger."""
     planned = len(config.sizes) * len(ways) * config.draws
     note = note_path(config.ledger_folder, name, asked_digest(config, source, architecture))
     ledger = _named_in(note) if note.exists() else ""
