@@ -1,28 +1,49 @@
-"""Thaw's pushed model against ten lines of scikit-learn, on random splits of a folder of photos. Runs `thaw`.
+"""Thaw's chosen cells against ten lines of scikit-learn, on random splits of a folder of photos. Runs `thaw`.
 
 `python -m benchmarks.photos FOLDER --weights mobilenet_v2_1.0_224_no_top.h5`: FOLDER has a folder of photos for each
 class. For each split a quarter of the photos is test and a fifth of the rest val; `thaw init` and `thaw run` do the
-rest. Ten lines are a logistic regression on frozen features of the same network, trained on as many photos of train and
-val, ten draws on each split, scored on the same test photos. Splits that ran are not run again.
+rest. Ten lines are a logistic regression on frozen features of the same network. They get the very photos of Thaw's
+fresh draws and are scored on the same test photos, so that the difference is not one of drawing. Splits that ran are
+not run again.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from experiment.loading import load_config
+from experiment.training_settings import FIRST_FRESH_DRAW
+from trainer_module.data.draws import class_ranks, draw_subset
+
 ROOT = Path(__file__).parents[1]
 SIDE_PX = 224
-DRAWS = 10
 TEST, VAL = 1 / 4, 1 / 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """One split's photos and what Thaw reached on them.
+
+    Attributes:
+      photos: the rows of init's images.csv: file, class, split, id.
+      seed: the experiment's.
+      confirmed: the rows of the run's summary: n, draws, accuracy (fraction) and more.
+    """
+
+    photos: Sequence[Mapping[str, str]]
+    seed: int
+    confirmed: Sequence[Mapping[str, Any]]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,15 +58,15 @@ def main(argv: Sequence[str]) -> int:
     if not photos.exists():
         shutil.copytree(arguments.folder, photos)  # a CSV file names photos below its own folder
     files = sorted((path.parent.name, path) for path in photos.glob("*/*"))
-    labels = np.unique([label for label, _ in files], return_inverse=True)[1]
     features = frozen_features([path for _, path in files], arguments.weights)
+    of_file = {f"{label}/{path.name}": row for (label, path), row in zip(files, features, strict=True)}
     thaw: dict[int, list[float]] = {}
     ten: dict[int, list[float]] = {}
     for number in range(arguments.splits):
-        split = random_split(len(files), number)
-        for n, accuracy in _by_thaw(number, split, files, arguments.weights, arguments.out).items():
-            thaw.setdefault(n, []).append(accuracy)
-            ten.setdefault(n, []).append(ten_lines(features, labels, split, n))
+        split = _by_thaw(number, random_split(len(files), number), files, arguments.weights, arguments.out)
+        for row in split.confirmed:
+            thaw.setdefault(row["n"], []).append(row["accuracy"])
+            ten.setdefault(row["n"], []).append(ten_lines(of_file, split, row["n"], row["draws"]))
     for n, found in thaw.items():
         apart = ", ".join(f"{100 * (a - b):+.1f}" for a, b in zip(found, ten[n], strict=True))
         print(f"n = {n}: Thaw {100 * np.mean(found):.1f}, ten lines {100 * np.mean(ten[n]):.1f}; by split {apart}")
@@ -62,18 +83,24 @@ def random_split(count: int, number: int) -> np.ndarray:
     return split
 
 
-def ten_lines(features: np.ndarray, labels: np.ndarray, split: np.ndarray, n: int) -> float:
-    """Mean accuracy on test of logistic regressions on n photos that are not test, as many of each class."""
+def ten_lines(features: Mapping[str, np.ndarray], split: Split, n: int, draws: int) -> float:
+    """Mean accuracy on test of logistic regressions on the n photos of each of Thaw's first fresh draws.
+
+    Args:
+      features: float32 [d] of each file.
+      split: photos of train and test, and the seed of the draws.
+      n, draws: images of a draw, and how many draws.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    test, rest = np.flatnonzero(split == "test"), np.flatnonzero(split != "test")
-    classes = np.unique(labels)
+    train, test = ([photo for photo in split.photos if photo["split"] == name] for name in ("train", "test"))
+    classes = sorted({photo["class"] for photo in train})
+    x, test_x = (np.stack([features[photo["file"]] for photo in part]) for part in (train, test))
+    y, test_y = (np.array([classes.index(photo["class"]) for photo in part]) for part in (train, test))
     scores = []
-    for draw in range(DRAWS):
-        order = np.random.default_rng(draw).permutation(rest)
-        train = np.concatenate([order[labels[order] == one][: n // len(classes)] for one in classes])
-        fitted = LogisticRegression(max_iter=2000).fit(features[train], labels[train])
-        scores.append(fitted.score(features[test], labels[test]))
+    for draw in range(FIRST_FRESH_DRAW, FIRST_FRESH_DRAW + draws):
+        chosen = draw_subset(class_ranks([photo["id"] for photo in train], y, split.seed, draw), n, len(classes))
+        scores.append(LogisticRegression(max_iter=2000).fit(x[chosen], y[chosen]).score(test_x, test_y))
     return float(np.mean(scores))
 
 
@@ -96,8 +123,8 @@ def frozen_features(paths: Sequence[Path], weights: Path) -> np.ndarray:
 
 def _by_thaw(
     number: int, split: np.ndarray, files: Sequence[tuple[str, Path]], weights: Path, out: Path
-) -> dict[int, float]:  # fmt: skip
-    """Accuracy on test by n, fractions: the mean of the fresh draws of what val chose."""
+) -> Split:  # fmt: skip
+    """What `thaw init` made of the split, and what `thaw run` confirmed."""
     table, experiment, runs = (
         out / "photos" / f"split_{number}.csv",
         out / f"experiment_{number}",
@@ -114,7 +141,9 @@ def _by_thaw(
         places = ["--set", f"workspace={out / f'workspace_{number}'}", "--set", f"runs={runs}"]
         _thaw("run", "--config", str(experiment / "config.yaml"), "--weights", str(weights), *places)
     summary = json.loads((runs / "latest" / "summary.json").read_text(encoding="utf-8"))
-    return {one["n"]: one["accuracy"] for one in summary["confirmed"]}
+    with (experiment / "images.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return Split(rows, load_config(runs / "latest" / "config.yaml").seed, summary["confirmed"])
 
 
 def _thaw(*arguments: str) -> None:

@@ -28,16 +28,18 @@ GRID: dict[str, Any] = {
     # Photos have no pixel noise to grow used to.
     "augmentation": {"noisy_copies": 0},
     "fine_tune": [False],
-    "draws": 1,
     "confirmation": {"draws": 5, "most_draws": 10},
     "schedule": {"max_steps": 240},
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }
 """What takes minutes."""
+DRAWS_TO_CHOOSE = 3
+"""Of the search's cells, if it chooses between transfers: with the few val images of a small set, the luck of one draw
+can outweigh twenty points between two sources."""
 BASELINE = "original"
 """Of all: larger networks learn little from random weights and a few hundred images, in much time."""
 PER_CLASS = (5, 10, 20, 50, 100, 200)
-"""Target training images of each class to choose sizes from."""
+"""Target training images of each class to choose sizes from, beside what the data offers, rounded down."""
 MOST_SIZES = 3
 FOUND = {"sha256", "mflop", "parts"}
 """What a run finds in the files of backbones."""
@@ -98,6 +100,7 @@ def own_settings(
         "freeze_counts": counts,
         "backbones": {key: as_written(backbone, exclude=FOUND) for key, backbone in backbones.items()},
         "baselines": dict.fromkeys(backbones, BASELINE),
+        "draws": DRAWS_TO_CHOOSE if len(transfers) > 1 else 1,
         **GRID,
     }  # fmt: skip
 
@@ -125,15 +128,19 @@ def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, s
 
 
 def choose_sizes(offered: int, classes: int) -> list[int]:
-    """Up to three n, a factor of four or five apart, the largest that the data offers among them.
+    """Up to three n: what the data offers, rounded down to one digit, and smaller ones a factor of some four apart.
 
     Args:
       offered: training images of the smallest class.
       classes: of the target.
     """
-    fitting = [count for count in PER_CLASS if count <= offered]
-    chosen = fitting if len(fitting) < MOST_SIZES else sorted(fitting[::-2][:MOST_SIZES])
-    return [count * classes for count in chosen]
+    digit = 10 ** (len(str(offered)) - 1)
+    most = min(max(PER_CLASS), offered // digit * digit)
+    fitting = [count for count in PER_CLASS if count < most] + [most]
+    if len(fitting) > MOST_SIZES:
+        # Every other one, the largest first; of four the smallest comes third.
+        fitting = sorted({most, fitting[-3], fitting[max(0, len(fitting) - 5)]})
+    return [count * classes for count in fitting]
 
 
 def freeze_counts_of(parts: int) -> list[int]:

@@ -53,7 +53,7 @@ def test_what_is_written_is_a_valid_experiment_and_reads_back(tmp_path):
     config, text = validated(settings, tmp_path / "config.yaml")
     assert f"thaw run --config {tmp_path / 'config.yaml'}" in text
     assert [transfer.id for transfer in config.transfers] == ["others__original", "imagenet__mobilenet_v2"]
-    assert config.sizes == (20, 100)  # 10 and 50 of each class, of 60
+    assert config.sizes == (10, 40, 120)  # 5, 20 and 60 of each class, of 60
     assert (config.data.image_shape, config.backbones) == ((40, 30, 3), {"mobilenet_v2": MOBILENET})
 
 
@@ -116,6 +116,25 @@ def test_sizes_fit_the_data_and_are_even(offered, classes):
     sizes = choose_sizes(offered, classes)
     assert sizes == sorted(set(sizes)) and 1 <= len(sizes) <= 3
     assert max(sizes) <= offered * classes and not any(size % classes for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("offered", "per_class"),
+    [
+        (5, [5]), (6, [5, 6]), (12, [5, 10]), (19, [5, 10]), (20, [5, 10, 20]), (48, [5, 10, 40]), (99, [5, 20, 90]),
+        (120, [5, 20, 100]), (165, [5, 20, 100]), (240, [10, 50, 200]), (5000, [10, 50, 200]),
+    ],
+)  # fmt: skip
+def test_the_largest_size_is_what_the_data_offers_rounded_down(offered, per_class):
+    assert choose_sizes(offered, 3) == [3 * count for count in per_class]
+
+
+def test_a_choice_between_transfers_is_made_on_more_than_one_draw():
+    """24 val images and one draw once chose a source that fresh draws found 24 points below another."""
+    one = own_settings("a", DATA.model_copy(update={"image_shape": (200, 200, 3)}), ("rose", "tulip"), {}, 60, {})
+    several = own_settings("a", DATA, ("rose", "tulip"), {"others": ("iris", "fern")}, 60, {})
+    assert (len(one["transfers"]), one["draws"]) == (1, 1)
+    assert (len(several["transfers"]), several["draws"]) == (2, 3)
 
 
 @pytest.mark.parametrize(
