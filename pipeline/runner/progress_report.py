@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from experiment.config import Architecture, ExperimentConfig
 from experiment.schedules import Way, ways_of
+from experiment.training_settings import BUDGET_KEY
 from ledger.ledger_note import FRESH_DRAWS_FOLDER, note_path
 from ledger.sealed_lines import SealedLines
 from pipeline.dag.node_settings import asked_digest
@@ -50,7 +51,8 @@ class ExperimentState:
 
     Attributes:
       data: name of the data; empty where nothing is known of it yet.
-      run: folder of the newest run with these settings; none if nothing was run with them.
+      run: folder of the newest run with these settings, whatever its time limit; none if nothing was run with them.
+      run_minutes: that run's time limit, where it had one.
       finished: whether that run came to its end.
       running: whether a run works in the workspace now.
       node: the last that its log says was begun; empty where it is finished, or none was.
@@ -68,6 +70,7 @@ class ExperimentState:
     other_run: Path | None = None
     differing: tuple[str, ...] = ()
     running: bool = False
+    run_minutes: float | None = None
 
 
 def state_of(config: ExperimentConfig) -> ExperimentState:
@@ -88,7 +91,9 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     lines = [] if finished or run is None else _lines(run / RUN_LOG)
     begun = (match[1] for line in reversed(lines) if (match := NODE_BEGUN.search(line)))
     names = [name for _, name, _ in found.values() if name]
+    minutes = None
     if run is not None:
+        minutes = read_started(run)["settings"].get(BUDGET_KEY)
         names = [str((read_summary if finished else read_started)(run)["data"])]
     return ExperimentState(
         sweeps=(*(state for state, *_ in found.values()), fresh),
@@ -100,6 +105,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
         other_run=other,
         differing=differing,
         running=is_held(config.pipeline_folder),
+        run_minutes=minutes,
     )
 
 
@@ -111,7 +117,11 @@ def in_words(state: ExperimentState) -> str:
         return (f"Nothing ran yet with these settings: start with `thaw run`. The newest run, {state.other_run}, "
                 f"differs in {', '.join(state.differing)}.")  # fmt: skip
     if state.finished:
-        return f"The newest run is finished: {state.run / 'report.html'}"
+        limit = ""
+        if state.run_minutes:
+            limit = (f" It had a time limit of {state.run_minutes:g} minutes. `thaw run` with more time, or without a "
+                     "limit, trains what is missing.")  # fmt: skip
+        return f"The newest run is finished: {state.run / 'report.html'}.{limit}"
     if state.running:
         at = f" at the node {state.node}" if state.node else ""
         return f"The newest run, {state.run}, is running{at}."
@@ -181,14 +191,19 @@ def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
 
 def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tuple[str, ...]]:
     """The newest run with these settings; else the newest of the experiment, and what differs in it."""
-    asked, runs = comparable(settings_of(config)), runs_of(config.name, config.runs.absolute())
-    settings = {run: comparable(read_started(run)["settings"]) for run in reversed(runs)}
+    asked, runs = _but_for_time(settings_of(config)), runs_of(config.name, config.runs.absolute())
+    settings = {run: _but_for_time(read_started(run)["settings"]) for run in reversed(runs)}
     run = next((run for run, found in settings.items() if found == asked), None)
     if run is not None or not runs:
         return run, None, ()
     newest = settings[runs[-1]]
     names = sorted({*asked, *newest})
     return None, runs[-1], tuple(name for name in names if asked.get(name) != newest.get(name))
+
+
+def _but_for_time(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run trains: a time limit changes only how much of it."""
+    return {name: value for name, value in comparable(settings).items() if name != BUDGET_KEY}
 
 
 def _lines(log: Path) -> list[str]:

@@ -173,6 +173,14 @@ def test_the_newest_run_is_told_in_a_sentence(config):
     assert in_words(state_of(config)).startswith("The newest run is finished: ")
 
 
+def test_a_time_limit_is_no_other_experiment_and_is_said(config, make_config):
+    folder = add_run(make_config("budget_minutes=2"), "20261124-110000-quick", finished=True)
+    state = state_of(config)
+    assert (state.run, state.finished, state.run_minutes) == (folder, True, 2)
+    assert "It had a time limit of 2 minutes. `thaw run` with more time" in in_words(state)
+    assert state_of(make_config("budget_minutes=3")).run == folder
+
+
 def test_the_newest_run_says_how_it_stands(config):
     add_run(config, "20261124-100000-quick")
     newest = add_run(config, "20261124-110000-quick")
