@@ -45,8 +45,11 @@ own_modules_first(sys.path, os.environ)
 
 def main() -> None:
     """The installed command `thaw`."""
-    from thaw.main import main as run_command
-
+    try:
+        from thaw.main import main as run_command
+    except KeyboardInterrupt:  # Ctrl-C before Thaw handles signals: the standard library is still being imported
+        sys.stderr.write("\nStopped before anything was done.\n")
+        sys.exit(130)
     run_command()
 
 

@@ -219,6 +219,18 @@ def test_a_signal_while_modules_are_imported_ends_it_with_a_line(tmp_path, progr
     assert said.strip() == "Stopped. Run the same command again: what was finished is not repeated."
 
 
+def test_ctrl_c_before_signals_are_handled_is_no_traceback(tmp_path):
+    (tmp_path / "tempfile.py").write_text(SLOW_MODULE)
+    command, pipe = [sys.executable, str(ROOT / "thaw_entry.py"), "plan"], subprocess.PIPE
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=pipe, text=True) as process:
+        while not (tmp_path / "begun").exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert (process.returncode, said.strip()) == (130, "Stopped before anything was done.")
+
+
 @pytest.mark.parametrize("place", ["runs", "workspace"])
 @pytest.mark.parametrize("command", ["plan", "doctor", "run"])
 def test_a_folder_that_a_run_cannot_use_is_told_by_every_command_that_prepares_one(thaw, tmp_path, place, command):
