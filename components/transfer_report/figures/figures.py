@@ -22,6 +22,7 @@ from analysis.findings.recommendation import way_in_words
 from analysis.statistics import formats
 from components.transfer_report.figures.accuracy_curves import draw_overview
 from components.transfer_report.figures.curves_figure import CurvePair, draw_curves
+from components.transfer_report.figures.fonts import use_fonts_with_all_letters
 from components.transfer_report.figures.heat_map import Scales, draw_heat_map
 from components.transfer_report.figures.labels_figure import draw_labels
 from components.transfer_report.figures.mistakes import (
@@ -225,6 +226,7 @@ def save_picture(figure: Figure, path: Path, title: str, data: str) -> Picture:
             0.985, top, f"{SYNTHETIC} IMAGES", ha="right", va="top", fontsize=13, fontweight="bold",
             color="white", bbox={"facecolor": "#b00020", "edgecolor": "none", "pad": 4},
         )  # fmt: skip
+    use_fonts_with_all_letters(figure)
     figure.set_dpi(DOTS_PER_INCH)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
