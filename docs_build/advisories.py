@@ -2,7 +2,7 @@
 
 Run `python -m docs_build.advisories DATABASE docs/advisories.md`, where DATABASE is a clone of
 github.com/pypa/advisory-database. advisories.yaml beside this module says what in Thaw can reach each package; without
-such a text, a package with an advisory is an error. DATABASE may also be a part of the database that contains part.yaml:
+such a text, a package with an advisory is an error. DATABASE may also be a part of it with part.yaml in it:
 
     source: which repository, when, at which commits      (printed)
     folders: {pyarrow: 3, absl-py: 0}                     (packages looked up, and how many advisories each has there)
