@@ -138,7 +138,7 @@ def _of_class(folder: Path, place: Path, grouping: Grouping | None, split: str |
 def image_headers(
     files: Sequence[LabelledFile], on_progress: Callable[[int], None] | None = None
 ) -> list[Header]:  # fmt: skip
-    """What each file's head declares.
+    """What each file's header declares.
 
     Raises:
       ThawError: names the files that can't be used.

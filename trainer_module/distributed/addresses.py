@@ -1,4 +1,4 @@
-"""What KerasTuner's variables say about this process's part in a sweep. Imports experiment.errors alone."""
+"""Reads this process's role in a sweep from KerasTuner's variables. Imports only experiment.errors."""
 
 from __future__ import annotations
 
