@@ -199,4 +199,4 @@ class ChiefOracle(SweepOracle):
             raise ThawError(f"{cell}, draw {draw}: {MOST_LOSSES} workers were lost while they trained it, most often "
                             "because memory ran out. Executions that ended are kept; run again with workers that have "
                             "more of it.")  # fmt: skip
-        self._say(f"{name} was not heard of for {self._lost_after:.0f} s; another worker trains {cell}, draw {draw}")
+        self._say(f"{name} was not heard from for {self._lost_after:.0f} s; another worker trains {cell}, draw {draw}")
