@@ -1,10 +1,10 @@
 """Writes docs/advisories.md: the locked packages that have known advisories, by stack. Imports locked_packages and osv.
 
 Run `python -m docs_build.advisories DATABASE docs/advisories.md`, where DATABASE is a clone of
-github.com/pypa/advisory-database. advisories.yaml beside this module says what in Thaw can reach each package; one with
-an advisory and without such words is an error. A part of the database does too, with `part.yaml` in it:
+github.com/pypa/advisory-database. advisories.yaml beside this module says what in Thaw can reach each package; without
+such a text, a package with an advisory is an error. DATABASE may also be a part of it with part.yaml in it:
 
-    source: which repository, when, at which commits     (printed)
+    source: which repository, when, at which commits      (printed)
     folders: {pyarrow: 3, absl-py: 0}                     (packages looked up, and how many advisories each has there)
 """
 
@@ -34,13 +34,14 @@ Texts = Mapping[str, "str | Mapping[str, str]"]
 
 @dataclasses.dataclass(frozen=True)
 class Database:
-    """Advisories, and how far they go.
+    """Advisories, and how much of the database was read.
 
     Args:
       advisories: by package.
-      read: how many files, those of withdrawn advisories too, by package.
-      source: where they are from.
-      folders: of a part of the database, the number of advisories there by package looked up; none: all of it is here.
+      read: number of files by package, withdrawn advisories included.
+      source: where they come from.
+      folders: for a part of the database, the number of advisories in the whole of it, by package looked up; None for a
+        clone of the whole.
     """
 
     advisories: Mapping[str, Sequence[Advisory]]
@@ -87,8 +88,8 @@ def read_database(folder: Path, packages: Sequence[str]) -> Database:
         return Database(found, read, told["source"].strip(), told["folders"])
     command = ["git", "-C", str(folder), "log", "-1", "--format=commit %H of %cs"]
     if not (folder / ".git").exists():  # git itself would look in the folders above, too
-        raise ThawError(f"{folder} is no git clone, and has no part.yaml that says what is in it (see the beginning of "
-                        "docs_build/advisories.py).")  # fmt: skip
+        raise ThawError(f"{folder} is not a git clone and has no part.yaml. Clone github.com/pypa/advisory-database, "
+                        "or write part.yaml as docs_build/advisories.py says at its beginning.")  # fmt: skip
     commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     address = "[PyPA's advisory database](https://github.com/pypa/advisory-database)"
     return Database(found, read, f"{address}, {commit}.")
@@ -103,7 +104,7 @@ def page(stacks: Mapping[str, Mapping[str, str]], database: Database, by_hand: M
       by_hand: advisories.yaml's content.
 
     Raises:
-      ThawError: a package has an advisory and no words, or words and no advisory.
+      ThawError: a package has an advisory and no text, or a text and no advisory.
     """
     later = _later(by_hand["later"], database)
     all_advisories = {
@@ -126,12 +127,12 @@ def page(stacks: Mapping[str, Mapping[str, str]], database: Database, by_hand: M
                 for name, found in hits[python].items()]  # fmt: skip
         title = f"## Python {python}: TFX {versions['tfx']}, TensorFlow {versions['tensorflow']}"
         parts.append("\n".join([title, "", f"{len(rows)} of {len(versions)} packages.", "", COLUMNS, *rows]))
-    parts += [by_hand["marked"].strip(), _extent(stacks, database), by_hand["unsettled"].strip()]
+    parts += [by_hand["marked"].strip(), _extent(stacks, database), by_hand["open_questions"].strip()]
     return "\n\n".join(parts) + "\n"
 
 
 def _later(records: Sequence[Mapping[str, Any]], database: Database) -> dict[str, list[Advisory]]:
-    """Advisories told by hand, by package, without those that the database has under any of their names."""
+    """Advisories entered by hand, by package, without those that the database has under any of their names."""
     later: dict[str, list[Advisory]] = {}
     for record in records:
         name = record["affected"][0]["package"]["name"]
@@ -150,8 +151,8 @@ def _check_words(reach: Texts, hits: Mapping[str, Mapping[str, Sequence[Advisory
             raise ThawError(f"{BY_HAND.name} does not say what in Thaw can reach {name} on Python {python} ({ids}). "
                             f"Read the advisories and write it under reach.{name}.")  # fmt: skip
     if idle := sorted(set(reach) - {name for name, _ in wanted}):
-        raise ThawError(f"{BY_HAND.name} has words for {', '.join(idle)}, which no advisory is about any more. Remove "
-                        "them from reach.")  # fmt: skip
+        raise ThawError(f"{BY_HAND.name} has a text for {', '.join(idle)}, which no advisory affects. Remove it "
+                        "from reach.")  # fmt: skip
 
 
 def _words(reach: Texts, name: str, python: str) -> str:
@@ -166,7 +167,7 @@ def _row(name: str, version: str, advisories: Sequence[Advisory], words: str, ma
 
 
 def _extent(stacks: Mapping[str, Mapping[str, str]], database: Database) -> str:
-    """What was looked up, and what was not."""
+    """The page's section on which packages were looked up."""
     parts = ["## What was looked up", database.source]
     if database.folders is None:
         return "\n\n".join([*parts, "All packages of both stacks were looked up there."])
@@ -174,16 +175,15 @@ def _extent(stacks: Mapping[str, Mapping[str, str]], database: Database) -> str:
     folders = {name: count for name, count in sorted(database.folders.items()) if name in packages}
     read = {name: database.read.get(name, 0) for name in folders}
     groups = {
-        "Not in the database": [name for name, count in folders.items() if not count],
-        "In it, and every advisory was read": [name for name, count in folders.items() if 0 < count <= read[name]],
-        "In it, and only some of the advisories were read, or none": [
+        "not in the database": [name for name, count in folders.items() if not count],
+        "in it, every advisory read": [name for name, count in folders.items() if 0 < count <= read[name]],
+        "in it, some or no advisories read": [
             f"{name} ({read[name]} of {count})" for name, count in folders.items() if count > read[name]
         ],
-        "Not looked up": sorted(packages - set(folders)),
+        "not looked up": sorted(packages - set(folders)),
     }
-    return "\n\n".join(
-        [*parts, *(f"{title} ({len(names)} packages): {', '.join(names)}." for title, names in groups.items() if names)]
-    )
+    rows = [f"| {title} | {len(names)} | {', '.join(names)} |" for title, names in groups.items() if names]
+    return "\n\n".join([*parts, "\n".join(["| packages | number | names |", "|---|---|---|", *rows])])
 
 
 if __name__ == "__main__":

@@ -53,8 +53,9 @@ def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give the path of a YAML "
-                        "file, such as experiment/presets/quick.yaml.") from error  # fmt: skip
+        inside = path / "config.yaml"
+        wanted = inside if inside.is_file() else "the path of a YAML file, such as experiment/presets/quick.yaml"
+        raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give {wanted}.") from error
     except ValueError as error:
         raise ThawError(f"The configuration {path} is not text in UTF-8: {error}. Give the path of a YAML file, such "
                         "as experiment/presets/quick.yaml.") from error  # fmt: skip
@@ -158,7 +159,8 @@ def _apply_override(settings: dict[str, Any], override: str) -> None:
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise ThawError(f"--set {override}: {parent!r} holds a value, not further keys.")
+            raise ThawError(f"--set {override}: {parent!r} is a value and has no keys. Give its whole "
+                            "value, or name another key.")  # fmt: skip
     place[last] = _parsed(value, f"--set {override}: the value is not YAML")
 
 
@@ -182,7 +184,9 @@ class _UniqueKeys(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (AttributeError, LookupError) as error:  # PyYAML's own, where a tag and its text do not go together
-            raise ValueError(f"line {node.start_mark.line + 1}: {node.value!r} is nothing of {node.tag}") from error
+            raise ValueError(
+                f"line {node.start_mark.line + 1}: {node.value!r} does not fit its tag {node.tag}"
+            ) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         lines: dict[Any, int] = {}
@@ -206,8 +210,8 @@ def _check_extent(text: str, complaint: str) -> None:
         depth += isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken)
         depth -= isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken)
         if aliases > MOST_ALIASES:
-            raise ThawError(f"{complaint} that Thaw reads: it has more than {MOST_ALIASES} aliases (*name). Write the "
-                            "values out.")  # fmt: skip
+            raise ThawError(f"{complaint} that Thaw reads: more than {MOST_ALIASES} aliases (*name). Write the values "
+                            "out.")  # fmt: skip
         if depth > MOST_DEPTH:
-            raise ThawError(f"{complaint} that Thaw reads: it has more than {MOST_DEPTH} brackets within each other. "
-                            "No setting needs so many; take them away.")  # fmt: skip
+            raise ThawError(f"{complaint} that Thaw reads: more than {MOST_DEPTH} nested brackets. No setting needs "
+                            "so many; remove them.")  # fmt: skip

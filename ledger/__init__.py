@@ -1,1 +1,1 @@
-"""What was measured: append-only rows, their seals, and the cell that val chooses. Imports no TensorFlow."""
+"""Measured results: append-only rows, their digests, the choice of the best cell on val. Imports no TensorFlow."""

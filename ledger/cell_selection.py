@@ -34,7 +34,7 @@ class Cell:
 
     @classmethod
     def of_row(cls, row: Row) -> Cell:
-        """Of which a row is."""
+        """The cell of a row."""
         return cls(row.n, row.freeze_count, row.fine_tune, row.held_from)
 
     @classmethod
@@ -81,7 +81,7 @@ def best_cell(rows: Iterable[Row], n: int) -> Cell:
 
 
 def cell_merit(cell: Cell, val_accuracy: float) -> tuple[float, int, bool, bool, int]:
-    """What `best_cell` takes the largest of.
+    """The key that `best_cell` maximises.
 
     Args:
       cell: of any n.

@@ -1,4 +1,4 @@
-"""The append-only ledger: one line of JSON an execution (cell, draw). Imports no TensorFlow and no pipeline."""
+"""The append-only ledger: one line of JSON for each execution (cell, draw). Imports no TensorFlow and no pipeline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEDGER_FILE = "ledger.jsonl"
 class Ledger:
     """Appends rows to one file and finds them again by key.
 
-    A row is flushed to disk before `append` returns, with a digest by which it is known when it was altered. A last
+    A row is flushed to disk before `append` returns, with a digest that reveals alterations. A last
     line cut short by a kill is dropped on opening, and `dropped` says how many bytes it had.
 
     Args:
@@ -79,10 +79,10 @@ class Ledger:
 
 
 class LedgerParts:
-    """Rows that processes on several machines write into one folder, a file each.
+    """Rows that processes on several machines write into one folder, one file each.
 
-    One file has one writer: a shared file system such as NFS appends to a file for two machines at once by losing the
-    lines of one, and may know no locks.
+    Each file has one writer: if two machines append to a file, a shared file system such as NFS loses lines of one, and
+    it may not support locks.
 
     Args:
       folder: where the files lie; need not exist.
@@ -95,7 +95,7 @@ class LedgerParts:
         self._read: dict[Path, tuple[int, SealedLines]] = {}
 
     def new_writer(self, name: str) -> Ledger:
-        """A file of its own for whoever asks, even where another has the same name."""
+        """A separate file for each caller, even if another has the same name."""
         return Ledger(self.folder / f"{name}-{secrets.token_hex(4)}.jsonl", self.header)
 
     def new_rows(self) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Where ledgers lie: a note names a sweep's by its settings; fresh draws have a folder. Imports ledger alone."""
+"""Where ledgers lie: a note names a sweep's by its settings; fresh draws have a folder. Imports only ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger says of a sweep and of each execution, and how JSON holds it. Imports no TensorFlow and no pipeline."""
+"""Header and rows of a ledger, and their form in JSON. Imports no TensorFlow and no pipeline."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Header:
       val_images: number of val images of each class.
       max_freeze_count: layers or parts that can be frozen.
       family: of the backbone in keras.applications; empty for one of a .keras file, and for the report's networks.
-      stack: what trained.
+      stack: software and device that trained.
     """
 
     sweep: str
@@ -70,10 +70,10 @@ class Row:
       curve: (step, val_accuracy) pairs along training, step 0 being before any.
       frozen_hash: hash of the frozen and held weights and statistics, the same before and after (else training raised).
       test_probabilities: float32 array of shape (test images, classes), as `test_accuracy` and `test_loss` were
-        computed from: whoever computes them again gets the same.
-      outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: twice, and all
-        figures are those of the weights that the phase began with; `kept`: fine-tuning ended below its start on val,
-        and all figures but steps and seconds are those of its start.
+        computed from: computing them again gives the same.
+      outcome: `trained`; `retried`: at a lower learning rate, after a phase that diverged; `diverged`: in both
+        attempts, and all figures are those of the weights that the phase began with; `kept`: fine-tuning ended below
+        its start on val, and all figures but steps and seconds are those of its start.
     """
 
     key: str
@@ -104,7 +104,7 @@ def header_of(lines: SealedLines) -> Header:
     """The header of lines that were read.
 
     Raises:
-      ThawError: it is none.
+      ThawError: it is not one.
     """
     try:
         lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels", "val_images")}
@@ -130,7 +130,7 @@ def row_of(lines: SealedLines, values: dict[str, Any]) -> Row:
     """The row that was read last.
 
     Raises:
-      ThawError: it is none.
+      ThawError: it is not one.
     """
     try:
         packed = values["test_probabilities"]

@@ -12,7 +12,7 @@ from experiment.errors import ThawError
 
 
 def digest_of(content: Any, file_digest: str = "") -> str:
-    """Digest of a JSON value, 32 hexadecimal digits; with the digest of its file's header it belongs to that file."""
+    """Digest of a JSON value, 32 hexadecimal digits; the digest of its file's header binds it to that file."""
     text = json.dumps([file_digest, content], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

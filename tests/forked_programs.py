@@ -233,7 +233,7 @@ def become(arguments: list[str], cwd: str, env: dict[str, str], output: list[int
         cwd = str(Path.cwd())
     os.environ.clear()
     os.environ.update(env)
-    tempfile.tempdir = None  # TMPDIR says it anew
+    tempfile.tempdir = None  # it is read from TMPDIR again
     for own, number in zip([os.open(os.devnull, os.O_RDONLY), *output], range(3), strict=True):
         os.dup2(own, number)
         os.close(own)

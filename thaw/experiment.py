@@ -93,7 +93,7 @@ def run(config: ExperimentConfig) -> None:
 @as_json
 @experiment
 def status(config: ExperimentConfig, in_json: bool) -> None:
-    """Show how far an experiment is, also while it runs."""
+    """Show the progress of an experiment, also while it runs."""
     from pipeline.runner.progress_report import in_words, state_of
 
     state = state_of(config)

@@ -20,7 +20,7 @@ def picture_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="Pictures that are nearly the same (saved again, re-scaled, mirrored, frames of a burst): "
                           "keep each set in one split, or do not look for them."),
         click.option("--keep-originals", is_flag=True,
-                     help="Keep large pictures as they are where all records together take more than 700 MiB."),
+                     help="Do not reduce large pictures, even if all records together take more than 700 MiB."),
         click.option("--file-column", metavar="NAME", help="CSV: column with the files.  [default: file, path, ...]"),
         click.option("--label-column", metavar="NAME", help="CSV: column with the classes.  [default: label, ...]"),
         click.option("--group-column", metavar="NAME", help="CSV: column with the groups.  [default: group]"),

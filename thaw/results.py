@@ -39,7 +39,7 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     """Print the results of RUN and the path of its report.
 
     RUN is a folder below runs/; the default is the latest one. A run that was stopped gets its report here, as a new
-    run, from the trainings that it finished. What every answer needs is trained first, which takes minutes.
+    run, from the trainings that it finished. First it trains what every answer needs, which takes minutes.
     """
     from components.transfer_report.page.closing_table import closing_table
 

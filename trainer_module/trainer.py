@@ -1,4 +1,4 @@
-"""run_fn: trains and exports one model, be it source, candidate or baseline. Imports sweep and export, no DAG."""
+"""run_fn: trains and exports one model: a source, candidate or baseline. Imports sweep and export, no DAG."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run_fn(fn_args: FnArgs) -> None:
     Every folder holds source.KERAS_FILE and CARD_FILE (what the model is); candidates and baselines a SavedModel too.
 
     Raises:
-      ThawError: a source can't be trained, has weights that are no numbers, or was altered since it was written.
+      ThawError: a source can't be trained, has weights that are not finite, or was altered since it was written.
     """
     settings = ModelSettings.model_validate(fn_args.custom_config[SETTINGS_KEY]).on_this_machine()
     with written_folder(fn_args.serving_model_dir) as folder:
@@ -97,7 +97,7 @@ def _assert_same_file(path: Path, expected: str) -> None:
 
 
 def _train_on_target(fn_args: FnArgs, settings: ModelSettings, spill_dir: Path) -> tuple[Network, dict]:
-    """The network of the cell that the Tuner chose, as the sweep trained it: the one that the ledger speaks of."""
+    """The network of the cell that the Tuner chose, as the sweep trained it: the one in the ledger."""
     values = fn_args.hyperparameters["values"]
     cell = Cell.of_values(values)
     kept, row = None, values.get(ROW_KEY)

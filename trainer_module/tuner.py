@@ -20,10 +20,10 @@ from trainer_module.tuners.sweep_tuner import SweepTuner
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Builds the sweep of one transfer (a base model is given) or of one baseline (none is).
 
-    It runs in this machine's workers; where the node is told that it is a chief, in those of other machines.
+    It runs in this machine's workers; if the node is a chief, in workers on other machines.
 
     Raises:
-      ThawError: the source is no better than guessing, or was altered since it was trained; a chief is told a budget.
+      ThawError: the source is no better than guessing, or was altered since it was trained; a chief has a budget.
     """
     settings = SweepSettings.model_validate(fn_args.custom_config[SETTINGS_KEY]).on_this_machine()
     workers = settings.workers or default_workers()
@@ -38,7 +38,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     if address and settings.search == "bayesian":
         progress.console().print(f"  {settings.name}: all cells are trained: workers on other machines share them.")
     if address:
-        # A process of its own reads the data for the facts, and gives the memory back.
+        # A separate process reads the data for the facts, and then frees the memory.
         with checked_pool(job, 1) as pool:
             facts = pool.facts
         return TunerFnResult(tuner=ChiefTuner(job, facts, address), fit_kwargs={})

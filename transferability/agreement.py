@@ -3,9 +3,9 @@
 Kendall's tau-b (Kendall, Biometrika 33, 1945): of all pairs of candidates, the share that both order alike less the
 share that they order differently, corrected for ties.
 
-Regret, in the unit of the measurements: what the candidate that val would choose reaches, less what the estimate's
-first choice reaches. Both are read on test and neither is chosen there, so chance on test does not make a choice look
-best; a regret below 0 is possible and means that val chose worse.
+Regret, in the unit of the measurements: the accuracy of the candidate that val would choose, minus that of the
+estimate's first choice. Both are read on test and neither is chosen there, so chance on test does not make a choice
+look best; a regret below 0 is possible and means that val chose worse.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every estimator asks of features, labels and probabilities before it computes. Imports only numpy."""
+"""Checks of features, labels and probabilities that every estimator makes first. Imports only numpy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ LEAST_ROWS_PER_CLASS = 2
 """With one row a class has a mean and no spread, and the row left out has no other to compare with."""
 
 SUM_TOLERANCE = 1e-4
-"""How far probabilities of an image may be from 1 in total: a thousand of them as float32 holds them, and no logits."""
+"""How far probabilities of an image may be from 1 in total: enough for a thousand float32 values, too little for
+logits."""
 
 
 def checked_features(features: np.ndarray, name: str = "features") -> np.ndarray:
@@ -53,7 +54,7 @@ def checked_features(features: np.ndarray, name: str = "features") -> np.ndarray
 
 
 def checked_labels(labels: np.ndarray, rows: int) -> np.ndarray:
-    """The labels as int64 [n], and sure to name every class 0..C-1, C >= 2, twice or more.
+    """The labels as int64 [n], in which every class 0..C-1, C >= 2, occurs at least twice.
 
     Args:
       labels: integers [n].

@@ -31,7 +31,7 @@ def gbc(features: np.ndarray, labels: np.ndarray) -> float:
       labels: integers [n], 0..C-1, two rows or more of each class.
 
     Raises:
-      ValueError: features or labels are not so.
+      ValueError: features or labels are not as described.
     """
     x = centred(checked_features(features))
     y = checked_labels(labels, x.shape[0])

@@ -33,7 +33,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
       second: real numbers [any, d].
 
     Raises:
-      ValueError: they are not so.
+      ValueError: they are not as described.
     """
     x, y = _pair(first, second)
     apart = float(np.sum((x.mean(axis=0) - y.mean(axis=0)) ** 2))

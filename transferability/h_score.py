@@ -5,7 +5,7 @@ covariance of the features and S_y that of their class means, each row standing 
 
     H = tr(S^-1 S_y)
 
-With d >= n the inverse says nothing: any labels give H = C - 1. Ibrahim, Ponomareva and Mazumder, Newer Is Not
+With d >= n, H tells nothing: any labels give H = C - 1. Ibrahim, Ponomareva and Mazumder, Newer Is Not
 Always Better: Rethinking Transferability Metrics, Their Peculiarities, Stability and Performance, ECML PKDD 2022
 (arXiv 2110.06893), shrink both, with the weight q that Ledoit and Wolf estimate (J. Multivariate Anal. 88, 2004):
 
@@ -14,7 +14,7 @@ Always Better: Rethinking Transferability Metrics, Their Peculiarities, Stabilit
     q = min(k, e) / e    e = |S - t I|^2 / d    k = (1/n sum_i |x_i|^4 - |S|^2) / (n d)    x_i: centred rows
 
 All covariances divide by n. With centred X = U diag(s) V' and P the projection onto the classes' indicators,
-S_y = X'P X / n, and each trace is a sum over the columns u of U of u'P u s^2 / n times a weight: nothing of d x d.
+S_y = X'P X / n, and each trace is a sum over the columns u of U of u'P u s^2 / n times a weight: no d x d matrix.
 
 scikit-learn's ledoit_wolf_shrinkage gives the same q (the tests compare), but takes n d^2 steps: 33 seconds instead of
 0.04 for 400 rows of 20,480 features.
@@ -36,7 +36,7 @@ def shrunk_h_score(features: np.ndarray, labels: np.ndarray) -> float:
       labels: integers [n], 0..C-1, two rows or more of each class.
 
     Raises:
-      ValueError: features or labels are not so.
+      ValueError: features or labels are not as described.
     """
     x = centred(checked_features(features))
     y = checked_labels(labels, x.shape[0])

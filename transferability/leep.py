@@ -24,7 +24,7 @@ def leep(probabilities: np.ndarray, labels: np.ndarray) -> float:
       labels: integers [n], the target's: 0..C-1, two rows or more of each class.
 
     Raises:
-      ValueError: probabilities or labels are not so.
+      ValueError: probabilities or labels are not as described.
     """
     p = checked_probabilities(probabilities)
     y = checked_labels(labels, p.shape[0])

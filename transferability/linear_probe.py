@@ -3,11 +3,12 @@
 Ridge regression of the one-hot labels y on the features with an intercept that is not penalised (Hastie, Tibshirani
 and Friedman, The Elements of Statistical Learning, 2nd ed., sections 3.4.1 and 7.10). RidgeCV predicts each row from
 all others without training n times, and chooses the ridge with the least squared error left out from RIDGES times the
-mean of the squared singular values. The figures of the chosen one are a little too good, the more so the smaller n is,
-because they were used to choose it.
+mean of the squared singular values. The figures of the chosen one are slightly optimistic, more so for small n, because
+they were used to choose it.
 
 With balanced classes and features that say nothing, a strong ridge predicts the mean of the other rows, which leans to
-the class of which no row was left out: accuracies far below chance at small n are leave-one-out's own, no mistake.
+the class of which no row was left out: accuracies far below chance at small n are an artefact of leave-one-out, not an
+error.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def linear_probe(features: np.ndarray, labels: np.ndarray) -> Probe:
       labels: integers [n], 0..C-1, two rows or more of each class.
 
     Raises:
-      ValueError: features or labels are not so.
+      ValueError: features or labels are not as described.
     """
     x = centred(checked_features(features))
     y = checked_labels(labels, x.shape[0])

@@ -105,7 +105,7 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
       labels: integers [n], 0..C-1, two rows or more of each class.
 
     Raises:
-      ValueError: features or labels are not so.
+      ValueError: features or labels are not as described.
     """
     x = checked_features(features)
     targets = one_hot(checked_labels(labels, x.shape[0]))

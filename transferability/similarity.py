@@ -28,7 +28,7 @@ def linear_cka(first: np.ndarray, second: np.ndarray) -> float:
       second: real numbers [n, any], of the same images in the same order.
 
     Raises:
-      ValueError: they are not so.
+      ValueError: they are not as described.
     """
     x = _scaled(checked_features(first, "the first features"))
     y = _scaled(checked_features(second, "the second features"))
@@ -46,6 +46,6 @@ def linear_cka(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:
-    """Centred and divided by the largest value, which CKA does not see: no product of four can overflow."""
+    """Centred and divided by the largest value, which does not change CKA: no product of four overflows."""
     moved = centred(x)
     return moved / np.max(np.abs(moved))

@@ -1,4 +1,4 @@
-"""Singular values and left singular vectors of features, never by a matrix of d x d where d > n. Imports scipy.
+"""Singular values and left singular vectors of features, without a d x d matrix where d > n. Imports scipy.
 
 With d > n, U and s of X = U diag(s) V' are taken from the n x n matrix X X' = U diag(s^2) U'. That squares the
 condition number: singular values below sqrt(max(n, d) eps) of the largest (1.3e-6 at d = 8192) are rounding errors

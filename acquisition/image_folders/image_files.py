@@ -45,10 +45,10 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's head declares.
+    """What a file's header declares.
 
     Attributes:
-      width, height: pixels, as the image is looked at (EXIF's orientation is heeded).
+      width, height: pixels, as the image is displayed (with EXIF's orientation).
       size_bytes: what a record of it takes: the file, or about as much as the PNG that is made of it.
     """
 
@@ -58,7 +58,7 @@ class Header:
 
 
 def image_header(path: Path) -> Header:
-    """Looks at the head of a file. Decodes nothing.
+    """Reads the header of a file. Decodes nothing.
 
     Raises:
       ThawError: the file can't be used; the message names it, says why and what to do.
@@ -83,7 +83,7 @@ def image_header(path: Path) -> Header:
 
 
 def load_image(source: Path | bytes, name: str, enough_px: int | None = None) -> Image.Image:
-    """The whole image in RGB, turned as EXIF says; what is transparent is laid on white.
+    """The whole image in RGB, turned as EXIF says; transparent parts become white.
 
     Args:
       source: a file, or its bytes.

@@ -80,7 +80,7 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
     if len(names) < 2:
         found = f"one class, {names[0]!r}" if names else "nothing that is a class"
         raise ThawError(f"{place} holds {found}. Expected two or more classes, each with a folder of images (or rows "
-                        "of a CSV file) of its own.")  # fmt: skip
+                        "of a CSV file). Add a class.")  # fmt: skip
 
 
 def _in_splits(folder: Path, places: Sequence[Path], grouping: Grouping | None) -> list[LabelledFile]:
@@ -138,7 +138,7 @@ def _of_class(folder: Path, place: Path, grouping: Grouping | None, split: str |
 def image_headers(
     files: Sequence[LabelledFile], on_progress: Callable[[int], None] | None = None
 ) -> list[Header]:  # fmt: skip
-    """What each file's head declares.
+    """What each file's header declares.
 
     Raises:
       ThawError: names the files that can't be used.

@@ -63,8 +63,8 @@ def read_labels(
     places = _places(path, header, columns, ignored)
     if grouping is not None and (grouping.pattern is None or GROUP in places):
         other = f"the column {header[places[GROUP]]!r}" if GROUP in places else "a column `group`, or a pattern"
-        raise ThawError(f"--group {BY_FOLDER if grouping.pattern is None else grouping.pattern.pattern!r} does not go "
-                        f"with {path}, where groups are told by {other}. Leave one of them out.")  # fmt: skip
+        raise ThawError(f"--group {BY_FOLDER if grouping.pattern is None else grouping.pattern.pattern!r} can't be "
+                        f"used with {path}, whose groups come from {other}. Leave one of them out.")  # fmt: skip
     files = _files(path, [(line, {key: cells[place] for key, place in places.items()}) for line, cells in rows])
     if grouping is not None:
         files = [dataclasses.replace(one, group=grouping.of(Path(one.file))) for one in files]
@@ -121,8 +121,8 @@ def _places(
         fitting = [name for name in header if name.lower() in NAMES[key] and name not in (*ignored, *asked)]
         named = columns.get(key)
         if named is None and len(fitting) > 1:
-            raise ThawError(f"{path}: which column is the {key}, {' or '.join(map(repr, fitting))}? Name it with "
-                            f"--{key}-column, and skip the other with --ignore-column.")  # fmt: skip
+            raise ThawError(f"{path}: the column of the {key} could be {' or '.join(map(repr, fitting))}. Name it "
+                            f"with --{key}-column, and skip the other with --ignore-column.")  # fmt: skip
         name = named if named is not None else next(iter(fitting), None)
         if name is not None:
             found[key] = header.index(name)
@@ -154,10 +154,9 @@ def _files(path: Path, rows: Sequence[Row]) -> list[LabelledFile]:
         if before == line and not os.path.isfile(one.path):
             missing.append(f"{one.file} (line {line})")
     if missing:
-        count = "1 file that is" if len(missing) == 1 else f"{len(missing)} files that are"
-        raise ThawError(f"{path} lists {count} not there: {in_words(missing)}. Looked for them in {path.parent}; "
-                        "correct the paths, which are relative to the CSV file, or the permissions of their "
-                        "folders.")  # fmt: skip
+        count = "1 file that does" if len(missing) == 1 else f"{len(missing)} files that do"
+        raise ThawError(f"{path} lists {count} not exist: {in_words(missing)}. Expected paths relative to "
+                        f"{path.parent}. Correct them, or the permissions of their folders.")  # fmt: skip
     return [one for _, one in found.values()]
 
 

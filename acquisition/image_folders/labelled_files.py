@@ -76,7 +76,7 @@ def grouping_from(text: str | None) -> Grouping | None:
 
 
 def check_grouped(files: Sequence[LabelledFile], grouping: Grouping | None) -> None:
-    """Says which files a pattern does not fit: they would pass for groups of their own.
+    """Says which files a pattern does not fit: each would count as a group of its own.
 
     Raises:
       ThawError: some have no group.

@@ -127,8 +127,8 @@ def read_pictures(
 ) -> PicturesRead:  # fmt: skip
     """Decodes every picture once; a few are in memory at a time.
 
-    A PNG or JPEG that TensorFlow decodes as a viewer shows it is kept as it is. Any other is turned upright, laid on
-    white and kept as PNG. One that is reduced is kept as JPEG.
+    A PNG or JPEG that TensorFlow decodes as a viewer shows it is kept as it is. Any other is turned upright, put on a
+    white background and kept as PNG. One that is reduced is kept as JPEG.
 
     Args:
       files: to read.

@@ -24,7 +24,7 @@ _MIRROR = np.where(_COLUMNS % 2, -1, 1).astype(np.float32)
 def fingerprint(image: Image.Image) -> np.ndarray:
     """The low frequencies of a picture's grey levels, weighted by frequency and scaled to the length 1.
 
-    It is what perceptual hashes (`imagehash.phash`) take the signs of. With the values themselves the likeness of two
+    It is what perceptual hashes (`imagehash.phash`) take the signs of. With the values themselves the similarity of two
     pictures is their scalar product; docs/adr/0018-near-duplicates.md has what both tell apart.
 
     Args:

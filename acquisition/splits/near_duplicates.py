@@ -15,15 +15,15 @@ from scipy.sparse.csgraph import connected_components
 from acquisition.splits.fingerprints import mirrored
 
 ALWAYS = 0.95
-"""Pictures as alike as this (scalar product of their fingerprints) are near-duplicates whatever else there is."""
+"""Pictures as similar as this (scalar product of their fingerprints) are near-duplicates whatever else there is."""
 LEAST, RATIO, RANK = 0.75, 0.25, 20
-"""Others from LEAST on, where what sets them apart is at most RATIO of what sets either apart from its RANK-th
-neighbour: among photos of everything, two of one burst stand out; among hands before one wall they do not."""
+"""Others from LEAST on, if the distance between them is at most RATIO of the distance of either from its RANK-th
+neighbour: among varied photos two of one burst stand out, among hands before one wall they do not."""
 STRICTER = (0.97, 0.985, 0.995)
-"""In turn, instead of both, for pictures that would else join more than MOST_OF_A_CLASS of a class."""
+"""One after the other, instead of both, for pictures that would otherwise join more than MOST_OF_A_CLASS of a class."""
 MOST_OF_A_CLASS = 0.5
 NEIGHBOURS = 50
-"""Of each picture, the most alike: what more there are of one burst is joined by way of them."""
+"""Most similar pictures compared for each; further ones of the same burst are joined through them."""
 _BLOCK = 512
 """Pictures compared with all others at once: 80 MB at 20,000."""
 
@@ -34,7 +34,7 @@ class NearDuplicates:
 
     Attributes:
       sets: places of the pictures of each set of two or more, ascending.
-      twins: of each picture in a set, the place of the one that is most like it in the set, and how alike they are.
+      twins: of each picture in a set, the place of the most similar one in the set, and their similarity.
       tightened: pictures that were joined to more than half of a class, so that a stricter threshold decided.
     """
 
@@ -58,7 +58,7 @@ class _Links:
 def find_near_duplicates(
     fingerprints: np.ndarray, labels: Sequence[int], on_progress: Callable[[int], None] | None = None
 ) -> NearDuplicates:
-    """Joins pictures that are alike, and what those are like.
+    """Joins similar pictures, and those similar to them.
 
     Takes some 20 s and 150 MB for 20,000 pictures on two cores.
 

@@ -1,4 +1,4 @@
-"""near_duplicates.csv, read for a report. Imports nothing of ours."""
+"""Reads near_duplicates.csv for a report. Imports nothing of ours."""
 
 from __future__ import annotations
 

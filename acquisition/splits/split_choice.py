@@ -10,10 +10,10 @@ from acquisition.splits.units import Unit
 LACKING = 1000
 """What a picture short of the least costs, where one short of the wanted number costs 1."""
 MOST_EXCHANGES = 20_000
-"""Exchanges looked at in one round; more kinds of units than that are chosen by the first pass and single moves."""
+"""Exchanges tried in one round; more kinds of units than that are chosen by the first pass and single moves."""
 
 Kind = tuple[tuple[int, int], ...]
-"""Counts of a unit: units of one kind do as well as each other."""
+"""Counts of a unit: units of one kind are interchangeable."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _improved(ordered: Sequence[Unit], wishes: Sequence[Wish], beyond: bool) -> 
 def _best_move(
     choice: _Choice, taken: dict[Kind, list[Unit]], waiting: dict[Kind, list[Unit]]
 ) -> tuple[Kind, Kind] | None:
-    """The counts to add and to drop that bring most; none: nothing brings anything."""
+    """The best counts to add and to drop; None if no exchange lowers the cost."""
     moves: list[tuple[Kind, Kind]] = [(added, ()) for added in waiting] + [((), dropped) for dropped in taken]
     if len(taken) * len(waiting) <= MOST_EXCHANGES:
         moves += [(added, dropped) for added in waiting for dropped in taken if added != dropped]

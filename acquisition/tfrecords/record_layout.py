@@ -108,8 +108,9 @@ def _label_key(records: Sequence[Features], place: RecordPosition) -> str:
 def _only(what: str, expected: str, keys: Sequence[str], place: RecordPosition, record: Features) -> str:
     if len(keys) == 1:
         return keys[0]
-    found = f"several features could be it: {sorted(keys)}" if keys else f"the features are {sorted(record)}"
-    raise ThawError(f"{place}: which feature is the {what} ({expected})? Here {found}. Name it with --{what}-key.")
+    found = f"several features could be the {what}: {sorted(keys)}" if keys else f"no feature is known as the {what}"
+    named = "" if keys else f" The features are {sorted(record)}."
+    raise ThawError(f"{place}: {found}. Expected one with {expected}.{named} Name it with --{what}-key.")
 
 
 def _preferred(keys: Sequence[str], names: Iterable[str]) -> Sequence[str]:

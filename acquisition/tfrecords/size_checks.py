@@ -10,7 +10,7 @@ from experiment.errors import ThawError
 def check_sizes(inspection: Inspection, config: ExperimentConfig) -> None:
     """Checks every class in use, and the largest n against the target's training images.
 
-    Of a class with c training images, round(val_fraction * c), yet one at least, are set apart for choosing;
+    Of a class with c training images, round(val_fraction * c), yet one at least, are set apart for validation;
     n needs n / (number of target classes) of the rest in each target class.
 
     Raises:
@@ -57,7 +57,6 @@ def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
     if config.candidate_size is not None and config.candidate_size not in sizes:
         advice += f" --set candidate_size={largest}"
     return (
-        f"sizes asks for n = {max(config.sizes)}, but the target's classes offer {offered} training images "
-        f"each once {_val_setting(config)} is set apart for choosing. The largest "
-        f"possible n is {largest}. Use {advice}"
+        f"sizes has n = {max(config.sizes)}, but only {offered} images of each target class are left to train on "
+        f"without those for validation ({_val_setting(config)}). Expected n up to {largest}. Use {advice}"
     )

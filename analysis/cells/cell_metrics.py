@@ -51,9 +51,9 @@ class SlicedImages:
         same_ids = header.test_ids_hash == content_key(ids=self.ids.tolist())
         if not same_ids or list(header.test_labels) != self.labels.tolist():
             raise ThawError(
-                f"The ledger of {header.sweep} lists {len(header.test_labels)} other test images, labels or order "
-                f"than the {len(self.ids)} of the target's test split, so its predictions can't be sliced. Run the "
-                "same configuration again; if that does not help, delete the ledger to compute the sweep again."
+                f"The ledger of {header.sweep} was written for other test images ({len(header.test_labels)}) than the "
+                f"{len(self.ids)} of the target's test split: ids, labels or order differ. Run the same configuration "
+                "again; if that does not help, delete the ledger to compute the sweep again."
             )
 
 

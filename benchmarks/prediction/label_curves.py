@@ -1,7 +1,7 @@
 """How well learning curves foretell sizes that were not run, on the published ledger. Imports no TensorFlow.
 
 `python -m benchmarks.prediction.label_curves`: rows up to n = 100 foretell n = 200 to 2,000, rows up to 400 foretell
-1,500 and 2,000. What other curves say of one is learnt anew for each transfer, from the others alone. `--runs` adds
+1,500 and 2,000. What other curves say of one is learnt again for each transfer, from the others alone. `--runs` adds
 finished runs, whose largest size is foretold from the smaller ones; `--write` learns the prior that Thaw uses from
 the whole ledger.
 """

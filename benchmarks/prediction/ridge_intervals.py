@@ -66,7 +66,7 @@ def calibrate(x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarr
       level: share of rows that intervals shall hold, between 0 and 1.
 
     Raises:
-      ValueError: fewer than three groups, or a value that is no finite number.
+      ValueError: fewer than three groups, or a value that is not finite.
     """
     count = len(np.unique(groups))
     if count < 3:

@@ -1,4 +1,4 @@
-"""make bench: cells of the report's grid the stock way and Thaw's, by turns, on one core. Imports both ways."""
+"""make bench: stock KerasTuner trials and Thaw's cells, alternating, on one core. Imports both ways."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def first_run(engine: SweepEngine, k: int, spare_draw: int) -> float:
 
 
 def time_cells(ways: Ways, n: int, k: int, draw: int) -> list[Timing]:
-    """Both cells of (n, k), without and with fine-tuning, Thaw and stock by turns."""
+    """Both cells of (n, k), without and with fine-tuning, Thaw and stock alternating."""
     layers = tuple(tuple(layer.name for layer in group) for group in ways.thaw.network.freezable)
     stock_data = draw_of(ways.thaw.data, n, draw)
     found = []

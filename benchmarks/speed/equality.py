@@ -31,7 +31,7 @@ CELLS = tuple((n, k) for k in (2, 4, 6, 8) for n in (20, 100))
 
 
 class Uncached:
-    """The whole network with its first layers in inference mode, run anew for every image of every step.
+    """The whole network with its first layers in inference mode, run again for every image of every step.
 
     It stands for a keras.Model in training.Program.
     """

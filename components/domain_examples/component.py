@@ -56,8 +56,8 @@ def DomainExamples(
     for split in splits:
         if next(iter(tf.data.TFRecordDataset(matching_files(_files(domain.uri, split)))), None) is None:
             raise ThawError(
-                f"The domain {list(wanted.classes)} has no image in its split {split!r}. It needs at least two "
-                "training images a class, and a test image."
+                f"The domain {list(wanted.classes)} has no image in its split {split!r}. Expected two training "
+                "images of each class and one test image, at least. Add images, or name other classes."
             )
 
 

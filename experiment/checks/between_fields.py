@@ -162,8 +162,7 @@ def _even_sizes(config: ExperimentConfig) -> Iterator[str]:
     # Without target classes nothing can be split; _target_classes says so.
     classes = len(config.target.classes)
     if uneven := [n for n in config.sizes if classes and n % classes]:
-        yield (f"sizes {uneven} can't be split evenly over the {classes} target classes; use multiples of that "
-               "number")  # fmt: skip
+        yield f"sizes {uneven} can't be split evenly over the {classes} target classes; use multiples of {classes}"
 
 
 def _candidate_size(config: ExperimentConfig) -> Iterator[str]:

@@ -50,8 +50,8 @@ def _renamed(spec: Document) -> Document:
     tasks = spec["root"]["dag"]["tasks"]
     names = {node_id: task_name(node_id) for node_id in tasks}
     if len(set(names.values())) < len(names):
-        raise ThawError(f"Kubeflow's names have only letters, digits and dashes, so some of {sorted(names)} would be "
-                        "the same. Rename a source.")  # fmt: skip
+        raise ThawError(f"In Kubeflow, where names have only letters, digits and dashes, some of {sorted(names)} would "
+                        "have the same name. Rename a source.")  # fmt: skip
     executors = spec["deploymentSpec"]["executors"]
     spec["deploymentSpec"]["executors"] = {
         f"exec-{names[node_id]}": executors[spec["components"][node_id]["executorLabel"]] for node_id in tasks

@@ -29,8 +29,8 @@ def add_pod_resources(spec: Document, cluster: ClusterConfig) -> None:
     for given, asked in cluster.nodes.items():
         names = [name for name in spec["root"]["dag"]["tasks"] if name == given or name.startswith(given)]
         if not names:
-            raise ThawError(f"The cluster's nodes.{given} names no task. Expected a task, or how the names of several "
-                            f"begin, of {sorted(spec['root']['dag']['tasks'])}.")  # fmt: skip
+            raise ThawError(f"nodes.{given} of the cluster's settings matches no task. Give one, or the beginning of "
+                            f"several names, of {sorted(spec['root']['dag']['tasks'])}.")  # fmt: skip
         for name in names:
             container = executor_of(spec, name)["container"]
             container["resources"] = container.get("resources", {}) | _bounds(asked.cpus, asked.memory_gb)

@@ -79,8 +79,8 @@ def own_settings(
         transfers.append({"source": source, "architecture": architecture})
     if not transfers:
         raise ThawError(
-            f"There is nothing to transfer: images with {data.image_shape[2]} channel can't take ImageNet's weights, "
-            "nor CIFAR-10's classes for a source. Write them with three channels; give a .keras file of your "
+            f"There is nothing to transfer: images with {data.image_shape[2]} channel can't use ImageNet's weights "
+            "or CIFAR-10's classes as a source. Write them with three channels; give a .keras file of your "
             "own as --backbone; or name two classes with --target and leave two more, which are then the source."
         )
     used = dict.fromkeys(transfer["architecture"] for transfer in transfers)

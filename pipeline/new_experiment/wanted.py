@@ -98,7 +98,9 @@ def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
         if name in (*found, DEFAULT_BACKBONE) or not is_backbone(name):
             name += "_model"
         if name in found:
-            raise ThawError(f"Two of --backbone would be called {name}. Give each once, and files of different names.")
+            raise ThawError(
+                f"Two --backbone options would get the name {name}. Give each once, and files of different names."
+            )
         found[name] = Backbone.model_validate(settings)
     if scale and not any(one.model for one in found.values()):
         raise ThawError("--scale says what the pixels of the .keras files are, but no --backbone is one. Give both, or "

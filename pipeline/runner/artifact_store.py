@@ -29,7 +29,7 @@ def open_store(root: str) -> None:
             file.write("")
         tf.io.gfile.remove(f"{root}/.writable")
     except ImportError as error:
-        raise ThawError(f"pipeline_root is {root}, and {error}. S3 needs: pip install {S3_PACKAGES}") from error
+        raise ThawError(f"pipeline_root is {root}, but {error}. Run: pip install {S3_PACKAGES}") from error
     except tf.errors.OpError as error:
         raise ThawError(f"pipeline_root is {root}, which can't be written: {error.message}. docs/storage.md describes "
                         "what bucket, credentials and endpoint must be.") from error  # fmt: skip

@@ -191,7 +191,7 @@ def _backbone(config: ExperimentConfig, name: str, project_root: Path) -> Findin
         if found.file is not None:
             found = looked_at(name, found, config.data.image_shape)
             check_counts(name, found, config)
-            return Finding(subject, "ok", f"{found.file}, {found.parts} parts, {found.mflop:.0f} MFLOP an image")
+            return Finding(subject, "ok", f"{found.file}, {found.parts} parts, {found.mflop:.0f} MFLOP per image")
     except ThawError as error:
         return Finding(subject, "problem", "unusable", str(error))
     # Whether a run ends without them is for the run to say: of MobileNetV2 it asks Keras's server first.
@@ -206,7 +206,7 @@ def _gpu() -> Finding:
     devices = tf.config.list_physical_devices("GPU")
     if devices:
         return Finding("GPU", "ok", ", ".join(device.name for device in devices))
-    return Finding("GPU", "ok", "none; the sweep is made for processors too")
+    return Finding("GPU", "ok", "none; Thaw also trains on CPUs")
 
 
 def worst(findings: list[Finding]) -> State:

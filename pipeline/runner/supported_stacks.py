@@ -36,7 +36,7 @@ OLD = SupportedStack(
     "TFX 1.16",
     ((3, 10),),
     {"tfx": "1.16.0", "tensorflow": "2.16.2", "keras": "3.12.4", "keras-tuner": "1.4.8"},
-    advice="Python 3.10 and this TFX get no security fixes any more (docs/advisories.md). On a system with glibc 2.39 "
+    advice="Python 3.10 and this TFX no longer get security fixes (docs/advisories.md). On a system with glibc 2.39 "
     "or later (Ubuntu 24.04, Debian 13, RHEL 10), `make setup` takes a supported Python and TFX 1.21.",
 )
 STACKS = (CURRENT, OLD)

@@ -131,7 +131,7 @@ def open_run(folder: Path | str) -> FinishedRun:
     with reading(store):
         nodes = nodes_of_run(open_store(store), context)
     if not nodes:
-        raise ThawError(f"{store} knows nothing of the run of {folder}: it is not the file that the run wrote. "
+        raise ThawError(f"{store} has no record of the run of {folder}: it is not the file that the run wrote. "
                         "Restore that file, or run the same configuration again.")  # fmt: skip
     return FinishedRun(folder, summary, _with_kept_models(config, store.parent), store, nodes)
 

@@ -71,8 +71,8 @@ def check_no_pattern(place: Path | str) -> None:
     found = [character for character in PATTERN_CHARACTERS if character in path]
     if found:
         raise ThawError(
-            f"Can't use {path}: it holds {' and '.join(found)}. TFX and TensorFlow take a path with such a character "
-            f"for a pattern, and read another folder's files or none. Expected a path without "
+            f"Can't use {path}: it contains {' and '.join(found)}. TFX and TensorFlow read a path with such a "
+            f"character as a pattern, which matches another folder's files or none. Expected a path without "
             f"{' '.join(PATTERN_CHARACTERS)}; rename the folder, or name another with --set workspace=... and "
             "--set runs=... (the folder of the images may have any name)."
         )

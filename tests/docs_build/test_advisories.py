@@ -23,7 +23,7 @@ def advisory(name, package, fixed, **more):
 
 
 def by_hand(reach, later=()):
-    return {"introduction": "# Advisories\n", "marked": "By hand.\n", "unsettled": "Open.\n", "reach": reach,
+    return {"introduction": "# Advisories\n", "marked": "By hand.\n", "open_questions": "Open.\n", "reach": reach,
             "later": list(later)}  # fmt: skip
 
 
@@ -69,8 +69,8 @@ def test_an_advisory_without_words_fails_and_says_where_to_write_them(database):
         page(STACKS, read(database), by_hand({"pillow": {"3.13": "Only the other stack's."}}))
 
 
-def test_words_that_no_advisory_needs_any_more_fail(database):
-    with pytest.raises(ThawError, match="words for quiet, which no advisory is about"):
+def test_a_text_that_no_advisory_needs_fails(database):
+    with pytest.raises(ThawError, match="a text for quiet, which no advisory affects"):
         page(STACKS, read(database), by_hand({"pillow": "Images.", "quiet": "Old."}))
 
 
@@ -87,16 +87,14 @@ def test_advisories_told_by_hand_are_marked_and_give_way_to_the_databases(databa
 def test_the_page_says_what_was_looked_up_and_what_was_not(database):
     text = page(STACKS, read(database), by_hand({"pillow": "Images."}))
     assert "A part." in text
-    assert "Not in the database (2 packages): quiet, tfx." in text
-    assert (
-        "only some of the advisories were read, or none (2 packages): pillow (2 of 3), tensorflow (0 of 455)." in text
-    )
-    assert "Not looked up (1 packages): unseen." in text
+    assert "| not in the database | 2 | quiet, tfx |" in text
+    assert "| in it, some or no advisories read | 2 | pillow (2 of 3), tensorflow (0 of 455) |" in text
+    assert "| not looked up | 1 | unseen |" in text
 
 
 def test_a_clone_is_named_by_its_commit(database):
     (database / "part.yaml").unlink()
-    with pytest.raises(ThawError, match=r"is no git clone, and has no part\.yaml"):
+    with pytest.raises(ThawError, match=r"is not a git clone and has no part\.yaml"):
         read(database)
     git = ["git", "-C", str(database), "-c", "user.name=a", "-c", "user.email=a@b"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
@@ -123,7 +121,7 @@ def test_the_committed_page_speaks_of_the_locks_versions_and_our_words():
         assert {name: version for name, version, *_ in listed[python]}.items() <= versions.items(), told
     words = yaml.safe_load(BY_HAND.read_text())
     assert set(words["reach"]) == {row[0] for found in listed.values() for row in found}, told
-    for name in ("introduction", "marked", "unsettled"):
+    for name in ("introduction", "marked", "open_questions"):
         assert words[name].strip() in text, told
 
 

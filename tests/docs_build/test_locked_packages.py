@@ -67,7 +67,7 @@ def test_a_python_gets_what_its_markers_say_and_no_development_tools(tmp_path, p
 @pytest.mark.parametrize(("found", "count"), [('name = "served"', 0), ('name = "cuda"', 2)])
 def test_a_lock_that_is_not_whole_is_refused(tmp_path, found, count):
     lock = tmp_path / "uv.lock"
-    # Either nothing of the name is there any more, or a second package of the same name and version.
+    # Either the name is gone, or a second package of the same name and version.
     lock.write_text(MADE_UP.replace(f"[[package]]\n{found}", f'[[package]]\nname = "{"served" if count else "gone"}"'))
     with pytest.raises(ThawError, match=rf"0 of the lock's {count} packages called served fit"):
         installed(lock, "3.10")

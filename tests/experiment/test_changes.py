@@ -1,4 +1,4 @@
-"""Changed settings are checked as new ones are. Imports experiment alone."""
+"""Changed settings are checked as new ones are. Imports only experiment."""
 
 import pydantic
 import pytest

@@ -156,7 +156,7 @@ def test_overrides_reach_into_sections_and_are_yaml(tmp_path):
     ("override", "message"),
     [
         ("draws", "--set takes key=value"),
-        ("draws.more=1", "'draws' holds a value, not further keys"),
+        ("draws.more=1", "'draws' is a value and has no keys"),
         ("sizes=[1, 2", "the value is not YAML"),
         ("drawz=1", "drawz: unknown key"),
     ],
@@ -169,6 +169,9 @@ def test_a_wrong_override_is_refused(override, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ThawError, match=r"Can't read the configuration .*none\.yaml"):
         load_config(tmp_path / "none.yaml")
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(ThawError, match=rf"Give {tmp_path}/config\.yaml\."):
+        load_config(tmp_path)
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [1", "is not YAML"), ("- 1\n", "holds list")])

@@ -1,4 +1,4 @@
-"""What becomes a ThawError, and what stays a traceback. Imports errors alone."""
+"""What becomes a ThawError, and what stays a traceback. Imports only errors."""
 
 import collections
 import json

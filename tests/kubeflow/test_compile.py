@@ -281,7 +281,7 @@ def test_time_secrets_shared_memory_and_a_nodes_own_resources_are_in_the_file(co
 
 def test_a_node_that_is_not_in_the_file_is_refused(runner, capsys):
     assert runner.main(["--cluster-set", "nodes={trasnform: {cpus: 1, memory_gb: 1}}"]) == 1
-    assert "nodes.trasnform names no task" in capsys.readouterr().err
+    assert "nodes.trasnform of the cluster's settings matches no task" in capsys.readouterr().err
 
 
 def test_compiling_leaves_the_clusters_workspace_alone(quick):

@@ -1,4 +1,4 @@
-"""Small real ML Metadata stores, written as TFX writes them. Imports MLMD's client alone."""
+"""Small real ML Metadata stores, written as TFX writes them. Imports only MLMD's client."""
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 

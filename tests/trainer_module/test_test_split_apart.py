@@ -7,7 +7,7 @@
 | a domain's train or val file holds a test image | tests/e2e/test_end_to_end.py, from the files themselves |
 | a source's domain has a test split | tests/pipeline/dag/test_dag.py |
 | a node is told to read the test split | tests/pipeline/dag/test_dag.py |
-| the engine trains on, settles by or stops by test images | below |
+| the engine trains on, chooses by or stops by test images | below |
 | a learning curve, or the choice of a cell, reads a test figure | below, and test_selection.py |
 | the candidate's Trainer reads the test split | below |
 | a source is chosen on anything but its val | below: it is given nothing else |

@@ -20,7 +20,7 @@ class Reached:
       steps: of training so far.
       curve: (step, val accuracy) from the start to here.
       frozen_hash: of the weights that phase 1 freezes.
-      kept: whether training did no good on val, so that weights and scores are those of its start.
+      kept: whether training did not improve val, so that weights and scores are those of its start.
     """
 
     val: Score
@@ -36,9 +36,9 @@ class Reached:
 class Execution(Reached):
     """What one cell gave on one draw: scores, cost, and the hash of what stayed frozen.
 
-    `outcome` says how training went: as planned; after a phase that diverged, again at a lower rate; twice in vain, in
-    which case scores and weights are those that the phase began with; or `kept`: tuning did no good on val, so scores
-    and weights are those of its start, while steps and seconds count what was tried.
+    `outcome` says how training went: as planned; repeated at a lower rate, after a phase that diverged; diverged in
+    both attempts, so that scores and weights are those that the phase began with; or `kept`: tuning did not improve
+    val, so scores and weights are those of its start, while steps and seconds count what was tried.
     """
 
     seconds: float

@@ -1,4 +1,4 @@
-"""What ways of training a cell share: its records, their order, its scores. Imports suffixes, no recipe."""
+"""What both recipes share: records of a cell, their order, its scores. Imports suffixes, no recipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainer_module.networks.architectures import Network
 from trainer_module.training.training_loop import Score
 
 EXPLODED = 1e3
-"""Nats: a mean loss above it is no training any more (the probability of the truth is zero in every float)."""
+"""In nats. A mean loss above it counts as diverged (the probability of the truth is zero in every float)."""
 
 
 class FrozenWeightsChanged(AssertionError):
@@ -25,7 +25,7 @@ class FrozenWeightsChanged(AssertionError):
 
 
 class Diverged(ArithmeticError):
-    """The loss is no finite number any more, or a number out of all measure."""
+    """The loss is not finite, or above EXPLODED."""
 
 
 class Recipe(abc.ABC):
@@ -56,7 +56,7 @@ class Recipe(abc.ABC):
           rate_factor: by which learning rates are multiplied.
 
         Raises:
-          Diverged: the loss left the numbers.
+          Diverged: the loss is not finite, or above EXPLODED.
           FrozenWeightsChanged: see there.
         """
 
@@ -72,7 +72,7 @@ class Recipe(abc.ABC):
           rate_factor: as in train_phase_1.
 
         Raises:
-          Diverged: the loss left the numbers.
+          Diverged: the loss is not finite, or above EXPLODED.
         """
 
     def has_phase_2(self, schedule: StepSchedule, freeze_count: int) -> bool:
@@ -80,7 +80,7 @@ class Recipe(abc.ABC):
         return schedule.has_phase_2(freeze_count)
 
     def untrained(self, cell: Cell, draw: int) -> Reached:
-        """What the network is worth as it stands."""
+        """Scores of the network as it is."""
         suffix = self.suffixes.above(cell.freeze_count)
         val, test = suffix.program.evaluate(suffix.cut.val), suffix.program.evaluate(suffix.cut.test)
         train = self.train_accuracy(suffix, cell, draw)
@@ -97,7 +97,7 @@ class Recipe(abc.ABC):
         return records[draws.batch_order(len(records), steps, schedule.settings.batch_size, generator)]
 
     def curve_accuracy(self, val: Score, suffix: Suffix) -> float:
-        """Accuracy on the images of the learning curves alone, so that a curve's points compare."""
+        """Accuracy on the images of the learning curves only, so that a curve's points are comparable."""
         places = self.suffixes.cuts.curve_places
         right = val.probabilities.argmax(axis=-1)[places] == suffix.cut.val.labels[places]
         return float(right.mean())
@@ -120,7 +120,7 @@ class Recipe(abc.ABC):
 
 
 def is_sound(loss: float) -> bool:
-    """False of NaN, and of what is beyond EXPLODED."""
+    """False for NaN, and above EXPLODED."""
     return loss < EXPLODED
 
 

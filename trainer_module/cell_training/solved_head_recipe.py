@@ -1,9 +1,9 @@
-"""Linear probing, then tuning: the head is solved, layers are trained from there with care. Imports recipe, no engine.
+"""Linear probing, then tuning: the head is solved, layers are tuned from there at low rates. Imports recipe, no engine.
 
 Kumar et al., Fine-tuning can distort pretrained features and underperform out-of-distribution (ICLR 2022, arXiv
 2202.10054): a random head changes the features below before it has learnt anything. Batch statistics are held, rates
-are low and fall by a cosine, and the moment that is best on val is kept, the start among them: so no cell is worse on
-val than its own probe.
+are low and fall by a cosine, and the weights that are best on val are kept, those at the start included. So no cell is
+worse on val than its own probe.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trainer_module.training.solved_head import SolvedHead, solve_head
 from trainer_module.training.training_loop import Score
 
 MOMENTS = 5
-"""Of a training, evenly spaced, at which it is scored on val beside its start."""
+"""Evenly spaced moments at which a training is scored on val, in addition to its start."""
 
 
 class SolvedHeadRecipe(Recipe):
@@ -37,7 +37,7 @@ class SolvedHeadRecipe(Recipe):
 
     def train_phase_1(self, schedule: StepSchedule, cell: Cell, draw: int, rate_factor: float) -> Reached:
         frozen_hash = self.frozen_hash(cell)
-        # First: what is walked for it leads to the features too.
+        # First: its pass over the images computes the features too.
         suffix = self.suffixes.above(cell.freeze_count, held_from=cell.held_from, statistics_held=True)
         head = self._solved(cell.n, draw)
         self.network.head.kernel.assign(head.kernel)
@@ -60,7 +60,7 @@ class SolvedHeadRecipe(Recipe):
         return Reached(after.val, after.test, after.train_accuracy, steps, curve, before.frozen_hash, after.kept)
 
     def has_phase_2(self, schedule: StepSchedule, freeze_count: int) -> bool:
-        """A phase that keeps its best moment leaves nothing to do where it tuned the network whole."""
+        """Only after frozen layers: a phase 1 that tuned the whole network kept its best weights."""
         return freeze_count > 0
 
     def _records(self, cell: Cell, draw: int) -> int:
@@ -70,7 +70,7 @@ class SolvedHeadRecipe(Recipe):
         """The head on the features of a wholly frozen network.
 
         Raises:
-          Diverged: the features are no finite numbers.
+          Diverged: the features are not finite.
         """
         features = self.suffixes.cuts.features()
         records = self.suffixes.cuts.subset(n, draw)
@@ -86,7 +86,7 @@ class SolvedHeadRecipe(Recipe):
     ) -> Reached:  # fmt: skip
         """Trains the suffix from the weights that it holds, and leaves it with those of the best moment on val.
 
-        A loss that leaves the numbers ends the training.
+        A loss that is not finite ends the training.
         """
         program, cut, dropout = suffix.program, suffix.cut, _DROPOUT[stream]
         rates = schedule.tuning(steps, rate_factor)
@@ -98,7 +98,7 @@ class SolvedHeadRecipe(Recipe):
         for moment in _moments(steps):
             loss, val = program.train(cut.train, order[moment], rates[moment]), program.evaluate(cut.val)
             if not (is_sound(loss) and is_sound(val.loss)):
-                break  # it comes to no good any more; what was best stands
+                break  # it has diverged; the best weights so far are kept
             curve.append((moment.stop, self.curve_accuracy(val, suffix)))
             if _worth(val) > _worth(best):
                 best, best_step, weights = val, moment.stop, weight_values.read_weights(program.variables)

@@ -28,14 +28,14 @@ class StepSchedule:
 
     @property
     def of_phase_1(self) -> tuple[object, ...]:
-        """What decides phase 1: schedules that agree in it can go on from the same phase 1."""
+        """What decides phase 1: schedules that agree in it can continue from the same phase 1."""
         return self.settings.model_dump_json(exclude={"fine_tune_learning_rate"}), self.rates
 
     def has_phase_2(self, freeze_count: int) -> bool:
         """Whether phase 2 can help.
 
-        Where phase 1 trained the network whole, as long as it may, Adam's first step, which moves every weight by the
-        whole rate, could only harm it (docs/adr/0011-thaws-own-schedule.md).
+        If phase 1 trained the whole network for as long as allowed, Adam's first step, which moves every weight by the
+        full rate, could only harm it (docs/adr/0011-thaws-own-schedule.md).
         """
         return freeze_count > 0 or self.settings.max_steps is None
 
@@ -44,7 +44,7 @@ class StepSchedule:
 
         Args:
           records: trained on, copies included.
-          share_of_cost: of the whole network's arithmetic, what phase 1 trains.
+          share_of_cost: share of the whole network's arithmetic that phase 1 trains.
           rate_factor: by which the rates are multiplied.
         """
         settings = self.settings

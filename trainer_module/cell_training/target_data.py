@@ -56,7 +56,7 @@ class CutData:
       network: holds the weights to freeze whenever `at` is called.
       data: the target.
       seed: of the experiment.
-      budget: of the activations; what is over goes to disk.
+      budget: of the activations; the rest goes to disk.
     """
 
     def __init__(self, network: Network, data: TargetData, seed: int, budget: Budget):
@@ -80,7 +80,7 @@ class CutData:
             return self._images
         if self._frozen[0] != freeze_count:
             if self._frozen[0] > freeze_count:
-                # Of no further use: let go of it before the next one takes its memory.
+                # No longer needed: freed before the next one is allocated.
                 self._frozen = (0, self._images)
             self._frozen = (freeze_count, self._walked(self._network.segment(self._frozen[0], freeze_count)))
         return self._frozen[1]
@@ -93,7 +93,7 @@ class CutData:
         return self._features
 
     def _walked(self, part: keras.Model) -> Cut:
-        """What a part of the network makes of the activations at the cut that is kept."""
+        """Output of a part of the network for the activations at the stored cut."""
         below = self._frozen[1]
         run = tf.function(lambda activations: part(activations, training=False), reduce_retracing=True, autograph=False)
         record_bytes = 4 * int(np.prod(part.outputs[0].shape[1:]))

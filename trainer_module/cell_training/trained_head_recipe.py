@@ -1,4 +1,4 @@
-"""The report's way of training a cell: from a random head, all at one rate; baselines go it too. Imports recipe."""
+"""Trains a cell from a random head at one rate, as the report does; baselines use it too. Imports recipe."""
 
 from __future__ import annotations
 

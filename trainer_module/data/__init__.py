@@ -1,1 +1,1 @@
-"""Records of a domain as arrays, their decoding, and the draws from them. Imports experiment alone."""
+"""Records of a domain as arrays, their decoding, and the draws from them. Imports only experiment."""

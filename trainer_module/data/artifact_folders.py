@@ -1,4 +1,4 @@
-"""Artifacts as folders of this machine, wherever TFX keeps them. Imports TFX's file layer alone."""
+"""Artifacts as local folders, wherever TFX keeps them. Imports only TFX's file layer."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Artifacts = dict[str, list[Any]]
 
 
 def is_remote(uri: str) -> bool:
-    """Whether the URI names an object store, such as s3://bucket/model, and no folder of this machine."""
+    """Whether the URI names an object store, such as s3://bucket/model, rather than a local folder."""
     return "://" in uri
 
 
 def matching_files(pattern: str) -> list[str]:
-    """Files whose names match the last part of a pattern, sorted; the folder is taken as it is written.
+    """Files whose names match the last part of a pattern, sorted; the folder's name is taken literally.
 
     A glob would take `[2024]` in a folder's name for a set of characters, and so read another folder's files.
 

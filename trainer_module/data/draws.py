@@ -15,7 +15,7 @@ PHASE_2_BOUND = 0.0, 1 / 2
 """Of `max_steps`: the bound on phase 2 where phase 1 froze nothing, and where it froze everything."""
 
 FULL_RATE_STEPS = 50
-"""Fewer steps of a bounded phase 2 get a rate that is lower in proportion."""
+"""A bounded phase 2 with fewer steps gets a proportionally lower rate."""
 
 
 def class_ranks(ids: Sequence[str], labels: np.ndarray, seed: int, draw: int) -> np.ndarray:
@@ -81,8 +81,8 @@ def training_steps(
       epochs: times that each is seen.
       batch_size: records per step.
       max_steps: the bound; None if unbounded.
-      share_of_cost: what a step costs above the frozen layers, as a share of one of the whole network. Under CHEAP the
-        bound would save nothing and is not heeded (docs/adr/0011-thaws-own-schedule.md).
+      share_of_cost: what a step costs above the frozen layers, as a share of one of the whole network. Below CHEAP the
+        bound would save nothing and is ignored (docs/adr/0011-thaws-own-schedule.md).
     """
     steps = math.ceil(epochs * records / batch_size)
     return steps if max_steps is None or share_of_cost < CHEAP else min(steps, max_steps)
@@ -94,12 +94,12 @@ def fine_tuning_steps(
 ) -> tuple[int, float]:  # fmt: skip
     """Steps of phase 2, and the factor of its learning rate.
 
-    Unbounded, a third as many epochs as phase 1 (report: 30, then 10). Where phase 1 trained little, phase 2 has most
-    to do: it may take half of `max_steps` where everything was frozen and a single step where nothing was (that network
-    was trained whole already; a sweep leaves that step out), between them in proportion to the arithmetic that was
-    frozen. Likewise the rate is raised: by as much as half of `max_steps` falls short of the steps, where everything
-    was frozen. But the factor is never above steps / FULL_RATE_STEPS: a short phase can't repair what a high rate
-    destroys of the transferred weights (docs/adr/0011-thaws-own-schedule.md).
+    Without a bound, phase 2 has a third as many epochs as phase 1 (report: 30, then 10). With one, its steps grow in
+    proportion to the frozen arithmetic: half of `max_steps` if everything was frozen, a single step if nothing was
+    (that network is already trained whole; a sweep leaves that step out). The rate grows likewise: if everything was
+    frozen, by as much as half of `max_steps` falls short of the unbounded steps. But the factor is never above steps /
+    FULL_RATE_STEPS: a short phase can't repair what a high rate destroys of the transferred weights
+    (docs/adr/0011-thaws-own-schedule.md).
 
     Args:
       records, epochs, batch_size, max_steps: as in training_steps.
@@ -122,7 +122,7 @@ def fine_tuning_steps(
 def curve_steps(records: int, steps: int, batch_size: int) -> list[int]:
     """Steps of phase 1 after which the learning curve is looked at: the ends of CURVE_EPOCHS that come before the last.
 
-    Ever further apart, as learning slows; the start and the end are points of the curve too.
+    The distances grow, since learning slows down; the start and the end are points of the curve too.
     """
     ends = sorted({math.ceil(epoch * records / batch_size) for epoch in CURVE_EPOCHS})
     return [end for end in ends if end < steps]

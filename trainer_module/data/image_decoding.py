@@ -1,4 +1,4 @@
-"""Decodes images, names their brightness and contrast, and makes features dense. Imports TensorFlow alone."""
+"""Decodes images, names their brightness and contrast, and makes features dense. Imports only TensorFlow."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def read_split(patterns: Sequence[str], image_shape: Sequence[int]) -> Records:
 
 
 def texts(values: np.ndarray) -> np.ndarray:
-    """UTF-8 bytes as text; numpy's own conversion knows ASCII alone."""
+    """UTF-8 bytes as text; numpy's own conversion supports only ASCII."""
     return np.array([value.decode() for value in values.tolist()], dtype=str)
 
 

@@ -1,4 +1,4 @@
-"""How many records the splits of a domain have, as its artifact says itself. Imports TFX's file layer alone."""
+"""How many records the splits of a domain have, as its artifact says itself. Imports only TFX's file layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHAT_TO_DO = f"{REPAIR} On a cluster, restore it or run once with caching switch
 
 
 def check_count(folders: Collection[str], found: int) -> None:
-    """Refuses splits that have lost records: a file that was cut between two of them reads like a whole one.
+    """Refuses splits that have lost records: a file that was cut between two records looks complete.
 
     Args:
       folders: folders or URIs of the splits, such as .../Split-train; where one has no COUNTS_FILE beside it, as a

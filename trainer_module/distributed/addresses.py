@@ -1,4 +1,4 @@
-"""What KerasTuner's variables say about this process's part in a sweep. Imports experiment.errors alone."""
+"""Reads this process's role in a sweep from KerasTuner's variables. Imports only experiment.errors."""
 
 from __future__ import annotations
 
@@ -35,16 +35,18 @@ def worker_address(environment: Mapping[str, str]) -> tuple[str, str]:
     address = _address(environment)
     tuner_id = environment[TUNER_ID]
     if CHIEF in tuner_id or not re.fullmatch(r"[\w.-]+", tuner_id):
-        raise ThawError(f"{TUNER_ID} is {tuner_id!r}; a worker's is made of letters, digits, dots, dashes and "
-                        f"underscores, does not hold the word {CHIEF}, and no other worker has it.")  # fmt: skip
+        raise ThawError(f"{TUNER_ID} is {tuner_id!r}. Expected a name that no other worker has, of letters, digits, "
+                        f"dots, dashes and underscores, without the word {CHIEF}. Set it to one.")  # fmt: skip
     return tuner_id, address
 
 
 def _address(environment: Mapping[str, str]) -> str:
     missing = [name for name in (TUNER_ID, ORACLE_IP, ORACLE_PORT) if not environment.get(name)]
     if missing:
-        raise ThawError(f"{', '.join(missing)} not set. A distributed sweep needs {TUNER_ID} ({CHIEF}, or a name for "
+        raise ThawError(f"Not set: {', '.join(missing)}. A distributed sweep needs {TUNER_ID} ({CHIEF}, or a name for "
                         f"each worker), {ORACLE_IP} and {ORACLE_PORT}; see docs/distributed.md.")  # fmt: skip
     if not environment[ORACLE_PORT].isdigit():
-        raise ThawError(f"{ORACLE_PORT} is {environment[ORACLE_PORT]!r}; expected a port, such as 8000.")
+        raise ThawError(
+            f"{ORACLE_PORT} is {environment[ORACLE_PORT]!r}; expected a number. Set it to a port, such as 8000."
+        )
     return f"{environment[ORACLE_IP]}:{environment[ORACLE_PORT]}"

@@ -27,7 +27,7 @@ IDLE = 1.0
 
 
 class AnotherSweep(keras_tuner.errors.FatalError):
-    """The chief has turned to another sweep."""
+    """The chief now serves another sweep."""
 
 
 class SweepWorker(keras_tuner.Tuner):

@@ -107,12 +107,12 @@ def _untracked(layer: Callable[..., Any]) -> Callable[[dict[str, tf.Tensor]], di
 
 
 def _sound(examples: tf.Tensor) -> tf.Tensor:
-    """Serialized tf.Example protos [batch] written anew; fails with DataLossError where one is invalid.
+    """Parses and serializes tf.Example protos [batch] again; fails with DataLossError if one is invalid.
 
-    TensorFlow 2.16's parse_example reads bytes by a parser of its own, and what is no sound protocol buffer can end the
-    process (docs/reliability.md).
+    TensorFlow 2.16's parse_example has its own parser, and an invalid protocol buffer can end the process
+    (docs/reliability.md).
     """
-    # One empty proto more: decode_proto refuses a batch of none.
+    # One extra empty proto: decode_proto refuses an empty batch.
     padded = tf.concat([examples, [""]], axis=0)
     _, [parsed] = tf.io.decode_proto(padded, "tensorflow.Example", ["features"], [tf.string], sanitize=True)
     count = tf.ones([tf.size(padded), 1], tf.int32)
@@ -120,11 +120,11 @@ def _sound(examples: tf.Tensor) -> tf.Tensor:
 
 
 def assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize: bool) -> tf.Operation:
-    """Fails where an image [batch] is one that training can't have seen as it would be decoded here.
+    """Fails if an image [batch] would be decoded to something that training can't have seen.
 
-    First what headers alone tell: no PNG or JPEG, another size (a few bytes can declare gigapixels, and decoding makes
-    room for them before it finds that they are missing), colours of another kind, an orientation, an animation. Then
-    transparency, by decoding those that could have any.
+    First it checks headers: not a PNG or JPEG, another size (a few bytes can declare gigapixels, and decoding allocates
+    memory for them before it finds that they are missing), another colour type, an orientation, an animation. Then it
+    decodes the images that may be transparent.
     """
     padded = tf.strings.join([encoded, "\0" * 26])
     is_png = tf.strings.substr(padded, 0, 8) == b"\x89PNG\r\n\x1a\n"
@@ -160,7 +160,7 @@ def assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize:
 
 
 def _opaque(encoded: tf.Tensor, may_be_transparent: tf.Tensor) -> tf.Tensor:
-    """bool [batch]: images without a pixel that lets others through; decodes those of the mask."""
+    """bool [batch]: images without a transparent pixel; decodes those of the mask."""
     opaque = tf.map_fn(lambda content: tf.reduce_min(tf.io.decode_png(content, channels=4)[..., 3]) == 255,
                        tf.boolean_mask(encoded, may_be_transparent), fn_output_signature=tf.bool)  # fmt: skip
     return tf.tensor_scatter_nd_update(~may_be_transparent, tf.where(may_be_transparent), opaque)

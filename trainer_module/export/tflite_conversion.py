@@ -25,7 +25,7 @@ def int8_content(model: keras.Model, images: np.ndarray) -> bytes:
       model: as in float_content.
       images: uint8 [images, height, width, channels], from which the ranges of activations are taken.
     """
-    # Integers need a float input to quantise: the network anew on one, with the same weights.
+    # Integers need a float input to quantise: the network is rebuilt on one, with the same weights.
     twin = keras.models.clone_model(model, input_tensors=keras.Input(model.input_shape[1:], name="pixels"))
     twin.set_weights(model.get_weights())
     converter = _converter(twin, tf.float32)
@@ -37,7 +37,7 @@ def int8_content(model: keras.Model, images: np.ndarray) -> bytes:
 
 
 def probabilities_of(content: bytes, images: np.ndarray) -> np.ndarray:
-    """What a TFLite file of this module says of each image, float32 [images, classes].
+    """Output of this module's TFLite file for each image, float32 [images, classes].
 
     Args:
       content: the file.

@@ -79,7 +79,7 @@ class Network:
 
     @functools.cached_property
     def multiply_adds(self) -> tuple[int, ...]:
-        """Of one image's forward pass above each cut, layers with kernels alone; the head counts too."""
+        """Multiply-adds of one image's forward pass above each cut, in layers with kernels and the head."""
         groups = [sum(_multiply_adds(layer) for layer in group) for group in (*self.freezable, (self.head,))]
         return tuple(sum(groups[start:]) for start in range(len(groups)))
 
@@ -109,7 +109,7 @@ def build_network(
     Args:
       architecture: `original` (report, Table 1), `remastered` (Table 2), or a backbone's name.
       image_shape: height, width, channels of the uint8 input.
-      num_classes: two give one logit, more give one logit each.
+      num_classes: two give one logit, more give one logit for each class.
       backbone: of that name; none for the report's networks.
 
     Raises:
@@ -134,7 +134,7 @@ def build_network(
 
 
 def logit_units(num_classes: int) -> int:
-    """Logits of the head: one for two classes (binary cross-entropy), else one a class."""
+    """Logits of the head: one for two classes (binary cross-entropy), else one for each class."""
     return 1 if num_classes == 2 else num_classes
 
 
@@ -189,7 +189,7 @@ def _mobilenet_v2(images: keras.KerasTensor, backbone: Backbone) -> _Parts:
 
 
 def _with_our_normalization(layer: Layer) -> Layer:
-    """The layer anew; a BatchNormalization with NORMALIZATION_MOMENTUM, and as the fused one where that can be."""
+    """A copy of the layer; a BatchNormalization gets NORMALIZATION_MOMENTUM, and is fused where possible."""
     settings = layer.get_config()
     if not isinstance(layer, keras.layers.BatchNormalization):
         return layer.__class__.from_config(settings)
@@ -199,7 +199,7 @@ def _with_our_normalization(layer: Layer) -> Layer:
 
 
 def _multiply_adds(layer: Layer) -> int:
-    """Of one image: its kernels' elements, times the places or tokens that they are put at."""
+    """For one image: its kernels' elements, times the positions or tokens that they are applied to."""
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     tensor = layer.input if transposed else layer.output
     places = math.prod(size or 1 for size in tensor.shape[1:-1])

@@ -24,7 +24,7 @@ Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 MODES = {"0..1": "unit", "-1..1": "tf", "torch": "torch", "caffe": "caffe"}
 """By the setting `scale`: what keras.applications.imagenet_utils.preprocess_input calls it."""
 PREFIX = "thaw_"
-"""Begins the names of layers that Thaw adds, so that they are no name of the model's."""
+"""Begins the names of layers that Thaw adds, so that they differ from the model's names."""
 RESERVED = ("head", "image")
 """Names of Thaw's own layers that have no prefix."""
 SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -85,7 +85,7 @@ def backbone_parts(images: keras.KerasTensor, backbone: Backbone) -> Parts:
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)  # [batch, channels]
         cuts = [*cuts[:-1], f"{PREFIX}pool"]
-    elif not isinstance(x._keras_history.operation, Layer):  # a bare operation is no layer to cut behind
+    elif not isinstance(x._keras_history.operation, Layer):  # a cut must follow a layer, not a bare operation
         x = keras.layers.Identity(name=f"{PREFIX}features")(x)
         cuts = [*cuts[:-1], f"{PREFIX}features"]
     return x, [images.name, *cuts], groups
@@ -107,15 +107,15 @@ def _run_on(model: keras.Model, images: keras.KerasTensor, backbone: Backbone) -
 
 
 def read_model(backbone: Backbone) -> keras.Model:
-    """The model from its input to its features, with the file's weights; models within the model are laid flat.
+    """The model from its input to its features, with the file's weights; nested models are flattened.
 
     Args:
       backbone: any but MobileNetV2; a family without a file has random weights.
 
     Raises:
       ThawError: the file can't be read, or holds a model that Thaw can't take: with several inputs or outputs, with
-        layers used twice, or random ones other than dropout and augmentation; its scale is not said; or its weights
-        are no finite numbers.
+        layers used twice, or random ones other than dropout and augmentation; it lacks a scale; or its weights are not
+        finite.
     """
     name = backbone.in_words
     flat = Flattening(name).of(load_file(backbone.model) if backbone.model else family_model(backbone))
@@ -147,7 +147,7 @@ def _problems(model: keras.Model) -> Iterator[str]:
         if within and any("/moving_" in weight.path for weight in layer.weights):
             yield (f"the layer {layer.name} ({type(layer).__name__}) holds a BatchNormalization, whose statistics Thaw "
                    "can't reach there. Put it beside the layer.")  # fmt: skip
-        # Variables that are no weights are states of random numbers.
+        # Variables that are not weights are states of random generators.
         if len(layer.variables) > len(layer.weights) and not isinstance(layer, keras.layers.Dropout):
             yield f"the layer {layer.name} draws random numbers, which Thaw can't repeat. Leave it out."
         if layer.compute_dtype != "float32" and not isinstance(layer, keras.layers.InputLayer):

@@ -1,4 +1,4 @@
-"""What is to be classified of a Keras model: its classification layer is left out. Imports errors alone."""
+"""Finds the features of a Keras model: what its classification layer takes. Imports only errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AFTER_CLASSES = {
 """What may stand between a classification layer and a model's output: layers, and bare operations such as
 keras.ops.softmax(x), by their class."""
 PROBABILITIES = {"HardSigmoid", "LogSigmoid", "LogSoftmax", "Sigmoid", "Softmax"}
-"""Those that make class probabilities of scores."""
+"""Those that turn scores into class probabilities."""
 PROBABLE = (
     keras.activations.hard_sigmoid, keras.activations.log_sigmoid, keras.activations.log_softmax,
     keras.activations.sigmoid, keras.activations.softmax,
@@ -25,7 +25,7 @@ PROBABLE = (
 
 
 def features_of(model: keras.Model, backbone: Backbone) -> keras.KerasTensor:
-    """Output of the backbone's `features`; else what the classification layer takes where the model ends with one; else
+    """Output of the backbone's `features`; else the input of the classification layer, if the model ends with one; else
     its output.
 
     Raises:

@@ -1,9 +1,9 @@
-"""Where a Keras model can be cut in two, and the layers with weights between. Imports experiment.config alone.
+"""Where a Keras model can be cut in two, and the layers with weights between. Imports only experiment.config.
 
-A model is cut where one tensor alone holds all that the layers above it need. Layers that own no kernel, such as
-BatchNormalization, belong with the kernel before them, unless they lie above the last such place: a block that
-normalises first, as in ResNetV2, begins with them. Where there are more places than MOST_PARTS, neighbouring
-parts are joined so that all hold about as many kernels.
+A model can be cut where a single tensor holds all that the layers above it need. Layers without a kernel, such as
+BatchNormalization, belong to the kernel before them, unless they lie above the last cut point: a block that normalises
+first, as in ResNetV2, begins with them. If there are more cut points than MOST_PARTS, neighbouring parts are joined so
+that all have about as many kernels.
 """
 
 from __future__ import annotations

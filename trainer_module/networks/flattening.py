@@ -1,4 +1,4 @@
-"""A Keras model laid flat: models within it become their layers. Imports experiment.errors alone."""
+"""Flattens a Keras model: models within it are replaced by their layers. Imports only experiment.errors."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ AUGMENTATIONS = (
     keras.layers.RandomBrightness, keras.layers.RandomContrast, keras.layers.RandomFlip, keras.layers.RandomRotation,
     keras.layers.RandomTranslation, keras.layers.RandomZoom, keras.layers.GaussianNoise,
 )  # fmt: skip
-"""They do nothing but in training, where Thaw has its own copies: left out."""
+"""Left out: they act only in training, where Thaw adds its own copies."""
 
 
 class Flattening:
-    """Makes a model anew, of layers alone: models within it become their layers, augmentation is left out.
+    """Rebuilds a model from layers only: nested models become their layers, augmentation is left out.
 
     Layers of two models within it may have one name: the later one gets a number. A Normalization's mean and variance
     become settings of the layer, as they belong to the input and are never trained.
@@ -34,13 +34,13 @@ class Flattening:
         """The flat model, with the weights of `model`.
 
         Raises:
-          ThawError: a layer is used twice, or can't be made anew.
+          ThawError: a layer is used twice, or can't be rebuilt.
         """
         inputs = keras.Input(model.inputs[0].shape[1:], dtype=model.inputs[0].dtype)
         flat = keras.Model(inputs, self._run(model, inputs))
         for old, new in self._pairs:
             new.set_weights(old.get_weights())
-        # What was frozen when the file was saved is not what a cell freezes: every layer can be trained, those within
+        # A cell freezes other layers than those frozen when the file was saved: every layer is trainable, those within
         # a layer too.
         flat.trainable = True
         return flat
@@ -71,7 +71,7 @@ class Flattening:
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, AUGMENTATIONS):
             return args[0]
-        kwargs.pop("training", None)  # whether it trains is Thaw's to say
+        kwargs.pop("training", None)  # Thaw decides whether it trains
         if isinstance(layer, keras.Model):
             return self._run(layer, args[0])
         return layer(*args, **kwargs)

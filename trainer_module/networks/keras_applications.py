@@ -1,4 +1,4 @@
-"""Networks of keras.applications with their weights. Imports experiment alone."""
+"""Networks of keras.applications with their weights. Imports only experiment."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 def family_model(backbone: Backbone) -> keras.Model:
     """The family's network without its classification layer; with random weights where the backbone has no file.
 
-    Its layers have the same names in every process: those that Keras numbers on, through all models of a process, are
-    numbered anew.
+    Its layers have the same names in every process: names that Keras numbers across all models of a process start again
+    at the first number.
 
     Raises:
       ThawError: the family does not take images of that size.

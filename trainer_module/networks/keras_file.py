@@ -1,4 +1,4 @@
-"""A .keras file of the user's, read and named for what it is. Imports keras, nothing of the networks."""
+"""Reads a .keras file of the user's, or says what is wrong with it. Imports keras, nothing of the networks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import keras
 from experiment.errors import ThawError
 
 MOST_QUOTED = 200
-"""Characters of a library's own message that are repeated."""
+"""Characters of a library's own message that are shown."""
 
 
 def load_file(path: Path) -> keras.Model:
     """The model of a .keras file, with its weights; no code of the file is run.
 
     Raises:
-      ThawError: it is not such a file, or it holds a model that has not one input of images and one output.
+      ThawError: it is not such a file, or its model does not have one input of images and one output.
     """
     if path.suffix != ".keras":
         raise ThawError(f"{path} is not a .keras file. Load it where it was made, and save it: "
@@ -42,7 +42,7 @@ def load_file(path: Path) -> keras.Model:
 
 
 def _other_content(path: Path) -> str:
-    """What a file holds that can't be a .keras file, in words; empty where it may be one."""
+    """Why a file can't be a .keras file; empty if it may be one."""
     if path.is_dir():
         return "it is a folder"
     if not path.exists():
@@ -60,7 +60,7 @@ def _other_content(path: Path) -> str:
 
 
 def in_a_line(error: Exception) -> str:
-    """What a library complains of, without terminal colours, the list of arguments and a layer's configuration."""
+    """A library's message, without terminal colours, the list of arguments and a layer's configuration."""
     text = re.sub(r"\x1b\[\d*m", "", str(error))
     if unknown := re.search(r"Could not locate class '([^']*)'", text):
         return f"it has a layer of the class {unknown[1]}, which Keras does not know"

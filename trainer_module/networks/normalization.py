@@ -1,4 +1,4 @@
-"""BatchNormalization by TensorFlow's fused kernel, and held still for fine-tuning. Imports keras alone."""
+"""BatchNormalization with TensorFlow's fused kernel, and with held statistics. Imports only keras."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("thaw")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's BatchNormalization over the channels of [batch, height, width, channels], in one kernel each way.
+    """Keras's BatchNormalization over the channels of [batch, height, width, channels], in one kernel per direction.
 
-    Keras 3 spells the normalisation out as a dozen operations, each a pass over memory: a fifth of a training step on
+    Keras 3 writes the normalisation as a dozen operations, each a pass over memory: a fifth of a training step on
     a CPU, and most of the time in which a graph of MobileNetV2 is traced. Same weights, same numbers.
     """
 
@@ -29,9 +29,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> tf.Tensor:
-        """Normalises by the batch's statistics, and remembers them, when training; by the remembered ones else.
+        """When training, normalises by the batch's statistics and remembers them; otherwise by the remembered ones.
 
-        The latter is Keras's own: there, one kernel was no faster.
+        The latter is Keras's code: there, one kernel was not faster.
         """
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)

@@ -43,17 +43,17 @@ def set_weights(variables: Sequence[keras.Variable], weights: Weights) -> None:
 
 
 def initial_weights(layers: Sequence[keras.layers.Layer], seed: int) -> Weights:
-    """Random weights and statistics as each layer's own initialisers make them, fixed by the seed alone.
+    """Random weights and statistics as each layer's own initialisers make them, determined by the seed alone.
 
-    Every layer is built anew from its settings, so that whatever it calls a variable begins as it does in Keras: scales
-    with ones, kernels by their initialiser. Seeds that the settings name do not count: two draws would be equal.
+    Every layer is built again from its settings, so that its variables start as in Keras: scales at one, kernels from
+    their initialiser. Seeds in the settings are ignored, or two draws would be equal.
 
     Args:
       layers: built; they are not changed.
-      seed: non-negative; each layer draws from its own place of it.
+      seed: non-negative; each layer derives its own from it.
 
     Raises:
-      ThawError: a layer can't be built anew.
+      ThawError: a layer can't be built again.
     """
     weights: Weights = {}
     for place, layer in enumerate(layers):
@@ -97,7 +97,7 @@ def weights_hash(weights: Weights) -> str:
 
 
 def seed_dropout(model: keras.Model, seed: int) -> None:
-    """Starts the random numbers of every layer that draws any anew, each layer from its own place."""
+    """Restarts the random numbers of every layer that draws any, each layer from its own stream."""
     generators = [layer.seed_generator for layer in model.layers if getattr(layer, "seed_generator", None) is not None]
     for place, generator in enumerate(generators):
         generator.state.assign([seed % 2**32, place * 2**20])

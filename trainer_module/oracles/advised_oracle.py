@@ -15,9 +15,9 @@ from experiment.random_streams import Stream, stream_generator
 from trainer_module.oracles.gaussian_process import Beliefs, SearchPoint
 
 SAMPLES = 512
-"""Of the posterior, of which each names the cell that is best in it."""
+"""Samples of the posterior; each names its best cell."""
 TOLERANCE_POINTS = 0.25
-"""The search ends when it expects to lose less than this by taking the cell that leads."""
+"""The search ends when it expects to lose less than this by taking the leading cell."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +25,10 @@ class SearchCandidate:
     """A cell that may be trained.
 
     Attributes:
-      place: where it stands among the others.
+      place: its index among the candidates.
       freeze_count: of the cell.
-      seconds: that one training is expected to take.
-      estimates: what estimators say of the source at this freeze count; any unit, higher is better.
+      seconds: expected duration of one training.
+      estimates: estimators of the source's features at this freeze count; any unit, higher is better.
     """
 
     place: SearchPoint
@@ -38,14 +38,13 @@ class SearchCandidate:
 
 
 class AdvisedOracle(keras_tuner.Oracle):
-    """Orders and prunes the cells of one n by estimates and by what was trained so far.
+    """Orders and prunes the cells of one n by estimates and by the trainings so far.
 
-    It begins with each transfer's first cell by the estimates, which count no further: they order freeze counts no
-    better than chance (docs/prediction.md). From then on every step samples the posterior of all
-    cells (Beliefs) and trains a further draw of the cell that is best most often for its seconds: Thompson sampling
-    (Russo et al. 2018, section 4) by count of samples. Cells that are never best are never trained. It ends when the
-    leading cell has `draws` trainings and the samples lose less than TOLERANCE_POINTS by it on average, or when
-    `budget_seconds` are spent.
+    It begins with each transfer's first cell by the estimates and then ignores them: they order freeze counts no better
+    than chance (docs/prediction.md). From then on every step samples the posterior of all cells (Beliefs) and trains
+    one more draw of the cell that is best in the most samples per second of training: Thompson sampling (Russo et al.
+    2018, section 4). Cells that are never best are never trained. It ends when the leading cell has `draws` trainings
+    and the samples lose less than TOLERANCE_POINTS by it on average, or when `budget_seconds` are spent.
 
     Args:
       candidates: the cells.
@@ -97,7 +96,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         self.learn(*self._given[trial.trial_id], accuracy=self.trials[trial.trial_id].score)
 
     def learn(self, candidate: int, draw: int, accuracy: float) -> None:
-        """Takes in a training, also one that nobody asked for, such as the phase before fine-tuning.
+        """Records a training, also one that was not requested, such as the phase before fine-tuning.
 
         Args:
           candidate: its place in `candidates`.
@@ -147,7 +146,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         chosen = int(np.argmax(worth)) if worth.any() else leader
         due = self._seconds[leader] * (self.draws - counts[leader])
         if self.spent_seconds + self._seconds[chosen] + due > self.budget_seconds:
-            chosen = leader  # what is left is for the draws of the cell that will be taken
+            chosen = leader  # the rest is for draws of the cell that will be taken
         return self._if_affordable(chosen)
 
     def _if_affordable(self, place: int) -> tuple[int, int] | None:

@@ -25,20 +25,20 @@ MOST_LOSSES = 5
 class ChiefOracle(SweepOracle):
     """Gives trials to workers that ask over the network, and gives a lost worker's trials to others.
 
-    A trial has ended when its row is in the ledger, whatever the worker said or could no longer say. What a worker
-    reports is a hint to look there; KerasTuner's own messages would carry the scores in half the digits besides.
+    A trial has ended when its row is in the ledger, whatever the worker reported. A report only makes the oracle look
+    there: KerasTuner's messages carry scores with half the digits.
 
     Args:
       record: the sweep.
       ledger: the sweep's ledger, which this object alone writes.
-      lost_after: seconds without a sign of life after which a worker is taken for lost.
+      lost_after: seconds without a sign of life after which a worker counts as lost.
       say: shows the user a line.
       clock: seconds, from any start.
 
     Attributes:
       finished: every planned execution has its row, and none is to be planned further.
-      failure: why the sweep can't go on; none while it can.
-      fresh_rows: rows that came since somebody last emptied the list.
+      failure: why the sweep can't continue; None while it can.
+      fresh_rows: rows that arrived since the list was last emptied.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ChiefOracle(SweepOracle):
             self.finished = self._leases.all_ended
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """The trial that the worker has in hand, else one that suits it; IDLE while others train what is left."""
+        """The trial that the worker is training, else one that suits it; IDLE while others train the rest."""
         with self._alone():
             self._leases.hear(tuner_id)
             if self._leases.in_hand(tuner_id) and not self.failure:
@@ -120,10 +120,10 @@ class ChiefOracle(SweepOracle):
         return self.get_trial(trial_id)
 
     def end_trial(self, trial: Trial) -> None:
-        """Looks for the trial's row; a trial whose row is not to be seen yet stays with its worker.
+        """Looks for the trial's row; a trial whose row is not visible yet stays with its worker.
 
-        A worker that can't train it says FAILED, which ends the sweep; INVALID is KerasTuner's word for an error
-        while it spoke with the chief.
+        A worker that can't train it reports FAILED, which ends the sweep. INVALID is KerasTuner's status for an error
+        while it called the chief.
         """
         with self._alone():
             if self.failure or trial.hyperparameters.values.get(SWEEP_NAME) != self.record.name:
@@ -140,7 +140,7 @@ class ChiefOracle(SweepOracle):
                     self._take_back(holder)
 
     def take_back_lost(self) -> None:
-        """Takes the trials of workers that were not heard of back, to give them to others."""
+        """Takes back the trials of workers that were not heard from, to give them to others."""
         with self._alone():
             lost = self._leases.lost
             if lost and not self.failure:
@@ -150,7 +150,7 @@ class ChiefOracle(SweepOracle):
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """One call at a time; what goes wrong ends the search, where gRPC would tell the worker alone."""
+        """One call at a time. An error ends the search; gRPC would report it only to the worker."""
         with self._one_at_a_time:
             try:
                 yield
@@ -180,7 +180,7 @@ class ChiefOracle(SweepOracle):
         return Trial(self.get_space(), "", status)
 
     def _start(self, tuner_id: str, trial: Trial) -> Trial:
-        """Tells KerasTuner, whose file says who trains what."""
+        """Records it for KerasTuner, whose file says who trains what."""
         trial.status = TrialStatus.RUNNING
         self.ongoing_trials[tuner_id] = trial
         self.start_order.append(trial.trial_id)
@@ -189,7 +189,7 @@ class ChiefOracle(SweepOracle):
         return trial
 
     def _take_back(self, name: str) -> None:
-        """Forgets a worker; what it had in hand and what was kept for it waits for others."""
+        """Removes a worker; its trial and the units reserved for it wait for others."""
         execution = self._leases.take_back(name)
         if execution is None:
             return
@@ -199,4 +199,4 @@ class ChiefOracle(SweepOracle):
             raise ThawError(f"{cell}, draw {draw}: {MOST_LOSSES} workers were lost while they trained it, most often "
                             "because memory ran out. Executions that ended are kept; run again with workers that have "
                             "more of it.")  # fmt: skip
-        self._say(f"{name} was not heard of for {self._lost_after:.0f} s; another worker trains {cell}, draw {draw}")
+        self._say(f"{name} was not heard from for {self._lost_after:.0f} s; another worker trains {cell}, draw {draw}")

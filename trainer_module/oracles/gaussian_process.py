@@ -1,7 +1,8 @@
-"""What trainings so far say of all cells of a search: a Gaussian process. Imports numpy and scipy alone.
+"""Predicts all cells of a search from the trainings so far: a Gaussian process. Imports only numpy and scipy.
 
-Not scikit-learn's: its mean is fixed, and its kernels know no draw that is shared in training and averaged over after.
-It decides what is trained next, so it is computed by one thread, as all that decides is (single_thread.py).
+Not scikit-learn's: its mean is fixed, and its kernels can't model a draw that trainings share and predictions average
+over. It decides what is trained next, so it runs on one thread, like everything that decides a result
+(single_thread.py).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SCALES_VARY = 0.7
 MOST_APART = 4 * SCALES_VARY
 """The most by which a scale's logarithm may differ from that of its usual value."""
 LAYERS_REACH = 0.25
-"""Share of an architecture's layers over which accuracies stay alike."""
+"""Share of an architecture's layers over which accuracies remain similar."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +44,8 @@ class SearchPoint:
 class Beliefs:
     """A Gaussian process over the accuracies of one n, in points, fitted to the trainings so far.
 
-    accuracy(cell, draw) = mean + transfer + smooth in the share of frozen layers, apart for each transfer, with a part
-    of it apart for fine-tuning + draw + noise; every term but the mean is normal with a scale of its own. The scales
+    accuracy(cell, draw) = mean + transfer + smooth in the share of frozen layers, separate for each transfer, with a
+    separate part for fine-tuning + draw + noise; every term but the mean is normal with a scale of its own. The scales
     are those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1), under log-normal priors
     around USUAL_SCALES.
 
@@ -65,7 +66,7 @@ class Beliefs:
     def posterior(
         self, cells: np.ndarray, draws: np.ndarray, accuracies: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Mean and covariance of every cell's accuracy, averaged over all draws that there could be.
+        """Mean and covariance of every cell's accuracy, averaged over all possible draws.
 
         Args:
           cells, draws: int [trainings], which cell was trained on which draw.
@@ -104,7 +105,7 @@ class Beliefs:
         return latent[np.ix_(cells, cells)] + scales[DRAW] ** 2 * same_draw + noise
 
     def _cost(self, logs: np.ndarray, cells: np.ndarray, draws: np.ndarray, accuracies: np.ndarray) -> float:
-        """Less the log posterior density of scales, up to a constant."""
+        """The negative log posterior density of scales, up to a constant."""
         scales = np.exp(logs)
         covariance = self._observed(self._latent(scales), scales, cells, draws)
         mean, weights = _mean_and_weights(covariance, accuracies)

@@ -15,11 +15,11 @@ class _Worker:
 
     Attributes:
       heard: when it last asked, reported or gave a sign of life, by the table's clock.
-      unit: what it was given; the cells that it has not begun are kept for it, for it alone has their phase 1.
+      unit: what it was given; cells that it has not begun are reserved for it, since only it has their phase 1.
       in_hand: what it trains now.
       freeze_count: of the last unit, whose program it has compiled.
       dismissed: it knows that the sweep has ended.
-      adopted: it had its execution from a table before this one, and its name is not known.
+      adopted: it got its execution from an earlier table, and its name is not known.
     """
 
     heard: float
@@ -37,7 +37,7 @@ class LeaseTable:
 
     Args:
       plan: the executions.
-      lost_after: seconds without a sign of life after which a worker is taken for lost.
+      lost_after: seconds without a sign of life after which a worker counts as lost.
       clock: seconds, from any start.
     """
 
@@ -56,12 +56,12 @@ class LeaseTable:
 
     @property
     def lost(self) -> list[str]:
-        """The workers that were not heard of for too long."""
+        """The workers that were not heard from for too long."""
         now = self._clock()
         return [name for name, worker in self._workers.items() if now - worker.heard > self._lost_after]
 
     def heard_within(self, seconds: float) -> int:
-        """How many workers were heard of in the last seconds and have not been dismissed."""
+        """How many workers were heard from in the last seconds and have not been dismissed."""
         now = self._clock()
         return sum(not worker.dismissed and now - worker.heard <= seconds for worker in self._workers.values())
 
@@ -71,11 +71,11 @@ class LeaseTable:
         return worker.in_hand if worker else None
 
     def holder(self, execution: Planned) -> str | None:
-        """The worker that has the execution in hand."""
+        """The worker that trains the execution."""
         return next((name for name, worker in self._workers.items() if worker.in_hand == execution), None)
 
     def losses(self, execution: Planned) -> int:
-        """How many workers were lost while they had the execution in hand."""
+        """How many workers were lost while they trained the execution."""
         return self._losses[execution]
 
     def is_adopted(self, name: str) -> bool:
@@ -92,7 +92,7 @@ class LeaseTable:
         self._workers[name].dismissed = True
 
     def lease(self, name: str) -> Planned | None:
-        """What the worker has in hand, else the next execution that suits it; none while others hold what is left."""
+        """The worker's current execution, else the next one that suits it; None while others have the rest."""
         self.hear(name)
         worker = self._workers[name]
         if worker.in_hand is None:
@@ -113,7 +113,7 @@ class LeaseTable:
         return True
 
     def adopt(self, execution: Planned, name: str) -> bool:
-        """Leases what waits here to a worker that trains it already: it had it from a table that is gone.
+        """Leases a waiting execution to a worker that already trains it, by an earlier table.
 
         Returns:
           False where the execution does not wait: it has ended, or a worker has it or will get it.
@@ -126,7 +126,7 @@ class LeaseTable:
         return True
 
     def take_back(self, name: str) -> Planned | None:
-        """Forgets a worker; what it had in hand, which is returned, and what was kept for it wait for others."""
+        """Removes a worker; its execution, which is returned, and those reserved for it wait for others."""
         worker = self._workers.pop(name)
         rest = worker.unit.without(self._ended) if worker.unit else None
         if rest:
@@ -136,7 +136,7 @@ class LeaseTable:
         return worker.in_hand
 
     def _give_unit(self, worker: _Worker) -> None:
-        """Keeps the first of the waiting units that suit the worker for it; none where nothing waits."""
+        """Reserves the first waiting unit that suits the worker; None if nothing waits."""
         self._waiting = [rest for unit in self._waiting if (rest := unit.without(self._ended))]
         if self._waiting:
             elsewhere = {other.freeze_count for other in self._workers.values() if other is not worker}

@@ -11,11 +11,11 @@ from ledger.rows import Row
 from trainer_module.sweep.record import SweepRecord
 
 SWEEP_NAME = "sweep"
-"""The fixed hyperparameter by which a worker knows whose trial it was given."""
+"""The fixed hyperparameter that tells a worker which sweep its trial belongs to."""
 
 
 class SweepOracle(keras_tuner.Oracle):
-    """Hands out the planned executions in order; every one is a trial, its id its place in the plan.
+    """Hands out the planned executions in order; each is a trial whose id is its place in the plan.
 
     Args:
       record: the sweep.
@@ -56,7 +56,7 @@ class SweepOracle(keras_tuner.Oracle):
 
 
 def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
-    """KerasTuner wants one; the engine builds its models itself."""
+    """KerasTuner requires one; the engine builds its models itself."""
 
 
 def row_metrics(row: Row) -> dict[str, float]:

@@ -1,4 +1,5 @@
-"""The process from which workers are forked, with TensorFlow imported and never used. Imports nothing heavy itself."""
+"""The process from which workers are forked, which has imported TensorFlow and never used it. Imports nothing heavy
+itself."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from experiment.errors import ThawError
 
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOADED = ("thaw_entry", "trainer_module.sweep.process_pool", "trainer_module.sweep.model_jobs")
-"""What every worker finds imported, by name: these modules import this one."""
+"""Modules that every worker finds imported, by name: they import this one."""
 MOST_BYTES = 70
 """Of the temporary folder's path: a socket's address has 107, and multiprocessing adds up to 33 to the folder."""
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")

@@ -1,7 +1,8 @@
 """Runs a function in a process of one thread, so that its numbers do not depend on the cores. Imports no sweep, no TFX.
 
-Another thread count adds up in another order, and after a thousand steps that is another model: at high rates one may
-learn where the other is lost. So everything that ends in weights, in a ledger or in a choice is computed by one thread.
+With another number of threads, sums are computed in another order, and after a thousand steps the model differs: at
+high rates one may learn and the other diverge. So everything that decides weights, ledgers or choices runs on one
+thread.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class WorkerFailed(ThawError):
-    """A worker process raised, or died again and again."""
+    """A worker process raised, or died repeatedly."""
 
 
 class Failure:
@@ -48,7 +49,7 @@ def one_thread() -> None:
 
 
 def run_alone(work: Callable[..., Result], *arguments: Any, task: str) -> Result:
-    """Runs a function in a process of one thread that is gone afterwards, with the memory it took.
+    """Runs a function in a process of one thread, which then ends and frees its memory.
 
     Args:
       work: a function of a module; its module should import no TFX, which the process would have to import too.
@@ -90,7 +91,7 @@ def _work_alone(pipe: Connection, work: Callable[..., Any], arguments: tuple[Any
 
 @contextlib.contextmanager
 def failures_told(pipe: Connection) -> Iterator[None]:
-    """Makes this process one thread's, and sends what goes wrong in it instead of raising."""
+    """Limits this process to one thread, and sends errors instead of raising them."""
     # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
     sys.stdout = sys.stderr
     one_thread()
@@ -105,7 +106,7 @@ def failures_told(pipe: Connection) -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Ends this process when the one that started it was killed: nobody takes what it computes any more."""
+    """Ends this process when the one that started it was killed: nobody reads its results."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

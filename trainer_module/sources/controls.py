@@ -1,9 +1,9 @@
-"""Sources that no domain taught: initial weights, and permuted labels. Imports source, no sweep.
+"""Sources that learned from no domain: initial weights, and permuted labels. Imports source, no sweep.
 
 After Yosinski, Clune, Bengio and Lipson (How transferable are features in deep neural networks?, NIPS 2014): random
 frozen features, and a network trained on its own task. Permuted labels after Zhang et al. (Understanding deep learning
-requires rethinking generalization, ICLR 2017): such a network sees real images and learns them by heart, so it shows
-what images and scale of weights give without any class.
+requires rethinking generalization, ICLR 2017): such a network memorises real images, so it shows what images and the
+scale of weights give without classes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def with_permuted_labels(records: Records, seed: int) -> Records:
 
 
 def some_originals(records: Records, count: int) -> Records:
-    """At most that many images of a training set, without copies: what a training by heart is looked at on."""
+    """At most that many images of a training set, without copies: on them memorisation is measured."""
     kept = np.zeros(len(records), bool)
     kept[np.flatnonzero(records.copies == 0)[:count]] = True
     return records.select(kept)

@@ -1,4 +1,5 @@
-"""What a source's features say of the target before any training on it, at every cut. Imports training, no sweep."""
+"""Estimators of a source's features on the target, at every cut, before any training on it. Imports training, no
+sweep."""
 
 from __future__ import annotations
 
@@ -30,13 +31,13 @@ CELLS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """One estimator's value for one place of the grid.
+    """One estimator's value for one point of the grid.
 
     Attributes:
       n, freeze_count, draw: which images, and the cut at which their features were taken.
       estimator: a name of LABEL_ESTIMATORS or DOMAIN_ESTIMATORS, or `leep`, which has one value for all freeze counts.
       value: higher is better; never NaN: what an estimator refuses, such as too few images, is left out.
-      seconds: the estimator's own; the walk to the cut is not in it.
+      seconds: the estimator's own, without those for the features.
     """
 
     n: int
@@ -50,13 +51,13 @@ class Estimate:
 def features_at(
     network: Network, images: np.ndarray, freeze_counts: Sequence[int], budget: Budget
 ) -> Iterator[tuple[int, np.ndarray]]:  # fmt: skip
-    """Walks the images through the backbone once, from cut to cut, in inference mode.
+    """Runs the images through the backbone once, from cut to cut, in inference mode.
 
     Args:
       network: holds the source's weights.
       images: uint8 [images, height, width, channels].
       freeze_counts: ascending.
-      budget: memory for activations; what is over goes to disk.
+      budget: memory for activations; the rest goes to disk.
 
     Yields:
       (freeze_count, float32 [images, features]), maps averaged over CELLS x CELLS parts.

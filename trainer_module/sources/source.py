@@ -26,7 +26,7 @@ from trainer_module.training.training_loop import Program
 
 KERAS_FILE = "model.keras"
 CHECKS = 5
-"""How often val is looked at during the training of a source; the best of these moments is kept."""
+"""How often a source in training is scored on val; the best of these moments is kept."""
 
 
 def train_source(network: Network, train: Records, val: Records, settings: ModelSettings) -> list[tuple[int, float]]:
@@ -42,7 +42,7 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
       (step, val accuracy) at each of CHECKS moments.
 
     Raises:
-      ThawError: the loss is no finite number any more.
+      ThawError: the loss is no longer finite.
     """
     schedule = settings.schedule
     variables = weight_values.model_variables(network)

@@ -30,7 +30,7 @@ def check_unaltered(folder: str, weights_hash: str) -> None:
       weights_hash: hash of the backbone's weights as they were read (freezing.weights_hash).
 
     Raises:
-      ThawError: they are others than the card says, or there is no card.
+      ThawError: they differ from those on the card, or there is no card.
     """
     expected = _read(folder).get("backbone_hash")
     if weights_hash != expected:
@@ -43,7 +43,7 @@ def check_unaltered(folder: str, weights_hash: str) -> None:
 def check_trained(folder: str) -> None:
     """Refuses a model that did no better on its own val images than guessing might have.
 
-    Guessing is to answer with the largest class always. The binomial tail is multiplied by the number of moments that
+    Guessing means always predicting the largest class. The binomial tail is multiplied by the number of moments that
     the best was chosen from. ImageNet's weights have no val images here and pass.
 
     Args:

@@ -23,12 +23,12 @@ from trainer_module.training.activation_cache import Budget
 RETRY_RATE = 1 / 4
 """By which the learning rate is multiplied for the second try of a phase that diverged."""
 ATTEMPTS: tuple[tuple[Outcome, float], ...] = (("trained", 1.0), ("retried", RETRY_RATE))
-"""The tries of a phase: what one that goes well is called, and what its learning rate is multiplied by."""
+"""Attempts at a phase: the outcome of one that goes well, and the factor of its learning rate."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Phase1:
-    """Where a phase 1 ended; fine-tuning goes on from here.
+    """Where a phase 1 ended; fine-tuning continues from here.
 
     Attributes:
       place: what decided it.
@@ -46,7 +46,7 @@ class SweepEngine:
 
     Three things are shared: activations of a frozen prefix (one walk per freeze count over every image that any draw
     needs), compiled programs (one per freeze count or tuned part, and one for fine-tuning), and phase 1 (a
-    fine-tuned cell goes on from its twin without fine-tuning).
+    fine-tuned cell continues from its twin without fine-tuning).
 
     Args:
       network: the architecture; its weights are overwritten.
@@ -55,7 +55,7 @@ class SweepEngine:
       schedule: steps and learning rates; may be set to another between executions.
       seed: of the experiment; with a draw's number it fixes subset, initial head, batches and dropout masks.
       budget: memory for activations, 4 GiB by default; it changes no result.
-      suffixes: programs and activations of this network and this data, by default such as keep to the budget.
+      suffixes: programs and activations of this network and this data, by default new ones within the budget.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class SweepEngine:
 
     @property
     def _recipe(self) -> Recipe:
-        """The schedule's; random weights are no features, so that a baseline's head is always trained."""
+        """The schedule's; a baseline's head is always trained, since random weights are not features."""
         solved = self.schedule.settings.tuning is not None and self.source is not None
         return self._solved_head if solved else self._trained_head
 
@@ -120,7 +120,7 @@ class SweepEngine:
         return self._last_phase_1
 
     def _phase_2(self, cell: Cell, draw: int, phase_1: _Phase1) -> Execution:
-        """Fine-tunes the whole network from where phase 1 ended, unless that can do no good."""
+        """Fine-tunes the whole network from where phase 1 ended, unless that can't help."""
         before = phase_1.execution
         if before.outcome == "diverged" or not self._recipe.has_phase_2(self.schedule, cell.freeze_count):
             weight_values.set_weights(self._variables, phase_1.weights)

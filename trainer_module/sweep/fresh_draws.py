@@ -49,7 +49,7 @@ def fresh_rows(
     Args:
       job: of `fresh_job`.
       executions: cells and draws.
-      advance: is told of each row that was trained or found.
+      advance: is called with each row that was trained or found.
 
     Raises:
       ThawError: the source may not be transferred, or an execution failed; rows that ended before are kept.

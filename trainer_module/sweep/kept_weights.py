@@ -55,9 +55,9 @@ class WeightsKeeper:
         self._best: tuple[tuple[float, int, bool, bool, int], Path] | None = None
 
     def offer(self, engine: SweepEngine, cell: Cell, draw: int, execution: Execution) -> None:
-        """Writes the weights that the engine has just trained, where they are the best so far.
+        """Writes the weights that the engine has just trained, if they are the best so far.
 
-        A disk that is full costs the file alone.
+        A full disk costs only this file.
         """
         settings, merit = self._record.settings, cell_merit(cell, execution.val.accuracy)
         if draw != DEPLOYED_DRAW or cell.n != settings.deployed_size or (self._best and self._best[0] >= merit):

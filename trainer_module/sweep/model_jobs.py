@@ -66,7 +66,7 @@ class DeployedJob:
       base_model: folder of the source's model; empty for a baseline.
       cell: the one that the Tuner chose.
       activations_gib: memory for activations of frozen layers.
-      spill_dir: where what is over goes.
+      spill_dir: where the rest goes.
     """
 
     settings: ModelSettings

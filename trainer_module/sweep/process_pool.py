@@ -30,7 +30,7 @@ MOST_DEATHS = 2
 
 
 def default_workers() -> int:
-    """One a core where the arithmetic is done by the CPU; one in all where a GPU does it."""
+    """One for each core on a CPU; one in total on a GPU."""
     return 1 if tf.config.list_physical_devices("GPU") else usable_cores()
 
 
@@ -73,7 +73,7 @@ class WorkerPool:
         self.close()
 
     def close(self) -> None:
-        """Ends the processes; what they had in hand is lost, and no process starts any more."""
+        """Ends the processes; their current work is lost, and no process starts afterwards."""
         with self._lock:
             self._closed = True
             for worker in self._workers:
@@ -100,7 +100,7 @@ class WorkerPool:
             worker.bury()
 
     def run(self, executions: Sequence[Planned]) -> Iterator[tuple[Cell, int, Execution]]:
-        """Yields what executions gave, as they end; what a killed worker had in hand runs again in a new one.
+        """Yields results as executions end; the work of a killed worker runs again in a new one.
 
         Raises:
           WorkerFailed: an execution raised, or its process died more than once.
@@ -116,7 +116,7 @@ class WorkerPool:
                 except WorkerDied:
                     self._replace(worker, waiting)
                     continue
-                yield *ended, execution  # whoever takes it has written it down when this goes on
+                yield *ended, execution  # the caller has written it when this continues
                 worker.go_on()
 
     def _facts_of_all(self) -> SweepFacts:
@@ -152,7 +152,7 @@ class WorkerPool:
                 worker.begin(unit)
 
     def _replace(self, worker: WorkerProcess, waiting: list[Unit]) -> None:
-        """Puts back what a dead worker had in hand, and starts another in its place."""
+        """Puts back a dead worker's work, and starts another in its place."""
         exit_code, unit = worker.bury(), worker.unit
         assert unit is not None
         cell = unit.cells[0]

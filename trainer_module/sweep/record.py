@@ -1,4 +1,4 @@
-"""What names a sweep's executions and where their rows lie. Imports job and ledger, no KerasTuner, no TFX."""
+"""Plan, keys and files of a sweep's executions. Imports job and ledger, no KerasTuner, no TFX."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class SweepRecord:
         self.keys = [self.key(*execution) for execution in self.plan]
 
     def keep(self, plan: Plan) -> None:
-        """Makes less of the plan: the executions are among its own."""
+        """Reduces the plan to these executions, which must be in it."""
         self.plan, self.keys = plan, [self.key(*execution) for execution in plan]
 
     @property
@@ -125,7 +125,7 @@ def _decisive(settings: SweepSettings) -> dict[str, Any]:
 
 
 def add_missing(to: Ledger, rows: Iterable[Row]) -> None:
-    """Adds the rows whose key the ledger lacks: what two workers did is kept once."""
+    """Adds the rows whose key the ledger lacks: what two workers trained is kept once."""
     for row in rows:
         if row.key not in to.rows:
             to.append(row)
@@ -136,7 +136,7 @@ Plan = list[tuple[Cell, int]]
 
 
 def plan_sweep(settings: SweepSettings) -> Plan:
-    """All executions in the order of KerasTuner's trials, a fine-tuned cell straight after its twin."""
+    """All executions in the order of KerasTuner's trials, a fine-tuned cell right after its twin."""
     executions = itertools.product(settings.ways, settings.draw_numbers, settings.sizes)
     plan = [(Cell(n, *way), draw) for way, draw, n in executions]
 
@@ -148,5 +148,5 @@ def plan_sweep(settings: SweepSettings) -> Plan:
 
 
 def keras_tuner_folder(ledger_folder: Path) -> Path:
-    """Where KerasTuner keeps files of its own, beside the ledgers."""
+    """Where KerasTuner keeps its own files, beside the ledgers."""
     return ledger_folder / "keras_tuner"

@@ -1,4 +1,4 @@
-"""In which order a sweep trains that may have to end early, and what it keeps then. Imports record, no KerasTuner."""
+"""Training order of a sweep that may end early, and what it keeps then. Imports record, no KerasTuner."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from trainer_module.sweep.record import Plan, plan_sweep
 
 
 def rounds(settings: SweepSettings) -> list[Plan]:
-    """A sweep's executions; the first round is trained whatever the clock says, for without it there is no answer.
+    """A sweep's executions in rounds; the first is always trained, since there is no answer without it.
 
-    Of a transfer that is one cell at every n: as many layers frozen as there may be, the cheapest. Of a baseline it is
-    all of them, for any cell of a transfer may be held against any of its. A transfer's other rounds are a freeze
-    count each, from the most frozen: those cost the least, and features frozen is what most transfers choose.
+    For a transfer it has one cell at every n: the cheapest, with as many layers frozen as possible. For a baseline it
+    has all cells, since a transfer may be compared with any of them. Each other round of a transfer is one freeze
+    count, the most frozen first: they cost the least, and most transfers choose frozen features.
     """
     if settings.role == "baseline":
         return [plan_sweep(settings)]
@@ -30,7 +30,7 @@ def rounds(settings: SweepSettings) -> list[Plan]:
 def complete_cells(plan: Plan, is_trained: Callable[[Cell, int], bool]) -> Plan:
     """What a sweep that ended early keeps: the cells that were trained on all their draws.
 
-    The best of many means is a lucky one, the more so the fewer draws are in it: cells compare by the same draws.
+    The best of many means is biased upwards, more so with few draws: cells are compared on the same draws.
     """
     lacking = {cell for cell, draw in plan if not is_trained(cell, draw)}
     return [(cell, draw) for cell, draw in plan if cell not in lacking]

@@ -17,13 +17,13 @@ from trainer_module.sweep.record import SweepRecord
 from trainer_module.sweep.units import group_units
 
 MOST_OPEN = 3
-"""Sweeps of which a process is kept while another is asked: each holds the target's images and compiled programs."""
+"""Idle sweeps that keep a process: each holds the target's images and compiled programs."""
 
 Result = TypeVar("Result")
 
 
 class SearchSweep:
-    """One sweep, of which only those executions run that are asked for and not in its ledger.
+    """One sweep that runs only requested executions that are not in its ledger.
 
     Args:
       job: the sweep.
@@ -77,19 +77,19 @@ class SearchSweep:
         return self._pool.size if self._pool is not None else 0
 
     def rest(self) -> None:
-        """Ends the processes but one."""
+        """Ends all processes but one."""
         if self._pool is not None:
             self._pool.resize(1)
 
     def pause(self) -> None:
-        """Ends the processes; they start anew when they are needed."""
+        """Ends the processes; they start again when they are needed."""
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
 
     def close(self) -> None:
-        """Ends the processes, those too that another thread is starting right now; none starts any more."""
+        """Ends the processes, also those that another thread is starting; none starts afterwards."""
         with self._lock:
             self._ended = True
         self.pause()
@@ -107,11 +107,11 @@ class SearchSweep:
 
 
 class SearchSweeps:
-    """Several sweeps, side by side; those in use have processes, and at most MOST_OPEN of the others have one.
+    """Several sweeps in parallel; those in use have processes, and at most MOST_OPEN of the others have one.
 
     Args:
       sweeps: by the sweep's name.
-      workers: processes that train side by side.
+      workers: processes that train in parallel.
     """
 
     def __init__(self, sweeps: Mapping[str, SearchSweep], workers: int):
@@ -137,23 +137,23 @@ class SearchSweeps:
         return dict(zip(asked, side_by_side(calls), strict=True))
 
     def close(self) -> None:
-        """Ends all processes; none starts any more."""
+        """Ends all processes; none starts afterwards."""
         for sweep in self.sweeps.values():
             sweep.close()
 
 
 def most_processes(workers: int) -> int:
-    """Bound on the processes of all sweeps together, where no more than `workers` units are asked for at once.
+    """Bound on the processes of all sweeps together, if no more than `workers` units are requested at once.
 
-    For each unit one, and for each sweep its share of what is left; those that rest.
+    One for each unit, for each sweep its share of the rest, and those of idle sweeps.
     """
     return 2 * workers + MOST_OPEN
 
 
 def side_by_side(calls: Sequence[Callable[[], Result]]) -> list[Result]:
-    """What the calls return, each made in a thread of its own; the first error ends the waiting.
+    """The results of the calls, each made in its own thread; the first error ends the waiting.
 
-    The threads are daemons: after Ctrl-C the process would else wait for trainings that nobody wants any more.
+    The threads are daemons: otherwise, after Ctrl-C, the process would wait for trainings that nobody needs.
     """
     ended: queue.SimpleQueue[tuple[int, Result | BaseException]] = queue.SimpleQueue()
 

@@ -13,7 +13,7 @@ Planned = tuple[Cell, int]
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """What one worker does in one go: the cells that share n, trained layers and draw, and so phase 1."""
+    """What one worker takes at once: the cells that share n, trained layers and draw, and so phase 1."""
 
     cells: tuple[Cell, ...]
     draw: int
@@ -33,7 +33,7 @@ class Unit:
         return [(cell, self.draw) for cell in self.cells]
 
     def without(self, ended: Container[Planned]) -> Unit | None:
-        """What has not ended of it; none where everything has."""
+        """What has not ended of it; None if everything has."""
         cells = tuple(cell for cell in self.cells if (cell, self.draw) not in ended)
         return Unit(cells, self.draw) if cells else None
 

@@ -1,4 +1,4 @@
-"""One worker of a sweep: its own life, and what its pool knows of it. Imports sweep, no TFX and no KerasTuner."""
+"""One worker of a sweep: its process, and its pool's view of it. Imports sweep, no TFX and no KerasTuner."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Job(Protocol):
 
 
 class WorkerDied(Exception):
-    """The process ended without a word."""
+    """The process ended without a message."""
 
 
 class WorkerProcess:
     """A process of one thread that builds an engine, and answers each `Planned` that it is sent by an `Execution`.
 
-    What it can't do it tells, and ends. The next execution of its unit is sent once the last one's result is written
+    It reports an error and ends. The next execution of its unit is sent once the last one's result is written
     down: a kill costs a worker one execution, not the one before it too.
 
     Args:
@@ -36,7 +36,7 @@ class WorkerProcess:
       expected: what it must have read; none: whatever it reads is its first message (see `facts`).
 
     Attributes:
-      unit: what it was given and has not ended; none where it has nothing to do.
+      unit: what it was given and has not ended; None if it is idle.
       freeze_count: of the last unit, whose program it has compiled.
     """
 
@@ -63,18 +63,18 @@ class WorkerProcess:
         return facts
 
     def begin(self, unit: Unit) -> None:
-        """Has it run the first of a unit's executions."""
+        """Starts the first of a unit's executions."""
         self.unit, self.freeze_count = unit, unit.freeze_count
         self.go_on()
 
     def go_on(self) -> None:
-        """Has it run the next of its unit's executions, where there is one."""
+        """Starts the next of its unit's executions, if there is one."""
         if self.unit is not None:
             with contextlib.suppress(ConnectionError):  # it died: whoever waits for the result will see
                 self.pipe.send(self.unit.executions[0])
 
     def result(self) -> tuple[Planned, Execution]:
-        """What it has run, and what came of it; the rest of the unit waits for `go_on`.
+        """The execution that ended, and its result; the rest of the unit waits for `go_on`.
 
         Raises:
           WorkerDied: see there.
@@ -108,7 +108,7 @@ class WorkerProcess:
 
 
 def _work(pipe: Connection, job: Job, expected: SweepFacts | None) -> None:
-    """A worker's life, until the pool closes the pipe."""
+    """A worker's main loop, until the pool closes the pipe."""
     with failures_told(pipe):
         engine = job.build()
         facts = facts_of(engine)

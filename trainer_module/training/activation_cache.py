@@ -1,4 +1,4 @@
-"""Labelled activations at one cut, in memory or spilled to disk. Imports numpy and TensorFlow alone."""
+"""Labelled activations at one cut, in memory or spilled to disk. Imports only numpy and TensorFlow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Budget:
     Attributes:
       memory_bytes: of all that is held at once: the cut in use, the one that it is computed from, and what is being
         read from disk.
-      spill_dir: folder for what is over; None for the system's folder for temporary files.
+      spill_dir: folder for what exceeds that; None for the system's folder for temporary files.
     """
 
     memory_bytes: int = 4 * 2**30
@@ -37,7 +37,7 @@ class Budget:
 
     @property
     def share_bytes(self) -> int:
-        """What one of the three may take."""
+        """Upper bound for each of the three."""
         return self.memory_bytes // 3
 
 
@@ -98,7 +98,7 @@ class InMemory:
 
 
 class OnDisk:
-    """Activations in an unnamed file, which is gone with its process however that ends.
+    """Activations in an unnamed file, which disappears with its process, however that ends.
 
     Args:
       batches: [any number, ...] each, float32, in the order of the labels; written as they come.
@@ -134,7 +134,7 @@ class OnDisk:
             start = stop
 
     def _steps_that_fit(self, order: np.ndarray) -> int:
-        """How many of the next steps' records fit in a portion: all if their different ones do, one at least."""
+        """How many of the next steps fit in a portion: all if their distinct records do, at least one."""
         most = self._budget.share_bytes // self._record_bytes
         if len(np.unique(order)) <= most:
             return len(order)
@@ -168,7 +168,7 @@ class OnDisk:
 
 
 def kept(batches: Iterator[tf.Tensor], labels: np.ndarray, budget: Budget, *, spill: bool) -> Activations:
-    """Keeps what an inference pass gives, in memory or on disk.
+    """Stores the output of an inference pass, in memory or on disk.
 
     Args:
       batches: float32 [any number, ...] each, in the order of the labels.

@@ -1,4 +1,4 @@
-"""The stack of this process; the one place that finds it out. Imports TensorFlow and Keras, of ours stack alone."""
+"""The stack of this process; the only module that determines it. Imports TensorFlow, Keras and stack."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def solve_head(
       num_classes: of the target.
 
     Raises:
-      ValueError: a class has no training record, or a feature is no finite number.
+      ValueError: a class has no training record, or a feature is not finite.
     """
     if len(np.unique(labels)) != num_classes:
         raise ValueError(f"Expected records of {num_classes} classes, got {len(np.unique(labels))}.")
@@ -60,7 +60,7 @@ def solve_head(
     x, val_x = ((values - centre) / scale for values in (features, val_features))
     model = LogisticRegression(max_iter=MOST_ITERATIONS, warm_start=True)
     best = np.inf
-    # One thread: sums in another order would be another head (processes/single_thread.py).
+    # One thread: sums in another order would give another head (processes/single_thread.py).
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at a weak penalty the last steps change nothing
         for strength in STRENGTHS:

@@ -21,10 +21,10 @@ ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """How a model did on labelled images.
+    """A model's scores on labelled images.
 
     Attributes:
-      accuracy: share of right answers.
+      accuracy: share of correct predictions.
       loss: mean cross-entropy in nats.
       probabilities: float32 array of shape (images, classes).
     """
@@ -41,7 +41,8 @@ class Program:
       model: from the activations at a cut to logits [batch, units].
       variables: what is trained.
       statistics_held: True normalises by the moving statistics and leaves them as they are (phase 2).
-      shift_px: images are moved by up to so many pixels each way while training; 0 for activations of other cuts.
+      shift_px: images are shifted by up to so many pixels in each direction while training; 0 for activations of other
+        cuts.
       held: from the model's output to logits, always in inference mode, where the model does not reach that far.
     """
 
@@ -93,7 +94,7 @@ class Program:
         """Sets the moving statistics to what the trained weights give on the last `batches` of the order.
 
         After some tens of steps from random weights they still lag so far that the network scores at chance in
-        inference mode; re-estimating them with the weights at rest mends it (Wu and Johnson, arXiv 2105.07576, section
+        inference mode; re-estimating them with fixed weights corrects this (Wu and Johnson, arXiv 2105.07576, section
         3). The same is done for transfers and baselines.
         """
         if self.statistics_held or not self._statistics:
@@ -108,7 +109,7 @@ class Program:
             statistic.assign(statistic.value / (1 - momentum ** len(last)))
 
     def reset(self, dropout_seed: int, *, shift_seed: int = 0) -> None:
-        """Clears the optimiser's memory and starts the dropout masks and the shifts anew."""
+        """Resets the optimiser's state, the dropout masks and the shifts."""
         for state in (self._steps_taken, *(moment for pair in self._moments for moment in pair)):
             state.assign(tf.zeros_like(state))
         self._shift_seed.assign(shift_seed)
@@ -195,7 +196,7 @@ def _loop(one_step: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]
 
 
 def shifted(images: tf.Tensor, most_px: int, seed: tf.Tensor) -> tf.Tensor:
-    """Images [batch, height, width, channels], each moved by up to `most_px` each way, its edges mirrored in.
+    """Images [batch, height, width, channels], each shifted by up to `most_px` in each direction, with mirrored edges.
 
     Padding and cropping at random, as He et al. (arXiv 1512.03385, section 4.2) augment CIFAR-10, with mirrored edges
     instead of black ones.
@@ -203,7 +204,7 @@ def shifted(images: tf.Tensor, most_px: int, seed: tf.Tensor) -> tf.Tensor:
     Args:
       images: of any dtype.
       most_px: below height and width.
-      seed: int64 [2]; equal seeds move equally.
+      seed: int64 [2]; equal seeds shift equally.
     """
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     padding = [[0, 0], [most_px, most_px], [most_px, most_px], [0, 0]]
@@ -233,8 +234,8 @@ def class_probabilities(logits: np.ndarray) -> np.ndarray:
 def score_logits(logits: np.ndarray, labels: np.ndarray) -> Score:
     """Accuracy, cross-entropy and probabilities of logits [images, units] against labels [images].
 
-    Both figures come from the float32 probabilities, of which the ledger keeps every bit; where the most probable
-    classes are equal in float32 the first is called.
+    Both figures come from the float32 probabilities, which the ledger stores exactly. Of classes that are equally
+    probable in float32, the first is predicted.
     """
     probabilities = class_probabilities(logits)
     truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)

@@ -1,7 +1,7 @@
 """Which cells of one transfer are worth training: a Gaussian process for each n, asked in rounds. Imports search_tuner.
 
-Every round asks each n's oracle for as many trials, whatever workers there are: what is trained, and so what is chosen,
-does not depend on the machine's cores.
+Every round asks each n's oracle for as many trials, however many workers there are: what is trained, and so what is
+chosen, does not depend on the machine's cores.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from trainer_module.tuners.search_tuner import SearchTuner
 AT_ONCE = 2
 """Trials of a round that are asked of each n."""
 MOST_OF_GRID = 0.5
-"""Share of the grid's cost that a search may take, as `relative_cost` has it; most end sooner by themselves."""
+"""Share of the grid's cost that a search may take, as `relative_cost` measures it; most end sooner."""
 ALWAYS_AFFORDED = 4
-"""Freeze counts that a search may try whatever they cost: fewer are no grid."""
+"""Freeze counts that a search may try at any cost; fewer would not be a grid."""
 SCORED = 6
 """Times that val is scored in a training."""
 
 Train = Callable[[Plan], bool]
-"""Trains what the ledger lacks of a plan; False where there was no time for all of it."""
+"""Trains the executions of a plan that the ledger lacks; False if time ran out."""
 ValAccuracy = Callable[[Cell, int], float]
 """Of an execution that was trained, a fraction."""
 
 
 def begun_with(settings: SweepSettings) -> Plan:
-    """What a search trains before it asks: at every n, as many layers frozen as there may be, on all draws.
+    """What a search trains first: at every n, as many layers frozen as possible, on all draws.
 
-    That is the cheapest cell, and the one that few images mostly choose.
+    That is the cheapest cell, and mostly the best one with few images.
     """
     most, way = max(settings.freeze_counts), min(settings.fine_tune)
     return [one for one in plan_sweep(settings) if _way(one[0]) == (most, way, 0)]
@@ -43,9 +43,9 @@ def begun_with(settings: SweepSettings) -> Plan:
 def search_cells(
     settings: SweepSettings, most_frozen: int, val_images: int, train: Train, val_accuracy: ValAccuracy, folder: Path
 ) -> None:
-    """Trains cells of a transfer until each n's oracle expects to gain next to nothing by more, or time is up.
+    """Trains cells of a transfer until each n's oracle expects almost no further gain, or time is up.
 
-    Cells that hold layers (`tuned`) are trained in the end, all of them: the process knows no such layers.
+    Cells that hold layers (`tuned`) are all trained in the end: the Gaussian process does not model them.
 
     Args:
       settings: the transfer's sweep.
@@ -76,7 +76,7 @@ def search_cells(
 def relative_cost(settings: SweepSettings, cell: Cell, most_frozen: int, val_images: int) -> float:
     """What a training costs, in passes of one image through the whole network; a backward pass counts as two.
 
-    Layers are taken for as dear as each other: only how often a cell is best for its cost counts on it.
+    All layers count as equally expensive; this only affects how often a cell is best for its cost.
     """
     tuning, above = settings.schedule.tuning, 1 - cell.freeze_count / most_frozen
     epochs = tuning.epochs if tuning else settings.schedule.epochs

@@ -16,7 +16,7 @@ from trainer_module.oracles.sweep_oracle import no_hypermodel
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """One trial's trainings: a cell on a draw, and first its twin where it is fine-tuned, which goes on from there."""
+    """One trial's trainings: a cell on a draw, and first its twin if it is fine-tuned, which continues from there."""
 
     transfer: str
     cells: tuple[Cell, ...]
@@ -29,7 +29,7 @@ class Asked:
 
 
 Train = Callable[[Sequence[Asked]], Sequence[Sequence[float]]]
-"""Trains a round's trials side by side, or looks them up; returns the val accuracies of each one's cells."""
+"""Trains a round's trials in parallel, or looks them up; returns the val accuracies of each one's cells."""
 
 
 class SearchTuner(keras_tuner.Tuner):
@@ -52,7 +52,7 @@ class SearchTuner(keras_tuner.Tuner):
     def search(self, train: Train) -> None:
         """Asks, trains and tells, round by round.
 
-        KerasTuner's own loop would train one trial at a time, and keep what a training raised to itself.
+        KerasTuner's own loop would train one trial at a time, and hide a training's exception.
 
         Args:
           train: trains a round.

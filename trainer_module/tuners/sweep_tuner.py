@@ -47,7 +47,7 @@ class LedgerTuner(keras_tuner.Tuner):
     def __init__(self, record: SweepRecord, rows: Ledger, oracle: SweepOracle):
         self.record = record
         self.ledger = rows
-        # The ledger answers for what ran before, so KerasTuner's own files start anew.
+        # The ledger has what ran before, so KerasTuner's own files start empty.
         super().__init__(
             oracle=oracle,
             hypermodel=no_hypermodel,
@@ -62,7 +62,7 @@ class LedgerTuner(keras_tuner.Tuner):
         One trial is one draw: taking the best trial would choose a lucky draw.
 
         Raises:
-          ValueError: more than the one best is asked for.
+          ValueError: more than one model is requested.
         """
         if num_trials != 1:
             raise ValueError(f"Only the best cell is kept, not the best {num_trials}")
@@ -143,7 +143,7 @@ class SweepTuner(LedgerTuner):
         return set(asked)
 
     def _train(self, plan: Plan, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
-        """Runs what the ledger lacks of a plan; False where time was up, and what was in hand is lost."""
+        """Runs what the ledger lacks of a plan; False if time ran out, and running executions are lost."""
         lacking = [execution for execution in plan if not self._has(*execution)]
         for _ in range(len(plan) - len(lacking)):
             advance("from the ledger")

@@ -1,4 +1,4 @@
-"""How many labels it will take, in words and as a table's fields, from summary.json's values. Imports formats alone."""
+"""How many labels it will take, in words and as a table's fields, from summary.json's values. Imports only formats."""
 
 from __future__ import annotations
 

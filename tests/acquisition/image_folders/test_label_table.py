@@ -78,14 +78,14 @@ def test_texts_of_cells_are_never_markup_or_patterns(folder: Path) -> None:
     ("lines", "message"),
     [
         (["file,label", *rows(), "in/lost.jpg,rose", "in/gone.jpg,rose"],
-         r"lists 2 files that are not there: in/lost\.jpg \(line 18\), in/gone\.jpg"),
+         r"lists 2 files that do not exist: in/lost\.jpg \(line 18\), in/gone\.jpg"),
         (["file,label", *rows(), "in/3.jpg,tulip"], r"in/3\.jpg. has two labels, .rose. in line 5 and .tulip. in"),
         (["file,label,group", *rows("a"), "in/3.jpg,rose,b"], "has two groups, 'a' in line 5 and 'b' in line 18"),
         (["file,label,colour", *rows("red")], "unknown column 'colour'.*--ignore-column"),
         (["file,species", *rows()], r"has no column 'label'.*\['file', 'species'\].*--label-column"),
         (["file,label,label", *rows("x")], "names the column 'label' twice"),
-        (["file,path,label", *[f"in/{n}.jpg,x,rose" for n in range(16)]], "which column is the file, 'file' or 'path'"),
-        (["file,label", *rows(), f"{'x' * 300}.jpg,rose"], "1 file that is not there"),
+        (["file,path,label", *[f"in/{n}.jpg,x,rose" for n in range(16)]], "the file could be 'file' or 'path'"),
+        (["file,label", *rows(), f"{'x' * 300}.jpg,rose"], "1 file that does not exist"),
         (["file,label", *rows(), "../in.jpg,rose"], r"line 18: '\.\./in\.jpg' lies outside"),
         (["file,label", *rows(), "/etc/passwd,rose"], "'/etc/passwd' lies outside"),
         (["file,label", *rows(), "in/3.jpg"], "line 18: 1 cells. Expected 2"),
@@ -111,8 +111,8 @@ def test_options_that_do_not_fit_are_refused(folder: Path) -> None:
     for columns, ignored, group, message in (
         ({"label": "kind"}, (), None, "has no column 'kind'"),
         ({}, ("kind",), None, "has no column 'kind'"),
-        ({}, (), "folder", "--group .folder. does not go"),
-        ({}, (), r"(\d)", "groups are told by the column 'group'"),
+        ({}, (), "folder", "--group .folder. can't be used with"),
+        ({}, (), r"(\d)", "whose groups come from the column 'group'"),
     ):
         with pytest.raises(ThawError, match=message):
             read_labels(folder / "labels.csv", columns, ignored, grouping_from(group))
@@ -141,7 +141,7 @@ def test_a_folder_that_may_not_be_read_is_named_with_its_files() -> None:
         try:
             if user == 0:
                 os.seteuid(65534)
-            with pytest.raises(ThawError, match=r"not there: in/0\.jpg \(line 2\).*permissions of their folders"):
+            with pytest.raises(ThawError, match=r"does not exist: in/0\.jpg \(line 2\).*permissions of their folders"):
                 read_labels(place / "labels.csv", {}, (), None)
         finally:
             os.seteuid(user)

@@ -23,7 +23,7 @@ def units_of(pictures: list[tuple[int, int]], sets: list[list[int]]) -> list[Uni
 
 
 def cost(units: list[Unit], chosen: list[Unit], wishes: list[Wish]) -> int:
-    """The definition, worked out anew."""
+    """The definition, computed again."""
     total = 0
     for label, wish in enumerate(wishes):
         everything, taken = (sum(dict(unit.counts).get(label, 0) for unit in some) for some in (units, chosen))

@@ -1,4 +1,4 @@
-"""TFMA's metrics, by hand and by their invariants; test_tfma.py compares them with TFMA itself. Imports numpy alone."""
+"""TFMA's metrics, by hand and by their invariants; test_tfma.py compares them with TFMA itself. Imports only numpy."""
 
 import numpy as np
 import pytest

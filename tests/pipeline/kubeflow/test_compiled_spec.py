@@ -47,5 +47,5 @@ def test_what_tfx_compiled_is_not_changed(cluster):
 
 
 def test_node_ids_that_would_become_the_same_are_refused(cluster):
-    with pytest.raises(ThawError, match=r"would be the same\. Rename a source"):
+    with pytest.raises(ThawError, match=r"would have the same name\. Rename a source"):
         finished_spec(compiled("Trainer.a_b.c", "Trainer.a.b_c"), cluster)

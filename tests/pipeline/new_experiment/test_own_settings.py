@@ -98,7 +98,7 @@ def test_families_and_files_are_told_apart_and_named():
         ({"scale": "caffe"}, "Give both, or neither"),
         ({"scale": "caffe", "backbone": ("VGG16",)}, "Give both, or neither"),
         ({"backbone": ("VGG17",)}, r"--backbone VGG17 is neither a \.keras file nor a family .*VGG16"),
-        ({"backbone": ("a.keras", "b/a.keras", "c/a.keras")}, "Two of --backbone would be called a_model"),
+        ({"backbone": ("a.keras", "b/a.keras", "c/a.keras")}, "Two --backbone options would get the name a_model"),
     ],
 )
 def test_what_is_no_backbone_is_refused(asked, message):

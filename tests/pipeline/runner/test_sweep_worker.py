@@ -80,4 +80,4 @@ def test_without_the_variables_the_command_says_which_are_missing(tmp_path, monk
     monkeypatch.delenv("KERASTUNER_ORACLE_IP", raising=False)
     monkeypatch.delenv("KERASTUNER_ORACLE_PORT", raising=False)
     assert sweep_worker.main([str(tmp_path)]) == 1
-    assert "KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT not set" in capsys.readouterr().err
+    assert "Not set: KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT" in capsys.readouterr().err

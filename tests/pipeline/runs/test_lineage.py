@@ -15,7 +15,7 @@ from tests.pipeline.metadata_recorder import Recorder, small_row, small_settings
 
 @pytest.fixture
 def recorder(tmp_path):
-    """Records to domain to model; in a second run the domain comes from the cache and the model is trained anew."""
+    """Records to domain to model; in a second run the domain comes from the cache and the model is trained again."""
     recorder = Recorder(tmp_path / "metadata.sqlite")
     recorder.execution("run 1", "ImportExampleGen", {}, {"examples": "/records"}, input_fingerprint="abc")
     recorder.execution("run 1", "DomainExamples.target", {"examples": "/records"}, {"domain": "/domain"})

@@ -94,7 +94,7 @@ def test_runs_that_begin_at_the_same_time_by_the_clock_have_folders_of_their_own
 
 @pytest.mark.parametrize("name", ["a [2024]", "a*", "what?", "back\\slash"])
 def test_folders_that_libraries_take_for_patterns_are_refused_before_anything_is_written(tmp_path, name):
-    with pytest.raises(ThawError, match=r"(?s)Can't use .*takes? a path .* for a pattern.*--set workspace="):
+    with pytest.raises(ThawError, match=r"(?s)Can't use .*read a path .* as a pattern.*--set workspace="):
         check_writable(tmp_path / name)
     for setting in ("workspace", "runs"):
         config = load_config(QUICK, (f"{setting}='{tmp_path / name}'", "data.path=/nowhere"))
@@ -105,7 +105,7 @@ def test_folders_that_libraries_take_for_patterns_are_refused_before_anything_is
 
 def test_a_root_in_a_store_is_no_pattern_either(tmp_path):
     config = load_config(QUICK, ("pipeline_root='s3://bucket/thaw [2]'", "data.path=/nowhere"))
-    with pytest.raises(ThawError, match=r"Can't use s3://bucket/thaw \[2\]: it holds \["):
+    with pytest.raises(ThawError, match=r"Can't use s3://bucket/thaw \[2\]: it contains \["):
         launch.launch(config, tmp_path, {}, plan_only=True)
 
 

@@ -45,7 +45,7 @@ def engine(target_data):
 
 
 def changed_layers(engine):
-    """Names of the layers, the head apart, of which a value is not the source's any more."""
+    """Names of the layers, the head apart, with a value that differs from the source's."""
     values = weight_values.read_weights(weight_values.backbone_variables(engine.network))
     different = {path for path, value in engine.source.items() if not np.array_equal(values[path], value)}
     assert not [path for path in different if "moving" in path]  # batch statistics are held

@@ -31,7 +31,7 @@ def test_a_pipeline_that_is_told_to_be_a_worker_is_refused():
 @pytest.mark.parametrize("missing", ["TUNER_ID", "ORACLE_IP", "ORACLE_PORT"])
 def test_a_variable_that_is_missing_is_named(missing):
     for address in (chief_address, worker_address):
-        with pytest.raises(ThawError, match=f"^KERASTUNER_{missing} not set"):
+        with pytest.raises(ThawError, match=f"^Not set: KERASTUNER_{missing}"):
             address(variables(**{missing: None}))
 
 
@@ -42,5 +42,5 @@ def test_a_port_that_is_no_number_is_refused():
 
 @pytest.mark.parametrize("name", ["chief", "chief-2", "a/b", "two words"])
 def test_a_name_that_no_worker_may_have_is_refused(name):
-    with pytest.raises(ThawError, match="no other worker has it"):
+    with pytest.raises(ThawError, match="a name that no other worker has"):
         worker_address(variables(TUNER_ID=name))

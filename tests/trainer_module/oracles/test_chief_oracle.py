@@ -117,7 +117,7 @@ def test_a_lost_worker_s_trial_and_what_was_kept_for_it_go_to_another(chief):
     chief.ask("tuner0")
     chief.wait(LOST_AFTER + 1)
     assert chief.ask("tuner1") == (20, 4, False)
-    assert "tuner0 was not heard of for 60 s" in chief.said[0]
+    assert "tuner0 was not heard from for 60 s" in chief.said[0]
     chief.do("tuner1")
     assert chief.ask("tuner1") == (20, 4, True)
 
