@@ -26,11 +26,13 @@ SEARCHED_PART, ALWAYS_AFFORDED = 0.5, 4
 (trainer_module.tuners.cell_search)."""
 # Seconds on two cores, measured on `tiny` and `quick` (docs/overhead.md).
 PREPARING, PREPARING_PER_IMAGE = 20.0, 0.0003
+PER_CANDIDATE = 2.0
+"""Of an Evaluator."""
 SECONDS_PER_TRAINING = 0.2
 """Whatever is trained: a solved head on features that are there."""
 EXPORT = 3.0
 """Of a Trainer of baseline or candidate: the network itself was trained by the sweep."""
-NODES = {"Evaluator": 8.0, "SweepEvaluator": 1.0, "TransferAdvisor": 6.0, "TransferReport": 4.0}
+NODES = {"Evaluator": 6.0, "SweepEvaluator": 1.0, "TransferAdvisor": 6.0, "TransferReport": 4.0}
 
 
 class RunCosts:
@@ -154,7 +156,8 @@ class RunCosts:
                 found[f"Trainer.source.{pair.source}.{pair.architecture}"] = seconds
             if pair.id not in config.controls:
                 found[f"Trainer.transfer.{pair.id}"] = EXPORT
-                found[f"Evaluator.{pair.id}"] = NODES["Evaluator"]
+                node = f"Evaluator.{config.baseline_of(pair.architecture)}"
+                found[node] = found.get(node, NODES["Evaluator"]) + PER_CANDIDATE
         del found["Evaluator"]
         return found
 
