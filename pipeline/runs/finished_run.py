@@ -58,7 +58,9 @@ class FinishedRun:
           ThawError: the run has none.
         """
         name = f"evaluation_of_{transfer}"
-        return self.output(next((key for key, run in self.nodes.items() if name in run.outputs), "Evaluator"), name)
+        node = next((key for key, run in self.nodes.items() if name in run.outputs), None)
+        # Runs before 29 November 2026 have an Evaluator for each transfer.
+        return self.output(node, name) if node else self.output(f"Evaluator.{transfer}", "evaluation")
 
     def ledgers(self) -> Ledgers:
         """All executions, transfers paired with their baselines."""
