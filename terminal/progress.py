@@ -94,7 +94,9 @@ def _line_printer(
         nonlocal done
         done += 1
         if done % every == 0 or done == total:
-            about = f", about {clock_time(seconds_left())} left" if seconds_left and done < total else ""
+            left = seconds_left() if seconds_left else 0.0
+            # Rows that a ledger has are counted before it is known what else there is to do.
+            about = f", about {clock_time(left)} left" if left >= 1 and done < total else ""
             out.print(f"  {label}: {done} of {total}{about}  {note}")
 
     return advance
