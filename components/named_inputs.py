@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.components.base import (
+    base_beam_component,
+    base_beam_executor,
+    base_component,
+    base_executor,
+    executor_spec,
+)
 from tfx.types import component_spec
 
 Value = TypeVar("Value")
@@ -48,12 +54,14 @@ def make_component(
             "OUTPUTS": {key: component_spec.ChannelParameter(type=kind) for key, kind in outputs.items()},
         },
     )
+    on_beam = issubclass(executor, base_beam_executor.BaseBeamExecutor)
+    run_by = executor_spec.BeamExecutorSpec if on_beam else executor_spec.ExecutorClassSpec
     component = type(
         name,
-        (base_component.BaseComponent,),
+        (base_beam_component.BaseBeamComponent if on_beam else base_component.BaseComponent,),
         {
             "SPEC_CLASS": specification,
-            "EXECUTOR_SPEC": executor_spec.ExecutorClassSpec(executor),
+            "EXECUTOR_SPEC": run_by(executor),
             "__module__": executor.__module__,
         },
     )

@@ -31,6 +31,17 @@ class Share(pydantic.BaseModel):
     """Seconds that nodes after it need whatever happens; no part of what is left."""
 
 
+class Expected(pydantic.BaseModel):
+    """Seconds of one core that a plan expects of a sweep's trainings; only the time left shown depends on it."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    cells: tuple[tuple[int, int, bool, int, float], ...]
+    """n, freeze_count, fine_tune, held_from and seconds; of a fine-tuned cell those after the phase that it shares."""
+    starts: tuple[tuple[int, float], ...]
+    """freeze_count, and seconds more of what a worker trains first with it."""
+
+
 class Machine(pydantic.BaseModel):
     """Settings of one machine. TFX would take a node's properties into the key of its cache; a file is in no key."""
 
@@ -48,6 +59,8 @@ class Machine(pydantic.BaseModel):
     asked: dict[str, str] = {}
     """By sweep, the hash of what the configuration says of it (`asked_digest` of training_settings); a note of its
     ledger is left under it."""
+    expected: dict[str, Expected] = {}
+    """By sweep."""
 
     def deadline_of(self, name: str, now: float) -> float | None:
         """When a node that begins now has to stop handing out work; None where nothing bounds it.

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from terminal import console as terminal
+from terminal.time_left import TimeLeft
 
 
 def console() -> Console:
@@ -37,7 +39,54 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
         yield lambda note: progress.update(task, advance=1, note=note)
 
 
-def _line_printer(out: Console, label: str, total: int) -> Callable[[str], None]:
+@contextlib.contextmanager
+def work_bar(label: str, total: int, time_left: TimeLeft) -> Iterator[Callable[[str], None]]:
+    """Like progress_bar, where pieces take unlike times: the bar and the time left count what they cost.
+
+    Args:
+      label: in front.
+      total: pieces, at most.
+      time_left: knows when each ends, before it is counted here.
+    """
+    out = console()
+    if not out.is_terminal:
+        yield _line_printer(out, label, total, lambda: time_left.seconds)
+        return
+    columns = (
+        terminal.words("{task.description}"), BarColumn(), terminal.words("{task.fields[done]}/{task.fields[pieces]}"),
+        TimeElapsedColumn(), terminal.words("left"), _Left(), terminal.words("{task.fields[note]}"),
+    )  # fmt: skip
+    with terminal.progress_in(out, *columns) as progress:
+        task = progress.add_task(label, total=None, note="", done=0, pieces=total, ends=None)
+        done = 0
+
+        def advance(note: str) -> None:
+            nonlocal done
+            done += 1
+            left, elapsed = time_left.seconds, progress.tasks[0].elapsed or 0.0
+            ends, whole = progress.get_time() + left, max(elapsed + left, 1e-9)
+            progress.update(task, total=whole, completed=elapsed, done=done, ends=ends, note=note)
+
+        yield advance
+
+
+class _Left(ProgressColumn):
+    """Counts down to the moment at which the task is expected to end."""
+
+    def render(self, task: Task) -> Text:
+        ends = task.fields["ends"]
+        return Text("-:--:--" if ends is None else clock_time(max(0.0, ends - task.get_time())), "progress.remaining")
+
+
+def clock_time(seconds: float) -> str:
+    """Such as `0:01:05`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _line_printer(
+    out: Console, label: str, total: int, seconds_left: Callable[[], float] | None = None
+) -> Callable[[str], None]:
     done = 0
     every = max(1, total // 4)
 
@@ -45,6 +94,9 @@ def _line_printer(out: Console, label: str, total: int) -> Callable[[str], None]
         nonlocal done
         done += 1
         if done % every == 0 or done == total:
-            out.print(f"  {label}: {done} of {total}  {note}")
+            left = seconds_left() if seconds_left else 0.0
+            # Rows that a ledger has are counted before it is known what else there is to do.
+            about = f", about {clock_time(left)} left" if left >= 1 and done < total else ""
+            out.print(f"  {label}: {done} of {total}{about}  {note}")
 
     return advance

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,9 +21,11 @@ from experiment.machine import CONFIRMATION, deadline_on_this_machine
 from experiment.training_settings import SweepSettings
 from ledger.cell_selection import Cell
 from ledger.ledger import LEDGER_FILE, read_ledger
+from ledger.rows import Row
 from terminal import progress
 from trainer_module.data.artifact_folders import SERVING_FOLDER, artifacts_as_folders
-from trainer_module.sweep.fresh_draws import fresh_job, fresh_rows, trained_before
+from trainer_module.sweep.expected_work import ExpectedWork
+from trainer_module.sweep.fresh_draws import fresh_job, fresh_rows, trained_before, useful_workers
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import default_workers
 from trainer_module.tuners.sweep_tuner import row_note
@@ -72,9 +73,15 @@ def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> 
 
 
 def _trained(job: SweepJob, executions: Sequence[tuple[Cell, int]]) -> Any:
-    with contextlib.ExitStack() as stack:
-        advance = stack.enter_context(progress.progress_bar(f"confirm {job.settings.name}", len(executions)))
-        return fresh_rows(job, executions, lambda row: advance(row_note(row)))
+    name, searched = job.settings.name, job.settings.ledger_dir.parent
+    work = ExpectedWork(searched, name, useful_workers(job, executions))
+    with progress.work_bar(f"confirm {name}", len(executions), work.time_left) as advance:
+
+        def count(row: Row) -> None:
+            work.ended(Cell.of_row(row), row.draw, row.seconds)
+            advance(row_note(row))
+
+        return fresh_rows(job, executions, count, work.begin)
 
 
 def confirmer(

@@ -14,6 +14,8 @@ DEFAULTS = (
     "--runner=FnApiRunner",
     # It needs no image; but TFX builds a source package of itself for every node whose arguments name none.
     "--sdk_container_image=none",
+    # Compares the types that steps declare while the graph is built: a second of an Evaluator, and the steps are TFX's.
+    "--no_pipeline_type_check",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,19 +68,19 @@ def create_pipeline(
     make = TrainingNodes(config, dataset.name, cluster.device if cluster else None)
     baselines = {name: _baseline(make, name, target, transform) for name in config.baseline_architectures}
     transfers = [
-        _transfer(config, make, pair, domains.get(pair.source), target, transform,
-                  baselines[config.baseline_of(pair.architecture)])
-        for pair in config.transfers
-    ]  # fmt: skip
+        _transfer(config, make, pair, domains.get(pair.source), target, transform) for pair in config.transfers
+    ]
     sweeps = [*baselines.values(), *transfers]
     confirmer = make.confirmer(list(baselines.values()), transfers, target)
     advisor = make.advisor(transfers, target, domains)
     sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)
-    report = result_nodes.report(config, left_out, target, sweeps, confirmer, advisor, asked_draws)
+    evaluators = _evaluators(config, target, transfers, baselines)
+    report = result_nodes.report(config, left_out, target, sweeps, confirmer, advisor, evaluators, asked_draws)
     pusher = result_nodes.pusher(config, report)
     return _pipeline(config, cluster, [
         examples, schema, statistics, validator, gate, transform, target, *domains.values(),
-        *(node for sweep in sweeps for node in sweep.nodes), confirmer, advisor, sweep_evaluator, report, pusher,
+        *(node for sweep in sweeps for node in sweep.nodes), confirmer, advisor, sweep_evaluator,
+        *dict.fromkeys(evaluators.values()), report, pusher,
     ])  # fmt: skip
 
 
@@ -99,8 +100,7 @@ def _baseline(make: TrainingNodes, architecture: Architecture, target: Node, tra
 
 
 def _transfer(
-    config: ExperimentConfig, make: TrainingNodes, pair: Transfer, domain: Node | None, target: Node, transform: Node,
-    baseline: Baseline,
+    config: ExperimentConfig, make: TrainingNodes, pair: Transfer, domain: Node | None, target: Node, transform: Node
 ) -> SweptTransfer:  # fmt: skip
     settings = make.transfer_settings(pair)
     source = make.source(pair, domain, transform)
@@ -108,8 +108,22 @@ def _transfer(
     if pair.id in config.controls:
         return SweptTransfer(pair.id, tuner, pair, source)
     candidate = make.trainer(settings, target, transform, tuner, source)
-    evaluator = result_nodes.evaluator(config, pair.id, target, candidate, baseline.trainer)
-    return SweptTransfer(pair.id, tuner, pair, source, candidate, evaluator)
+    return SweptTransfer(pair.id, tuner, pair, source, candidate)
+
+
+def _evaluators(
+    config: ExperimentConfig, target: Node, transfers: Sequence[SweptTransfer], baselines: Mapping[str, Baseline]
+) -> dict[str, Node]:
+    """By transfer that has a candidate; those with the same baseline share one."""
+    found: dict[str, Node] = {}
+    for architecture, baseline in baselines.items():
+        candidates = {
+            one.name: one.candidate for one in transfers
+            if one.candidate and config.baseline_of(one.pair.architecture) == architecture
+        }  # fmt: skip
+        if candidates:
+            found |= dict.fromkeys(candidates, result_nodes.evaluator(config, target, candidates, baseline))
+    return found
 
 
 def _pipeline(config: ExperimentConfig, cluster: Cluster | None, nodes: list[Node]) -> Pipeline:

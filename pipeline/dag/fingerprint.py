@@ -81,6 +81,8 @@ EVALUATION_CODE = (
     "trainer_module.data.input_pipeline",
 )
 """What decides TFMA's metrics of every cell."""
+EVALUATOR_CODE = ("components.evaluator", "components.named_inputs")
+"""What decides TFMA's metrics of candidates, beside its configuration, which is a setting of the node."""
 CONFIRMATION_CODE = (
     *TRAINING_CODE,
     "analysis",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-from tfx.components.evaluator.component import Evaluator
 from tfx.components.pusher.component import Pusher
 from tfx.dsl.components.base.base_component import BaseComponent as Node
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import BaseChannel as Channel
 
 from acquisition.splits.near_duplicates_file import NEAR, read_sets
+from components.evaluator.component import evaluator as make_evaluator
 from components.sweep_evaluator.component import sweep_evaluator as make_sweep_evaluator
 from components.transfer_report.component import transfer_report
 from components.transfer_report.settings import ReportSettings
@@ -19,7 +19,7 @@ from experiment.config import ExperimentConfig
 from pipeline.dag import fingerprint
 from pipeline.dag.fingerprint import source_fingerprint
 from pipeline.dag.node_settings import repeatable
-from pipeline.dag.sweeps import Sweep, SweptTransfer
+from pipeline.dag.sweeps import Baseline, Sweep, SweptTransfer
 from pipeline.dag.tfma_evaluation import evaluation_config
 
 REPORTED_PACKAGES = ("thaw", "tfx", "tensorflow", "keras", "keras-tuner", "tensorflow-model-analysis", "apache-beam")
@@ -29,16 +29,23 @@ SETS_SHOWN = 8
 """Sets of near-duplicates on the page."""
 
 
-def evaluator(config: ExperimentConfig, name: str, target: Node, candidate: Node, baseline: Node) -> Node:
-    """TFMA on the test split: a transfer's candidate against the untrained baseline, both by their Trainers."""
-    node = Evaluator(
+def evaluator(config: ExperimentConfig, target: Node, candidates: Mapping[str, Node], baseline: Baseline) -> Node:
+    """TFMA on the test split: candidates against the untrained baseline that they share, all by their Trainers.
+
+    Args:
+      config: the experiment.
+      target: the domain.
+      candidates: by transfer.
+      baseline: theirs.
+    """
+    node = make_evaluator(
         examples=target.outputs["domain"],
-        example_splits=["test"],
-        model=candidate.outputs["model"],
-        baseline_model=baseline.outputs["model"],
+        candidates={name: candidate.outputs["model"] for name, candidate in candidates.items()},
+        baseline=baseline.trainer.outputs["model"],
         eval_config=evaluation_config(config),
+        code=source_fingerprint(*fingerprint.EVALUATOR_CODE),
     )
-    return node.with_id(f"Evaluator.{name}")
+    return node.with_id(f"Evaluator.{baseline.architecture}")
 
 
 def sweep_evaluator(target: Node, sweeps: Sequence[Sweep]) -> Node:
@@ -53,7 +60,7 @@ def sweep_evaluator(target: Node, sweeps: Sequence[Sweep]) -> Node:
 
 def report(
     config: ExperimentConfig, left_out: dict[str, str], target: Node, sweeps: Sequence[Sweep], confirmer: Node,
-    advisor: Node, asked_draws: int | None = None,
+    advisor: Node, evaluators: Mapping[str, Node], asked_draws: int | None = None,
 ) -> Node:  # fmt: skip
     """All ledgers and all evaluations: the report, the winner and the final blessing.
 
@@ -64,14 +71,14 @@ def report(
       sweeps: baselines and transfers.
       confirmer: the node Confirmer.
       advisor: the node TransferAdvisor.
+      evaluators: by transfer.
       asked_draws: as in create_pipeline.
     """
     transfers = [one for one in sweeps if isinstance(one, SweptTransfer)]
-    evaluators = {one.name: one.evaluator for one in transfers if one.evaluator}
     node = transfer_report(
         candidates={one.name: one.candidate.outputs["model"] for one in transfers if one.candidate},
-        evaluations={name: node.outputs["evaluation"] for name, node in evaluators.items()},
-        verdicts={name: node.outputs["blessing"] for name, node in evaluators.items()},
+        evaluations={name: node.outputs[f"evaluation_of_{name}"] for name, node in evaluators.items()},
+        verdicts={name: node.outputs[f"blessing_of_{name}"] for name, node in evaluators.items()},
         ledgers=_ledgers(sweeps),
         confirmation=confirmer.outputs["confirmation"],
         advice=advisor.outputs["advice"],

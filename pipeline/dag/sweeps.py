@@ -42,16 +42,14 @@ class Baseline(Sweep):
 
 @dataclass(frozen=True)
 class SweptTransfer(Sweep):
-    """A transfer; a control is swept and shown, but has neither a candidate nor an evaluator.
+    """A transfer; a control is swept and shown, but has no candidate.
 
     Attributes:
       pair: source and architecture.
       source: the source's Trainer.
       candidate: trains the best cell.
-      evaluator: holds the candidate against the baseline.
     """
 
     pair: Transfer
     source: Node
     candidate: Node | None = None
-    evaluator: Node | None = None

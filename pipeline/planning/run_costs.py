@@ -9,6 +9,7 @@ from typing import Any
 
 from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig
+from experiment.machine import Expected
 from experiment.schedules import Way, ways_of
 from pipeline.planning.training_costs import (
     SECONDS_PER_PROGRAM,
@@ -24,10 +25,14 @@ SEARCHED_PART, ALWAYS_AFFORDED = 0.5, 4
 """What a search may train: that share of the grid's cost, and so many freeze counts whatever they cost
 (trainer_module.tuners.cell_search)."""
 # Seconds on two cores, measured on `tiny` and `quick` (docs/overhead.md).
-PREPARING, PREPARING_PER_IMAGE = 25.0, 0.0006
-EXPORT = 10.0
+PREPARING, PREPARING_PER_IMAGE = 20.0, 0.0003
+PER_CANDIDATE = 2.0
+"""Of an Evaluator."""
+SECONDS_PER_TRAINING = 0.2
+"""Whatever is trained: a solved head on features that are there."""
+EXPORT = 3.0
 """Of a Trainer of baseline or candidate: the network itself was trained by the sweep."""
-NODES = {"Evaluator": 16.0, "SweepEvaluator": 3.0, "TransferAdvisor": 8.0, "TransferReport": 15.0}
+NODES = {"Evaluator": 6.0, "SweepEvaluator": 1.0, "TransferAdvisor": 6.0, "TransferReport": 4.0}
 
 
 class RunCosts:
@@ -61,6 +66,27 @@ class RunCosts:
             config, architecture, self._ways(name, counts, config.fine_tune), self._images, self._gflops, self._workers,
             transferred=not name.startswith("baseline__"),
         )  # fmt: skip
+
+    def expected(self, name: str) -> Expected:
+        """What a sweep's cells are expected to take, one by one."""
+        architecture, counts = self.sweeps[name]
+        sizes, draws = self._config.sizes, self._config.draws
+        return Expected(
+            cells=tuple(
+                (n, *way, seconds)
+                for way in self._ways(name, None, self._config.fine_tune)
+                for n, seconds in ((n, self._alone(name, n, way)) for n in sizes)
+            ),
+            starts=tuple((count, SECONDS_PER_PROGRAM + frozen_seconds(
+                self._config, architecture, max(sizes), count, draws, self._images, self._gflops
+            )) for count in counts),
+        )  # fmt: skip
+
+    def _alone(self, name: str, n: int, way: Way) -> float:
+        """A cell without its twin, with which a fine-tuned one shares phase 1."""
+        count, fine_tune, _ = way
+        whole = self._cell(name, n, count, fine_tune)
+        return SECONDS_PER_TRAINING + whole - (self._cell(name, n, count, False) if fine_tune else 0.0)
 
     def searched(self, name: str, draws: int) -> float:
         """What a sweep takes at most, where a search trains a part of its cells; see SEARCHED_PART."""
@@ -130,16 +156,20 @@ class RunCosts:
                 found[f"Trainer.source.{pair.source}.{pair.architecture}"] = seconds
             if pair.id not in config.controls:
                 found[f"Trainer.transfer.{pair.id}"] = EXPORT
-                found[f"Evaluator.{pair.id}"] = NODES["Evaluator"]
+                node = f"Evaluator.{config.baseline_of(pair.architecture)}"
+                found[node] = found.get(node, NODES["Evaluator"]) + PER_CANDIDATE
         del found["Evaluator"]
         return found
 
     def _training(self, name: str, n: int) -> float:
         """The dearest cell of a sweep at n, on one core."""
-        architecture, counts = self.sweeps[name]
+        _, counts = self.sweeps[name]
+        return self._cell(name, n, min(counts), True in self._config.fine_tune)
+
+    def _cell(self, name: str, n: int, count: int, fine_tune: bool) -> float:
         return training_seconds(
-            self._config, architecture, n, min(counts), True in self._config.fine_tune,
-            scored_images(self._config, self._images), self._gflops, transferred=not name.startswith("baseline__"),
+            self._config, self.sweeps[name][0], n, count, fine_tune, scored_images(self._config, self._images),
+            self._gflops, transferred=not name.startswith("baseline__"),
         )  # fmt: skip
 
     def _frozen(self, name: str, n: int, draws: int) -> float:

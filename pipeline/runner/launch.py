@@ -124,7 +124,8 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, b
     keep_files(config)
     pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, asked_draws=prepared.asked.draws)
     asked = asked_digests(prepared.asked)
-    machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked)
+    machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked,
+                      expected=dict(prepared.expected))  # fmt: skip
     if config.budget_minutes and prepared.budget:
         shares = prepared.budget.shares([node.id for node in pipeline.components])
         machine = changed(machine, ends_at=began + 60 * config.budget_minutes, shares=shares)

@@ -18,10 +18,11 @@ from acquisition.tfrecords.scarce_classes import scarce_classes
 from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
-from experiment.machine import usable_cores
+from experiment.machine import Expected, usable_cores
 from pipeline.dag.beam_options import beam_options
 from pipeline.planning.budget import BudgetPlan, plan_budget
 from pipeline.planning.plan import Plan, measure_gflops, plan_run
+from pipeline.planning.run_costs import RunCosts
 from pipeline.runner.backbone_files import with_files
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 from pipeline.runs.run_lock import check_no_pattern, check_usable, check_writable
@@ -39,6 +40,7 @@ class Prepared:
       left_out: transfers that can't run, and why.
       plan: what would run.
       budget: what there is time for; none where the run has no budget.
+      expected: what trainings are expected to take, by sweep.
     """
 
     asked: ExperimentConfig
@@ -47,6 +49,7 @@ class Prepared:
     left_out: dict[str, str]
     plan: Plan
     budget: BudgetPlan | None = None
+    expected: Mapping[str, Expected] = dataclasses.field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON values, with the data that it is for."""
@@ -83,7 +86,9 @@ def prepare(
     if budget:
         config = changed(config, draws=budget.draws)
     plan = plan_run(config, images, inspection.size_bytes, gflops, workers)
-    return Prepared(asked, config, dataset, left_out, plan, budget)
+    costs = RunCosts(config, images, gflops, workers)
+    expected = {name: costs.expected(name) for name in costs.sweeps}
+    return Prepared(asked, config, dataset, left_out, plan, budget, expected)
 
 
 def check_places(config: ExperimentConfig) -> None:

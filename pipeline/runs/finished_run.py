@@ -41,7 +41,7 @@ class FinishedRun:
     nodes: dict[str, NodeRun]
 
     def output(self, node: str, name: str) -> str:
-        """URI of a node's output, such as `output("Evaluator.cats_dogs__original", "evaluation")`.
+        """URI of a node's output, such as `output("Evaluator.original", "evaluation_of_cats_dogs__original")`.
 
         Raises:
           ThawError: the run has no such node or output.
@@ -50,6 +50,17 @@ class FinishedRun:
         if f"{node}, {name}" not in outputs:
             raise ThawError(f"{self.folder} has no output {name!r} of a node {node!r}. It has: {'; '.join(outputs)}.")
         return outputs[f"{node}, {name}"]
+
+    def evaluation(self, transfer: str) -> str:
+        """URI of TFMA's result of a transfer's candidate against its baseline.
+
+        Raises:
+          ThawError: the run has none.
+        """
+        name = f"evaluation_of_{transfer}"
+        node = next((key for key, run in self.nodes.items() if name in run.outputs), None)
+        # Runs before 29 November 2026 have an Evaluator for each transfer.
+        return self.output(node, name) if node else self.output(f"Evaluator.{transfer}", "evaluation")
 
     def ledgers(self) -> Ledgers:
         """All executions, transfers paired with their baselines."""

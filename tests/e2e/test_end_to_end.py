@@ -19,7 +19,7 @@ NODES = [
     "ImportExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate", "Transform",
     "DomainExamples.target", "DomainExamples.same_classes", "Trainer.source.same_classes.remastered",
     "Tuner.baseline.remastered", "Trainer.baseline.remastered", "Tuner.transfer.same_classes__remastered",
-    "Trainer.transfer.same_classes__remastered", "Evaluator.same_classes__remastered", "TransferAdvisor",
+    "Trainer.transfer.same_classes__remastered", "Evaluator.remastered", "TransferAdvisor",
     "Confirmer", "SweepEvaluator", "TransferReport", "Pusher",
 ]  # fmt: skip
 
@@ -207,7 +207,7 @@ def refused_run(experiment, second_run):
 
 def test_a_changed_threshold_reruns_only_what_depends_on_it(experiment, refused_run):
     assert refused_run[1].returncode == 0, refused_run[1].stderr
-    assert computed_nodes(experiment) == {"Evaluator.same_classes__remastered", "TransferReport", "Pusher"}
+    assert computed_nodes(experiment) == {"Evaluator.remastered", "TransferReport", "Pusher"}
 
 
 def test_a_refused_model_is_not_pushed_and_the_reason_is_shown(experiment, refused_run):

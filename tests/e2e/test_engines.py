@@ -137,7 +137,8 @@ def described(statistics):
 
 def test_the_evaluator_measures_the_same(alone, elsewhere):
     one, other = (
-        metrics(output(run, "Evaluator.same_classes__remastered", "evaluation")) for run in (alone, elsewhere)
+        metrics(output(run, "Evaluator.remastered", "evaluation_of_same_classes__remastered"))
+        for run in (alone, elsewhere)
     )
     assert ("candidate", (), "accuracy") in one
     assert one.keys() == other.keys()

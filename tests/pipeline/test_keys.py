@@ -56,7 +56,7 @@ TUNERS = BASELINES | TRANSFERS
 DEPLOYED = {f"Trainer.{name}" for name in SWEEPS} - {"Trainer.transfer.untrained__original",
                                                      "Trainer.transfer.permuted__original"}  # fmt: skip
 DOMAINS = {"DomainExamples.target", "DomainExamples.cats_dogs", "DomainExamples.permuted"}
-EVALUATORS = {name.replace("Trainer.transfer", "Evaluator") for name in DEPLOYED if "transfer" in name}
+EVALUATORS = {name.replace("Trainer.baseline", "Evaluator") for name in DEPLOYED if "baseline" in name}
 ADVISOR, CARD, READERS = {"TransferAdvisor"}, {"TransferReport"}, {"ImportSchemaGen", "Transform"}
 CONFIRMER = {"Confirmer"}
 

@@ -127,6 +127,20 @@ class AdvisedOracle(keras_tuner.Oracle):
         one = self.candidates[place]
         return round(float(np.mean(accuracies)), 9), one.freeze_count, not one.place.fine_tune
 
+    def affordable(self) -> list[tuple[int, int]]:
+        """Candidates and draws that may still be asked for: of those that were not, as many as the budget allows.
+
+        The cheapest are taken first, so there are as many as there may be. The search can end sooner.
+        """
+        taken, left = {*self.done, *self._given.values()}, self.budget_seconds - self.spent_seconds
+        found = []
+        for place in np.argsort(self._seconds, kind="stable").tolist():
+            for draw in (draw for draw in range(self.draws) if (place, draw) not in taken):
+                if self._seconds[place] <= left:
+                    left -= self._seconds[place]
+                    found.append((place, draw))
+        return found
+
     def _next(self) -> tuple[int, int] | None:
         begun = {place for place, _ in self._given.values()} | {place for place, _ in self.done}
         for place in self._first_of_each_transfer():

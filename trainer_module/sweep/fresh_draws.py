@@ -13,7 +13,7 @@ from ledger.rows import Header, Row
 from trainer_module.sweep.job import SweepFacts, SweepJob
 from trainer_module.sweep.process_pool import checked_pool
 from trainer_module.sweep.record import SweepRecord
-from trainer_module.sweep.units import group_units
+from trainer_module.sweep.units import Planned, group_units
 
 
 def fresh_job(job: SweepJob, draws: int) -> SweepJob:
@@ -41,20 +41,27 @@ def trained_before(job: SweepJob, header: Header) -> Callable[[Cell, int], bool]
     return lambda cell, draw: record.key(cell, draw) in rows
 
 
+def useful_workers(job: SweepJob, executions: Sequence[Planned]) -> int:
+    """Processes that executions can keep busy."""
+    return max(1, min(job.workers, len(group_units(executions))))
+
+
 def fresh_rows(
-    job: SweepJob, executions: Sequence[tuple[Cell, int]], advance: Callable[[Row], None]
-) -> tuple[Header, list[Row]]:
+    job: SweepJob, executions: Sequence[tuple[Cell, int]], advance: Callable[[Row], None],
+    begin: Callable[[Sequence[Planned]], None] = lambda missing: None,
+) -> tuple[Header, list[Row]]:  # fmt: skip
     """Rows of the executions, in their order; what the ledger holds does not run again.
 
     Args:
       job: of `fresh_job`.
       executions: cells and draws.
       advance: is called with each row that was trained or found.
+      begin: is called with what the ledger lacks, after the rows that were found.
 
     Raises:
       ThawError: the source may not be transferred, or an execution failed; rows that ended before are kept.
     """
-    with checked_pool(job, max(1, min(job.workers, len(group_units(executions))))) as pool:
+    with checked_pool(job, useful_workers(job, executions)) as pool:
         record = SweepRecord(job.settings, pool.facts)
         ledger = record.open_ledger()
         missing = []
@@ -64,6 +71,7 @@ def fresh_rows(
                 missing.append(execution)
             else:
                 advance(row)
+        begin(missing)
         for ended in pool.run(missing):
             row = record.row(*ended)
             ledger.append(row)

@@ -6,7 +6,7 @@ chosen, does not depend on the machine's cores.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from experiment.training_settings import SweepSettings
@@ -27,6 +27,8 @@ SCORED = 6
 
 Train = Callable[[Plan], bool]
 """Trains the executions of a plan that the ledger lacks; False if time ran out."""
+Foresee = Callable[[Plan], None]
+"""Is called before each round with what may be asked for after it."""
 ValAccuracy = Callable[[Cell, int], float]
 """Of an execution that was trained, a fraction."""
 
@@ -41,8 +43,9 @@ def begun_with(settings: SweepSettings) -> Plan:
 
 
 def search_cells(
-    settings: SweepSettings, most_frozen: int, val_images: int, train: Train, val_accuracy: ValAccuracy, folder: Path
-) -> None:
+    settings: SweepSettings, most_frozen: int, val_images: int, train: Train, val_accuracy: ValAccuracy, folder: Path,
+    foresee: Foresee = lambda later: None,
+) -> None:  # fmt: skip
     """Trains cells of a transfer until each n's oracle expects almost no further gain, or time is up.
 
     Cells that hold layers (`tuned`) are all trained in the end: the Gaussian process does not model them.
@@ -53,24 +56,39 @@ def search_cells(
       val_images: that each training is scored on.
       train, val_accuracy: see there.
       folder: of KerasTuner's files.
+      foresee: see there.
     """
-    first = begun_with(settings)
+    first, held = begun_with(settings), [one for one in plan_sweep(settings) if one[0].held_from]
+    oracles = {n: _oracle(settings, n, most_frozen, val_images) for n in settings.sizes}
+    foresee([*_affordable(oracles, settings.first_draw), *held])
     if not train(first):
         return
     tuners = []
-    for n in settings.sizes:
-        oracle = _oracle(settings, n, most_frozen, val_images)
+    for n, oracle in oracles.items():
         for cell, draw in first:
             place = oracle.place_of(settings.name, cell.freeze_count, cell.fine_tune)
             if cell.n == n and place is not None:
                 oracle.learn(place, draw, val_accuracy(cell, draw))
         tuners.append(SearchTuner(oracle, n, folder / f"n{n}", AT_ONCE))
     while asked := [(tuner, *trial) for tuner in tuners for trial in tuner.ask()]:
+        foresee([*_affordable(oracles, settings.first_draw), *held])
         if not train(list(dict.fromkeys(execution for *_, one in asked for execution in one.executions))):
             return
         for tuner, trial, one in asked:
             tuner.tell(trial, one, [val_accuracy(*execution) for execution in one.executions])
-    train([one for one in plan_sweep(settings) if one[0].held_from])
+    foresee([])
+    train(held)
+
+
+def _affordable(oracles: Mapping[int, AdvisedOracle], first_draw: int) -> Plan:
+    """What all oracles may still ask for, with the twins that fine-tuned cells go on from."""
+    found: dict[tuple[Cell, int], None] = {}
+    for n, oracle in oracles.items():
+        for place, draw in oracle.affordable():
+            one = oracle.candidates[place]
+            ways = (False, True) if one.place.fine_tune else (False,)
+            found |= {(Cell(n, one.freeze_count, tuned), first_draw + draw): None for tuned in ways}
+    return list(found)
 
 
 def relative_cost(settings: SweepSettings, cell: Cell, most_frozen: int, val_images: int) -> float:

@@ -18,6 +18,7 @@ from ledger.rows import Row
 from terminal import progress
 from trainer_module.cell_training.execution import Execution
 from trainer_module.oracles.sweep_oracle import SweepOracle, no_hypermodel, row_metrics
+from trainer_module.sweep.expected_work import ExpectedWork
 from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.kept_weights import drop_all_but
 from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
@@ -29,6 +30,9 @@ class Runner(Protocol):
     """What trains for the tuner: WorkerPool."""
 
     facts: SweepFacts
+
+    @property
+    def size(self) -> int: ...
 
     def run(self, executions: Sequence[tuple[Cell, int]]) -> Iterator[tuple[Cell, int, Execution]]: ...
 
@@ -126,32 +130,36 @@ class SweepTuner(LedgerTuner):
         """
         settings, record = self.record.settings, self.record
         asked: dict[tuple[Cell, int], None] = {}
-        with progress.progress_bar(label, len(record.plan)) as advance:
+        work = ExpectedWork(settings.ledger_dir, settings.name, self.runner.size)
+        with progress.work_bar(label, len(record.plan), work.time_left) as advance:
 
             def train(plan: Plan) -> bool:
                 begun, new = bool(asked), [execution for execution in plan if execution not in asked]
                 asked.update(dict.fromkeys(new))
-                return self._train(new, advance, to_its_end=not begun)
+                return self._train(new, work, advance, to_its_end=not begun)
 
             if settings.search == "grid":
                 in_order = [record.plan] if self.deadline is None else rounds(settings)
+                work.foresee([] if self.deadline is None else record.plan)
                 all(train(one) for one in in_order)
                 return set(record.plan)
             header, folder = record.header, keras_tuner_folder(settings.ledger_dir) / "search" / record.name
             val = sum(header.val_images)
-            search_cells(settings, header.max_freeze_count, val, train, self._val_accuracy, folder)
+            search_cells(settings, header.max_freeze_count, val, train, self._val_accuracy, folder, work.foresee)
         return set(asked)
 
-    def _train(self, plan: Plan, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
+    def _train(self, plan: Plan, work: ExpectedWork, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
         """Runs what the ledger lacks of a plan; False if time ran out, and running executions are lost."""
         lacking = [execution for execution in plan if not self._has(*execution)]
         for _ in range(len(plan) - len(lacking)):
             advance("from the ledger")
         if lacking and not to_its_end and self._is_over():
             return False
+        work.begin(lacking)
         for execution in self.runner.run(lacking):
             row = self.record.row(*execution)
             self.ledger.append(row)
+            work.ended(Cell.of_row(row), row.draw, row.seconds)
             advance(row_note(row))
             if not to_its_end and self._is_over():
                 return False

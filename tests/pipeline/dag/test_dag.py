@@ -60,11 +60,19 @@ def test_everything_after_the_gate_waits_for_it(edges):
             assert "AnomalyGate" in ancestors(name), name
 
 
-def test_only_evaluators_are_told_to_read_the_test_split(quick):
+def test_no_trainer_and_no_tuner_is_told_to_read_the_test_split(quick):
     for node in quick[1].components:
         properties = node.exec_properties
         told = [str(properties.get(key)) for key in ("train_args", "eval_args", "example_splits")]
-        assert ("test" in "".join(told)) == node.id.startswith("Evaluator"), node.id
+        assert "test" not in "".join(told), node.id
+
+
+def test_candidates_with_one_baseline_share_an_evaluator(quick):
+    [shared] = [node for node in quick[1].components if node.id.startswith("Evaluator")]
+    assert sorted(name for name in shared.outputs if name.startswith("evaluation_of_")) == [
+        "evaluation_of_cats_dogs__original", "evaluation_of_imagenet__mobilenet_v2",
+        "evaluation_of_ships_planes__original",
+    ]  # fmt: skip
 
 
 def test_no_source_domain_holds_test_images(quick):
@@ -84,7 +92,7 @@ def test_every_dotted_path_can_be_imported(path):
 def test_every_beam_node_runs_in_the_process_and_fetches_no_runner(quick):
     given = {node.id: node.executor_spec.beam_pipeline_args for node in quick[1].components
              if isinstance(node.executor_spec, BeamExecutorSpec)}  # fmt: skip
-    assert {"StatisticsGen", "Transform", "DomainExamples.target", "Evaluator.cats_dogs__original"} <= set(given)
+    assert {"StatisticsGen", "Transform", "DomainExamples.target", "Evaluator.original"} <= set(given)
     for name, arguments in given.items():
         options = PipelineOptions(arguments)
         assert options.view_as(StandardOptions).runner == "FnApiRunner", name
@@ -117,8 +125,10 @@ def test_a_control_is_swept_and_reported_but_never_a_candidate(quick):
     config = validate_config(changed, "x")
     files = RecordFiles(config.workspace.parent, "train/*.tfrecord", "test/*.tfrecord")
     dataset = Dataset(name="cifar10", origin="here", synthetic=False, files=files)
-    names = {node.id for node in create_pipeline(config, dataset, {}).components}
+    nodes = {node.id: node for node in create_pipeline(config, dataset, {}).components}
+    names = set(nodes)
     assert {"Tuner.transfer.own__original", "Trainer.source.own.original", "DomainExamples.own"} <= names
     assert {"Tuner.transfer.untrained__mobilenet_v2", "Trainer.source.untrained.mobilenet_v2"} <= names
-    unwanted = {"DomainExamples.untrained", "Trainer.transfer.own__original", "Evaluator.own__original"}
-    assert not names & unwanted
+    assert not names & {"DomainExamples.untrained", "Trainer.transfer.own__original"}
+    [evaluated] = (name for name in names if name.startswith("Evaluator"))
+    assert set(nodes[evaluated].outputs) == {f"{kind}_of_imagenet__mobilenet_v2" for kind in ("evaluation", "blessing")}

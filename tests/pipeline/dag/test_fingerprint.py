@@ -9,6 +9,7 @@ from pipeline.dag.fingerprint import (
     ADVICE_CODE,
     DOMAIN_CODE,
     EVALUATION_CODE,
+    EVALUATOR_CODE,
     REPORT_CODE,
     SOURCE_CODE,
     SWEEP_CODE,
@@ -26,6 +27,7 @@ SHOWN = SETTINGS | {
     "experiment.training_settings",
     "terminal.console",
     "terminal.progress",
+    "terminal.time_left",
     "trainer_module.data.artifact_folders",
     "trainer_module.data.record_counts",
 }
@@ -93,6 +95,7 @@ def test_every_module_that_decides_a_result_is_in_its_fingerprint(code, entry, w
         (ADVICE_CODE, "components.transfer_advisor.component"),
         (DOMAIN_CODE, "components.domain_examples.component"),
         (EVALUATION_CODE, "components.sweep_evaluator.component"),
+        (EVALUATOR_CODE, "components.evaluator.component"),
         (REPORT_CODE, "components.transfer_report.component"),
         (TRAINING_CODE, "components.sweep_tuner"),
         (TRAINING_CODE, "trainer_module.trainer"),

@@ -8,12 +8,12 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from experiment.machine import CONFIRMATION
 from pipeline.planning.budget import SEARCH_PART, plan_budget
-from pipeline.planning.run_costs import NODES
+from pipeline.planning.run_costs import NODES, PER_CANDIDATE
 
 ORDER = [
     "Transform", "Trainer.source.cats_dogs.original", "Trainer.source.ships_planes.original", "Tuner.baseline.original",
     "TransferAdvisor", "Tuner.transfer.cats_dogs__original", "Tuner.transfer.ships_planes__original", "Confirmer",
-    "Evaluator.cats_dogs__original", "TransferReport",
+    "Evaluator.original", "TransferReport",
 ]  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_the_time_left_is_shared_by_planned_cost_and_what_must_run_is_kept_back(
     shares = found.shares(ORDER)
     assert set(shares) == {"baseline__original", "cats_dogs__original", "ships_planes__original", CONFIRMATION}
     assert shares[CONFIRMATION].part == 1
-    assert shares[CONFIRMATION].reserved_s == NODES["Evaluator"] + NODES["TransferReport"]
+    assert shares[CONFIRMATION].reserved_s == NODES["Evaluator"] + 2 * PER_CANDIDATE + NODES["TransferReport"]
     assert shares["baseline__original"].reserved_s == shares[CONFIRMATION].reserved_s + NODES["TransferAdvisor"]
     left, parts = 1.0, {}
     for name in ("baseline__original", "cats_dogs__original", "ships_planes__original"):

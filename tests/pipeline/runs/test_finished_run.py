@@ -1,9 +1,11 @@
-"""What is said of a damaged artifact, and what is not called one. Reads no run."""
+"""What is said of a damaged artifact, what is not called one, and where a result is found. Reads no run."""
 
 import pytest
 
 from experiment.errors import ThawError
-from pipeline.runs.finished_run import reading
+from experiment.loading import PRESETS, load_config
+from pipeline.runs.finished_run import FinishedRun, reading
+from pipeline.runs.ml_metadata import NodeRun
 
 
 @pytest.mark.parametrize(
@@ -17,3 +19,14 @@ def test_what_a_library_says_of_damage_names_the_artifact(error):
 def test_what_is_said_already_is_left_as_it_is():
     with pytest.raises(ThawError, match=r"^said$"), reading("here"):
         raise ThawError("said")
+
+
+def test_a_transfers_evaluation_is_found_also_where_each_had_a_node_of_its_own(tmp_path):
+    nodes = {
+        "Evaluator.original": NodeRun(1.0, False, {"evaluation_of_a__original": ["new"]}),
+        "Evaluator.b__original": NodeRun(1.0, False, {"evaluation": ["old"]}),
+    }
+    run = FinishedRun(tmp_path, {}, load_config(PRESETS / "tiny.yaml"), tmp_path / "metadata.sqlite", nodes)
+    assert [run.evaluation(f"{name}__original") for name in "ab"] == ["new", "old"]
+    with pytest.raises(ThawError, match=r"no output 'evaluation' of a node 'Evaluator\.c__original'"):
+        run.evaluation("c__original")

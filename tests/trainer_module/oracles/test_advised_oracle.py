@@ -132,3 +132,14 @@ def test_a_budget_for_nothing_is_an_error_that_says_so(tmp_path):
     with pytest.raises(ValueError, match="is too small for one training"):
         oracle.best()
     assert oracle.place_of("nobody", 0, False) is None
+
+
+def test_what_is_still_affordable_was_not_asked_for_and_fits_the_budget():
+    candidates = made_candidates(["good"], tuned=(False,), seconds=lambda count: 10.0 * (count + 1))
+    oracle = AdvisedOracle(candidates, 2, 75.0, 1)
+    # Of 10, 20, 30, 40 and 50 seconds on two draws each.
+    assert oracle.affordable() == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    oracle.learn(0, 0, 0.9)
+    assert oracle.affordable() == [(0, 1), (1, 0), (1, 1)]
+    oracle.learn(1, 1, 0.9)
+    assert oracle.affordable() == [(0, 1), (1, 0), (2, 0)]

@@ -40,6 +40,8 @@ def engine(target_data):
 class InThisProcess:
     """Runs executions on an engine of this process, as a worker does in its own."""
 
+    size = 1
+
     def __init__(self, engine, **changes):
         self.engine = engine
         self.facts = dataclasses.replace(facts_of(engine), **changes)
