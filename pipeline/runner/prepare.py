@@ -22,6 +22,7 @@ from experiment.machine import usable_cores
 from pipeline.dag.beam_options import beam_options
 from pipeline.planning.budget import BudgetPlan, plan_budget
 from pipeline.planning.plan import Plan, measure_gflops, plan_run
+from pipeline.planning.precision import Decision, decided, resolved
 from pipeline.runner.backbone_files import with_files
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 from pipeline.runs.run_lock import check_no_pattern, check_usable, check_writable
@@ -34,10 +35,12 @@ class Prepared:
 
     Attributes:
       asked: the experiment as the user gave it.
-      config: the experiment, its transfers being those that can run, and its draws those that there is time for.
+      config: the experiment, its transfers being those that can run, its draws those that there is time for, and its
+        precision decided.
       dataset: the images.
       left_out: transfers that can't run, and why.
       plan: what would run.
+      precision: what is trained in, and why.
       budget: what there is time for; none where the run has no budget.
     """
 
@@ -46,11 +49,13 @@ class Prepared:
     dataset: Dataset
     left_out: dict[str, str]
     plan: Plan
+    precision: Decision
     budget: BudgetPlan | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON values, with the data that it is for."""
-        about = {"data": self.dataset.origin, "synthetic": self.dataset.synthetic, "left_out": self.left_out}
+        about = {"data": self.dataset.origin, "synthetic": self.dataset.synthetic, "left_out": self.left_out,
+                 "precision": dataclasses.asdict(self.precision)}  # fmt: skip
         within = {"budget": self.budget.as_json()} if self.budget else {}
         return {**dataclasses.asdict(self.plan), **about, **within}
 
@@ -76,6 +81,8 @@ def prepare(
     for sentence in scarce_classes(inspection, config):
         terminal.print(f"!! {sentence}")
     config, left_out = with_files(config, project_root, terminal.print)
+    precision = decided(config, terminal.print)
+    config = resolved(config, precision)
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or usable_cores()
     gflops = measure_gflops()
@@ -83,7 +90,7 @@ def prepare(
     if budget:
         config = changed(config, draws=budget.draws)
     plan = plan_run(config, images, inspection.size_bytes, gflops, workers)
-    return Prepared(asked, config, dataset, left_out, plan, budget)
+    return Prepared(asked, config, dataset, left_out, plan, precision, budget)
 
 
 def check_places(config: ExperimentConfig) -> None:
