@@ -43,7 +43,7 @@ from trainer_module.sweep.engine import SweepEngine
 
 COUNTS = {"original": (0, 2, 4, 6, 8), "remastered": (0, 3, 6), "mobilenet_v2": (9, 13, 18)}
 SMALL, LARGE = (20, 50, 100, 200), (400,)
-FIRST_DRAW, BLOCK, BLOCKS = 700, 3, 4
+FIRST_DRAW, BLOCK, BLOCKS, THIRDS = 700, 6, 2, 3
 """Draws that no setting was chosen on, so many at a time: an engine holds the images of one block."""
 MOBILENET = Backbone(family="MobileNetV2", alpha=0.35, image_size_px=96)
 ARMS: tuple[Precision, ...] = get_args(Precision)
@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> int:
 def blocks() -> Iterator[list[Place]]:
     """The places of each block of draws, the cheapest first; all blocks of small sizes come before any of large ones.
 
-    Each draw has a third of all (k, n), and three draws have each of them.
+    Each draw has a third of all (k, n); three draws have each of them.
     """
     for sizes in (SMALL, LARGE):
         for block in range(BLOCKS):
@@ -109,16 +109,17 @@ def blocks() -> Iterator[list[Place]]:
                 for tuned in ((False, True) if k else (False,))
                 for i, draw in enumerate(draws)
                 for j, n in enumerate(sizes)
-                if (place + i + j) % BLOCK == 0
+                if (place + i + j) % THIRDS == 0
             ]
             baselines = [
                 Place("baseline", name, n, 0, False, draw)
                 for name in ("original", "remastered")
                 for i, draw in enumerate(draws)
                 for j, n in enumerate(sizes)
-                if (i + j) % BLOCK < BLOCK - 1
+                if (i + j) % THIRDS == 0
             ]
-            yield [*sorted(places, key=lambda one: (one.architecture, -one.k, one.draw, one.n)), *baselines]
+            order = list(COUNTS)
+            yield sorted(places, key=lambda one: (order.index(one.architecture), -one.k, one.n, one.draw)) + baselines
 
 
 def compare(out: Path, until: float) -> Iterator[Pair]:
