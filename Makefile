@@ -47,7 +47,7 @@ docs: setup ## build the documentation site, build/site/index.html, and check it
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
 	@echo build/site/index.html
 
-bench: setup ## time Thaw against stock Keras, mostly on one core (over an hour)
+bench: setup ## time Thaw against stock Keras on one core (45 minutes; ARGS=--all: over an hour)
 	@$(BIN)/python -m benchmarks.speed.bench $(ARGS)
 
 clean: ## remove the environment, caches and build outputs; workspace/ and runs/ stay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -23,6 +23,7 @@ from experiment.schedules import Schedule as Schedule
 from experiment.schedules import Search, TunedRanges, Way, ways_of
 from experiment.schedules import SourceSchedule as SourceSchedule
 from experiment.schedules import Tuning as Tuning
+from experiment.stack import Precision
 
 BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
 PositiveInt = pydantic.PositiveInt
@@ -111,6 +112,9 @@ class ExperimentConfig(Settings):
     budget_minutes: PositiveFloat | None = None
     """Time limit of a run in minutes, from the command to the report: first the search, then as many fresh draws as
     there is time for. The report says what was not trained. None: everything is trained."""
+    precision: Literal["auto", Precision] = "auto"
+    """Of activations and kernels in training; weights are float32. `auto`: bfloat16 if a training step of every network
+    is at least 1.3 times as fast with it on this machine, else float32; on a cluster float32 (docs/precision.md)."""
     workers: PositiveInt | None = None
     """Processes that run a sweep in parallel, one thread each; none: one per core, or one if there is a GPU."""
     activations_gib: PositiveFloat = 4.0
@@ -148,6 +152,11 @@ class ExperimentConfig(Settings):
     def deployed_size(self) -> int:
         """The n at which candidates are chosen, trained, evaluated and pushed."""
         return self.candidate_size or max(self.sizes)
+
+    @property
+    def trained_precision(self) -> Precision:
+        """That of all trainings; an `auto` that nobody has resolved (pipeline/planning/precision.py) is float32."""
+        return "float32" if self.precision == "auto" else self.precision
 
     @property
     def controls(self) -> dict[str, Control]:

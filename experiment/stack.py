@@ -6,6 +6,8 @@ import dataclasses
 from typing import Literal
 
 Device = Literal["CPU", "GPU"]
+Precision = Literal["float32", "bfloat16"]
+"""Of activations and kernels in training; weights are float32 always."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Stack:
     Attributes:
       tensorflow, keras, numpy, scikit_learn, scipy: versions; numpy draws the random numbers, and may change its
         streams with a version; scikit-learn solves heads by scipy's optimiser.
-      precision: Keras's dtype policy, such as `float32`.
+      precision: of activations and kernels, `float32` or `bfloat16`.
       onednn: whether TensorFlow uses oneDNN's kernels.
       device: where the arithmetic is done.
     """

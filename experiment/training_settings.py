@@ -13,6 +13,7 @@ from experiment.config import Backbone, Schedule, SourceSchedule
 from experiment.domains import Architecture, Control
 from experiment.machine import read_machine
 from experiment.schedules import Search, TunedRanges, Way, ways_of
+from experiment.stack import Precision
 
 SETTINGS_KEY = "settings"
 CODE_KEY = "code"
@@ -56,6 +57,8 @@ class ModelSettings(pydantic.BaseModel):
     """Of an architecture that is one; a family's weights only for its source."""
     schedule: Schedule | SourceSchedule
     seed: int
+    precision: Precision = "float32"
+    """Of activations and kernels in training; part of every key of a ledger, as part of its stack."""
     data_name: str
     code: str
     """Fingerprint of the sources that decide the result of the training; part of every key of a ledger."""

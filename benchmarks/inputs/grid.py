@@ -4,49 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from scipy import stats
 
 from trainer_module.data import draws
 
 SIZES = (10, 20, 50, 100, 200, 400, 800, 1500, 2000)
 FREEZE_COUNTS = tuple(range(9))
-TIMED_COUNTS = (0, 2, 4, 6, 7, 8)
+TIMED_SIZES, TIMED_COUNTS = (10, 100), (0, 2, 4, 6, 8)
 COPIES = 3
 BATCH = 32
 EPOCHS = 30
 
 Steps = Callable[[int, int, bool], int]
 """Optimiser steps that a cell's own seconds pay for, by (n, freeze_count, fine_tune)."""
+Line = tuple[int, bool]
+"""A freeze count, without or with fine-tuning: all sizes of the grid."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Seconds of one cell three ways, and what each reached on test.
+    """One cell on one draw.
 
     Attributes:
-      stock_s: a whole KerasTuner trial.
-      thaw_s: this execution alone, phase 1 of a fine-tuned cell not counted again; the stock way's epochs and rates.
-      own_s: likewise, with Thaw's own schedule.
+      seconds: by way. The stock ways train a whole KerasTuner trial; Thaw's this execution alone, phase 1 of a
+        fine-tuned cell not counted again.
+      accuracies: on test, by way, fractions.
     """
 
     n: int
     k: int
     fine_tune: bool
     draw: int
-    stock_s: float
-    thaw_s: float
-    own_s: float
-    stock_accuracy: float
-    thaw_accuracy: float
-    own_accuracy: float
-
-
-def sampled_cells() -> list[tuple[int, int]]:
-    """(n, k) that are timed, by freeze count: each at two sizes, four at a larger one to check the lines by."""
-    checks = [(400, 8), (400, 7), (400, 6), (800, 4)]
-    return sorted([(n, k) for k in TIMED_COUNTS for n in (10, 100)] + checks, key=lambda cell: (cell[1], cell[0]))
+    seconds: Mapping[str, float]
+    accuracies: Mapping[str, float]
 
 
 def steps_of(n: int, fine_tune: bool = False, max_steps: int | None = None, share_of_cost: float = 1.0) -> int:
@@ -56,36 +49,36 @@ def steps_of(n: int, fine_tune: bool = False, max_steps: int | None = None, shar
     return draws.training_steps(n * COPIES, EPOCHS, BATCH, max_steps, share_of_cost)
 
 
-def seconds_by_cell(timings: Sequence[Timing], way: str, steps: Steps) -> dict[tuple[int, int, bool], float]:
-    """Seconds of every cell of the grid: straight lines in the number of steps, and between timed freeze counts.
+def line_seconds(timings: Sequence[Timing], way: str, steps: Steps) -> dict[int, float]:
+    """Seconds of a line's cells by n: a straight line in the number of steps through the sizes that were timed.
 
     Args:
-      timings: of the sampled cells.
-      way: `stock_s`, `thaw_s` or `own_s`.
+      timings: of one line on one draw.
+      way: one of the timings'.
       steps: of that way.
-
-    Returns:
-      Seconds by (n, k, fine_tune).
     """
-    found: dict[tuple[int, int, bool], float] = {}
+    k, fine_tune = timings[0].k, timings[0].fine_tune
+    slope, start = line_through([(steps(t.n, k, fine_tune), t.seconds[way]) for t in timings])
+    return {n: max(0.0, start) + slope * steps(n, k, fine_tune) for n in SIZES}
+
+
+def line_weights(counts: Iterable[int]) -> dict[Line, float]:
+    """How many freeze counts of the grid each timed line stands for, by linear interpolation between timed ones.
+
+    Nothing frozen and fine-tuned is a line of its own: Thaw's own schedule does not train it.
+
+    Args:
+      counts: that were timed.
+    """
+    timed, found = sorted(counts), dict[Line, float]()
     for fine_tune in (False, True):
-        for n in SIZES:
-            timed = []
-            for k in TIMED_COUNTS:
-                mine = [t for t in timings if (t.k, t.fine_tune) == (k, fine_tune)]
-                slope, start = line_through([(steps(t.n, k, fine_tune), getattr(t, way)) for t in mine])
-                timed.append(max(0.0, start) + slope * steps(n, k, fine_tune))
-            seconds = np.interp(FREEZE_COUNTS, TIMED_COUNTS, timed)
-            found |= {(n, k, fine_tune): float(value) for k, value in zip(FREEZE_COUNTS, seconds, strict=True)}
-    return found
-
-
-def seconds_by(cells: Mapping[tuple[int, int, bool], float], axis: int) -> dict[int, float]:
-    """The grid's seconds summed over everything but n (axis 0) or the freeze count (axis 1)."""
-    sums: dict[int, float] = {}
-    for place, seconds in cells.items():
-        sums[place[axis]] = sums.get(place[axis], 0.0) + seconds
-    return sums
+        known = [k for k in timed if k or not fine_tune]
+        for k in FREEZE_COUNTS if known else ():
+            if k or not fine_tune:
+                for place, alone in zip(known, np.eye(len(known)), strict=True):
+                    share = float(np.interp(k, known, alone))
+                    found[place, fine_tune] = found.get((place, fine_tune), 0.0) + share
+    return found | ({(0, True): 1.0} if 0 in timed else {})
 
 
 def line_through(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -103,10 +96,36 @@ def shared_seconds(first_runs: Mapping[int, float], draws: int) -> float:
     return sum(first_runs.values()) / (len(first_runs) * executions)
 
 
+def ratio_of_sums(
+    values: Mapping[Line, Sequence[tuple[float, float]]], weights: Mapping[Line, float]
+) -> dict[str, float | None]:
+    """Weighted sum of the first ways' seconds over that of the second's, with the 95% interval that sampling leaves.
+
+    The variance of a ratio of stratified sums is that of its residuals, first - ratio x second (Cochran, Sampling
+    Techniques, 3rd ed. 1977, section 6.11). Lines that were timed on one draw take the relative variance of the others;
+    without any repeat there is no interval.
+
+    Args:
+      values: by line, (first, second) of each draw.
+      weights: by line.
+    """
+    sums = {line: np.sum(pairs, axis=0) / len(pairs) * weights[line] for line, pairs in values.items()}
+    first, second = np.sum(list(sums.values()), axis=0)
+    ratio = float(first / second)
+    squares, freedom = 0.0, 0
+    for line, pairs in values.items():
+        residuals = [weights[line] * (a - ratio * b) / sums[line][0] for a, b in pairs]
+        squares += float(np.var(residuals) * len(residuals))
+        freedom += len(residuals) - 1
+    if not freedom:
+        return {"ratio": ratio, "low": None, "high": None}
+    variance = sum(squares / freedom * sums[line][0] ** 2 / len(pairs) for line, pairs in values.items())
+    half = float(stats.t.ppf(0.975, freedom) * math.sqrt(variance) / second)
+    return {"ratio": ratio, "low": ratio - half, "high": ratio + half}
+
+
 def paired_difference(differences: Sequence[float]) -> tuple[float, float, float]:
     """Mean of paired differences with its 95% interval from Student's t."""
-    from scipy import stats
-
     values = np.asarray(differences, float)
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
     return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
@@ -121,8 +140,6 @@ def stratified_difference(strata: Sequence[Sequence[float]]) -> tuple[float, flo
     Args:
       strata: differences of each, two or more.
     """
-    from scipy import stats
-
     values = [np.asarray(differences, float) for differences in strata]
     mean = float(np.mean([differences.mean() for differences in values]))
     parts = [differences.var(ddof=1) / len(differences) / len(values) ** 2 for differences in values]

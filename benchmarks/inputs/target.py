@@ -64,17 +64,19 @@ def target_data(
     return TargetData(narrowed, val, test, len(classes), content_hash="")
 
 
-def trained_source(dataset: Dataset, classes: tuple[str, ...], steps: int, place: Path) -> Path:
-    """A source of the report's Table 1, trained for some steps; a .keras file kept at `place`."""
+def trained_source(
+    dataset: Dataset, classes: tuple[str, ...], steps: int, place: Path, architecture: str = "original"
+) -> Path:  # fmt: skip
+    """A source of one of the report's networks, trained for some steps; a .keras file kept at `place`."""
     if not place.exists():
         train, val = read_domain(dataset, classes, "train")
         settings = ModelSettings(
-            role="source", name="benchmark_source", source="benchmark", architecture="original", classes=classes,
+            role="source", name="benchmark_source", source="benchmark", architecture=architecture, classes=classes,
             image_shape=IMAGE_SHAPE, image_key="image",
             schedule=SourceSchedule(batch_size=64, learning_rate=1e-3, max_steps=steps, shift_px=0), seed=SEED,
             data_name=dataset.name, code="",
         )  # fmt: skip
-        network = original_network()
+        network = build_network(architecture, IMAGE_SHAPE, 2)
         source.train_source(network, train, val, settings)
         place.parent.mkdir(parents=True, exist_ok=True)
         network.model.save(place)

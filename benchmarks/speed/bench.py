@@ -1,4 +1,4 @@
-"""make bench: stock KerasTuner trials and Thaw's cells, alternating, on one core. Imports both ways."""
+"""make bench: cells of the report's grid in stock Keras and in Thaw, alternating, on one core, for a given time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,48 +26,53 @@ from benchmarks.inputs import grid, target
 from benchmarks.inputs.grid import Timing
 from benchmarks.schedules import schedules
 from benchmarks.speed import plot, workers
+from benchmarks.speed.ratios import ratios
 from benchmarks.speed.stock import StockData, StockTrial, run_trial
+from experiment.stack import Precision
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.target_data import TargetData, record_ranks
+from trainer_module.networks.architectures import build_network
 from trainer_module.processes.single_thread import one_thread
 from trainer_module.sweep.engine import SweepEngine
 
-FORWARD_AND_BACKWARD_MFLOP = 233.0
-"""Of one image through Table 1, nothing frozen (two per multiply-add)."""
+MOST_DRAWS = 5
+POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def main(argv: list[str]) -> int:
-    """Times the sampled cells and writes bench.json and bench.png."""
+    """Times cells and writes bench.json and bench.png after each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=42.0, help="begin no cell that would end later (42)")
+    parser.add_argument("--all", action="store_true", help="then accuracy of the schedules, growth and two workers")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
+    until = time.monotonic() + 60 * arguments.minutes
     one_thread()
     dataset = target.find_dataset()
-    ways = three_ways(dataset, arguments.out, arguments.draws)
-    peak = matrix_gflops()
-    timings, first_runs = [], {}
-    # By freeze count, as a sweep goes: an engine keeps the activations of one cut at a time.
-    for n, k in grid.sampled_cells():
-        if k not in first_runs:
-            first_runs[k] = max(first_run(engine, k, spare_draw=arguments.draws) for engine in (ways.thaw, ways.own))
-        for draw in range(arguments.draws):
-            for timing in time_cells(ways, n, k, draw):
-                timings.append(timing)
-                print(told(timing), flush=True)
-    result = summarise(timings, first_runs, arguments.draws, peak, ways.own)
-    result = {"data": dataset.name, **result}
-    # Written before what follows, and again after it: the cells took most of the time.
-    write(result, arguments.out)
-    pairs = list(schedules.compare(dataset, arguments.out, schedules.GROUPS["quick"]))
-    result["own_schedule_accuracy"] = schedules.summarise(pairs)
-    # In a process of its own, so that its peak of memory is its own.
-    subprocess.run([sys.executable, "-m", "benchmarks.speed.growth", "--out", str(arguments.out)], check=True)
-    result["growth"] = json.loads((arguments.out / "growth.json").read_text(encoding="utf-8"))
-    result["workers_s"] = {count: workers.seconds_with(count) for count in (1, 2)}
-    write(result, arguments.out)
+    ways = all_ways(dataset, arguments.out)
+    result: dict[str, Any] = {"data": dataset.name, "matrix_gflops": matrix_gflops()}
+    first_runs: dict[int, float] = {}
+    timings: list[Timing] = []
+    for timing in timed_until(ways, until, first_runs):
+        timings.append(timing)
+        print(told(timing), flush=True)
+        result |= summarise(timings, first_runs, ways.engines["own", "float32"])
+        write(result, arguments.out)
+    if arguments.all:
+        further(dataset, arguments.out, result)
     print(json.dumps({key: value for key, value in result.items() if key != "cells"}, indent=1))
     return 0
+
+
+def further(dataset: Dataset, out: Path, result: dict[str, Any]) -> None:
+    """What takes another half hour: accuracy of Thaw's own schedule, growth, and two workers against one."""
+    pairs = list(schedules.compare(dataset, out, schedules.GROUPS["quick"]))
+    result["own_schedule_accuracy"] = schedules.summarise(pairs)
+    # In a process of its own, so that its peak of memory is its own.
+    subprocess.run([sys.executable, "-m", "benchmarks.speed.growth", "--out", str(out)], check=True)
+    result["growth"] = json.loads((out / "growth.json").read_text(encoding="utf-8"))
+    result["workers_s"] = {count: workers.seconds_with(count) for count in (1, 2)}
+    write(result, out)
 
 
 def write(result: dict[str, Any], out: Path) -> None:
@@ -78,49 +83,90 @@ def write(result: dict[str, Any], out: Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Ways:
-    """What a cell is trained with: the stock way from a source's file, and Thaw's engine with two schedules."""
+    """What a cell is trained with: the stock way from a source's file, and Thaw's engines.
+
+    Attributes:
+      engines: by schedule, `thaw` (stock's) or `own`, and precision.
+    """
 
     source: Path
-    thaw: SweepEngine
-    own: SweepEngine
+    engines: dict[tuple[str, Precision], SweepEngine]
 
 
-def three_ways(dataset: Dataset, out: Path, draws: int) -> Ways:
+def all_ways(dataset: Dataset, out: Path) -> Ways:
     """Trains the source where `out` lacks it and builds the engines; one more draw than is timed warms them up."""
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
-    data = target.target_data(dataset, target.TARGET, max(n for n, _ in grid.sampled_cells()), range(draws + 1))
+    data = target.target_data(dataset, target.TARGET, max(grid.TIMED_SIZES), range(MOST_DRAWS + 1))
     weights = target.source_backbone(place, target.original_network())
-    plain = SweepEngine(target.original_network(), weights, data, schedules.PLAIN, target.SEED)
-    own = SweepEngine(target.original_network(), weights, data, schedules.OWN, target.SEED)
-    return Ways(place, plain, own)
+    engines = {
+        (name, precision): SweepEngine(
+            build_network("original", target.IMAGE_SHAPE, 2, precision=precision), weights, data, schedule, target.SEED
+        )
+        for name, schedule in (("thaw", schedules.PLAIN), ("own", schedules.OWN))
+        for precision in POLICIES
+    }
+    return Ways(place, engines)
 
 
-def first_run(engine: SweepEngine, k: int, spare_draw: int) -> float:
+def timed_until(ways: Ways, until: float, first_runs: dict[int, float]) -> Iterator[Timing]:
+    """Times every line of the grid once, those that weigh most first, then again what leaves most uncertain.
+
+    Args:
+      ways: what to time.
+      until: of the monotonic clock; what would end later is not begun.
+      first_runs: seconds by freeze count that the first executions take longer; filled in.
+    """
+    weights = grid.line_weights(grid.TIMED_COUNTS)
+    spent: dict[int, float] = {}
+    done = dict.fromkeys(grid.TIMED_COUNTS, 0)
+    while True:
+
+        def gain(k: int) -> float:
+            """Of one more draw, on the variance; a freeze count without any goes before all others."""
+            return spent[k] * weights[k, False] / done[k] if done[k] else float("inf")
+
+        # `max` takes the first of equals: nothing frozen costs most.
+        k = max((k for k in grid.TIMED_COUNTS if done[k] < MOST_DRAWS), key=gain, default=None)
+        if k is None or time.monotonic() + spent.get(k, max(spent.values(), default=0.0)) > until:
+            return
+        started = time.monotonic()
+        if not done[k]:
+            first_runs[k] = max(first_run(engine, k) for engine in ways.engines.values())
+        began = time.monotonic()
+        for n in grid.TIMED_SIZES:
+            yield from time_cells(ways, n, k, done[k])
+        spent[k] = time.monotonic() - (began if done[k] else started)
+        done[k] += 1
+
+
+def first_run(engine: SweepEngine, k: int) -> float:
     """Seconds that the first execution at a freeze count takes longer than the next: walks and compilations."""
     seconds = []
     # The last draw is timed nowhere else, and so leaves no phase 1 behind for the cells to come.
-    for draw in (0, spare_draw):
+    for draw in (0, MOST_DRAWS):
         for fine_tune in (False, True):
             started = time.perf_counter()
-            engine.run(Cell(10, k, fine_tune), draw)
+            engine.run(Cell(min(grid.TIMED_SIZES), k, fine_tune), draw)
             seconds.append(time.perf_counter() - started)
     return max(0.0, sum(seconds[:2]) - sum(seconds[2:]))
 
 
-def time_cells(ways: Ways, n: int, k: int, draw: int) -> list[Timing]:
-    """Both cells of (n, k), without and with fine-tuning, Thaw and stock alternating."""
-    layers = tuple(tuple(layer.name for layer in group) for group in ways.thaw.network.freezable)
-    stock_data = draw_of(ways.thaw.data, n, draw)
-    found = []
+def time_cells(ways: Ways, n: int, k: int, draw: int) -> Iterator[Timing]:
+    """Both cells of (n, k), without and with fine-tuning, all ways alternating."""
+    engine = ways.engines["thaw", "float32"]
+    layers = tuple(tuple(layer.name for layer in group) for group in engine.network.freezable)
+    stock_data = draw_of(engine.data, n, draw)
     for fine_tune in (False, True):
         cell = Cell(n, k, fine_tune)
-        trial = StockTrial(ways.source, layers, cell, stock_data, grid.EPOCHS, seed=draw + 1)
-        thaw_s, thaw = timed(ways.thaw.run, cell, draw)
-        own_s, own = timed(ways.own.run, cell, draw)
-        stock_s, stock = timed(run_trial, trial)
-        accuracies = stock, thaw.test.accuracy, own.test.accuracy
-        found.append(Timing(n, k, fine_tune, draw, stock_s, thaw_s, own_s, *accuracies))
-    return found
+        seconds, accuracies = dict[str, float](), dict[str, float]()
+        for precision, policy in POLICIES.items():
+            for name in ("thaw", "own"):
+                way = f"{name}_{precision}"
+                seconds[way], ran = timed(ways.engines[name, precision].run, cell, draw)
+                accuracies[way] = ran.test.accuracy
+            trial = StockTrial(ways.source, layers, cell, stock_data, grid.EPOCHS, seed=draw + 1, policy=policy)
+            seconds[f"stock_{precision}"], accuracies[f"stock_{precision}"] = timed(run_trial, trial)
+        yield Timing(n, k, fine_tune, draw, seconds, accuracies)
 
 
 def timed(train: Callable[..., Any], *arguments: object) -> tuple[float, Any]:
@@ -132,11 +178,8 @@ def timed(train: Callable[..., Any], *arguments: object) -> tuple[float, Any]:
 
 def told(t: Timing) -> str:
     """A cell's line."""
-    return (
-        f"n={t.n} k={t.k} fine_tune={t.fine_tune} draw={t.draw}: stock {t.stock_s:.2f} s; Thaw {t.thaw_s:.2f} s, "
-        f"{t.stock_s / t.thaw_s:.1f}x; with its own schedule {t.own_s:.2f} s, {t.stock_s / t.own_s:.1f}x; accuracy "
-        f"{t.stock_accuracy:.1%}, {t.thaw_accuracy:.1%}, {t.own_accuracy:.1%}"
-    )
+    ways = (f"{way} {seconds:.2f} s, {t.accuracies[way]:.1%}" for way, seconds in sorted(t.seconds.items()))
+    return f"n={t.n} k={t.k} fine_tune={t.fine_tune} draw={t.draw}: {'; '.join(ways)}"
 
 
 def draw_of(data: TargetData, n: int, draw: int) -> StockData:
@@ -158,50 +201,21 @@ def matrix_gflops(size: int = 2048) -> float:
     return best
 
 
-def summarise(
-    timings: list[Timing], first_runs: dict[int, float], draws: int, peak: float, own_engine: SweepEngine
-) -> dict[str, object]:
+def summarise(timings: list[Timing], first_runs: dict[int, float], own_engine: SweepEngine) -> dict[str, Any]:
     """What bench.json holds of the timed cells and the grid that they stand for."""
-    shared = grid.shared_seconds(first_runs, draws)
+    shared = grid.shared_seconds(first_runs, draws=1)
     costs, most = own_engine.network.multiply_adds, own_engine.schedule.settings.max_steps
-
-    def own_steps(n: int, k: int, fine_tune: bool) -> int:
-        return grid.steps_of(n, fine_tune, most, costs[k] / costs[0])
-
-    def plain_steps(n: int, k: int, fine_tune: bool) -> int:
-        return grid.steps_of(n, fine_tune)
-
-    ways = {"stock_s": plain_steps, "thaw_s": plain_steps, "own_s": own_steps}
-    cells = {way: grid.seconds_by_cell(timings, way, steps) for way, steps in ways.items()}
-    whole = {way: sum(seconds.values()) for way, seconds in cells.items()}
-    whole = {way: seconds + (0 if way == "stock_s" else shared * len(cells[way])) for way, seconds in whole.items()}
-    phase_1 = [(grid.steps_of(t.n), t.thaw_s) for t in timings if t.k == 0 and not t.fine_tune]
-    step_s, _ = grid.line_through(phase_1)
-    gflops = grid.BATCH * FORWARD_AND_BACKWARD_MFLOP / 1e3 / step_s
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}",
-        "draws": draws,
-        "cells": [{**dataclasses.asdict(t), "ratio": t.stock_s / (t.thaw_s + shared)} for t in timings],
+        "cells": [
+            {**dataclasses.asdict(t), "ratio": t.seconds["stock_float32"] / (t.seconds["thaw_float32"] + shared)}
+            for t in timings
+        ],
         "shared_s_per_execution": shared,
-        "grid_s": whole,
-        "grid_ratio_same_schedule": whole["stock_s"] / whole["thaw_s"],
-        "grid_ratio_own_schedule": whole["stock_s"] / whole["own_s"],
-        "grid_s_by_n": {way: grid.seconds_by(seconds, 0) for way, seconds in cells.items()},
-        "grid_s_by_k": {way: grid.seconds_by(seconds, 1) for way, seconds in cells.items()},
-        "accuracy_difference_points": difference([100 * (t.thaw_accuracy - t.stock_accuracy) for t in timings]),
-        "own_accuracy_difference_points": difference([100 * (t.own_accuracy - t.stock_accuracy) for t in timings]),
-        "matrix_gflops": peak,
-        "step_ms_nothing_frozen": 1000 * step_s,
-        "peak_share_nothing_frozen": gflops / peak,
+        **ratios(timings, shared, lambda n, k, tuned: grid.steps_of(n, tuned, most, costs[k] / costs[0])),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-
-
-def difference(points: list[float]) -> dict[str, float]:
-    """Mean of paired differences with its 95% interval."""
-    mean, low, high = grid.paired_difference(points)
-    return {"mean": mean, "low": low, "high": high, "pairs": len(points)}
 
 
 if __name__ == "__main__":

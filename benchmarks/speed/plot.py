@@ -22,7 +22,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         panel.grid(axis="y", alpha=0.3)
     panels[0].set_ylabel("stock seconds / Thaw's seconds")
     panels[0].legend(frameon=False)
-    figure.suptitle(
-        f"One core, same epochs and batches; whole grid {result['grid_ratio_same_schedule']:.1f}x ({result['data']})"
-    )
+    whole = result["grid_ratios"].get("stock_float32 / thaw_float32")
+    grid = f"; whole grid {whole['ratio']:.1f}x" if whole else ""
+    figure.suptitle(f"One core, float32, same epochs and batches{grid} ({result['data']})")
     figure.savefig(path, dpi=150)

@@ -36,23 +36,26 @@ class StockTrial(keras_tuner.HyperModel):
       data: the draw.
       epochs: of phase 1.
       seed: of head, batches and dropout.
+      policy: Keras's dtype policy of all layers but the head, which is float32, as Keras's guide to mixed precision
+        has it.
     """
 
     def __init__(
-        self, source: Path, layers: tuple[tuple[str, ...], ...], cell: Cell, data: StockData, epochs: int, seed: int
-    ):
+        self, source: Path, layers: tuple[tuple[str, ...], ...], cell: Cell, data: StockData, epochs: int, seed: int,
+        policy: str = "float32",
+    ):  # fmt: skip
         super().__init__()
         self.source, self.layers, self.cell, self.data = source, layers, cell, data
-        self.epochs, self.seed = epochs, seed
+        self.epochs, self.seed, self.policy = epochs, seed, policy
         self.test_accuracy = float("nan")
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         keras.utils.set_random_seed(self.seed)
         loaded = keras.saving.load_model(self.source, compile=False)
-        model = keras.models.clone_model(loaded, clone_function=_with_keras_s_normalization)
+        model = keras.models.clone_model(loaded, clone_function=self._stock_layer)
         model.set_weights(loaded.get_weights())
         backbone = model.layers[-2].output
-        model = keras.Model(model.input, keras.layers.Dense(1, name="new_head")(backbone))
+        model = keras.Model(model.input, keras.layers.Dense(1, name="new_head", dtype="float32")(backbone))
         for name in (name for group in self.layers[: hp.Fixed("k", self.cell.freeze_count)] for name in group):
             model.get_layer(name).trainable = False
         self._compile(model, 1e-3)
@@ -70,6 +73,12 @@ class StockTrial(keras_tuner.HyperModel):
         self.test_accuracy = accuracies[1]
         return -accuracies[0]
 
+    def _stock_layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        """The layer with Keras's own normalisation, in the trial's dtype policy."""
+        made = keras.layers.BatchNormalization if isinstance(layer, FusedBatchNormalization) else layer.__class__
+        settings = layer.get_config()
+        return made.from_config(settings if made is keras.layers.InputLayer else {**settings, "dtype": self.policy})
+
     def _compile(self, model: keras.Model, learning_rate: float) -> None:
         model.compile(
             keras.optimizers.Adam(learning_rate),
@@ -85,9 +94,3 @@ def run_trial(trial: StockTrial) -> float:
         tuner.search(verbose=0)
     keras.utils.clear_session()
     return trial.test_accuracy
-
-
-def _with_keras_s_normalization(layer: keras.layers.Layer) -> keras.layers.Layer:
-    if isinstance(layer, FusedBatchNormalization):
-        return keras.layers.BatchNormalization.from_config(layer.get_config())
-    return layer.__class__.from_config(layer.get_config())

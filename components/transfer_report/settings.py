@@ -39,5 +39,7 @@ class ReportSettings(pydantic.BaseModel):
     budget_minutes: float | None = None
     search: Search = "grid"
     """Whether the sweeps of transfers train all that is planned."""
+    precision_why: str = ""
+    """Why the networks were trained in their precision."""
     planned: dict[str, int] = {}
     """The grid's trainings, by sweep."""

@@ -56,6 +56,7 @@ def summarised(
         "controls": dict(settings.controls),
         "versions": dict(settings.versions),
         "stack": dataclasses.asdict(header.stack),
+        "precision_why": settings.precision_why,
         "seconds_per_node": {},
         "diverged": _named((everything, ledgers), lambda row: row.outcome in ("retried", "diverged")),
         "worse_on_val": _named((everything, ledgers), ended_worse),

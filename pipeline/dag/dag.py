@@ -39,7 +39,7 @@ class Cluster:
 
 def create_pipeline(
     config: ExperimentConfig, dataset: Dataset, left_out: dict[str, str],
-    cluster: Cluster | None = None, asked_draws: int | None = None,
+    cluster: Cluster | None = None, asked_draws: int | None = None, precision_why: str = "",
 ) -> Pipeline:  # fmt: skip
     """Builds the experiment's DAG; runs on any TFX orchestrator.
 
@@ -49,6 +49,7 @@ def create_pipeline(
       left_out: transfers that can't run, and why; for the report.
       cluster: none: the pipeline runs on this machine, within the workspace.
       asked_draws: of the search, where a budget leaves time for fewer.
+      precision_why: why the networks are trained in their precision; for the report.
 
     Raises:
       ThawError: `beam_args` are not for Beam; a cluster was given a budget.
@@ -75,7 +76,9 @@ def create_pipeline(
     advisor = make.advisor(transfers, target, domains)
     sweep_evaluator = result_nodes.sweep_evaluator(target, sweeps)
     evaluators = _evaluators(config, target, transfers, baselines)
-    report = result_nodes.report(config, left_out, target, sweeps, confirmer, advisor, evaluators, asked_draws)
+    report = result_nodes.report(
+        config, left_out, target, sweeps, confirmer, advisor, evaluators, asked_draws, precision_why
+    )
     pusher = result_nodes.pusher(config, report)
     return _pipeline(config, cluster, [
         examples, schema, statistics, validator, gate, transform, target, *domains.values(),

@@ -21,6 +21,7 @@ SOURCE_CODE = (
     "trainer_module.networks.flattening",
     "trainer_module.networks.keras_file",
     "trainer_module.networks.normalization",
+    "trainer_module.networks.precision",
     "trainer_module.networks.weight_values",
     "trainer_module.processes.single_thread",
     "trainer_module.sources.controls",

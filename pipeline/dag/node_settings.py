@@ -44,6 +44,7 @@ def model_settings(
         backbone=backbone_of(config, architecture),
         schedule=of_baseline(config.schedule) if role == "baseline" else config.schedule,
         seed=config.seed,
+        precision=config.trained_precision,
         data_name=data_name,
         code=code,
         activations_gib=config.activations_gib,
@@ -65,6 +66,7 @@ def source_settings(config: ExperimentConfig, transfer: Transfer, *, code: str) 
     changes: dict[str, Any] = {
         "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "", "resize": False,
         "schedule": config.source_schedule if source.is_trained else SourceSchedule(),
+        "precision": config.trained_precision if source.is_trained else "float32",
     }  # fmt: skip
     if source.is_pretrained:
         changes |= {"backbone": _without_cost(config.backbones[transfer.architecture]), "seed": 0}
@@ -134,7 +136,7 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
       architecture: of the sweep.
     """
     settings = comparable(settings_of(config))
-    names = ["seed", "data", "target", "augmentation"]
+    names = ["seed", "data", "target", "augmentation", "precision"]
     if source and not config.sources[source].is_pretrained:
         names.append("source_schedule")
     decisive = {name: settings[name] for name in names}

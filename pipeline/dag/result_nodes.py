@@ -60,7 +60,7 @@ def sweep_evaluator(target: Node, sweeps: Sequence[Sweep]) -> Node:
 
 def report(
     config: ExperimentConfig, left_out: dict[str, str], target: Node, sweeps: Sequence[Sweep], confirmer: Node,
-    advisor: Node, evaluators: Mapping[str, Node], asked_draws: int | None = None,
+    advisor: Node, evaluators: Mapping[str, Node], asked_draws: int | None = None, precision_why: str = "",
 ) -> Node:  # fmt: skip
     """All ledgers and all evaluations: the report, the winner and the final blessing.
 
@@ -72,7 +72,7 @@ def report(
       confirmer: the node Confirmer.
       advisor: the node TransferAdvisor.
       evaluators: by transfer.
-      asked_draws: as in create_pipeline.
+      asked_draws, precision_why: as in create_pipeline.
     """
     transfers = [one for one in sweeps if isinstance(one, SweptTransfer)]
     node = transfer_report(
@@ -83,7 +83,7 @@ def report(
         confirmation=confirmer.outputs["confirmation"],
         advice=advisor.outputs["advice"],
         target=target.outputs["domain"],
-        settings=_report_settings(config, left_out, asked_draws),
+        settings=_report_settings(config, left_out, asked_draws, precision_why),
         code=source_fingerprint(*fingerprint.REPORT_CODE),
     )
     return node.with_id("TransferReport")
@@ -94,7 +94,7 @@ def _ledgers(sweeps: Sequence[Sweep]) -> dict[str, Channel]:
 
 
 def _report_settings(
-    config: ExperimentConfig, left_out: dict[str, str], asked_draws: int | None
+    config: ExperimentConfig, left_out: dict[str, str], asked_draws: int | None, precision_why: str
 ) -> ReportSettings:  # fmt: skip
     near = read_sets(config.data.path.parent / NEAR) if config.data.path else []
     return ReportSettings(
@@ -112,6 +112,7 @@ def _report_settings(
         controls=config.controls,
         budget_minutes=config.budget_minutes,
         search=config.search,
+        precision_why=precision_why,
         planned=_planned(config, asked_draws or config.draws),
     )
 

@@ -49,7 +49,7 @@ class TrainingNodes:
         self._config = config if self._in_cluster else with_kept_paths(config)
         self._data_name = data_name
         stack = running_stack()
-        self._stack = (replace(stack, device=cluster_device) if cluster_device else stack).in_words
+        self._stack = replace(stack, device=cluster_device) if cluster_device else stack
         self._source_code = source_fingerprint(*fingerprint.SOURCE_MODEL_CODE)
         self._sweep_code = source_fingerprint(*fingerprint.SWEEP_CODE)
         self._training_code = source_fingerprint(*fingerprint.TRAINING_CODE)
@@ -144,7 +144,7 @@ class TrainingNodes:
                 confirmation=config.confirmation,
                 deployed_size=config.deployed_size,
                 sweeps=tuple(self._on_this_machine(sweep_settings(config, one)) for one in settings),
-                stack=self._stack,
+                stack=replace(self._stack, precision=config.trained_precision).in_words,
                 budget_minutes=config.budget_minutes,
             ),
             code=source_fingerprint(*fingerprint.CONFIRMATION_CODE),
@@ -175,7 +175,7 @@ class TrainingNodes:
         return AdvisorSettings(
             classes=config.target.classes,
             image_shape=config.data.image_shape,
-            stack=self._stack,
+            stack=self._stack.in_words,  # estimates are computed in float32
             transfers=tuple(
                 Asked(
                     name=pair.id,
@@ -201,7 +201,8 @@ class TrainingNodes:
         return model_settings(self._config, role, source, architecture, **about)
 
     def _told(self, settings: ModelSettings, code: str) -> dict[str, Any]:
-        return {**self._on_this_machine(settings).as_custom_config(code), STACK_KEY: self._stack}
+        stack = replace(self._stack, precision=settings.precision).in_words
+        return {**self._on_this_machine(settings).as_custom_config(code), STACK_KEY: stack}
 
     def _on_this_machine(self, settings: Told) -> Told:
         """The settings without what this machine's file says, which is in no key."""

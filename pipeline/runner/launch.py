@@ -122,7 +122,8 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, b
     from pipeline.dag.dag import create_pipeline, metadata_path
 
     keep_files(config)
-    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, asked_draws=prepared.asked.draws)
+    pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, asked_draws=prepared.asked.draws,
+                               precision_why=prepared.precision.why)  # fmt: skip
     asked = asked_digests(prepared.asked)
     machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked,
                       expected=dict(prepared.expected))  # fmt: skip
@@ -130,6 +131,7 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, b
         shares = prepared.budget.shares([node.id for node in pipeline.components])
         machine = changed(machine, ends_at=began + 60 * config.budget_minutes, shares=shares)
     machine.write(config.ledger_folder)
+    prepared.precision.write(config.ledger_folder)
     watcher.total = len(pipeline.components)
     store_path = metadata_path(config)
     before = ml_metadata.latest_run_context(ml_metadata.open_store(store_path)) if store_path.exists() else 0

@@ -22,6 +22,7 @@ from experiment.machine import Expected, usable_cores
 from pipeline.dag.beam_options import beam_options
 from pipeline.planning.budget import BudgetPlan, plan_budget
 from pipeline.planning.plan import Plan, measure_gflops, plan_run
+from pipeline.planning.precision import Decision, decided, resolved
 from pipeline.planning.run_costs import RunCosts
 from pipeline.runner.backbone_files import with_files
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
@@ -35,10 +36,12 @@ class Prepared:
 
     Attributes:
       asked: the experiment as the user gave it.
-      config: the experiment, its transfers being those that can run, and its draws those that there is time for.
+      config: the experiment, its transfers being those that can run, its draws those that there is time for, and its
+        precision decided.
       dataset: the images.
       left_out: transfers that can't run, and why.
       plan: what would run.
+      precision: what is trained in, and why.
       budget: what there is time for; none where the run has no budget.
       expected: what trainings are expected to take, by sweep.
     """
@@ -48,12 +51,14 @@ class Prepared:
     dataset: Dataset
     left_out: dict[str, str]
     plan: Plan
+    precision: Decision
     budget: BudgetPlan | None = None
     expected: Mapping[str, Expected] = dataclasses.field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON values, with the data that it is for."""
-        about = {"data": self.dataset.origin, "synthetic": self.dataset.synthetic, "left_out": self.left_out}
+        about = {"data": self.dataset.origin, "synthetic": self.dataset.synthetic, "left_out": self.left_out,
+                 "precision": dataclasses.asdict(self.precision)}  # fmt: skip
         within = {"budget": self.budget.as_json()} if self.budget else {}
         return {**dataclasses.asdict(self.plan), **about, **within}
 
@@ -79,6 +84,8 @@ def prepare(
     for sentence in scarce_classes(inspection, config):
         terminal.print(f"!! {sentence}")
     config, left_out = with_files(config, project_root, terminal.print)
+    precision = decided(config, terminal.print)
+    config = resolved(config, precision)
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
     workers = config.workers or usable_cores()
     gflops = measure_gflops()
@@ -88,7 +95,7 @@ def prepare(
     plan = plan_run(config, images, inspection.size_bytes, gflops, workers)
     costs = RunCosts(config, images, gflops, workers)
     expected = {name: costs.expected(name) for name in costs.sweeps}
-    return Prepared(asked, config, dataset, left_out, plan, budget, expected)
+    return Prepared(asked, config, dataset, left_out, plan, precision, budget, expected)
 
 
 def check_places(config: ExperimentConfig) -> None:

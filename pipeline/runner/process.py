@@ -121,6 +121,8 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     # TensorFlow Transform would else switch this process to Keras 2.
     environment["TF_USE_LEGACY_KERAS"] = "0"
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Else the first process that touches a GPU takes all of its memory, and the one that trains finds none.
+    environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow uses oneDNN by itself only on newer Intel CPUs; on AMD it trains a quarter faster with it (measured).
     environment.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not any(isinstance(finder, QuietTensorFlow) for finder in sys.meta_path):

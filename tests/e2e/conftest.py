@@ -27,6 +27,7 @@ SETTINGS = {
     # Trained on the target's own classes, the source has a gain beyond doubt after few steps, so that it is blessed.
     "sources": {"same_classes": {"classes": ["automobile", "truck"]}},
     "allow_overlap": True,
+    "precision": "float32",  # whatever the processor
     "transfers": [{"source": "same_classes", "architecture": "remastered"}],
     "sizes": [10, 20],
     "freeze_counts": {"remastered": [5, 6]},

@@ -109,6 +109,7 @@ SETTINGS = {
     "confirmation.most_draws": (7, CONFIRMER | CARD),
     "confirmation.every_transfer": (True, CONFIRMER | CARD),
     "budget_minutes": (10.0, TUNERS | CARD),
+    "precision": ("bfloat16", TRAINED | TUNERS | DEPLOYED | CARD),
     "workers": (7, NOWHERE),
     "activations_gib": (1.0, NOWHERE),
     "pipeline_root": ("s3://bucket/thaw", NOWHERE),
@@ -142,7 +143,7 @@ ELSEWHERE = {"name", "workspace", "sources", "transfers", "baselines"}
 """The first two say where the cache itself lies, the others which nodes there are."""
 ALL = set(SWEEPS)
 ROWS = {
-    **dict.fromkeys(("seed", "data.image_shape", "target.classes", "schedule.batch_size"), ALL),
+    **dict.fromkeys(("seed", "precision", "data.image_shape", "target.classes", "schedule.batch_size"), ALL),
     **dict.fromkeys(("schedule.epochs", "schedule.learning_rate", "schedule.fine_tune_learning_rate",
                      "schedule.max_steps"), of_role(ALL, "baseline")),
     **dict.fromkeys(("schedule.tuning.epochs", "schedule.tuning.learning_rate", "schedule.tuning.max_steps"),
@@ -259,7 +260,7 @@ def test_the_datas_name_is_told_to_whoever_writes_it_down(before):
 
 @pytest.mark.parametrize(
     "change", [{"tensorflow": "2.21.0"}, {"keras": "3.15.1"}, {"numpy": "2.4.6"}, {"scikit_learn": "1.7.2"},
-               {"scipy": "1.16.0"}, {"precision": "mixed_bfloat16"},
+               {"scipy": "1.16.0"}, {"precision": "bfloat16"},
                {"onednn": False}, {"device": "GPU"}],
 )  # fmt: skip
 def test_every_part_of_the_stack_is_in_the_key_of_every_row(change, before):

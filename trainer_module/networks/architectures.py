@@ -14,9 +14,11 @@ from keras.layers import Layer
 from experiment.backbones import MAX_FREEZE_COUNT, MOST_SIDE_PX, Backbone
 from experiment.domains import Architecture
 from experiment.errors import ThawError
+from experiment.stack import Precision
 from trainer_module.networks.backbone import backbone_parts
 from trainer_module.networks.cut_points import kernels_of
 from trainer_module.networks.normalization import FusedBatchNormalization
+from trainer_module.networks.precision import layer_dtype
 
 _Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """Features, the names of the cuts, and the names of the layers with weights, grouped by freezable layer."""
@@ -42,12 +44,14 @@ class Network:
       cuts: name of the layer whose output is the input of the (k+1)th freezable layer, for k = 0, 1, ... Dropout at a
         cut belongs to the part above it, pooling and flattening of frozen output to the part below.
       freezable: the layers that own weights, grouped by freezable layer, input to output.
+      precision: of activations and kernels.
     """
 
     model: keras.Model
     head: keras.layers.Dense
     cuts: tuple[str, ...]
     freezable: tuple[tuple[Layer, ...], ...]
+    precision: Precision = "float32"
 
     @property
     def max_freeze_count(self) -> int:
@@ -102,8 +106,9 @@ class Network:
 
 
 def build_network(
-    architecture: Architecture, image_shape: Sequence[int], num_classes: int, backbone: Backbone | None = None
-) -> Network:
+    architecture: Architecture, image_shape: Sequence[int], num_classes: int, backbone: Backbone | None = None,
+    precision: Precision = "float32",
+) -> Network:  # fmt: skip
     """Builds an architecture with fresh weights (callers set them: see freezing.initial_weights).
 
     Args:
@@ -111,6 +116,7 @@ def build_network(
       image_shape: height, width, channels of the uint8 input.
       num_classes: two give one logit, more give one logit for each class.
       backbone: of that name; none for the report's networks.
+      precision: of activations and kernels; weights, statistics and logits are float32 (networks.precision).
 
     Raises:
       KeyError: the architecture is neither of the report's networks, and there is no backbone.
@@ -124,11 +130,10 @@ def build_network(
     else:
         features, cuts, freezable = backbone_parts(images, backbone)
     head = keras.layers.Dense(logit_units(num_classes), name="head")
-    model = keras.models.clone_model(
-        keras.Model(images, head(features), name=architecture), clone_function=_with_our_normalization
-    )
+    plain = keras.Model(images, head(features), name=architecture)
+    model = keras.models.clone_model(plain, clone_function=functools.partial(_copied, precision=precision))
     layers = tuple(tuple(model.get_layer(name) for name in group) for group in freezable)
-    network = Network(model, model.get_layer(head.name), tuple(cuts), layers)
+    network = Network(model, model.get_layer(head.name), tuple(cuts), layers, precision)
     assert network.max_freeze_count <= (backbone.most_frozen if backbone else MAX_FREEZE_COUNT[architecture])
     return network
 
@@ -188,14 +193,16 @@ def _mobilenet_v2(images: keras.KerasTensor, backbone: Backbone) -> _Parts:
     return features, cuts, _weighted_layers_between(base.layers, cuts)
 
 
-def _with_our_normalization(layer: Layer) -> Layer:
-    """A copy of the layer; a BatchNormalization gets NORMALIZATION_MOMENTUM, and is fused where possible."""
-    settings = layer.get_config()
-    if not isinstance(layer, keras.layers.BatchNormalization):
-        return layer.__class__.from_config(settings)
-    fusible = layer.scale and layer.center and layer.axis in (-1, 3) and len(layer.input.shape) == 4
-    made = FusedBatchNormalization if fusible else keras.layers.BatchNormalization
-    return made.from_config({**settings, "momentum": NORMALIZATION_MOMENTUM})
+def _copied(layer: Layer, precision: Precision) -> Layer:
+    """A copy in its precision; a BatchNormalization gets NORMALIZATION_MOMENTUM, and is fused where possible."""
+    settings, made = layer.get_config(), layer.__class__
+    if isinstance(layer, keras.layers.BatchNormalization):
+        fusible = layer.scale and layer.center and layer.axis in (-1, 3) and len(layer.input.shape) == 4
+        made = FusedBatchNormalization if fusible else keras.layers.BatchNormalization
+        settings["momentum"] = NORMALIZATION_MOMENTUM
+    if precision == "bfloat16" and not isinstance(layer, keras.layers.InputLayer):
+        settings["dtype"] = layer_dtype(made, layer.name, precision)
+    return made.from_config(settings)
 
 
 def _multiply_adds(layer: Layer) -> int:

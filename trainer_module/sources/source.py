@@ -11,6 +11,7 @@ import numpy as np
 from experiment.config import Backbone, SourceSchedule
 from experiment.errors import ThawError
 from experiment.random_streams import Stream, stream_generator, stream_seed
+from experiment.stack import Precision
 from experiment.training_settings import ModelSettings
 from terminal import progress
 from trainer_module.data import draws
@@ -107,10 +108,15 @@ def load_pretrained(network: Network, backbone: Backbone) -> None:
         layer.set_weights(model.get_layer(layer.name).get_weights())
 
 
-def network_of(settings: ModelSettings) -> Network:
-    """The settings' architecture, its weights still to be set."""
+def network_of(settings: ModelSettings, precision: Precision = "float32") -> Network:
+    """The settings' architecture, its weights still to be set.
+
+    Args:
+      settings: of the model.
+      precision: that of the settings where it is trained; what is written is float32, which all devices have.
+    """
     classes = max(2, len(settings.classes))
-    return build_network(settings.architecture, settings.image_shape, classes, settings.backbone)
+    return build_network(settings.architecture, settings.image_shape, classes, settings.backbone, precision)
 
 
 def source_weights(model_folder: str, network: Network) -> Weights:

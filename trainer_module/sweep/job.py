@@ -88,7 +88,7 @@ class SweepJob:
         Raises:
           ThawError: the source does not fit the architecture.
         """
-        network = source.network_of(self.settings)
+        network = source.network_of(self.settings, self.settings.precision)
         weights = source.source_weights(self.base_model, network) if self.base_model else None
         memory = int(self.settings.activations_gib * 2**30 / self.workers)
         # Beside the ledger: the system's folder for temporary files may be in memory itself.
@@ -127,5 +127,5 @@ def facts_of(engine: SweepEngine) -> SweepFacts:
         test_labels=tuple(data.test.labels.tolist()),
         test_ids_hash=ledger.content_key(ids=data.test.ids.tolist()),
         val_images=tuple(np.bincount(data.val.labels, minlength=data.num_classes).tolist()),
-        stack=running_stack(),
+        stack=running_stack(engine.network.precision),
     )

@@ -38,7 +38,7 @@ def trained_source(
     Raises:
       ThawError: training diverged, or a record can't be read.
     """
-    network = source.network_of(settings)
+    network = source.network_of(settings, settings.precision)
     if settings.control == "random":
         controls.keep_initial_weights(network, settings.seed)
         return weight_values.read_weights(weight_values.model_variables(network)), {"control": settings.control}
@@ -85,7 +85,7 @@ class DeployedJob:
         """
         settings, classes = self.settings, len(self.settings.classes)
         assert isinstance(settings.schedule, Schedule)  # of the target
-        network, transferred = source.network_of(settings), None
+        network, transferred = source.network_of(settings, settings.precision), None
         if self.base_model:
             transferred = source.source_weights(self.base_model, network)
             check_unaltered(self.base_model, weight_values.weights_hash(transferred))

@@ -119,7 +119,7 @@ class SweepRecord:
 
 def _decisive(settings: SweepSettings) -> dict[str, Any]:
     """Settings that decide an execution's result, beside cell and draw; of files the content counts, not the place."""
-    included = {"role", "architecture", "backbone", "classes", "image_shape", "seed", "code"}
+    included = {"role", "architecture", "backbone", "classes", "image_shape", "seed", "precision", "code"}
     decisive = settings.model_dump(mode="json", include=included, exclude={"backbone": {"weights", "model"}})
     return {**decisive, "schedule": settings.schedule.decisive}
 

@@ -72,7 +72,8 @@ class Program:
         self._steps_taken = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._shift_seed = tf.Variable(0, dtype=tf.int64, trainable=False)
         inputs = model.inputs[0]
-        activations = tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)
+        # Kept activations are float32 whatever they were computed in; Keras casts them to what the model takes.
+        activations = tf.TensorSpec([None, *inputs.shape[1:]], "uint8" if inputs.dtype == "uint8" else "float32")
         self._train = tf.function(
             self._train_steps,
             input_signature=[

@@ -1,7 +1,5 @@
 """The benchmark's arithmetic: which cells, how many steps, what the whole grid costs. Imports no TensorFlow."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,24 +9,16 @@ from benchmarks.inputs import grid
 from benchmarks.inputs.grid import Timing
 
 
-def timings(seconds):
-    """The sampled cells, their seconds a function of (steps, k), the same for all ways."""
+def timings(seconds, k=0, fine_tune=False):
+    """A line's sizes on one draw, their seconds a function of steps."""
     return [
-        Timing(n, k, tuned, 0, *[seconds(grid.steps_of(n, tuned), k)] * 3, 0.5, 0.6, 0.6)
-        for n, k in grid.sampled_cells()
-        for tuned in (False, True)
-    ]
+        Timing(n, k, fine_tune, 0, {"way": seconds(grid.steps_of(n, fine_tune))}, {"way": 0.5})
+        for n in grid.TIMED_SIZES
+    ]  # fmt: skip
 
 
 def plain_steps(n, k, fine_tune):
     return grid.steps_of(n, fine_tune)
-
-
-def test_each_timed_freeze_count_has_two_sizes_or_more_and_both_ends_are_timed():
-    cells = grid.sampled_cells()
-    assert {k for _, k in cells} == set(grid.TIMED_COUNTS)
-    assert all(len({n for n, other in cells if other == k}) >= 2 for k in grid.TIMED_COUNTS)
-    assert (min(grid.TIMED_COUNTS), max(grid.TIMED_COUNTS)) == (0, 8)
 
 
 def test_steps_are_those_of_the_reports_schedule():
@@ -38,41 +28,52 @@ def test_steps_are_those_of_the_reports_schedule():
     assert grid.steps_of(2000, max_steps=600, share_of_cost=0.01) == 5625
 
 
-def test_the_grid_is_the_line_through_the_timed_cells():
-    found = grid.seconds_by_cell(timings(lambda steps, k: 5 + 0.1 * steps), "stock_s", plain_steps)
-    assert len(found) == len(grid.SIZES) * len(grid.FREEZE_COUNTS) * 2
-    assert [found[2000, k, True] for k in (3, 4)] == pytest.approx([5 + 187.5] * 2)
-    assert found[2000, 4, False] == pytest.approx(5 + 562.5)
+def test_a_line_s_cells_are_on_the_straight_line_through_the_timed_ones():
+    found = grid.line_seconds(timings(lambda steps: 5 + 0.1 * steps), "way", plain_steps)
+    assert found.keys() == set(grid.SIZES) and found[2000] == pytest.approx(5 + 562.5)
+    tuned = grid.line_seconds(timings(lambda steps: 5 + 0.1 * steps, fine_tune=True), "way", plain_steps)
+    assert tuned[2000] == pytest.approx(5 + 187.5)
 
 
-def test_a_bound_on_steps_bounds_the_seconds_of_either_phase():
+def test_a_bound_on_steps_bounds_the_seconds():
     def bounded(n, k, fine_tune):
-        return grid.steps_of(n, fine_tune, 600, share_of_cost=1.0 if k < 7 else 0.0)
+        return grid.steps_of(n, fine_tune, 600)
 
-    found = grid.seconds_by_cell(timings(lambda steps, k: 0.01 * steps * (k + 1)), "own_s", bounded)
-    assert found[2000, 0, False] == pytest.approx(6) and found[10, 0, False] == pytest.approx(0.29)
-    assert found[2000, 8, False] == pytest.approx(0.09 * 5625)
-    # At most half of 600 steps in phase 2 where all was frozen, one where nothing was.
-    small = [
-        Timing(n, k, True, 0, *[0.01 * grid.steps_of(n, fine_tune=True)] * 3, 0.5, 0.6, 0.6)
-        for n in (10, 20)
-        for k in grid.TIMED_COUNTS
-    ]
-    slow = [dataclasses.replace(timing, fine_tune=False) for timing in small]
-    found = grid.seconds_by_cell(small + slow, "own_s", bounded)
-    assert found[2000, 8, True] == pytest.approx(3) and found[2000, 0, True] == pytest.approx(
-        0.01 * (grid.steps_of(10, True) + grid.steps_of(20, True)) / 2  # what the one step of either timed size took
-    )
+    found = grid.line_seconds(timings(lambda steps: 0.01 * steps), "way", bounded)
+    assert found[2000] == pytest.approx(6) and found[10] == pytest.approx(0.29)
 
 
 def test_a_start_below_zero_is_no_credit():
-    found = grid.seconds_by_cell(timings(lambda steps, k: 0.1 * steps - 1), "stock_s", plain_steps)
-    assert found[2000, 0, False] == pytest.approx(562.5)
+    assert grid.line_seconds(timings(lambda steps: 0.1 * steps - 1), "way", plain_steps)[2000] == pytest.approx(562.5)
 
 
-def test_the_grids_seconds_are_summed_by_size_and_by_freeze_count():
-    cells = {(10, 0, False): 1.0, (10, 1, True): 2.0, (20, 1, False): 4.0}
-    assert grid.seconds_by(cells, 0) == {10: 3.0, 20: 4.0} and grid.seconds_by(cells, 1) == {0: 1.0, 1: 6.0}
+def test_timed_lines_stand_for_the_whole_grid_by_linear_interpolation():
+    weights = grid.line_weights((0, 2, 4, 6, 8))
+    # k = 1 is half 0 and half 2; phase 2 of nothing frozen stands for itself alone, so that k = 1 is as k = 2 there.
+    assert [weights[k, False] for k in (0, 2, 4, 6, 8)] == [1.5, 2, 2, 2, 1.5]
+    assert [weights[k, True] for k in (0, 2, 4, 6, 8)] == [1, 2.5, 2, 2, 1.5]
+    assert grid.line_weights((0,)) == {(0, False): 9.0, (0, True): 1.0}
+
+
+def test_the_grid_s_ratio_is_that_of_the_weighted_sums():
+    values = {(0, False): [(10.0, 5.0)], (8, False): [(4.0, 0.5)]}
+    found = grid.ratio_of_sums(values, {(0, False): 2.0, (8, False): 3.0})
+    assert found == {"ratio": pytest.approx(32 / 11.5), "low": None, "high": None}
+
+
+def test_a_line_that_was_repeated_gives_the_interval():
+    found = grid.ratio_of_sums({(0, False): [(9.0, 5.0), (11.0, 5.0)]}, {(0, False): 1.0})
+    # Residuals -1 and 1 have variance 2, their mean variance 1; half a width is t(1) = 12.7062 times 1 / 5.
+    assert found["ratio"] == pytest.approx(2) and found["high"] - 2 == pytest.approx(12.7062 / 5, abs=1e-4)
+
+
+def test_a_line_without_repeats_takes_the_relative_variance_of_the_others():
+    repeated = {(0, False): [(9.0, 5.0), (11.0, 5.0)]}
+    alone = {(8, False): [(10.0, 5.0)]}
+    weights = {(0, False): 1.0, (8, False): 1.0}
+    found = grid.ratio_of_sums({**repeated, **alone}, weights)
+    # Of the repeated line 1 as above; the other, of as many seconds and timed once, twice that: sqrt(3) / 10.
+    assert found["high"] - found["ratio"] == pytest.approx(12.7062 * 3**0.5 / 10, abs=1e-4)
 
 
 def test_shared_work_is_borne_by_all_executions_of_a_freeze_count():

@@ -21,7 +21,7 @@ from tests.packages import PACKAGES
 
 SETTINGS = {
     "experiment.backbones", "experiment.changes", "experiment.checks.between_fields", "experiment.config",
-    "experiment.domains", "experiment.errors", "experiment.machine", "experiment.schedules",
+    "experiment.domains", "experiment.errors", "experiment.machine", "experiment.schedules", "experiment.stack",
 }  # fmt: skip
 SHOWN = SETTINGS | {
     "experiment.training_settings",

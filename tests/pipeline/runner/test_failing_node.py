@@ -11,10 +11,13 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.dag import dag
 from pipeline.planning.plan import Plan
+from pipeline.planning.precision import Decision
 from pipeline.runner import launch, prepare
 from tests.pipeline.metadata_recorder import Recorder
 
 pytestmark = pytest.mark.component
+
+FLOAT32 = Decision("float32", "as configured", "2.16.2")
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def launched(tmp_path, monkeypatch):
     """A function that launches the experiment with data that was found and a DAG of no nodes."""
     config = load_config(PRESETS / "quick.yaml", (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
     dataset = types.SimpleNamespace(name="photos", origin="found here")
-    prepared = prepare.Prepared(config, config, dataset, {}, Plan({}, {}, 0, 0.0, 0.0, at_most=False))
+    prepared = prepare.Prepared(config, config, dataset, {}, Plan({}, {}, 0, 0.0, 0.0, at_most=False), FLOAT32)
     monkeypatch.setattr(launch, "prepare", lambda *_: prepared)
     monkeypatch.setattr(dag, "create_pipeline", lambda *_, **__: types.SimpleNamespace(components=[]))
     return lambda **changes: launch.launch(config, tmp_path, {}, plan_only=False, **changes)

@@ -1,0 +1,266 @@
+"""Accuracy of training in bfloat16 against float32, pair by pair, on real CIFAR-10. Imports the engine, no stock way.
+
+`python -m benchmarks.precision`: each pair has the same images, head, source and batches. Rows go to
+`precision_pairs.csv` as they come; a second call continues. Both arms start with the source that float32 trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+from pipeline.runner.process import prepare_process
+
+prepare_process(os.environ)
+
+from acquisition.data_sources.base_folders import usual_places
+from acquisition.data_sources.imagenet_weights import locate_weights
+from analysis.confirmation.collapse import is_collapsed
+from benchmarks.inputs import grid, target
+from experiment.backbones import Backbone
+from experiment.config import Schedule
+from experiment.stack import Precision
+from experiment.training_settings import of_baseline
+from ledger.cell_selection import Cell
+from ledger.rows import TRAIN_IMAGES
+from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
+from trainer_module.cell_training.step_schedule import StepSchedule
+from trainer_module.cell_training.target_data import TargetData
+from trainer_module.networks.architectures import build_network
+from trainer_module.networks.weight_values import Weights, backbone_variables, read_weights
+from trainer_module.processes.single_thread import one_thread
+from trainer_module.sources.source import load_pretrained
+from trainer_module.sweep.engine import SweepEngine
+
+COUNTS = {"original": (0, 2, 4, 6, 8), "remastered": (0, 3, 6), "mobilenet_v2": (9, 13, 18)}
+SMALL, LARGE = (20, 50, 100, 200), (400,)
+FIRST_DRAW, BLOCK, BLOCKS, THIRDS = 700, 6, 2, 3
+"""Draws that no setting was chosen on, so many at a time: an engine holds the images of one block."""
+MOBILENET = Backbone(family="MobileNetV2", alpha=0.35, image_size_px=96)
+ARMS: tuple[Precision, ...] = get_args(Precision)
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A cell of a transfer, or of a baseline, on one draw."""
+
+    role: str
+    architecture: str
+    n: int
+    k: int
+    fine_tune: bool
+    draw: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """One place trained in both precisions: accuracies on test are fractions, seconds those of one core."""
+
+    place: Place
+    float32: float
+    bfloat16: float
+    float32_s: float
+    bfloat16_s: float
+    float32_collapsed: bool
+    bfloat16_collapsed: bool
+
+    def as_row(self, code: str) -> dict[str, object]:
+        """A row of the record."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)[1:]}
+        return {**dataclasses.asdict(self.place), **values, "code": code}
+
+
+COLUMNS = [field.name for part in (Place, Pair) for field in dataclasses.fields(part) if field.name != "place"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Trains what the record lacks until the time is over, and prints the summary."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no pair after so long (60)")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
+    arguments = parser.parse_args(argv)
+    one_thread()
+    until = time.monotonic() + 60 * arguments.minutes
+    print(json.dumps(summarise(list(compare(arguments.out, until))), indent=1))
+    return 0
+
+
+def blocks() -> Iterator[list[Place]]:
+    """The places of each block of draws, the cheapest first; all blocks of small sizes come before any of large ones.
+
+    Each draw has a third of all (k, n); three draws have each of them.
+    """
+    for sizes in (SMALL, LARGE):
+        for block in range(BLOCKS):
+            draws = [FIRST_DRAW + BLOCK * block + i for i in range(BLOCK)]
+            places = [
+                Place("transfer", name, n, k, tuned, draw)
+                for name, counts in COUNTS.items()
+                for place, k in sorted(enumerate(counts), reverse=True)
+                for tuned in ((False, True) if k else (False,))
+                for i, draw in enumerate(draws)
+                for j, n in enumerate(sizes)
+                if (place + i + j) % THIRDS == 0
+            ]
+            baselines = [
+                Place("baseline", name, n, 0, False, draw)
+                for name in ("original", "remastered")
+                for i, draw in enumerate(draws)
+                for j, n in enumerate(sizes)
+                if (i + j) % THIRDS == 0
+            ]
+            order = list(COUNTS)
+            yield sorted(places, key=lambda one: (order.index(one.architecture), -one.k, one.n, one.draw)) + baselines
+
+
+def compare(out: Path, until: float) -> Iterator[Pair]:
+    """Yields the pairs; those that ended before come from `out`/precision_pairs.csv, if the same code trained them.
+
+    Args:
+      out: folder of the record and the sources.
+      until: of the monotonic clock; no pair begins after it.
+    """
+    dataset, record, code = target.find_dataset(), out / "precision_pairs.csv", source_fingerprint(*SWEEP_CODE)
+    known = read_pairs(record, code)
+    sources = {name: _source(name, out) for name in COUNTS}
+    for places in blocks():
+        missing = [place for place in places if place not in known]
+        yield from (known[place] for place in places if place in known)
+        if not missing or time.monotonic() > until:
+            continue
+        draws, largest = sorted({place.draw for place in missing}), max(place.n for place in missing)
+        engines = Engines(target.target_data(dataset, target.TARGET, largest, draws), sources)
+        for place in missing:
+            if time.monotonic() > until:
+                break
+            pair = engines.pair(place)
+            append(record, pair, code)
+            print(pair, flush=True)
+            yield pair
+
+
+class Engines:
+    """One engine for each role, architecture and precision, built when it is first asked for.
+
+    Args:
+      data: of the draws.
+      sources: backbone weights by architecture.
+    """
+
+    def __init__(self, data: TargetData, sources: dict[str, Weights]):
+        self._data, self._sources = data, sources
+        self._built: dict[tuple[str, str, Precision], SweepEngine] = {}
+
+    def pair(self, place: Place) -> Pair:
+        """Trains the place in both precisions."""
+        found = {arm: self._of(place, arm).run(Cell(place.n, place.k, place.fine_tune), place.draw) for arm in ARMS}
+        val, train = len(self._data.val), min(place.n, TRAIN_IMAGES)
+        collapsed = [
+            is_collapsed(val_correct=round(one.val.accuracy * val), val_images=val, val_chance=0.5,
+                         train_correct=round(one.train_accuracy * train), train_images=train)
+            for one in found.values()
+        ]  # fmt: skip
+        single, half = found["float32"], found["bfloat16"]
+        return Pair(
+            place, single.test.accuracy, half.test.accuracy, round(single.seconds, 3), round(half.seconds, 3),
+            collapsed[0], collapsed[1],
+        )  # fmt: skip
+
+    def _of(self, place: Place, precision: Precision) -> SweepEngine:
+        key = place.role, place.architecture, precision
+        if key not in self._built:
+            backbone = MOBILENET if place.architecture == "mobilenet_v2" else None
+            network = build_network(place.architecture, target.IMAGE_SHAPE, 2, backbone, precision)
+            is_transfer = place.role == "transfer"
+            schedule = Schedule() if is_transfer else of_baseline(Schedule())
+            source = self._sources[place.architecture] if is_transfer else None
+            self._built[key] = SweepEngine(network, source, self._data, StepSchedule(schedule), target.SEED)
+        return self._built[key]
+
+
+def read_pairs(record: Path, code: str) -> dict[Place, Pair]:
+    """The pairs of a record that this code trained, by place."""
+    if not record.exists():
+        return {}
+    found = {}
+    for row in csv.DictReader(record.read_text(encoding="utf-8").splitlines()):
+        if row["code"] != code:
+            continue
+        place = Place(row["role"], row["architecture"], int(row["n"]), int(row["k"]), row["fine_tune"] == "True",
+                      int(row["draw"]))  # fmt: skip
+        found[place] = Pair(
+            place, float(row["float32"]), float(row["bfloat16"]), float(row["float32_s"]), float(row["bfloat16_s"]),
+            row["float32_collapsed"] == "True", row["bfloat16_collapsed"] == "True",
+        )  # fmt: skip
+    return found
+
+
+def append(record: Path, pair: Pair, code: str) -> None:
+    """Adds a row, below the names of the columns where the record is new."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with record.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*COLUMNS, "code"])
+        if not file.tell():
+            writer.writeheader()
+        writer.writerow(pair.as_row(code))
+
+
+def _source(architecture: str, out: Path) -> Weights:
+    """Backbone weights that transfers start with."""
+    backbone = MOBILENET if architecture == "mobilenet_v2" else None
+    network = build_network(architecture, target.IMAGE_SHAPE, 2, backbone)
+    if backbone:
+        file = locate_weights(architecture, backbone, usual_places(Path.cwd()), say=print)
+        if file is None:
+            raise SystemExit(f"No weights of {backbone.in_words}; expected them where docs/howto/own_source.md says.")
+        load_pretrained(network, backbone.with_file(file))
+        return read_weights(backbone_variables(network))
+    folder = "source" if architecture == "original" else f"source_{architecture}"
+    place = target.trained_source(
+        target.find_dataset(), target.SOURCE, target.SOURCE_STEPS, out / folder / "model.keras", architecture
+    )
+    return target.source_backbone(place, network)
+
+
+def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+    """Mean difference (bfloat16 less float32, points) with its 95% interval: all, by n, and by kind of cell."""
+    groups: dict[str, list[Pair]] = {"all": list(pairs)}
+    for pair in pairs:
+        place = pair.place
+        groups.setdefault(f"n={place.n}", []).append(pair)
+        groups.setdefault(f"{place.role} {place.architecture}", []).append(pair)
+        groups.setdefault("fine-tuned" if place.fine_tune else "phase 1", []).append(pair)
+    return {name: _summary(group) for name, group in sorted(groups.items()) if len(units(group)) > 1}
+
+
+def units(pairs: Sequence[Pair]) -> list[float]:
+    """Differences in points, one for each cell and draw: a fine-tuned cell goes on from its twin's training."""
+    shared: dict[Place, list[float]] = {}
+    for pair in pairs:
+        unit = dataclasses.replace(pair.place, fine_tune=False)
+        shared.setdefault(unit, []).append(100 * (pair.bfloat16 - pair.float32))
+    return [statistics.fmean(differences) for differences in shared.values()]
+
+
+def _summary(pairs: Sequence[Pair]) -> dict[str, float]:
+    mean, low, high = grid.paired_difference(units(pairs))
+    return {
+        "points": round(mean, 2), "low": round(low, 2), "high": round(high, 2),
+        "pairs": len(pairs), "units": len(units(pairs)),
+        "float32_collapsed": sum(pair.float32_collapsed for pair in pairs),
+        "bfloat16_collapsed": sum(pair.bfloat16_collapsed for pair in pairs),
+        "times_as_fast": round(sum(p.float32_s for p in pairs) / sum(p.bfloat16_s for p in pairs), 2),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

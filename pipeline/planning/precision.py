@@ -1,0 +1,153 @@
+"""Decides an experiment's `precision: auto` before the DAG is built. Imports the measurement, no TFX.
+
+One precision for all trainings: transfer, baseline and the best network from scratch are compared with each other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pydantic
+
+from experiment.changes import changed
+from experiment.config import Architecture, ExperimentConfig
+from experiment.errors import ThawError
+from experiment.stack import Precision
+
+WORTH = 1.3
+"""How many times as fast a training step of every network must be in bfloat16."""
+MEASUREMENT = 1
+"""Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
+DECISION_FILE = "precision.json"
+"""Beside the ledgers: what the experiment's last run took."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """The precision of all of an experiment's trainings.
+
+    Attributes:
+      precision: see there.
+      why: for the plan and the report, without the final full stop.
+      tensorflow: its version; no row of another one is used again.
+    """
+
+    precision: Precision
+    why: str
+    tensorflow: str
+
+    @property
+    def in_words(self) -> str:
+        """One line."""
+        return f"Precision: {self.precision} ({self.why})."
+
+    def write(self, folder: Path) -> None:
+        """Writes DECISION_FILE, all of it at once, for runs that go on."""
+        _write(folder / DECISION_FILE, dataclasses.asdict(self))
+
+
+def decided(config: ExperimentConfig, say: Callable[[str], None]) -> Decision:
+    """What to train in: as configured, as in the ledgers that there are, or as this machine's speed suggests.
+
+    Args:
+      config: the experiment, its transfers being those that can run.
+      say: told what was taken, and why.
+
+    Raises:
+      ThawError: the workspace can't be written, or the network could not be trained.
+    """
+    tensorflow = version("tensorflow")
+    if config.precision != "auto":
+        found = Decision(config.precision, "as configured", tensorflow)
+    else:
+        kept = _kept(config.ledger_folder / DECISION_FILE) if any(config.ledger_folder.glob("*.jsonl")) else None
+        if kept and kept.tensorflow == tensorflow:
+            say(f"{kept.in_words} The ledgers of this experiment have it, so it stays.")
+            return kept
+        if kept:
+            say(f"The ledgers were begun in {kept.precision} by TensorFlow {kept.tensorflow}; {tensorflow} trains all "
+                "anew, so precision is decided again.")  # fmt: skip
+        found = _measured(config, tensorflow, say)
+    say(found.in_words)
+    return found
+
+
+def resolved(config: ExperimentConfig, decision: Decision) -> ExperimentConfig:
+    """The experiment with its `auto` decided."""
+    return changed(config, precision=decision.precision)
+
+
+def _measured(config: ExperimentConfig, tensorflow: str, say: Callable[[str], None]) -> Decision:
+    """The report's networks first: they are measured sooner, and one that is too slow decides."""
+    names = dict.fromkeys((*config.architectures, *config.baseline_architectures))
+    told = []
+    for name in sorted(names, key=lambda one: one in config.backbones):
+        speedup = _speedup(config, name, tensorflow, say)
+        told.append(f"{name} {speedup:.2f}")
+        if speedup < WORTH:
+            break
+    slow = speedup < WORTH
+    why = (
+        f"a training step in bfloat16 is {', '.join(told)} times as fast as in float32 on this machine, "
+        f"{'less than' if slow else 'at least'} {WORTH}"
+    )
+    return Decision("float32" if slow else "bfloat16", why, tensorflow)
+
+
+def _speedup(
+    config: ExperimentConfig, architecture: Architecture, tensorflow: str, say: Callable[[str], None]
+) -> float:  # fmt: skip
+    """Of a network on this machine; measured in a process of one thread, once."""
+    backbone, batch_size = config.backbones.get(architecture), config.schedule.batch_size
+    made = backbone.model_dump(mode="json", exclude={"weights", "model", "mflop"}) if backbone else None
+    about = [MEASUREMENT, architecture, config.data.image_shape, made, batch_size, tensorflow, processor()]
+    name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
+    path = config.workspace / "precision" / f"{name}.json"
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["times_as_fast"])
+    except (OSError, ValueError, KeyError, TypeError):  # not measured yet, or damaged
+        pass
+    say(f"Measuring how fast {architecture} trains in bfloat16 (precision: auto), once on this machine.")
+    from trainer_module.processes.single_thread import run_alone
+    from trainer_module.training.step_speed import bfloat16_speedup
+
+    asked = architecture, config.data.image_shape, backbone, batch_size
+    speedup = run_alone(bfloat16_speedup, *asked, task=f"measured how fast {architecture} trains")
+    _write(path, {"network": architecture, "times_as_fast": speedup, "tensorflow": tensorflow})
+    return speedup
+
+
+def processor() -> str:
+    """This machine's processor with all that it can do, and whether it has NVIDIA devices."""
+    devices = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = [f"model name: {platform.processor()}"]
+    told = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
+    return f"{platform.machine()} {sorted(told)} {devices}"
+
+
+def _kept(path: Path) -> Decision | None:
+    """None where the file is missing or damaged."""
+    try:
+        return pydantic.TypeAdapter(Decision).validate_json(path.read_bytes())
+    except (OSError, pydantic.ValidationError):
+        return None
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    fresh = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise ThawError(f"{path} can't be written: {error.strerror}. Expected a workspace that can be written; correct "
+                        "its permissions, or remove what is in the way.") from error  # fmt: skip

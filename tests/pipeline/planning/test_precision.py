@@ -1,0 +1,103 @@
+"""Which precision `auto` becomes, and when it stays what it was. Measures one small network for real."""
+
+import json
+
+import pytest
+
+from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
+from experiment.loading import validate_config
+from pipeline.planning import precision
+from pipeline.planning.precision import Decision, decided, resolved
+
+SPEEDUPS = {"original": 1.6, "remastered": 1.31, "mobilenet_v2": 1.1}
+
+
+def experiment(folder, *architectures, **changes) -> ExperimentConfig:
+    return validate_config(
+        {
+            "name": "small", "workspace": str(folder), "sources": {"pets": {"classes": ["cat", "dog"]}, "imagenet": {}},
+            "transfers": [{"source": "imagenet" if name == "mobilenet_v2" else "pets", "architecture": name}
+                          for name in architectures],
+            "backbones": {"mobilenet_v2": {"family": "MobileNetV2", "image_size_px": 32}},
+            "sizes": [20], "freeze_counts": {name: [1] for name in architectures}, **changes,
+        },
+        "x",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Networks whose speed was asked for, in their order; nothing is measured."""
+    names = []
+
+    def speedup(config, name, tensorflow, say):
+        names.append(name)
+        return SPEEDUPS[name]
+
+    monkeypatch.setattr(precision, "_speedup", speedup)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("architectures", "expected"),
+    [(["original"], "bfloat16"), (["original", "remastered"], "bfloat16"),
+     (["mobilenet_v2", "original"], "float32")],
+)  # fmt: skip
+def test_auto_is_bfloat16_if_every_network_gains_enough(architectures, expected, asked, tmp_path):
+    found = decided(experiment(tmp_path, *architectures), lambda line: None)
+    assert found.precision == expected and "on this machine" in found.why
+    assert set(asked) == set(architectures)
+
+
+def test_a_baseline_s_network_counts_too(asked, tmp_path):
+    config = experiment(tmp_path, "original", baselines={"original": "remastered"})
+    decided(config, lambda line: None)
+    assert asked == ["original", "remastered"]
+
+
+def test_what_is_configured_is_not_measured(asked, tmp_path):
+    said = []
+    config = experiment(tmp_path, "original", precision="bfloat16")
+    assert resolved(config, decided(config, said.append)).trained_precision == "bfloat16"
+    assert said == ["Precision: bfloat16 (as configured)."] and not asked
+
+
+def test_a_run_that_goes_on_keeps_what_its_ledgers_have_whatever_this_machine_is(asked, tmp_path):
+    config, said = experiment(tmp_path, "mobilenet_v2"), []
+    kept = Decision("bfloat16", "another machine was fast", decided(config, said.append).tensorflow)
+    kept.write(config.ledger_folder)
+    assert decided(config, said.append).precision == "float32"  # no ledger: nothing was trained in it
+    (config.ledger_folder / "sweep.jsonl").write_text("")
+    assert decided(config, said.append) == kept
+    assert said[-1].endswith("The ledgers of this experiment have it, so it stays.")
+
+
+def test_another_tensorflow_decides_again_and_says_why(asked, tmp_path):
+    config, said = experiment(tmp_path, "mobilenet_v2"), []
+    Decision("bfloat16", "x", "1.0").write(config.ledger_folder)
+    (config.ledger_folder / "sweep.jsonl").write_text("")
+    assert decided(config, said.append).precision == "float32"
+    assert "begun in bfloat16 by TensorFlow 1.0" in said[0]
+
+
+def test_an_auto_that_nobody_decided_is_float32(tmp_path):
+    assert experiment(tmp_path, "original").trained_precision == "float32"
+
+
+@pytest.mark.slow
+def test_a_network_is_measured_once_and_the_figure_is_in_the_decision(tmp_path):
+    config = experiment(tmp_path, "remastered", schedule={"batch_size": 4})
+    first = decided(config, lambda line: None)
+    [path] = (tmp_path / "precision").glob("*.json")
+    speedup = json.loads(path.read_text())["times_as_fast"]
+    assert speedup > 0 and f"remastered {speedup:.2f} times" in first.why
+    assert first.precision == ("bfloat16" if speedup >= 1.3 else "float32")
+    path.write_text(json.dumps({"times_as_fast": 9.0}))
+    assert decided(config, lambda line: None).precision == "bfloat16"
+
+
+def test_a_workspace_that_can_t_be_written_is_said(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(ThawError, match=r"can't be written.*Expected a workspace"):
+        Decision("float32", "x", "1.0").write(tmp_path / "taken")

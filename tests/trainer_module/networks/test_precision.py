@@ -1,0 +1,85 @@
+"""What a network computes in bfloat16, and what stays float32. Trains a few steps."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiment.backbones import Backbone
+from trainer_module.networks.architectures import build_network
+from trainer_module.networks.normalization import FusedBatchNormalization
+from trainer_module.networks.weight_values import initial_weights, model_variables, read_weights, set_weights
+from trainer_module.training.activation_cache import InMemory
+from trainer_module.training.training_loop import Program
+
+IMAGES = np.random.default_rng(5).integers(0, 256, (16, 32, 32, 3), np.uint8)
+LABELS = np.arange(16) % 2
+
+
+def network_in(precision, architecture="original"):
+    backbone = Backbone(family="MobileNetV2", image_size_px=32, alpha=0.35) if "mobile" in architecture else None
+    network = build_network(architecture, (32, 32, 3), 2, backbone, precision)
+    set_weights(network.backbone_layers and model_variables(network), initial_weights(network.weighted_layers, 7))
+    return network
+
+
+def dtypes(network, kind):
+    return {layer.compute_dtype for layer in network.model.layers if type(layer) is kind and layer is not network.head}
+
+
+@pytest.mark.parametrize("architecture", ["original", "remastered", "mobilenet_v2"])
+def test_kernels_and_normalisation_compute_in_bfloat16_and_weights_statistics_and_logits_are_float32(architecture):
+    network = network_in("bfloat16", architecture)
+    assert dtypes(network, keras.layers.Conv2D) == dtypes(network, FusedBatchNormalization) == {"bfloat16"}
+    assert dtypes(network, keras.layers.DepthwiseConv2D) | dtypes(network, keras.layers.Dropout) == {"float32"}
+    assert {weight.dtype for weight in network.model.weights} <= {"float32", "uint32"}  # seeds of dropout
+    assert network.head.compute_dtype == "float32" and network.model(IMAGES).dtype == tf.float32
+
+
+def test_a_network_is_float32_throughout_where_nothing_is_said():
+    network = build_network("original", (32, 32, 3), 2)
+    assert {layer.compute_dtype for layer in network.model.layers[1:]} == {"float32"}
+    assert network.precision == "float32"
+
+
+def test_both_precisions_begin_with_the_same_weights_by_the_same_names():
+    one, other = (read_weights(model_variables(network_in(precision))) for precision in ("float32", "bfloat16"))
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[path], other[path]) for path in one)
+
+
+def test_features_differ_by_the_rounding_of_bfloat16():
+    """A product's factors are rounded to 8 bits each; rounding errors of eight layers add up to few times that."""
+    one, other = (network_in(precision).segment_to_head(0)(IMAGES, training=False) for precision in
+                  ("float32", "bfloat16"))  # fmt: skip
+    difference = np.linalg.norm(tf.cast(other, tf.float32) - one) / np.linalg.norm(one)
+    assert 0 < difference < 8 * 2**-7
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_held_and_remembered_statistics_normalise_as_in_float32(held):
+    layer = FusedBatchNormalization(dtype="mixed_bfloat16")
+    layer.build((None, 4, 4, 3))
+    gamma, beta, mean, variance = ([2.0, 1.0, 0.5], [0.0, 1.0, -1.0], [1.0, 2.0, 3.0], [4.0, 1.0, 0.25])
+    layer.set_weights([np.array(value, np.float32) for value in (gamma, beta, mean, variance)])
+    layer.trainable = not held
+    found = layer(tf.fill((2, 4, 4, 3), 3.0), training=held)
+    expected = [2 * (3 - 1) / 2.0, 1 + (3 - 2) / 1.0, -1 + 0.5 * (3 - 3) / 0.5]
+    assert found.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(found, tf.float32)[0, 0, 0], expected, atol=2**-7)
+    np.testing.assert_array_equal(layer.moving_mean, mean)
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+def test_a_part_above_a_cut_learns_from_float32_activations_and_keeps_float32_weights(cut):
+    network = network_in("bfloat16")
+    below = IMAGES if not cut else np.asarray(tf.cast(network.segment(0, cut)(IMAGES), tf.float32))
+    variables = [one for group in network.freezable[cut:] for layer in group for one in layer.trainable_weights]
+    program = Program(network.segment(cut), [*variables, *network.head.trainable_weights], statistics_held=False)
+    data = InMemory(below, LABELS)
+    before, order = read_weights(variables), np.tile(np.arange(16, dtype=np.int32), (30, 1))
+    program.reset(1)
+    last = program.train(data, order, np.full(30, 1e-3, np.float32))
+    after = read_weights(variables)
+    assert last < 0.1
+    assert all(np.any(before[path] != after[path]) and after[path].dtype == np.float32 for path in before)
