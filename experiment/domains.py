@@ -11,7 +11,9 @@ from typing_extensions import Self
 
 Asked = ParamSpec("Asked")
 Control = Literal["self", "random", "shuffled_labels"]
-Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+MOST_LETTERS = 100
+"""Of a name, which is part of names of files and folders; these have 255 bytes at most."""
+Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=MOST_LETTERS)]
 Architecture = Name
 """`original` or `remastered`, the report's two networks, or one of `backbones`."""
 

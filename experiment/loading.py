@@ -27,6 +27,7 @@ READ_BY_YAML = (
 )
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 """What YAML's escapes can write and no file system, TensorFlow or UTF-8 takes."""
+OCTAL = re.compile(r"[-+]?0[0-7_]+")
 MOST_ALIASES = 20
 """In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
 MOST_DEPTH = 20
@@ -181,6 +182,11 @@ class _UniqueKeys(yaml.SafeLoader):
     """Refuses a mapping that has a key twice: YAML would take the last one, whatever the first one asked for."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag == "tag:yaml.org,2002:int" and OCTAL.fullmatch(str(node.value)):
+            raise ValueError(
+                f"line {node.start_mark.line + 1}: YAML reads {node.value} as {int(node.value.replace('_', ''), 8)}, "
+                "an octal number; write it without the 0 in front, or text in quotes"
+            )
         try:
             return super().construct_object(node, deep)
         except (AttributeError, LookupError) as error:  # PyYAML's own, where a tag and its text do not go together

@@ -19,8 +19,10 @@ from experiment.errors import ThawError, is_own_mistake
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 """Pillow's names of what has eight bits a channel, or fewer, and whose colours need no profile."""
-KEPT_FORMATS, KEPT_MODES = ("PNG", "JPEG"), ("1", "L", "P", "RGB")
+KEPT_FORMATS, KEPT_MODES = ("PNG", "JPEG", "MPO"), ("1", "L", "P", "RGB")
 """What TensorFlow decodes as a viewer shows it, where nothing turns it or makes a part of it transparent."""
+_JPEGS = ("JPEG", "MPO")
+"""Pillow calls a JPEG with further pictures behind it MPO, such as a phone's photo with a depth map."""
 _PNG_BYTES_PER_PIXEL = 2
 """Of photographs, about."""
 
@@ -71,7 +73,7 @@ def image_header(path: Path) -> Header:
                 raise ThawError(f"{path}: {problem}")
             width, height = image.size
             # A PNG would be decoded whole for it.
-            turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _UPRIGHT
+            turned = image.format in _JPEGS and image.getexif().get(_ORIENTATION) in _UPRIGHT
             sideways = turned and image.getexif().get(_ORIENTATION) in _TURNED
             kept = image.format in KEPT_FORMATS and image.mode in KEPT_MODES and not turned
             size_bytes = path.stat().st_size if kept else _PNG_BYTES_PER_PIXEL * width * height
@@ -97,7 +99,7 @@ def load_image(source: Path | bytes, name: str, enough_px: int | None = None) ->
     try:
         with _opened(source) as image:
             orientation = image.getexif().get(_ORIENTATION)
-            if enough_px is not None and image.format == "JPEG":
+            if enough_px is not None and image.format in _JPEGS:
                 scale = enough_px / min(image.size)
                 image.draft(image.mode, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
             upright = image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
@@ -129,7 +131,31 @@ def content_id(image: Image.Image) -> str:
 def stays_as_it_is(content: bytes) -> bool:
     """Whether TensorFlow decodes a file that image_header takes as a viewer shows it, so that a record may hold it."""
     with _opened(content) as image:
-        return image.format in KEPT_FORMATS and image.mode in KEPT_MODES and found_in(content) is None
+        if image.format not in KEPT_FORMATS or image.mode not in KEPT_MODES or found_in(content) is not None:
+            return False
+        # What found_in misses, such as an orientation in a compressed block.
+        if "transparency" in image.info or image.getexif().get(_ORIENTATION) in _UPRIGHT:
+            return False
+        return image.format != "PNG" or is_whole_png(content)
+
+
+def is_whole_png(content: bytes) -> bool:
+    """Whether a PNG is as TensorFlow's decoder wants it: each block's checksum right, its palette and its end there.
+
+    Pillow decodes some that are not.
+    """
+    place, names = 8, []
+    while place + 12 <= len(content):
+        length, name = struct.unpack(">I4s", content[place : place + 8])
+        block = content[place + 4 : place + 8 + length]
+        if content[place + 8 + length : place + 12 + length] != struct.pack(">I", zlib.crc32(block)):
+            return False
+        names.append(name)
+        place += 12 + length
+        if name == b"IEND":
+            break
+    has_palette = content[25:26] != b"\x03" or b"PLTE" in names
+    return names[:1] == [b"IHDR"] and names[-1:] == [b"IEND"] and has_palette
 
 
 def reduced(image: Image.Image, side_px: int) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ KEPT_PX = (16, 96)
 """Images that are all of one size keep it where both sides lie between these."""
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-_OF_THE_SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX")
+_OF_THE_SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "$RECYCLE.BIN")
 
 
 def find_images(folder: Path, grouping: Grouping | None = None) -> list[LabelledFile]:
@@ -71,6 +72,16 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
       ThawError: it is not so.
     """
     counts = Counter(one.class_name for one in files)
+    looks: dict[str, str] = {}
+    for name in names:
+        looked = unicodedata.normalize("NFC", name).strip()
+        if not looked:
+            raise ThawError(f"A class in {place} has the name {name!r}. Expected a name that can be seen; rename it.")
+        if looked in looks:
+            raise ThawError(f"Two classes in {place} look the same: {looks[looked]!a} and {name!a}. Expected "
+                            "names that differ in more than spaces or in how a letter is encoded. Give both the same "
+                            "name, or different ones.")  # fmt: skip
+        looks[looked] = name
     for name in names:
         if not name.isprintable():
             raise ThawError(

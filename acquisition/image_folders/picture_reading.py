@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
@@ -22,9 +21,11 @@ from acquisition.image_folders.image_files import (
 )
 from acquisition.image_folders.image_folder import check_count, refuse
 from acquisition.image_folders.labelled_files import LabelledFile
+from acquisition.image_folders.own_images import OwnImage, PicturesRead
 from acquisition.image_folders.reading_journal import ReadingJournal
 from acquisition.splits.fingerprints import LENGTH, fingerprint
 from acquisition.splits.names import SPLITS, TEST
+from acquisition.splits.units import joined_groups
 from experiment.errors import ThawError
 from experiment.machine import usable_cores
 
@@ -36,47 +37,8 @@ from the resized original by 1.1 grey levels of 255 in the mean (JPEG of quality
 noisy photos of 3 megapixels)."""
 _PIXELS_AT_ONCE = 48 * 10**6
 """Decoded by all threads together, 9 bytes each for a while; a larger picture is decoded alone."""
-_AGAIN = "Leave the images as they are, and run the same command again."
 _WAITING = 4
 """Pictures read ahead for each core."""
-
-
-@dataclass(frozen=True)
-class OwnImage:
-    """One image of the user's.
-
-    Attributes:
-      image_id: hash of its pixels, the same for any file that gives them.
-      source: its file.
-      start: where its bytes lie in the file of those that were re-encoded; none: the user's own file is taken.
-      size_bytes, checksum: of its bytes, PNG or JPEG.
-    """
-
-    image_id: str
-    source: LabelledFile
-    start: int | None
-    size_bytes: int
-    checksum: int
-
-    def encoded(self, kept: BinaryIO) -> bytes:
-        """Its bytes.
-
-        Args:
-          kept: the file that read_pictures wrote.
-
-        Raises:
-          ThawError: the user's file was changed since.
-        """
-        if self.start is not None:
-            kept.seek(self.start)
-            return kept.read(self.size_bytes)
-        try:
-            content = self.source.path.read_bytes()
-        except OSError as error:
-            raise ThawError(f"{self.source.path} can no longer be read: {error.strerror}. {_AGAIN}") from error
-        if zlib.crc32(content) != self.checksum:
-            raise ThawError(f"{self.source.path} changed while Thaw read it. {_AGAIN}")
-        return content
 
 
 @dataclass(frozen=True)
@@ -95,25 +57,6 @@ class Picture:
     checksum: int
     size_bytes: int
     written: bytes | None
-
-
-@dataclass(frozen=True)
-class PicturesRead:
-    """All pictures, each content once.
-
-    Attributes:
-      images: ordered by id.
-      fingerprints: float32 [images, LENGTH].
-      repeated: files left out because another of the class is the same.
-      copied: pictures of the user's test split whose very same pixels were in another split too.
-      reduced: pictures whose records are smaller than the user's files.
-    """
-
-    images: list[OwnImage]
-    fingerprints: np.ndarray
-    repeated: list[str]
-    copied: int
-    reduced: int
 
 
 def reduces(headers: Sequence[Header], keep_originals: bool) -> bool:
@@ -142,6 +85,7 @@ def read_pictures(
         has too few different images.
     """
     found: dict[str, tuple[OwnImage, bytes]] = {}
+    groups: dict[str, set[str]] = {}
     repeated: list[str] = []
     copied: set[str] = set()
     problems: list[str] = []
@@ -155,6 +99,7 @@ def read_pictures(
         picture, start = result
         image = OwnImage(picture.image_id, one, start, picture.size_bytes, picture.checksum)
         small += _is_reduced(headers[done - 1], reduce)
+        groups.setdefault(image.image_id, set()).update([one.group] if one.group is not None else [])
         other, _ = found.setdefault(image.image_id, (image, picture.fingerprint))
         if other.source.class_name != one.class_name:
             problems.append(f"{one.path}: the very same image is in {other.source.path}; leave one of them out")
@@ -169,9 +114,11 @@ def read_pictures(
         check_count("your images", name, count, "different images")
     ordered = sorted(found)
     prints = b"".join(found[image_id][1] for image_id in ordered)
+    name_of = joined_groups(groups.values())
     return PicturesRead(
-        [found[image_id][0] for image_id in ordered], np.frombuffer(prints, np.float32).reshape(-1, LENGTH), repeated,
-        len(copied), small,
+        [found[image_id][0] for image_id in ordered],
+        [next((name_of[group] for group in groups[image_id]), None) for image_id in ordered],
+        np.frombuffer(prints, np.float32).reshape(-1, LENGTH), repeated, len(copied), small,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,3 +58,20 @@ def joined_units(
         )
         for places in found.values()
     ]  # fmt: skip
+
+
+def joined_groups(sharing: Iterable[Collection[str]]) -> dict[str, str]:
+    """One name for groups that belong together: the smallest of theirs, by the name of each.
+
+    Args:
+      sharing: groups that hold the same picture; a group alone stands for itself.
+    """
+    sets = [sorted(groups) for groups in sharing if groups]
+    names = sorted({group for groups in sets for group in groups})
+    number = {group: place for place, group in enumerate(names)}
+    first = [number[groups[0]] for groups in sets for _ in groups]
+    second = [number[group] for groups in sets for group in groups]
+    graph = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(len(names), len(names)))
+    smallest: dict[int, str] = {}
+    parts = connected_components(graph, directed=False)[1].tolist() if names else []
+    return {name: smallest.setdefault(part, name) for name, part in zip(names, parts, strict=True)}

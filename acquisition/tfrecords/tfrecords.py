@@ -43,23 +43,29 @@ def write_examples(
       examples: to be written.
       keys: names of the features image, label (int64) and id; none: ids are left out.
       val: name of the feature that says whether an image is val, and what tells it by the id; none: it is left out.
+
+    Raises:
+      OSError: the file can't be written, as where the disk is full.
     """
     import tensorflow as tf
 
     image_key, label_key, id_key = keys
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path), "GZIP" if path.suffix == ".gz" else None) as writer:
-        for image, label, image_id in examples:
-            example = tf.train.Example()
-            feature = example.features.feature
-            feature[image_key].bytes_list.value.append(image)
-            feature[label_key].int64_list.value.append(label)
-            if id_key is not None:
-                feature[id_key].bytes_list.value.append(image_id)
-            if val is not None:
-                feature[val[0]].int64_list.value.append(int(val[1](image_id)))
-            # Maps have no order of their own; equal records must give equal bytes.
-            writer.write(example.SerializeToString(deterministic=True))
+    try:
+        with tf.io.TFRecordWriter(str(path), "GZIP" if path.suffix == ".gz" else None) as writer:
+            for image, label, image_id in examples:
+                example = tf.train.Example()
+                feature = example.features.feature
+                feature[image_key].bytes_list.value.append(image)
+                feature[label_key].int64_list.value.append(label)
+                if id_key is not None:
+                    feature[id_key].bytes_list.value.append(image_id)
+                if val is not None:
+                    feature[val[0]].int64_list.value.append(int(val[1](image_id)))
+                # Maps have no order of their own; equal records must give equal bytes.
+                writer.write(example.SerializeToString(deterministic=True))
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
 
 
 def read_batches(path: Path) -> Iterator[tuple[int, Sequence[bytes]]]:

@@ -14,7 +14,8 @@ from acquisition.image_folders.cifar_sources import PREFIX, cifar_images
 from acquisition.image_folders.image_files import Header
 from acquisition.image_folders.label_table import is_table, read_labels
 from acquisition.image_folders.labelled_files import LabelledFile
-from acquisition.image_folders.picture_reading import OwnImage, PicturesRead, read_pictures, reduces
+from acquisition.image_folders.own_images import OwnImage, PicturesRead
+from acquisition.image_folders.picture_reading import read_pictures, reduces
 from acquisition.image_folders.reading_journal import ReadingJournal, reading_journal
 from acquisition.splits.division import Division, Pictures, divide
 from acquisition.splits.names import TEST, TRAIN, VAL
@@ -77,7 +78,9 @@ def from_images(
                     file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
                     write_examples(draft / RECORDS / split / file, shard, val=(VAL_KEY, is_val))
         write_tables(draft, read.images, division)
-    same = not read.reduced and set(sizes) == {(size[1], size[0])}
+    # A PNG's orientation is seen only when it is read, so one that was made anew may have changed its sides.
+    turned = size[0] != size[1] and any(image.start is not None for image in read.images)
+    same = not read.reduced and not turned and set(sizes) == {(size[1], size[0])}
     data = Data(
         path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes, val_key=VAL_KEY
     )
@@ -110,7 +113,7 @@ def _read_and_divided(
     pictures = Pictures(
         [image.image_id for image in read.images],
         [own.index(image.source.class_name) for image in read.images],
-        [image.source.group for image in read.images],
+        read.groups,
         [image.source.split for image in read.images],
         read.fingerprints,
     )

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from acquisition.image_folders.picture_reading import MOST_BYTES, REDUCED_PX, OwnImage, PicturesRead
+from acquisition.image_folders.own_images import OwnImage, PicturesRead
+from acquisition.image_folders.picture_reading import MOST_BYTES, REDUCED_PX
 from acquisition.splits.division import Division
 from acquisition.splits.names import LEFT_OUT, SPLITS, TEST, TRAIN, VAL
 from acquisition.splits.near_duplicates_file import NEAR

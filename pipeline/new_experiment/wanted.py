@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.backbones import FAMILIES, MOBILENET_V2, Backbone, is_backbone
+from experiment.domains import MOST_LETTERS
 from experiment.errors import ThawError
 from pipeline.new_experiment.picture_options import PictureOptions
 
@@ -110,6 +111,6 @@ def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
 
 def name_from(text: str) -> str:
     """A name that the configuration takes: small letters, digits and single underscores, a letter first."""
-    slug = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    slug = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[: MOST_LETTERS - len("own_")].rstrip("_")
     # A set named `synthetic` would pass for images that Thaw drew.
     return slug if re.match(r"[a-z]", slug) and slug != "synthetic" else f"own_{slug}".rstrip("_")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
+import tornado.netutil
 import tornado.web
 
 from experiment.errors import ThawError
@@ -29,8 +30,7 @@ from pipeline.runs.run_lock import check_no_pattern
 MODEL_PATH = "/v1/models/thaw"
 SIGNATURES = {"serving_default": "examples", "serving_bytes": "image_bytes"}
 """What may be asked for, and its input; the other signatures trust their input or are for training."""
-MOST_BYTES = 4 << 20
-"""Of a request's body."""
+MOST_BYTES = 16 << 20  # of a request's body: a phone's photo in base64
 MOST_BYTES_READ = 64 << 20
 """What is read of a body that is too large, so that its sender hears why; beyond, the connection is closed."""
 MOST_INSTANCES = 128
@@ -209,8 +209,8 @@ async def serve(predict: Predict, host: str, port: int) -> None:
             body_timeout=MOST_SECONDS,
             idle_connection_timeout=MOST_SECONDS,
         )
-        server.listen(port, host)
-        print(f"Serving at http://{host}:{port}{MODEL_PATH}:predict", flush=True)
+        server.add_sockets(sockets := tornado.netutil.bind_sockets(port, host))
+        print(f"Serving at http://{host}:{sockets[0].getsockname()[1]}{MODEL_PATH}:predict", flush=True)
         await ended.wait()
         server.stop()
 

@@ -281,3 +281,16 @@ def test_what_no_setting_can_hold_is_refused_in_words(key, text):
 def test_a_target_without_classes_is_refused_and_not_divided_by():
     with pytest.raises(ThawError, match=r"target\.classes needs two or more"):
         load_config(PRESETS / "quick.yaml", ("target.classes=[]",))
+
+
+@pytest.mark.parametrize("written", ["seed: 010", "sizes: [010, 020]"])
+def test_a_number_that_yaml_reads_as_octal_is_refused(tmp_path, written):
+    (tmp_path / "a.yaml").write_text(f"name: a\n{written}\n")
+    with pytest.raises(ThawError, match="YAML reads 010 as 8, an octal number; write it without the 0"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_a_name_longer_than_files_allow_is_refused():
+    assert load_config(PRESETS / "quick.yaml", (f"name={'a' * 100}",)).name == "a" * 100
+    with pytest.raises(ThawError, match="name: "):
+        load_config(PRESETS / "quick.yaml", (f"name={'a' * 101}",))

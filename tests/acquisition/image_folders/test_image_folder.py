@@ -186,3 +186,18 @@ def test_a_group_in_two_of_the_users_splits_is_named(tmp_path: Path) -> None:
     in_splits(tmp_path, "train", "test")
     with pytest.raises(ThawError, match=r"The group '0' is in .*train/rose/0\.png.*and so are 3 other groups"):
         find_images(tmp_path, grouping_from(r"^(\d)\."))
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(("M\u00fcller", "Mu\u0308ller"), r"look the same: 'Mu\\u0308ller' and 'M\\xfcller'"),
+     (("a", "a "), "look the same: 'a' and 'a '"), (("a", "   "), "name '   '. Expected a name that can be seen")],
+)  # fmt: skip
+def test_classes_that_look_the_same_are_refused_whatever_their_counts(
+    tmp_path: Path, names: tuple[str, str], told: str
+) -> None:
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").touch()
+    with pytest.raises(ThawError, match=told):
+        find_images(tmp_path)

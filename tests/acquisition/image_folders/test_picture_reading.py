@@ -6,17 +6,22 @@ import io
 import os
 import tempfile
 import tracemalloc
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from acquisition.image_folders import picture_reading
+from acquisition.image_folders.image_files import is_whole_png, stays_as_it_is
 from acquisition.image_folders.image_folder import find_images, image_headers
 from acquisition.image_folders.labelled_files import LabelledFile
-from acquisition.image_folders.picture_reading import PicturesRead, read_pictures, reduces
+from acquisition.image_folders.own_images import PicturesRead
+from acquisition.image_folders.picture_reading import read_pictures, reduces
 from acquisition.image_folders.reading_journal import reading_journal
 from experiment.errors import ThawError
 
@@ -67,6 +72,21 @@ def test_repeated_images_count_once(folder: Path) -> None:
     assert progress == list(range(1, 18)) and found.fingerprints.shape[0] == 16
 
 
+def test_groups_that_hold_the_very_same_picture_belong_together(folder: Path) -> None:
+    """Of equal files one is kept, and the groups of all stay with it."""
+    picture(0).save(folder / "rose" / "again.bmp")
+    picture(1).save(folder / "rose" / "twice.bmp")
+    groups = {"rose/0.png": "anna", "rose/again.bmp": "bob", "rose/1.png": "carl", "tulip/3.png": "bob"}
+    files = [
+        LabelledFile(one.path, one.file, one.class_name, groups.get(one.file), None) for one in find_images(folder)
+    ]
+    found, _ = read(folder, files=files)
+    named = {image.source.file: group for image, group in zip(found.images, found.groups, strict=True)}
+    assert {file: group for file, group in named.items() if group} == {
+        "rose/0.png": "anna", "tulip/3.png": "anna", "rose/1.png": "carl",
+    }  # fmt: skip
+
+
 def test_of_equal_files_in_two_splits_of_the_users_that_in_test_is_kept(folder: Path) -> None:
     picture(0).save(folder / "rose" / "again.bmp")
     files = [
@@ -96,6 +116,54 @@ def test_what_tensorflow_would_decode_otherwise_is_made_an_upright_opaque_png(fo
     assert [made[f"rose/{name}"].format for name in ("turned.jpg", "clear.png", "old.bmp")] == ["PNG"] * 3
     assert made["rose/turned.jpg"].size == (20, 30)
     assert made["rose/clear.png"].mode == "RGB" and made["rose/clear.png"].getpixel((0, 0)) == (255, 255, 255)
+
+
+def without_its_end(content: bytes) -> bytes:
+    return content[:-12]
+
+
+def with_a_wrong_checksum(content: bytes) -> bytes:
+    place = content.index(b"IDAT")
+    end = place + 4 + int.from_bytes(content[place - 4 : place], "big")
+    return content[:end] + bytes([content[end] ^ 1]) + content[end + 1 :]
+
+
+def with_text_that_says_idat(content: bytes) -> bytes:
+    """Before the block of transparency, which is after it for who looks for the letters alone."""
+    block = b"tEXtComment\0IDAT"
+    text = (len(block) - 4).to_bytes(4, "big") + block + zlib.crc32(block).to_bytes(4, "big")
+    place = content.index(b"tRNS") - 4
+    return content[:place] + text + content[place:]
+
+
+@pytest.mark.parametrize("harm", [without_its_end, with_a_wrong_checksum, with_text_that_says_idat])
+def test_a_png_that_only_pillow_decodes_as_a_viewer_does_is_made_anew(
+    folder: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    buffer = io.BytesIO()
+    picture(60).quantize(16).save(buffer, "PNG", transparency=3)
+    (folder / "rose" / "odd.png").write_bytes(harm(buffer.getvalue()))
+    made = read(folder)[1]["rose/odd.png"]
+    opened = Image.open(io.BytesIO(made))
+    assert opened.mode == "RGB" and is_whole_png(made) and stays_as_it_is(made)
+    assert tf.io.decode_png(made).shape == (16, 16, 3)
+
+
+def test_a_palette_must_be_there() -> None:
+    buffer = io.BytesIO()
+    picture(60).quantize(16).save(buffer, "PNG")
+    content = buffer.getvalue()
+    place = content.index(b"PLTE") - 4
+    length = 12 + int.from_bytes(content[place : place + 4], "big")
+    assert is_whole_png(content) and not is_whole_png(content[:place] + content[place + length :])
+
+
+def test_a_phones_photo_with_further_pictures_behind_it_is_kept_as_the_jpeg_that_it_is(folder: Path) -> None:
+    picture(70, (64, 48)).save(folder / "rose" / "phone.jpg", "MPO", save_all=True, append_images=[picture(71)])
+    assert Image.open(folder / "rose" / "phone.jpg").format == "MPO"
+    content = read(folder)[1]["rose/phone.jpg"]
+    assert content == (folder / "rose" / "phone.jpg").read_bytes()
+    assert tf.io.decode_jpeg(content).shape == (48, 64, 3)
 
 
 def test_too_few_different_images_are_refused(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from acquisition.tfrecords.inspection import Inspection, inspect_records
 from acquisition.tfrecords.record_files import find_record_files
-from acquisition.tfrecords.tfrecords import read_batches
+from acquisition.tfrecords.tfrecords import read_batches, write_examples
 from experiment.config import Data
 from experiment.errors import ThawError
 
@@ -76,3 +76,12 @@ def test_a_compressed_file_of_something_else_is_named(make: Any, tmp_path: Path)
     path.write_bytes(gzip.compress(b"not a TFRecord, but long enough to be taken for one"))
     with pytest.raises(ThawError, match="record 0: the TFRecord is truncated or corrupt"):
         inspect(tmp_path)
+
+
+def test_a_file_that_the_system_refuses_is_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "in_the_way").touch()
+    with pytest.raises(OSError, match="in_the_way"):
+        write_examples(tmp_path / "in_the_way" / "a.tfrecord", [])
+    (tmp_path / "folder.tfrecord").mkdir()
+    with pytest.raises(OSError, match=r"folder\.tfrecord"):
+        write_examples(tmp_path / "folder.tfrecord", [(b"png", 0, b"id")])

@@ -108,6 +108,35 @@ def test_a_group_of_a_pattern_lies_in_one_split(tmp_path, init):
     assert any(note.startswith("8 groups, each in one split alone (5 train, 1 val, 2 test)") for note in made.notes)
 
 
+def test_groups_with_a_picture_in_common_lie_in_one_split(tmp_path, init):
+    """A byte copy of a picture of each group lies in the next one, as where one photo is in two albums."""
+    folder = tmp_path / "in"
+    for name, offset in (("cat", 0), ("ship", 1000)):
+        (folder / name).mkdir(parents=True)
+        for group in range(12):
+            for number in range(2):
+                photo(offset + 10 * group + number).save(folder / name / f"{name}{group}_{number}.png")
+            if group % 3:
+                photo(offset + 10 * (group - 1)).save(folder / name / f"{name}{group}_copy.png")
+    _, rows = init(folder, grouping=grouping_from(r"^([a-z]+\d+)_"), together=False)
+    splits = {row["file"]: row["split"] for row in rows}
+    for name in ("cat", "ship"):
+        for group in range(0, 12, 3):
+            linked = {splits[f"{name}/{name}{one}_1.png"] for one in range(group, group + 3)}
+            assert len(linked) == 1, (name, group, linked)
+
+
+def test_a_turned_png_among_pictures_of_one_size_is_fitted(tmp_path, init):
+    folder = write(tmp_path / "in")
+    for path in folder.rglob("*.png"):
+        Image.open(path).resize((64, 48)).save(path)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    photo(77).resize((64, 48)).save(folder / "cat" / "p9_turned.png", exif=turned)
+    made, _ = init(folder, force=True)
+    assert load_config(made.config).data.resize
+
+
 def test_a_table_gives_labels_groups_and_splits(tmp_path, init):
     write(tmp_path / "in")
     table = tmp_path / "in" / "labels.csv"

@@ -150,7 +150,7 @@ SOUND = {"signature_name": "serving_bytes"}
         (ask(b"no image"), JSON, 400, "expected PNG or JPEG of 32 x 32 pixels"),
         (ask(b"\xff\xff", name="serving_default"), JSON, 400, "The model refuses the request"),
         (ask(b"x"), {"Content-Type": "image/png"}, 415, "expected application/json, found image/png"),
-        (b"x" * (4 << 20) + b"x", JSON, 413, "expected 4194304 at most"),
+        (b"x" * (16 << 20) + b"x", JSON, 413, "expected 16777216 at most"),
     ],
 )  # fmt: skip
 def test_a_request_that_the_client_has_to_put_right_is_refused_with_words(server, body, headers, status, message):

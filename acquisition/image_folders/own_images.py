@@ -1,0 +1,73 @@
+"""A user's picture with its file and its bytes, and all of them together. Imports labelled_files, no TensorFlow."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from acquisition.image_folders.labelled_files import LabelledFile
+from experiment.errors import ThawError
+
+_AGAIN = "Leave the images as they are, and run the same command again."
+
+
+@dataclass(frozen=True)
+class OwnImage:
+    """One image of the user's.
+
+    Attributes:
+      image_id: hash of its pixels, the same for any file that gives them.
+      source: its file.
+      start: where its bytes lie in the file of those that were re-encoded; none: the user's own file is taken.
+      size_bytes, checksum: of its bytes, PNG or JPEG.
+    """
+
+    image_id: str
+    source: LabelledFile
+    start: int | None
+    size_bytes: int
+    checksum: int
+
+    def encoded(self, kept: BinaryIO) -> bytes:
+        """Its bytes.
+
+        Args:
+          kept: the file that read_pictures wrote.
+
+        Raises:
+          ThawError: the user's file was changed since.
+        """
+        if self.start is not None:
+            kept.seek(self.start)
+            return kept.read(self.size_bytes)
+        try:
+            content = self.source.path.read_bytes()
+        except OSError as error:
+            raise ThawError(f"{self.source.path} can no longer be read: {error.strerror}. {_AGAIN}") from error
+        if zlib.crc32(content) != self.checksum:
+            raise ThawError(f"{self.source.path} changed while Thaw read it. {_AGAIN}")
+        return content
+
+
+@dataclass(frozen=True)
+class PicturesRead:
+    """All pictures, each content once.
+
+    Attributes:
+      images: ordered by id.
+      groups: of each image; groups that hold the very same picture have one name here, since they belong together.
+      fingerprints: float32 [images, LENGTH].
+      repeated: files left out because another of the class is the same.
+      copied: pictures of the user's test split whose very same pixels were in another split too.
+      reduced: pictures whose records are smaller than the user's files.
+    """
+
+    images: list[OwnImage]
+    groups: list[str | None]
+    fingerprints: np.ndarray
+    repeated: list[str]
+    copied: int
+    reduced: int
