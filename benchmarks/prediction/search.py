@@ -1,8 +1,9 @@
 """AdvisedOracle against KerasTuner's own oracles, on the trainings of a published ledger. Imports source_search.
 
-`python -m benchmarks.prediction.search LEDGER ESTIMATES`: LEDGER is docs/results/ledger.csv.gz or a run's cells.csv,
-ESTIMATES the estimates.csv of a run. A trial "trains" by looking its row up (replay.py).
-Every method may spend a quarter of the whole grid's seconds on one size, and is asked for its best cell on val.
+`python -m benchmarks.prediction.search LEDGER [ESTIMATES]`: LEDGER is docs/results/ledger.csv.gz or a run's cells.csv,
+ESTIMATES the estimates.csv of a run. A trial "trains" by looking its row up (replay.py); seed s begins with draw s
+modulo the draws. Every method may spend a quarter of the whole grid's seconds on one size, and is asked for its best
+cell on val.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
 MOST_FROZEN = {**MAX_FREEZE_COUNT, "mobilenet_v2": MOBILENET_V2_BLOCKS}
 """Of the networks of Thaw's presets."""
+WITHOUT = "the same without estimates"
 AT_ONCE = 2
 """Trials a round, as with two cores."""
 
@@ -56,16 +58,21 @@ def main(argv: Sequence[str]) -> int:
     """Writes search.csv and prints means over sizes and seeds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ledger", type=Path)
-    parser.add_argument("estimates", type=Path)
+    parser.add_argument("estimates", type=Path, nargs="?", help="without it our search alone, without estimates")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    cells, estimates = pd.read_csv(arguments.ledger), pd.read_csv(arguments.estimates)
+    cells = pd.read_csv(arguments.ledger)
+    estimates = pd.read_csv(arguments.estimates) if arguments.estimates else None
     arguments.out.mkdir(parents=True, exist_ok=True)
     began, found = time.perf_counter(), []
     for n, rows in cells[cells["source"].notna()].groupby("n"):
-        grid = Grid(rows)
+        draws = rows["draw"].nunique()
         for seed in range(arguments.seeds):
+            grid = Grid(rows.assign(draw=(rows["draw"] - seed) % draws))
+            if estimates is None:
+                found.append(dataclasses.asdict(own_outcome(WITHOUT, grid, None, seed)))
+                continue
             found += [dataclasses.asdict(one) for one in outcomes(grid, estimates[estimates["n"] == n], seed)]
         table = pd.DataFrame(found)
         table.to_csv(arguments.out / "search.csv", index=False)
@@ -78,9 +85,8 @@ def main(argv: Sequence[str]) -> int:
 
 def outcomes(grid: Grid, estimates: pd.DataFrame, seed: int) -> Iterator[Outcome]:
     """What each method comes to on one size with one seed."""
-    for name, advised in (("AdvisedOracle", estimates), ("the same without estimates", None)):
-        purse = Purse(grid)
-        yield _outcome(name, grid, purse, seed, by_advice(grid, purse, advised, seed))
+    for name, advised in (("AdvisedOracle", estimates), (WITHOUT, None)):
+        yield own_outcome(name, grid, advised, seed)
     for name, (make, ways) in THEIRS.items():
         for draws in ways if name != "GridSearch" or seed == 0 else ():
             purse = Purse(grid)
@@ -89,6 +95,12 @@ def outcomes(grid: Grid, estimates: pd.DataFrame, seed: int) -> Iterator[Outcome
                 tuner.search(verbose=0)
             label = name if name.startswith("Hyperband") else f"{name}, {draws} draw{'s' * (draws > 1)} a trial"
             yield _outcome(label, grid, purse, seed, tuner.best())
+
+
+def own_outcome(name: str, grid: Grid, estimates: pd.DataFrame | None, seed: int) -> Outcome:
+    """What AdvisedOracle comes to."""
+    purse = Purse(grid)
+    return _outcome(name, grid, purse, seed, by_advice(grid, purse, estimates, seed))
 
 
 def by_advice(grid: Grid, purse: Purse, estimates: pd.DataFrame | None, seed: int) -> Way:
@@ -131,6 +143,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     groups = table.groupby("method", sort=False)
     return pd.DataFrame({
         "share of cost": groups["share_of_cost"].mean(), "most": groups["share_of_cost"].max(),
+        "within a point on val": groups["val_loss"].agg(lambda losses: (losses <= 1).mean()),
+        "on test": groups["test_loss"].agg(lambda losses: (losses <= 1).mean()),
         "val loss": groups["val_loss"].mean(), "test loss": groups["test_loss"].mean(),
         "worst test loss": groups["test_loss"].max(),
         "same cell": groups["val_loss"].agg(lambda losses: (losses < 1e-9).mean()),
