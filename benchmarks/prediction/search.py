@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import os
 import sys
 import tempfile
@@ -29,7 +30,6 @@ from experiment.backbones import MAX_FREEZE_COUNT, MOBILENET_V2_BLOCKS
 from pipeline.source_search.search_space import ESTIMATORS
 from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
-from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
 MOST_FROZEN = {**MAX_FREEZE_COUNT, "mobilenet_v2": MOBILENET_V2_BLOCKS}
 """Of the networks of Thaw's presets."""
@@ -107,12 +107,15 @@ def by_advice(grid: Grid, purse: Purse, estimates: pd.DataFrame | None, seed: in
     """AdvisedOracle's choice; without estimates it begins amid each transfer's layers."""
     oracle = AdvisedOracle(candidates_of(grid, estimates), grid.draws, BUDGET_SHARE * expected_seconds(grid), seed)
 
-    def train(asked: Sequence[Asked]) -> list[list[float]]:
-        return [[purse.train((one.transfer, cell.freeze_count, cell.fine_tune), one.draw) for cell in one.cells]
-                for one in asked]  # fmt: skip
-
-    with tempfile.TemporaryDirectory() as folder:
-        SearchTuner(oracle, grid.n, Path(folder), AT_ONCE).search(train)
+    # Rounds as SearchTuner has them, without the files that KerasTuner writes of each trial.
+    numbers = itertools.count()
+    while asked := [
+        one["values"] for _ in range(AT_ONCE) if (one := oracle.populate_space(str(next(numbers))))["values"]
+    ]:
+        for one in asked:
+            twins = [(one["transfer"], one["freeze_count"], tuned) for tuned in sorted({False, one["fine_tune"]})]
+            for way in twins:
+                oracle.learn(grid.ways.index(way), one["draw"], purse.train(way, one["draw"]))
     return grid.ways[oracle.best()]
 
 

@@ -7,6 +7,7 @@ It decides what is trained next, so it is computed by one thread, as all that de
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,7 +86,7 @@ class Beliefs:
           float64 [cells] and [cells, cells].
         """
         start = np.log(self.scales)
-        with threadpoolctl.threadpool_limits(1):
+        with _linear_algebra().limit(limits=1):
             # Far from the usual scales the covariance can't be inverted in floats.
             usual = np.log(USUAL_SCALES)
             bounds = list(zip(usual - MOST_APART, usual + MOST_APART, strict=True))
@@ -103,13 +104,19 @@ class Beliefs:
     @staticmethod
     def samples(mean: np.ndarray, covariance: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
         """Draws from a posterior, float64 [count, cells]."""
-        with threadpoolctl.threadpool_limits(1):
+        with _linear_algebra().limit(limits=1):
             return generator.multivariate_normal(mean, covariance, count, method="eigh")
 
     def _of_trainings(self, cells: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Each term's covariance between trainings at a scale of 1, float64 [terms, trainings, trainings]."""
         same_draw = (draws[:, None] == draws[None, :]).astype(float)
         return np.stack([*(part[np.ix_(cells, cells)] for part in self._parts), same_draw, np.eye(len(cells))])
+
+
+@functools.cache
+def _linear_algebra() -> threadpoolctl.ThreadpoolController:
+    """Looked for once: to find the libraries takes longer than all else here."""
+    return threadpoolctl.ThreadpoolController()
 
 
 def logits(accuracies: np.ndarray) -> np.ndarray:
