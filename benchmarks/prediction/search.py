@@ -1,14 +1,16 @@
 """AdvisedOracle against KerasTuner's own oracles, on the trainings of a published ledger. Imports source_search.
 
-`python -m benchmarks.prediction.search LEDGER ESTIMATES`: LEDGER is docs/results/ledger.csv.gz or a run's cells.csv,
-ESTIMATES the estimates.csv of a run. A trial "trains" by looking its row up (replay.py).
-Every method may spend a quarter of the whole grid's seconds on one size, and is asked for its best cell on val.
+`python -m benchmarks.prediction.search LEDGER [ESTIMATES]`: LEDGER is docs/results/ledger.csv.gz or a run's cells.csv,
+ESTIMATES the estimates.csv of a run. A trial "trains" by looking its row up (replay.py); seed s begins with draw s
+modulo the draws. Every method may spend a quarter of the whole grid's seconds on one size, and is asked for its best
+cell on val.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import os
 import sys
 import tempfile
@@ -28,10 +30,10 @@ from experiment.backbones import MAX_FREEZE_COUNT, MOBILENET_V2_BLOCKS
 from pipeline.source_search.search_space import ESTIMATORS
 from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
-from trainer_module.tuners.search_tuner import Asked, SearchTuner
 
 MOST_FROZEN = {**MAX_FREEZE_COUNT, "mobilenet_v2": MOBILENET_V2_BLOCKS}
 """Of the networks of Thaw's presets."""
+WITHOUT = "the same without estimates"
 AT_ONCE = 2
 """Trials a round, as with two cores."""
 
@@ -56,16 +58,21 @@ def main(argv: Sequence[str]) -> int:
     """Writes search.csv and prints means over sizes and seeds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ledger", type=Path)
-    parser.add_argument("estimates", type=Path)
+    parser.add_argument("estimates", type=Path, nargs="?", help="without it our search alone, without estimates")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
-    cells, estimates = pd.read_csv(arguments.ledger), pd.read_csv(arguments.estimates)
+    cells = pd.read_csv(arguments.ledger)
+    estimates = pd.read_csv(arguments.estimates) if arguments.estimates else None
     arguments.out.mkdir(parents=True, exist_ok=True)
     began, found = time.perf_counter(), []
     for n, rows in cells[cells["source"].notna()].groupby("n"):
-        grid = Grid(rows)
+        draws = rows["draw"].nunique()
         for seed in range(arguments.seeds):
+            grid = Grid(rows.assign(draw=(rows["draw"] - seed) % draws))
+            if estimates is None:
+                found.append(dataclasses.asdict(own_outcome(WITHOUT, grid, None, seed)))
+                continue
             found += [dataclasses.asdict(one) for one in outcomes(grid, estimates[estimates["n"] == n], seed)]
         table = pd.DataFrame(found)
         table.to_csv(arguments.out / "search.csv", index=False)
@@ -78,9 +85,8 @@ def main(argv: Sequence[str]) -> int:
 
 def outcomes(grid: Grid, estimates: pd.DataFrame, seed: int) -> Iterator[Outcome]:
     """What each method comes to on one size with one seed."""
-    for name, advised in (("AdvisedOracle", estimates), ("the same without estimates", None)):
-        purse = Purse(grid)
-        yield _outcome(name, grid, purse, seed, by_advice(grid, purse, advised, seed))
+    for name, advised in (("AdvisedOracle", estimates), (WITHOUT, None)):
+        yield own_outcome(name, grid, advised, seed)
     for name, (make, ways) in THEIRS.items():
         for draws in ways if name != "GridSearch" or seed == 0 else ():
             purse = Purse(grid)
@@ -91,16 +97,25 @@ def outcomes(grid: Grid, estimates: pd.DataFrame, seed: int) -> Iterator[Outcome
             yield _outcome(label, grid, purse, seed, tuner.best())
 
 
+def own_outcome(name: str, grid: Grid, estimates: pd.DataFrame | None, seed: int) -> Outcome:
+    """What AdvisedOracle comes to."""
+    purse = Purse(grid)
+    return _outcome(name, grid, purse, seed, by_advice(grid, purse, estimates, seed))
+
+
 def by_advice(grid: Grid, purse: Purse, estimates: pd.DataFrame | None, seed: int) -> Way:
     """AdvisedOracle's choice; without estimates it begins amid each transfer's layers."""
     oracle = AdvisedOracle(candidates_of(grid, estimates), grid.draws, BUDGET_SHARE * expected_seconds(grid), seed)
 
-    def train(asked: Sequence[Asked]) -> list[list[float]]:
-        return [[purse.train((one.transfer, cell.freeze_count, cell.fine_tune), one.draw) for cell in one.cells]
-                for one in asked]  # fmt: skip
-
-    with tempfile.TemporaryDirectory() as folder:
-        SearchTuner(oracle, grid.n, Path(folder), AT_ONCE).search(train)
+    # Rounds as SearchTuner has them, without the files that KerasTuner writes of each trial.
+    numbers = itertools.count()
+    while asked := [
+        one["values"] for _ in range(AT_ONCE) if (one := oracle.populate_space(str(next(numbers))))["values"]
+    ]:
+        for one in asked:
+            twins = [(one["transfer"], one["freeze_count"], tuned) for tuned in sorted({False, one["fine_tune"]})]
+            for way in twins:
+                oracle.learn(grid.ways.index(way), one["draw"], purse.train(way, one["draw"]))
     return grid.ways[oracle.best()]
 
 
@@ -131,6 +146,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     groups = table.groupby("method", sort=False)
     return pd.DataFrame({
         "share of cost": groups["share_of_cost"].mean(), "most": groups["share_of_cost"].max(),
+        "within a point on val": groups["val_loss"].agg(lambda losses: (losses <= 1).mean()),
+        "on test": groups["test_loss"].agg(lambda losses: (losses <= 1).mean()),
         "val loss": groups["val_loss"].mean(), "test loss": groups["test_loss"].mean(),
         "worst test loss": groups["test_loss"].max(),
         "same cell": groups["val_loss"].agg(lambda losses: (losses < 1e-9).mean()),

@@ -30,12 +30,12 @@ def test_the_largest_possible_n_is_accepted(config: ExperimentConfig) -> None:
 
 
 def test_a_larger_n_is_refused_with_the_sizes_to_use(config: ExperimentConfig) -> None:
-    with pytest.raises(ThawError, match=r"n = 500.*offer 80 .*n is 160\. Use --set sizes=\[20,160\]$"):
+    with pytest.raises(ThawError, match=r"n = 500, but only 80 .*Expected n up to 160\. Use --set sizes=\[20,160\]$"):
         check_sizes(counted(), configured(config, sizes=[20, 162, 500]))
 
 
 def test_the_smaller_class_decides(config: ExperimentConfig) -> None:
-    with pytest.raises(ThawError, match=r"offer 40 .*n is 80\. Use --set sizes=\[80\]$"):
+    with pytest.raises(ThawError, match=r"only 40 .*Expected n up to 80\. Use --set sizes=\[80\]$"):
         check_sizes(counted(truck=50), configured(config, sizes=[160]))
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from experiment.random_streams import Stream, stream_generator
-from trainer_module.oracles.gaussian_process import Beliefs, SearchPoint
+from trainer_module.oracles.gaussian_process import Beliefs, SearchPoint, logits, points
 
 SAMPLES = 512
 """Samples of the posterior; each names its best cell."""
-TOLERANCE_POINTS = 0.25
+TOLERANCE_POINTS = 0.5
 """The search ends when it expects to lose less than this by taking the leading cell."""
 
 
@@ -149,7 +149,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         if not self.done:  # other workers have what was handed out
             return None
         mean, covariance = self._posterior()
-        samples = self._beliefs.samples(mean, covariance, SAMPLES, self._random)  # [samples, candidates]
+        samples = points(self._beliefs.samples(mean, covariance, SAMPLES, self._random))  # [samples, candidates]
         leader = int(np.argmax(mean))
         self.expected_loss = float(np.mean(samples.max(axis=1) - samples[:, leader]))
         counts = self._counts()
@@ -191,7 +191,7 @@ class AdvisedOracle(keras_tuner.Oracle):
 
     def _posterior(self) -> tuple[np.ndarray, np.ndarray]:
         places, draws = np.array(list(self.done)).T
-        return self._beliefs.posterior(places, draws, np.array(list(self.done.values())))
+        return self._beliefs.posterior(places, draws, logits(np.array(list(self.done.values())) / 100))
 
 
 def standardised(values: np.ndarray) -> np.ndarray:

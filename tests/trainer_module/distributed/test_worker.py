@@ -41,6 +41,8 @@ def as_worker(monkeypatch):
     return as_worker
 
 
+# gRPC's own thread raises if the channel is closed while it asks for the channel's state.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_worker_gives_its_chief_up_after_its_patience(chief_that, tmp_path, as_worker):
     as_worker(chief_that)
     settings = SweepSettings(

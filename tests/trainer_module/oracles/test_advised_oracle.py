@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate, standardised
+from trainer_module.oracles.advised_oracle import TOLERANCE_POINTS, AdvisedOracle, SearchCandidate, standardised
 from trainer_module.oracles.gaussian_process import SearchPoint
 from trainer_module.tuners.search_tuner import SearchTuner
 
@@ -55,7 +55,7 @@ def test_the_best_cell_is_found_with_all_its_draws_at_a_part_of_the_grid(tmp_pat
     assert (best.place.transfer, best.freeze_count) == ("good", 2)
     assert sum(place == oracle.best() for place, _ in oracle.done) == 3
     assert len(oracle.done) < len(candidates) * 3 / 2
-    assert oracle.expected_loss < 0.25
+    assert oracle.expected_loss < TOLERANCE_POINTS
 
 
 def test_it_begins_with_each_transfers_most_promising_cell_not_fine_tuned(tmp_path):
