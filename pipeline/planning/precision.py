@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +23,10 @@ from experiment.stack import Precision
 
 WORTH = 1.3
 """How many times as fast a training step of every network must be in bfloat16."""
-MEASUREMENT = 1
+MEASUREMENT = 2
 """Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
+GPUS = "nvidia[0-9]*"
+"""Names of NVIDIA devices."""
 DECISION_FILE = "precision.json"
 """Beside the ledgers: what the experiment's last run took."""
 
@@ -73,7 +76,9 @@ def decided(config: ExperimentConfig, say: Callable[[str], None]) -> Decision:
         if kept:
             say(f"The ledgers were begun in {kept.precision} by TensorFlow {kept.tensorflow}; {tensorflow} trains all "
                 "anew, so precision is decided again.")  # fmt: skip
-        found = _measured(config, tensorflow, say)
+        found = _measured(config, tensorflow, say) if computes_in_bfloat16() else Decision(
+            "float32", "this processor has no instructions for bfloat16", tensorflow
+        )  # fmt: skip
     say(found.in_words)
     return found
 
@@ -123,9 +128,24 @@ def _speedup(
     return speedup
 
 
+def computes_in_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo"), devices: Path = Path("/dev")) -> bool:
+    """Whether bfloat16 can be faster here: AVX512-BF16, AMX or Arm's bf16, or a GPU; a measurement says whether it is.
+
+    Args:
+      cpuinfo: what Linux says of the processor; where it is missing, as on macOS, it may be.
+      devices: folder of the devices.
+    """
+    if any(devices.glob(GPUS)):
+        return True
+    try:
+        return re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", cpuinfo.read_text(encoding="utf-8")) is not None
+    except OSError:
+        return True
+
+
 def processor() -> str:
     """This machine's processor with all that it can do, and whether it has NVIDIA devices."""
-    devices = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    devices = len(list(Path("/dev").glob(GPUS)))
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

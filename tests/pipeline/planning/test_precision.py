@@ -8,7 +8,7 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.planning import precision
-from pipeline.planning.precision import Decision, decided, resolved
+from pipeline.planning.precision import Decision, computes_in_bfloat16, decided, resolved
 
 SPEEDUPS = {"original": 1.6, "remastered": 1.31, "mobilenet_v2": 1.1}
 
@@ -36,6 +36,7 @@ def asked(monkeypatch):
         return SPEEDUPS[name]
 
     monkeypatch.setattr(precision, "_speedup", speedup)
+    monkeypatch.setattr(precision, "computes_in_bfloat16", lambda: True)
     return names
 
 
@@ -85,8 +86,28 @@ def test_an_auto_that_nobody_decided_is_float32(tmp_path):
     assert experiment(tmp_path, "original").trained_precision == "float32"
 
 
+@pytest.mark.parametrize(
+    ("flags", "gpu", "expected"),
+    [("fma avx2 avx512f", False, False), ("avx512_bf16", False, True), ("amx_tile amx_bf16", False, True),
+     ("asimd bf16", False, True), ("fma avx2", True, True), (None, False, True)],
+)  # fmt: skip
+def test_a_processor_without_instructions_for_it_is_not_measured(flags, gpu, expected, asked, tmp_path, monkeypatch):
+    cpuinfo, devices = tmp_path / "cpuinfo", tmp_path / "dev"
+    devices.mkdir()
+    if flags is not None:
+        cpuinfo.write_text(f"model name\t: Any\nflags\t\t: fpu {flags} sse\n")
+    if gpu:
+        (devices / "nvidia0").touch()
+    found = computes_in_bfloat16(cpuinfo, devices)
+    assert found is expected
+    monkeypatch.setattr(precision, "computes_in_bfloat16", lambda: found)
+    decision = decided(experiment(tmp_path, "original"), lambda line: None)
+    assert (decision.precision, bool(asked)) == (("bfloat16", True) if expected else ("float32", False))
+
+
 @pytest.mark.slow
-def test_a_network_is_measured_once_and_the_figure_is_in_the_decision(tmp_path):
+def test_a_network_is_measured_once_and_the_figure_is_in_the_decision(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "computes_in_bfloat16", lambda: True)
     config = experiment(tmp_path, "remastered", schedule={"batch_size": 4})
     first = decided(config, lambda line: None)
     [path] = (tmp_path / "precision").glob("*.json")
