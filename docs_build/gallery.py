@@ -89,7 +89,7 @@ def _section(name: str, summary: Mapping[str, Any], title: str, command: str) ->
     advice = "\n".join(f"- {formats.markdown(one['sentence'])}" for one in summary["advice"])
     return (
         f"## {title}\n\n{label}**{formats.markdown(headline(summary))}**\n\n{advice}\n\n"
-        f"`{command}`, {summary['seconds_total'] / 60:.0f} minutes. [The whole report](gallery/{name}.html)\n\n"
+        f"`{command}` [The whole report](gallery/{name}.html)\n\n"
         f"![The head of this report](images/gallery_{name}.png)\n"
     )
 

@@ -76,7 +76,10 @@ def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int]
       transfers: that were compared.
       class_images: test images of each class.
     """
-    choice = f"{row['transfer']} is the {f'best of {transfers} transfers' if transfers > 1 else 'only transfer'}"
+    val = formats.percent(row["val_accuracy"])
+    choice = f"{row['transfer']} is the best of {transfers} transfers on val ({val})"
+    if transfers == 1:
+        choice = f"There was no other transfer to choose; what to freeze was chosen on val ({val})"
     baseline = from_scratch_in_words(row["architecture"], row["baseline_architecture"])
     return [
         f"With {row['n']} labelled images, {row['transfer']} reaches {formats.percent(row['accuracy'])} "
@@ -84,7 +87,7 @@ def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int]
         f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
         f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
         *_balanced(row, class_images),
-        f"{choice} on val ({formats.percent(row['val_accuracy'])}); test played no part in the choice.",
+        f"{choice}; test played no part in the choice.",
     ]
 
 

@@ -41,6 +41,8 @@ def test_the_answer_says_what_to_use() -> None:
         "Use the original network, transferred from a: it gets 90.0% of the test images right, 10.0 points more than "
         "the best network trained from scratch."
     )
+    assert "is the best of 2 transfers on val (" in " ".join(evidence(CELL, 2))
+    assert "There was no other transfer to choose" in " ".join(evidence(CELL, 1))
     assert "(freeze the first 4 layers, then fine-tune all layers)" in " ".join(evidence(CELL, 2))
 
 
