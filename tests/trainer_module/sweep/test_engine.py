@@ -43,7 +43,7 @@ def without_dropout(network):
 
 
 IN_CI = [("original", 0), ("original", 3), ("original", 6), ("original", 8), ("remastered", 2), ("remastered", 5),
-         ("mobilenet_v2", 16), ("mobilenet_v2", 18)]  # fmt: skip
+         ("mobilenet_v2", 16)]  # fmt: skip
 EVERY = [(name, k) for name, most in SHIPPED.items() for k in range(most + 1)]
 
 
@@ -165,7 +165,7 @@ def test_the_learning_curve_begins_before_training_and_has_the_ends_of_the_first
     assert execution.curve[-1][1] == execution.val.accuracy  # 30 val images: the curve sees them all
 
 
-@pytest.mark.parametrize("memory", [1, 20_000_000])
+@pytest.mark.parametrize("memory", [1, pytest.param(20_000_000, marks=pytest.mark.exhaustive)])
 def test_spilling_to_disk_changes_nothing(target_data, tmp_path, memory):
     """One byte holds no batch, so that every step is read by itself; 20 MB hold a cell's records but not the cut."""
     kept = make_engine(target_data)
