@@ -112,7 +112,7 @@ class ExperimentConfig(Settings):
     budget_minutes: PositiveFloat | None = None
     """Time limit of a run in minutes, from the command to the report: first the search, then as many fresh draws as
     there is time for. The report says what was not trained. None: everything is trained."""
-    precision: Literal["auto", Precision] = "auto"
+    precision: Literal["auto", Precision] = "float32"
     """Of activations and kernels in training; weights are float32. `auto`: bfloat16 if a training step of every network
     is at least 1.3 times as fast with it on this machine, else float32; on a cluster float32 (docs/precision.md)."""
     workers: PositiveInt | None = None

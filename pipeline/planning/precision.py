@@ -79,7 +79,8 @@ def decided(config: ExperimentConfig, say: Callable[[str], None]) -> Decision:
         found = _measured(config, tensorflow, say) if computes_in_bfloat16() else Decision(
             "float32", "this processor has no instructions for bfloat16", tensorflow
         )  # fmt: skip
-    say(found.in_words)
+    if config.precision != "float32":  # the default is nothing to talk about
+        say(found.in_words)
     return found
 
 

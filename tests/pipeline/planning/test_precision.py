@@ -20,7 +20,7 @@ def experiment(folder, *architectures, **changes) -> ExperimentConfig:
             "transfers": [{"source": "imagenet" if name == "mobilenet_v2" else "pets", "architecture": name}
                           for name in architectures],
             "backbones": {"mobilenet_v2": {"family": "MobileNetV2", "image_size_px": 32}},
-            "sizes": [20], "freeze_counts": {name: [1] for name in architectures}, **changes,
+            "sizes": [20], "freeze_counts": {name: [1] for name in architectures}, "precision": "auto", **changes,
         },
         "x",
     )  # fmt: skip
