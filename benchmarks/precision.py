@@ -7,11 +7,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import dataclasses
 import json
 import os
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +22,8 @@ prepare_process(os.environ)
 from acquisition.data_sources.base_folders import usual_places
 from acquisition.data_sources.imagenet_weights import locate_weights
 from analysis.confirmation.collapse import is_collapsed
-from benchmarks.inputs import grid, target
+from benchmarks.inputs import target
+from benchmarks.inputs.precision_pairs import Pair, Place, append, read_pairs, summarise
 from experiment.backbones import Backbone
 from experiment.config import Schedule
 from experiment.stack import Precision
@@ -47,39 +45,6 @@ FIRST_DRAW, BLOCK, BLOCKS, THIRDS = 700, 6, 2, 3
 """Draws that no setting was chosen on, so many at a time: an engine holds the images of one block."""
 MOBILENET = Backbone(family="MobileNetV2", alpha=0.35, image_size_px=96)
 ARMS: tuple[Precision, ...] = get_args(Precision)
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """A cell of a transfer, or of a baseline, on one draw."""
-
-    role: str
-    architecture: str
-    n: int
-    k: int
-    fine_tune: bool
-    draw: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Pair:
-    """One place trained in both precisions: accuracies on test are fractions, seconds those of one core."""
-
-    place: Place
-    float32: float
-    bfloat16: float
-    float32_s: float
-    bfloat16_s: float
-    float32_collapsed: bool
-    bfloat16_collapsed: bool
-
-    def as_row(self, code: str) -> dict[str, object]:
-        """A row of the record."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)[1:]}
-        return {**dataclasses.asdict(self.place), **values, "code": code}
-
-
-COLUMNS = [field.name for part in (Place, Pair) for field in dataclasses.fields(part) if field.name != "place"]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -187,33 +152,6 @@ class Engines:
         return self._built[key]
 
 
-def read_pairs(record: Path, code: str) -> dict[Place, Pair]:
-    """The pairs of a record that this code trained, by place."""
-    if not record.exists():
-        return {}
-    found = {}
-    for row in csv.DictReader(record.read_text(encoding="utf-8").splitlines()):
-        if row["code"] != code:
-            continue
-        place = Place(row["role"], row["architecture"], int(row["n"]), int(row["k"]), row["fine_tune"] == "True",
-                      int(row["draw"]))  # fmt: skip
-        found[place] = Pair(
-            place, float(row["float32"]), float(row["bfloat16"]), float(row["float32_s"]), float(row["bfloat16_s"]),
-            row["float32_collapsed"] == "True", row["bfloat16_collapsed"] == "True",
-        )  # fmt: skip
-    return found
-
-
-def append(record: Path, pair: Pair, code: str) -> None:
-    """Adds a row, below the names of the columns where the record is new."""
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with record.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*COLUMNS, "code"])
-        if not file.tell():
-            writer.writeheader()
-        writer.writerow(pair.as_row(code))
-
-
 def _source(architecture: str, out: Path) -> Weights:
     """Backbone weights that transfers start with."""
     backbone = MOBILENET if architecture == "mobilenet_v2" else None
@@ -229,37 +167,6 @@ def _source(architecture: str, out: Path) -> Weights:
         target.find_dataset(), target.SOURCE, target.SOURCE_STEPS, out / folder / "model.keras", architecture
     )
     return target.source_backbone(place, network)
-
-
-def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
-    """Mean difference (bfloat16 less float32, points) with its 95% interval: all, by n, and by kind of cell."""
-    groups: dict[str, list[Pair]] = {"all": list(pairs)}
-    for pair in pairs:
-        place = pair.place
-        groups.setdefault(f"n={place.n}", []).append(pair)
-        groups.setdefault(f"{place.role} {place.architecture}", []).append(pair)
-        groups.setdefault("fine-tuned" if place.fine_tune else "phase 1", []).append(pair)
-    return {name: _summary(group) for name, group in sorted(groups.items()) if len(units(group)) > 1}
-
-
-def units(pairs: Sequence[Pair]) -> list[float]:
-    """Differences in points, one for each cell and draw: a fine-tuned cell goes on from its twin's training."""
-    shared: dict[Place, list[float]] = {}
-    for pair in pairs:
-        unit = dataclasses.replace(pair.place, fine_tune=False)
-        shared.setdefault(unit, []).append(100 * (pair.bfloat16 - pair.float32))
-    return [statistics.fmean(differences) for differences in shared.values()]
-
-
-def _summary(pairs: Sequence[Pair]) -> dict[str, float]:
-    mean, low, high = grid.paired_difference(units(pairs))
-    return {
-        "points": round(mean, 2), "low": round(low, 2), "high": round(high, 2),
-        "pairs": len(pairs), "units": len(units(pairs)),
-        "float32_collapsed": sum(pair.float32_collapsed for pair in pairs),
-        "bfloat16_collapsed": sum(pair.bfloat16_collapsed for pair in pairs),
-        "times_as_fast": round(sum(p.float32_s for p in pairs) / sum(p.bfloat16_s for p in pairs), 2),
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -75,11 +75,11 @@ def decided(config: ExperimentConfig, say: Callable[[str], None]) -> Decision:
             return kept
         if kept:
             say(f"The ledgers were begun in {kept.precision} by TensorFlow {kept.tensorflow}; {tensorflow} trains all "
-                "anew, so precision is decided again.")  # fmt: skip
+                "again, so precision is decided again.")  # fmt: skip
         found = _measured(config, tensorflow, say) if computes_in_bfloat16() else Decision(
             "float32", "this processor has no instructions for bfloat16", tensorflow
         )  # fmt: skip
-    if config.precision != "float32":  # the default is nothing to talk about
+    if config.precision != "float32":  # the default needs no line
         say(found.in_words)
     return found
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from benchmarks.precision import COLUMNS, COUNTS, Pair, Place, append, blocks, read_pairs, summarise, units
+from benchmarks.inputs.precision_pairs import COLUMNS, Pair, Place, append, read_pairs, summarise, units
+from benchmarks.precision import COUNTS, blocks
 
 PLACE = Place("transfer", "original", 20, 4, False, 700)
 
