@@ -14,7 +14,7 @@ def test_a_quarter_is_test_and_a_fifth_of_the_rest_val_and_each_number_splits_ot
 
 
 def photos(count):
-    """Ants and bees by turns, a quarter of them test."""
+    """Ants and bees alternating, a quarter of them test."""
     kinds = ["test" if number % 4 > 1 and number % 8 < 4 else "train" for number in range(count)]
     classes = ["ants", "bees"]
     return [
