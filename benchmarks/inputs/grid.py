@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -122,6 +123,18 @@ def ratio_of_sums(
     variance = sum(squares / freedom * sums[line][0] ** 2 / len(pairs) for line, pairs in values.items())
     half = float(stats.t.ppf(0.975, freedom) * math.sqrt(variance) / second)
     return {"ratio": ratio, "low": ratio - half, "high": ratio + half}
+
+
+def means_by_group(values: Iterable[tuple[Hashable, float]]) -> list[float]:
+    """Mean of each group's values, in the order in which the groups first come.
+
+    Args:
+      values: (group, value).
+    """
+    groups: dict[Hashable, list[float]] = {}
+    for group, value in values:
+        groups.setdefault(group, []).append(value)
+    return [statistics.fmean(members) for members in groups.values()]
 
 
 def paired_difference(differences: Sequence[float]) -> tuple[float, float, float]:

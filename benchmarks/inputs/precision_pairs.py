@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,11 +83,9 @@ def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
 
 def units(pairs: Sequence[Pair]) -> list[float]:
     """Differences in points, one for each cell and draw: a fine-tuned cell goes on from its twin's training."""
-    shared: dict[Place, list[float]] = {}
-    for pair in pairs:
-        unit = dataclasses.replace(pair.place, fine_tune=False)
-        shared.setdefault(unit, []).append(100 * (pair.bfloat16 - pair.float32))
-    return [statistics.fmean(differences) for differences in shared.values()]
+    return grid.means_by_group(
+        (dataclasses.replace(pair.place, fine_tune=False), 100 * (pair.bfloat16 - pair.float32)) for pair in pairs
+    )
 
 
 def _summary(pairs: Sequence[Pair]) -> dict[str, float]:

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import os
-import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -188,11 +187,9 @@ def summarise(pairs: Sequence[Pair]) -> dict[str, object]:
 
 def units(pairs: Sequence[Pair]) -> list[float]:
     """Differences in points, one for each (role, n, k, draw): a fine-tuned cell goes on from its twin's training."""
-    shared: dict[CellDraw, list[float]] = {}
-    for pair in pairs:
-        unit = dataclasses.replace(pair.place, fine_tune=False)
-        shared.setdefault(unit, []).append(100 * (pair.own - pair.plain))
-    return [statistics.fmean(differences) for differences in shared.values()]
+    return grid.means_by_group(
+        (dataclasses.replace(pair.place, fine_tune=False), 100 * (pair.own - pair.plain)) for pair in pairs
+    )
 
 
 def _difference(pairs: Sequence[Pair]) -> dict[str, float]:
