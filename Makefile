@@ -36,12 +36,13 @@ test: setup ## run every check and every test
 unit: setup ## run the quick tests (under a minute)
 	@$(BIN)/python -m pytest -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)
 
-lint: setup ## check style, types, import contracts and the Dockerfile
+lint: setup ## check style, types, import contracts, the Dockerfile and the pages' prose
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/hadolint kubeflow/Dockerfile
+	@$(BIN)/proselint check *.md kubeflow/*.md docs/*.md docs/howto/*.md docs/adr/*.md
 
 docs: setup ## build the documentation site, build/site/index.html, and check its links
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site

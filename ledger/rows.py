@@ -16,7 +16,7 @@ FLOAT = np.dtype("<f4")
 """Of stored probabilities, on every machine: as many bits as they are computed with, so that no two become equal."""
 
 TRAIN_IMAGES = 200
-"""The most images of a row's train_accuracy: enough to tell whether the network learnt what it was trained on."""
+"""The most images of a row's train_accuracy: enough to tell whether the network learned what it was trained on."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ right that always gives the same answer.
 
 A test is made only if a network that did learn would pass it with a probability of 90%. On val that is a network a
 tenth above chance, or halfway to all right if that is less (60% of two equal classes, which takes 336 images). A
-network that learnt little from few images is weak, not collapsed, and 60 val images cannot distinguish the two. On its
+network that learned little from few images is weak, not collapsed, and 60 val images cannot distinguish the two. On its
 own training images it is one with nine tenths of what chance leaves (14 images). Fewer images decide nothing.
 """
 
@@ -22,7 +22,7 @@ CHANCE_LEVEL = 0.01
 """Share of networks at chance that pass as trained."""
 POWER = 0.9
 LEARNT_ON_VAL, LEARNT_ON_TRAIN = 0.1, 0.9
-"""What a network that learnt has right beyond chance: on val a share of all images, and at most half of those that
+"""What a network that learned has right beyond chance: on val a share of all images, and at most half of those that
 chance leaves; on its training images a share of those that chance leaves."""
 
 
@@ -60,12 +60,12 @@ def is_collapsed(
     Raises:
       ValueError: more right answers than images, a negative count, or chance outside of 0..1.
     """
-    learnt = val_chance + min(LEARNT_ON_VAL, (1 - val_chance) / 2)
-    told = [_told_from_chance(val_correct, val_images, val_chance, learnt)]
+    learned = val_chance + min(LEARNT_ON_VAL, (1 - val_chance) / 2)
+    told = [_told_from_chance(val_correct, val_images, val_chance, learned)]
     if train_correct is not None and train_images is not None:
         chance = val_chance if train_chance is None else train_chance
-        learnt = chance + LEARNT_ON_TRAIN * (1 - chance)
-        told.append(_told_from_chance(train_correct, train_images, chance, learnt))
+        learned = chance + LEARNT_ON_TRAIN * (1 - chance)
+        told.append(_told_from_chance(train_correct, train_images, chance, learned))
     return False in told
 
 
@@ -86,18 +86,18 @@ def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> t
     return float(low), float(high)
 
 
-def _told_from_chance(correct: int, images: int, chance: float, learnt: float) -> bool | None:
+def _told_from_chance(correct: int, images: int, chance: float, learned: float) -> bool | None:
     """Whether the binomial test tells the answers from chance; None where the images are too few to tell."""
     if not 0 <= correct <= images:
         raise ValueError(f"Of {images} images {correct} can't be right.")
     if not 0 < chance <= 1:
         raise ValueError(f"Chance is a share above 0 and up to 1, got {chance}.")
-    enough = _enough(images, chance, learnt)
+    enough = _enough(images, chance, learned)
     return None if enough is None else correct >= enough
 
 
 @functools.cache
-def _enough(images: int, chance: float, learnt: float) -> int | None:
+def _enough(images: int, chance: float, learned: float) -> int | None:
     """The fewest right answers that differ from chance; None where the images are too few."""
     enough = int(binom.isf(CHANCE_LEVEL, images, chance)) + 1
-    return enough if binom.sf(enough - 1, images, learnt) >= POWER else None
+    return enough if binom.sf(enough - 1, images, learned) >= POWER else None

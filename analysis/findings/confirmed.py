@@ -138,7 +138,7 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
 
 MOST_UNBALANCED = 1.2
 """Largest class's share of val against that of equal classes. Draws are balanced: where val is less so, a network that
-learnt all classes alike can have fewer right there than one that answers the same to all, and val does not judge."""
+learned all classes alike can have fewer right there than one that answers the same to all, and val does not judge."""
 
 
 def arm_of(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:

@@ -1,4 +1,4 @@
-"""What curves of other transfers say of a new one, and how it is learnt from them. Imports forms and measured_curve.
+"""What curves of other transfers say of a new one, and how it is learned from them. Imports forms and measured_curve.
 
 Four sizes fit almost any asymptote, so the parameters of each form get a normal distribution whose mean depends on how
 much of the network is frozen and on whether it was trained from scratch. Mean and covariance are those that explain the
@@ -50,7 +50,7 @@ class CurvePrior:
     Attributes:
       forms: by the names in FORMS.
       noise: see MeasuredCurve.variances.
-      about: what it was learnt from.
+      about: what it was learned from.
     """
 
     forms: Mapping[str, FormPrior]

@@ -22,7 +22,7 @@ class Case:
     """A curve up to a size, and what came later.
 
     Attributes:
-      group: transfer or network from scratch; what is learnt from others leaves all of it out.
+      group: transfer or network from scratch; what is learned from others leaves all of it out.
       way: freeze count and fine-tuning, `chosen on val` where a cell is chosen at each n.
       known: up to the size.
       future: beyond it.

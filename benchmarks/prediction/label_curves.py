@@ -1,7 +1,7 @@
 """How well learning curves foretell sizes that were not run, on the published ledger. Imports no TensorFlow.
 
 `python -m benchmarks.prediction.label_curves`: rows up to n = 100 foretell n = 200 to 2,000, rows up to 400 foretell
-1,500 and 2,000. What other curves say of one is learnt again for each transfer, from the others alone. `--runs` adds
+1,500 and 2,000. What other curves say of one is learned again for each transfer, from the others alone. `--runs` adds
 finished runs, whose largest size is foretold from the smaller ones; `--write` learns the prior that Thaw uses from
 the whole ledger.
 """
@@ -89,13 +89,13 @@ def _foretold(
             sets = {"every cell": cases_of({group: curves[group]}, most, ahead), "chosen on val": [chosen]}
             for name, cases in sets.items():
                 for case in cases:
-                    yield from _judged(case, {"Thaw": others, "Thaw, nothing learnt from others": nothing}, name)
+                    yield from _judged(case, {"Thaw": others, "Thaw, nothing learned from others": nothing}, name)
     for case in of_runs:
         yield from _judged(case, {"Thaw": read_prior()}, case.way)
 
 
 def wide_prior(noise: float) -> CurvePrior:
-    """The forms' own wide distributions: what is said where nothing was learnt from other curves."""
+    """The forms' own wide distributions: what is said where nothing was learned from other curves."""
     forms = {}
     for name, form in FORMS.items():
         coefficients = np.zeros((3, 3))

@@ -126,7 +126,7 @@ RULES: Mapping[str, Callable[[Row], list[float]]] = {
 
 
 def judged(cells: pd.DataFrame, x: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """Error, coverage and regret on groups left out; an interval's width is learnt without the group as well."""
+    """Error, coverage and regret on groups left out; an interval's width is learned without the group as well."""
     y = cells["gain"].to_numpy()
     strata = (cells["n"] / cells["classes"]).round().astype(int).to_numpy()
     found = calibrate(x, y, groups, strata, LEVEL)

@@ -123,7 +123,7 @@ def other_sources(
 ) -> tuple[RecordFiles | None, dict[str, tuple[str, ...]], tuple[str, ...]]:
     """CIFAR-10's files, the classes to take of it by domain, and what was left out.
 
-    Images that are much larger than CIFAR-10's have ImageNet's weights to begin with, which were learnt at their size.
+    Images that are much larger than CIFAR-10's have ImageNet's weights to begin with, which were learned at their size.
     """
     if max(size) > CIFAR_MOST_PX:
         return None, {}, ()

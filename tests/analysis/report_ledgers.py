@@ -96,10 +96,10 @@ def _accuracy(architecture: str, ceiling: float, scale: float, cell: tuple[int, 
     """Smooth in n; freezing much costs at large n and helps at small n; fine-tuning helps in the middle."""
     n, freeze_count, fine_tune = cell
     frozen = freeze_count / max(COUNTS[architecture])
-    learnt = 1 - np.exp(-((n / scale) ** 0.6))
-    change = 0.06 * frozen * np.exp(-n / 60) - 0.16 * frozen**3 * learnt
-    tuned = (0.03 * frozen * learnt - 0.04 * np.exp(-n / 20)) if fine_tune else 0.0
-    return float(np.clip(0.52 + (ceiling - 0.52) * learnt + change + tuned, 0.5, 0.99))
+    learned = 1 - np.exp(-((n / scale) ** 0.6))
+    change = 0.06 * frozen * np.exp(-n / 60) - 0.16 * frozen**3 * learned
+    tuned = (0.03 * frozen * learned - 0.04 * np.exp(-n / 20)) if fine_tune else 0.0
+    return float(np.clip(0.52 + (ceiling - 0.52) * learned + change + tuned, 0.5, 0.99))
 
 
 def _curve(cell: tuple[int, int, bool], transferred: bool, end: float, rng: np.random.Generator) -> Curve:

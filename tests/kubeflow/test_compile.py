@@ -121,7 +121,7 @@ def test_both_documents_have_no_field_that_kfp_lacks(documents):
     for name, executor in documents[0]["deploymentSpec"]["executors"].items():
         json_format.ParseDict(executor, pipeline_spec_pb2.PipelineDeploymentConfig.ExecutorSpec()), name
     for executor in documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
-        # kfp-kubernetes learnt of tolerations in 1.1; the clusters of that time read them.
+        # kfp-kubernetes learned of tolerations in 1.1; the clusters of that time read them.
         known = {key: value for key, value in executor.items() if key != "tolerations" or key in FIELDS}
         json_format.ParseDict(known, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
 

@@ -1,6 +1,6 @@
 """Words and sentence lengths of the pages, templates and README, against docs/style.md. Reads text, imports none of it.
 
-A test and not proselint or vale: no new dependency for two locked stacks, and the terms stay those of docs/style.md.
+The terms are those of docs/style.md; proselint, in `make lint`, checks general usage.
 """
 
 from __future__ import annotations

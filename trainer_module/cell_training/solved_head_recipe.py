@@ -1,7 +1,7 @@
 """Linear probing, then tuning: the head is solved, layers are tuned from there at low rates. Imports recipe, no engine.
 
 Kumar et al., Fine-tuning can distort pretrained features and underperform out-of-distribution (ICLR 2022, arXiv
-2202.10054): a random head changes the features below before it has learnt anything. Batch statistics are held, rates
+2202.10054): a random head changes the features below before it has learned anything. Batch statistics are held, rates
 are low and fall by a cosine, and the weights that are best on val are kept, those at the start included. So no cell is
 worse on val than its own probe.
 """

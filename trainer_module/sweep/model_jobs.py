@@ -46,8 +46,8 @@ def trained_source(
     val = input_pipeline.read_split(val_files, settings.image_shape)
     if settings.control == "shuffled_labels":
         train = controls.with_permuted_labels(train, settings.seed)
-        learnt = source.train_source(network, train, controls.some_originals(train, len(val)), settings)
-        about: dict[str, Any] = {"control": settings.control, "permuted_labels_recalled_by_step": learnt}
+        learned = source.train_source(network, train, controls.some_originals(train, len(val)), settings)
+        about: dict[str, Any] = {"control": settings.control, "permuted_labels_recalled_by_step": learned}
     else:
         history = source.train_source(network, train, val, settings)
         largest_class = float(np.bincount(val.labels).max() / len(val))

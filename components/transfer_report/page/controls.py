@@ -28,7 +28,7 @@ WHAT = {
     "random": "initial weights that were never trained. Frozen, they show what the architecture alone gives; with "
     "nothing frozen, how much another initialisation changes the result",
     "shuffled_labels": "trained on its domain's images with permuted labels. It has seen images and its weights have "
-    "the scale of trained ones, but it has learnt no class",
+    "the scale of trained ones, but it has learned no class",
 }
 
 

@@ -1,4 +1,4 @@
-"""What is learnt from other curves, and that it is kept whole in its file."""
+"""What is learned from other curves, and that it is kept whole in its file."""
 
 import numpy as np
 import pytest

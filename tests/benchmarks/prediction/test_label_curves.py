@@ -113,5 +113,5 @@ def test_the_program_prints_its_tables_and_writes_every_forecast(ledger, tmp_pat
     table = pd.read_csv(tmp_path / "label_curves.csv")
     assert set(table["known up to"]) == {100, 400}
     assert set(table["method"]) == {
-        "Thaw", "Thaw, nothing learnt from others", "last value", "straight in log n",
+        "Thaw", "Thaw, nothing learned from others", "last value", "straight in log n",
     }  # fmt: skip
