@@ -130,7 +130,7 @@ class Augmentation(Settings):
     """Copies added to every training image, as in the 2022 report."""
 
     mirror: bool = True
-    """Add the mirror image."""
+    """Add the mirror image. False if left and right matter, as in digits or arrows."""
     noisy_copies: pydantic.NonNegativeInt = 1
     """Copies with Gaussian noise added."""
     noise_stddev: pydantic.PositiveFloat = 10.0

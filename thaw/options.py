@@ -125,6 +125,8 @@ def own_images_options(command: Command) -> Command:
                           "double quotes, as in CSV."),
         click.option("--image-size", type=click.IntRange(16, 224), metavar="PX",
                      help="Side of the square that images are resized to."),
+        click.option("--mirror/--no-mirror", default=None,
+                     help="Add mirror images to the training images, or not.  [default: if the images suggest it]"),
         click.option("--backbone", multiple=True, metavar="NAME_OR_FILE",
                      help="A family of keras.applications, or a .keras file, to transfer from in addition to "
                           "MobileNetV2. Repeat the option for more."),

@@ -13,6 +13,7 @@ from acquisition.data_sources.base_folders import Places, usual_places
 from acquisition.data_sources.locate_dataset import Dataset, locate_cifar10
 from acquisition.image_folders.image_folder import LEAST_TEST, LEAST_TRAIN
 from acquisition.image_folders.labelled_files import in_words
+from acquisition.mirror_images.mirror_advice import MirrorAdvice, mirror_advice
 from acquisition.tfrecords.inspection import Inspection, inspect_records, val_images
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from acquisition.tfrecords.size_checks import check_sizes
@@ -27,6 +28,7 @@ from pipeline.new_experiment.own_settings import FROM_FILES, own_settings, shown
 from pipeline.new_experiment.wanted import Wanted
 from pipeline.planning.plan import Plan, measure_gflops, plan_run
 from pipeline.runner.backbone_files import fitted, located, missing_in_words
+from terminal.console import progress_in
 from terminal.tables import FittingTable, empty_table
 
 MOST_NAMED = 10
@@ -57,6 +59,8 @@ class Made:
       target: the classes to tell apart.
       image_shape: height, width (pixels) and channels of every record.
       size_reason: why that size.
+      mirror: whether mirror images are added to the training images.
+      mirror_reason: why.
       sources: what is transferred.
       sizes: training images per experiment.
       notes: what the user should know: what was left out, and why.
@@ -70,6 +74,8 @@ class Made:
     target: list[str]
     image_shape: tuple[int, int, int]
     size_reason: str
+    mirror: bool
+    mirror_reason: str
     sources: dict[str, str]
     sizes: list[int]
     notes: list[str]
@@ -111,7 +117,8 @@ def make_experiment(
                          shown_px(own.data))
             for name, one in wanted.backbones.items()
         }  # fmt: skip
-        settings = own_settings(wanted.name, own.data, own.target, own.domains, offered, backbones)
+        advice = _mirror_advice(own, wanted, terminal)
+        settings = own_settings(wanted.name, own.data, own.target, own.domains, offered, backbones, advice.mirror)
         config, text = validated(settings, out / CONFIG)
         check_sizes(inspection, config)
         (draft / CONFIG).write_text(text, encoding="utf-8")
@@ -124,6 +131,8 @@ def make_experiment(
         target=list(own.target),
         image_shape=config.data.image_shape,
         size_reason=own.size_reason,
+        mirror=advice.mirror,
+        mirror_reason=advice.reason,
         sources={name: _in_words(config, name) for name in config.sources},
         sizes=list(config.sizes),
         notes=[*own.notes, *_warnings(config, inspection, places)],
@@ -148,6 +157,7 @@ def show_made(made: Made, terminal: Console, command: str = "thaw") -> None:
 def _lines(made: Made, command: str) -> Iterator[str]:
     height, width, channels = made.image_shape
     yield f"Image size: {height} x {width} pixels, {channels} channels ({made.size_reason})."
+    yield f"Mirror images: {'' if made.mirror else 'not '}added to the training images ({made.mirror_reason})."
     yield f"Target: {_against(made.target)}, with n = {', '.join(map(str, made.sizes))} training images."
     for name, words in made.sources.items():
         yield f"Source {name}: {words}"
@@ -159,6 +169,13 @@ def _lines(made: Made, command: str) -> Iterator[str]:
     config = shlex.quote(str(made.config))
     yield f"  {command} plan --config {config}"
     yield f"  {command} run --config {config}"
+
+
+def _mirror_advice(own: OwnData, wanted: Wanted, terminal: Console) -> MirrorAdvice:
+    with progress_in(terminal, transient=True) as bar:
+        task = bar.add_task("looking at mirror images", total=None)
+        return mirror_advice(own.files, own.data, own.target, own.groups, wanted.mirror,
+                             lambda done: bar.update(task, completed=done))  # fmt: skip
 
 
 def _against(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from acquisition.image_folders.picture_reading import read_pictures, reduces
 from acquisition.image_folders.reading_journal import ReadingJournal, reading_journal
 from acquisition.splits.division import Division, Pictures, divide
 from acquisition.splits.names import TEST, TRAIN, VAL
+from acquisition.splits.units import joined_units
 from acquisition.tfrecords.record_files import find_record_files
 from acquisition.tfrecords.tfrecords import write_examples
 from experiment.config import Data
@@ -86,7 +87,7 @@ def from_images(
     )
     found = find_record_files(draft / RECORDS)
     notes += tuple(notes_on(read, division))
-    return OwnData(data, found, own, target, all_domains(own, target, domains), reason, notes)
+    return OwnData(data, found, own, target, all_domains(own, target, domains), reason, notes, _groups(read, division))
 
 
 def _found(folder: Path, wanted: Wanted) -> list[LabelledFile]:
@@ -119,6 +120,14 @@ def _read_and_divided(
     )
     with _told(terminal, "looking for near-duplicates", len(read.images)) as tell:
         return read, divide(pictures, own, together=options.together, on_progress=tell)
+
+
+def _groups(read: PicturesRead, division: Division) -> dict[bytes, str]:
+    """Name of what belongs together, by id, of pictures that do not stand alone."""
+    ids = [image.image_id for image in read.images]
+    named = {place: group for place, group in enumerate(read.groups) if group is not None}
+    units = joined_units(ids, [0] * len(ids), named, division.near.sets)
+    return {ids[place].encode(): unit.key for unit in units if unit.size > 1 for place in unit.members}
 
 
 @contextlib.contextmanager

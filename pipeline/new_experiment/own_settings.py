@@ -25,8 +25,6 @@ FREEZE_COUNTS = {"original": [6, 7, 8], DEFAULT_BACKBONE: [13, 18]}
 IMAGENET, FROM_FILES = "imagenet", "pretrained"
 """Sources of the families' backbones, and of those of .keras files."""
 GRID: dict[str, Any] = {
-    # Photos have no pixel noise to grow used to.
-    "augmentation": {"noisy_copies": 0},
     "fine_tune": [False],
     "confirmation": {"draws": 5, "most_draws": 10},
     "schedule": {"max_steps": 240},
@@ -53,7 +51,7 @@ HEADING = """# An experiment on your own images, written by `thaw init`. docs/co
 
 def own_settings(
     name: str, data: Data, target: Sequence[str], domains: Mapping[str, Sequence[str]], offered: int,
-    backbones: Mapping[str, Backbone],
+    backbones: Mapping[str, Backbone], mirror: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """The settings that differ from their defaults, for validate_config.
 
@@ -64,6 +62,7 @@ def own_settings(
       domains: classes of the data by source.
       offered: training images of the smallest target class, val set aside.
       backbones: as backbones_for has them, their parts counted.
+      mirror: mirror images are added to the training images.
 
     Raises:
       ThawError: nothing can be transferred.
@@ -101,6 +100,8 @@ def own_settings(
         "backbones": {key: as_written(backbone, exclude=FOUND) for key, backbone in backbones.items()},
         "baselines": dict.fromkeys(backbones, BASELINE),
         "draws": DRAWS_TO_CHOOSE if len(transfers) > 1 else 1,
+        # Photos have no pixel noise to grow used to.
+        "augmentation": {"mirror": mirror, "noisy_copies": 0},
         **GRID,
     }  # fmt: skip
 

@@ -29,6 +29,7 @@ class Wanted:
       keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
       backbones: families and .keras files to transfer from, beside MobileNetV2, by name.
       pictures: what is asked of pictures that are not TFRecords.
+      mirror: mirror images are added to the training images; none: what the images say.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Wanted:
     keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
     backbones: Mapping[str, Backbone] = dataclasses.field(default_factory=dict)
     pictures: PictureOptions = dataclasses.field(default_factory=PictureOptions)
+    mirror: bool | None = None
 
 
 _NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
@@ -68,7 +70,7 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
     Args:
       name: of the experiment.
       asked: `target` and `classes`, see names_in; `image_size`, `image_key`, `label_key` and `id_key`;
-        `backbone`, families and files, and `scale`, what the files' pixels are.
+        `backbone`, families and files, and `scale`, what the files' pixels are; `mirror`.
 
     Raises:
       ThawError: the name is not one that the configuration takes, names can't be read, a backbone is neither
@@ -79,7 +81,8 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
                         f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
     target, classes = (names_in(asked[key]) for key in ("target", "classes"))
     keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
-    return Wanted(name, target, asked["image_size"], classes, keys, _backbones(asked["backbone"], asked["scale"]))
+    backbones = _backbones(asked["backbone"], asked["scale"])
+    return Wanted(name, target, asked["image_size"], classes, keys, backbones, mirror=asked["mirror"])
 
 
 def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:

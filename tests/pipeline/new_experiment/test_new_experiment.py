@@ -19,6 +19,7 @@ from experiment.loading import load_config
 from pipeline.new_experiment.new_experiment import make_experiment, show_made
 from pipeline.new_experiment.wanted import Wanted
 from terminal.console import console
+from tests.acquisition.mirror_images.test_mirror_check import triangle
 
 
 def picture(number, size=(32, 32), channels=3):
@@ -202,3 +203,16 @@ def test_an_earlier_experiment_is_replaced_with_force_alone(tmp_path, init):
     with pytest.raises(ThawError, match="--force"):
         init(folder)
     assert init(folder, force=True, image_size_px=48).image_shape == (48, 48, 3)
+
+
+def test_pictures_that_point_left_or_right_get_no_mirror_images_unless_asked_for(tmp_path, init):
+    for number in range(48):
+        place = tmp_path / "photos" / ("left", "right")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        triangle(number, number % 2 == 0).save(place / f"{number}.png")
+    made = init(tmp_path / "photos")
+    assert not made.mirror and "Mirror images: not added to the training images (left and right" in shown(made)
+    assert not load_config(made.config).augmentation.mirror
+    asked = init(tmp_path / "photos", force=True, mirror=True)
+    assert load_config(asked.config).augmentation.mirror
+    assert "Mirror images: added to the training images (as --mirror says)." in shown(asked)
