@@ -90,8 +90,8 @@ def read_advisory(record: Mapping[str, Any], package: str, origin: str) -> Advis
         named = tuple(str(version) for part in parts for version in part.get("versions", ()))
         return Advisory((record["id"], *record.get("aliases", ())), intervals, named)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ThawError(f"{origin} is no advisory in OSV's format ({type(error).__name__}: {error}). Expected id, and "
-                        "affected with package, ranges and versions, as in github.com/pypa/advisory-database."
+        raise ThawError(f"{origin} is not an advisory in OSV's format ({type(error).__name__}: {error}). Expected id, "
+                        "and affected with package, ranges and versions, as in github.com/pypa/advisory-database."
                         ) from error  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def publish(
     data = json.loads((run / "summary.json").read_text(encoding="utf-8"))["data"]
     others = sorted({one["data"] for one in scored} - {data})
     if others:
-        raise ThawError(f"{sources} tells of sources on {', '.join(others)}, and {run} ran on {data}. Give the file "
+        raise ThawError(f"{sources} describes sources on {', '.join(others)}, and {run} ran on {data}. Give the file "
                         "that benchmarks.prediction.sources wrote for this run.")  # fmt: skip
     out = docs / "results"
     shutil.rmtree(out, ignore_errors=True)

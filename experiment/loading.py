@@ -92,7 +92,7 @@ def validated(model: type[Model], settings: dict[str, Any], origin: str, documen
         if not strange:
             return valid
     except RecursionError:
-        strange = [((), "an alias leads back to the value that holds it; write the values out")]
+        strange = [((), "an alias refers to the value that contains it; write the values out")]
     except pydantic.ValidationError as error:
         # Of strange values, and of what holds them, enough is said.
         errors = [
@@ -139,14 +139,14 @@ def _not_plain(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
     """
     if isinstance(value, dict) and (wrong := [name for name in value if not isinstance(name, str)]):
         for name in wrong:
-            text = f"has the key {name!r}, which is no text. {READ_BY_YAML}"
+            text = f"has the key {name!r}, which is not text. {READ_BY_YAML}"
             yield place, text if place else f"the top level: {text}"
     elif isinstance(value, dict | list | tuple):
         for name, part in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _not_plain(part, (*place, name))
     elif isinstance(value, str) and NO_TEXT.search(value):
-        yield place, (f"{value!r} holds a character that no file's name can hold (\\0, or half of a pair of UTF-16). "
-                      "Write the text itself, without an escape")  # fmt: skip
+        yield place, (f"{value!r} contains a character that file names can't contain (\\0, or half of a UTF-16 "
+                      "surrogate pair). Write the text itself, without an escape")  # fmt: skip
     elif isinstance(value, datetime.date | bytes | set):  # a datetime is a date
         yield place, f"expected text, got {value!r}. {READ_BY_YAML}"
 

@@ -102,7 +102,7 @@ def range_problems(architecture: str, ranges: TunedRanges, most: int) -> list[st
         )
     # Of one whose parts are not known yet, `most` is the most that any can have.
     problems += [
-        f"{setting} asks for [{start}, {stop}], which holds nothing above: that is {start} in freeze_counts."
+        f"{setting} asks for [{start}, {stop}], which holds no layer: that is {start} in freeze_counts."
         f"{architecture}; leave it out of tuned"
         for start, stop in ranges
         if start < stop == most

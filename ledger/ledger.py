@@ -164,8 +164,8 @@ def _check_header(path: Path, found: Header, expected: Header) -> None:
 
 def unwritable(path: Path, error: OSError) -> ThawError:
     """The error for a ledger, or what lies beside it, that can't be written."""
-    return ThawError(f"Can't write the ledger {path}: {error.strerror}. Its rows so far are kept. Make room, or put "
-                     "the folder's permissions right, and run the same command again.")  # fmt: skip
+    return ThawError(f"Can't write the ledger {path}: {error.strerror}. Its rows so far are kept. Make room, or "
+                     "correct the folder's permissions, and run the same command again.")  # fmt: skip
 
 
 def _write_all(file: int, content: bytes) -> None:

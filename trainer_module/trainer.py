@@ -92,7 +92,7 @@ def _assert_finite(weights: Weights, name: str) -> None:
 def _assert_same_file(path: Path, expected: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != expected:
-        raise ThawError(f"The weights file {path} changed while the run went on: its SHA-256 was {expected} and is "
+        raise ThawError(f"The weights file {path} changed during the run: its SHA-256 was {expected} and is "
                         f"{found}. Do not change it during a run, and run again.")  # fmt: skip
 
 

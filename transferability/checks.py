@@ -105,7 +105,7 @@ def checked_probabilities(probabilities: np.ndarray) -> np.ndarray:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"probabilities of row {row} sum to {sums[row]:g} with the least at {p[row].min():g}; expected numbers "
+            f"probabilities of row {row} sum to {sums[row]:g} with a minimum of {p[row].min():g}; expected numbers "
             "from 0 on that sum to 1. Give the softmax of the logits, not the logits."
         )
     return p / sums[:, None]

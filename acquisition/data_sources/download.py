@@ -143,7 +143,8 @@ def _appending(part: Path, *, anew: bool) -> Iterator[Callable[[bytes], int]]:
 
 def _unwritable(part: Path, error: OSError) -> ThawError:
     return ThawError(f"{part} can't be written: {error.strerror}. Expected room for the download in a folder that can "
-                     "be written; see to it, and run again: what has arrived is kept.")  # fmt: skip
+                     "be written. Make room or correct its permissions, and run again: the bytes received are "
+                     "kept.")  # fmt: skip
 
 
 def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:
@@ -199,7 +200,7 @@ def _check(url: str, part: Path, size_bytes: int | None, md5: str | None) -> Non
 
 
 def _gave_up(url: str, part: Path, cause: object) -> str:
-    kept = f" {_size(part):,} bytes are kept in {part}; a new try goes on from there." if _size(part) else ""
+    kept = f" {_size(part):,} bytes are kept in {part}; the next run continues from there." if _size(part) else ""
     return (
         f"{url} can't be downloaded: {cause}. Expected the server to answer and to send the file; connect to "
         f"the network, or get the file by other means.{kept}"

@@ -188,9 +188,9 @@ def _opened(source: Path | bytes) -> Image.Image:
 def _problem(image: Image.Image) -> str | None:
     width, height = image.size
     if image.mode not in MODES:
-        return f"its pixels are of the kind {image.mode}; save it with 8 bits a channel, as RGB or grey"
+        return f"its pixels have Pillow's mode {image.mode}; save it with 8 bits a channel, as RGB or grey"
     if image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1:
-        return "it is an animation; save the one picture that you mean"
+        return "it is an animation; save one frame of it as an image"
     if min(width, height) < LEAST_SIDE_PX:
         return f"it has {width} x {height} pixels; expected {LEAST_SIDE_PX} at least on each side. Leave it out"
     if width * height > MOST_PIXELS:
@@ -202,9 +202,9 @@ def _problem(image: Image.Image) -> str | None:
 
 def _unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError):
-        return "you may not read it; put its permissions right"
+        return "you may not read it; correct its permissions"
     if isinstance(error, Image.DecompressionBombError):
         return f"it declares more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
     if path.stat().st_size == 0:
         return "an empty file; leave it out"
-    return f"no image that can be read as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; convert it or leave it out"
+    return f"not an image that can be read as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; convert it or leave it out"

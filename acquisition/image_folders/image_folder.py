@@ -76,7 +76,7 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
     for name in names:
         looked = unicodedata.normalize("NFC", name).strip()
         if not looked:
-            raise ThawError(f"A class in {place} has the name {name!r}. Expected a name that can be seen; rename it.")
+            raise ThawError(f"A class in {place} has the name {name!r}. Expected visible characters; rename it.")
         if looked in looks:
             raise ThawError(f"Two classes in {place} look the same: {looks[looked]!a} and {name!a}. Expected "
                             "names that differ in more than spaces or in how a letter is encoded. Give both the same "
@@ -89,7 +89,7 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
             )
         check_count(place, name, counts[name], "images")
     if len(names) < 2:
-        found = f"one class, {names[0]!r}" if names else "nothing that is a class"
+        found = f"one class, {names[0]!r}" if names else "no class"
         raise ThawError(f"{place} holds {found}. Expected two or more classes, each with a folder of images (or rows "
                         "of a CSV file). Add a class.")  # fmt: skip
 
@@ -135,7 +135,7 @@ def _of_class(folder: Path, place: Path, grouping: Grouping | None, split: str |
         paths = [path for path in paths if not path.is_dir()] + [path for _, inside in deeper for path in inside]
     if nested:
         raise ThawError(f"{nested[0]} is a folder within the class {place.name!r}. Expected only images in the "
-                        "folder of a class. Move them up, leave the folder out, or say with `--group folder` that the "
+                        "folder of a class. Move them up, leave the folder out, or use `--group folder` if the "
                         "folders in a class are groups that belong together.")  # fmt: skip
     return [
         LabelledFile(

@@ -93,8 +93,8 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, [cell.strip() for cell in cells]))
     except csv.Error as error:
-        raise ThawError(f"{path}, line {reader.line_num}: not valid CSV ({error}). Expected cells with "
-                        "commas between them, and in double quotes where they hold one.") from error  # fmt: skip
+        raise ThawError(f"{path}, line {reader.line_num}: not valid CSV ({error}). Expected cells separated "
+                        "by commas; put a cell that contains a comma in double quotes.") from error  # fmt: skip
     if len(rows) < 2:
         raise ThawError(f"{path} lists no image. Expected a line with the names of the columns, such as file,label, "
                         "and a line for each image.")  # fmt: skip
@@ -102,7 +102,7 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     for line, cells in rows[1:]:
         if len(cells) != len(header):
             raise ThawError(f"{path}, line {line}: {len(cells)} cells. Expected {len(header)}, as many as the first "
-                            "line names; put a cell that holds a comma into double quotes.")  # fmt: skip
+                            "line names; put a cell that contains a comma in double quotes.")  # fmt: skip
     return header, rows[1:]
 
 

@@ -116,7 +116,7 @@ def check_splits(files: Sequence[LabelledFile]) -> None:
         where = " and ".join(f"{split} ({file})" for split, file in found.items())
         more = f", and so are {len(torn) - 1} other groups" if len(torn) > 1 else ""
         raise ThawError(f"The group {group!r} is in {where} of your splits{more}. Expected every group in one split "
-                        "alone: a group in train and test makes test figures too good. Move its files together, or "
+                        "alone: a group in train and test inflates test accuracy. Move its files together, or "
                         "leave the split to Thaw.")  # fmt: skip
 
 

@@ -129,12 +129,12 @@ def _check(splits: Sequence[str], pictures: Pictures, classes: Sequence[str], dr
         without = counts[LEFT_OUT, label]
         left_out = f" ({without} near-duplicates of other splits are left out)" if without else ""
         units = _units_of(label, pictures)
-        why = f" Its pictures are in {units} groups, which are not torn apart." if drawn and units is not None else ""
+        why = f" Its pictures are in {units} groups, which are not split." if drawn and units is not None else ""
         raise ThawError(
             f"The class {name!r} has {found} images{left_out}. Expected {LEAST[TRAIN]} to train on, {LEAST[VAL]} "
             f"to choose on and {LEAST[TEST]} to test on at least.{why} Add pictures that are not near-duplicates of "
             "others, in further groups where there are groups; or leave the class out; or, where they are "
-            "not near-duplicates, say --near-duplicates ignore."
+            "not near-duplicates, use --near-duplicates ignore."
         )
 
 

@@ -25,9 +25,9 @@ MOST_PIXELS = 100_000_000
 """A file of a few bytes can declare more pixels than memory holds."""
 
 IN_WORDS = {
-    TURNED: "EXIF says that it is to be turned, which is not done here; save it upright",
-    TRANSPARENT: "a part of it is transparent; lay it on white",
-    ANIMATED: "it is an animation; save the one picture that you mean",
+    TURNED: "its EXIF orientation is not upright, and Thaw does not rotate it; save it upright",
+    TRANSPARENT: "a part of it is transparent; put it on a white background",
+    ANIMATED: "it is an animation; save one frame of it as an image",
 }
 
 

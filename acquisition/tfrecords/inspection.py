@@ -121,7 +121,7 @@ def _checked_batches(
         for position in undecodable([record.image for record in records]):
             raise ThawError(
                 f"{RecordPosition(path, first + position)}: the image bytes can't be decoded, although the header is "
-                "sound: the data behind it is damaged or cut short. Replace or leave out the record."
+                "valid: the data after it is damaged or cut short. Replace or leave out the record."
             )
         _note_ids(seen, split, path, first, records)
         _note_images(seen, split, path, first, records, data.classes)

@@ -33,11 +33,11 @@ def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str
     for name in config.target.classes:
         test, val = inspection.test_counts[name], val_images(inspection, config.data, name)
         if test < FEWEST:
-            yield (f"The class {name!r} has {_images(test, 'test')} and {val} to choose on. That is too few to "
+            yield (f"The class {name!r} has {_images(test, 'test')} and {val} on val. That is too few to "
                    f"measure the accuracy of this class: one image is {100 / max(test, 1):.0f} points, and intervals "
                    "are wide. Add images of it.")  # fmt: skip
         elif val < FEWEST:
-            yield (f"The class {name!r} has {_images(val, 'val')}, which is little to choose by. "
+            yield (f"The class {name!r} has {_images(val, 'val')}. That is too few to choose a cell reliably. "
                    "Add images of it.")  # fmt: skip
 
 

@@ -150,9 +150,9 @@ def _check_pairs(ledgers: Ledgers) -> None:
         raise ThawError(f"The ledgers were made from different data: {_by_value(headers, 'data', 'content_hash')}. "
                         "Report on one data set at a time: run the same configuration again.")  # fmt: skip
     if len({header.stack for header in headers}) > 1:
-        raise ThawError("The ledgers were computed by different stacks, whose figures can't be told from the effect of "
-                        f"a transfer: {_by_value(headers, 'stack')}. Run the same configuration again with one of "
-                        "them.")  # fmt: skip
+        raise ThawError("The ledgers were computed by different stacks, so a difference may come from the stack and "
+                        f"not from the transfer: {_by_value(headers, 'stack')}. Run the same configuration again with "
+                        "one of them.")  # fmt: skip
 
 
 def _by_value(headers: Iterable[Header], *names: str) -> str:

@@ -58,8 +58,8 @@ def largest_gain_in_the_middle(grid: Grid, fresh: Grid) -> Claim:
     )
     return Claim(
         "C1",
-        f"gain at n = {top}, the largest on val, less the closest at {sizes_in_words(rivals)}"
-        + ("" if top in inside else "; outside the range, so that a clear lead contradicts"),
+        f"gain at n = {top}, the largest on val, minus the closest at {sizes_in_words(rivals)}"
+        + ("" if top in inside else "; outside the range, so a gain that is significantly larger contradicts"),
         ("supported" if top in inside else "contradicted") if ahead else "undecided",
         sentence + but_one_draw(lead),
         lead,
@@ -95,8 +95,8 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
     )
     return Claim(
         "C2",
-        f"gain of each cell at {sizes_in_words(sizes)}; a loss called by Benjamini-Hochberg among them supports, "
-        "a gain in every cell contradicts; the difference is the loss of the clearest case",
+        f"gain of each cell at {sizes_in_words(sizes)}; supported if Benjamini-Hochberg finds a loss, "
+        "contradicted if every cell gains; the difference is the loss of the cell nearest to one",
         "supported" if losses else "contradicted" if all_gain else "undecided",
         sentence + but_one_draw(worst.gain_points),
         -worst.gain_points,
@@ -123,7 +123,7 @@ def gain_shrinks_with_n(grid: Grid, fresh: Grid) -> Claim:
     )
     return Claim(
         "C3",
-        f"mean gain at {sizes_in_words(inside)} less that at n = {larger[-1]}",
+        f"mean gain at {sizes_in_words(inside)} minus that at n = {larger[-1]}",
         verdict_of(drop),
         sentence + but_one_draw(drop),
         drop,

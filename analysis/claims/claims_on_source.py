@@ -50,8 +50,9 @@ def no_domain_beats_the_extractor(grid: Grid, fresh: Grid) -> Claim:
     )
     return Claim(
         "C7",
-        "accuracy of MobileNetV2 with all parts frozen less that of each transfer's best cell on val, at every n; "
-        "all above 0 supports, one below by Benjamini-Hochberg contradicts; the difference is the smallest",
+        "accuracy of MobileNetV2 with all parts frozen minus that of each transfer's best cell on val, at "
+        "every n; supported if all are above 0, contradicted if Benjamini-Hochberg finds one below; the difference is "
+        "the smallest",
         "contradicted" if beaten else "supported" if never else "undecided",
         sentence + but_one_draw(lead),
         lead,
@@ -84,7 +85,7 @@ def near_domains_transfer_better(grid: Grid) -> Claim:
     word = "more" if difference.estimate > 0 else "less"
     return Claim(
         "C8",
-        f"accuracy after {NEAR} less that after {FAR}, mean of {len(terms)} cells that both have, "
+        f"accuracy after {NEAR} minus that after {FAR}, mean of {len(terms)} cells that both have, "
         f"at {sizes_in_words(sizes)}",
         verdict_of(difference),
         f"Ships and planes give {word} than cats and dogs: {shown(difference)}, averaged over {len(terms)} cells."

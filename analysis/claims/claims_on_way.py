@@ -33,7 +33,7 @@ def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:
     helps = "adds" if difference.estimate > 0 else "changes accuracy by"
     return Claim(
         "C4",
-        f"accuracy fine-tuned less not fine-tuned, mean of {len(twins)} pairs with frozen layers "
+        f"accuracy fine-tuned minus not fine-tuned, mean of {len(twins)} pairs with frozen layers "
         f"at {sizes_in_words(sizes)}",
         verdict_of(difference),
         f"At {sizes_in_words(sizes)} fine-tuning {helps} {shown(difference)}, averaged over {len(twins)} pairs."
@@ -55,7 +55,7 @@ def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
     helped, p_value = grid.difference(averaged(twins))
     return Claim(
         "C5",
-        f"accuracy not fine-tuned less fine-tuned, mean of {len(twins)} pairs with more than half of the layers "
+        f"accuracy not fine-tuned minus fine-tuned, mean of {len(twins)} pairs with more than half of the layers "
         f"frozen at {sizes_in_words(sizes)}",
         verdict_of(-helped),
         f"At {sizes_in_words(sizes)} with more than half of the layers frozen fine-tuning changes accuracy by "
@@ -85,8 +85,8 @@ def freezing_most_is_best_when_small(grid: Grid, fresh: Grid) -> Claim:
     better = "better" if difference.estimate > 0 else "worse"
     return Claim(
         "C6",
-        "accuracy of the best cell on val with more than half of the layers frozen less that of the best with fewer, "
-        f"mean over transfers at {sizes_in_words(list(pairs))}",
+        "accuracy of the best cell on val with more than half of the layers frozen minus that of the best with "
+        f"fewer, mean over transfers at {sizes_in_words(list(pairs))}",
         verdict_of(difference),
         f"At {sizes_in_words(list(pairs))} the best cell with more than half of the layers frozen is {better} than "
         f"the best with fewer: {shown(difference)}." + but_one_draw(difference),

@@ -36,7 +36,7 @@ def chance_of(images_by_class: Sequence[int]) -> float:
       ValueError: there is no image, or a count is negative.
     """
     if min(images_by_class, default=0) < 0 or sum(images_by_class) == 0:
-        raise ValueError(f"Chance needs images of some class, got the counts {list(images_by_class)}.")
+        raise ValueError(f"Expected images of at least one class, got the counts {list(images_by_class)}.")
     return max(images_by_class) / sum(images_by_class)
 
 
@@ -81,7 +81,7 @@ def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> t
       ValueError: no draw, or not 0 <= collapsed <= draws.
     """
     if draws < 1 or not 0 <= collapsed <= draws:
-        raise ValueError(f"Of {draws} draws {collapsed} can't have collapsed.")
+        raise ValueError(f"Expected 0 to {draws} collapsed draws, got {collapsed}.")
     low, high = binomtest(collapsed, draws).proportion_ci(level, method="exact")
     return float(low), float(high)
 
@@ -89,9 +89,9 @@ def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> t
 def _told_from_chance(correct: int, images: int, chance: float, learned: float) -> bool | None:
     """Whether the binomial test tells the answers from chance; None where the images are too few to tell."""
     if not 0 <= correct <= images:
-        raise ValueError(f"Of {images} images {correct} can't be right.")
+        raise ValueError(f"Expected 0 to {images} right answers, got {correct}.")
     if not 0 < chance <= 1:
-        raise ValueError(f"Chance is a share above 0 and up to 1, got {chance}.")
+        raise ValueError(f"Expected a probability above 0 and up to 1 for chance, got {chance}.")
     enough = _enough(images, chance, learned)
     return None if enough is None else correct >= enough
 

@@ -96,7 +96,7 @@ def error_share(looks_planned: int, look: int) -> float:
       ValueError: not 1 <= look <= looks_planned.
     """
     if not 1 <= look <= looks_planned:
-        raise ValueError(f"There is no look {look} of {looks_planned}.")
+        raise ValueError(f"Expected a look from 1 to {looks_planned}, got {look}.")
     if looks_planned == 1:
         return 1.0
     return FIRST_SHARE if look == 1 else (1 - FIRST_SHARE) / (looks_planned - 1)

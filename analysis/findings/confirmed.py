@@ -51,9 +51,9 @@ class Confirmed:
             count = self.collapsed.get(name, 0)
             if count and (name != "scratch" or place != self.question.baseline):
                 low, high = (100 * bound for bound in collapse_rate_interval(count, self.draws))
-                figures = "figures are of the others" if count < self.draws else "there are no figures of others"
+                figures = "figures are of the other draws" if count < self.draws else "no other draws are left"
                 found.append(f"n = {self.question.n}: {place[0]} ended no better than chance in {count} of {self.draws}"
-                             f" draws (so do {low:.0f} to {high:.0f}% of such trainings); {figures}.")  # fmt: skip
+                             f" draws (95% interval of the rate: {low:.0f} to {high:.0f}%); {figures}.")  # fmt: skip
         return found
 
 

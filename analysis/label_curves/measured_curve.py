@@ -104,14 +104,14 @@ def objection(curve: MeasuredCurve, noise: float) -> str | None:
       noise: as in `MeasuredCurve.variances`.
     """
     if min(curve.classes, curve.test_classes) < 2:
-        return ("The test images show a single class, so whatever always answers it is right, and accuracy says "
-                "nothing of further images. Test images of two classes or more are needed.")  # fmt: skip
+        return ("All test images are of one class, so a model that always answers it is right, and accuracy says "
+                "nothing about more images. Add test images of another class.")  # fmt: skip
     if len(curve.points) < FEWEST_SIZES:
         return _too_few_sizes(curve)
     errors = np.sqrt(curve.variances(noise))
     if np.max((1 - curve.left) / errors) < TOLD_APART:
-        return (f"No size up to n = {curve.points[-1].n:,} is better than chance beyond doubt, so nothing tells when "
-                "learning begins. Run larger sizes.")  # fmt: skip
+        return (f"Accuracy is not significantly better than chance at any size up to n = {curve.points[-1].n:,}, so "
+                "the start of learning is unknown. Run larger sizes.")  # fmt: skip
     return _fall(curve, errors)
 
 
@@ -131,8 +131,8 @@ def _fall(curve: MeasuredCurve, errors: np.ndarray) -> str | None:
     if (curve.left[worst[1]] - curve.left[worst[0]]) / np.hypot(*errors[list(worst)]) < TOLD_APART:
         return None
     return (f"Accuracy falls from {before.mean:.1%} at n = {before.n:,} to {after.mean:.1%} at n = {after.n:,}, more "
-            "than draws explain, and no form of a learning curve does. Look at the labels of the further images, and "
-            "at trainings that diverged.")  # fmt: skip
+            "than the variance between draws explains. A learning curve does not fall. Check the labels of the added "
+            "images, and trainings that diverged.")  # fmt: skip
 
 
 def _listed(sizes: Sequence[int]) -> str:

@@ -53,8 +53,8 @@ class AdviceRule(pydantic.BaseModel):
         """What the intervals rest on."""
         targets, data = (self.provenance.get(key, "?") for key in ("targets", "data"))
         return (
-            f"Calibrated on {targets} targets of {data}: of gains on targets left out, the intervals held "
-            f"{self.coverage:.0%} (aim {self.level:.0%}). Other data may differ more."
+            f"Calibrated on {targets} targets of {data}. On targets left out, the intervals included "
+            f"{self.coverage:.0%} of the gains (aim {self.level:.0%}). Other data may differ more."
         )
 
     def expected(self, x: np.ndarray) -> np.ndarray:

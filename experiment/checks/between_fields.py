@@ -54,8 +54,8 @@ def _classes_of_source(config: ExperimentConfig, name: str) -> Iterator[str]:
     yield from _too_few_classes(place, classes)
     overlap = sorted(set(classes) & set(config.target.classes))
     if overlap and not config.allow_overlap:
-        yield (f"{place} shares {overlap} with the target; a source that has seen the target's classes flatters the "
-               "transfer. Remove them or set allow_overlap: true")  # fmt: skip
+        yield (f"{place} shares {overlap} with the target; a source that has seen the target's classes makes the "
+               "gain look larger. Remove them or set allow_overlap: true")  # fmt: skip
 
 
 def _unknown_classes(config: ExperimentConfig, place: str, classes: tuple[str, ...]) -> Iterator[str]:
@@ -182,11 +182,11 @@ def _ranges_of(config: ExperimentConfig, architecture: str) -> Iterator[str]:
 
 def _tuned_without_tuning(config: ExperimentConfig) -> Iterator[str]:
     if config.tuned and config.schedule.tuning is None:
-        yield ("tuned needs schedule.tuning, which is null: layers are held where others are tuned from a head that "
-               "was solved for. Remove tuned, or give the schedule a tuning")  # fmt: skip
+        yield ("tuned needs schedule.tuning, which is null: layers can be held only if others are tuned from a "
+               "solved head. Remove tuned, or give the schedule a tuning")  # fmt: skip
 
 
 def _tuned_without_plain(config: ExperimentConfig) -> Iterator[str]:
     if config.tuned and False not in config.fine_tune:
-        yield ("tuned needs false in fine_tune: its cells are not fine-tuned, nor is the baseline that they are held "
-               "against. Add it, or remove tuned")  # fmt: skip
+        yield ("tuned needs false in fine_tune: its cells are not fine-tuned, nor is the baseline that they are "
+               "compared with. Add it, or remove tuned")  # fmt: skip

@@ -139,7 +139,7 @@ def other_sources(
     dataset = find_cifar()
     if dataset is None or dataset.synthetic:
         return None, {}, (*notes, f"CIFAR-10 is not available, so {' and '.join(domains)} are not sources. Name its "
-                          "folder with CIFAR10_DIR to have them.")  # fmt: skip
+                          "folder with CIFAR10_DIR to add them.")  # fmt: skip
     return dataset.files, domains, notes
 
 

@@ -51,8 +51,8 @@ def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) ->
 def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
     """What the user should know of what was read and how it was split."""
     if read.repeated:
-        yield (f"{len(read.repeated)} of the files repeat another of their class and are left out, "
-               f"{read.repeated[0]} among them.")  # fmt: skip
+        yield (f"{len(read.repeated)} of the files are copies of another of their class and are left out, such "
+               f"as {read.repeated[0]}.")  # fmt: skip
     if read.copied:
         yield (f"{read.copied:,} of your test pictures were in train or val too, pixel for pixel; they stay in test "
                "alone.")  # fmt: skip
@@ -67,7 +67,7 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
     most, fewest = max(counts.values()), min(counts.values())
     if most >= UNBALANCED * fewest:
         yield (f"The classes have from {fewest:,} to {most:,} pictures. Every training takes as many of each, so the "
-               "smallest class bounds n. Test keeps your proportions: read accuracy by class beside "
+               "smallest class limits n. Test keeps your proportions: read accuracy by class beside "
                "accuracy.")  # fmt: skip
 
 
@@ -120,16 +120,16 @@ def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Itera
     mixed = [places for places in near.sets if len({images[place].source.class_name for place in places}) > 1]
     if mixed:
         one, other = _of_two_classes(images, mixed[0])
-        yield (f"{len(mixed):,} of {len(near.sets):,} sets hold pictures of different classes, such as {one} and "
-               f"{other}: look whether their labels are right.")  # fmt: skip
+        yield (f"{len(mixed):,} of {len(near.sets):,} sets have pictures of different classes, such as {one} and "
+               f"{other}: check their labels.")  # fmt: skip
     if left_out:
         total = division.splits.count(TEST)
         without = Counter(image.source.split for image, split in zip(images, division.splits, strict=True)
                           if split == LEFT_OUT)  # fmt: skip
         words = " and ".join(f"{count:,} of {split or TRAIN}" for split, count in sorted(without.items(), key=str))
         yield (f"{division.flattered:,} of your {total:,} test pictures have a near-duplicate in another split of "
-               f"yours. {words} are left out, since they would flatter every figure; --near-duplicates ignore keeps "
-               "them.")  # fmt: skip
+               f"yours. {words} are left out, since they would inflate every accuracy; --near-duplicates ignore "
+               "keeps them.")  # fmt: skip
 
 
 def _sets(count: int) -> str:

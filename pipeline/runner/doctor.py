@@ -79,7 +79,7 @@ def _python(stack: SupportedStack | None) -> Finding:
     if stack is None:
         versions = ", ".join(f"{major}.{minor}" for one in STACKS for major, minor in one.pythons)
         return Finding(
-            "Python", "problem", found, f"Thaw runs on {versions}: run `make setup`, which finds or fetches one."
+            "Python", "problem", found, f"Thaw runs on {versions}: run `make setup`, which finds or downloads one."
         )
     if stack.advice:
         return Finding("Python", "warning", f"{found}, {stack.name}: out of support", stack.advice)
@@ -100,7 +100,9 @@ def _cores() -> Finding:
     count = usable_cores()
     if count > 1:
         return Finding("cores", "ok", str(count))
-    return Finding("cores", "warning", "1", "Sweeps train one model a core at a time; two cores take half as long.")
+    return Finding(
+        "cores", "warning", "1", "Sweeps train one model on each core; with two cores they take half as long."
+    )
 
 
 def _memory() -> Finding:
@@ -112,7 +114,7 @@ def _memory() -> Finding:
     found = f"{free_gb:.1f} GB free of {sizes['MemTotal'] * 1024 / 1e9:.1f}"
     if free_gb >= LEAST_MEMORY_GB:
         return Finding("memory", "ok", found)
-    advice = f"Preset quick wants {LEAST_MEMORY_GB:.0f} GB: close other programs, or run with --workers 1."
+    advice = f"The preset quick needs {LEAST_MEMORY_GB:.0f} GB: close other programs, or run with --workers 1."
     return Finding("memory", "warning", found, advice)
 
 
@@ -177,7 +179,7 @@ def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str
     except ThawError as error:
         return Finding("data", "problem", "none", str(error))
     if dataset.synthetic:
-        advice = "SYNTHETIC results say nothing of CIFAR-10: give its folder with --data, or let this machine reach it."
+        advice = "SYNTHETIC results say nothing about CIFAR-10: give its folder with --data, or connect to the network."
         return Finding("data", "warning", dataset.origin, advice)
     return Finding("data", "ok", dataset.origin)
 

@@ -22,7 +22,7 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
       log: the run's.
     """
     where = node or "Before the first node"
-    kept = f"All that was printed, and the traceback, is in {log}. {NOT_REPEATED}"
+    kept = f"All output and the traceback are in {log}. {NOT_REPEATED}"
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ThawError):
@@ -33,7 +33,7 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
         cause = cause.__cause__ or cause.__context__
     if node == AFTER_NODES and isinstance(error, OSError):
         return ThawError(f"{node}: {error.strerror or error}{_named(error)}. Expected a folder that can be "
-                         f"written; see to it, and run the same command again. {kept}")  # fmt: skip
+                         f"written; correct its permissions, and run the same command again. {kept}")  # fmt: skip
     failed = f"The node {node} failed" if node and node != AFTER_NODES else where
     return ThawError(f"{failed}: {type(error).__name__}: {error}\n{kept}")
 

@@ -85,8 +85,8 @@ def _status_of_ended(error: BaseException) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         # Any path of the user's may be too long, closed, or on a disk that fails, wherever it is first looked at.
         name = printable(os.fsdecode(error.filename))
-        print(f"\nthaw: Can't use {name}: {error.strerror}. Expected a path that can be read, and written where "
-              "something is made there; put it right, and run the same command again.", file=sys.stderr)  # fmt: skip
+        print(f"\nthaw: Can't use {name}: {error.strerror}. Expected a path that Thaw can read, and write to if "
+              "it makes something there. Correct it, and run the same command again.", file=sys.stderr)  # fmt: skip
         return 1
     raise error
 

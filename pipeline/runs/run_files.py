@@ -50,7 +50,7 @@ def read_started(folder: Path) -> dict[str, Any]:
     try:
         return _read_json(folder / STARTED_FILE, Started)
     except ThawError as error:
-        raise ThawError(f"{error} Then move {folder} away: it counts as a run for as long as it lies there.") from error
+        raise ThawError(f"{error} Then move {folder} away: Thaw treats it as a run while it is there.") from error
 
 
 def read_settings(folder: Path) -> ExperimentConfig:

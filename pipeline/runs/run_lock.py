@@ -112,4 +112,4 @@ def check_usable(folder: Path) -> None:
 def unusable(folder: Path, error: OSError) -> ThawError:
     """The error for a folder that can't be written."""
     return ThawError(f"Can't use the folder {folder.absolute()}: {error.strerror}. Expected one that can be written; "
-                     "put its permissions right, or name another with --set workspace=... or runs=...")  # fmt: skip
+                     "correct its permissions, or name another with --set workspace=... or runs=...")  # fmt: skip

@@ -104,5 +104,5 @@ def test_an_interval_without_end_holds_all_later_versions():
     ],
 )
 def test_another_format_is_refused_by_name(broken):
-    with pytest.raises(ThawError, match=r"here\.yaml is no advisory in OSV's format"):
+    with pytest.raises(ThawError, match=r"here\.yaml is not an advisory in OSV's format"):
         read_advisory(broken, "pillow", "here.yaml")

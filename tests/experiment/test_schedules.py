@@ -21,7 +21,7 @@ def settings(tuned):
         ([[3, 3]], "tuned.original asks for [[3, 3]]; of the 8 layers of original, counted from 0"),
         ([[5, 3], [0, 1]], "asks for [[5, 3]]"),
         ([[4, 9]], "expected 0 <= from < to < 8"),
-        ([[4, 8]], "[4, 8], which holds nothing above: that is 4 in freeze_counts.original; leave it out of tuned"),
+        ([[4, 8]], "[4, 8], which holds no layer: that is 4 in freeze_counts.original; leave it out of tuned"),
         ([[0, 2], [0, 2]], "tuned.original needs different pairs [from, to], got [[0, 2], [0, 2]]"),
         ([], "tuned.original needs different pairs [from, to], got []"),
         ([[-1, 2]], "greater than or equal to 0"),

@@ -167,5 +167,5 @@ def test_a_weights_file_that_changed_since_the_run_began_is_refused(tmp_path):
     path = tmp_path / "weights.h5"
     path.write_bytes(b"others")
     told = imagenet(path, "0" * 64)
-    with pytest.raises(ThawError, match=r"weights\.h5 changed while the run went on: its SHA-256 was 0000"):
+    with pytest.raises(ThawError, match=r"weights\.h5 changed during the run: its SHA-256 was 0000"):
         trainer.run_fn(Arguments(told.as_custom_config(""), [], [], str(tmp_path / "model")))

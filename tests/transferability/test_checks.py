@@ -91,7 +91,7 @@ def test_probabilities_as_float32_holds_them_are_made_to_sum_to_1():
         (np.array([[0.5], [0.5]]), r"shape \(2, 1\).*one logit"),
         (np.array([[1, 0], [0, 1]]), "dtype int64; expected floats"),
         (np.array([[0.5, 0.5], [2.0, 0.3]]), "row 1 sum to 2.3.*softmax"),
-        (np.array([[0.5, 0.5], [1.5, -0.5]]), "row 1 sum to 1 with the least at -0.5"),
+        (np.array([[0.5, 0.5], [1.5, -0.5]]), "row 1 sum to 1 with a minimum of -0.5"),
         (np.array([[0.5, 0.5], [np.nan, 1.0]]), "row 1 sum to nan"),
         (np.array([[0.5, 0.49], [0.5, 0.5]]), "row 0 sum to 0.99"),
     ],

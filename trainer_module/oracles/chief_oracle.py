@@ -132,8 +132,8 @@ class ChiefOracle(SweepOracle):
             holder = self._leases.holder((cell, draw))
             self._take_rows()
             if trial.status == TrialStatus.FAILED:
-                self.failure = ThawError(f"{holder} failed at {cell}, draw {draw}: see what it printed. "
-                                         "Executions that had ended are kept; run again.")  # fmt: skip
+                self.failure = ThawError(f"{holder} failed at {cell}, draw {draw}: see its output. "
+                                         "Finished executions are kept; run again.")  # fmt: skip
             elif holder:
                 self._leases.hear(holder)
                 if self._leases.is_adopted(holder):

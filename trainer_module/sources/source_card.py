@@ -14,8 +14,8 @@ from experiment.errors import ThawError
 CARD_FILE = "thaw.json"
 
 ADVICE = (
-    "Restore the folder from a copy; or remove metadata.sqlite from the workspace and run again, so that everything "
-    "but the ledgers is made anew."
+    "Restore the folder from a copy; or remove metadata.sqlite from the workspace and run again. Thaw then computes "
+    "everything again except the trainings in the ledgers."
 )
 
 MOST_LUCK = 0.01

@@ -159,14 +159,14 @@ class WorkerPool:
         self._deaths[unit.phase_1] += 1
         if self._deaths[unit.phase_1] >= MOST_DEATHS:
             raise WorkerFailed(
-                f"{cell}, draw {unit.draw}: {MOST_DEATHS} processes died of it, the last with exit code {exit_code} "
-                "(-9: killed, most often because memory ran out). Finished executions are kept; run again with fewer "
-                "workers (--set workers=1) or on a machine with more memory."
+                f"{cell}, draw {unit.draw}: {MOST_DEATHS} worker processes died while they trained it, the last with "
+                f"exit code {exit_code} (-9: killed, most often because memory ran out). Finished executions are kept; "
+                "run again with fewer workers (--set workers=1) or on a machine with more memory."
             )
         waiting.insert(0, unit)
         with self._lock:
             if self._closed:
-                raise WorkerFailed(f"The sweep was ended while it ran {cell}. Run it again.")
+                raise WorkerFailed(f"The sweep was stopped during the training of {cell}. Run it again.")
             self._workers[self._workers.index(worker)] = WorkerProcess(self._job, self.facts)
 
 

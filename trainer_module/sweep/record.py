@@ -108,8 +108,8 @@ class SweepRecord:
         opened = Ledger(self.ledger_path, self.header)
         if opened.dropped:
             progress.console().print(
-                f"  {opened.path.name}: the last row was cut short ({opened.dropped} bytes); dropped, its execution "
-                "runs again",
+                f"  {opened.path.name}: the last row is incomplete ({opened.dropped} bytes). Thaw drops it and runs "
+                "its execution again",
             )  # fmt: skip
         add_missing(opened, self.parts().new_rows())
         if self.settings.asked:

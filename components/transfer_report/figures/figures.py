@@ -122,8 +122,8 @@ def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -
     wrong = len(mistakes(sweep, row))
     if not wrong:
         return None
-    shown = f"the {MOST_SHOWN} surest of {wrong}" if wrong > MOST_SHOWN else f"{wrong}"
-    title = f"Called wrongly: {shown} of {len(sweep.labels)} test images of {sweep.header.data}"
+    shown = f"the {MOST_SHOWN} most confident of {wrong}" if wrong > MOST_SHOWN else f"{wrong}"
+    title = f"Misclassified: {shown} of {len(sweep.labels)} test images of {sweep.header.data}"
     return save_picture(mistakes_sheet(images, sweep, row), folder / "mistakes.png", title, sweep.header.data)
 
 

@@ -33,7 +33,7 @@ def draw_labels(labels: Mapping[str, Any]) -> Figure:
         _draw_curve(axes, one, style, banded=place == last or one["name"] == labels["winner"])
     axes.axvline(labels["n"], color="#b00020", linewidth=1.4, label=f"your n = {labels['n']:,}")
     axes.axhline(100 * labels["wished_accuracy"], color="#1b7a3d", linewidth=1.2, linestyle=":",
-                 label=f"wished: {100 * labels['wished_accuracy']:g}%")  # fmt: skip
+                 label=f"wanted: {100 * labels['wished_accuracy']:g}%")  # fmt: skip
     _set_axes(axes, labels)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=10, alignment="left",
                 title="marks: measured; lines: expected;\nbands: 90% interval")  # fmt: skip
@@ -44,7 +44,7 @@ def _draw_curve(axes: Any, one: Mapping[str, Any], style: tuple[str, str, str], 
     colour, marker, line = style
     sizes = [point["n"] for point in one["points"]]
     accuracies = [100 * point["accuracy"] for point in one["points"]]
-    name = one["name"] + (" (nothing said)" if one["silent"] else "")
+    name = one["name"] + (" (no forecast)" if one["silent"] else "")
     axes.plot(sizes, accuracies, linestyle="", marker=marker, color=colour, markersize=7,
               label=name if one["silent"] else None)  # fmt: skip
     if one["silent"]:

@@ -59,7 +59,7 @@ def certainty(row: Mapping[str, Any]) -> list[str]:
     if row["draws"] < 2:
         difference = f"The difference of {gain} rests on one draw, so it is undecided."
     elif row["verdict"] == "undecided":
-        lone = "it does not stand out among all comparisons of this report"
+        lone = "it is not significant after correction for the comparisons of this report"
         why = "its interval includes 0" if low <= 0 <= high else lone
         difference = f"The difference of {gain} is undecided: {why}."
     else:

@@ -64,7 +64,7 @@ def label_sentences(labels: Values) -> list[str]:
     """The winner's answer, where both curves meet, and what the curves rest on, as sentences."""
     winner = next(one for one in labels["curves"] if one["name"] == labels["winner"])
     if winner["silent"]:
-        return [f"Nothing is said of more images with {winner['name']}. {winner['silent']}", *_notes(labels["curves"])]
+        return [f"There is no forecast for {winner['name']}. {winner['silent']}", *_notes(labels["curves"])]
     ahead = [f"{accuracy_in_words(place)} with {place['n']:,}" for place in winner["ahead"] if place["expected"]]
     wished = formats.percent(labels["wished_accuracy"])
     return [
@@ -78,7 +78,7 @@ def label_sentences(labels: Values) -> list[str]:
 def silent_sentences(labels: Values) -> list[str]:
     """Why nothing is said of curves other than the winner's."""
     others = (one for one in labels["curves"] if one["silent"] and one["name"] != labels["winner"])
-    return [f"Nothing is said of {one['name']}. {one['silent']}" for one in others]
+    return [f"There is no forecast for {one['name']}. {one['silent']}" for one in others]
 
 
 def _takes(curve: Values, wished: str) -> str:
@@ -90,7 +90,7 @@ def _takes(curve: Values, wished: str) -> str:
                 f"than {last} agrees with what was measured.")  # fmt: skip
     if images["expected"] is None:
         low = _bound(images["low"], smallest, curve["sizes"][-1])
-        return (f"For {wished} it takes more than {last} images, as far as the curve is known; the interval begins at "
+        return (f"For {wished} it takes more than {last} images, as far as the curve is known; the lower bound is "
                 f"{low}.")  # fmt: skip
     return f"For {wished} it takes {images_of(curve)} images."
 
@@ -104,7 +104,7 @@ def _met(labels: Values) -> list[str]:
     """What transferring is worth then."""
     met = labels["met"]
     if met is None:
-        return ["Where the curve from scratch meets it can't be said."]
+        return ["There is no estimate of when training from scratch catches up."]
     last = rounded(met["largest"])
     if met["low"] is None:
         return [f"Training from scratch stays more than a point behind up to {last} images."]
@@ -127,8 +127,8 @@ def _notes(curves: Sequence[Values]) -> list[str]:
         if sizes:
             searched.setdefault(sizes, []).append(one["name"])
     notes = [
-        f"{', '.join(names)}: no fresh draws at {sizes}. The search's draws stand in, which are a little high, since "
-        "val chose them."
+        f"{', '.join(names)}: no fresh draws at {sizes}. The curve uses the search's draws there. They overestimate a "
+        "little, since val chose them."
         for sizes, names in searched.items()
     ]
     for one in curves:

@@ -52,11 +52,12 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path) -> None
     animation(tmp_path / "moving.gif")
     animation(tmp_path / "moving.png")
     expected = {
-        "text.png": "no image that can be read", "empty.png": "an empty file",
+        "text.png": "not an image that can be read", "empty.png": "an empty file",
         "huge.png": "more than 100 million pixels",
         "large.png": "declares 11000 x 10000 pixels",
         "folder.png": "not a readable file", "lost.png": "not a readable file",
-        "cmyk.jpg": "of the kind CMYK", "deep.png": "of the kind I;16", "small.png": "16 x 7 pixels; expected 8",
+        "cmyk.jpg": "Pillow's mode CMYK", "deep.png": "Pillow's mode I;16",
+        "small.png": "16 x 7 pixels; expected 8",
         "moving.gif": "an animation", "moving.png": "an animation",
     }  # fmt: skip
     for name, words in expected.items():

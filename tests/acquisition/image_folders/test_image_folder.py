@@ -66,7 +66,7 @@ def test_a_folder_of_another_kind_is_explained(folder: Path, spoil: Callable[[Pa
 
 def test_a_place_without_classes_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for name, message in (("nowhere", "does not exist"), ("file", "is a file"), (".", "nothing that is a class")):
+    for name, message in (("nowhere", "does not exist"), ("file", "is a file"), (".", "no class")):
         with pytest.raises(ThawError, match=message):
             find_images(tmp_path / name)
 
@@ -191,7 +191,7 @@ def test_a_group_in_two_of_the_users_splits_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "told"),
     [(("M\u00fcller", "Mu\u0308ller"), r"look the same: 'Mu\\u0308ller' and 'M\\xfcller'"),
-     (("a", "a "), "look the same: 'a' and 'a '"), (("a", "   "), "name '   '. Expected a name that can be seen")],
+     (("a", "a "), "look the same: 'a' and 'a '"), (("a", "   "), "name '   '. Expected visible characters")],
 )  # fmt: skip
 def test_classes_that_look_the_same_are_refused_whatever_their_counts(
     tmp_path: Path, names: tuple[str, str], told: str

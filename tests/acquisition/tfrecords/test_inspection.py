@@ -135,7 +135,7 @@ def test_images_that_transform_can_decode_pass(make: Any, tmp_path: Path, image:
         (encoded(noise_image(), "PNG", transparency=(1, 2, 3)), "transparent"),
         (
             encoded(noise_image(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"),
-            "turned",
+            "not upright",
         ),
     ],
 )

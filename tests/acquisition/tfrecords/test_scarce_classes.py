@@ -14,7 +14,7 @@ CLASSES = ("rose", "tulip")
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
-        ((750, 8), (250, 2), ["'tulip' has 2 test images and 2 to choose on. .*one image is 50 points"]),
+        ((750, 8), (250, 2), ["'tulip' has 2 test images and 2 on val. .*one image is 50 points"]),
         ((750, 8), (250, 1), ["'tulip' has 1 test image and"]),
         ((750, 30), (250, 10), ["'tulip' has 6 val images"]),
         ((6, 8), (9, 9), ["'rose' has 9 test images", "'tulip' has 9 test images"]),

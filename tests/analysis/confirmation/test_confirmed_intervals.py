@@ -46,7 +46,7 @@ def test_the_looks_spend_the_whole_error_and_the_first_the_most(looks: int) -> N
 
 @pytest.mark.parametrize(("looks", "look"), [(0, 1), (3, 0), (3, 4)])
 def test_a_look_that_was_not_planned_is_refused(looks: int, look: int) -> None:
-    with pytest.raises(ValueError, match="There is no look"):
+    with pytest.raises(ValueError, match="Expected a look from 1"):
         error_share(looks, look)
 
 

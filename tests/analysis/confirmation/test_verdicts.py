@@ -91,5 +91,5 @@ def test_the_sizes_of_a_report_allow_for_each_other() -> None:
 def test_arms_of_different_draws_are_refused() -> None:
     with pytest.raises(ValueError, match="the same draws and images"):
         confirm([FreshDraws(50, 1, arm(0.8, 1), arm(0.8, 2, draws=6))])
-    with pytest.raises(ValueError, match="There is no look"):
+    with pytest.raises(ValueError, match="Expected a look from 1"):
         confirm([FreshDraws(50, 4, arm(0.8, 1), arm(0.8, 2))])

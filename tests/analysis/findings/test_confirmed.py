@@ -40,4 +40,4 @@ def test_val_judges_collapse_where_it_is_balanced_and_large_and_training_images_
     assert bool(answer.collapses) == bool(collapsed)
     # All of them collapsed: no figure is of the others.
     assert all(f"{collapsed} of {answer.draws} draws" in sentence for sentence in answer.collapses)
-    assert all(sentence.endswith("there are no figures of others.") for sentence in answer.collapses)
+    assert all(sentence.endswith("no other draws are left.") for sentence in answer.collapses)

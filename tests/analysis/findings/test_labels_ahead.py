@@ -114,7 +114,7 @@ def test_sizes_whose_trainings_collapsed_are_left_out_and_named(grid_of):
 
 def test_test_images_of_one_class_get_a_sentence(grid_of):
     for one in ahead(grid_of, RISING, header={"test_labels": (0,) * 400}).curves:
-        assert "a single class" in one.silent
+        assert "of one class" in one.silent
 
 
 def test_a_transfer_without_fresh_draws_rests_on_the_searchs_and_says_so(grid_of):

@@ -71,4 +71,4 @@ def test_a_curve_at_chance_says_nothing_of_when_learning_begins():
 @pytest.mark.parametrize(("classes", "test_classes"), [(1, 1), (2, 1)])
 def test_one_class_makes_accuracy_mean_nothing(classes, test_classes):
     curve = dataclasses.replace(measured([0.5] * 4), classes=classes, test_classes=test_classes)
-    assert "a single class" in objection(curve, NOISE)
+    assert "of one class" in objection(curve, NOISE)

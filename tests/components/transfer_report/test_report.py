@@ -171,7 +171,7 @@ def test_a_run_of_one_size_says_why_it_can_say_nothing_of_more_images(refused: t
     folder, summary = refused
     assert all("measured at n = 400 alone" in one["silent"] for one in summary["labels"]["curves"])
     page = (folder / "report.html").read_text()
-    assert "Nothing is said of more images with all_but_target__original." in page
+    assert "There is no forecast for all_but_target__original." in page
     assert not (folder / "figures" / "labels.png").exists()
 
 
@@ -185,7 +185,7 @@ def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
     report_of(tmp_path, ends, OUTCOMES, SETTINGS, BEFORE)
     assert not (tmp_path / "figures" / "learning_curves.png").exists()
     page = (tmp_path / "report.html").read_text()
-    assert "Left out: the ledgers have accuracies before and after training only" in page
+    assert "No figure: the ledgers have only the accuracies before and after training" in page
     assert "first 4 epochs</th>" not in page
 
 

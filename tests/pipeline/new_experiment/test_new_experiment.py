@@ -128,7 +128,7 @@ def test_names_that_are_not_utf_8_are_named_as_they_can_be_printed(tmp_path, ini
 
 def test_a_class_with_few_images_is_named(tmp_path, init):
     folder = write_images(tmp_path / "images", ["rose", "tulip"])
-    notes = [note for note in init(folder).notes if "2 test images and 1 to choose on" in note]
+    notes = [note for note in init(folder).notes if "2 test images and 1 on val" in note]
     assert [note.split()[2] for note in notes] == ["'rose'", "'tulip'"]
 
 

@@ -85,7 +85,7 @@ def test_tuned_ranges_are_held_against_the_parts_of_the_file(saved):
     path = saved()
     with pytest.raises(ThawError, match=r"tuned\.net asks for \[\[1, 3\]\]; of the 2 parts of net, .* from < to < 2"):
         found(config(path, "baselines={}", "tuned={net: [[1, 3]]}"))
-    with pytest.raises(ThawError, match=r"tuned\.net asks for \[1, 2\], which holds nothing above"):
+    with pytest.raises(ThawError, match=r"tuned\.net asks for \[1, 2\], which holds no layer"):
         found(config(path, "baselines={}", "tuned={net: [[1, 2]]}"))
     assert found(config(path, "baselines={}", "tuned={net: [[0, 1]]}"))
 

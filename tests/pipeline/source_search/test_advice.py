@@ -116,7 +116,7 @@ def test_what_is_printed_names_data_calibration_and_what_was_left_out(run):
     advice.show(advice.advise(run, ("dark", "bright"), 16, made_rule()), console)
     text = console.export_text()
     assert "SYNTHETIC squares" in text
-    assert "of gains on targets left out, the intervals held 91%" in text
+    assert "On targets left out, the intervals included 91% of the gains" in text
     assert "untrained__remastered was left out: it is a control." in text
 
 

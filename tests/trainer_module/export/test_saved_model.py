@@ -157,9 +157,9 @@ SEE_THROUGH.putpixel((3, 4), (10, 20, 30, 128))
      (encoded("JPEG", "CMYK"), "CMYK"), (encoded("PNG", "I;16"), "16 bits of grey"),
      (encoded("PNG", save_all=True, append_images=[Image.new("RGB", (32, 32))]), "animation"),
      (encoded("WEBP"), "expected PNG or JPEG"), (encoded("TIFF"), "expected PNG or JPEG"),
-     *((encoded("JPEG", exif=oriented(value)), "turned") for value in range(2, 9)),
-     (encoded("JPEG", exif=oriented(6, "little")), "turned"), (encoded("PNG", exif=oriented(3)), "turned"),
-     (encoded("JPEG", xmp=b'<rdf tiff:Orientation="6"/>'), "turned")],
+     *((encoded("JPEG", exif=oriented(value)), "not upright") for value in range(2, 9)),
+     (encoded("JPEG", exif=oriented(6, "little")), "not upright"), (encoded("PNG", exif=oriented(3)), "not upright"),
+     (encoded("JPEG", xmp=b'<rdf tiff:Orientation="6"/>'), "not upright")],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["serving_default", "serving_bytes"])
 def test_what_would_be_seen_otherwise_than_in_training_is_refused_in_words(signatures, name, image, words):

@@ -251,7 +251,7 @@ def test_a_file_that_changed_while_the_run_went_on_is_refused(saved):
         image_shape=(32, 32, 3), image_key="image", schedule=Schedule(), seed=1, data_name="SYNTHETIC", code="c0de",
         backbone=saved(small()).model_copy(update={"sha256": "0" * 64}),
     )  # fmt: skip
-    with pytest.raises(ThawError, match="changed while the run went on"):
+    with pytest.raises(ThawError, match="changed during the run"):
         trainer.trained_or_read_source(None, settings)
 
 

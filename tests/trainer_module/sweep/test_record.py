@@ -38,7 +38,7 @@ def test_a_row_that_a_kill_cut_short_is_dropped_and_said_so(record, make_row, mo
         file.write(b'{"row":{"key":"k2","n":')
     assert list(record.open_ledger().rows) == ["k1"]
     assert said == [
-        f"  {opened.path.name}: the last row was cut short (23 bytes); dropped, its execution runs again"
+        f"  {opened.path.name}: the last row is incomplete (23 bytes). Thaw drops it and runs its execution again"
     ]  # fmt: skip
     record.open_ledger()
     assert len(said) == 1

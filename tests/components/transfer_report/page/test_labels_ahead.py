@@ -61,7 +61,7 @@ def test_the_winner_is_told_with_its_accuracies_and_its_images():
     ("takes", "said"),
     [
         ((None, None, None), "more than 2,000 images, as far as the curve is known."),
-        ((640.0, None, None), "more than 2,000 images, as far as the curve is known; the interval begins at 640."),
+        ((640.0, None, None), "more than 2,000 images, as far as the curve is known; the lower bound is 640."),
     ],
 )
 def test_an_accuracy_out_of_reach_is_told_as_an_open_interval(takes, said):
@@ -78,7 +78,7 @@ def test_an_interval_over_all_sizes_gives_no_number():
 @pytest.mark.parametrize(
     ("met", "said"),
     [
-        (None, "can't be said"),
+        (None, "no estimate of when"),
         (images(300.0, None, None), "may catch up from 300 on"),
         (images(100.0, 100.0, 400.0), "with 100 images already"),
         (images(300.0, 800.0, None), "From 800 [300, >2,000] images on, training from scratch"),
@@ -91,18 +91,16 @@ def test_what_transferring_is_worth_then(met, said):
 def test_what_curves_use_other_than_fresh_draws_is_told_once_for_equal_sizes():
     scratch = curve("from scratch", fresh=False, collapsed=(10, 15))
     assert label_sentences(labels(curve(fresh=False), scratch, curve("b__original")))[3:] == [
-        "a__original, from scratch: no fresh draws at n = 20. The search's draws stand in, which are a little high, "
-        "since val chose them.",
+        "a__original, from scratch: no fresh draws at n = 20. The curve uses the search's draws there. They "
+        "overestimate a little, since val chose them.",
         "from scratch: every training at n = 10, n = 15 collapsed, so the curve says nothing there.",
     ]
 
 
 def test_a_silent_winner_has_its_reason_and_no_number():
     silent = labels(curve(silent="It was measured at n = 20 alone."), curve("from scratch", silent="No."))
-    assert label_sentences(silent) == [
-        "Nothing is said of more images with a__original. It was measured at n = 20 alone."
-    ]
-    assert silent_sentences(silent) == ["Nothing is said of from scratch. No."]
+    assert label_sentences(silent) == ["There is no forecast for a__original. It was measured at n = 20 alone."]
+    assert silent_sentences(silent) == ["There is no forecast for from scratch. No."]
     assert [(row["ahead"], row["images"]) for row in label_rows(silent)] == [([], "")] * 2
 
 

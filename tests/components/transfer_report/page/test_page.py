@@ -26,7 +26,10 @@ CELL = {
     [
         ({}, "The gain is +10.0 points [+4.0, +16.0]."),
         ({"gain_interval_points": [-1.0, 21.0], "verdict": "undecided"}, "is undecided: its interval includes 0."),
-        ({"verdict": "undecided"}, "is undecided: it does not stand out among all comparisons of this report."),
+        (
+            {"verdict": "undecided"},
+            "is undecided: it is not significant after correction for the comparisons of this report.",
+        ),
         ({"gain_points": -9.0, "gain_interval_points": [-12.0, -6.0], "verdict": "loss"}, "The loss is -9.0 points"),
         ({"draws": 1}, "rests on one draw, so it is undecided."),
     ],
