@@ -129,7 +129,7 @@ def test_every_kind_of_kernel_counts_in_the_arithmetic(saved, model, backbone):
 def test_a_normalisation_within_a_layer_is_refused(saved):
     """Its statistics would move while they are to be held, and would not converge before a network is scored."""
     model = chain(layers.Conv2D(4, 3), layers.TimeDistributed(layers.BatchNormalization()), layers.Flatten())
-    with pytest.raises(ThawError, match=r"time_distributed.*holds a BatchNormalization"):
+    with pytest.raises(ThawError, match=r"time_distributed.*contains a BatchNormalization"):
         network_of(saved(model))
 
 

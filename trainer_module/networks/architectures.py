@@ -176,7 +176,7 @@ def _mobilenet_v2(images: keras.KerasTensor, backbone: Backbone) -> _Parts:
     """MobileNetV2 in 18 freezable blocks: the stem with its first bottleneck, 16 bottlenecks, and Conv_1."""
     if images.shape[-1] != 3:
         raise ThawError(f"{backbone.in_words} takes images of 3 channels, and the data has {images.shape[-1]}. "
-                        "Expected as many; write the images anew.")  # fmt: skip
+                        "Expected 3 channels; convert the images.")  # fmt: skip
     layers, size = keras.layers, backbone.side_px
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
     if tuple(images.shape[1:3]) != (size, size):

@@ -73,7 +73,8 @@ def backbone_parts(images: keras.KerasTensor, backbone: Backbone) -> Parts:
     height, width, channels = model.input.shape[1:]
     if channels not in (None, images.shape[-1]) or (images.shape[-1] != 3 and backbone.pixels in ("torch", "caffe")):
         raise ThawError(f"{backbone.in_words} takes images of {channels} channels, and the data has "
-                        f"{images.shape[-1]}. Expected as many; give another, or write the images anew.")  # fmt: skip
+                        f"{images.shape[-1]}. Expected the same number; give another model, or convert the "
+                        "images.")  # fmt: skip
     side = backbone.side_px
     size = (side, side) if side else (height, width)
     mode = MODES.get(backbone.pixels)
@@ -97,7 +98,7 @@ def _run_on(model: keras.Model, images: keras.KerasTensor, backbone: Backbone) -
         # Not model(images): that would be a model within the model, which can't be cut.
         features = model._run_through_graph(images, operation_fn=lambda layer: layer)
         if 0 in features.shape:  # a last convolution over less than its kernel
-            raise ValueError("nothing is left of them")
+            raise ValueError("the features have no pixels left")
     except (ValueError, TypeError) as error:
         raise ThawError(
             f"{backbone.in_words} does not take images of {images.shape[1]} x {images.shape[2]} pixels "
@@ -142,11 +143,11 @@ def _problems(model: keras.Model) -> Iterator[str]:
     for layer in model.layers:
         ours = layer.name in RESERVED and not isinstance(layer, keras.layers.InputLayer)
         if ours or layer.name.startswith(PREFIX):
-            yield f"a layer is called {layer.name}, as one of Thaw's own. Give it another name."
+            yield f"the name of the layer {layer.name} is reserved by Thaw. Give it another name."
         within = not isinstance(layer, keras.layers.BatchNormalization)
         if within and any("/moving_" in weight.path for weight in layer.weights):
-            yield (f"the layer {layer.name} ({type(layer).__name__}) holds a BatchNormalization, whose statistics Thaw "
-                   "can't reach there. Put it beside the layer.")  # fmt: skip
+            yield (f"the layer {layer.name} ({type(layer).__name__}) contains a BatchNormalization, whose statistics "
+                   "Thaw can't reach there. Put it beside the layer.")  # fmt: skip
         # Variables that are not weights are states of random generators.
         if len(layer.variables) > len(layer.weights) and not isinstance(layer, keras.layers.Dropout):
             yield f"the layer {layer.name} draws random numbers, which Thaw can't repeat. Leave it out."
@@ -154,4 +155,4 @@ def _problems(model: keras.Model) -> Iterator[str]:
             yield (f"the layer {layer.name} computes in {layer.compute_dtype}. Expected float32: build the model under "
                    "keras.config.set_dtype_policy('float32'), set its weights, and save it again.")  # fmt: skip
         if not all(np.isfinite(weight.numpy()).all() for weight in layer.weights):
-            yield f"weights of the layer {layer.name} are no finite numbers. Give another file."
+            yield f"the layer {layer.name} has weights that are not finite. Give another file."

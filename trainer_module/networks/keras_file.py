@@ -33,7 +33,7 @@ def load_file(path: Path) -> keras.Model:
         raise ThawError(f"{path} can't be read as a Keras model ({in_a_line(error)}). Expected a .keras file of "
                         "layers that Keras knows, as model.save writes it.") from error  # fmt: skip
     if not isinstance(whole, keras.Sequential | keras.src.models.Functional) or not whole.built:
-        raise ThawError(f"{path} holds no model whose layers Thaw can see. Expected a Functional model, or a "
+        raise ThawError(f"{path} has no model whose layers Thaw can read. Expected a Functional model, or a "
                         "Sequential one that was built, not a class of your own.")  # fmt: skip
     if len(whole.inputs) != 1 or len(whole.outputs) != 1 or len(whole.inputs[0].shape) != 4:
         shapes = [tuple(tensor.shape) for tensor in (*whole.inputs, *whole.outputs)]
@@ -52,7 +52,7 @@ def _other_content(path: Path) -> str:
     if not begin:
         return "it is empty"
     if begin.startswith(b"\x89HDF"):
-        return "it holds HDF5, as files named .h5 do"
+        return "it is an HDF5 file, like those named .h5"
     if not zipfile.is_zipfile(path):
         return "it is not a zip archive, or it is cut short"
     with zipfile.ZipFile(path) as archive:

@@ -86,7 +86,7 @@ class SweepEngine:
           FrozenWeightsChanged: see there.
         """
         if cell.held_from and (cell.fine_tune or self._recipe is not self._solved_head):
-            raise ValueError(f"{cell} holds layers: that takes a solved head and no fine-tuning")
+            raise ValueError(f"{cell} holds layers, which needs a solved head and no fine-tuning")
         phase_1 = self._phase_1(cell, draw)
         if cell.fine_tune:
             return self._phase_2(cell, draw, phase_1)

@@ -166,9 +166,9 @@ def broken():
     [
         (shared, "the layer twice is used more than once"),
         (two_outputs, "one input of images and one output, got"),
-        (broken, "no finite numbers"),
+        (broken, "weights that are not finite"),
         (lambda: chain(layers.Flatten(), end=()), "no layer with a kernel below its features"),
-        (lambda: chain(layers.Conv2D(3, 3, name="head"), end=()), "a layer is called head"),
+        (lambda: chain(layers.Conv2D(3, 3, name="head"), end=()), "the name of the layer head is reserved"),
         (lambda: chain(layers.GaussianDropout(0.1), layers.Conv2D(3, 3), end=()), "draws random numbers"),
         (lambda: chain(layers.Conv2D(3, 3, dtype="mixed_float16"), end=()), "computes in float16"),
         (lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3)]), "`scale` must say"),
@@ -236,7 +236,7 @@ def test_files_that_are_no_model_are_refused(saved, tmp_path):
     with pytest.raises(ThawError, match="a layer of the class OfTheUser, which Keras does not know") as caught:
         read_model(saved(chain(OfTheUser(), layers.Conv2D(3, 3), end=())))
     assert len(str(caught.value)) < 400
-    with pytest.raises(ThawError, match="no model whose layers Thaw can see"):
+    with pytest.raises(ThawError, match="no model whose layers Thaw can read"):
         read_model(saved(keras.Sequential([layers.Conv2D(3, 3)])))
 
 
