@@ -159,7 +159,7 @@ def _labels(labels: list[dict[str, Any]]) -> str:
     for transfer in sorted({one["transfer"] for one in labels}):
         by_n = {one["n"]: one for one in labels if one["transfer"] == transfer}
         table.append(f"| `{transfer}` | " + " | ".join(_needed(by_n.get(n)) for n in sizes) + " |")
-    return "Labelled images that the same architecture needs from random weights to be as good.\n\n" + "\n".join(table)
+    return "Labelled images that the best network from scratch needs to be as accurate.\n\n" + "\n".join(table)
 
 
 def _needed(one: dict[str, Any] | None) -> str:

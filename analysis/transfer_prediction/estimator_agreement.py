@@ -24,7 +24,7 @@ from ledger.rows import Row
 from transferability.agreement import kendall_tau, regret
 from transferability.estimators import NAMES
 
-RULES = {"freeze least": "freeze least: look at nothing", "freeze most": "freeze most", "at random": "at random"}
+RULES = {"freeze least": "freeze least: no estimate", "freeze most": "freeze most", "at random": "at random"}
 """Rules that look at no image, to be beaten."""
 
 CellDraw = tuple[str, int, int, int]

@@ -12,7 +12,7 @@ from experiment.config import ExperimentConfig
 from experiment.loading import PRESETS, load_config
 
 DEFAULT_PRESET = "quick"
-CONFIG_HELP = "preset or path of a YAML file"
+CONFIG_HELP = "path of a YAML file; presets are in experiment/presets/"
 SET_METAVAR = "KEY=VALUE"
 SET_HELP = "a setting, such as draws=3; repeat the option for more"
 

@@ -1,10 +1,12 @@
 """The manifests agree with each other, with the code and with cluster.yaml. Reads YAML; tests/e2e runs the commands."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from components.transfer_report.executions_table import COLUMNS
 from pipeline.runner.sweep_worker import parse_arguments
 from trainer_module.distributed.addresses import chief_address, worker_address
 
@@ -83,3 +85,8 @@ def test_no_pod_runs_as_root(pods):
         assert pod["spec"]["securityContext"]["runAsNonRoot"]
         assert pod["spec"]["securityContext"]["runAsUser"] == int(user)
         assert not pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"]
+
+
+def test_the_readme_s_sum_of_seconds_reads_the_column_seconds():
+    command = next(line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith("awk "))
+    assert [COLUMNS[int(place) - 1] for place in re.findall(r"\$(\d+)", command)] == ["seconds"]

@@ -54,6 +54,12 @@ def test_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
     assert [place for place in sorted(named_places(page.read_text())) if not (ROOT / place).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_test_files_that_a_page_names_without_a_folder_are_there(page: Path) -> None:
+    named = set(re.findall(r"(?<![\w/.-])(test_\w+\.py)\b", page.read_text()))
+    assert sorted(name for name in named if not any((ROOT / "tests").rglob(name))) == []
+
+
 def test_named_files_and_modules_are_found() -> None:
     page = "`pipeline/dag/dag.py`, `python -m\n  benchmarks.speed.bench`, `tests/a/test_b.py`"
     assert named_places(page) == {"pipeline/dag/dag.py", "benchmarks/speed/bench.py", "tests/a/test_b.py"}

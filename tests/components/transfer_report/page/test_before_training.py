@@ -132,7 +132,7 @@ def test_the_picture_has_a_panel_for_each_estimator_and_the_table_a_row(shown):
     section, _ = shown
     assert section.plots.path.name == "estimates.png" and section.n == 100
     assert list(section.worth) == [
-        "LEEP", "LogME", "linear probe, accuracy", "freeze least: look at nothing", "freeze most", "at random",
+        "LEEP", "LogME", "linear probe, accuracy", "freeze least: no estimate", "freeze most", "at random",
     ]  # fmt: skip
     assert section.worth["LogME"]["both"][0].startswith("1.00") or float(section.worth["LogME"]["both"][0][:4]) > 0.5
     assert section.worth["LEEP"]["layers"] == ("-", section.worth["at random"]["layers"][1])
