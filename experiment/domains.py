@@ -59,7 +59,7 @@ def judged(check: Callable[Asked, Iterable[str]], *args: Asked.args, **kwargs: A
     try:
         yield from check(*args, **kwargs)
     except NotValid:
-        return  # what is wrong with the field is told anyway
+        return  # another message names what is wrong with the field
 
 
 class Settings(pydantic.BaseModel):

@@ -66,7 +66,7 @@ SLIPS = frozenset({
 
 
 def is_own_mistake(error: Exception) -> bool:
-    """Whether it is a slip of ours rather than a complaint about damaged input.
+    """Whether it is a bug in our own code and not a complaint about damaged input.
 
     Libraries complain of damaged files by the same exceptions; what differs is whose code raised it. Where our own code
     finds damage it raises Damaged or ThawError, and checks what it passes to functions written in C, such as numpy's

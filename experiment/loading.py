@@ -38,7 +38,7 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
     """Reads a YAML preset and applies `key.subkey=value` overrides (values are YAML).
 
     Raises:
-      ThawError: the file is missing, no YAML or no mapping, an override is not `key=value`, a key is unknown or
+      ThawError: the file is missing, not YAML or not a mapping, an override is not `key=value`, a key is unknown or
         a value is wrong; the message names each.
     """
     given = "".join(f" --set {override}" for override in overrides)
@@ -49,7 +49,7 @@ def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Reads a mapping from YAML and applies `key.subkey=value` overrides; values are not checked.
 
     Raises:
-      ThawError: the file can't be read, is not YAML or no mapping, or an override is not `key=value`.
+      ThawError: the file can't be read, is not YAML or not a mapping, or an override is not `key=value`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def validated(model: type[Model], settings: dict[str, Any], origin: str, documen
     except RecursionError:
         strange = [((), "an alias refers to the value that contains it; write the values out")]
     except pydantic.ValidationError as error:
-        # Of strange values, and of what holds them, enough is said.
+        # Strange values, and the values that contain them, already have a message.
         errors = [
             one for one in error.errors()
             if one["type"] == "extra_forbidden" or not any(_overlap(one["loc"], place) for place, _ in strange)

@@ -20,8 +20,8 @@ def usable_cores() -> int:
 
 
 class Share(pydantic.BaseModel):
-    """What one node may take of the time that a run has left when the node begins: what its forerunners did not need
-    is so handed on."""
+    """What one node may take of the time that a run has left when the node begins: what earlier nodes did not
+    need is left for it."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +53,7 @@ class Machine(pydantic.BaseModel):
     """Memory for activations, all processes together."""
 
     ends_at: float | None = None
-    """Seconds of the system's clock by which a run with a budget is to have its report; None: it has no budget."""
+    """Seconds of the system's clock by which a run with a budget must have its report; None: it has no budget."""
     shares: dict[str, Share] = {}
     """Of a run with a budget, by sweep, and by CONFIRMATION."""
     asked: dict[str, str] = {}

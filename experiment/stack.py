@@ -12,7 +12,7 @@ Precision = Literal["float32", "bfloat16"]
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
-    """What trained a model, beside code, settings and data: another stack gives other figures for the same settings.
+    """What trained a model, besides code, settings and data: another stack gives other figures for the same settings.
 
     Attributes:
       tensorflow, keras, numpy, scikit_learn, scipy: versions; numpy draws the random numbers, and may change its

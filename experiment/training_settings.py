@@ -75,7 +75,7 @@ class ModelSettings(pydantic.BaseModel):
         """A node's custom_config.
 
         Args:
-          node_code: fingerprint of the sources that decide what the node writes beside the training's result.
+          node_code: fingerprint of the sources that decide what the node writes in addition to the training's result.
         """
         return {SETTINGS_KEY: self.model_dump(mode="json"), CODE_KEY: node_code}
 

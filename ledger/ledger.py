@@ -57,7 +57,7 @@ class Ledger:
         """Adds one row and makes it durable.
 
         Raises:
-          ThawError: the disk is full or the file can't be written; the ledger is then as it was.
+          ThawError: the disk is full or the file can't be written; the ledger is then unchanged.
         """
         self._write(sealed_line("row", row_values(row), self._file_digest))
         self.rows[row.key] = row
@@ -163,7 +163,7 @@ def _check_header(path: Path, found: Header, expected: Header) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> ThawError:
-    """The error for a ledger, or what lies beside it, that can't be written."""
+    """The error for a ledger, or what is next to it, that can't be written."""
     return ThawError(f"Can't write the ledger {path}: {error.strerror}. Its rows so far are kept. Make room, or "
                      "correct the folder's permissions, and run the same command again.")  # fmt: skip
 

@@ -28,7 +28,7 @@ class Header:
       source: the source's name; empty for a baseline.
       architecture: the architecture's name.
       baseline: that of the network from random weights that the sweep is compared with; a baseline's own name.
-      data: name of the data; begins with `SYNTHETIC` where Thaw drew the images itself.
+      data: name of the data; begins with `SYNTHETIC` where Thaw generated the images.
       classes: target class names in the order of their labels.
       source_hash: hash of the source model's weights; empty for a baseline.
       content_hash: hash of all images, labels and ids of the target's splits.

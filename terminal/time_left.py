@@ -1,4 +1,4 @@
-"""About how long work goes on: what its pieces were expected to take, corrected by those that ended. Imports nothing.
+"""About how long work continues: what its pieces were expected to take, corrected by those that ended. Imports nothing.
 
 Pieces of one kind share a start that each worker makes once, such as a program that it compiles.
 """
@@ -75,7 +75,7 @@ class TimeLeft:
     def ended(self, name: Hashable, seconds: float) -> None:
         """A piece of the round has ended, after so many seconds of its worker."""
         piece, now = self._waiting.pop(name), self._clock()
-        # A worker goes on at once, so that the one whose last piece ended just before this one began has done it.
+        # A worker continues at once, so that the one whose last piece ended just before this one began has done it.
         free = [worker for worker, since in enumerate(self._free_since) if since <= now - seconds + AT_ONCE_S]
         worker = max(free or range(self._workers), key=lambda one: self._free_since[one])
         self._ended.append(_Ended(piece, piece.kind not in self._kinds[worker], seconds))

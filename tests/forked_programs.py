@@ -116,7 +116,7 @@ class ForkedPrograms:
         return connection
 
     def close(self) -> None:
-        """Lets the server go; programs that run go on."""
+        """Lets the server go; programs that run continue."""
         self._held.close()
 
     def start(

@@ -63,7 +63,7 @@ def trained_or_read_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Ne
       settings: the source.
 
     Raises:
-      ThawError: the file is missing, or changed while the run went on.
+      ThawError: the file is missing, or changed while the run continued.
     """
     network = source.network_of(settings)
     if not settings.classes:

@@ -36,7 +36,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Archive:
-    """Where the archive is had, and what it must be."""
+    """Where to get the archive, and what it must be."""
 
     url: str
     size_bytes: int
@@ -55,8 +55,7 @@ def convert_archive(archive: Path, folder: Path, on_progress: Callable[[int], No
     """Writes `train/cifar10-train.tfrecord-...` and `test/cifar10-test.tfrecord-...`, one file a batch.
 
     Images become PNG (32 x 32 pixels, RGB), with ids `train_00000` and on, `test_00000` and on, in the
-    archive's order. Unpickling allows nothing but NumPy arrays and plain values; check the md5 before all the
-    same.
+    archive's order. Unpickling allows only NumPy arrays and plain values; check the md5 first nevertheless.
 
     Args:
       archive: cifar-10-python.tar.gz.

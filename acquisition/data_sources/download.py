@@ -34,8 +34,8 @@ def download(
 ) -> None:
     """Downloads a file, or continues where an earlier try stopped.
 
-    What has arrived is kept in `<destination>.part`; the destination appears once the file is whole and
-    checked. A connection that breaks is taken up again for as long as each try brings something.
+    The bytes received are kept in `<destination>.part`; the destination appears once the file is complete and
+    checked. A broken connection is opened again as long as each attempt receives something.
 
     Args:
       url: an http or https address.

@@ -39,7 +39,7 @@ def locate_weights(
       name: of the backbone.
       backbone: of a family.
       places: where to look.
-      say: told in one line what was taken, or why there are none.
+      say: called with one line that says what was taken, or why there are none.
       allow_download: false: look no further than this machine.
       base_url, download_timeout_s: where Keras keeps its weights, and how long to wait for an answer.
 

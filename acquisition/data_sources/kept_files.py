@@ -1,7 +1,7 @@
 """Files of weights kept in the workspace under their content: where they came from is in no key. Imports only config.
 
-TFX's cache and the ledgers are keyed by what a node is told. A node is told the copy's path, which follows from the
-workspace and the content; so the original may move, and can't change while a run continues.
+The keys of TFX's cache and of the ledgers have a node's parameters. A node gets the copy's path, which follows from
+the workspace and the content; so the original may move, and a change of it during a run has no effect.
 """
 
 from __future__ import annotations

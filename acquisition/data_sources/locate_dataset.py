@@ -24,9 +24,9 @@ class Dataset:
     """The images of an experiment.
 
     Attributes:
-      name: short, for tables and pictures; `SYNTHETIC` where Thaw drew the images.
+      name: short, for tables and pictures; `SYNTHETIC` where Thaw generated the images.
       origin: one sentence that says where they were found.
-      synthetic: whether Thaw drew them.
+      synthetic: whether Thaw generated them.
       files: their TFRecords.
     """
 
@@ -49,13 +49,13 @@ def locate_dataset(
     """Takes the first data there is, and says which.
 
     Looked for in this order: the explicit path; CIFAR10_DIR; `../shared/data/cifar10` from the project's
-    root; the cache; a TFDS copy; a download of the official archive; last, images that Thaw draws itself.
+    root; the cache; a TFDS copy; a download of the official archive; last, images that Thaw generates.
 
     Args:
       explicit: a folder given by the user.
       places: where to look.
       environment: the process's environment; `CIFAR10_DIR` is read.
-      say: told in one line which was taken, and in one line for each that was there but failed.
+      say: called with one line that says which was taken, and in one line for each that was there but failed.
       download_timeout_s: how long to wait for the server.
       archive: what to download.
       synthetic_counts: training and test images per class of the synthetic set.

@@ -69,7 +69,7 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
     """Checks that there are two classes or more, each with images enough and a name that can be printed.
 
     Raises:
-      ThawError: it is not so.
+      ThawError: a class is missing, too small or has an unprintable name.
     """
     counts = Counter(one.class_name for one in files)
     looks: dict[str, str] = {}
@@ -210,7 +210,7 @@ def check_count(place: str, name: str, count: int, what: str) -> None:
     """Checks that a class has images enough for every split.
 
     Raises:
-      ThawError: it has not.
+      ThawError: it has too few.
     """
     if count < LEAST_IMAGES:
         raise ThawError(

@@ -121,7 +121,7 @@ def check_splits(files: Sequence[LabelledFile]) -> None:
 
 
 def in_words(names: Iterable[str]) -> str:
-    """The first names, and how many there are beside."""
+    """The first names, and the number of the others."""
     every = list(names)
     more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
     return ", ".join(every[:NAMED]) + more

@@ -58,7 +58,7 @@ class PicturesRead:
 
     Attributes:
       images: ordered by id.
-      groups: of each image; groups that hold the very same picture have one name here, since they belong together.
+      groups: of each image; groups that hold the same picture have one name here, since they belong together.
       fingerprints: float32 [images, LENGTH].
       repeated: files left out because another of the class is the same.
       copied: pictures of the user's test split whose very same pixels were in another split too.

@@ -78,7 +78,7 @@ def read_pictures(
       headers: of the files.
       journal: what was read before, and where pictures that are re-encoded go.
       reduce: see reduces.
-      on_progress: told the pictures read so far.
+      on_progress: called with the number of pictures read so far.
 
     Raises:
       ThawError: names the files that can't be decoded, or two of different classes with the same content; or a class

@@ -66,7 +66,7 @@ def divide(
       pictures: to divide.
       classes: names by number.
       together: near-duplicates are looked for.
-      on_progress: told the pictures compared so far.
+      on_progress: called with the number of pictures compared so far.
 
     Raises:
       ThawError: a split has too few pictures of a class.

@@ -15,10 +15,10 @@ from scipy.sparse.csgraph import connected_components
 from acquisition.splits.fingerprints import mirrored
 
 ALWAYS = 0.95
-"""Pictures as similar as this (scalar product of their fingerprints) are near-duplicates whatever else there is."""
+"""Pictures as similar as this (scalar product of their fingerprints) are near-duplicates, whatever their neighbours."""
 LEAST, RATIO, RANK = 0.75, 0.25, 20
 """Others from LEAST on, if the distance between them is at most RATIO of the distance of either from its RANK-th
-neighbour: among varied photos two of one burst stand out, among hands before one wall they do not."""
+neighbour: two frames of a burst are outliers among varied photos, but not among photos of hands before one wall."""
 STRICTER = (0.97, 0.985, 0.995)
 """One after the other, instead of both, for pictures that would otherwise join more than MOST_OF_A_CLASS of a class."""
 MOST_OF_A_CLASS = 0.5
@@ -65,7 +65,7 @@ def find_near_duplicates(
     Args:
       fingerprints: float32 [pictures, LENGTH].
       labels: of the pictures' classes, from 0.
-      on_progress: told the pictures compared so far.
+      on_progress: called with the number of pictures compared so far.
     """
     count = len(fingerprints)
     if count < 2:

@@ -33,7 +33,7 @@ class Unit:
 def joined_units(
     ids: Sequence[str], labels: Sequence[int], groups: Mapping[int, str], sets: Iterable[Sequence[int]]
 ) -> list[Unit]:
-    """Every picture in one unit: what shares a group, or is in one set, or both by way of others, is together.
+    """Every picture in one unit: what shares a group, or is in one set, or both through others, is together.
 
     Args:
       ids: of the pictures.

@@ -28,7 +28,7 @@ def inspect_once(
       files: what to read.
       data: what the records must be like.
       folder: where inspections are kept, one small file each; only data without fault is remembered.
-      on_progress: told the records checked so far.
+      on_progress: called with the number of records checked so far.
 
     Raises:
       ThawError: see inspect_records; or the folder can't be written.
@@ -50,7 +50,7 @@ def inspect_once(
 
 
 def _kept(path: Path) -> Inspection | None:
-    """An inspection as it was written; None where the file is missing or damaged: records are then read again."""
+    """An inspection as written; None where the file is missing or damaged: records are then read again."""
     try:
         return pydantic.TypeAdapter(Inspection).validate_json(path.read_bytes(), strict=True)
     except (OSError, pydantic.ValidationError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from experiment.errors import ThawError, check_utf_8
 
 # A folder per split, TFDS's flat names, or plain names. From strict to loose: a checksum, an index or a
-# half-copied file that lies beside complete shards must not be taken for one of them.
+# half-copied file that is next to complete shards must not be taken for one of them.
 _PREFIXES = ("{split}/*", "*-{split}", "{split}*")
 _SUFFIXES = (
     ".tfrecord-?????-of-?????",

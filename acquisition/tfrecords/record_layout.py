@@ -32,8 +32,8 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
       names: of the classes, by label; none: `class_0` and on, as many as there are labels.
 
     Raises:
-      ThawError: the records are not tf.train.Examples, have no image or label that can be told from the rest, or labels
-        that are not numbers of classes; the message says what was found.
+      ThawError: the records are not tf.train.Examples, have no image or label that can be distinguished from the rest,
+        or labels that are not numbers of classes; the message says what was found.
     """
     place, records = _first_records(files)
     image_key = asked["image"] or _only("image", "PNG or JPEG bytes", _image_keys(records), place, records[0])

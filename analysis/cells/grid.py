@@ -18,7 +18,7 @@ SweepCell = tuple[str, Cell]
 """A sweep, named as in its ledger's header, and a cell of it."""
 
 Terms = Mapping[SweepCell, float]
-"""A difference between cells, each with its weight: {a: 1, b: -1} is the accuracy of a less that of b."""
+"""A difference between cells, each with its weight: {a: 1, b: -1} is the accuracy of a minus that of b."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Grid:
         return difference_interval(self.values(terms))
 
     def lead(self, place: SweepCell, reference: Terms) -> tuple[Interval, float]:
-        """A cell less a reference, as `difference`."""
+        """A cell minus a reference, as `difference`."""
         return self.difference(combined([(1.0, {place: 1.0}), (-1.0, reference)]))
 
 

@@ -15,9 +15,9 @@ from analysis.statistics.paired_intervals import Interval
 
 
 def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid) -> list[Claim]:
-    """C1 to C8 (design: report's conclusions), each by itself at 95%, only from the ledgers.
+    """C1 to C8, each tested alone at 95%, from the ledgers only.
 
-    Which cells are compared is fixed beforehand or chosen on val; test decides, where val chose that of fresh draws. A
+    Which cells are compared is fixed in advance or chosen on val; test decides, where val chose that of fresh draws. A
     claim whose cells were not run is undecided and says what it takes.
 
     Args:

@@ -106,7 +106,7 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
 
 
 def gain_shrinks_with_n(grid: Grid, fresh: Grid) -> Claim:
-    """C3. The mean gain at n = 100 to 400 less that at the largest n, both on fresh draws."""
+    """C3. The mean gain at n = 100 to 400 minus that at the largest n, both on fresh draws."""
     inside = sizes_within(grid, *MID_RANGE)
     larger = sizes_within(grid, MID_RANGE[1] + 1, math.inf)
     if not inside or not larger:

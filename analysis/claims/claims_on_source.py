@@ -26,7 +26,7 @@ NEAR, FAR = "ships_planes", "cats_dogs"
 
 
 def no_domain_beats_the_extractor(grid: Grid, fresh: Grid) -> Claim:
-    """C7. MobileNetV2 with all layers frozen less each domain transfer's best cell on val, at every n, on fresh draws.
+    """C7. MobileNetV2 with all layers frozen minus each domain transfer's best cell on val, at every n, on fresh draws.
 
     Supported where every one of these differences lies above 0, contradicted where Benjamini-Hochberg calls one below.
     """
@@ -65,7 +65,7 @@ def no_domain_beats_the_extractor(grid: Grid, fresh: Grid) -> Claim:
 
 
 def near_domains_transfer_better(grid: Grid) -> Claim:
-    """C8. Ships and planes less cats and dogs, mean over every cell that both have."""
+    """C8. Ships and planes minus cats and dogs, mean over every cell that both have."""
     sweeps = {(s.header.source, s.header.architecture): name for name, s in grid.ledgers.transfers.items()}
     pairs = [
         (name, sweeps[FAR, architecture])
@@ -101,7 +101,7 @@ def _of_size(terms: dict[SweepCell, Terms], n: int) -> list[Terms]:
 
 
 def extractor_leads(grid: Grid) -> dict[tuple[SweepCell, str], Terms]:
-    """Every MobileNetV2 with all parts frozen less each domain transfer's chosen cell, by the two."""
+    """Every MobileNetV2 with all parts frozen minus each domain transfer's chosen cell, by the two."""
     extractors = [
         name
         for name, sweep in grid.ledgers.transfers.items()

@@ -24,7 +24,7 @@ from ledger.cell_selection import Cell
 
 
 def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:
-    """C4. Fine-tuned less not, every twin with something frozen, at n = 100 to 400."""
+    """C4. Fine-tuned minus not, every pair with something frozen, at n = 100 to 400."""
     sizes = sizes_within(grid, *MID_RANGE)
     twins = _twins(grid, sizes, lambda place: place[1].freeze_count > 0)
     if not twins:
@@ -45,7 +45,7 @@ def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:
 
 
 def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
-    """C5. Not fine-tuned less fine-tuned, every twin with more than half of the layers frozen, at n up to 50."""
+    """C5. Not fine-tuned minus fine-tuned, every pair with more than half of the layers frozen, at n up to 50."""
     sizes = sizes_within(grid, 0, SMALL_N)
     twins = _twins(grid, sizes, lambda place: mostly_frozen(grid, place))
     if not twins:
@@ -67,15 +67,15 @@ def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
 
 
 def most_less_few(grid: Grid) -> dict[int, list[Terms]]:
-    """By n up to 50, for each domain transfer the best cell on val with most layers frozen less the best with fewer."""
+    """By n up to 50, for each domain transfer: the best cell on val with most layers frozen minus that with fewer."""
     names, sizes = domain_transfers(grid), sizes_within(grid, 0, SMALL_N)
     pairs = {n: [pair for name in names if (pair := _most_less_few(grid, name, n))] for n in sizes}
     return {n: terms for n, terms in pairs.items() if terms}
 
 
 def freezing_most_is_best_when_small(grid: Grid, fresh: Grid) -> Claim:
-    """C6. The best cell on val with more than half of the layers frozen less the best with fewer, at n up to 50; val is
-    the search's, and fresh draws decide."""
+    """C6. The best cell on val with more than half of the layers frozen minus the best with fewer, at n up to 50; val
+    is the search's, and fresh draws decide."""
     pairs = most_less_few(grid)
     if not pairs:
         return not_measured("C6", f"it takes cells on both sides of half of the layers frozen, at n up to {SMALL_N}")
@@ -102,7 +102,7 @@ def mostly_frozen(grid: Grid, place: SweepCell) -> bool:
 
 
 def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[SweepCell], bool]) -> list[Terms]:
-    """Fine-tuned less not, for every cell of a domain transfer that was run both ways."""
+    """Fine-tuned minus not, for every cell of a domain transfer that was run both ways."""
     found: list[Terms] = []
     for name in domain_transfers(grid):
         cells = grid.sweeps[name].cells

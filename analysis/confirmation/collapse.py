@@ -75,7 +75,7 @@ def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> t
     Args:
       collapsed: how many trainings did.
       draws: of how many.
-      level: share of such intervals that hold the truth, at least.
+      level: share of such intervals that include the truth, at least.
 
     Raises:
       ValueError: no draw, or not 0 <= collapsed <= draws.
@@ -87,7 +87,7 @@ def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> t
 
 
 def _told_from_chance(correct: int, images: int, chance: float, learned: float) -> bool | None:
-    """Whether the binomial test tells the answers from chance; None where the images are too few to tell."""
+    """Whether the binomial test rejects chance; None if there are too few images for it."""
     if not 0 <= correct <= images:
         raise ValueError(f"Expected 0 to {images} right answers, got {correct}.")
     if not 0 < chance <= 1:

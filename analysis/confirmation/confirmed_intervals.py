@@ -1,7 +1,7 @@
 """Intervals and p-values from fresh draws, valid at every planned look. Imports analysis.statistics, numpy and scipy.
 
 The interval of one look is that of `statistics/uncertainty.py`: Student's for the draws, the normal one for the test
-images, with no variance from other cells. The looks (5, 10, 20 draws) are fixed beforehand. Each has a share of the
+images, with no variance from other cells. The looks (5, 10, 20 draws) are fixed in advance. Each has a share of the
 error: the first a half, the later ones equal parts of the other half. By Bonferroni's inequality the intervals of all
 looks together include the truth at the level asked for, so it does not matter at which look one stops, or why. They are
 repeated confidence intervals (Jennison and Turnbull, Group Sequential Methods, 1999, ch. 9), and a p-value divided by
@@ -70,7 +70,7 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One arm less another.
+    """One arm minus another.
 
     Attributes:
       points: mean difference over the draws in which neither collapsed, points; None if one did in every draw.
@@ -89,7 +89,7 @@ def error_share(looks_planned: int, look: int) -> float:
     """Share of the error that a look may spend; those of all looks sum to 1.
 
     Args:
-      looks_planned: how many looks were fixed beforehand.
+      looks_planned: how many looks were fixed in advance.
       look: which it is, from 1.
 
     Raises:
@@ -103,12 +103,12 @@ def error_share(looks_planned: int, look: int) -> float:
 
 
 def accuracy_interval(correct: np.ndarray, looks_planned: int = 1, look: int = 1, level: float = LEVEL) -> Interval:
-    """Mean accuracy, a fraction, with an interval that holds the truth at all looks together at that level.
+    """Mean accuracy, a fraction, with an interval that includes the truth at all looks together at that level.
 
     Args:
       correct: bool [draws, images], of draws that did not collapse.
       looks_planned, look: as in `error_share`.
-      level: share of reports whose intervals hold the truth.
+      level: share of reports whose intervals include the truth.
 
     Raises:
       ValueError: as `error_share` and `mean_interval`.
@@ -119,7 +119,7 @@ def accuracy_interval(correct: np.ndarray, looks_planned: int = 1, look: int = 1
 def difference_interval(
     correct_a: np.ndarray, correct_b: np.ndarray, looks_planned: int = 1, look: int = 1, level: float = LEVEL
 ) -> tuple[Interval, float]:
-    """Mean of a less b in percentage points with its interval and two-sided p-value, both valid at all looks.
+    """Mean of a minus b in percentage points with its interval and two-sided p-value, both valid at all looks.
 
     Args:
       correct_a, correct_b: bool [draws, images]; the same draws and images, in which neither collapsed.
@@ -152,7 +152,7 @@ def arm_accuracy(arm: Arm, looks_planned: int = 1, look: int = 1) -> tuple[float
 
 
 def compare(a: Arm, b: Arm, looks_planned: int = 1, look: int = 1) -> Comparison:
-    """Arm a less arm b on the same draws and images, whatever collapsed.
+    """Arm a minus arm b on the same draws and images, whatever collapsed.
 
     Args:
       a, b: arms of one shape.

@@ -15,7 +15,7 @@ class FromScratch:
 
     Attributes:
       best: that network's cell, of any architecture of the run.
-      lead: the transfer's accuracy less that of `best` in percentage points, paired by draw and image.
+      lead: the transfer's accuracy minus that of `best` in percentage points, paired by draw and image.
       verdict: of `lead`.
     """
 

@@ -1,7 +1,7 @@
 """How many labels it will take: curves of transfers and from scratch, beyond the sizes of a run. No TensorFlow.
 
 At each n a curve has the cell that val chose there: its fresh draws where there are, the search's else. With more
-images another cell may be chosen, so a curve counts as one that holds nothing frozen for good.
+images another cell may be chosen, so a curve counts as one that holds nothing frozen permanently.
 """
 
 from __future__ import annotations

@@ -86,14 +86,14 @@ def normal_samples(mean: np.ndarray, covariance: np.ndarray, count: int, seed: i
 
 
 def log_density(parameters: Parameters, means: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Of normal distributions of one covariance, less their constant, float64 [means, curves]."""
+    """Of normal distributions of one covariance, minus their constant, float64 [means, curves]."""
     factor = np.linalg.cholesky(np.linalg.inv(covariance))
     apart = (parameters @ factor)[None] - (means @ factor)[:, None]
     return np.asarray(-0.5 * (apart**2).sum(axis=2) - 0.5 * np.linalg.slogdet(covariance)[1])
 
 
 def log_likelihood(form: str, parameters: Parameters, curve: MeasuredCurve, noise: float) -> np.ndarray:
-    """Of a curve's points under each sample of parameters, less a constant, float64 [curves]."""
+    """Of a curve's points under each sample of parameters, minus a constant, float64 [curves]."""
     expected = FORMS[form].left(parameters, curve.sizes)
     return np.asarray(-0.5 * ((curve.left - expected) ** 2 / curve.variances(noise)).sum(axis=1))
 

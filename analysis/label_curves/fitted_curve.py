@@ -89,7 +89,7 @@ def sample_curves(
       curve: without an objection.
       prior: of curves.
       sizes: [sizes], above 0.
-      test_images: that the accuracies were measured on; None: accuracies on these very images are asked for.
+      test_images: that the accuracies were measured on; None: accuracies on these images are asked for.
       seed: of all random numbers.
     """
     weighted = [_weighted(name, curve, prior, seed) for name in FORMS]

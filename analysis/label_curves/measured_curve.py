@@ -44,7 +44,7 @@ class MeasuredCurve:
 
     Attributes:
       name: of the sweep.
-      classes: that are told apart, as many images of each in a draw.
+      classes: that are distinguished, as many images of each in a draw.
       points: n rises.
       frozen: share of the network's layers that keep the source's weights to the end, 0 to 1.
       from_scratch: trained from random weights.

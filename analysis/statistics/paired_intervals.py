@@ -48,7 +48,7 @@ def mean_interval(correct: np.ndarray, level: float = 0.95) -> Interval:
 
     Args:
       correct: [draws, images], bool or float in 0..1; the same images in the same order in every draw.
-      level: share of such intervals that hold the truth.
+      level: share of such intervals that include the truth.
 
     Returns:
       Interval as a fraction, clipped to 0..1.
@@ -85,7 +85,7 @@ def difference_interval(values: np.ndarray, level: float = 0.95) -> tuple[Interv
     """Mean of differences between cells, however many took part, in percentage points with two-sided p-value.
 
     Args:
-      values: [draws, images] in fractions, such as right (1) or wrong (0) of one cell less that of another.
+      values: [draws, images] in fractions, such as right (1) or wrong (0) of one cell minus that of another.
       level: as in `mean_interval`.
 
     Returns:

@@ -92,7 +92,7 @@ def line_through(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def shared_seconds(first_runs: Mapping[int, float], draws: int) -> float:
-    """What one execution bears of walks and compilations that all executions of a freeze count share."""
+    """One execution's share of the forward passes and compilations that all executions of a freeze count use."""
     executions = len(SIZES) * 2 * draws
     return sum(first_runs.values()) / (len(first_runs) * executions)
 

@@ -71,7 +71,7 @@ def append(record: Path, pair: Pair, code: str) -> None:
 
 
 def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
-    """Mean difference (bfloat16 less float32, points) with its 95% interval: all, by n, and by kind of cell."""
+    """Mean difference (bfloat16 minus float32, points) with its 95% interval: all, by n, and by kind of cell."""
     groups: dict[str, list[Pair]] = {"all": list(pairs)}
     for pair in pairs:
         place = pair.place
@@ -82,7 +82,7 @@ def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
 
 
 def units(pairs: Sequence[Pair]) -> list[float]:
-    """Differences in points, one for each cell and draw: a fine-tuned cell goes on from its twin's training."""
+    """Differences in points, one for each cell and draw: a fine-tuned cell continues its counterpart's training."""
     return grid.means_by_group(
         (dataclasses.replace(pair.place, fine_tune=False), 100 * (pair.bfloat16 - pair.float32)) for pair in pairs
     )

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.prediction.cell_search`: for each transfer, n and number of draws the search itself, that of
 trainer_module.tuners.cell_search, asks for trainings, whose accuracies and seconds are looked up in the ledger. What it
-chooses is held against the cell that the whole grid chooses on val by all its draws.
+chooses is compared with the cell that the whole grid chooses on val by all its draws.
 """
 
 from __future__ import annotations

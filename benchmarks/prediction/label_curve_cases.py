@@ -71,7 +71,7 @@ def curves_by_group(rows: pd.DataFrame, classes: int = 2) -> dict[str, dict[str,
 
 
 def chosen_by_group(rows: pd.DataFrame, classes: int = 2) -> dict[str, MeasuredCurve]:
-    """By transfer, the curve of what val chooses at each n: as of Thaw's own, nothing is held frozen for good."""
+    """By transfer, the curve of what val chooses at each n: as of Thaw's own, nothing is held frozen permanently."""
     found = {}
     for name, of_group in rows.groupby("transfer"):
         val = of_group.groupby(["n", "freeze_count", "fine_tune"])["val_accuracy"].mean()

@@ -1,8 +1,8 @@
-"""How well learning curves foretell sizes that were not run, on the published ledger. Imports no TensorFlow.
+"""How well learning curves forecast sizes that were not run, on the published ledger. Imports no TensorFlow.
 
-`python -m benchmarks.prediction.label_curves`: rows up to n = 100 foretell n = 200 to 2,000, rows up to 400 foretell
+`python -m benchmarks.prediction.label_curves`: rows up to n = 100 forecast n = 200 to 2,000, rows up to 400 forecast
 1,500 and 2,000. What other curves say of one is learned again for each transfer, from the others alone. `--runs` adds
-finished runs, whose largest size is foretold from the smaller ones; `--write` learns the prior that Thaw uses from
+finished runs, whose largest size is forecast from the smaller ones; `--write` learns the prior that Thaw uses from
 the whole ledger.
 """
 
@@ -41,7 +41,7 @@ from benchmarks.prediction.label_curve_cases import (
 from benchmarks.prediction.published_grid import PUBLISHED
 
 FUTURES = {100: (200, 400, 800, 1500, 2000), 400: (1500, 2000)}
-"""Largest size that is known -> sizes that are foretold."""
+"""Largest size that is known -> sizes that are forecast."""
 FAR = 5
 """Times the largest known size from which on the aim of 3 points holds."""
 WISHED = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)

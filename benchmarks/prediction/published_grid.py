@@ -62,7 +62,7 @@ class Grid:
 
 
 class Purse:
-    """Pays for rows; what was paid for once is free. Fine-tuning goes on from its twin, which is paid for too."""
+    """Pays for rows, for each once. Fine-tuning continues from its counterpart, which is paid for too."""
 
     def __init__(self, grid: Grid):
         self.grid = grid
@@ -85,7 +85,7 @@ class Purse:
 
 
 def cell_seconds(grid: Grid, way: Way) -> float:
-    """Mean seconds of one training of a cell, its twin's among them where it is fine-tuned."""
+    """Mean seconds of one training of a cell, its counterpart's among them where it is fine-tuned."""
     twins = [(way[0], way[1], tuned) for tuned in ((False, True) if way[2] else (False,))]
     return statistics.fmean(
         sum(grid.rows[twin, draw].seconds for twin in twins) for draw in range(grid.draws)
@@ -93,7 +93,7 @@ def cell_seconds(grid: Grid, way: Way) -> float:
 
 
 def expected_seconds(grid: Grid) -> float:
-    """Of the whole grid: every fine-tuned cell with its twin."""
+    """Of the whole grid: every fine-tuned cell with its counterpart."""
     return grid.draws * sum(cell_seconds(grid, way) for way in grid.ways if way[2])
 
 

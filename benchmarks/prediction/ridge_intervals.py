@@ -2,9 +2,9 @@
 
 Intervals are conformal in kind (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005): quantiles
 of residuals of predictions that did not see the group, a group being all rows of one transfer. Rows of one transfer
-hang together, so that their number says little; the interval is therefore widened until, over groups that neither
-the regression nor the quantiles have seen, it holds as large a share of rows as it says. With few groups that is a
-measurement and no guarantee. Imports nothing of Thaw.
+are correlated, so their number says little. The interval is therefore widened until its coverage over groups that
+neither the regression nor the quantiles have seen is the nominal one. With few groups that is a measurement and not a
+guarantee. Imports nothing of Thaw.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Calibrated:
       widening: factor that is already in them.
       coverage: share of rows that the interval held, over groups that neither rule nor quantiles had seen.
       error: root mean square of predictions for groups left out.
-      residuals: float64 [rows], measured less predicted for the group left out.
+      residuals: float64 [rows], measured minus predicted for the group left out.
     """
 
     rule: Pipeline
@@ -86,7 +86,7 @@ def calibrate(x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarr
 
 
 def _left_out(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Of every row, measured less predicted by a rule that has not seen its group; cross_val_predict has one alpha."""
+    """Of every row, measured minus predicted by a rule that has not seen its group; cross_val_predict has one alpha."""
     residuals = np.empty(len(y))
     for rest, left in LeaveOneGroupOut().split(x, y, groups):
         residuals[left] = y[left] - fit(x[rest], y[rest]).predict(x[left])

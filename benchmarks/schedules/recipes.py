@@ -102,7 +102,7 @@ def compare(out: Path, draws: int) -> Iterator[Pair]:
 
 
 def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
-    """Mean difference (solved less report, points) with its 95% interval over draws, and what both took.
+    """Mean difference (solved minus report, points) with its 95% interval over draws, and what both took.
 
     A draw's cells share its images, so a draw counts once: its cells are averaged first.
     """

@@ -79,7 +79,7 @@ CHOICES = {
         tuple((TRANSFER, Cell(n, k, True)) for k in (8, 4, 0) for n in (2000, 400)),
     ),
 }  # fmt: skip
-"""By phase; phase 2 goes on from the phase 1 that was chosen before and stands in the configuration."""
+"""By phase; phase 2 continues from the phase 1 that was chosen before and stands in the configuration."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -109,7 +109,7 @@ def trainings(choice: Choice, draw: int, out: Path) -> Iterator[dict[str, object
     for settings, schedule in phase_1.items():
         for role in dict.fromkeys(role for role, _ in choice.cells):
             weights = source if role == TRANSFER else None
-            # Candidates that differ in phase 2 alone go on from one phase 1 in one engine.
+            # Candidates that differ in phase 2 alone continue from one phase 1 in one engine.
             engine = SweepEngine(target.original_network(), weights, data, schedule, target.SEED)
             for cell in (cell for its_role, cell in choice.cells if its_role == role):
                 for candidate in (c for c in choice.candidates if (c.max_steps, c.learning_rate) == settings):

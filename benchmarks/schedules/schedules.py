@@ -186,7 +186,7 @@ def summarise(pairs: Sequence[Pair]) -> dict[str, object]:
 
 
 def units(pairs: Sequence[Pair]) -> list[float]:
-    """Differences in points, one for each (role, n, k, draw): a fine-tuned cell goes on from its twin's training."""
+    """Differences in points by (role, n, k, draw); a fine-tuned cell continues its counterpart's training."""
     return grid.means_by_group(
         (dataclasses.replace(pair.place, fine_tune=False), 100 * (pair.own - pair.plain)) for pair in pairs
     )

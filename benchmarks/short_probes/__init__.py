@@ -1,1 +1,1 @@
-"""What short probes foretell of a transfer's gain, on targets that a rule has not seen."""
+"""What short probes forecast of a transfer's gain, on targets that a rule has not seen."""

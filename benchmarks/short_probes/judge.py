@@ -118,7 +118,7 @@ def of_nothing(row: Row) -> list[float]:
 
 
 RULES: Mapping[str, Callable[[Row], list[float]]] = {
-    "mean gain": of_nothing, "size of the network": of_size, "today's predictors, fitted anew": of_today,
+    "mean gain": of_nothing, "size of the network": of_size, "today's predictors, refitted": of_today,
     "solved heads": of_heads, "heads and short trainings": of_short, "these and the size": of_all,
     "today's and heads": today_and_heads, "today's, heads and short trainings": today_and_short,
     "today's and 30 steps from scratch": today_and_scratch,

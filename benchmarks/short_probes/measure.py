@@ -3,7 +3,7 @@
 `python -m benchmarks.short_probes.measure SOURCES --weights FOLDER --photos FOLDER`: SOURCES has a folder for each
 source of the report's original network (such as the Format-Serving of a run), FOLDER the files of MobileNetV2. For each
 target, draw, n and source the probes look at the n images of the draw alone; then cells are trained as a run trains
-them. Goes on where it stopped: rows are appended to short_probes.jsonl.
+them. Continues where it stopped: rows are appended to short_probes.jsonl.
 """
 
 from __future__ import annotations

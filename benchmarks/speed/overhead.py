@@ -1,4 +1,4 @@
-"""What the pipeline costs beside training: --help, the nodes of a trivial quick, Transform's slope. Imports the DAG."""
+"""The pipeline's cost in addition to training: --help, nodes of a trivial quick, Transform's slope. Imports the DAG."""
 
 from __future__ import annotations
 

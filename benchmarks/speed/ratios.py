@@ -23,7 +23,7 @@ def ratios(timings: Sequence[Timing], shared: float, own_steps: Steps) -> dict[s
 
     Args:
       timings: all so far; a draw counts where its line has both sizes.
-      shared: seconds that each of Thaw's executions bears of work that they share.
+      shared: each of Thaw's executions' share of the seconds of common work.
       own_steps: of Thaw's own schedule.
     """
     lines = _lines(timings)

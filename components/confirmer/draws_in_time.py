@@ -86,7 +86,7 @@ class DrawsInTime:
         return next(lacks, lacking)
 
     def _training_seconds(self, place: SweepCell) -> float:
-        """Of one draw, of a fine-tuned cell with the phase before it, whose seconds are those of its twin."""
+        """Of one draw, of a fine-tuned cell with the phase before it, whose seconds are those of its counterpart."""
         name, cell = place
         rows = self._grid.sweeps[name].rows
         phases = [

@@ -21,7 +21,7 @@ class ClusterData(Settings):
     path: PodPath
     """Folder that the patterns are relative to; the default of the pipeline parameter `data_path`."""
     name: str = pydantic.Field(default="cifar10", min_length=1)
-    """For tables and ledgers; data that Thaw drew must be called SYNTHETIC."""
+    """For tables and ledgers; data that Thaw generated must be called SYNTHETIC."""
     train: str = "*-train.tfrecord*"
     """Pattern of the training files."""
     test: str = "*-test.tfrecord*"
@@ -49,7 +49,7 @@ class Training(Settings):
     memory_gb: pydantic.PositiveFloat = 8.0
     """Memory a pod, in units of 10^9 bytes."""
     shared_memory_gb: pydantic.PositiveFloat | None = None
-    """Size of /dev/shm; none: Kubernetes' 64 MB. Wants an engine that knows `enabledSharedMemory`."""
+    """Size of /dev/shm; none: Kubernetes' 64 MB. Needs an engine that knows `enabledSharedMemory`."""
 
 
 class NodeResources(Settings):
@@ -84,7 +84,7 @@ class Retries(Settings):
 
 
 class Toleration(Settings):
-    """A taint that Trainers' and Tuners' pods bear, such as that of pre-emptible nodes or of nodes with GPUs."""
+    """A taint that Trainers' and Tuners' pods tolerate, such as that of pre-emptible nodes or of nodes with GPUs."""
 
     key: str
     """The taint's key."""

@@ -102,7 +102,7 @@ def _retry_policy(cluster: ClusterConfig) -> Document:
 
 
 def _resources(cluster: ClusterConfig) -> Document:
-    """Requests as high as limits: a pod that trains is not to be pushed aside for having asked for less."""
+    """Requests as high as limits: otherwise Kubernetes may evict a pod that trains."""
     training = cluster.training
     resources = _bounds(training.cpus, training.memory_gb)
     if training.gpus:

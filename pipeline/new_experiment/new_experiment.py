@@ -91,7 +91,7 @@ def make_experiment(
     Args:
       folder: of class folders of images, or of TFRecords.
       out: the folder to write.
-      wanted: what the user asks for beside.
+      wanted: what else the user asks for.
       force: an earlier output may be replaced.
       project_root: `../shared/data` is looked for from here.
       environment: the process's; `CIFAR10_DIR` is read.

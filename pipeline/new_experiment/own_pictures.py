@@ -79,7 +79,7 @@ def from_images(
                     file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
                     write_examples(draft / RECORDS / split / file, shard, val=(VAL_KEY, is_val))
         write_tables(draft, read.images, division)
-    # A PNG's orientation is seen only when it is read, so one that was made anew may have changed its sides.
+    # A PNG's orientation is seen only when it is read, so one that was made again may have changed its sides.
     turned = size[0] != size[1] and any(image.start is not None for image in read.images)
     same = not read.reduced and not turned and set(sizes) == {(size[1], size[0])}
     data = Data(

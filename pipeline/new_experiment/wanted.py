@@ -19,7 +19,7 @@ DEFAULT_BACKBONE = "mobilenet_v2"
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What the user asks for beside the folder.
+    """What the user asks for in addition to the folder.
 
     Attributes:
       name: of the experiment.
@@ -115,5 +115,5 @@ def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
 def name_from(text: str) -> str:
     """A name that the configuration takes: small letters, digits and single underscores, a letter first."""
     slug = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[: MOST_LETTERS - len("own_")].rstrip("_")
-    # A set named `synthetic` would pass for images that Thaw drew.
+    # A set named `synthetic` would pass for images that Thaw generated.
     return slug if re.match(r"[a-z]", slug) and slug != "synthetic" else f"own_{slug}".rstrip("_")

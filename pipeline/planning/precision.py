@@ -51,7 +51,7 @@ class Decision:
         return f"Precision: {self.precision} ({self.why})."
 
     def write(self, folder: Path) -> None:
-        """Writes DECISION_FILE, all of it at once, for runs that go on."""
+        """Writes DECISION_FILE, all of it at once, for runs that continue."""
         _write(folder / DECISION_FILE, dataclasses.asdict(self))
 
 
@@ -60,7 +60,7 @@ def decided(config: ExperimentConfig, say: Callable[[str], None]) -> Decision:
 
     Args:
       config: the experiment, its transfers being those that can run.
-      say: told what was taken, and why.
+      say: called with what was taken, and why.
 
     Raises:
       ThawError: the workspace can't be written, or the network could not be trained.

@@ -83,7 +83,7 @@ class RunCosts:
         )  # fmt: skip
 
     def _alone(self, name: str, n: int, way: Way) -> float:
-        """A cell without its twin, with which a fine-tuned one shares phase 1."""
+        """A cell without its counterpart, with which a fine-tuned one shares phase 1."""
         count, fine_tune, _ = way
         whole = self._cell(name, n, count, fine_tune)
         return SECONDS_PER_TRAINING + whole - (self._cell(name, n, count, False) if fine_tune else 0.0)
@@ -133,7 +133,7 @@ class RunCosts:
         return [*(pair.id for pair in pairs), *own, *best]
 
     def start(self, name: str) -> float:
-        """Start of a sweep's workers for fresh draws, each of which walks all images through the frozen layers."""
+        """Start of a sweep's workers for fresh draws, each of which passes all images through the frozen layers."""
         walk = self._frozen(name, max(self._config.sizes), self._config.confirmation.draws)
         return SECONDS_PER_SWEEP + SECONDS_PER_PROGRAM + walk
 
@@ -162,7 +162,7 @@ class RunCosts:
         return found
 
     def _training(self, name: str, n: int) -> float:
-        """The dearest cell of a sweep at n, on one core."""
+        """The most expensive cell of a sweep at n, on one core."""
         _, counts = self.sweeps[name]
         return self._cell(name, n, min(counts), True in self._config.fine_tune)
 
@@ -173,6 +173,6 @@ class RunCosts:
         )  # fmt: skip
 
     def _frozen(self, name: str, n: int, draws: int) -> float:
-        """One walk through what the same cell freezes."""
+        """One forward pass through what the same cell freezes."""
         architecture, counts = self.sweeps[name]
         return frozen_seconds(self._config, architecture, n, min(counts), draws, self._images, self._gflops)

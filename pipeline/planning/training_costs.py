@@ -57,7 +57,7 @@ def frozen_seconds(
     config: ExperimentConfig, architecture: Architecture, n: int, freeze_count: int, draws: int, images: int,
     gflops: float,
 ) -> float:  # fmt: skip
-    """One walk of all drawn images, val and test through the frozen layers, on one core.
+    """One forward pass of all drawn images, val and test through the frozen layers, on one core.
 
     Args:
       config, architecture, n, freeze_count: the cell.
@@ -106,8 +106,8 @@ def sweep_seconds(
     tuned = True in config.fine_tune
     counts = {count for count, _, _ in ways}
     shared = sum(frozen_seconds(config, architecture, max(config.sizes), k, draws, images, gflops) for k in counts)
-    # Twins share phase 1. Layers that are held cost nearly what they cost where they are tuned: all but the gradients
-    # of their weights.
+    # A cell with and without fine-tuning shares phase 1. Layers that are held cost nearly what they cost where they
+    # are tuned: all but the gradients of their weights.
     programs = {(count, held_from) for count, _, held_from in ways}
     for (count, held_from), n in itertools.product(programs, config.sizes):
         cell = architecture, n, count, tuned and not held_from

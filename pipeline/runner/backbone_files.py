@@ -29,7 +29,7 @@ def with_files(
     Args:
       config: the experiment.
       project_root: `../shared/data` is looked for from here.
-      say: told what was taken and what is left out.
+      say: called with what was taken and what is left out.
 
     Returns:
       The configuration with each file's place and hash, each backbone's cost and parts, and the transfers that can run;
@@ -73,7 +73,7 @@ def located(
     Args:
       name, backbone: as the configuration has them.
       places: where to look for weights.
-      say: told in one line what was taken, or why there is nothing.
+      say: called with one line that says what was taken, or why there is nothing.
       allow_download: false: look no further than this machine.
 
     Raises:
@@ -97,8 +97,8 @@ def missing_in_words(name: str, backbone: Backbone, places: Places) -> str:
     given = f"--weights FILE or as backbones.{name}.weights" if name == OF_OPTION else f"backbones.{name}.weights"
     return (
         f"ImageNet's weights of the backbone {name} ({backbone.in_words}) are not available: {backbone.keras_weights} "
-        f"is not in {places.keras / 'models'}. Give it as {given}; where Keras's server is reached, "
-        f"keras.applications.{backbone.family}(include_top=False{width}) fetches it."
+        f"is not in {places.keras / 'models'}. Give it as {given}; with a network, "
+        f"keras.applications.{backbone.family}(include_top=False{width}) downloads it."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run that failed says to the user. Imports only errors."""
+"""The message of a run that failed. Imports only errors."""
 
 from __future__ import annotations
 

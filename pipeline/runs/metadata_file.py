@@ -15,7 +15,7 @@ PATIENCE_S = 2.0
 
 
 def check_metadata(path: Path, *, to_write: bool = True) -> None:
-    """Checks that the file is whole and that no other process holds it.
+    """Checks that the file is complete and that no other process holds it.
 
     Args:
       path: the file. Where a run will write, it may be missing if there are no artifacts that it should know.

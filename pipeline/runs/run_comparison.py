@@ -36,7 +36,7 @@ class Change:
     Attributes:
       sweep, cell: whose, and which.
       first, second: mean test accuracy over the draws that both have, fractions.
-      points: the second less the first, in percentage points, paired by draw.
+      points: the second minus the first, in percentage points, paired by draw.
       verdict: of the second against the first, after Benjamini-Hochberg over all common cells.
     """
 
@@ -51,8 +51,8 @@ class Change:
 def compare_runs(first: Path, second: Path) -> list[Change]:
     """Compares every cell that two finished runs share, on the draws that both have.
 
-    A difference is called only where Student's 95% interval over draws excludes 0 and Benjamini-Hochberg at 5% over the
-    cells agrees. With one common draw every difference is undecided.
+    A difference is a gain or a loss only where Student's 95% interval over draws excludes 0 and Benjamini-Hochberg at
+    5% over the cells agrees. With one common draw every difference is undecided.
 
     Args:
       first, second: run folders.
@@ -121,7 +121,7 @@ def _check_comparable(first: Path, second: Path) -> None:
 
 
 def _check_same_images(first: Path, second: Path) -> None:
-    """Equal settings may be those of other images: a folder's content changes, and Thaw can draw images itself."""
+    """Equal settings may be those of other images: a folder's content changes, and Thaw can generate images."""
     names = [read_origin(run)["data"] for run in (first, second)]
     if names[0] != names[1]:
         raise ThawError(f"{first} ran on {names[0]} and {second} on {names[1]}, so no draw of them is the same and "

@@ -45,7 +45,7 @@ def read_started(folder: Path) -> dict[str, Any]:
     """The content of a run's started.json: `settings` and `data`.
 
     Raises:
-      ThawError: it is missing or damaged. To run again would leave it as it is, so the message says what does help.
+      ThawError: it is missing or damaged. A new run would not repair it, so the message says what to do.
     """
     try:
         return _read_json(folder / STARTED_FILE, Started)

@@ -14,7 +14,7 @@ def truth(text: str) -> bool:
 
 
 def fraction(text: str) -> float:
-    """A number from 0 to 1; ValueError where it is none."""
+    """A number from 0 to 1; ValueError if it is another one."""
     if not 0 <= (value := float(text)) <= 1:
         raise ValueError(text)
     return value

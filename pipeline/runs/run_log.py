@@ -56,7 +56,7 @@ class NodeWatcher(logging.Handler):
     """Says when a node of the DAG begins, from the lines that TFX's local runner logs.
 
     Args:
-      say: told one line per node.
+      say: called with one line per node.
 
     Attributes:
       total: nodes in the DAG, set before they run.

@@ -115,7 +115,7 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
 
 
 def grid_seconds(candidates: Sequence[SearchCandidate], draws: int) -> float:
-    """Expected seconds of training every cell: a fine-tuned cell has its twin's among its own."""
+    """Expected seconds of training every cell: a fine-tuned cell has its counterpart's among its own."""
     dearest: dict[tuple[str, int], float] = {}
     for one in candidates:
         place = one.place.transfer, one.freeze_count

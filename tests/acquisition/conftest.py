@@ -60,7 +60,7 @@ class Makers:
         return [example(image=png(offset + i), label=i % 10, id=f"{split}_{i:05d}".encode()) for i in range(count)]
 
     def data_set(self, folder: Path, train: list[bytes] | None = None, test: list[bytes] | None = None) -> Path:
-        """A folder with one training and one test file; sound records where none are given."""
+        """A folder with one training and one test file; valid records where none are given."""
         train = self.good("train", 20) if train is None else train
         test = self.good("test", 10) if test is None else test
         write_records(folder / "train" / "mine-train.tfrecord-00000-of-00001", train)

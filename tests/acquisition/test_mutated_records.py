@@ -1,4 +1,4 @@
-"""Damaged records and files of them are read right or refused by name. Mutates thousands of sound ones."""
+"""Damaged records and files of them are read right or refused by name. Mutates thousands of valid ones."""
 
 from __future__ import annotations
 

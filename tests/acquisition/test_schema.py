@@ -1,4 +1,4 @@
-"""The curated schema passes sound records and reports bad ones. Runs TFDV in memory, no pipeline."""
+"""The curated schema passes valid records and reports bad ones. Runs TFDV in memory, no pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""n is held against the data before training. Computes on counts alone and reads no file."""
+"""n is compared with the data before training. Computes on counts alone and reads no file."""
 
 from __future__ import annotations
 

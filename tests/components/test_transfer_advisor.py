@@ -29,7 +29,7 @@ def artifact(kind, folder):
 
 
 def write_domain(folder, images):
-    """Training images alone, two classes told apart by brightness, each with a copy."""
+    """Training images alone, two classes distinguished by brightness, each with a copy."""
     (folder / "Split-train").mkdir(parents=True)
     rng = np.random.default_rng(images)
     labels = np.repeat(np.arange(images) % 2, 2)
@@ -86,7 +86,7 @@ def test_every_size_has_a_predicted_gain_for_every_way_the_best_first(found):
 
 def test_predicted_gains_are_the_rules_on_the_probes_of_draw_0(found):
     said = {(one.estimator, one.freeze_count): one.value for one in found.estimates if (one.n, one.draw) == (16, 0)}
-    # made_rule: 1 + 10 x (probe's squared error on the pixels less that at the top).
+    # made_rule: 1 + 10 x (probe's squared error on the pixels minus that at the top).
     expected = 1 + 10 * (said["probe_error", 6] - said["probe_error", 0])
     assert found.predicted_gains[16][0].gain_points == pytest.approx(expected)
     assert found.predicted_gains[16][0].probe_accuracy == pytest.approx(

@@ -43,8 +43,8 @@ UNTRAINED = {
     "source_schedule": {"epochs": 1, "batch_size": 32, "max_steps": 10}, "allow_untrained_sources": True,
     "confirmation": {"draws": 2, "most_draws": 4},
 }  # fmt: skip
-"""For tests of how runs end and go on, which ask for no gain: a quarter of the images, a source of a few steps, and few
-fresh draws."""
+"""For tests of how runs end and continue, which need no gain: a quarter of the images, a source of a few steps, and
+few fresh draws."""
 
 
 def write_images(folder: Path, train_per_class: int, test_per_class: int) -> None:

@@ -18,7 +18,7 @@ SMALL = ("--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}")
 
 @pytest.fixture
 def undisturbed(make_experiment):
-    """An experiment, and its run, which goes on beside the one that is killed."""
+    """An experiment, and its run, which continues beside the one that is killed."""
     experiment = make_experiment("undisturbed")
     return experiment, experiment.start(*SMALL)
 

@@ -74,7 +74,7 @@ def test_a_damaged_ledger_is_opened_with_its_own_rows_or_refused(mutations, rows
 
 
 def altered(whole, line, **changes):
-    """The ledger with values of one row changed by a careful hand: sound JSON, sound types."""
+    """The ledger with values of one row changed by a careful hand: valid JSON, valid types."""
     lines = [json.loads(text) for text in whole.splitlines()]
     (lines[line]["row"] if line else lines[line]["header"]).update(changes)
     return b"".join(json.dumps(content, separators=(",", ":")).encode() + b"\n" for content in lines)

@@ -45,7 +45,7 @@ def test_an_equal_piece_takes_what_the_other_took_without_its_start():
 def test_two_workers_share_the_rest_and_what_is_in_hand_is_partly_done():
     left, clock = begun(2, {name: Piece(name, "k", 10.0) for name in "abcd"})
     end(left, clock, "a", 10, 10)
-    # b has 10 s behind it and ends now; c and d go on side by side.
+    # b has 10 s behind it and ends now; c and d continue side by side.
     assert left.seconds == 10
 
 

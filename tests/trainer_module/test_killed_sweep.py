@@ -1,4 +1,4 @@
-"""Sweeps killed at any moment go on where they stopped, and repeated ones are equal. Kills real processes."""
+"""Sweeps killed at any moment continue where they stopped, and repeated ones are equal. Kills real processes."""
 
 import dataclasses
 import json

@@ -55,7 +55,7 @@ def test_transform_learns_nothing_from_the_images():
 
 
 def executions(data):
-    """Val scores, learning curves and trained weights of a cell and its fine-tuned twin."""
+    """Val scores, learning curves and trained weights of a cell and its fine-tuned counterpart."""
     network = build_network("remastered", (32, 32, 3), 2)
     backbone = weight_values.initial_weights(network.backbone_layers, 11)
     engine = SweepEngine(network, backbone, data, SCHEDULE, seed=1)

@@ -125,7 +125,7 @@ def is_sound(loss: float) -> bool:
 
 
 def assert_sound(loss: float) -> None:
-    """Raises Diverged where the loss is not sound."""
+    """Raises Diverged where the loss is not finite, or above EXPLODED."""
     if not is_sound(loss):
         raise Diverged(loss)
 

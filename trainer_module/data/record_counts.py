@@ -10,7 +10,7 @@ from tfx.dsl.io import fileio
 from experiment.errors import REPAIR, ThawError
 
 COUNTS_FILE = "record_counts.json"
-"""Records by split. It lies beside the splits' folders: what lies in them is read as records."""
+"""Records by split. It is next to the splits' folders: what lies in them is read as records."""
 WHAT_TO_DO = f"{REPAIR} On a cluster, restore it or run once with caching switched off."
 
 

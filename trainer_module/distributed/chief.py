@@ -20,7 +20,7 @@ from trainer_module.sweep.record import JOB_FILE, SweepRecord
 from trainer_module.tuners.sweep_tuner import LedgerTuner, row_note
 
 LOST_AFTER = 60.0
-"""Seconds without a sign of life after which a worker counts as lost; it gives one every five."""
+"""Seconds without a call after which a worker counts as lost; it calls every five."""
 
 FAREWELL = 5.0
 """Seconds for which the chief waits for workers to ask again and hear that the sweep has ended."""

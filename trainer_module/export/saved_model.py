@@ -55,7 +55,7 @@ class ServedModel(tf.Module):
     def score_transformed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized examples of a domain [batch] to class indices [batch], int64; what the Evaluator calls.
 
-        It trusts its examples, which the pipeline wrote: it is no signature for requests.
+        It trusts its examples, which the pipeline wrote: it is not a signature for requests.
         """
         parsed = tf.io.parse_example(examples, {features.IMAGE: tf.io.FixedLenFeature([], tf.string)})
         pixels = tf.io.decode_raw(parsed[features.IMAGE], tf.uint8)

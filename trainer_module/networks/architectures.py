@@ -30,8 +30,8 @@ DROPOUT_RATES = (0.2, 0.3, 0.4)
 
 NORMALIZATION_MOMENTUM = 0.9
 """Share of the old moving statistics kept at each step. With Keras's 0.99 (MobileNetV2: 0.999) the statistics of a
-network trained from scratch for tens of steps are still mostly their initial values; a baseline held back by this would
-flatter every transfer (docs/adr/0003-statistics-that-keep-up.md)."""
+network trained from scratch for tens of steps are still mostly their initial values; a weak baseline makes the gain
+of every transfer look larger (docs/adr/0003-statistics-that-keep-up.md)."""
 
 
 @dataclasses.dataclass(frozen=True)

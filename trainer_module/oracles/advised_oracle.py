@@ -106,7 +106,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         self.done[candidate, draw] = 100 * accuracy
 
     def place_of(self, transfer: str, freeze_count: int, fine_tune: bool) -> int | None:
-        """The place in `candidates` of a cell; None if it is no candidate."""
+        """The place in `candidates` of a cell; None if it is not a candidate."""
         return self._places.get((transfer, freeze_count, fine_tune))
 
     def best(self) -> int:

@@ -44,9 +44,9 @@ class _Phase1:
 class SweepEngine:
     """Trains cells of one transfer, or of one baseline, on draws of the target.
 
-    Three things are shared: activations of a frozen prefix (one walk per freeze count over every image that any draw
-    needs), compiled programs (one per freeze count or tuned part, and one for fine-tuning), and phase 1 (a
-    fine-tuned cell continues from its twin without fine-tuning).
+    Three things are shared: activations of a frozen prefix (one forward pass per freeze count over every image that any
+    draw needs), compiled programs (one per freeze count or tuned part, and one for fine-tuning), and phase 1 (a
+    fine-tuned cell continues from its counterpart without fine-tuning).
 
     Args:
       network: the architecture; its weights are overwritten.

@@ -1,4 +1,4 @@
-"""How long a sweep's executions are expected to go on, for the progress bar. Imports no TensorFlow."""
+"""How long a sweep's executions are expected to continue, for the progress bar. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ExpectedWork:
 
 
 def pieces(expected: Expected | None, executions: Iterable[Planned]) -> dict[Planned, Piece]:
-    """What is expected of executions; a fine-tuned one without its twin trains what they would share.
+    """What is expected of executions; a fine-tuned one without its counterpart trains what they would share.
 
     Args:
       expected: of the sweep; none: of each the same.

@@ -99,7 +99,7 @@ class SweepJob:
     def _target(self) -> TargetData:
         """Reads the target's splits, of train only what a draw uses.
 
-        The test split lies beside val in the same artifact; TFX hands the tuner train and val alone. It is read here
+        The test split is next to val in the same artifact; TFX hands the tuner train and val alone. It is read here
         for the ledger's record of test probabilities: the engine scores it after training, and no choice ever sees it.
         """
         settings = self.settings

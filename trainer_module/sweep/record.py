@@ -136,7 +136,7 @@ Plan = list[tuple[Cell, int]]
 
 
 def plan_sweep(settings: SweepSettings) -> Plan:
-    """All executions in the order of KerasTuner's trials, a fine-tuned cell right after its twin."""
+    """All executions in the order of KerasTuner's trials, a fine-tuned cell right after its counterpart."""
     executions = itertools.product(settings.ways, settings.draw_numbers, settings.sizes)
     plan = [(Cell(n, *way), draw) for way, draw, n in executions]
 

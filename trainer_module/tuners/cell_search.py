@@ -81,7 +81,7 @@ def search_cells(
 
 
 def _affordable(oracles: Mapping[int, AdvisedOracle], first_draw: int) -> Plan:
-    """What all oracles may still ask for, with the twins that fine-tuned cells go on from."""
+    """What all oracles may still ask for, with the twins that fine-tuned cells continue from."""
     found: dict[tuple[Cell, int], None] = {}
     for n, oracle in oracles.items():
         for place, draw in oracle.affordable():
@@ -115,7 +115,7 @@ def _oracle(settings: SweepSettings, n: int, most_frozen: int, val_images: int) 
         for cell in cells
         if not cell.held_from and not (cell.fine_tune and False in settings.fine_tune and is_whole(settings, cell))
     ]  # fmt: skip
-    # A fine-tuned cell's cost has its twin's in it.
+    # A fine-tuned cell's cost has its counterpart's in it.
     dearest = {one.freeze_count: one.seconds for one in sorted(candidates, key=lambda one: one.seconds)}
     costs = sorted(dearest.values(), reverse=True)
     budget = settings.draws * max(MOST_OF_GRID * sum(costs), sum(costs[:ALWAYS_AFFORDED]))

@@ -16,7 +16,7 @@ from trainer_module.oracles.sweep_oracle import no_hypermodel
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """One trial's trainings: a cell on a draw, and first its twin if it is fine-tuned, which continues from there."""
+    """One trial's trainings: a cell on a draw; a fine-tuned one continues from its counterpart, which comes first."""
 
     transfer: str
     cells: tuple[Cell, ...]

@@ -47,7 +47,7 @@ CURVES_AT = 100
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A PNG file and the rectangles on it that have something to say.
+    """A PNG file and the rectangles on it that have hover texts.
 
     Attributes:
       path: of the file.
@@ -86,7 +86,7 @@ class Pictures:
 
 
 def is_synthetic(data: str) -> bool:
-    """True where Thaw drew the images itself."""
+    """True where Thaw generated the images."""
     return data.startswith(SYNTHETIC)
 
 
@@ -218,7 +218,7 @@ def _draws(cells: Sequence[MeasuredCell]) -> str:
 
 
 def save_picture(figure: Figure, path: Path, title: str, data: str) -> Picture:
-    """Writes a figure as PNG with its title, and a mark where Thaw drew the images of `data` itself."""
+    """Writes a figure as PNG with its title, and a mark where Thaw generated the images of `data` itself."""
     top = 1 - 0.12 / figure.get_figheight()
     figure.text(0.01, top, title, fontsize=13, fontweight="bold", ha="left", va="top", parse_math=False)
     if is_synthetic(data):

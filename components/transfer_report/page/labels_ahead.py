@@ -56,7 +56,7 @@ def label_rows(labels: Values) -> list[dict[str, Any]]:
 
 
 def images_of(curve: Values) -> str:
-    """What the wished accuracy takes, in words."""
+    """The images that the wanted accuracy needs, in words."""
     return images_in_words(curve["images"], curve["sizes"][0], curve["sizes"][-1])
 
 
@@ -76,7 +76,7 @@ def label_sentences(labels: Values) -> list[str]:
 
 
 def silent_sentences(labels: Values) -> list[str]:
-    """Why nothing is said of curves other than the winner's."""
+    """Why there is no forecast for curves other than the winner's."""
     others = (one for one in labels["curves"] if one["silent"] and one["name"] != labels["winner"])
     return [f"There is no forecast for {one['name']}. {one['silent']}" for one in others]
 

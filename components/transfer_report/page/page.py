@@ -100,7 +100,7 @@ def _section(
 
 
 def is_of_the_original_report(data: str) -> bool:
-    """True for CIFAR-10, which the claims are about, and for what Thaw draws in its place."""
+    """True for CIFAR-10, which the claims are about, and for the synthetic images that replace it."""
     return is_synthetic(data) or "cifar10" in data.lower().replace("-", "")
 
 

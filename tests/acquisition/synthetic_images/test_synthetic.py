@@ -65,7 +65,7 @@ def test_images_of_a_class_vary_and_fill_the_range(name: str) -> None:
 
 
 def test_mean_colour_does_not_give_the_target_class_away() -> None:
-    # Cars and trucks must be told apart by shape: their mean colours differ by less than they scatter.
+    # Cars and trucks must be distinguished by shape: their mean colours differ by less than they scatter.
     means = {name: drawn(name, 150).mean(axis=(1, 2)) for name in ("automobile", "truck")}
     difference = abs(means["automobile"].mean(axis=0) - means["truck"].mean(axis=0))
     assert (difference < 0.5 * means["truck"].std(axis=0)).all()

@@ -41,7 +41,7 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def handmade_png(width: int, height: int, bits: int, content: bytes) -> bytes:
-    """A PNG of RGB pixels with a sound header, whatever the content behind it."""
+    """A PNG of RGB pixels with a valid header, whatever the content behind it."""
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0))
     pixels = png_chunk(b"IDAT", zlib.compress(content))
     return b"\x89PNG\r\n\x1a\n" + header + pixels + png_chunk(b"IEND", b"")

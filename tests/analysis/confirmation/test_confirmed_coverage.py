@@ -64,7 +64,7 @@ def held_by(arms: list[Arm], draws: int, look: int | None) -> tuple[bool | None,
 
 
 def coverage(setting: Setting, repeats: int) -> dict[str, tuple[float, float]]:
-    """By number of draws: share of 95% intervals that hold the truth, of an accuracy and of a gain.
+    """By number of draws: share of 95% intervals that include the truth, of an accuracy and of a gain.
 
     "looks": of the intervals at 5, 10 and 20 draws all hold it. No rule to stop by can do worse.
     """

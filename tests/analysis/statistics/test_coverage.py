@@ -39,7 +39,7 @@ class Setting(NamedTuple):
 
 
 def coverage(setting: Setting, repeats: int) -> tuple[float, float, float]:
-    """Share of 95% intervals that hold the truth, of an accuracy and of a gain, and the gain's mean half width.
+    """Share of 95% intervals that include the truth, of an accuracy and of a gain, and the gain's mean half width.
 
     The accuracy is the baseline's, 70%; the cell's is 75%.
     """

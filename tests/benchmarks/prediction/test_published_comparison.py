@@ -1,4 +1,4 @@
-"""A run held against a published grid, both made by hand: every line met, and missed. No TensorFlow."""
+"""A run compared with a published grid, both made by hand: every line met, and missed. No TensorFlow."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Score:
 
 
 class CountedEngines:
-    """Engines whose accuracies can be told apart, and that remember what they were asked for."""
+    """Engines whose accuracies can be distinguished, and that remember what they were asked for."""
 
     source_hash = "one source"
 

@@ -81,7 +81,7 @@ def test_several_processes_write_the_records_of_one(transformed, tmp_path):
 
 
 def cut_between_records(folder: Path) -> None:
-    """Takes the last record of a split's first file that holds any; what is left is a sound file."""
+    """Takes the last record of a split's first file that holds any; what is left is a valid file."""
     path = next(path for path in sorted(folder.iterdir()) if path.stat().st_size)
     whole = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
     with tf.io.TFRecordWriter(str(path)) as writer:

@@ -76,7 +76,7 @@ class LocalCluster:
             self._hand_over(Path(volume))
 
     def run(self, parameters=None, kill=None, only=None) -> dict[str, Task]:
-        """Runs the tasks as their dependencies allow, and stops giving out tasks when one has failed for good.
+        """Runs the tasks as their dependencies allow, and stops giving out tasks when one has failed permanently.
 
         Args:
           parameters: of the pipeline; others have their defaults.

@@ -1,4 +1,4 @@
-"""What a run with a budget says beforehand, and how it divides its time. No TensorFlow."""
+"""What a run with a budget says in advance, and how it divides its time. No TensorFlow."""
 
 import itertools
 

@@ -107,7 +107,7 @@ def test_strict_makes_missing_weights_an_error_that_names_the_file_and_where_it_
         found(load_config(QUICK, family), nowhere)
     for part in ("weights_mobilenet_v3_small_224_0.75_float_no_top_v2.h5 is not in",
                  "as backbones.mobilenet_v2.weights",
-                 "keras.applications.MobileNetV3Small(include_top=False, alpha=0.75) fetches it"):  # fmt: skip
+                 "keras.applications.MobileNetV3Small(include_top=False, alpha=0.75) downloads it"):  # fmt: skip
         assert part in str(caught.value)
 
 

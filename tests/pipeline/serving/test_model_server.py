@@ -198,7 +198,7 @@ class Load:
 
     Args:
       server: takes them.
-      pngs: sound images.
+      pngs: valid images.
       expected: probabilities of each.
       mutations: damages samples.
     """

@@ -27,7 +27,7 @@ CLASSES = ["dark", "bright", "left", "right"]
 
 
 def write_images(folder):
-    """As Transform writes them: 20 a class, told apart by their brightness."""
+    """As Transform writes them: 20 a class, distinguished by their brightness."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(1)
     with tf.io.TFRecordWriter(str(folder / "a.gz"), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:

@@ -1,4 +1,4 @@
-"""What a split is held against, read from notes written by hand. Reads small files alone."""
+"""What a split is compared with, read from notes written by hand. Reads small files alone."""
 
 import json
 

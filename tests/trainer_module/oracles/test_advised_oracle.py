@@ -20,7 +20,7 @@ def made_candidates(transfers, tuned=(False, True), seconds=lambda count: 10.0, 
 
 
 class World:
-    """Accuracies known beforehand; notes what was trained."""
+    """Accuracies known in advance; notes what was trained."""
 
     def __init__(self, truth):
         self.truth = truth

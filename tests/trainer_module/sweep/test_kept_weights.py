@@ -71,7 +71,7 @@ def test_the_sweep_s_other_files_are_removed_those_of_earlier_settings_too(job, 
 
 
 def test_no_bit_that_is_flipped_passes_for_weights(tmp_path):
-    """It is read as it was written, or taken for none: never an error, never other values."""
+    """It is read as written, or taken for none: never an error, never other values."""
     whole = tmp_path / "whole.npz"
     np.savez(whole, **{"a/kernel": np.arange(3.0), SCORE: 0.5, OUTCOME: "trained"})
     content = whole.read_bytes()

@@ -77,7 +77,7 @@ def test_a_search_that_ends_while_a_sweep_begins_leaves_no_process(baseline_job,
 def test_a_sweep_has_a_process_for_each_unit_asked_for_and_one_while_it_rests(baseline_job, tmp_path):
     settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 3})
     with contextlib.closing(SearchSweep(dataclasses.replace(baseline_job, settings=settings))) as sweep:
-        sweep.rows([(CELL, 0), (TUNED, 0)], most=3)  # both go on from one phase 1
+        sweep.rows([(CELL, 0), (TUNED, 0)], most=3)  # both continue from one phase 1
         assert sweep.processes == 1
         sweep.rows([(CELL, 1), (Cell(16, 0, False), 0)], most=3)
         assert sweep.processes == 2

@@ -1,4 +1,4 @@
-"""The search over one transfer's cells, on accuracies that are known beforehand; KerasTuner is the real one."""
+"""The search over one transfer's cells, on accuracies that are known in advance; KerasTuner is the real one."""
 
 from __future__ import annotations
 
