@@ -47,7 +47,7 @@ def reader(name: str, folder: Path) -> Callable[[bytes], object]:
 
 
 def seeds(name: str, folder: Path, given: list[Path]) -> Path:
-    """A folder of sound inputs to begin with."""
+    """A folder of valid inputs to begin with."""
     corpus = folder / "corpus"
     corpus.mkdir()
     for path in sorted(PRESETS.glob("*.yaml")) if name == "config" else given:
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fuzzes a reader of Thaw along its branches.")
     parser.add_argument("reader", choices=("config", "ledger", "record"))
     parser.add_argument("--runs", type=int, default=100_000, help="inputs to read (100,000)")
-    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="sound ledgers or records to begin with")
+    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="valid ledgers or records to begin with")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     read = reader(arguments.reader, folder)

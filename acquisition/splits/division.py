@@ -45,13 +45,13 @@ class Division:
       splits: of each picture: train, val, test or left out.
       near: sets of near-duplicates.
       drawn: the splits that were chosen here.
-      flattered: test pictures that had a near-duplicate in another split of the user's.
+      duplicated: test pictures that had a near-duplicate in another split of the user's.
     """
 
     splits: list[str]
     near: NearDuplicates
     drawn: tuple[str, ...]
-    flattered: int
+    duplicated: int
 
 
 def divide(
@@ -76,24 +76,24 @@ def divide(
         near = find_near_duplicates(pictures.fingerprints, pictures.labels, on_progress)
     given = {split for split in pictures.splits if split is not None}
     splits = [split or TRAIN for split in pictures.splits]
-    flattered = _leave_out(splits, near) if given else 0
+    duplicated = _leave_out(splits, near) if given else 0
     drawn = tuple(split for split in (TEST, VAL) if split not in given)
     for split in drawn:
         _draw(split, splits, pictures, near)
     _check(splits, pictures, classes, drawn)
-    return Division(splits, near, drawn, flattered)
+    return Division(splits, near, drawn, duplicated)
 
 
 def _leave_out(splits: list[str], near: NearDuplicates) -> int:
     """Leaves out what has a near-duplicate in a later split; counts the test pictures that had one in another."""
-    flattered = 0
+    duplicated = 0
     for places in near.sets:
         last = max((splits[place] for place in places), key=SPLITS.index)
         earlier = [place for place in places if splits[place] != last]
-        flattered += len(places) - len(earlier) if earlier and last == TEST else 0
+        duplicated += len(places) - len(earlier) if earlier and last == TEST else 0
         for place in earlier:
             splits[place] = LEFT_OUT
-    return flattered
+    return duplicated
 
 
 def _draw(split: str, splits: list[str], pictures: Pictures, near: NearDuplicates) -> None:

@@ -34,7 +34,7 @@ class NearDuplicates:
 
     Attributes:
       sets: places of the pictures of each set of two or more, ascending.
-      twins: of each picture in a set, the place of the most similar one in the set, and their similarity.
+      twins: by picture in a set, the place of the most similar one in the set, and their similarity.
       tightened: pictures that were joined to more than half of a class, so that a stricter threshold decided.
     """
 

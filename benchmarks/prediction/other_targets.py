@@ -2,8 +2,8 @@
 
 For each pair the gains that the present rule predicts are written first; then the cells are trained, one draw each, at
 three sizes and without fine-tuning, and every gain is compared with its interval. Sources that have seen a class of the
-pair are left out. Pairs are for the calibration or for its test, never for both (calibrate.py). Goes on where
-it stopped. About ten core-minutes a pair. Imports pipeline.source_search.advice and the sweep engine.
+pair are left out. Pairs are for the calibration or for its test, never for both (calibrate.py). Continues
+where it stopped. About ten core-minutes a pair. Imports pipeline.source_search.advice and the sweep engine.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def own_outcome(name: str, grid: Grid, estimates: pd.DataFrame | None, seed: int
 
 
 def by_advice(grid: Grid, purse: Purse, estimates: pd.DataFrame | None, seed: int) -> Way:
-    """AdvisedOracle's choice; without estimates it begins amid each transfer's layers."""
+    """AdvisedOracle's choice; without estimates it begins in the middle of each transfer's layers."""
     oracle = AdvisedOracle(candidates_of(grid, estimates), grid.draws, BUDGET_SHARE * expected_seconds(grid), seed)
 
     # Rounds as SearchTuner has them, without the files that KerasTuner writes of each trial.

@@ -79,7 +79,7 @@ CHOICES = {
         tuple((TRANSFER, Cell(n, k, True)) for k in (8, 4, 0) for n in (2000, 400)),
     ),
 }  # fmt: skip
-"""By phase; phase 2 continues from the phase 1 that was chosen before and stands in the configuration."""
+"""By phase; phase 2 continues from the phase 1 that was chosen before and is in the configuration."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -48,7 +48,7 @@ SHORT = StepSchedule(Schedule(max_steps=30, tuning=Tuning(max_steps=30)))
 SPLITS = 4
 """Random splits on which a head is solved."""
 COUNTS = {"original": (4, 8), "wide": (13, 18), "narrow": (13, 18)}
-"""Freeze counts: amid the network, and all of it."""
+"""Freeze counts: the middle of the network, and all of it."""
 BACKBONES = {
     "wide": ("mobilenet_v2_1.0_224_no_top_rebuilt.h5", 1.0),
     "narrow": ("mobilenet_v2_0.35_224_no_top_rebuilt.h5", 0.35),

@@ -127,7 +127,7 @@ def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Itera
         without = Counter(image.source.split for image, split in zip(images, division.splits, strict=True)
                           if split == LEFT_OUT)  # fmt: skip
         words = " and ".join(f"{count:,} of {split or TRAIN}" for split, count in sorted(without.items(), key=str))
-        yield (f"{division.flattered:,} of your {total:,} test pictures have a near-duplicate in another split of "
+        yield (f"{division.duplicated:,} of your {total:,} test pictures have a near-duplicate in another split of "
                f"yours. {words} are left out, since they would inflate every accuracy; --near-duplicates ignore "
                "keeps them.")  # fmt: skip
 

@@ -28,7 +28,7 @@ def start() -> None:
       ThawError: the system's temporary folder has too long a path, and no other can be written.
     """
     _keep_sockets_in(socket_folder())
-    # The server searches the working folder first; thaw_entry sees to it that a `pipeline.py` there is not ours.
+    # The server searches the working folder first; thaw_entry keeps a `pipeline.py` there from replacing ours.
     CONTEXT.set_forkserver_preload([*PRELOADED])
     multiprocessing.forkserver.ensure_running()
 

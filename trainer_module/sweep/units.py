@@ -39,7 +39,7 @@ class Unit:
 
 
 def group_units(executions: Sequence[Planned]) -> list[Unit]:
-    """Executions in units, the longest first: fewest frozen layers, most images; twins without fine-tuning lead."""
+    """Executions in units, the longest first: fewest frozen layers, most images; cells without fine-tuning first."""
     groups: dict[tuple[int, int, int, int], list[Cell]] = {}
     for cell, draw in executions:
         groups.setdefault((cell.n, cell.freeze_count, cell.held_from, draw), []).append(cell)

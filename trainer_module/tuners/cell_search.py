@@ -81,7 +81,7 @@ def search_cells(
 
 
 def _affordable(oracles: Mapping[int, AdvisedOracle], first_draw: int) -> Plan:
-    """What all oracles may still ask for, with the twins that fine-tuned cells continue from."""
+    """What all oracles may still ask for, with the cells that fine-tuned ones continue from."""
     found: dict[tuple[Cell, int], None] = {}
     for n, oracle in oracles.items():
         for place, draw in oracle.affordable():

@@ -109,7 +109,7 @@ def test_near_duplicates_in_several_of_the_users_splits_are_left_out_of_the_earl
     shows[3] = shows[4]  # two of train
     division = divide(pictures([0] * 22 + [1] * 22, shows=shows, splits=splits), CLASSES, together=True)
     left_out = [place for place, split in enumerate(division.splits) if split == LEFT_OUT]
-    assert left_out == [0, 1, 2, 14] and division.flattered == 1
+    assert left_out == [0, 1, 2, 14] and division.duplicated == 1
     assert all(division.splits[place] == splits[place] for place in range(44) if place not in left_out)
     ignored = divide(pictures([0] * 22 + [1] * 22, shows=shows, splits=splits), CLASSES, together=False)
     assert ignored.splits == splits and ignored.near.sets == ()

@@ -1,4 +1,4 @@
-"""Units and splits: nothing torn apart, nothing twice, sizes as near as units allow. Imports no TensorFlow."""
+"""Units and splits: no unit split, nothing twice, sizes as near as units allow. Imports no TensorFlow."""
 
 from __future__ import annotations
 

@@ -98,6 +98,6 @@ def test_the_interval_holds_the_truth_in_95_of_100(
     rng = np.random.default_rng(2022)
     found = [simulated(rng, draws, header_of, row_of) for _ in range(400)]
     held = [(one.low or np.inf) <= 10**2.5 <= (one.high or np.inf) for one in found]
-    print(f"\nlabels needed, {draws} draws: {100 * np.mean(held):.1f}% of 400 intervals hold the truth")
+    print(f"\nlabels needed, {draws} draws: {100 * np.mean(held):.1f}% of 400 intervals include the truth")
     # The standard error of 400 repeats at 95% is 1.1 points.
     assert 0.92 <= np.mean(held) <= 0.99
