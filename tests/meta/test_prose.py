@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterator
@@ -120,6 +121,12 @@ def test_a_page_has_no_unwanted_term_and_no_sentence_to_be_read_twice(page: Path
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
 def test_texts_of_a_module_have_no_unwanted_term(path: Path) -> None:
     assert not (found := unwanted_in("\n".join(python_texts(path.read_text(encoding="utf-8"))))), "\n".join(found)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
+def test_a_notebook_has_no_unwanted_term(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert not (found := unwanted_in("\n".join("".join(cell["source"]) for cell in cells))), "\n".join(found)
 
 
 def test_docstrings_comments_and_messages_are_read_and_code_is_not() -> None:
