@@ -131,6 +131,6 @@ def sentence(best: PredictedGain, target: Sequence[str], n: int) -> str:
     tuned = ", then fine-tuned" if best.fine_tune else ""
     sure = "" if best.verdict == "transfer" else "; it may gain nothing"
     return (
-        f"Try {best.transfer}, {frozen}{tuned}: {best.gain_points:+.1f} points expected, one training gives "
-        f"[{best.low:+.1f}, {best.high:+.1f}]{sure}."
+        f"Try {best.transfer}, {frozen}{tuned}: {best.gain_points:+.1f} points expected, "
+        f"[{best.low:+.1f}, {best.high:+.1f}] for one training{sure}."
     )

@@ -60,6 +60,11 @@ def test_test_files_that_a_page_names_without_a_folder_are_there(page: Path) -> 
     assert sorted(name for name in named if not any((ROOT / "tests").rglob(name))) == []
 
 
+def test_a_page_that_the_site_fills_with_another_has_no_text_of_its_own() -> None:
+    stubs = re.findall(r'^    "([\w/]+)": DOCS\.parent', (ROOT / "docs" / "conf.py").read_text(), flags=re.MULTILINE)
+    assert stubs and [stub for stub in stubs if len((ROOT / "docs" / f"{stub}.md").read_text().splitlines()) > 3] == []
+
+
 def test_named_files_and_modules_are_found() -> None:
     page = "`pipeline/dag/dag.py`, `python -m\n  benchmarks.speed.bench`, `tests/a/test_b.py`"
     assert named_places(page) == {"pipeline/dag/dag.py", "benchmarks/speed/bench.py", "tests/a/test_b.py"}
