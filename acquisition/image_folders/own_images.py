@@ -11,7 +11,7 @@ import numpy as np
 from acquisition.image_folders.labelled_files import LabelledFile
 from experiment.errors import ThawError
 
-_AGAIN = "Leave the images as they are, and run the same command again."
+_AGAIN = "Do not change the images while Thaw reads them, and run the same command again."
 
 
 @dataclass(frozen=True)

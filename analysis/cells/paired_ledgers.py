@@ -125,7 +125,7 @@ def _check_rows(header: Header, rows: list[Row]) -> None:
         cell_draw = (Cell.of_row(row), row.draw)
         if cell_draw in seen:
             raise ThawError(
-                f"The ledger holds {where} twice. Hand over the rows of one configuration and one version of the code."
+                f"The ledger holds {where} twice. Pass the rows of one configuration and one version of the code."
             )
         seen.add(cell_draw)
 

@@ -133,7 +133,7 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
     try:
         return offered.select(draws.draw_subset(ranks, n, len(target)))
     except ValueError as error:
-        raise ThawError(f"n = {n} can't be drawn of {list(target)}: {error}. Give another --n.") from error
+        raise ThawError(f"n = {n} can't be drawn from {list(target)}: {error}. Give another --n.") from error
 
 
 def _originals(folder: str, settings: DomainSettings) -> tuple[Records, set[str]]:
