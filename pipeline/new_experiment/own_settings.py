@@ -100,7 +100,7 @@ def own_settings(
         "backbones": {key: as_written(backbone, exclude=FOUND) for key, backbone in backbones.items()},
         "baselines": dict.fromkeys(backbones, BASELINE),
         "draws": DRAWS_TO_CHOOSE if len(transfers) > 1 else 1,
-        # Photos have no pixel noise to grow used to.
+        # Photos have no pixel noise that a network could learn.
         "augmentation": {"mirror": mirror, "noisy_copies": 0},
         **GRID,
     }  # fmt: skip
