@@ -57,7 +57,7 @@ def comparison_table(changes: Iterable[Change]) -> FittingTable:
         names.append(one.sweep)
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
-        caption="Points of test accuracy, RUN_B less RUN_A, with 95% intervals over draws; one draw gives no interval.",
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has no interval.",
     )  # fmt: skip
     return FittingTable(table, rows, names)
 

@@ -117,10 +117,10 @@ def objection(curve: MeasuredCurve, noise: float) -> str | None:
 
 def _too_few_sizes(curve: MeasuredCurve) -> str:
     measured = _listed([point.n for point in curve.points])
-    found = f"It was measured at {measured} alone" if measured else "It was measured at no size"
+    found = f"It was measured only at {measured}" if measured else "It was measured at no size"
     if curve.collapsed:
         found += f" (at {_listed(curve.collapsed)} every training collapsed)"
-    return f"{found}; a curve takes {FEWEST_SIZES} sizes or more. Add sizes, each twice the one before or more."
+    return f"{found}; a curve takes {FEWEST_SIZES} sizes or more. Add sizes, each at least twice the one before."
 
 
 def _fall(curve: MeasuredCurve, errors: np.ndarray) -> str | None:

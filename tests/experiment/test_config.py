@@ -216,8 +216,8 @@ def test_a_source_schedule_given_in_part_keeps_what_sources_have_by_default() ->
         ("data.classes=[1, cat]", "data.classes.0: expected text, got 1. YAML reads"),
         ("data.classes=[~, cat]", "data.classes.0: expected text, got None. YAML reads"),
         ("data.classes=[2024-01-01, cat]", "data.classes.0: expected text, got datetime.date(2024, 1, 1). YAML reads"),
-        ("sources={on: {classes: [cat, dog]}}", "sources: has the key True, which is no text. YAML reads"),
-        ("sources={1: {classes: [cat, dog]}}", "sources: has the key 1, which is no text. YAML reads"),
+        ("sources={on: {classes: [cat, dog]}}", "sources: has the key True, which is not text. YAML reads"),
+        ("sources={1: {classes: [cat, dog]}}", "sources: has the key 1, which is not text. YAML reads"),
     ],
 )
 def test_what_yaml_made_of_a_name_or_number_is_told(override, complaint):

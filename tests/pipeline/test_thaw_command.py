@@ -156,10 +156,10 @@ def test_labels_answers_another_accuracy_from_the_summary_and_marks_synthetic_da
 
 def test_labels_says_why_it_can_say_nothing(thaw, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "summary.json").write_text(json.dumps(labels_of(silent="It was measured at n = 50 alone.")))
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(labels_of(silent="It was measured only at n = 50.")))
     shown = thaw("labels", "run").stdout
-    assert "There is no forecast for a__original. It was measured at n = 50 alone." in shown
-    assert "There is no forecast for from scratch." in shown and "80.0%" not in shown
+    assert "a__original: no forecast. It was measured only at n = 50." in shown
+    assert "from scratch: no forecast." in shown and "80.0%" not in shown
 
 
 def test_labels_of_a_run_by_an_earlier_thaw_are_refused_with_what_to_do(thaw, tmp_path):

@@ -64,7 +64,7 @@ def label_sentences(labels: Values) -> list[str]:
     """The winner's answer, where both curves meet, and what the curves rest on, as sentences."""
     winner = next(one for one in labels["curves"] if one["name"] == labels["winner"])
     if winner["silent"]:
-        return [f"There is no forecast for {winner['name']}. {winner['silent']}", *_notes(labels["curves"])]
+        return [f"{winner['name']}: no forecast. {winner['silent']}", *_notes(labels["curves"])]
     ahead = [f"{accuracy_in_words(place)} with {place['n']:,}" for place in winner["ahead"] if place["expected"]]
     wished = formats.percent(labels["wished_accuracy"])
     return [
@@ -78,7 +78,7 @@ def label_sentences(labels: Values) -> list[str]:
 def silent_sentences(labels: Values) -> list[str]:
     """Why there is no forecast for curves other than the winner's."""
     others = (one for one in labels["curves"] if one["silent"] and one["name"] != labels["winner"])
-    return [f"There is no forecast for {one['name']}. {one['silent']}" for one in others]
+    return [f"{one['name']}: no forecast. {one['silent']}" for one in others]
 
 
 def _takes(curve: Values, wished: str) -> str:

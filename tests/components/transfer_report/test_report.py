@@ -169,9 +169,9 @@ def test_the_page_says_what_further_images_bring_as_the_summary_does(written: tu
 
 def test_a_run_of_one_size_says_why_it_can_say_nothing_of_more_images(refused: tuple[Path, dict[str, Any]]) -> None:
     folder, summary = refused
-    assert all("measured at n = 400 alone" in one["silent"] for one in summary["labels"]["curves"])
+    assert all("measured only at n = 400" in one["silent"] for one in summary["labels"]["curves"])
     page = (folder / "report.html").read_text()
-    assert "There is no forecast for all_but_target__original." in page
+    assert "all_but_target__original: no forecast." in page
     assert not (folder / "figures" / "labels.png").exists()
 
 

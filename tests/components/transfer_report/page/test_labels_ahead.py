@@ -98,9 +98,9 @@ def test_what_curves_use_other_than_fresh_draws_is_told_once_for_equal_sizes():
 
 
 def test_a_silent_winner_has_its_reason_and_no_number():
-    silent = labels(curve(silent="It was measured at n = 20 alone."), curve("from scratch", silent="No."))
-    assert label_sentences(silent) == ["There is no forecast for a__original. It was measured at n = 20 alone."]
-    assert silent_sentences(silent) == ["There is no forecast for from scratch. No."]
+    silent = labels(curve(silent="It was measured only at n = 20."), curve("from scratch", silent="No."))
+    assert label_sentences(silent) == ["a__original: no forecast. It was measured only at n = 20."]
+    assert silent_sentences(silent) == ["from scratch: no forecast. No."]
     assert [(row["ahead"], row["images"]) for row in label_rows(silent)] == [([], "")] * 2
 
 
