@@ -134,5 +134,5 @@ def test_a_normalisation_within_a_layer_is_refused(saved):
 
 
 def test_a_layer_called_as_thaw_s_own_input_is_refused(saved):
-    with pytest.raises(ThawError, match="a layer is called image"):
+    with pytest.raises(ThawError, match="the name of the layer image is reserved"):
         network_of(saved(chain(layers.Conv2D(3, 3, name="image"), layers.Flatten())))

@@ -114,7 +114,7 @@ def test_the_traceback_of_a_node_stands_in_the_log(ended, tmp_path, monkeypatch)
         raise ValueError("gänseblümchen")
 
     monkeypatch.setattr(LocalDagRunner, "run", fail)
-    with pytest.raises(ThawError, match="the traceback, is in"):
+    with pytest.raises(ThawError, match="the traceback are in"):
         ended()
     text = next((tmp_path / "runs").glob("2*/log.txt")).read_text(encoding="utf-8")
     assert "Traceback" in text and 'raise ValueError("gänseblümchen")' in text

@@ -140,7 +140,7 @@ def test_nothing_is_held_where_the_head_is_not_solved_for_or_all_is_fine_tuned(t
         (report, Cell(8, 0, False, 2)),
         (engine, Cell(8, 0, True, 2)),
     ):
-        with pytest.raises(ValueError, match="takes a solved head and no fine-tuning"):
+        with pytest.raises(ValueError, match="needs a solved head and no fine-tuning"):
             one.run(cell, draw=0)
     with pytest.raises(ValueError, match="held_from must be 3 to 5, got 6"):
         engine.run(Cell(8, 2, False, 6), draw=0)
