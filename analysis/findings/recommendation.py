@@ -29,19 +29,25 @@ class Advice:
 
     @property
     def best(self) -> MeasuredCell:
-        """The model to use: the transfer, or where it loses the network from scratch."""
-        return self.answer.scratch.best if self.answer.scratch.verdict == "loss" else self.answer.summary
+        """The model to use: the transfer, or the network from scratch if that is more accurate."""
+        return self.answer.scratch.best if self._from_scratch else self.answer.summary
+
+    @property
+    def _from_scratch(self) -> bool:
+        """A gain needs evidence; without it the network that was more accurate on fresh draws is advised."""
+        scratch = self.answer.scratch
+        return scratch.verdict == "loss" or (scratch.verdict == "undecided" and scratch.lead.estimate < 0)
 
     @property
     def sentence(self) -> str:
         """`With 100 labelled images: the original network, features frozen, 88.1% [86.9, 89.2], +21 points ...`"""
         lead = self.answer.scratch.lead
-        if self.answer.scratch.verdict == "loss":
+        if self._from_scratch:
             worth = f", {shown(-lead)} over {model_in_words(self.answer.summary)}, the best transfer on val"
         else:
             worth = f", {shown(lead)} over {network_in_words(self.answer.scratch.best.architecture)} from scratch"
         if self.answer.scratch.verdict == "undecided":
-            worth += ", undecided: the transfer may gain nothing"
+            worth += f", undecided: {'it may be no better' if self._from_scratch else 'the transfer may gain nothing'}"
         return f"With {self.n} labelled images: {model_in_words(self.best)}, {_accuracy(self.best)}{worth}."
 
 

@@ -28,6 +28,12 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"Do not transfer: {network_in_words(scratch['architecture'])} trained from scratch is better than "
             f"{row['transfer']}, the best transfer on val."
         )
+    if scratch["verdict"] == "undecided" and scratch["lead_points"] < 0:
+        return (
+            f"Train {network_in_words(scratch['architecture'])} from scratch: it gets "
+            f"{_more(-scratch['lead_points'])} of the test images right than {row['transfer']}, the best transfer on "
+            "val, but the difference is undecided."
+        )
     return f"Do not deploy a transfer yet: {row['transfer']}, the best on val, did not pass every check."
 
 

@@ -42,6 +42,13 @@ def test_a_lead_that_may_be_nothing_is_told_so(grid_of: Callable[..., Grid]) -> 
     assert found.sentence.endswith(", undecided: the transfer may gain nothing.")
 
 
+def test_an_undecided_network_from_scratch_is_advised_where_it_was_more_accurate(grid_of: Callable[..., Grid]) -> None:
+    found = advised(grid_of, dict(zip(SWEEPS, (0.705, 0.6, 0.7, 0.6), strict=True)))
+    assert found.answer.scratch.verdict == "undecided" and found.best.sweep == "baseline__original"
+    assert found.sentence.startswith("With 100 labelled images: the original network from scratch, 70.5% [")
+    assert found.sentence.endswith("the best transfer on val, undecided: it may be no better.")
+
+
 def test_the_lead_is_over_the_best_from_scratch_whatever_its_architecture(grid_of: Callable[..., Grid]) -> None:
     """MobileNetV2 beats its own baseline, and loses against the small network from scratch."""
     answer = advised(grid_of, dict(zip(SWEEPS, (0.91, 0.83, 0.7, 0.884), strict=True))).answer

@@ -63,6 +63,16 @@ def test_a_better_network_from_scratch_is_named_in_the_answer() -> None:
     assert "best network from scratch" not in " ".join(certainty(CELL))
 
 
+def test_a_network_from_scratch_that_was_more_accurate_is_the_answer_though_undecided() -> None:
+    close = {**CELL["from_scratch"], "architecture": "remastered", "lead_points": -0.4,
+             "lead_interval_points": [-1.5, 0.7], "verdict": "undecided"}  # fmt: skip
+    row = {**CELL, "from_scratch": close, "blessed": False}
+    assert headline({"winner": "a__original", "closing_table": [row]}) == (
+        "Train the remastered network from scratch: it gets 0.4 points more of the test images right than a__original, "
+        "the best transfer on val, but the difference is undecided."
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
