@@ -24,7 +24,7 @@ from acquisition.tfrecords.record_files import RecordFiles
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from pipeline.kubeflow import compiled_spec, pod_resources
+from pipeline.kubeflow import compiled_spec, pod_checks, pod_resources
 from pipeline.kubeflow.cluster import ClusterConfig, load_cluster
 from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of
 
@@ -115,7 +115,7 @@ def compiled(
         default_image=cluster.image, default_commands=list(POD_COMMAND), use_pipeline_spec_2_1=True
     )
     job = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)
-    spec = compiled_spec.finished_spec(job["pipelineSpec"], cluster)
+    spec = compiled_spec.finished_spec(job["pipelineSpec"], cluster, pod_checks.expectations())
     return spec, pod_resources.platform_spec(spec, cluster)
 
 

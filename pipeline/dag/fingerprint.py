@@ -114,6 +114,20 @@ ADVICE_CODE = (
 )
 """What decides predicted gains, beside the rule itself, which is a setting of the node."""
 
+POD_CODE = (
+    "acquisition",
+    "analysis",
+    "components",
+    "experiment",
+    "ledger",
+    "pipeline.kubeflow.pod_checks",
+    "pipeline.kubeflow.task",
+    "terminal",
+    "trainer_module",
+    "transferability",
+)
+"""What pods run. It is in no key: a pod compares it with the compiled file's."""
+
 LEARNT = ("curve_prior.yaml",)
 """Files of figures that decide a result as code does; other YAML is a setting, or a preset."""
 

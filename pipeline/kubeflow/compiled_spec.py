@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from pathlib import Path
 
@@ -10,18 +11,20 @@ import yaml
 
 from experiment.errors import ThawError
 from pipeline.kubeflow.cluster import ClusterConfig
+from pipeline.kubeflow.pod_checks import ARGUMENT, GPUS, VOLUME
 from pipeline.kubeflow.pod_resources import Document, add_pod_resources
 
 DATA_PATH = "data_path"
 """The pipeline's one parameter: the folder of the raw records as the pods see it."""
 
 
-def finished_spec(compiled: Document, cluster: ClusterConfig) -> Document:
+def finished_spec(compiled: Document, cluster: ClusterConfig, expected: Document) -> Document:
     """The pipeline spec as Kubeflow Pipelines takes it.
 
     Args:
       compiled: TFX's pipeline spec, of schema 2.1.
       cluster: what the pods ask for.
+      expected: of the image, which every pod checks at its start.
 
     Raises:
       ThawError: two nodes would get the same name.
@@ -31,6 +34,11 @@ def finished_spec(compiled: Document, cluster: ClusterConfig) -> Document:
     parameter = spec["root"]["inputDefinitions"]["parameters"][DATA_PATH]
     parameter |= {"defaultValue": cluster.data.path, "isOptional": True}
     add_pod_resources(spec, cluster)
+    for executor in spec["deploymentSpec"]["executors"].values():
+        container = executor["container"]
+        gpus = int(container.get("resources", {}).get("accelerator", {}).get("count", 0))
+        told = {**expected, GPUS: gpus, VOLUME: cluster.volume.mount}
+        container["args"] = [*container["args"], ARGUMENT, json.dumps(told, sort_keys=True)]
     return spec
 
 

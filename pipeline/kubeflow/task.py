@@ -8,10 +8,13 @@ import re
 import runpy
 import shutil
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
 
+from experiment.errors import ThawError
+from pipeline.kubeflow import pod_checks
 from pipeline.runner.process import own_temporary_folder, prepare_process
 
 prepare_process(os.environ)
@@ -104,10 +107,43 @@ def main(argv: list[str], root: Path = Path("/")) -> int:
     Raises:
       SystemExit: the arguments are not those of a task.
     """
-    arguments = list(argv)
+    arguments, expected = pod_checks.without_expectations(list(argv))
     if INVOCATION not in arguments[:-1]:
         sys.exit(f"pipeline.kubeflow.task is what pods of a compiled pipeline run. Expected {INVOCATION} and its value "
                  f"among the arguments, got {arguments}. Submit the file that `make compile` writes.")  # fmt: skip
+    folders = [root / mount for mount in MOUNTS.values()] + [Path(tempfile.gettempdir())]
+    if pod_checks.VOLUME in expected:
+        folders.append(Path(expected[pod_checks.VOLUME]))
+    try:
+        pod_checks.check_image(expected)
+        check_gpus(expected)
+        return _run_task(arguments, root)
+    except Exception as error:
+        told = pod_checks.explanation(error, folders)
+        if told is None:
+            traceback.print_exc()
+        else:
+            print(f"thaw: {told}", file=sys.stderr)
+        return 1
+
+
+def check_gpus(expected: dict[str, Any]) -> None:
+    """Makes sure that TensorFlow sees a GPU where the compiled file requests one.
+
+    Raises:
+      ThawError: it sees none, so that the pod would hold a GPU and train on cores.
+    """
+    if not expected.get(pod_checks.GPUS):
+        return
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        raise ThawError(f"The compiled file requests {expected[pod_checks.GPUS]} GPU(s) for this step, and TensorFlow "
+                        "sees none. Expected at least one. Build the image with EXTRA=gpu, see that the node's driver is "
+                        "new enough for its CUDA, or compile with --gpus 0 to train on cores.")  # fmt: skip
+
+
+def _run_task(arguments: list[str], root: Path) -> int:
     place = arguments.index(INVOCATION) + 1
     told = json.loads(arguments[place])
     if INPUTS in arguments[:-1]:
@@ -133,9 +169,6 @@ def _run_executor(arguments: list[str]) -> int:
             print(end.code, file=sys.stderr)
             return 1
         return end.code or 0
-    except BaseException:
-        traceback.print_exc()
-        return 1
     return 0
 
 
@@ -147,5 +180,9 @@ def end(status: int) -> None:
 
 
 if __name__ == "__main__":
-    own_temporary_folder(os.environ)
+    try:
+        own_temporary_folder(os.environ)
+    except ThawError as error:
+        print(f"thaw: {error}", file=sys.stderr)
+        end(1)
     end(main(sys.argv[1:]))

@@ -73,6 +73,56 @@ def test_a_pod_killed_with_half_of_its_output_written_is_tried_again(engine, exp
     assert len(list(examples.glob("Split-train/*"))) == 1
 
 
+@pytest.mark.exhaustive  # minutes: every node runs twice
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_pod_killed_in_each_node_costs_an_attempt_and_nothing_else(
+    engine, experiment, compile_tiny, first_run, programs
+):
+    file = compile_tiny(f"each_killed_{engine}")
+    folder = experiment.folder / f"each_killed_at_{engine}"
+    cluster = LocalCluster(file, folder, engine, [experiment.data], start=programs.start)
+
+    in_pod = "pods/1/{0}/0/" + f"{cluster.engine.folder}/"
+    outputs = ("bucket/" if cluster.engine.mounted else in_pod) + "thaw/thaw-tiny/1/{0}/*/**/*"
+
+    def wrote(name):
+        """Whether the node has a file among its outputs; one that is too quick for this is lost at its end."""
+        return lambda: any(path.is_file() for path in folder.glob(outputs.format(name)))
+
+    tasks = cluster.spec["root"]["dag"]["tasks"]
+    results = cluster.run({"data_path": str(experiment.data)}, kill={name: wrote(name) for name in tasks})
+    for name, task in results.items():
+        assert (task.state, task.attempts) == ("done", [-9, 0]), f"{name}:\n{cluster.log(name)[-5000:]}"
+    assert set(results) == set(tasks)
+    mine, ledgers = experiment.ledgers(), experiment.ledgers(experiment.folder / f"each_killed_{engine}")
+    assert sum(map(len, ledgers.values())) == 24
+    assert all(rows[key] == mine[name][key] for name, rows in ledgers.items() for key in rows)
+    here = json.loads((first_run.folder / "summary.json").read_text())["pushed"]
+    there = json.loads((cluster.files(results["transferreport"].outputs["report"]) / "summary.json").read_text())
+    assert there["pushed"].get("blessed") == here["blessed"] and there["pushed"].get("transfer") == here["transfer"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "engines"),
+    [
+        ({"image": "thaw:2"}, set(ENGINES)),
+        ({"args": ["--runner=other"]}, set(ENGINES)),
+        ({"env": [{"name": "A", "value": "1"}]}, {"kfp_next"}),
+        ({"resources": {"cpuLimit": 9.0}}, set()),
+    ],
+)
+def test_the_cache_asks_what_kubeflows_key_has(changed, engines):
+    container = {"image": "thaw:1", "command": ["python"], "args": ["--runner=x"]}
+    inputs = {"artifacts": {"a": {"artifacts": [{"name": "7", "uri": "s3://b/1"}]}}, "parameterValues": {"p": 1}}
+    for name, engine in ENGINES.items():
+        before = engine.fingerprint({}, container, inputs, {"claim"})
+        assert (engine.fingerprint({}, {**container, **changed}, inputs, {"claim"}) != before) == (name in engines)
+        moved = {**inputs, "artifacts": {"a": {"artifacts": [{"name": "7", "uri": "s3://b/2"}]}}}
+        assert engine.fingerprint({}, container, moved, {"claim"}) == before
+        assert engine.fingerprint({}, container, {**inputs, "parameterValues": {"p": 2}}, {"claim"}) != before
+        assert engine.fingerprint({}, container, inputs, {"other"}) != before
+
+
 def test_a_marker_within_an_artifact_stops_the_launcher_as_in_kubeflow(tmp_path):
     bucket = Bucket(tmp_path / "bucket")
     (tmp_path / "model" / "Format-Serving").mkdir(parents=True)

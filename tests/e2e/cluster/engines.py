@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +17,7 @@ class Engine:
       folder: below which its pods see buckets.
       mounted: pods write into the bucket itself, and nothing is copied.
       drivers: ExampleGen's driver runs first.
+      env_in_cache: the cache's key has the container's environment.
       output_file: where a pod writes what became of its outputs; `{task}` is the task's name.
     """
 
@@ -24,6 +27,7 @@ class Engine:
     mounted: bool
     drivers: bool
     output_file: str
+    env_in_cache: bool = False
 
     def input_artifact(self, stored: dict, number: int) -> dict:
         """What a pod is told about an input that the store holds."""
@@ -40,6 +44,14 @@ class Engine:
         names = {"vertex": {"name": f"projects/1/artifacts/{number}"}, "kfp_next": {"name": stored["key"]}}
         return {**told, **names.get(self.name, {})}
 
+    def fingerprint(self, component: dict, container: dict, inputs: dict, claims: set[str]) -> str:
+        """What the engine's cache compares; neither URIs nor resources are in it."""
+        names = {key: [one["name"] for one in told["artifacts"]] for key, told in inputs["artifacts"].items()}
+        outputs = component.get("outputDefinitions", {}).get("artifacts", {})
+        told = [names, inputs["parameterValues"], outputs, container["image"], container["command"], container["args"]]
+        told += [sorted(claims), container.get("env", []) if self.env_in_cache else []]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
     def metadata(self, stored: dict) -> dict:
         """Metadata as they come back from the store: ML Metadata knows numbers, text and structures alone."""
         if self.name != "kfp_mlmd":
@@ -55,6 +67,6 @@ ENGINES = {
         Engine("kfp_mlmd", "minio", "minio", mounted=False, drivers=False,
                output_file="/tmp/kfp_outputs/output_metadata.json"),
         Engine("kfp_next", "s3", "s3", mounted=False, drivers=False,
-               output_file="/tmp/kfp/{task}/output_metadata.json"),
+               output_file="/tmp/kfp/{task}/output_metadata.json", env_in_cache=True),
     )
 }  # fmt: skip

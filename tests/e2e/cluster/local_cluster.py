@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,8 +18,7 @@ import yaml
 from tests.e2e.cluster import pod_view
 from tests.e2e.cluster.engines import ENGINES
 from tests.e2e.cluster.object_store import Bucket, BucketError
-
-ROOT = Path(__file__).parents[3]
+from tests.e2e.cluster.pod_process import ROOT, environment, kill_when, start_new
 
 
 @dataclasses.dataclass
@@ -52,6 +49,10 @@ class LocalCluster:
       read: folders of this machine that stand for what a cluster has, such as data.
       parallel: most pods at a time.
       start: starts a pod's process; none: as a new one. Takes command, working folder, environment, output and view.
+
+    Attributes:
+      code: where pods find Thaw's code; none: the image has none.
+      full: folders of the pods whose disks have no room left.
     """
 
     def __init__(self, file: Path, folder: Path, engine: str, read=(), parallel: int = 2, start=None):
@@ -63,14 +64,18 @@ class LocalCluster:
         self.read = [Path(sys.base_prefix), Path(sys.prefix).resolve(), ROOT, *read]
         self.isolated = pod_view.can_enter()
         self.parallel = parallel
-        self.start = start or _start
+        self.start = start or start_new
+        self.code: Path | None = ROOT
+        self.full: list[str] = []
         self.runs = 0
         self.cache: dict[str, dict[str, dict]] = {}
-        self.volumes = {
-            mount["mountPath"]
+        mounts = [
+            mount
             for executor in self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()
             for mount in executor["pvcMount"]
-        }
+        ]
+        self.volumes = {mount["mountPath"] for mount in mounts}
+        self.claims = {mount["constant"] for mount in mounts}
         for volume in self.volumes:
             Path(volume).mkdir(parents=True, exist_ok=True)
             self._hand_over(Path(volume))
@@ -119,7 +124,7 @@ class LocalCluster:
         container = self.spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
         done = Task(began=time.monotonic())
         inputs = {"parameterValues": _parameters(task, given), "artifacts": self._inputs(task, results)}
-        key = hashlib.sha256(json.dumps([component, container, inputs], sort_keys=True).encode()).hexdigest()
+        key = self.engine.fingerprint(component, container, inputs, self.claims)
         if task.get("cachingOptions", {}).get("enableCache") and key in self.cache:
             done.state, done.outputs = "cached", self.cache[key]
         else:
@@ -167,6 +172,8 @@ class LocalCluster:
                     return status
                 _merge(told, written)
             status = self._run(container, _invocation(inputs, told, self._given(output_file, pod)), pod, killed_when)
+            if status == 0 and killed_when:
+                return -signal.SIGKILL  # it ended before it was killed: the pod is lost before anything is taken over
             if status == 0:
                 _merge(done.outputs, written, told)
                 for artifact in done.outputs.values() if not self.engine.mounted else ():
@@ -188,11 +195,11 @@ class LocalCluster:
         if self.isolated:
             (pod / "root").mkdir(exist_ok=True)
             write = {"/tmp": pod / "tmp", f"/{folder}": brought, **{volume: Path(volume) for volume in self.volumes}}
-            view = pod_view.view_of(pod / "root", self.read, write)
+            view = pod_view.view_of(pod / "root", self.read, write, self.full)
         with (pod / "log.txt").open("ab") as log:
-            process = self.start(command, pod, _environment(), log, log, view)
+            process = self.start(command, pod, environment(self.code), log, log, view)
             if killed_when:
-                threading.Thread(target=_kill, args=(process, killed_when), daemon=True).start()
+                threading.Thread(target=kill_when, args=(process, killed_when), daemon=True).start()
             return process.wait()
 
     def _new_outputs(self, name, component) -> dict[str, dict]:
@@ -242,12 +249,6 @@ def _number(artifact: dict) -> int:
     return int(hashlib.sha256(artifact["uri"].encode()).hexdigest()[:8], 16)
 
 
-def _environment() -> dict[str, str]:
-    """That of the image; nothing of this machine but where its Python is."""
-    names = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": "/home/thaw"}
-    return {**names, "PYTHONUNBUFFERED": "1", "KFP_POD_NAME": "pod", "LANG": "C.UTF-8"}
-
-
 def _parameters(task, given):
     values = {}
     for name, told in task.get("inputs", {}).get("parameters", {}).items():
@@ -271,21 +272,6 @@ def _merge(outputs, output_file: Path, told=None) -> None:
         [artifact] = artifacts["artifacts"]
         outputs[key]["uri"] = artifact.get("uri", outputs[key]["uri"])
         outputs[key]["metadata"] = {**outputs[key]["metadata"], **artifact.get("metadata", {})}
-
-
-def _start(command, cwd, env, stdout, stderr, view):
-    if view:
-        command = [sys.executable, pod_view.__file__, json.dumps(view), *command]
-    return subprocess.Popen(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr, start_new_session=True)
-
-
-def _kill(process, killed_when) -> None:
-    while process.poll() is None:
-        if killed_when():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            return
-        time.sleep(0.02)
 
 
 def _seconds(duration: str) -> float:

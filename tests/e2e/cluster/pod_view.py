@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 NEW_MOUNTS, BIND, REMOUNT, READ_ONLY, PRIVATE = 0x20000, 0x1000, 0x20, 0x1, 0x44000
@@ -25,9 +26,17 @@ def can_enter() -> bool:
     return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
 
 
-def view_of(root: Path, read: list[Path], write: dict[str, Path]) -> dict:
-    """What `enter` is to make: a folder as root, what can be read at its own place, and what can be written where."""
-    return {"root": str(root), "read": [str(path) for path in read], "write": {k: str(p) for k, p in write.items()}}
+def view_of(root: Path, read: list[Path], write: dict[str, Path], full: Sequence[str] = ()) -> dict:
+    """What `enter` is to make: a folder as root, what can be read at its own place, and what can be written where.
+
+    Args:
+      root: an empty folder.
+      read: of this machine.
+      write: by path in the pod, a folder of this machine.
+      full: those paths of `write` at which the pod has a disk without room instead.
+    """
+    return {"root": str(root), "read": [str(path) for path in read], "write": {k: str(p) for k, p in write.items()},
+            "full": list(full)}  # fmt: skip
 
 
 def enter(view: dict) -> None:
@@ -52,7 +61,12 @@ def enter(view: dict) -> None:
         if not os.path.exists(source):
             continue
         os.makedirs(root + target, exist_ok=True)
-        mount(source, root + target, None, BIND)
+        if target in view["full"]:
+            mount("disk", root + target, "tmpfs", 0, "size=64k,mode=1777")
+            with open(f"{root}{target}/of_others", "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, 2**16)
+        else:
+            mount(source, root + target, None, BIND)
         if target not in places and target not in ("/dev", "/proc"):
             mount(None, root + target, None, BIND | REMOUNT | READ_ONLY)
     mount("shm", f"{root}/dev/shm", "tmpfs", 0, "size=64m,mode=1777")  # what Kubernetes gives a pod

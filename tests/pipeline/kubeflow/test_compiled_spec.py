@@ -23,7 +23,9 @@ def compiled(*nodes):
     return {
         "root": {"dag": {"tasks": tasks}, "inputDefinitions": {"parameters": {"data_path": {}}}},
         "components": {node: {"executorLabel": f"{node}_executor"} for node in nodes},
-        "deploymentSpec": {"executors": {f"{node}_executor": {"container": {}} for node in nodes}},
+        "deploymentSpec": {
+            "executors": {f"{node}_executor": {"container": {"args": ["--runner=x"]}} for node in nodes}
+        },
     }
 
 
@@ -32,7 +34,7 @@ def test_a_name_has_letters_digits_and_dashes_alone():
 
 
 def test_names_change_everywhere_together(cluster):
-    spec = finished_spec(compiled("Transform", "Trainer.source.a_b.original"), cluster)
+    spec = finished_spec(compiled("Transform", "Trainer.source.a_b.original"), cluster, {"python": "3.10"})
     task = spec["root"]["dag"]["tasks"]["trainer-source-a-b-original"]
     assert task["dependentTasks"] == ["transform"]
     assert task["taskInfo"]["name"] == "trainer-source-a-b-original"
@@ -42,10 +44,10 @@ def test_names_change_everywhere_together(cluster):
 
 def test_what_tfx_compiled_is_not_changed(cluster):
     before = compiled("Transform")
-    finished_spec(before, cluster)
+    finished_spec(before, cluster, {"python": "3.10"})
     assert before == compiled("Transform")
 
 
 def test_node_ids_that_would_become_the_same_are_refused(cluster):
     with pytest.raises(ThawError, match=r"would have the same name\. Rename a source"):
-        finished_spec(compiled("Trainer.a_b.c", "Trainer.a.b_c"), cluster)
+        finished_spec(compiled("Trainer.a_b.c", "Trainer.a.b_c"), cluster, {"python": "3.10"})

@@ -1,0 +1,93 @@
+"""What a pod checks before its task, and what it says when the task fails. Imports no TFX and no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from experiment.errors import ThawError
+from pipeline.dag.fingerprint import POD_CODE, source_fingerprint
+from pipeline.runner.failed_run import DISK_FULL
+
+ARGUMENT = "--thaw_expects"
+"""Of every container in the compiled file; its value is JSON."""
+PACKAGES = ("tfx", "tensorflow", "keras", "numpy", "scikit-learn", "scipy")
+"""What a result's stack names, and TFX."""
+PYTHON, CODE, GPUS, VOLUME = "python", "code", "gpus", "volume"
+NEARLY_FULL_BYTES = 2**20
+
+
+def expectations() -> dict[str, Any]:
+    """What the process that compiles expects of an image: its Python, its packages and Thaw's own code."""
+    return {
+        PYTHON: ".".join(platform.python_version_tuple()[:2]),
+        **{name: metadata.version(name) for name in PACKAGES},
+        CODE: source_fingerprint(*POD_CODE),
+    }
+
+
+def without_expectations(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """The arguments that are TFX's, and what the compiled file expects; nothing if an older Thaw compiled it."""
+    if ARGUMENT not in arguments[:-1]:
+        return arguments, {}
+    place = arguments.index(ARGUMENT)
+    return arguments[:place] + arguments[place + 2 :], json.loads(arguments[place + 1])
+
+
+def check_image(expected: dict[str, Any]) -> None:
+    """Makes sure that this image is of the version that compiled the file.
+
+    Code is compared only if all packages are the same: its fingerprint depends on Python's version.
+
+    Raises:
+      ThawError: it is another one, so that results would have the key of a code and a stack that did not make them.
+    """
+    advice = "Build the image from the checkout that compiles, push it under a new tag, and compile with that tag."
+    found = {PYTHON: ".".join(platform.python_version_tuple()[:2])}
+    found |= {name: _version(name) for name in PACKAGES if name in expected}
+    other = [f"{name} {version} ({expected[name]} in the file)" for name, version in found.items()
+             if expected.get(name, version) != version]  # fmt: skip
+    if other:
+        raise ThawError(f"This image has other packages than the machine that compiled the pipeline: "
+                        f"{', '.join(other)}. Expected the same. {advice}")  # fmt: skip
+    if CODE in expected and (code := source_fingerprint(*POD_CODE)) != expected[CODE]:
+        raise ThawError(f"This image has another version of Thaw (code {code}) than the compiled file (code "
+                        f"{expected[CODE]}). Expected the same. {advice}")  # fmt: skip
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "is not installed"
+
+
+def explanation(error: BaseException, folders: list[Path]) -> str | None:
+    """The one message for what the user can correct; None for what needs a traceback.
+
+    Args:
+      error: what ended the task, wherever TFX and Beam wrapped it.
+      folders: those that the task writes to.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ThawError):
+            return str(cause)
+        if any(words in str(cause) for words in DISK_FULL):
+            return _disk_full(cause, folders)
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _disk_full(error: BaseException, folders: list[Path]) -> str:
+    free = {folder: shutil.disk_usage(folder).free for folder in folders if folder.exists()}
+    full = [str(folder) for folder, size in free.items() if size < NEARLY_FULL_BYTES]
+    name = getattr(error, "filename", None) or ", ".join(full) or "a folder of this pod"
+    room = ", ".join(f"{folder} {size / 1e6:.0f} MB" for folder, size in free.items())
+    return (f"The disk is full: {name} can't be written. Expected room for outputs, temporary files and the volume; "
+            f"free are now: {room}. Outputs and /tmp lie on the node's disk: use nodes with more, or raise the "
+            "namespace's limit of ephemeral storage. Enlarge the claim if it is the volume.")  # fmt: skip

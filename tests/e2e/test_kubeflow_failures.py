@@ -1,0 +1,71 @@
+"""Pods that can't do their task say so in one message. A pod each; no whole run."""
+
+import json
+
+import pytest
+
+from tests.e2e.cluster import pod_view
+from tests.e2e.cluster.local_cluster import LocalCluster, start_new
+
+pytestmark = [pytest.mark.e2e]
+FIRST = "importexamplegen"
+
+
+@pytest.fixture
+def cluster(experiment, compile_tiny, programs, tmp_path):
+    file = compile_tiny("volume_of_failures")
+    cluster = LocalCluster(file, tmp_path / "cluster", "kfp_mlmd", [experiment.data], start=programs.start)
+    cluster.spec["root"]["dag"]["tasks"][FIRST]["retryPolicy"]["maxRetryCount"] = 0
+    return cluster
+
+
+def expect(cluster, **changes):
+    """Changes what the compiled file expects of the image of the first task."""
+    args = cluster.spec["deploymentSpec"]["executors"][f"exec-{FIRST}"]["container"]["args"]
+    place = args.index("--thaw_expects") + 1
+    args[place] = json.dumps({**json.loads(args[place]), **changes})
+
+
+def said(cluster, experiment):
+    """The one message of the pod that failed."""
+    task = cluster.run({"data_path": str(experiment.data)}, only={FIRST})[FIRST]
+    log = cluster.log(FIRST)
+    assert (task.state, task.attempts) == ("failed", [1]), log
+    assert "Traceback" not in log
+    return log
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"code": "0123456789abcdef"}, "This image has another version of Thaw"),
+        ({"tensorflow": "2.99.0"}, "(2.99.0 in the file)"),
+        ({"python": "3.99"}, "python"),
+        ({"gpus": 2}, "requests 2 GPU(s) for this step, and TensorFlow sees none"),
+    ],
+)
+def test_an_image_that_does_not_fit_the_compiled_file_ends_the_pod_with_one_message(
+    changes, message, cluster, experiment
+):
+    expect(cluster, **changes)
+    log = said(cluster, experiment)
+    assert message in log and log.count("thaw: ") == 1
+
+
+def test_an_image_without_thaw_ends_the_pod_with_pythons_own_line(cluster, experiment):
+    cluster.code = None
+    cluster.start = start_new  # a fork would have Thaw imported
+    assert "No module named 'pipeline'" in said(cluster, experiment)
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [("/minio", "The disk is full: /minio can't be written"), ("/tmp", "Can't make a temporary folder")],
+)
+def test_a_full_disk_ends_the_pod_with_a_message_that_names_the_folder(folder, message, cluster, experiment):
+    if not pod_view.can_enter():
+        pytest.skip("wants root, and a root of the file system that mounts can be made private in")
+    cluster.full.append(folder)
+    cluster.start = start_new  # the server of forks makes a folder in /tmp itself
+    log = said(cluster, experiment)
+    assert message in log and folder in log and log.count("thaw: ") == 1
