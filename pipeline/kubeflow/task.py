@@ -139,8 +139,8 @@ def check_gpus(expected: dict[str, Any]) -> None:
 
     if not tf.config.list_physical_devices("GPU"):
         raise ThawError(f"The compiled file requests {expected[pod_checks.GPUS]} GPU(s) for this step, and TensorFlow "
-                        "sees none. Expected at least one. Build the image with EXTRA=gpu, see that the node's driver is "
-                        "new enough for its CUDA, or compile with --gpus 0 to train on cores.")  # fmt: skip
+                        "sees none. Expected at least one. Build the image with EXTRA=gpu, see that the node's "
+                        "driver is new enough for its CUDA, or compile with --gpus 0 to train on cores.")  # fmt: skip
 
 
 def _run_task(arguments: list[str], root: Path) -> int:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -53,6 +54,23 @@ def test_a_bucket_that_fails_for_a_while_costs_attempts_and_nothing_else(engine,
     assert sum(failed) == (0 if cluster.engine.mounted else 2)
     if sum(failed):
         assert "bucket unavailable" in cluster.log("importexamplegen")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_bucket_that_is_away_for_a_time_is_outlasted_by_the_tasks_retries(engine, experiment, compile_tiny, programs):
+    """Four seconds against waits of 1, 2 and 4 s: as a minute against the default's 30, 60 and 120 s."""
+    if not pod_view.can_enter():
+        pytest.skip("wants root, and a root of the file system that mounts can be made private in")
+    file = compile_tiny(f"away_{engine}")
+    folder = experiment.folder / f"away_at_{engine}"
+    cluster = LocalCluster(file, folder, engine, [experiment.data], start=programs.start)
+    cluster.bucket.fails_until = time.monotonic() + 4
+    results = cluster.run({"data_path": str(experiment.data)}, only={"importexamplegen"})
+    log = cluster.log("importexamplegen")
+    assert results["importexamplegen"].state == "done", log
+    assert results["importexamplegen"].attempts[0] == 1
+    assert ("Read-only file system" if cluster.engine.mounted else "bucket unavailable") in log
 
 
 @pytest.mark.exhaustive

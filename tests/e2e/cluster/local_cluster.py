@@ -195,6 +195,8 @@ class LocalCluster:
         if self.isolated:
             (pod / "root").mkdir(exist_ok=True)
             write = {"/tmp": pod / "tmp", f"/{folder}": brought, **{volume: Path(volume) for volume in self.volumes}}
+            if self.engine.mounted and self.bucket.away:
+                del write[f"/{folder}"]  # nothing is mounted
             view = pod_view.view_of(pod / "root", self.read, write, self.full)
         with (pod / "log.txt").open("ab") as log:
             process = self.start(command, pod, environment(self.code), log, log, view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 
@@ -19,12 +20,19 @@ class Bucket:
     Attributes:
       markers: keys of zero-byte objects that stand for folders, as TensorFlow's GCS file system writes them.
       failures: so many further copies fail.
+      fails_until: on time.monotonic's clock; before it copies fail, and pods can't write where it is mounted.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.markers: set[str] = set()
         self.failures = 0
+        self.fails_until = 0.0
+
+    @property
+    def away(self) -> bool:
+        """Whether it fails now, for as long as `fails_until` says."""
+        return time.monotonic() < self.fails_until
 
     def download(self, key: str, target: Path) -> None:
         """Copies all objects below a key; a marker becomes a file, in whose place no folder can be made afterwards."""
@@ -53,6 +61,6 @@ class Bucket:
                 shutil.copyfile(path, place)
 
     def _fail(self, what: str, key: str) -> None:
-        if self.failures:
-            self.failures -= 1
+        if self.failures or self.away:
+            self.failures = max(0, self.failures - 1)
             raise BucketError(f"failed to {what} {key}: bucket unavailable")
