@@ -2,7 +2,8 @@
 # Makes .venv: a Python, the packages that uv.lock names for it, and this project, editable. `make setup` runs it.
 #
 # Where glibc is 2.39 or later, and on Apple silicon, it takes the newest of Python 3.13, 3.12 and 3.11, with TFX 1.21;
-# elsewhere Python 3.10, with TFX 1.16. THAW_PYTHON=3.10 (or 3.11, 3.12, 3.13) chooses another.
+# elsewhere Python 3.10, with TFX 1.16. THAW_PYTHON=3.10 (or 3.11, 3.12, 3.13) chooses another, which later calls keep:
+# THAW_PYTHON chooses again, and without .venv (make clean) the system decides again.
 #
 # It needs a package index and either uv or some Python with venv or pip; what it fetches for itself goes to
 # .bootstrap/. It is safe to repeat: when nothing changed since the last time it ends at once. pip's settings
@@ -35,6 +36,7 @@ is_current() {
 # Versions of Python that will do, the best first. TFX 1.21's packages are built for glibc 2.39.
 wanted_pythons() {
   case ${THAW_PYTHON:-} in
+    '') if [ -n "$(kept_python)" ]; then kept_python; else default_pythons; fi ;;
     3.10) echo 3.10 ;;
     3.11 | 3.12 | 3.13)
       [ -z "$(glibc_version)" ] || has_current_libraries ||
@@ -42,17 +44,25 @@ wanted_pythons() {
           "Leave THAW_PYTHON out, or use Ubuntu 24.04, Debian 13, RHEL 10 or later."
       echo "$THAW_PYTHON"
       ;;
-    ?*) fail "THAW_PYTHON is '$THAW_PYTHON'; Thaw runs on 3.10, 3.11, 3.12 and 3.13." ;;
-    *)
-      if has_current_libraries; then
-        echo 3.13 3.12 3.11
-      elif [ -n "$(glibc_version)" ]; then
-        echo 3.10
-      else
-        fail "no glibc was found on this system ($(uname -sm)); TFX's packages need one, or macOS on Apple silicon." \
-          "Use a Linux container; or, where glibc is there and getconf is not, say THAW_PYTHON=3.13 (or 3.10)."
-      fi
-      ;;
+    *) fail "THAW_PYTHON is '$THAW_PYTHON'; Thaw runs on 3.10, 3.11, 3.12 and 3.13." ;;
+  esac
+}
+default_pythons() {
+  if has_current_libraries; then
+    echo 3.13 3.12 3.11
+  elif [ -n "$(glibc_version)" ]; then
+    echo 3.10
+  else
+    fail "no glibc was found on this system ($(uname -sm)); TFX's packages need one, or macOS on Apple silicon." \
+      "Use a Linux container; or, where glibc is there and getconf is not, say THAW_PYTHON=3.13 (or 3.10)."
+  fi
+}
+# The one Python that .venv was made for, from its stamp; nothing if the system may choose, or can no longer run it.
+kept_python() {
+  kept=$(sed -n 2p "$STAMP" 2>/dev/null) || kept=
+  case $kept in
+    3.10) if [ "$(default_pythons 2>&1)" != 3.10 ]; then echo 3.10; fi ;;
+    3.11 | 3.12 | 3.13) if [ -z "$(glibc_version)" ] || has_current_libraries; then echo "$kept"; fi ;;
   esac
 }
 has_current_libraries() {
@@ -187,7 +197,9 @@ find_uv
 [ -n "$PYTHON" ] || fetch_python
 adopt_pip_settings
 
-if [ "$SERIES" = 3.10 ]; then
+if [ -z "${THAW_PYTHON:-}" ] && [ -n "$(kept_python)" ]; then
+  say "keeping Python $SERIES, which .venv was made for; THAW_PYTHON=3.13 (or another) or make clean changes it"
+elif [ "$SERIES" = 3.10 ]; then
   if [ -n "${THAW_PYTHON:-}" ]; then why="THAW_PYTHON asks for it"; else why="TFX 1.21 needs glibc 2.39; here is $(libc_found)"; fi
   say "taking Python 3.10 and TFX 1.16, which are out of support: $why"
 fi

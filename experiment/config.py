@@ -115,8 +115,9 @@ class ExperimentConfig(Settings):
     precision: Literal["auto", Precision] = "float32"
     """Of activations and kernels in training; weights are float32. `auto`: bfloat16 if a training step of every network
     is at least 1.3 times as fast with it on this machine, else float32; on a cluster float32 (docs/precision.md)."""
-    workers: PositiveInt | None = None
-    """Processes that run a sweep in parallel, one thread each; none: one per core, or one if there is a GPU."""
+    workers: Annotated[int, pydantic.Field(ge=1, le=1024)] | None = None
+    """Processes that run a sweep in parallel, one thread each, 1,024 at most; none: one per core, or one if there
+    is a GPU."""
     activations_gib: PositiveFloat = 4.0
     """Memory for activations of frozen layers, all workers together, in GiB; the rest goes to disk."""
     pipeline_root: Annotated[str, pydantic.Field(pattern=r"^(gs|s3)://[^/]+(/[^/]+)*$")] | None = None

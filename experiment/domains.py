@@ -88,9 +88,12 @@ class Settings(pydantic.BaseModel):
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _check_numbers(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        """Pydantic would take `draws: yes` for 1, `strict: 1` for true, and integers that no float can hold."""
+        """Pydantic would take `draws: yes` for 1, `strict: 1` for true, `""` for a path, and integers beyond floats."""
         types = types_in(cls.model_fields[info.field_name or ""].annotation)
         for one in _leaves(value):
+            if Path in types and isinstance(one, str) and not one.strip():
+                raise ValueError("expected a path, got empty text, which would mean the current folder. Write the path "
+                                 "(a dot for the current folder), or leave the key out")  # fmt: skip
             if types & {int, float} and isinstance(one, bool):
                 raise ValueError(f"expected a number, got {one}. YAML reads yes, on and true as True, and no, off and "
                                  "false as False; write a number")  # fmt: skip

@@ -80,7 +80,7 @@ def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
 
     folder = find_run(run, runs)
     summary = read_summary(folder)
-    if "labels" not in summary:
+    if summary.get("labels") is None:
         raise ThawError(f"{folder / SUMMARY_FILE} holds no learning curves: an earlier Thaw wrote it. Run the same "
                         "configuration again: trainings that are in the ledgers are not repeated.")  # fmt: skip
     found = summary["labels"]

@@ -164,11 +164,20 @@ def _file(path: Path, line: int, cells: Mapping[str, str]) -> LabelledFile:
     for key in (FILE, LABEL, SPLIT):
         if not cells.get(key, "full"):
             raise ThawError(f"{path}, line {line}: the {key} is empty. Fill it in, or leave the line out.")
-    file = os.path.normpath(cells[FILE])
+    file = _below(path.parent, os.path.normpath(cells[FILE]))
     if os.path.isabs(file) or file.split(os.sep)[0] == os.pardir or "\0" in file:
-        raise ThawError(f"{path}, line {line}: {cells[FILE]!r} lies outside {path.parent}. Expected paths relative to "
-                        "the CSV file, of images below its folder.")  # fmt: skip
+        raise ThawError(f"{path}, line {line}: {cells[FILE]!r} lies outside {path.parent}. Expected paths of "
+                        "images below the CSV file's folder, best relative to it.")  # fmt: skip
     split = OTHER_NAMES.get(cells[SPLIT].lower()) if SPLIT in cells else None
     if SPLIT in cells and split is None:
         raise ThawError(f"{path}, line {line}: unknown split {cells[SPLIT]!r}. Expected train, val or test.")
     return LabelledFile(path.parent / file, file, cells[LABEL], cells.get(GROUP) or None, split)
+
+
+def _below(folder: Path, file: str) -> str:
+    """An absolute path that lies in the folder, relative to it; any other path as it is."""
+    if os.path.isabs(file):
+        for place in (os.path.abspath(folder), os.path.realpath(folder)):
+            if os.path.commonpath((place, file)) == place:
+                return os.path.relpath(file, place)
+    return file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,5 +77,12 @@ def config_of(
       ThawError: as load_config.
     """
     values = {short.setting: "true" if given[short.name] is True else given[short.name] for short in shorts}
-    overrides = [f"{key}={value}" for key, value in values.items() if value is not None and value is not False]
+    overrides = [
+        f"{key}={_as_yaml(value)}" for key, value in values.items() if value is not None and value is not False
+    ]
     return load_config(path, (*settings, *overrides))
+
+
+def _as_yaml(value: object) -> str:
+    """The value as --set takes it: a path in quotes, or YAML would read `photos #2` as `photos`."""
+    return json.dumps(str(value), ensure_ascii=False) if isinstance(value, Path) else str(value)

@@ -103,7 +103,7 @@ def _check_row(row: Mapping[str | None, Any], number: int) -> None:
 def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_refuse_constant)
         # What is read afterwards is the content itself, so its types must be right as they stand: no text for a number.
         model.model_validate_json(text, strict=True)
     except pydantic.ValidationError as error:
@@ -113,6 +113,10 @@ def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, error) from error
     return dict(content)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is not a number")
 
 
 def damaged(path: Path, reason: object) -> ThawError:

@@ -86,6 +86,85 @@ class Origin(pydantic.BaseModel):
     stack: dict[str, Any]
 
 
+class _Images(pydantic.BaseModel):
+    """Numbers of images; None: more than the curve has."""
+
+    low: float | None
+    expected: float | None
+    high: float | None
+
+
+class _Met(_Images):
+    largest: float
+
+
+class _Point(pydantic.BaseModel):
+    n: int
+    accuracy: float
+    fresh: bool
+
+
+class _Ahead(pydantic.BaseModel):
+    """An accuracy expected with n images; nulls: beyond the curve."""
+
+    n: int
+    low: float | None
+    expected: float | None
+    high: float | None
+
+    @pydantic.model_validator(mode="after")
+    def _check_interval(self) -> _Ahead:
+        if len({one is None for one in (self.low, self.expected, self.high)}) > 1:
+            raise ValueError("low, expected and high are not all there")
+        return self
+
+
+class _SilentCurve(pydantic.BaseModel):
+    """What commands read of a learning curve beyond which nothing is said."""
+
+    name: str
+    points: list[_Point]
+    collapsed: list[int]
+    silent: str
+
+
+class _Curve(pydantic.BaseModel):
+    """What commands read of any other learning curve."""
+
+    name: str
+    points: Annotated[list[_Point], pydantic.Field(min_length=1)]
+    collapsed: list[int]
+    silent: None
+    sizes: Annotated[list[float], pydantic.Field(min_length=1)]
+    low: list[float]
+    expected: list[float]
+    high: list[float]
+    ahead: list[_Ahead]
+    images: _Images
+
+    @pydantic.model_validator(mode="after")
+    def _check_band(self) -> _Curve:
+        if len({len(one) for one in (self.sizes, self.low, self.expected, self.high)}) > 1:
+            raise ValueError("sizes, low, expected and high have different lengths")
+        return self
+
+
+class _Labels(pydantic.BaseModel):
+    """What commands read of the learning curves."""
+
+    n: int
+    wished_accuracy: float
+    winner: str
+    curves: Annotated[list[_SilentCurve | _Curve], pydantic.Field(min_length=1)]
+    met: _Met | None
+
+    @pydantic.model_validator(mode="after")
+    def _check_winner(self) -> _Labels:
+        if self.winner not in {one.name for one in self.curves}:
+            raise ValueError(f"no curve has the name of the winner {self.winner!r}")
+        return self
+
+
 class Summary(Origin):
     """What commands read of summary.json."""
 
@@ -104,6 +183,7 @@ class Summary(Origin):
     planned_trainings: int = 0
     not_trained: dict[str, int] = {}
     not_confirmed: list[int] = []
+    labels: _Labels | None = None  # runs from before there were learning curves have none
     ml_metadata: _Record
 
 

@@ -37,6 +37,8 @@ MOST_INSTANCES = 128
 """Of one request: an image of a few bytes takes as much memory in the network as any other."""
 MOST_SECONDS = 10.0
 """Within which a request must have arrived; slower clients are disconnected."""
+MOST_SECONDS_TO_END = 5.0
+"""For answers in progress when the process is told to end; requests that wait get status 503 at once."""
 
 Predict = Callable[[str, list[bytes]], list[dict[str, Any]]]
 """A signature's name and its input, to one answer for each."""
@@ -159,9 +161,12 @@ class UnknownPathHandler(BodilessHandler):
 class PredictHandler(tornado.web.RequestHandler):
     """One request, of whose body no more is kept than is allowed."""
 
-    def initialize(self, predict: Predict, threads: concurrent.futures.Executor) -> None:
-        """Called by Tornado for each request."""
-        self._predict, self._threads = predict, threads
+    def initialize(
+        self, predict: Predict, threads: concurrent.futures.Executor, answers: set[asyncio.Future[Any]],
+        ended: asyncio.Event,
+    ) -> None:  # fmt: skip
+        """Called by Tornado for each request; `answers` is the set of those in progress."""
+        self._predict, self._threads, self._answers, self._ended = predict, threads, answers, ended
         self._body, self._size = bytearray(), 0
 
     def data_received(self, chunk: bytes) -> None:
@@ -177,10 +182,18 @@ class PredictHandler(tornado.web.RequestHandler):
         try:
             self._check_envelope()
             loop = asyncio.get_running_loop()
-            predictions = await loop.run_in_executor(self._threads, self._answer, bytes(self._body))
+            answer = loop.run_in_executor(self._threads, self._answer, bytes(self._body))
+            self._answers.add(answer)
+            answer.add_done_callback(self._answers.discard)
+            predictions = await answer
         except Refused as error:
             self.set_status(error.status)
             self.write({"error": str(error)})
+        except (asyncio.CancelledError, RuntimeError):  # the second where the threads take nothing more
+            if not self._ended.is_set():
+                raise
+            self.set_status(503)
+            self.write({"error": "The server is about to end. Ask again, or ask another one."})
         else:
             self.write({"predictions": predictions})
 
@@ -195,24 +208,36 @@ class PredictHandler(tornado.web.RequestHandler):
         return self._predict(*read_request(body))
 
 
-async def serve(predict: Predict, host: str, port: int) -> None:
-    """Answers until the process is told to end (SIGTERM, SIGINT)."""
+async def serve(predict: Predict, host: str, port: int) -> bool:
+    """Answers until the process is told to end (SIGTERM, SIGINT); whether no answer is in progress any longer."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as threads:
-        told = {"predict": predict, "threads": threads}
-        routes: list[Any] = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
-        server = tornado.httpserver.HTTPServer(
-            tornado.web.Application(routes, default_handler_class=UnknownPathHandler),
-            max_body_size=MOST_BYTES_READ,
-            body_timeout=MOST_SECONDS,
-            idle_connection_timeout=MOST_SECONDS,
-        )
-        server.add_sockets(sockets := tornado.netutil.bind_sockets(port, host))
-        print(f"Serving at http://{host}:{sockets[0].getsockname()[1]}{MODEL_PATH}:predict", flush=True)
-        await ended.wait()
-        server.stop()
+    threads, answers = concurrent.futures.ThreadPoolExecutor(usable_cores()), set[asyncio.Future[Any]]()
+    told = {"predict": predict, "threads": threads, "answers": answers, "ended": ended}
+    routes: list[Any] = [(MODEL_PATH, StateHandler), (f"{MODEL_PATH}:predict", PredictHandler, told)]
+    server = tornado.httpserver.HTTPServer(
+        tornado.web.Application(routes, default_handler_class=UnknownPathHandler),
+        max_body_size=MOST_BYTES_READ,
+        body_timeout=MOST_SECONDS,
+        idle_connection_timeout=MOST_SECONDS,
+    )
+    server.add_sockets(sockets := tornado.netutil.bind_sockets(port, host))
+    print(f"Serving at http://{host}:{sockets[0].getsockname()[1]}{MODEL_PATH}:predict", flush=True)
+    await ended.wait()
+    server.stop()
+    threads.shutdown(wait=False, cancel_futures=True)
+    if answers:
+        _, unfinished = await asyncio.wait(answers, timeout=MOST_SECONDS_TO_END)
+        await asyncio.sleep(0.1)  # what is answered is sent
+        return not unfinished
+    return True
+
+
+def run(predict: Predict, host: str, port: int) -> None:
+    """Serves in this process, and ends it if an answer is still being computed then: Python would wait for it."""
+    if not asyncio.run(serve(predict, host, port)):
+        os._exit(0)
 
 
 def _port(text: str) -> int:
@@ -238,7 +263,7 @@ def main(argv: list[str]) -> int:
     prepare_process(os.environ)
     try:
         own_temporary_folder(os.environ)
-        asyncio.run(serve(load(arguments.model), arguments.host, arguments.port))
+        run(load(arguments.model), arguments.host, arguments.port)
     except (ThawError, OSError, UnicodeError) as error:  # the latter two: the port is taken, or no such address
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1

@@ -75,6 +75,16 @@ def test_the_first_that_is_found_is_taken_and_the_newest_is_fetched_where_none_i
     assert shell("find_python() { :; }; " + look).stdout.split() == ["3.13"]
 
 
+@pytest.mark.parametrize(
+    ("kept", "glibc", "wish", "wanted"),
+    [("3.12", "2.41", "", "3.12"), ("3.10", "2.41", "", OF_OLD), ("3.12", "2.41", "3.11", "3.11"),
+     ("3.12", "2.36", "", OF_OLD), (NEWEST_FIRST, "2.41", "", NEWEST_FIRST), ("3.9", "2.41", "", NEWEST_FIRST)],
+)  # fmt: skip
+def test_the_environments_python_is_kept_until_another_is_wished(shell, kept, glibc, wish, wanted):
+    stamp = f"mkdir -p .venv; printf '%s\\n' /a/folder '{kept}' 12345 >.venv/.thaw-stamp; "
+    assert shell(f"{stamp}wanted_pythons", glibc, THAW_PYTHON=wish).stdout.strip() == wanted
+
+
 def test_another_wish_makes_the_environment_anew(shell):
     stamps = {shell(f"cd {ROOT}; WANTED={wanted}; wanted_stamp").stdout for wanted in ("3.10", "3.12")}
     assert len(stamps) == 2

@@ -205,3 +205,43 @@ def test_whatever_is_changed_in_a_file_the_reader_says_so_or_gives_what_fits(run
         assert name in str(error)
     finally:
         (run / name).write_bytes(whole)
+
+
+CURVE = {
+    "name": "a__original",
+    "points": [{"n": 10, "accuracy": 0.5, "fresh": True}],
+    "collapsed": [],
+    "silent": "Why.",
+}
+LABELS = {"n": 10, "wished_accuracy": 0.95, "winner": "a__original", "curves": [CURVE], "met": None}
+
+
+def test_learning_curves_that_are_whole_are_shown(run, call):
+    path = run / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": LABELS}))
+    status, printed = call("labels")
+    assert status in (0, None) and "Nothing is said of more images with a__original" in printed
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{}, {**LABELS, "curves": []}, {**LABELS, "winner": "b"}, {**LABELS, "met": {}},
+     {**LABELS, "wished_accuracy": float("nan")},
+     *({**LABELS, "curves": [{key: value for key, value in CURVE.items() if key != name}]} for name in CURVE),
+     {**LABELS, "curves": [{**CURVE, "silent": None}]}, {**LABELS, "curves": [{**CURVE, "points": None}]}],
+)  # fmt: skip
+def test_damaged_learning_curves_are_named(run, call, labels):
+    path = run / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": labels}))
+    for command in ("labels", "report"):
+        status, printed = call(command)
+        assert status == 1 and "summary.json is missing or damaged" in printed and "Traceback" not in printed
+
+
+def test_a_number_that_is_none_is_no_figure(run, call):
+    path = run / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["closing_table"][0]["accuracy"] = float("nan")
+    path.write_text(json.dumps(summary))
+    status, printed = call("report")
+    assert status == 1 and "it holds NaN" in printed and "nan%" not in printed

@@ -14,6 +14,7 @@ from acquisition.tfrecords import image_headers
 from experiment import features
 from experiment.training_settings import ModelSettings
 from trainer_module.data.image_decoding import decode_images
+from trainer_module.export.image_blocks import blocks_of, holds, is_turned
 
 
 class ServedModel(tf.Module):
@@ -143,20 +144,22 @@ def assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize:
         if resize else f"{height} x {width} pixels (height x width)"
     )  # fmt: skip
     size = f"expected PNG or JPEG of {wanted}; images of the request that are not:"
-    header = tf.strings.regex_replace(encoded, image_headers.AFTER_PNG_HEADER, "", replace_global=False)
+    blocks = blocks_of(encoded, is_png, is_jpeg)
     checks = {
         size: sound,
         _COLOURS[channels]: tf.where(
             is_png, _png_colours_fit(kinds, channels),
             tf.scatter_nd(tf.where(is_jpeg), _in(jpeg_shapes[:, 2], {1, channels}), tf.shape(is_jpeg, tf.int64)),
         ),
-        _words(image_headers.TURNED): ~_holds(encoded, image_headers.TURNED),
-        _words(image_headers.ANIMATED): ~(is_png & _holds(header, image_headers.ANIMATED)),
+        _words(image_headers.TURNED_WORDS): ~is_turned(blocks),
+        _words(image_headers.IN_WORDS[image_headers.ANIMATED]): ~holds(blocks.names, image_headers.ANIMATED),
     }  # fmt: skip
     asserted = [_assert_all(fit, words) for words, fit in checks.items()]
-    may_be_transparent = is_png & (_in(kinds[:, 1], {4, 6}) | _holds(header, image_headers.TRANSPARENT))
+    may_be_transparent = is_png & (_in(kinds[:, 1], {4, 6}) | holds(blocks.names, image_headers.TRANSPARENT))
     with tf.control_dependencies(asserted):
-        return _assert_all(_opaque(encoded, may_be_transparent), _words(image_headers.TRANSPARENT))
+        return _assert_all(
+            _opaque(encoded, may_be_transparent), _words(image_headers.IN_WORDS[image_headers.TRANSPARENT])
+        )
 
 
 def _opaque(encoded: tf.Tensor, may_be_transparent: tf.Tensor) -> tf.Tensor:
@@ -190,12 +193,8 @@ def _in(values: tf.Tensor, wanted: set[int]) -> tf.Tensor:
     return tf.reduce_any(values[:, tf.newaxis] == sorted(wanted), axis=-1)
 
 
-def _holds(texts: tf.Tensor, pattern: str) -> tf.Tensor:
-    return tf.strings.regex_full_match(texts, rf"\C*(?:{pattern})\C*")
-
-
-def _words(pattern: str) -> str:
-    return f"the model was trained on other images ({image_headers.IN_WORDS[pattern]}); those of the request:"
+def _words(problem: str) -> str:
+    return f"the model was trained on other images ({problem}); those of the request:"
 
 
 def _assert_all(fit: tf.Tensor, message: str) -> tf.Operation:

@@ -39,6 +39,17 @@ def test_files_are_relative_to_the_table(folder: Path) -> None:
     assert files[0] == LabelledFile(folder / "in" / "0.jpg", "in/0.jpg", "rose") and len(files) == 16
 
 
+def test_absolute_paths_below_the_table_are_taken_also_through_a_link(folder: Path, tmp_path_factory: Any) -> None:
+    link = tmp_path_factory.mktemp("link") / "photos"
+    link.symlink_to(folder)
+    relative = read(folder, "file,label", *rows())
+    for place in (folder, link):
+        lines = [f"{folder}/{row}" for row in rows()]
+        assert [one.file for one in read(place, "file,label", *lines)] == [one.file for one in relative]
+    with pytest.raises(ThawError, match="lies outside"):
+        read(folder, "file,label", *rows(), f"{folder}_2/in.jpg,rose")
+
+
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_other_separators_names_and_a_byte_order_mark_are_read(folder: Path, separator: str) -> None:
     lines = ["\ufeffImage_Path,Class,Group_ID,Set", *rows("anna", "Training"), "", ",,,"]

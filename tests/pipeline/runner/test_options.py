@@ -1,6 +1,7 @@
 """The options that every command has which makes an experiment. Starts no run."""
 
 import argparse
+from pathlib import Path
 
 import click
 import pytest
@@ -31,6 +32,12 @@ def test_a_short_option_is_its_setting_and_goes_before_set(read):
                "--set", "strict=true", "--set", "budget_minutes=2.5"]  # fmt: skip
     assert read(short) == read(spelled) != read([])
     assert read(["--workers", "3", "--set", "workers=2"]).workers == 3
+
+
+@pytest.mark.parametrize("read", [by_argparse, by_click])
+@pytest.mark.parametrize("name", ["photos #2", "a: b", "2024", "yes", "[x]", "é\U0001f600", "'", '"', "\\n", "~"])
+def test_a_folder_of_any_name_is_that_folder_and_not_yaml(read, name):
+    assert read(["--data", name]).data.path == Path(name)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--set", "draws=5", "--workers", "2"]])

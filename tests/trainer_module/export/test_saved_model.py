@@ -132,8 +132,9 @@ def test_the_refusal_says_what_is_expected_and_which_image_is_not(signatures):
 @pytest.mark.parametrize(
     "image",
     [encoded("JPEG"), encoded("PNG", "L"), encoded("PNG", "1"), encoded("PNG", "RGBA"), encoded("PNG", "LA"),
-     encoded("PNG", "P"), encoded("JPEG", "L"), encoded("JPEG", exif=oriented(1))],
-    ids=["jpeg", "grey", "1 bit", "opaque", "opaque grey", "palette", "grey jpeg", "upright"],
+     encoded("PNG", "P"), encoded("JPEG", "L"), encoded("JPEG", exif=oriented(1)),
+     encoded("JPEG", comment=oriented(6).tobytes()[6:])],
+    ids=["jpeg", "grey", "1 bit", "opaque", "opaque grey", "palette", "grey jpeg", "upright", "comment"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["serving_default", "serving_bytes"])
 def test_what_init_takes_is_answered_as_the_record_that_it_makes(signatures, name, image):
