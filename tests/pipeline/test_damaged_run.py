@@ -220,7 +220,7 @@ def test_learning_curves_that_are_whole_are_shown(run, call):
     path = run / "summary.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": LABELS}))
     status, printed = call("labels")
-    assert status in (0, None) and "Nothing is said of more images with a__original" in printed
+    assert status in (0, None) and "a__original: no forecast. Why." in printed
 
 
 @pytest.mark.parametrize(
