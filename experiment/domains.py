@@ -133,7 +133,7 @@ class Augmentation(Settings):
     """Copies added to every training image, as in the 2022 report."""
 
     mirror: bool = True
-    """Add the mirror image. False if left and right matter, as in digits or arrows."""
+    """Add the mirror image. False if it is an image of another class, as with arrows that point left or right."""
     noisy_copies: pydantic.NonNegativeInt = 1
     """Copies with Gaussian noise added."""
     noise_stddev: pydantic.PositiveFloat = 10.0

@@ -56,8 +56,10 @@ def mirror_advice(
         return MirrorAdvice(True, "too few images to find out whether left and right matter; if so, say --no-mirror")
     counts = (f"a simple classifier recognizes {check.recognized:,} of {check.images:,} training images and "
               f"{check.mirrored_recognized:,} of their mirror images")  # fmt: skip
+    if check.swaps:
+        return MirrorAdvice(False, f"they look like images of other classes: {counts}; --mirror adds them")
     if check.differs:
-        return MirrorAdvice(False, f"left and right seem to matter: {counts}; --mirror adds them")
+        return MirrorAdvice(True, f"{counts}, so they look different; compare with --no-mirror")
     return MirrorAdvice(True, f"{counts}; if left and right matter, say --no-mirror")
 
 

@@ -14,7 +14,7 @@ from acquisition.mirror_images.orientation_histograms import mirrored
 
 FOLDS = 5
 LEVEL = 0.05
-"""Of the test. Mirror images that are left out wrongly cost little; mirror images that are wrong cost every answer."""
+"""Of each test."""
 _PENALTIES = tuple(10.0**power for power in range(-3, 3))
 
 
@@ -26,25 +26,37 @@ class MirrorCheck:
       images: that were looked at.
       recognized: of them, how many.
       mirrored_recognized: of their mirror images, how many.
-      p_value: of the images alone being recognized no more often than the mirror images alone, one-sided.
+      p_differ: of mirror images being recognized as often as images or more often, one-sided.
+      p_swap: of mirror images being recognized as often as guessing would or more often, one-sided.
     """
 
     images: int
     recognized: int
     mirrored_recognized: int
-    p_value: float
+    p_differ: float
+    p_swap: float
 
     @property
     def differs(self) -> bool:
-        """Mirror images are recognized less often: left and right matter."""
-        return self.p_value <= LEVEL
+        """Mirror images are recognized less often than images. As training images they may help or harm."""
+        return self.p_differ <= LEVEL
+
+    @property
+    def swaps(self) -> bool:
+        """Mirror images differ, and are recognized less often than by guessing: they look like images of other classes.
+
+        Either alone is not enough: where images tell nothing, cross-validated accuracy is below chance, since a class
+        that lost an image to the fold is the rarer one in training.
+        """
+        return self.differs and self.p_swap <= LEVEL
 
 
 def check_mirror(histograms: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> MirrorCheck | None:
     """Cross-validates a ridge classifier on images, and tests it on held-out images and on their mirror images.
 
-    The exact test of paired proportions: of the images that are recognized in one way only, as many would be those of
-    either way (McNemar, Psychometrika 12, 1947, 153-157).
+    p_differ is the exact test of paired proportions: of the images that are recognized in one way only, as many would
+    be those of either way (McNemar, Psychometrika 12, 1947, 153-157). p_swap is the binomial test against the share of
+    the largest class.
 
     Args:
       histograms: float32 [images, LENGTH], see orientation_histograms.
@@ -65,5 +77,7 @@ def check_mirror(histograms: np.ndarray, labels: np.ndarray, groups: Sequence[st
         for way, shown in enumerate((histograms[held], mirrored(histograms[held]))):
             right[way, held] = model.predict(shown - mean) == labels[held]
     own, other = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    p_value = float(binomtest(own, own + other, alternative="greater").pvalue) if own + other else 1.0
-    return MirrorCheck(len(labels), int(right[0].sum()), int(right[1].sum()), p_value)
+    p_differ = float(binomtest(own, own + other, alternative="greater").pvalue) if own + other else 1.0
+    mirrored_right, guessed = int(right[1].sum()), float(np.bincount(labels).max() / len(labels))
+    p_swap = float(binomtest(mirrored_right, len(labels), guessed, alternative="less").pvalue)
+    return MirrorCheck(len(labels), int(right[0].sum()), mirrored_right, p_differ, p_swap)

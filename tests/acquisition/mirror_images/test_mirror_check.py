@@ -61,7 +61,7 @@ def histograms(count, kinds):
 def test_classes_that_differ_in_left_and_right_are_found():
     labels = np.arange(80) % 2
     check = check_mirror(histograms(80, lambda seed: seed % 2 == 0), labels, [str(place) for place in range(80)])
-    assert check.differs and check.images == 80
+    assert check.differs and check.swaps and check.images == 80
     assert check.recognized > 72 and check.mirrored_recognized < 8
 
 
@@ -69,7 +69,7 @@ def test_classes_whose_mirror_images_occur_themselves_are_not_said_to_differ():
     own = histograms(80, lambda seed: seed % 4 < 2)
     labels = np.arange(80) % 2  # both classes point either way
     check = check_mirror(own, labels, [str(place) for place in range(80)])
-    assert not check.differs
+    assert not check.differs and not check.swaps
 
 
 def test_what_is_one_group_is_not_recognized_by_its_own_copies():
@@ -88,4 +88,13 @@ def test_too_few_groups_of_a_class_give_no_answer(groups):
 
 def test_pictures_that_all_look_the_same_give_no_evidence():
     check = check_mirror(np.zeros((10, LENGTH), np.float32), np.arange(10) % 2, [str(place) for place in range(10)])
-    assert (check.p_value, check.differs) == (1.0, False)
+    assert (check.p_differ, check.differs, check.swaps) == (1.0, False, False)
+
+
+def test_mirror_images_that_look_like_nothing_known_differ_and_swap_no_classes():
+    """Class 0 has triangles that point left, class 1 noise: a mirrored triangle is still no noise."""
+    own = histograms(80, lambda seed: True)
+    noise = [Image.fromarray(np.random.default_rng(seed).integers(0, 256, (48, 48, 3), np.uint8)) for seed in range(40)]
+    own[1::2] = [orientation_histograms(picture) for picture in noise]
+    check = check_mirror(own, np.arange(80) % 2, [str(place) for place in range(80)])
+    assert not check.swaps and check.mirrored_recognized >= 40

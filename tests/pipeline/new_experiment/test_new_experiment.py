@@ -211,7 +211,7 @@ def test_pictures_that_point_left_or_right_get_no_mirror_images_unless_asked_for
         place.mkdir(parents=True, exist_ok=True)
         triangle(number, number % 2 == 0).save(place / f"{number}.png")
     made = init(tmp_path / "photos")
-    assert not made.mirror and "Mirror images: not added to the training images (left and right" in shown(made)
+    assert not made.mirror and "Mirror images: not added to the training images (they look like" in shown(made)
     assert not load_config(made.config).augmentation.mirror
     asked = init(tmp_path / "photos", force=True, mirror=True)
     assert load_config(asked.config).augmentation.mirror
