@@ -19,6 +19,7 @@ from experiment.domains import Data as Data
 from experiment.domains import Source as Source
 from experiment.domains import Target as Target
 from experiment.domains import Transfer as Transfer
+from experiment.errors import home_expanded
 from experiment.schedules import Schedule as Schedule
 from experiment.schedules import Search, TunedRanges, Way, ways_of
 from experiment.schedules import SourceSchedule as SourceSchedule
@@ -130,6 +131,12 @@ class ExperimentConfig(Settings):
     """Training of the sources."""
     blessing: Blessing = Blessing()
     """Conditions for pushing."""
+
+    @pydantic.field_validator("workspace", "runs")
+    @classmethod
+    def _find_home(cls, path: Path) -> Path:
+        """The shell does not expand `~` in YAML or behind `workspace=`: a folder of that name would be made."""
+        return home_expanded(path)
 
     def problems(self) -> Iterator[str]:
         """What does not fit together; see experiment/checks/between_fields.py."""

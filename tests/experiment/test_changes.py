@@ -1,5 +1,7 @@
 """Changed settings are checked as new ones are. Imports only experiment."""
 
+from pathlib import Path
+
 import pydantic
 import pytest
 
@@ -34,3 +36,10 @@ def test_what_is_written_is_read_as_the_same_settings_nulls_among_them(override)
 def test_values_that_do_not_fit_each_other_are_refused():
     with pytest.raises(pydantic.ValidationError, match="candidate_size 7 is not one of sizes"):
         changed(QUICK, candidate_size=7)
+
+
+@pytest.mark.parametrize("key", ["workspace", "runs"])
+def test_a_tilde_in_a_folder_is_the_home_folder(key, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert getattr(load_config(PRESETS / "tiny.yaml", [f"{key}=~/x"]), key) == tmp_path / "x"
+    assert getattr(load_config(PRESETS / "tiny.yaml", [f"{key}=a/~/x"]), key) == Path("a/~/x")
