@@ -52,12 +52,6 @@ def test_an_image_that_does_not_fit_the_compiled_file_ends_the_pod_with_one_mess
     assert message in log and log.count("thaw: ") == 1
 
 
-def test_an_image_without_thaw_ends_the_pod_with_pythons_own_line(cluster, experiment):
-    cluster.code = None
-    cluster.start = start_new  # a fork would have Thaw imported
-    assert "No module named 'pipeline'" in said(cluster, experiment)
-
-
 @pytest.mark.parametrize(
     ("folder", "message"),
     [("/minio", "The disk is full: /minio can't be written"), ("/tmp", "Can't make a temporary folder")],

@@ -96,7 +96,7 @@ def test_a_killed_worker_s_work_is_done_again_and_no_other(baseline_job, by_one,
 def test_work_that_kills_every_worker_is_given_up_with_advice(baseline_job, processes):
     with WorkerPool(baseline_job, 1) as pool:
         results = pool.run([(Cell(16, 0, False), 0)])
-        with killing_each(processes, 2), pytest.raises(WorkerFailed, match=r"2 processes died of it.*fewer workers"):
+        with killing_each(processes, 2), pytest.raises(WorkerFailed, match=r"2 worker processes died.*fewer workers"):
             list(results)
 
 
