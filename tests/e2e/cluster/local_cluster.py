@@ -65,7 +65,6 @@ class LocalCluster:
         self.isolated = pod_view.can_enter()
         self.parallel = parallel
         self.start = start or start_new
-        self.code: Path | None = ROOT
         self.full: list[str] = []
         self.runs = 0
         self.cache: dict[str, dict[str, dict]] = {}
@@ -199,7 +198,7 @@ class LocalCluster:
                 del write[f"/{folder}"]  # nothing is mounted
             view = pod_view.view_of(pod / "root", self.read, write, self.full)
         with (pod / "log.txt").open("ab") as log:
-            process = self.start(command, pod, environment(self.code), log, log, view)
+            process = self.start(command, pod, environment(ROOT), log, log, view)
             if killed_when:
                 threading.Thread(target=kill_when, args=(process, killed_when), daemon=True).start()
             return process.wait()

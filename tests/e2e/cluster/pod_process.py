@@ -16,11 +16,10 @@ from tests.e2e.cluster import pod_view
 ROOT = Path(__file__).parents[3]
 
 
-def environment(code: Path | None) -> dict[str, str]:
+def environment(code: Path) -> dict[str, str]:
     """That of the image; nothing of this machine but where its Python is."""
     names = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/home/thaw"}
-    names |= {"PYTHONPATH": str(code)} if code else {}
-    return {**names, "PYTHONUNBUFFERED": "1", "KFP_POD_NAME": "pod", "LANG": "C.UTF-8"}
+    return {**names, "PYTHONPATH": str(code), "PYTHONUNBUFFERED": "1", "KFP_POD_NAME": "pod", "LANG": "C.UTF-8"}
 
 
 def start_new(command, cwd, env, stdout, stderr, view):
