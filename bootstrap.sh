@@ -16,6 +16,7 @@ UV_OLDEST=0.7.0   # the oldest uv on PATH that will do
 CDPATH='' cd -- "$(dirname -- "$0")"
 ROOT=$(pwd -P)
 STAMP=.venv/.thaw-stamp
+ASKED=.bootstrap/asked-python # the Python that was chosen or kept, until the stamp says so
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -57,9 +58,9 @@ default_pythons() {
       "Use a Linux container; or, where glibc is there and getconf is not, say THAW_PYTHON=3.13 (or 3.10)."
   fi
 }
-# The one Python that .venv was made for, from its stamp; nothing if the system may choose, or can no longer run it.
+# The one Python that .venv was made for, or is to be made for by a setup that was interrupted; nothing if the system may choose, or can no longer run it.
 kept_python() {
-  kept=$(sed -n 2p "$STAMP" 2>/dev/null) || kept=
+  kept=$(sed -n 2p "$STAMP" 2>/dev/null || cat "$ASKED" 2>/dev/null) || kept=
   case $kept in
     3.10) if [ "$(default_pythons 2>&1)" != 3.10 ]; then echo 3.10; fi ;;
     3.11 | 3.12 | 3.13) if [ -z "$(glibc_version)" ] || has_current_libraries; then echo "$kept"; fi ;;
@@ -192,6 +193,7 @@ WANTED=$(wanted_pythons)
 if is_current; then exit 0; fi
 unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT # another project's environment is not ours to fill
 mkdir -p .bootstrap
+if [ -n "${THAW_PYTHON:-}$(kept_python)" ]; then printf '%s\n' "$WANTED" >"$ASKED"; fi
 find_wanted_python
 find_uv
 [ -n "$PYTHON" ] || fetch_python
@@ -218,7 +220,7 @@ if ! is_current; then
   fi
   fail "the packages could not be installed; the lines above say why. Fix it and run this again."
 fi
-rm -rf .bootstrap/replaced
+rm -rf .bootstrap/replaced "$ASKED"
 say "compiling what a run imports (half a minute)"
 compile_what_is_imported
 say "ready"

@@ -28,7 +28,7 @@ from experiment.stack import Precision
 
 BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
 PositiveInt = pydantic.PositiveInt
-PositiveFloat = pydantic.PositiveFloat
+Points = Annotated[float, pydantic.Field(ge=0, le=100)]
 
 
 class Confirmation(Settings):
@@ -53,10 +53,10 @@ class Blessing(Settings):
 
     min_accuracy: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.6
     """Floor of the accuracy."""
-    min_gain_points: pydantic.NonNegativeFloat = 0.0
+    min_gain_points: Points = 0.0
     """The verdict must be gain, and the lower bounds of the gain's interval and of that of the lead over the best
     network from scratch must lie above this."""
-    max_class_loss_points: pydantic.NonNegativeFloat = 5.0
+    max_class_loss_points: Points = 5.0
     """No class may lose more F1 than this (points of 100) compared with the baseline."""
 
 
@@ -110,7 +110,7 @@ class ExperimentConfig(Settings):
     """Repeats of every cell in the search, each with other images and another head."""
     confirmation: Confirmation = Confirmation()
     """Fresh draws of what the search chose."""
-    budget_minutes: PositiveFloat | None = None
+    budget_minutes: Annotated[float, pydantic.Field(gt=0, le=525_600)] | None = None
     """Time limit of a run in minutes, from the command to the report: first the search, then as many fresh draws as
     there is time for. The report says what was not trained. None: everything is trained."""
     precision: Literal["auto", Precision] = "float32"
@@ -119,7 +119,7 @@ class ExperimentConfig(Settings):
     workers: Annotated[int, pydantic.Field(ge=1, le=1024)] | None = None
     """Processes that run a sweep in parallel, one thread each, 1,024 at most; none: one per core, or one if there
     is a GPU."""
-    activations_gib: PositiveFloat = 4.0
+    activations_gib: Annotated[float, pydantic.Field(ge=0.001, le=1_000_000)] = 4.0
     """Memory for activations of frozen layers, all workers together, in GiB; the rest goes to disk."""
     pipeline_root: Annotated[str, pydantic.Field(pattern=r"^(gs|s3)://[^/]+(/[^/]+)*$")] | None = None
     """Where TFX artifacts are stored, such as s3://bucket/thaw (docs/storage.md); none: in the workspace."""

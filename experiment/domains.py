@@ -22,6 +22,12 @@ CIFAR10_CLASSES = (
 )  # fmt: skip
 
 Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
+Epochs = Annotated[int, pydantic.Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, pydantic.Field(ge=1, le=65_536)]
+LearningRate = Annotated[float, pydantic.Field(ge=1e-9, le=1)]
+"""Of Adam. Smaller ones change no float32 weight, and larger ones replace all weights at the first step."""
+SidePx = Annotated[int, pydantic.Field(ge=1, le=4096)]
+Channels = Annotated[int, pydantic.Field(ge=1, le=4)]
 MOST = 2**53
 """Of any whole number: up to here floats, and whatever reads JSON, know each one."""
 
@@ -115,8 +121,8 @@ class Data(Settings):
     """Feature with the class's number, from 0."""
     id_key: str = "id"
     """Feature with the image's id; records without it get one made from their bytes."""
-    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (32, 32, 3)
-    """Height, width and channels of the images that networks see."""
+    image_shape: tuple[SidePx, SidePx, Channels] = (32, 32, 3)
+    """Height and width (4,096 at most) and channels of the images that networks see."""
     resize: bool = False
     """True: images may have any size. They are cropped evenly at both ends to the proportions of image_shape, then
     resized. False: every image must have image_shape."""
@@ -134,9 +140,9 @@ class Augmentation(Settings):
 
     mirror: bool = True
     """Add the mirror image. False if it is an image of another class, as with arrows that point left or right."""
-    noisy_copies: pydantic.NonNegativeInt = 1
+    noisy_copies: Annotated[int, pydantic.Field(ge=0, le=100)] = 1
     """Copies with Gaussian noise added."""
-    noise_stddev: pydantic.PositiveFloat = 10.0
+    noise_stddev: Annotated[float, pydantic.Field(gt=0, le=255)] = 10.0
     """Standard deviation of the Gaussian noise, in grey levels of 255."""
 
     @property

@@ -30,6 +30,8 @@ NO_TEXT = re.compile("[\0\ud800-\udfff]")
 OCTAL = re.compile(r"[-+]?0[0-7_]+")
 MOST_ALIASES = 20
 """In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
+MOST_QUOTED = 60
+"""Letters of a wrong value that a message repeats."""
 MOST_DEPTH = 20
 """Of brackets within brackets; the time to parse them grows with the square of it."""
 
@@ -123,6 +125,8 @@ def _described(problem: Any, documented_in: str) -> Iterator[str]:
         text = f"expected text, got {found!r}. {READ_BY_YAML}"
     elif problem["type"] == "literal_error" and not isinstance(found, str):
         text += f", got {found!r}. {READ_BY_YAML}"
+    elif isinstance(found, int | float | str) and len(repr(found)) <= MOST_QUOTED:
+        text += f", got {found!r}"
     yield _at(place, text)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import pydantic
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 
 from experiment.backbones import unit_of
-from experiment.domains import Settings
+from experiment.domains import BatchSize, Epochs, LearningRate, Settings
 
 TunedRanges = tuple[tuple[pydantic.NonNegativeInt, pydantic.PositiveInt], ...]
 """Pairs [from, to]: layers from (counted from 0) up to but not including to are tuned, all others held."""
@@ -22,9 +22,9 @@ Way = tuple[int, bool, int]
 class Tuning(Settings):
     """How transferred layers are trained, from a solved head."""
 
-    epochs: PositiveInt = 10
+    epochs: Epochs = 10
     """Epochs of each phase."""
-    learning_rate: PositiveFloat = 3e-4
+    learning_rate: LearningRate = 3e-4
     """Adam's at the first step; it falls to zero by a cosine."""
     max_steps: PositiveInt | None = 800
     """Upper bound on the steps of each phase; none: only epochs decide."""
@@ -33,11 +33,11 @@ class Tuning(Settings):
 class TrainingSchedule(Settings):
     """What the training of any model needs to know."""
 
-    epochs: PositiveInt = 30
+    epochs: Epochs = 30
     """Epochs of phase 1; phase 2 has a third of them."""
-    batch_size: PositiveInt = 32
+    batch_size: BatchSize = 32
     """Records per step."""
-    learning_rate: PositiveFloat = 6e-3
+    learning_rate: LearningRate = 6e-3
     """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
     max_steps: PositiveInt | None = 800
     """Upper bound on the steps of phase 1. Phase 2 has up to half of it: the share grows with the number of frozen
@@ -48,7 +48,7 @@ class TrainingSchedule(Settings):
 class Schedule(TrainingSchedule):
     """How a model is trained on the target: baselines, and transfers where `tuning` is null."""
 
-    fine_tune_learning_rate: PositiveFloat = 4e-4
+    fine_tune_learning_rate: LearningRate = 4e-4
     """Adam's highest rate in phase 2. If the bound reduces the steps, the rate rises with the number of frozen layers;
     if phase 2 has fewer than 50 steps, it falls in proportion."""
     tuning: Tuning | None = Tuning()
@@ -67,9 +67,9 @@ class Schedule(TrainingSchedule):
 class SourceSchedule(TrainingSchedule):
     """How a source is trained on its domain."""
 
-    epochs: PositiveInt = 20
+    epochs: Epochs = 20
     """How often every record is seen."""
-    batch_size: PositiveInt = 128
+    batch_size: BatchSize = 128
     """Records per step."""
     max_steps: PositiveInt | None = None
     """Upper bound on the steps; none: only epochs decide."""

@@ -74,13 +74,13 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
     counts = Counter(one.class_name for one in files)
     looks: dict[str, str] = {}
     for name in names:
-        looked = unicodedata.normalize("NFC", name).strip()
+        looked = unicodedata.normalize("NFC", name).strip().casefold()
         if not looked:
             raise ThawError(f"A class in {place} has the name {name!r}. Expected visible characters; rename it.")
         if looked in looks:
             raise ThawError(f"Two classes in {place} look the same: {looks[looked]!a} and {name!a}. Expected "
-                            "names that differ in more than spaces or in how a letter is encoded. Give both the same "
-                            "name, or different ones.")  # fmt: skip
+                            "names that differ in more than case, spaces or how a letter is encoded. Give both the "
+                            "same name, or different ones.")  # fmt: skip
         looks[looked] = name
     for name in names:
         if not name.isprintable():

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,6 +31,8 @@ NAMES = {
 }
 """What the columns are called, in small letters; options give other names."""
 _DELIMITERS = ",;\t"
+_EXCEL = re.compile(r'"?sep=([,;\t|])"?\s*')
+"""A first line by which Excel writes and reads what separates the cells."""
 
 Row = tuple[int, dict[str, str]]
 """The number of a line, and its cells by what they hold."""
@@ -59,7 +62,7 @@ def read_labels(
         missing, outside the folder, or listed with two labels, groups or splits; or classes, groups and splits are not
         as check_classes, check_grouped and check_splits say.
     """
-    header, rows = _cells(path)
+    header, rows = _without_index(*_cells(path))
     places = _places(path, header, columns, ignored)
     if grouping is not None and (grouping.pattern is None or GROUP in places):
         other = f"the column {header[places[GROUP]]!r}" if GROUP in places else "a column `group`, or a pattern"
@@ -84,16 +87,18 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ThawError(
             f"{path} is not UTF-8 (byte {error.start}). Expected UTF-8. Save it as CSV in UTF-8."
         ) from error
-    first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    first, _, rest = text.partition("\n")
+    excel = _EXCEL.fullmatch(first)
+    delimiter = excel[1] if excel else max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(rest if excel else text, newline=""), delimiter=delimiter, strict=True)
     rows: list[tuple[int, list[str]]] = []
+    before = 1 if excel else 0
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                rows.append((reader.line_num, [cell.strip() for cell in cells]))
+                rows.append((before + reader.line_num, [cell.strip() for cell in cells]))
     except csv.Error as error:
-        raise ThawError(f"{path}, line {reader.line_num}: not valid CSV ({error}). Expected cells separated "
+        raise ThawError(f"{path}, line {before + reader.line_num}: not valid CSV ({error}). Expected cells separated "
                         "by commas; put a cell that contains a comma in double quotes.") from error  # fmt: skip
     if len(rows) < 2:
         raise ThawError(f"{path} lists no image. Expected a line with the names of the columns, such as file,label, "
@@ -104,6 +109,15 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             raise ThawError(f"{path}, line {line}: {len(cells)} cells. Expected {len(header)}, as many as the first "
                             "line names; put a cell that contains a comma in double quotes.")  # fmt: skip
     return header, rows[1:]
+
+
+def _without_index(
+    header: list[str], rows: list[tuple[int, list[str]]]
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The cells without the first column where that is the index that pandas writes: unnamed, 0, 1, 2 and so on."""
+    if header[0] or [cells[0] for _, cells in rows] != [str(number) for number in range(len(rows))]:
+        return header, rows
+    return header[1:], [(line, cells[1:]) for line, cells in rows]
 
 
 def _places(
@@ -164,7 +178,10 @@ def _file(path: Path, line: int, cells: Mapping[str, str]) -> LabelledFile:
     for key in (FILE, LABEL, SPLIT):
         if not cells.get(key, "full"):
             raise ThawError(f"{path}, line {line}: the {key} is empty. Fill it in, or leave the line out.")
-    file = _below(path.parent, os.path.normpath(cells[FILE]))
+    written = cells[FILE]
+    if "\\" in written and not os.path.exists(path.parent / written):
+        written = written.replace("\\", "/")  # as Windows writes paths
+    file = _below(path.parent, os.path.normpath(written))
     if os.path.isabs(file) or file.split(os.sep)[0] == os.pardir or "\0" in file:
         raise ThawError(f"{path}, line {line}: {cells[FILE]!r} lies outside {path.parent}. Expected paths of "
                         "images below the CSV file's folder, best relative to it.")  # fmt: skip

@@ -34,25 +34,25 @@ class NearDuplicates:
 
     Attributes:
       sets: places of the pictures of each set of two or more, ascending.
-      twins: by picture in a set, the place of the most similar one in the set, and their similarity.
+      nearest: by picture in a set, the place of the most similar one in the set, and their similarity.
       tightened: pictures that were joined to more than half of a class, so that a stricter threshold decided.
     """
 
     sets: tuple[tuple[int, ...], ...]
-    twins: dict[int, tuple[int, float]]
+    nearest: dict[int, tuple[int, float]]
     tightened: int
 
 
 @dataclass(frozen=True)
 class _Links:
-    """Pairs of neighbours: int32 [links] places of both, float32 [links] likeness."""
+    """Pairs of neighbours: int32 [links] places of both, float32 [links] similarity."""
 
     first: np.ndarray
     second: np.ndarray
-    likeness: np.ndarray
+    similarity: np.ndarray
 
     def where(self, mask: np.ndarray) -> _Links:
-        return _Links(self.first[mask], self.second[mask], self.likeness[mask])
+        return _Links(self.first[mask], self.second[mask], self.similarity[mask])
 
 
 def find_near_duplicates(
@@ -72,25 +72,25 @@ def find_near_duplicates(
         return NearDuplicates((), {}, 0)
     links, unrelated = _nearest(fingerprints, on_progress)
     apart = 1 - np.maximum(unrelated[links.first], unrelated[links.second])
-    close = (links.likeness >= LEAST) & (1 - links.likeness <= RATIO * apart)
-    links = links.where((links.likeness >= ALWAYS) | close)
+    close = (links.similarity >= LEAST) & (1 - links.similarity <= RATIO * apart)
+    links = links.where((links.similarity >= ALWAYS) | close)
     sets = _joined(links, count)
     too_large = _too_large(sets, labels)
     tightened = int(np.isin(sets, list(too_large)).sum())
     for threshold in STRICTER:
         if not too_large:
             break
-        links = links.where((links.likeness >= threshold) | ~np.isin(sets[links.first], list(too_large)))
+        links = links.where((links.similarity >= threshold) | ~np.isin(sets[links.first], list(too_large)))
         sets = _joined(links, count)
         too_large = _too_large(sets, labels)
-    return NearDuplicates(_members(sets), _twins(links), tightened)
+    return NearDuplicates(_members(sets), _most_similar(links), tightened)
 
 
 def _nearest(fingerprints: np.ndarray, on_progress: Callable[[int], None] | None) -> tuple[_Links, np.ndarray]:
-    """Each picture's neighbours, and the likeness of its RANK-th, float32 [pictures]."""
+    """Each picture's neighbours, and the similarity of its RANK-th, float32 [pictures]."""
     count, others = len(fingerprints), mirrored(fingerprints)
     kept, rank = min(NEIGHBOURS, count - 1), min(RANK, max(1, (count - 1) // 2))
-    seconds, likenesses = [], []
+    seconds, similarities = [], []
     for start in range(0, count, _BLOCK):
         rows = fingerprints[start : start + _BLOCK]
         alike = rows @ fingerprints.T  # [block, pictures]
@@ -98,13 +98,13 @@ def _nearest(fingerprints: np.ndarray, on_progress: Callable[[int], None] | None
         alike[np.arange(len(rows)), np.arange(start, start + len(rows))] = -1
         nearest = np.argpartition(alike, count - kept, axis=1)[:, count - kept :]
         seconds.append(nearest.astype(np.int32))
-        likenesses.append(np.take_along_axis(alike, nearest, axis=1))
+        similarities.append(np.take_along_axis(alike, nearest, axis=1))
         if on_progress:
             on_progress(start + len(rows))
-    likeness = np.concatenate(likenesses)  # [pictures, kept]
-    unrelated = np.sort(likeness, axis=1)[:, -rank]
+    similarity = np.concatenate(similarities)  # [pictures, kept]
+    unrelated = np.sort(similarity, axis=1)[:, -rank]
     first = np.repeat(np.arange(count, dtype=np.int32), kept)
-    return _Links(first, np.concatenate(seconds).ravel(), likeness.ravel()), unrelated
+    return _Links(first, np.concatenate(seconds).ravel(), similarity.ravel()), unrelated
 
 
 def _joined(links: _Links, count: int) -> np.ndarray:
@@ -129,12 +129,12 @@ def _members(sets: np.ndarray) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(places) for places in members.values() if len(places) > 1)
 
 
-def _twins(links: _Links) -> dict[int, tuple[int, float]]:
-    twins: dict[int, tuple[int, float]] = {}
-    for first, second, likeness in zip(
-        links.first.tolist(), links.second.tolist(), links.likeness.tolist(), strict=True
+def _most_similar(links: _Links) -> dict[int, tuple[int, float]]:
+    nearest: dict[int, tuple[int, float]] = {}
+    for first, second, similarity in zip(
+        links.first.tolist(), links.second.tolist(), links.similarity.tolist(), strict=True
     ):
         for one, other in ((first, second), (second, first)):
-            if one not in twins or likeness > twins[one][1]:
-                twins[one] = other, likeness
-    return twins
+            if one not in nearest or similarity > nearest[one][1]:
+                nearest[one] = other, similarity
+    return nearest

@@ -21,7 +21,7 @@ def problems_between_fields(config: ExperimentConfig) -> Iterator[str]:
     """One sentence a problem, beginning with its key."""
     checks = (
         _data_classes, _target_classes, _source_classes,
-        _backbone_names, _architectures, _channels,
+        _backbone_names, _architectures, _channels, _shift,
         _pairs, _controls_alone, _transfers,
         _freeze_counts, _different_values, _even_sizes, _candidate_size,
         _tuned_ranges, _tuned_without_tuning, _tuned_without_plain,
@@ -94,6 +94,13 @@ def _channels(config: ExperimentConfig) -> Iterator[str]:
     if families and channels != 3:
         yield (f"backbones.{families[0]} needs images of three channels, and data.image_shape has {channels}; write "
                "the images with three, or leave its transfers out")  # fmt: skip
+
+
+def _shift(config: ExperimentConfig) -> Iterator[str]:
+    shift, sides = config.source_schedule.shift_px, config.data.image_shape[:2]
+    if shift >= min(sides):
+        yield (f"source_schedule.shift_px is {shift}, and the shorter side of data.image_shape is {min(sides)} pixels; "
+               f"expected 0 to {min(sides) - 1}")  # fmt: skip
 
 
 def _pairs(config: ExperimentConfig) -> Iterator[str]:

@@ -13,6 +13,9 @@ from experiment.loading import read_settings, validated
 # TFX and Beam take these paths for patterns of files, so none may hold *, ?, [ or a backslash.
 Uri = Annotated[str, pydantic.Field(pattern=r"^(gs|s3|minio)://[^/*?\[\\]+(/[^*?\[\\]*)?$")]
 PodPath = Annotated[str, pydantic.Field(pattern=r"^/[^*?\[\\]+$")]
+Cores = Annotated[float, pydantic.Field(gt=0, le=10_000)]
+Gigabytes = Annotated[float, pydantic.Field(gt=0, le=1_000_000)]
+MOST_WAIT_S = 86_400
 
 
 class ClusterData(Settings):
@@ -40,24 +43,24 @@ class Volume(Settings):
 class Training(Settings):
     """What each Trainer and Tuner asks for; every other step asks for nothing."""
 
-    gpus: pydantic.NonNegativeInt = 0
+    gpus: Annotated[int, pydantic.Field(ge=0, le=1024)] = 0
     """Accelerators a pod; none: it trains on its cores."""
     gpu_type: str = pydantic.Field(default="nvidia.com/gpu", min_length=1)
     """Kubernetes' name of the resource (Vertex AI: of the accelerator, such as NVIDIA_TESLA_T4)."""
-    cpus: pydantic.PositiveFloat = 4.0
+    cpus: Cores = 4.0
     """Cores a pod."""
-    memory_gb: pydantic.PositiveFloat = 8.0
+    memory_gb: Gigabytes = 8.0
     """Memory a pod, in units of 10^9 bytes."""
-    shared_memory_gb: pydantic.PositiveFloat | None = None
+    shared_memory_gb: Gigabytes | None = None
     """Size of /dev/shm; none: Kubernetes' 64 MB. Needs an engine that knows `enabledSharedMemory`."""
 
 
 class NodeResources(Settings):
     """What the pods of one node ask for, in place of what `training` says or where they would ask for nothing."""
 
-    cpus: pydantic.PositiveFloat
+    cpus: Cores
     """Cores a pod."""
-    memory_gb: pydantic.PositiveFloat
+    memory_gb: Gigabytes
     """Memory a pod, in units of 10^9 bytes."""
 
 
@@ -73,13 +76,13 @@ class Secret(Settings):
 class Retries(Settings):
     """How often a step whose pod was pre-empted or failed is tried again."""
 
-    times: pydantic.NonNegativeInt = 3
+    times: Annotated[int, pydantic.Field(ge=0, le=1000)] = 3
     """Tries after the first."""
-    first_wait_s: pydantic.NonNegativeInt = 30
+    first_wait_s: Annotated[int, pydantic.Field(ge=0, le=MOST_WAIT_S)] = 30
     """Wait before the second try."""
-    factor: Annotated[float, pydantic.Field(ge=1)] = 2.0
+    factor: Annotated[float, pydantic.Field(ge=1, le=1000)] = 2.0
     """Each further wait is so many times the one before."""
-    longest_wait_s: pydantic.PositiveInt = 600
+    longest_wait_s: Annotated[int, pydantic.Field(ge=1, le=MOST_WAIT_S)] = 600
     """No wait is longer."""
 
 
@@ -119,7 +122,7 @@ class ClusterConfig(Settings):
     """Of Trainers and Tuners."""
     nodes: dict[str, NodeResources] = pydantic.Field(default={})
     """By task of the compiled file, such as transform, or by the beginning of its name, such as `evaluator-`."""
-    timeout_s: pydantic.PositiveInt | None = None
+    timeout_s: Annotated[int, pydantic.Field(ge=1, le=366 * MOST_WAIT_S)] | None = None
     """Longest time of a step's pod; none: no limit. A pod that took longer has failed and counts as a try."""
     secrets: tuple[Secret, ...] = ()
     """What every pod's environment gets from secrets."""

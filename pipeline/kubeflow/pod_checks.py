@@ -11,7 +11,7 @@ from typing import Any
 
 from experiment.errors import ThawError
 from pipeline.dag.fingerprint import POD_CODE, source_fingerprint
-from pipeline.runner.failed_run import DISK_FULL
+from pipeline.runner.failed_run import DISK_FULL, reported_causes
 
 ARGUMENT = "--thaw_expects"
 """Of every container in the compiled file; its value is JSON."""
@@ -73,13 +73,11 @@ def explanation(error: BaseException, folders: list[Path]) -> str | None:
       error: what ended the task, wherever TFX and Beam wrapped it.
       folders: those that the task writes to.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in reported_causes(error):
         if isinstance(cause, ThawError):
             return str(cause)
         if any(words in str(cause) for words in DISK_FULL):
             return _disk_full(cause, folders)
-        cause = cause.__cause__ or cause.__context__
     return None
 
 

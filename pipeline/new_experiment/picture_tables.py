@@ -34,11 +34,11 @@ def write_tables(folder: Path, images: Sequence[OwnImage], division: Division) -
     near = []
     for number, places in enumerate(division.near.sets, start=1):
         for place in places:
-            twin, likeness = division.near.twins[place]
+            nearest, similarity = division.near.nearest[place]
             image = images[place]
             near.append((number, division.splits[place], image.source.class_name, image.source.file, image.image_id,
-                         images[twin].source.file, f"{likeness:.3f}"))  # fmt: skip
-    _write(folder / NEAR, ("set", "split", "class", "file", "id", "twin", "likeness"), near)
+                         images[nearest].source.file, f"{similarity:.3f}"))  # fmt: skip
+    _write(folder / NEAR, ("set", "split", "class", "file", "id", "nearest", "similarity"), near)
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

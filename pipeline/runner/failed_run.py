@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from experiment.errors import ThawError
@@ -23,19 +24,31 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
     """
     where = node or "Before the first node"
     kept = f"All output and the traceback are in {log}. {NOT_REPEATED}"
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in reported_causes(error):
         if isinstance(cause, ThawError):
             return ThawError(f"{where}: {cause}")
         if any(words in str(cause) for words in DISK_FULL):
             return ThawError(f"{where}: the disk is full{_named(cause)}. Expected room for the workspace and the run's "
                              f"folder; make some, and run the same command again. {kept}")  # fmt: skip
-        cause = cause.__cause__ or cause.__context__
     if node == AFTER_NODES and isinstance(error, OSError):
         return ThawError(f"{node}: {error.strerror or error}{_named(error)}. Expected a folder that can be "
                          f"written; correct its permissions, and run the same command again. {kept}")  # fmt: skip
     failed = f"The node {node} failed" if node and node != AFTER_NODES else where
     return ThawError(f"{failed}: {type(error).__name__}: {error}\n{kept}")
+
+
+def reported_causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, then those that it was raised from, however TFX and Beam wrapped them.
+
+    Beam wraps an error while it handles it, and repeats its text. Any other error that was raised meanwhile is a
+    failure of its own, which must not be reported as the first.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        earlier = cause.__context__
+        repeated = earlier is not None and str(earlier) and str(earlier) in str(cause)
+        cause = cause.__cause__ or (earlier if repeated else None)
 
 
 def _named(error: BaseException) -> str:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import binascii
 import concurrent.futures
-import json
 import os
 import signal
 import sys
@@ -26,15 +23,12 @@ from experiment.errors import ThawError
 from experiment.machine import usable_cores
 from pipeline.runner.process import own_temporary_folder, prepare_process, stop_at_once
 from pipeline.runs.run_lock import check_no_pattern
+from pipeline.serving.predict_requests import SIGNATURES, Refused, read_request
 
 MODEL_PATH = "/v1/models/thaw"
-SIGNATURES = {"serving_default": "examples", "serving_bytes": "image_bytes"}
-"""What may be asked for, and its input; the other signatures trust their input or are for training."""
 MOST_BYTES = 16 << 20  # of a request's body: a phone's photo in base64
 MOST_BYTES_READ = 64 << 20
 """What is read of a body that is too large, so that its sender hears why; beyond, the connection is closed."""
-MOST_INSTANCES = 128
-"""Of one request: an image of a few bytes takes as much memory in the network as any other."""
 MOST_SECONDS = 10.0
 """Within which a request must have arrived; slower clients are disconnected."""
 MOST_SECONDS_TO_END = 5.0
@@ -42,19 +36,6 @@ MOST_SECONDS_TO_END = 5.0
 
 Predict = Callable[[str, list[bytes]], list[dict[str, Any]]]
 """A signature's name and its input, to one answer for each."""
-
-
-class Refused(ThawError):
-    """A request that the client has to correct.
-
-    Args:
-      status: HTTP's, 400 to 499.
-      message: for the client.
-    """
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status = status
 
 
 def load(folder: Path) -> Predict:
@@ -95,40 +76,6 @@ def load(folder: Path) -> Predict:
 
 def _plain(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
-
-
-def read_request(body: bytes) -> tuple[str, list[bytes]]:
-    """The signature's name and its input from a request's body.
-
-    Raises:
-      Refused: it is not of the form that docs/serving.md shows.
-    """
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:  # neither JSON nor UTF-8; or nested without end
-        raise Refused(400, f"The body is not JSON ({str(error)[:100]}).") from error
-    if not isinstance(request, dict) or request.keys() - {"signature_name", "instances"}:
-        raise Refused(400, 'Expected {"signature_name": ..., "instances": [...]} and no other keys.')
-    name = request.get("signature_name", "serving_default")
-    if name not in list(SIGNATURES):
-        raise Refused(400, f"signature_name: expected one of {', '.join(SIGNATURES)}, or none for the first.")
-    instances = request.get("instances")
-    if not isinstance(instances, list) or not 1 <= len(instances) <= MOST_INSTANCES:
-        raise Refused(400, f"instances: expected a list of 1 to {MOST_INSTANCES} values.")
-    return name, [_decoded(instance, place, SIGNATURES[name]) for place, instance in enumerate(instances)]
-
-
-def _decoded(instance: Any, place: int, key: str) -> bytes:
-    """An instance's bytes: {"b64": text}, or {<the input's name>: {"b64": text}}."""
-    if isinstance(instance, dict) and list(instance) == [key]:
-        instance = instance[key]
-    text = instance["b64"] if isinstance(instance, dict) and list(instance) == ["b64"] else None
-    try:
-        if isinstance(text, str):
-            return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):  # the second where it is not ASCII
-        pass
-    raise Refused(400, f'instances, number {place}: expected {{"b64": ...}} with base64 in it.')
 
 
 @tornado.web.stream_request_body

@@ -219,7 +219,7 @@ def test_a_source_schedule_given_in_part_keeps_what_sources_have_by_default() ->
         ("workspace=''", "workspace: expected a path, got empty text"),
         ("runs=' '", "runs: expected a path, got empty text"),
         ("data.path=''", "data.path: expected a path, got empty text"),
-        ("workers=1000000", "workers: Input should be less than or equal to 1024"),
+        ("workers=1000000", "workers: Input should be less than or equal to 1024, got 1000000"),
         ("sources={on: {classes: [cat, dog]}}", "sources: has the key True, which is not text. YAML reads"),
         ("sources={1: {classes: [cat, dog]}}", "sources: has the key 1, which is not text. YAML reads"),
     ],

@@ -85,6 +85,13 @@ def test_the_environments_python_is_kept_until_another_is_wished(shell, kept, gl
     assert shell(f"{stamp}wanted_pythons", glibc, THAW_PYTHON=wish).stdout.strip() == wanted
 
 
+def test_a_setup_that_was_interrupted_keeps_its_python(shell):
+    asked = "mkdir -p .bootstrap; echo 3.12 >.bootstrap/asked-python; "
+    assert shell(f"{asked}wanted_pythons", "2.41").stdout.strip() == "3.12"
+    stamp = "mkdir -p .venv; printf '%s\\n' /a/folder 3.11 12345 >.venv/.thaw-stamp; "
+    assert shell(f"{asked}{stamp}wanted_pythons", "2.41").stdout.strip() == "3.11"
+
+
 def test_another_wish_makes_the_environment_anew(shell):
     stamps = {shell(f"cd {ROOT}; WANTED={wanted}; wanted_stamp").stdout for wanted in ("3.10", "3.12")}
     assert len(stamps) == 2
@@ -107,3 +114,4 @@ def test_an_environment_comes_back_where_the_new_one_cannot_be_installed(tmp_pat
     done = subprocess.run(["./bootstrap.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and "could not be installed" in done.stderr
     assert (tmp_path / ".venv" / "kept").read_text() == "of the user"
+    assert (tmp_path / ".bootstrap" / "asked-python").read_text() == f"{python}\n"

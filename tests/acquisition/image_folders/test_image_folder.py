@@ -191,7 +191,8 @@ def test_a_group_in_two_of_the_users_splits_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "told"),
     [(("M\u00fcller", "Mu\u0308ller"), r"look the same: 'Mu\\u0308ller' and 'M\\xfcller'"),
-     (("a", "a "), "look the same: 'a' and 'a '"), (("a", "   "), "name '   '. Expected visible characters")],
+     (("a", "a "), "look the same: 'a' and 'a '"), (("Rose", "rose"), "same: 'Rose' and 'rose'"),
+     (("a", "   "), "name '   '. Expected visible characters")],
 )  # fmt: skip
 def test_classes_that_look_the_same_are_refused_whatever_their_counts(
     tmp_path: Path, names: tuple[str, str], told: str

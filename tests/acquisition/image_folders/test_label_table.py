@@ -57,6 +57,20 @@ def test_other_separators_names_and_a_byte_order_mark_are_read(folder: Path, sep
     assert {(one.group, one.split) for one in files} == {("anna", "train")}
 
 
+def test_a_table_as_excel_pandas_and_windows_write_it_is_read(folder: Path) -> None:
+    plain = read(folder, "file,label", *rows())
+    assert read(folder, "sep=;", *(line.replace(",", ";") for line in ("file,label", *rows()))) == plain
+    assert read(folder, ",file,label", *(f"{number},{row}" for number, row in enumerate(rows()))) == plain
+    windows = [row.replace("/", "\\") for row in rows()]
+    assert read(folder, "file,label", *windows) == plain
+    with pytest.raises(ThawError, match="line 4: 1 cells"):
+        read(folder, "sep=;", "file;label", "in/0.jpg;rose", "in/1.jpg")
+    with pytest.raises(ThawError, match="unknown column ''"):
+        read(folder, ",file,label", *(f"{number + 1},{row}" for number, row in enumerate(rows())))
+    (folder / "in\\3.jpg").touch()  # on this system a name
+    assert "in\\3.jpg" in {one.file for one in read(folder, "file,label", *windows)}
+
+
 def test_columns_may_be_named_and_passed_over(folder: Path) -> None:
     path = folder / "labels.csv"
     path.write_text("\n".join(["pic,label,who,notes", *rows("anna", "x")]), encoding="utf-8")
@@ -105,6 +119,7 @@ def test_texts_of_cells_are_never_markup_or_patterns(folder: Path) -> None:
         (["file,label,split", *rows("somewhere")], "unknown split 'somewhere'. Expected train, val or test"),
         (["file,label,split", *rows("")], "line 2: the split is empty"),
         (["file,label,split", *rows("test")], "'rose' has no image in your train split"),
+        (["file,label", *rows(), *(row.replace("rose", "Rose") for row in rows()[:8])], "has two labels"),
         (["file,label"], "lists no image"),
         (["file,label", *rows()[:9]], "'tulip' has 1 images .*Expected 8"),
         (["file,label", *rows()[:8]], "holds one class, 'rose'"),

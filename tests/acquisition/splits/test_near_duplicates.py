@@ -27,7 +27,7 @@ def chain(length: int, angle: float) -> np.ndarray:
 
 def test_unrelated_pictures_are_in_no_set() -> None:
     found = find_near_duplicates(unrelated(200), [0, 1] * 100)
-    assert (found.sets, found.twins, found.tightened) == ((), {}, 0)
+    assert (found.sets, found.nearest, found.tightened) == ((), {}, 0)
 
 
 def test_none_and_one_picture_have_no_duplicates() -> None:
@@ -39,8 +39,8 @@ def test_copies_and_mirror_images_are_one_set() -> None:
     copies = normed(first[:2] + 0.01 * unrelated(2, 1))
     found = find_near_duplicates(np.concatenate([first, copies, mirrored(first[:1])]), [0, 1] * 31 + [0])
     assert found.sets == ((0, 60, 62), (1, 61))
-    place, likeness = found.twins[61]
-    assert place == 1 and likeness > 0.99
+    place, similarity = found.nearest[61]
+    assert place == 1 and similarity > 0.99
 
 
 def test_many_copies_of_one_picture_are_one_set() -> None:

@@ -85,7 +85,7 @@ def test_pictures_saved_again_scaled_and_mirrored_stay_together_and_are_listed(t
         assert len({splits[f"cat/{name}"] for name in names}) == 1
     near = rows_of(tmp_path / "out" / "near_duplicates.csv")
     assert len(near) == 48 and Counter(row["set"] for row in near) == {str(n + 1): 3 for n in range(16)}
-    assert all(row["split"] == splits[row["file"]] == splits[row["twin"]] for row in near)
+    assert all(row["split"] == splits[row["file"]] == splits[row["nearest"]] for row in near)
     assert any("48 pictures are near-duplicates" in note and "in 16 sets" in note for note in made.notes)
     ignored, _ = init(folder, force=True, together=False)
     assert "near_duplicates.csv" not in ignored.written and not any("near-dup" in note for note in ignored.notes)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiment.errors import ThawError
-from pipeline.runner.failed_run import explained
+from pipeline.runner.failed_run import explained, reported_causes
 
 
 def test_a_nodes_own_error_is_shown_however_it_was_wrapped():
@@ -19,6 +19,21 @@ def test_a_nodes_own_error_is_shown_however_it_was_wrapped():
     except RuntimeError as wrapped:
         said = explained(wrapped, "AnomalyGate", Path("log.txt"))
     assert str(said) == "AnomalyGate: the label is 10"
+
+
+def raised_while_handling(first, second):
+    second.__context__ = first  # as Python sets it
+    return second
+
+
+def test_an_error_that_repeats_what_it_wraps_is_reported_as_the_wrapped_one_and_any_other_is_not():
+    first = ThawError("the label is 10")
+    wrapped = raised_while_handling(first, RuntimeError("ThawError: the label is 10 [while running 'Map']"))
+    assert list(reported_causes(wrapped)) == [wrapped, first]
+    assert str(explained(wrapped, "AnomalyGate", Path("log.txt"))) == "AnomalyGate: the label is 10"
+    other = raised_while_handling(first, KeyError("a"))
+    assert list(reported_causes(other)) == [other]
+    assert "The node AnomalyGate failed: KeyError" in str(explained(other, "AnomalyGate", Path("log.txt")))
 
 
 @pytest.mark.parametrize(
