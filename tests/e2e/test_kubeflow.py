@@ -1,31 +1,22 @@
 """The compiled pipeline and the manifests' commands, run as pods would, end as a run on this machine. Takes minutes."""
 
-import contextlib
 import dataclasses
 import itertools
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ledger.ledger import read_ledger
+from tests.e2e.cluster.engines import OF_EVERY_RUN
 from tests.e2e.cluster.local_cluster import LocalCluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 HERE = Path(__file__).parent
 TUNER = "tuner-transfer-same-classes-remastered"
-
-
-# One manner on each stack; `test_kubeflow_engines.py` has the others.
-ENGINE = "kfp_mlmd" if sys.version_info < (3, 11) else "kfp_next"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +35,7 @@ def here(first_run):
 def cluster(experiment, compiled, programs):
     """Its pods are forks; that of the test with a driver is new, and imports everything by itself."""
     read = [experiment.data]
-    return LocalCluster(compiled, experiment.folder / "cluster", ENGINE, read, start=programs.start)
+    return LocalCluster(compiled, experiment.folder / "cluster", OF_EVERY_RUN, read, start=programs.start)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +119,7 @@ def test_with_its_driver_example_gen_also_learns_the_datas_fingerprint(experimen
 
 
 def test_a_task_that_keeps_failing_stops_the_run(experiment, compiled, programs):
-    broken = LocalCluster(compiled, experiment.folder / "broken", ENGINE, start=programs.start)
+    broken = LocalCluster(compiled, experiment.folder / "broken", OF_EVERY_RUN, start=programs.start)
     broken.spec["root"]["dag"]["tasks"]["importexamplegen"]["retryPolicy"]["maxRetryCount"] = 0
     results = broken.run({"data_path": str(experiment.folder / "nothing")}, only={"importexamplegen", "statisticsgen"})
     assert results["importexamplegen"].attempts == [1] and "statisticsgen" not in results
@@ -151,88 +142,3 @@ def test_a_pod_turns_the_buckets_uris_into_the_launchers_folders_and_back(tmp_pa
     assert (tmp_path / "pod" / "minio" / "bucket" / "schema" / "schema.pbtxt").exists()
     [written] = json.loads(output.read_text())["artifacts"]["schema"]["artifacts"]
     assert written["uri"] == "minio://bucket/schema"
-
-
-class Pods:
-    """Processes of the containers in sweep.yaml: the volume is a folder, the chief's service this machine.
-
-    Args:
-      experiment: whose workspace is the volume.
-    """
-
-    def __init__(self, experiment):
-        self.experiment = experiment
-        self.processes = []
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = str(free.getsockname()[1])
-        text = (HERE.parents[1] / "kubeflow" / "manifests" / "sweep.yaml").read_text()
-        jobs = [found for found in yaml.safe_load_all(text) if found["kind"] == "Job"]
-        self.containers = {
-            job["metadata"]["name"]: job["spec"]["template"]["spec"]["containers"][0] for job in jobs
-        }  # fmt: skip
-
-    def start(self, job, index="0"):
-        """Starts the job's container, or the one with the index, and returns its process."""
-        container = self.containers[job]
-        variables = {told["name"]: self._here(told.get("value", index), index) for told in container["env"]}
-        command = [self._here(part, index) for part in (*container["command"], *container["args"])]
-        log = (self.experiment.folder / f"{job}-{index}-{len(self.processes)}.log").open("wb")
-        environment = {**os.environ, **variables}
-        process = subprocess.Popen(
-            command, cwd=self.experiment.folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-        self.processes.append(process)
-        return process
-
-    def _here(self, value, index):
-        """A value of the manifest with what differs between a cluster and this machine replaced."""
-        workspace = self.experiment.folder / "workspace"
-        for there, here in (
-            ("/workspace/experiment.yaml", str(self.experiment.config)),
-            ("/workspace/data/cifar10", str(self.experiment.data)),
-            ("/workspace/thaw-experiment", f"{workspace}/thaw-tiny"),
-            ("=/workspace", f"={workspace}"),
-            ("thaw-chief", "127.0.0.1"),
-            ("$(JOB_COMPLETION_INDEX)", index),
-        ):
-            value = value.replace(there, here)
-        return {"python": sys.executable, "8000": self.port}.get(value, value)
-
-    def clean_up(self):
-        for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-@pytest.fixture
-def pods(experiment, here):
-    pods = Pods(experiment)
-    yield pods
-    pods.clean_up()
-
-
-def rows_of(ledgers, worker):
-    return sum(path.read_bytes().count(b"\n") - 1 for path in ledgers.glob(f"*/{worker}-*.jsonl"))
-
-
-@pytest.mark.exhaustive  # minutes; tests/trainer_module/test_distributed_sweep.py kills one in every run
-def test_the_manifests_workers_train_every_cell_once_though_one_is_killed(experiment, pods):
-    """With one more draw than before and no ledgers; the killed worker is started again, as its Job would do."""
-    ledgers = experiment.folder / "workspace" / "thaw-tiny" / "ledgers"
-    before = decisive(ledgers)
-    ledgers.rename(ledgers.with_name("before"))
-    pods.containers["thaw-chief"]["args"] += ["--set", "draws=3"]
-    chief, killed, other = pods.start("thaw-chief"), pods.start("thaw-workers", "0"), pods.start("thaw-workers", "1")
-    while not rows_of(ledgers, "tuner0") and chief.poll() is None:
-        time.sleep(0.02)
-    os.killpg(killed.pid, signal.SIGKILL)
-    pods.start("thaw-workers", "0")
-    assert chief.wait() == 0
-    after = decisive(ledgers)  # refuses a key that is there twice
-    assert len(after) == 36
-    assert {key: after[key] for key in before} == before
-    assert other.poll() is None
-    assert rows_of(ledgers, "tuner0") >= 1 and rows_of(ledgers, "tuner1") >= 1
-    assert rows_of(ledgers, "tuner0") + rows_of(ledgers, "tuner1") == 36

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,3 +71,5 @@ ENGINES = {
                output_file="/tmp/kfp/{task}/output_metadata.json", env_in_cache=True),
     )
 }  # fmt: skip
+OF_EVERY_RUN = "kfp_mlmd" if sys.version_info < (3, 11) else "kfp_next"
+"""One on each stack; tests of the others are exhaustive."""
