@@ -9,8 +9,8 @@ from experiment.config import ExperimentConfig
 
 FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""
-
-
+FEWEST_VAL = 100
+"""Val images of all classes together: below this, the standard error of an accuracy is up to 5 points."""
 MOST_NAMED = 5
 """Classes with a sentence each; more of them have one together."""
 
@@ -23,10 +23,13 @@ def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator
         return
     names = config.target.classes
     tested = [inspection.test_counts[name] for name in names]
-    val = [val_images(inspection, config.data, name) for name in names]
-    yield (f"{len(sentences)} of {len(names)} classes have fewer than {FEWEST} test or val images (the fewest: "
-           f"{min(tested)} test, {min(val)} val). That is too few to measure the accuracy of such a class; accuracy "
-           "on all classes together is not affected. Add images of them.")  # fmt: skip
+    if few := sum(count < FEWEST for count in tested):
+        yield (f"{few} of {len(names)} classes have fewer than {FEWEST} test images (the fewest: {min(tested)}). That "
+               "is too few to measure the accuracy of such a class; accuracy on all classes together is not affected. "
+               "Add images of them.")  # fmt: skip
+    val = sum(val_images(inspection, config.data, name) for name in names)
+    if val < FEWEST_VAL:
+        yield f"The classes have {val} val images together. That is too few to choose a cell reliably. Add images."
 
 
 def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:

@@ -33,11 +33,20 @@ def test_each_class_with_few_images_is_named_with_its_counts(train, test, said):
         assert re.search(pattern, sentence)
 
 
-def test_many_classes_have_one_sentence_together():
-    names = tuple(f"class_{number}" for number in range(100))
-    counts = [dict.fromkeys(names, count) for count in (40, 4)]
+@pytest.mark.parametrize(
+    ("classes", "train", "test", "said"),
+    [
+        (100, 40, 4, ["100 of 100 classes have fewer than 10 test images (the fewest: 4). That is too few to measure"]),
+        (100, 40, 12, []),
+        (10, 40, 12, ["The classes have 80 val images together. That is too few to choose a cell reliably."]),
+    ],
+)
+def test_many_classes_have_one_sentence_together(classes, train, test, said):
+    names = tuple(f"class_{number}" for number in range(classes))
+    counts = [dict.fromkeys(names, count) for count in (train, test)]
     config = ExperimentConfig.model_construct(
         target=type("Target", (), {"classes": names})(), data=type("Data", (), {"val_fraction": 0.2, "val_key": None})()
     )
-    [sentence] = scarce_classes(Inspection(*counts, True, "", 0), config)
-    assert sentence.startswith("100 of 100 classes have fewer than 10 test or val images (the fewest: 4 test, 8 val)")
+    sentences = list(scarce_classes(Inspection(*counts, True, "", 0), config))
+    assert len(sentences) == len(said)
+    assert all(sentence.startswith(start) for sentence, start in zip(sentences, said, strict=True))
