@@ -20,6 +20,7 @@ from pipeline.planning.plan import Plan
 from pipeline.runner.artifact_store import open_store
 from pipeline.runner.failed_run import AFTER_NODES, explained
 from pipeline.runner.prepare import Prepared, check_room, free_gb, prepare
+from pipeline.runner.process import interruption
 from pipeline.runs import run_log
 from pipeline.runs.run_lock import locked
 from terminal import progress
@@ -98,6 +99,8 @@ def _run(prepared: Prepared, terminal: Console, began: float) -> None:
         with run_log.output_to_log(log):
             summary = _run_nodes(prepared, folder, watcher, began)
     except Exception as error:
+        if interruption(error) is not None:
+            raise
         raise explained(error, watcher.node, log) from error
     if summary is None:
         # `tfx pipeline create` loads this file without running the DAG.

@@ -85,11 +85,7 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
 
 def _status_of_ended(error: BaseException) -> int:
     """Says that a signal stopped the process, or that the system refused it a path; raises any other error."""
-    # Libraries of C hide a KeyboardInterrupt that hits their import.
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, KeyboardInterrupt):
-        cause = cause.__cause__ or cause.__context__
-    if cause is not None:
+    if (cause := interruption(error)) is not None:
         print(f"\n{STOPPED}", file=sys.stderr)
         return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
     if isinstance(error, OSError) and error.filename is not None:
@@ -99,6 +95,17 @@ def _status_of_ended(error: BaseException) -> int:
               "it makes something there. Correct it, and run the same command again.", file=sys.stderr)  # fmt: skip
         return 1
     raise error
+
+
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """The signal's exception that an error comes from; none: it is an error.
+
+    Beam makes a RuntimeError of one that hits its code, and libraries of C hide one that hits their import.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
