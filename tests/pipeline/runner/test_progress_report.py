@@ -1,6 +1,7 @@
 """How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -50,13 +51,13 @@ def config(make_config):
     return make_config()
 
 
-def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8, held_from=0):
+def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8, held_from=0, images=2):
     """A ledger of cats_dogs__original as a run with this configuration leaves it."""
     folder = config.ledger_folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 1.0, 3, 2.5, (), "", np.full((2, 2), 0.5),
-            outcome, held_from)
+        Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 1.0, 3, 2.5, (), "",
+            np.full((images, 2), 0.5), outcome, held_from)
         for number, outcome in enumerate(outcomes)
     ]  # fmt: skip
     write_ledger(folder / name, HEADER, rows)
@@ -164,6 +165,15 @@ def test_draws_that_only_a_run_with_more_of_them_trained_are_not_counted(config,
     add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 3 + ["diverged"])
     found = sweep(make_config("draws=2"))
     assert (found.done, found.diverged, found.training_s) == (2, 0, 5.0)
+
+
+def test_one_row_of_a_ledger_is_in_memory_at_a_time(config):
+    path = add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 9, images=200_000)
+    tracemalloc.start()
+    assert sweep(config).done == 9
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < path.stat().st_size
 
 
 def test_a_stopped_run_is_not_running_where_a_later_one_with_other_settings_is(config, make_config):
