@@ -53,7 +53,7 @@ class Machine(pydantic.BaseModel):
     """Memory for activations, all processes together."""
 
     ends_at: float | None = None
-    """Seconds of the system's clock by which a run with a budget must have its report; None: it has no budget."""
+    """By time.monotonic of this machine, when a run with a budget must have its report; None: it has no budget."""
     shares: dict[str, Share] = {}
     """Of a run with a budget, by sweep, and by CONFIRMATION."""
     asked: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Machine(pydantic.BaseModel):
 
         Args:
           name: a sweep's, or CONFIRMATION.
-          now: seconds of the system's clock.
+          now: time.monotonic().
         """
         share = self.shares.get(name)
         if self.ends_at is None or share is None:

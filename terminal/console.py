@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import IO
+import sys
+from typing import IO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from terminal.output import Output
 
 
 def console(
@@ -19,6 +22,8 @@ def console(
       quiet: writes nothing.
       soft_wrap: long lines are not broken.
     """
+    if file is None and (stream := sys.stderr if stderr else sys.stdout) is not None:
+        file = cast(IO[str], Output(stream, lasting=stderr))
     return Console(file=file, stderr=stderr, quiet=quiet, soft_wrap=soft_wrap, highlight=False, markup=False,
                    emoji=False)  # fmt: skip
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import IO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
 from terminal import console as terminal
+from terminal.output import Output
 from terminal.time_left import TimeLeft
 
 
 def console() -> Console:
-    """A console on the terminal itself, whatever Python's own sys.stdout has been redirected to."""
+    """A console on the terminal itself, whatever Python's own sys.stdout has been redirected to.
+
+    What the terminal does not take ends no training.
+    """
     stream = sys.__stdout__ or sys.stdout
-    return terminal.console(file=stream, soft_wrap=not stream.isatty())
+    return terminal.console(file=cast(IO[str], Output(stream, lasting=True)), soft_wrap=not stream.isatty())
 
 
 @contextlib.contextmanager

@@ -69,12 +69,14 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
 def plan(config: ExperimentConfig, in_json: bool) -> None:
     """Show what would run, with the time and disk it takes."""
     from pipeline.runner.launch import launch
-    from pipeline.runner.prepare import prepare
+    from pipeline.runner.prepare import check_room, prepare
 
     if not in_json:
         launch(config, PROJECT_ROOT, os.environ, plan_only=True)
         return
-    print_json(prepare(config, PROJECT_ROOT, os.environ, console(stderr=True)).as_json())
+    prepared = prepare(config, PROJECT_ROOT, os.environ, console(stderr=True))
+    print_json(prepared.as_json())
+    check_room(prepared)
 
 
 @click.command(epilog=examples("thaw run", "thaw run --config thaw-animals/config.yaml", "thaw run --set draws=5"))

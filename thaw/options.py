@@ -18,6 +18,7 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS
 from pipeline.runner.options import DEFAULT_PRESET, SET_METAVAR, SHORTS, Short, config_of
 from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
+from terminal.output import Output
 
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted,
 143 terminated.
@@ -178,4 +179,6 @@ def typed_command(program: str) -> str:
 
 def print_json(value: object) -> None:
     """Writes what a command found to standard output, for programs to read."""
-    click.echo(json.dumps(value, indent=2, default=str))
+    output = Output(sys.stdout, lasting=False)
+    output.write(json.dumps(value, indent=2, default=str) + "\n")
+    output.flush()

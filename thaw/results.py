@@ -43,17 +43,19 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     """
     from components.transfer_report.page.closing_table import closing_table
 
-    stopped = None if in_json else unfinished_run(run, runs)
-    config = least_of(stopped) if stopped else None
-    if stopped and config and not is_held(config.pipeline_folder):
+    unfinished = unfinished_run(run, runs)
+    config = least_of(unfinished) if unfinished and not in_json else None
+    if unfinished and config and not is_held(config.pipeline_folder):
         from pipeline.runner.launch import launch
 
         console().print(
-            f"{stopped} did not finish. Thaw makes its report from the trainings that it finished.", soft_wrap=True
+            f"{unfinished} did not finish. Thaw makes its report from the trainings that it finished.", soft_wrap=True
         )
-        launch(config, PROJECT_ROOT, os.environ, plan_only=False, data=str(read_started(stopped)["data"]))
+        launch(config, PROJECT_ROOT, os.environ, plan_only=False, data=str(read_started(unfinished)["data"]))
         return
     folder = find_run(run, runs)
+    if unfinished:
+        console(stderr=True).print(f"{unfinished} has not finished. These are the results of {folder}.", soft_wrap=True)
     summary = read_summary(folder)
     if in_json:
         print_json(summary)

@@ -31,7 +31,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     files = tuple(fn_args.train_files), tuple(fn_args.eval_files)
     job = SweepJob(settings, *files, base_model, workers, keep_weights=True)
     address = fn_args.custom_config.get(CHIEF_KEY)
-    deadline = deadline_on_this_machine(settings.ledger_dir, settings.name, time.time())
+    deadline = deadline_on_this_machine(settings.ledger_dir, settings.name, time.monotonic())
     if address and deadline is not None:
         raise ThawError("A sweep whose workers are on other machines can't keep to budget_minutes. Leave it out, or "
                         "unset KerasTuner's variables.")  # fmt: skip

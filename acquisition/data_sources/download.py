@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
+from acquisition.data_sources.one_at_a_time import filled_alone
 from experiment.errors import ThawError
 from terminal import console
 
@@ -35,7 +36,8 @@ def download(
     """Downloads a file, or continues where an earlier try stopped.
 
     The bytes received are kept in `<destination>.part`; the destination appears once the file is complete and
-    checked. A broken connection is opened again as long as each attempt receives something.
+    checked. A broken connection is opened again as long as each attempt receives something. While another process
+    downloads to the same folder, this one waits, and takes what that one received.
 
     Args:
       url: an http or https address.
@@ -49,6 +51,13 @@ def download(
         another size or md5 than expected.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
+    with filled_alone(destination.parent, lambda line: console.console(stderr=True).print(line)):
+        # Where there is nothing to check it by, a file that is there is one that another process has just received.
+        if not (destination.exists() and size_bytes is None and md5 is None):
+            _download(url, destination, size_bytes, md5, timeout_s)
+
+
+def _download(url: str, destination: Path, size_bytes: int | None, md5: str | None, timeout_s: float) -> None:
     part = destination.with_name(destination.name + ".part")
     if destination.exists():
         os.replace(destination, part)  # left by an earlier run: checked like what has just arrived

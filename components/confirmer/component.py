@@ -57,13 +57,13 @@ class ConfirmerExecutor(base_executor.BaseExecutor):
 
 def _time_for_draws(ledgers: Ledgers, settings: ConfirmerSettings, jobs: Mapping[str, SweepJob]) -> DrawsInTime | None:
     """None where the run has no budget."""
-    deadline = deadline_on_this_machine(settings.sweeps[0].ledger_dir, CONFIRMATION, time.time())
+    deadline = deadline_on_this_machine(settings.sweeps[0].ledger_dir, CONFIRMATION, time.monotonic())
     workers = next(iter(jobs.values())).workers
     if deadline is None:
         return None
     grid = Grid(ledgers)
     known = {name: trained_before(job, grid.sweeps[name].header) for name, job in jobs.items()}
-    return DrawsInTime(grid, workers, deadline, time.time, lambda name, cell, draw: known[name](cell, draw))
+    return DrawsInTime(grid, workers, deadline, time.monotonic, lambda name, cell, draw: known[name](cell, draw))
 
 
 def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> SweepJob:

@@ -108,7 +108,7 @@ def make_experiment(
     def find_cifar() -> Dataset | None:
         return locate_cifar10(places, environment, say=lambda line: terminal.print(line))
 
-    with written_whole(out) as draft:
+    with written_whole(out, force=force) as draft:
         own = make(folder, draft, out, wanted, find_cifar, terminal)
         inspection = inspect_records(own.files, own.data)
         offered = _least_offered(own, inspection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -43,6 +44,10 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
         raise ThawError(f"{out.parent}, where {out.name} should be made, is not a folder. Make it, or name another "
                         "with --out.")  # fmt: skip
     _clear_leftovers(out)
+    _check_replaceable(out, force=force)
+
+
+def _check_replaceable(out: Path, *, force: bool) -> None:
     if not os.path.lexists(out):
         return
     if not force:
@@ -53,19 +58,24 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def written_whole(out: Path) -> Iterator[Path]:
+def written_whole(out: Path, *, force: bool) -> Iterator[Path]:
     """Gives a temporary folder beside `out`, which takes its place when the block ends well and else vanishes.
 
     It vanishes also where SIGTERM or SIGHUP ends the process, with status 128 and the signal's number.
 
+    Args:
+      out: to be written.
+      force: as in check_output; it is looked at again in the end, for by then another may have written there.
+
     Raises:
-      ThawError: it can't be written.
+      ThawError: it can't be written, or may not be replaced.
     """
     try:
         with _ended_in_order(), _temporary_beside(out) as temporary, _held(temporary):
             draft = temporary / _NEW
             draft.mkdir()
             yield draft
+            _check_replaceable(out, force=force)
             _put(draft, out, temporary / _OLD)
     except OSError as error:
         raise ThawError(f"{out} can't be written ({error}). Expected a place with room for the images; free some, "
@@ -117,8 +127,9 @@ def _held(temporary: Path) -> Iterator[None]:
 
 def _clear_leftovers(out: Path) -> None:
     """Removes temporary folders whose process was killed; an experiment that it was replacing comes back."""
+    own = re.compile(re.escape(f".{out.name}-") + r"[a-z0-9_]+")  # none of an output named `<out.name>-2`
     for entry in out.parent.iterdir():
-        if not entry.name.startswith(f".{out.name}-") or not (entry / _LOCK).is_file():
+        if not own.fullmatch(entry.name) or not (entry / _LOCK).is_file():
             continue
         with contextlib.suppress(OSError), (entry / _LOCK).open("r+", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where another init is writing

@@ -19,7 +19,8 @@ from pipeline.dag.node_settings import asked_digests
 from pipeline.planning.plan import Plan
 from pipeline.runner.artifact_store import open_store
 from pipeline.runner.failed_run import AFTER_NODES, explained
-from pipeline.runner.prepare import Prepared, existing_parent, prepare
+from pipeline.runner.prepare import Prepared, check_room, free_gb, prepare
+from pipeline.runner.process import interruption
 from pipeline.runs import run_log
 from pipeline.runs.run_lock import locked
 from terminal import progress
@@ -43,7 +44,7 @@ def launch(
     Raises:
       ThawError: something the user can correct; what was computed before stays and is not repeated.
     """
-    began = time.time()
+    began = time.monotonic()  # of the whole machine, and right where the clock is set meanwhile
     terminal = progress.console()
     prepared = prepare(config, project_root, environment, terminal)
     if data not in (None, prepared.dataset.name):
@@ -58,17 +59,14 @@ def launch(
 def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
     terminal.print(plan_table(config, plan, prepared.dataset.name))
-    free_gb = shutil.disk_usage(existing_parent(config.workspace)).free / 1e9
     terminal.print(
         f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
-        f"({free_gb:.0f} GB free).",
+        f"({free_gb(config.workspace):.0f} GB free).",
     )
     if prepared.budget:
         for sentence in prepared.budget.sentences:
             terminal.print(sentence)
-    if plan.disk_mb / 1000 > free_gb:
-        raise ThawError(f"{config.workspace.absolute()} has {free_gb:.1f} GB free; the run needs about "
-                        f"{plan.disk_mb / 1000:.1f} GB. Free some, or set workspace to another disk.")  # fmt: skip
+    check_room(prepared)
 
 
 def plan_table(config: ExperimentConfig, plan: Plan, data: str) -> FittingTable:
@@ -101,6 +99,8 @@ def _run(prepared: Prepared, terminal: Console, began: float) -> None:
         with run_log.output_to_log(log):
             summary = _run_nodes(prepared, folder, watcher, began)
     except Exception as error:
+        if interruption(error) is not None:
+            raise
         raise explained(error, watcher.node, log) from error
     if summary is None:
         # `tfx pipeline create` loads this file without running the DAG.
@@ -143,7 +143,7 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, b
         return None
     watcher.node = AFTER_NODES
     nodes = ml_metadata.nodes_of_run(store, context)
-    record = ml_metadata.MetadataRecord(store_path, context)
+    record = ml_metadata.MetadataRecord(store_path, context, ml_metadata.run_name(store, context))
     return run_folder.finish_run_folder(folder, config, nodes, prepared.dataset.origin, record, began)
 
 

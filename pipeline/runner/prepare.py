@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from acquisition.tfrecords.scarce_classes import scarce_classes
 from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
+from experiment.errors import ThawError
 from experiment.machine import Expected, usable_cores
 from pipeline.dag.beam_options import beam_options
 from pipeline.planning.budget import BudgetPlan, plan_budget
@@ -133,7 +135,20 @@ def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> I
         return inspect_once(dataset.files, config.data, folder, lambda done: bar.update(task, completed=done))
 
 
-def existing_parent(path: Path) -> Path:
-    """The nearest folder above, or the path itself, that exists."""
+def free_gb(path: Path) -> float:
+    """Room on the disk of a folder that need not exist yet."""
     absolute = path.absolute()
-    return next(parent for parent in (absolute, *absolute.parents) if parent.exists())
+    existing = next(parent for parent in (absolute, *absolute.parents) if parent.exists())
+    return shutil.disk_usage(existing).free / 1e9
+
+
+def check_room(prepared: Prepared) -> None:
+    """Compares the plan with the room on the workspace's disk.
+
+    Raises:
+      ThawError: the run needs more.
+    """
+    place, needed_gb = prepared.config.workspace, prepared.plan.disk_mb / 1000
+    if needed_gb > free_gb(place):
+        raise ThawError(f"{place.absolute()} has {free_gb(place):.1f} GB free; the run needs about {needed_gb:.1f} GB. "
+                        "Free some, or set workspace to another disk.")  # fmt: skip

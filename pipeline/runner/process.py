@@ -1,4 +1,4 @@
-"""What a process sets before TensorFlow, its temporary folder, and messages at its end. Imports quiet_tensorflow."""
+"""What a process sets before TensorFlow, its temporary folder, and messages at its end. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from experiment.errors import ThawError, printable
 from pipeline.runner.quiet_tensorflow import QuietTensorFlow, write_to_terminal
+from terminal.output import Output, flushed, open_closed_streams
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -62,24 +63,29 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
       Exception: what no input should cause.
     """
     stop_by_exception()
+    status = 0
     try:
         own_temporary_folder(environment)
         command()
     except ThawError as error:
         print(f"\nthaw: {error}", file=sys.stderr)
-        return 1
+        status = 1
     except (Exception, KeyboardInterrupt) as error:
-        return _status_of_ended(error)
-    return 0
+        if error is not Output.lost:
+            status = _status_of_ended(error)
+    finally:
+        lost = flushed()
+    if lost is None or isinstance(lost, BrokenPipeError):  # a reader that has seen enough
+        return status
+    print(f"\nthaw: Can't write to standard output: {lost.strerror}. Expected a terminal, or a file with room. Make "
+          "room, or send it elsewhere, and run the same command again: what was finished is not repeated.",
+          file=sys.stderr)  # fmt: skip
+    return status or 1
 
 
 def _status_of_ended(error: BaseException) -> int:
     """Says that a signal stopped the process, or that the system refused it a path; raises any other error."""
-    # Libraries of C hide a KeyboardInterrupt that hits their import.
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, KeyboardInterrupt):
-        cause = cause.__cause__ or cause.__context__
-    if cause is not None:
+    if (cause := interruption(error)) is not None:
         print(f"\n{STOPPED}", file=sys.stderr)
         return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
     if isinstance(error, OSError) and error.filename is not None:
@@ -89,6 +95,17 @@ def _status_of_ended(error: BaseException) -> int:
               "it makes something there. Correct it, and run the same command again.", file=sys.stderr)  # fmt: skip
         return 1
     raise error
+
+
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """The signal's exception that an error comes from; none: it is an error.
+
+    Beam makes a RuntimeError of one that hits its code, and libraries of C hide one that hits their import.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
@@ -113,7 +130,8 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     """Sets what TensorFlow and others read from the environment when they are imported: in every process, machine
     and pod of a run alike, for the same arithmetic.
 
-    Names of files that the terminal's encoding lacks are printed as escapes from here on.
+    Names of files that the terminal's encoding lacks are printed as escapes from here on, and closed standard streams
+    are /dev/null.
 
     Args:
       environment: the process's.
@@ -127,6 +145,7 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     environment.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not any(isinstance(finder, QuietTensorFlow) for finder in sys.meta_path):
         sys.meta_path.insert(0, QuietTensorFlow())
+    open_closed_streams()
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -54,7 +54,7 @@ class ExperimentState:
       run: folder of the newest run with these settings, whatever its time limit; none if nothing was run with them.
       run_minutes: that run's time limit, where it had one.
       finished: whether that run came to its end.
-      running: whether a run works in the workspace now.
+      running: whether it is that run that works in the workspace now, and not a later one with other settings.
       node: the last that its log says was begun; empty where it is finished, or none was.
       last_line: the last thing that its log says; empty where it is finished.
       other_run: folder of the experiment's newest run where that had other settings.
@@ -104,7 +104,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
         last_line=lines[-1] if lines else "",
         other_run=other,
         differing=differing,
-        running=is_held(config.pipeline_folder),
+        running=is_held(config.pipeline_folder) and runs_of(config.name, config.runs.absolute())[-1:] == [run],
         run_minutes=minutes,
     )
 
@@ -138,8 +138,8 @@ def _sweep_state(
     note = note_path(config.ledger_folder, name, asked_digest(config, source, architecture))
     ledger = _named_in(note) if note.exists() else ""
     data, rows = _ledger(config.ledger_folder / ledger) if ledger else ("", [])
-    # A search may have trained other cells, and so may a run with other sizes.
-    rows = [row for row in rows if row["n"] in config.sizes
+    # A search may have trained other cells, and so may a run with other sizes or more draws.
+    rows = [row for row in rows if row["n"] in config.sizes and row["draw"] < config.draws
             and (row["freeze_count"], row["fine_tune"], row.get("held_from", 0)) in ways]  # fmt: skip
     searched = bool(source) and config.search == "bayesian"
     return _counted(name, rows, planned, "at most " if searched else ""), data, ledger
@@ -177,15 +177,19 @@ def _named_in(note: Path) -> str:
 
 
 def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
-    """Name of the data and rows; the last line may be in the middle of being written."""
+    """Name of the data, and rows without probabilities; the last line may be in the middle of being written.
+
+    One line is in memory at a time: a row of many test images and classes has megabytes of probabilities.
+    """
+    lines = SealedLines(path)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            whole = (line for line in file if line.endswith(b"\n"))
+            rows = [{**row, "test_probabilities": None} for line in whole for row in lines.read(line)]
     except FileNotFoundError:
         return "", []  # it was moved away, and its trainings are to be done again
     except OSError as error:
         raise damaged(path, error) from error
-    lines = SealedLines(path)
-    rows = list(lines.read(content[: content.rfind(b"\n") + 1]))
     return str(lines.header.get("data", "")), rows
 
 

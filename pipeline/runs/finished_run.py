@@ -16,7 +16,7 @@ from experiment.errors import REPAIR, ThawError, is_own_mistake
 from ledger.cell_selection import Cell
 from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.runs.metadata_file import check_metadata
-from pipeline.runs.ml_metadata import NodeRun, nodes_of_run, open_store
+from pipeline.runs.ml_metadata import NodeRun, nodes_of_run, open_store, run_name
 from pipeline.runs.run_files import SUMMARY_FILE, damaged, read_settings, read_summary
 from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
 from trainer_module.data.input_pipeline import Records, read_split
@@ -29,7 +29,7 @@ class FinishedRun:
     Attributes:
       folder: runs/<run id>.
       summary: content of summary.json.
-      config: the resolved configuration.
+      config: the resolved configuration, with the workspace that the run had.
       store: the SQLite file of ML Metadata; open it with ml_metadata.open_store.
       nodes: what each node did, by node id.
     """
@@ -126,13 +126,15 @@ def open_run(folder: Path | str) -> FinishedRun:
       folder: such as runs/latest.
 
     Raises:
-      ThawError: the run did not finish, a file of it is damaged, or its workspace is gone or damaged.
+      ThawError: the run did not finish, a file of it is damaged, or its workspace is gone or damaged, or
+        has another record than the run's.
     """
     folder = Path(folder).resolve()
     if not (folder / SUMMARY_FILE).exists():
         raise ThawError(f"{folder} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
     summary, config = read_summary(folder), read_settings(folder)
     store, context = Path(summary["ml_metadata"]["store"]), summary["ml_metadata"]["run_context"]
+    name = summary["ml_metadata"].get("run_name", "")
     if not store.exists():
         raise ThawError(
             f"{folder} was made with the workspace {store.parent}, which no longer has {store.name}. Bring the "
@@ -140,11 +142,14 @@ def open_run(folder: Path | str) -> FinishedRun:
         )
     check_metadata(store, to_write=False)
     with reading(store):
-        nodes = nodes_of_run(open_store(store), context)
-    if not nodes:
+        opened = open_store(store)
+        nodes, found_name = nodes_of_run(opened, context), run_name(opened, context)
+    if not nodes or name not in ("", found_name):
         raise ThawError(f"{store} has no record of the run of {folder}: it is not the file that the run wrote. "
                         "Restore that file, or run the same configuration again.")  # fmt: skip
-    return FinishedRun(folder, summary, _with_kept_models(config, store.parent), store, nodes)
+    # A path relative to the folder in which the run began would name another workspace, or none, in this one.
+    config = changed(_with_kept_models(config, store.parent), workspace=store.parent.parent)
+    return FinishedRun(folder, summary, config, store, nodes)
 
 
 def _with_kept_models(config: ExperimentConfig, pipeline_folder: Path) -> ExperimentConfig:

@@ -83,7 +83,7 @@ def _step(store: MetadataStore, execution: mlmd.Execution, distance: int) -> tup
         node=node_id(store, execution.id),
         distance=distance,
         began=datetime.datetime.fromtimestamp(began_ms / 1000),
-        seconds=(ended_ms - began_ms) / 1000,
+        seconds=max(0, ended_ms - began_ms) / 1000,
         settings={name: _plain(value) for name, value in execution.custom_properties.items()},
         inputs=channels[mlmd.Event.INPUT],
         outputs=channels[mlmd.Event.OUTPUT],

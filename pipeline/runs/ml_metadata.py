@@ -28,10 +28,14 @@ class NodeRun:
 
 @dataclasses.dataclass(frozen=True)
 class MetadataRecord:
-    """Where ML Metadata keeps a run: the SQLite file, and the id of the run's context in it."""
+    """Where ML Metadata keeps a run: the SQLite file, the id of the run's context in it, and the run's name there.
+
+    A file that was made again numbers from the start; TFX's name of a run has the time at which it began.
+    """
 
     store: Path
     run_context: int
+    run_name: str
 
 
 def open_store(metadata_path: Path) -> MetadataStore:
@@ -44,6 +48,11 @@ def open_store(metadata_path: Path) -> MetadataStore:
 def latest_run_context(store: MetadataStore) -> int:
     """Id of the newest pipeline run's context; 0 when nothing ever ran."""
     return max((context.id for context in store.get_contexts_by_type("pipeline_run")), default=0)
+
+
+def run_name(store: MetadataStore, context_id: int) -> str:
+    """TFX's name of the run with that context; empty where there is no such context."""
+    return next((str(context.name) for context in store.get_contexts_by_id([context_id])), "")
 
 
 def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:

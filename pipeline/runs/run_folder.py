@@ -16,17 +16,20 @@ from typing import Any
 import yaml
 from tfx.dsl.io import fileio
 
+from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.runs import tensorboard_log
 from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
-from pipeline.runs.run_files import CONFIG_FILE, LATEST, STARTED_FILE, SUMMARY_FILE, settings_of
+from pipeline.runs.run_files import CONFIG_FILE, LATEST, RUN_NAME, STARTED_FILE, SUMMARY_FILE, settings_of
 from pipeline.runs.run_lock import check_writable, unusable
 from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
 
 
 def new_run_folder(config: ExperimentConfig, data: str) -> Path:
     """Makes runs/<time>-<name>/ for a run that begins now; with a number behind it where the clock was there before.
+
+    Where it was set back, as in autumn, the folder has the time of the newest one: later runs come after earlier ones.
 
     Args:
       config: as the user asked for it.
@@ -36,13 +39,17 @@ def new_run_folder(config: ExperimentConfig, data: str) -> Path:
       ThawError: nothing can be written there.
     """
     check_writable(config.runs)
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    for number in itertools.count(1):
+    names = (RUN_NAME.fullmatch(path.name) for path in config.runs.iterdir())
+    begun = [(match["time"], int(match["number"] or 1)) for match in names if match]
+    stamp, taken = max([(datetime.datetime.now().strftime("%Y%m%d-%H%M%S"), 0), *begun])
+    for number in itertools.count(taken + 1):
         folder = config.runs.absolute() / f"{stamp}-{config.name}{f'-{number}' if number > 1 else ''}"
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
             break
-    started = {"data": data, "settings": settings_of(config)}
+    # `thaw report` may continue it from another folder.
+    placed = changed(config, workspace=config.workspace.absolute(), runs=config.runs.absolute())
+    started = {"data": data, "settings": settings_of(placed)}
     try:
         (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
@@ -66,7 +73,7 @@ def finish_run_folder(
       nodes: what the run's nodes did.
       origin: where the data was found.
       record: where ML Metadata keeps the run.
-      began: when the command did, in seconds of the system's clock.
+      began: when the command did, by time.monotonic.
 
     Returns:
       The content of summary.json.
@@ -82,12 +89,14 @@ def finish_run_folder(
         summary["seconds_per_node"] = {name: round(node.seconds, 3) for name, node in nodes.items()}
         summary["cached_nodes"] = [name for name, node in nodes.items() if node.cached]
         summary["sweep_evaluation"] = nodes["SweepEvaluator"].outputs["evaluations"][0]
-        summary["ml_metadata"] = {"store": str(record.store.absolute()), "run_context": record.run_context}
+        summary["ml_metadata"] = {
+            "store": str(record.store.absolute()), "run_context": record.run_context, "run_name": record.run_name,
+        }  # fmt: skip
         summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
         _write_tensorboard(fresh / "tensorboard", nodes)
         settings = yaml.safe_dump(settings_of(config), sort_keys=False)
         (fresh / CONFIG_FILE).write_text(f"# Data: {summary['data']}\n{settings}", encoding="utf-8")
-        summary["seconds_total"] = round(time.time() - began, 3)
+        summary["seconds_total"] = round(time.monotonic() - began, 3)
         (fresh / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         for path in sorted(fresh.iterdir(), key=lambda path: path.name == SUMMARY_FILE):
             path.replace(folder / path.name)

@@ -76,6 +76,7 @@ class _Pushed(pydantic.BaseModel):
 class _Record(pydantic.BaseModel):
     store: str
     run_context: Annotated[int, pydantic.Field(ge=0, lt=1 << 63)]
+    run_name: str = ""  # runs from before there was one have none
 
 
 class Origin(pydantic.BaseModel):
@@ -173,6 +174,7 @@ class Summary(Origin):
     target_classes: list[str]
     winner: str
     left_out: dict[str, str]
+    collapsed: list[str]
     diverged: list[_Training]
     worse_on_val: list[_Training]
     pushed: _Pushed
@@ -185,6 +187,12 @@ class Summary(Origin):
     not_confirmed: list[int] = []
     labels: _Labels | None = None  # runs from before there were learning curves have none
     ml_metadata: _Record
+
+    @pydantic.model_validator(mode="after")
+    def _check_planned(self) -> Summary:
+        if sum(self.not_trained.values()) > self.planned_trainings:
+            raise ValueError("more trainings are not_trained than planned_trainings")
+        return self
 
 
 class _Settings(pydantic.BaseModel):

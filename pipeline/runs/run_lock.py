@@ -8,12 +8,15 @@ import errno
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from experiment.errors import ThawError
 
 LOCK_FILE = "run.lock"
+TRIES = 10
 PATTERN_CHARACTERS = "*?[\\"
 """Beam's TFRecord source and TensorFlow's SavedModel loader take a path for a pattern, and neither has a way to quote
 these (apache_beam.io.filesystem.FileSystem.translate_pattern)."""
@@ -33,7 +36,7 @@ def locked(folder: Path) -> Iterator[None]:
     check_writable(folder)
     with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except BlockingIOError as error:
             file.seek(0)
             raise ThawError(
@@ -47,6 +50,19 @@ def locked(folder: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}")
         file.flush()
         yield
+
+
+def _take(file: TextIO) -> None:
+    """Locks the file; tries for half a second, for `is_held` of another process holds it for a moment.
+
+    Raises:
+      OSError: as flock.
+    """
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.05)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_held(folder: Path) -> bool:

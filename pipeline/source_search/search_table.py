@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from analysis.statistics import formats
 from experiment.backbones import from_scratch_in_words
 from pipeline.source_search.search import Found, in_words
 from terminal.tables import FittingTable, empty_table
@@ -25,7 +26,8 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
     terminal.print(
         f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "
         f"{chosen.accuracy.estimate:.1%} [{chosen.accuracy.low:.1%}, {chosen.accuracy.high:.1%}], against {baseline} "
-        f"{gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: {chosen.verdict} ({chosen.draws} draws).",
+        f"{gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: {chosen.verdict} "
+        f"({formats.draws([chosen.draws])}).",
     )  # fmt: skip
     terminal.print(
         f"{found.trainings} of {found.cells * found.wanted.draws} trainings, {found.share:.0%} of the grid's expected "

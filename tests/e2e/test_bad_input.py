@@ -1,8 +1,12 @@
 """Bad input ends a run at once, before any node, with a message and status 1. Runs the real command line."""
 
+import json
 import shutil
+import sys
 
 import pytest
+
+from tests.e2e.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -39,3 +43,10 @@ def test_a_disk_that_is_too_small_is_refused_before_any_node(experiment, small_d
     finished = experiment.run("--set", f"workspace={small_disk / 'workspace'}")
     assert finished.returncode == 1 and "[1/" not in finished.stdout
     assert "has 0.0 GB free; the run needs about" in finished.stderr
+
+
+def test_a_plan_for_scripts_ends_as_the_run_would_where_the_disk_is_too_small(experiment, small_disk):
+    command = [sys.executable, str(ROOT / "thaw_entry.py"), "plan", "--json", "--config", str(experiment.config)]
+    finished = experiment.call([*command, "--set", f"workspace={small_disk / 'workspace'}"])
+    assert json.loads(finished.stdout)["disk_mb"] > 0.256
+    assert finished.returncode == 1 and "has 0.0 GB free; the run needs about" in finished.stderr

@@ -1,6 +1,7 @@
 """Runs whose folder is taken or read-only, whose disk fills up, or whose clock goes back. The real command line."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -15,8 +16,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 CLOCK = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 static int real(clockid_t id, struct timespec *now) {
   static int (*call)(clockid_t, struct timespec *);
@@ -49,6 +52,9 @@ time_t time(time_t *out) {
   return now.tv_sec;
 }
 """
+AGAIN_AND_AGAIN = "now->tv_sec -= 3600 * (since_start.tv_sec / 5 % 8);"
+ONCE = 'if (!access(getenv("SET_BACK"), F_OK)) now->tv_sec -= 36000;'
+"""Ten hours, from when there is a file."""
 SMALL = ("--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}", "--set", "draws=1")
 
 
@@ -80,12 +86,33 @@ def test_a_second_run_in_the_folder_of_one_that_goes_on_is_refused(make_experime
     assert f"Another run works in {experiment.metadata.parent}: process {first.pid}" in second.stderr
 
 
+def compiled(code, folder):
+    """The path of a shared library."""
+    (folder / "clock.c").write_text(code)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "clock.so", folder / "clock.c", "-ldl"], check=True)
+    return str(folder / "clock.so")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for a clock of our own")
+def test_a_clock_that_is_set_back_gives_a_run_no_time_beyond_its_limit(make_experiment, tmp_path):
+    experiment, clock = make_experiment("late_clock"), compiled(CLOCK.replace(AGAIN_AND_AGAIN, ONCE), tmp_path)
+    process = experiment.start("--minutes", "0.01", LD_PRELOAD=clock, SET_BACK=str(tmp_path / "set_back"))
+    while not (line := process.stdout.readline()).startswith("[5/"):
+        assert line, "the run ended before its fifth node"
+    (tmp_path / "set_back").touch()
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    summary = json.loads((experiment.folder / "runs" / "latest" / "summary.json").read_text())
+    # The plan has time for one draw of two; the limit leaves one cell of each size.
+    assert summary["not_trained"]["same_classes__remastered"] > summary["planned_trainings"] / 3
+    assert summary["seconds_total"] > 0
+
+
 @pytest.mark.exhaustive
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for a clock of our own")
 def test_a_clock_that_goes_backwards_changes_no_result_and_a_second_run_neither(make_experiment, tmp_path):
-    (tmp_path / "clock.c").write_text(CLOCK)
-    clock = str(tmp_path / "clock.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", clock, str(tmp_path / "clock.c"), "-ldl"], check=True)
+    clock = compiled(CLOCK, tmp_path)
     whole, experiment = make_experiment("whole"), make_experiment("odd_clock")
     undisturbed, process = whole.start(*SMALL), experiment.start(*SMALL, LD_PRELOAD=clock)
     while not (line := process.stdout.readline()).startswith("[5/"):

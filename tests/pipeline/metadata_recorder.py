@@ -2,7 +2,7 @@
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.runs.ml_metadata import latest_run_context, open_store
+from pipeline.runs.ml_metadata import latest_run_context, open_store, run_name
 
 
 class Recorder:
@@ -52,7 +52,10 @@ def small_settings():
 
 def small_summary(recorder, **changes):
     """The summary.json of the recorder's newest run, as far as commands read it."""
-    record = {"store": str(recorder.path), "run_context": latest_run_context(recorder.store)}
+    context = latest_run_context(recorder.store)
+    record = {
+        "store": str(recorder.path), "run_context": context, "run_name": run_name(recorder.store, context),
+    }  # fmt: skip
     return {
         "experiment": "small", "data": "CIFAR-10", "synthetic": False, "target_classes": ["automobile", "truck"],
         "winner": "a__original", "left_out": {}, "collapsed": [], "advice": [], "diverged": [], "worse_on_val": [],

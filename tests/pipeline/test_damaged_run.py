@@ -154,6 +154,20 @@ def test_a_value_of_another_type_is_named(run, call, command, name, place, value
     assert f"{name} is missing or damaged: {place[0]}" in said
 
 
+def test_whatever_is_missing_in_a_summary_is_named_or_not_needed(run, call):
+    whole = json.loads((run / "summary.json").read_text())
+    whole |= {"not_trained": {"a__original": 2}, "planned_trainings": 4, "search": "bayesian"}
+    refused = set()
+    for name in whole:
+        (run / "summary.json").write_text(json.dumps({key: value for key, value in whole.items() if key != name}))
+        status, said = call("report")
+        assert "Traceback" not in said, said
+        named = f"{name}: Field required" in said or "planned_trainings" in said
+        assert (status, named) in ((0, False), (1, True)), said
+        refused |= {name} if status else set()
+    assert whole.keys() - refused == {"advice", "not_trained", "search"}
+
+
 @pytest.mark.parametrize(
     ("column", "text"), [("fine_tune", ""), ("fine_tune", "yes"), ("test_accuracy", "nan"), ("test_accuracy", "1.5")]
 )

@@ -94,13 +94,13 @@ class SweepTuner(LedgerTuner):
     Args:
       runner: trains cells of this sweep.
       settings: the sweep.
-      deadline: by the clock, when it stops with what it has; none: when everything is trained.
+      deadline: by `clock`, when it stops with what it has; none: when everything is trained.
       clock: seconds.
     """
 
     def __init__(
         self, runner: Runner, settings: SweepSettings, deadline: float | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ):  # fmt: skip
         self.runner = runner
         self.deadline = deadline

@@ -180,3 +180,16 @@ def test_a_size_that_is_no_number_is_not_believed(site: Any, tmp_path: Path, mon
     )  # fmt: skip
     fetch(site, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_of_two_commands_at_once_one_downloads_and_the_other_takes_its_file(site: Any, tmp_path: Path) -> None:
+    """As with weights, for which no size and no md5 is known: bytes of both in one file would not be noticed."""
+    both = [
+        threading.Thread(target=fetch, args=(site, tmp_path / "file"), kwargs={"size_bytes": None, "md5": None})
+        for _ in range(2)
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert (site.asked, (tmp_path / "file").read_bytes() == CONTENT) == ([None], True)

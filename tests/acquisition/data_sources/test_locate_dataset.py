@@ -7,6 +7,7 @@ import io
 import pickle
 import shutil
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,32 @@ def test_a_cache_that_is_a_file_is_an_error(world: World) -> None:
     with pytest.raises(ThawError, match=r"The cache .*cache can't be written"):
         world.locate()
     assert "can't be written" in world.said[0]
+
+
+class MetAt(list[str]):
+    """Collects lines; whoever adds one with some words waits until as many others have."""
+
+    def __init__(self, words: str, parties: int):
+        self.words, self.barrier = words, threading.Barrier(parties, timeout=30)
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        if self.words in line:
+            self.barrier.wait()
+
+
+def test_images_that_two_commands_begin_to_generate_are_not_replaced_under_the_first_one(world: World) -> None:
+    world.said = MetAt("generates a synthetic data set", parties=2)
+    found: list[tuple[Path, int]] = []
+
+    def locate() -> None:
+        folder = world.locate().files.folder
+        found.append((folder, folder.stat().st_ino))
+
+    threads = [threading.Thread(target=locate) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [folder for folder, _ in found] == [world.root / "cache" / "synthetic-1-2-1"] * 2
+    assert {inode for _, inode in found} == {found[0][0].stat().st_ino}

@@ -26,6 +26,7 @@ SETTINGS = {
 SHOWN = SETTINGS | {
     "experiment.training_settings",
     "terminal.console",
+    "terminal.output",
     "terminal.progress",
     "terminal.time_left",
     "trainer_module.data.artifact_folders",

@@ -13,16 +13,16 @@ from pipeline.new_experiment.output_folder import CONFIG, check_output, written_
 
 def test_it_appears_when_all_went_well_and_replaces_an_earlier_one(tmp_path):
     for text in ("first", "second"):
-        with written_whole(tmp_path / "out") as draft:
+        with written_whole(tmp_path / "out", force=True) as draft:
             (draft / CONFIG).write_text(text)
         assert (tmp_path / "out" / CONFIG).read_text() == text
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_failure_leaves_the_earlier_one_and_no_rest(tmp_path):
-    with written_whole(tmp_path / "out") as draft:
+    with written_whole(tmp_path / "out", force=True) as draft:
         (draft / CONFIG).write_text("first")
-    with pytest.raises(ThawError, match="a word"), written_whole(tmp_path / "out") as draft:
+    with pytest.raises(ThawError, match="a word"), written_whole(tmp_path / "out", force=True) as draft:
         (draft / CONFIG).write_text("second")
         raise ThawError("a word")
     assert (tmp_path / "out" / CONFIG).read_text() == "first"
@@ -31,7 +31,7 @@ def test_a_failure_leaves_the_earlier_one_and_no_rest(tmp_path):
 
 def test_a_place_that_cant_be_written_is_explained(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ThawError, match="can't be written"), written_whole(tmp_path / "file" / "out"):
+    with pytest.raises(ThawError, match="can't be written"), written_whole(tmp_path / "file" / "out", force=False):
         pass
 
 
@@ -71,7 +71,7 @@ def test_the_output_lies_apart_from_the_images_and_in_a_folder(tmp_path):
 WRITER = """
 import pathlib, sys, time
 from pipeline.new_experiment.output_folder import written_whole
-with written_whole(pathlib.Path(sys.argv[1])) as draft:
+with written_whole(pathlib.Path(sys.argv[1]), force=False) as draft:
     (draft / "config.yaml").touch()
     print("writing", flush=True)
     while True:  # a signal just before one long sleep would be heeded after it
@@ -114,10 +114,31 @@ def test_what_a_killed_process_was_replacing_comes_back(tmp_path):
 
 
 def test_another_process_that_is_writing_keeps_its_folder(tmp_path):
-    with written_whole(tmp_path / "out") as draft:
+    with written_whole(tmp_path / "out", force=True) as draft:
         check_output(tmp_path / "out", tmp_path / "images", force=False)
         (draft / CONFIG).touch()
     assert os.listdir(tmp_path / "out") == [CONFIG]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_appears_while_it_is_written_is_not_replaced(tmp_path, force):
+    """An experiment that another `thaw init` has written meanwhile, and a folder of the user's."""
+    with (
+        pytest.raises(ThawError, match="holds files that" if force else r"exists.*--force"),
+        written_whole(tmp_path / "out", force=force),
+    ):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / ("thesis.odt" if force else CONFIG)).touch()
+    assert len(os.listdir(tmp_path / "out")) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_was_left_beside_an_output_whose_name_begins_alike_is_left_alone(tmp_path):
+    killed_writer(tmp_path / "out-2", signal.SIGKILL)
+    [left] = tmp_path.iterdir()
+    (left / "old").mkdir()
+    check_output(tmp_path / "out", tmp_path / "images", force=False)
+    assert [path.name for path in tmp_path.iterdir()] == [left.name]
 
 
 def test_an_interruption_between_the_two_renames_leaves_the_earlier_one(tmp_path, monkeypatch):
@@ -131,7 +152,7 @@ def test_an_interruption_between_the_two_renames_leaves_the_earlier_one(tmp_path
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", interrupted)
-    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "out"):
+    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "out", force=True):
         pass
     assert (tmp_path / "out" / CONFIG).read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

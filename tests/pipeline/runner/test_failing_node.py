@@ -4,6 +4,7 @@ import json
 import shutil
 import types
 
+import apache_beam as beam
 import pytest
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
@@ -12,7 +13,7 @@ from experiment.loading import PRESETS, load_config
 from pipeline.dag import dag
 from pipeline.planning.plan import Plan
 from pipeline.planning.precision import Decision
-from pipeline.runner import launch, prepare
+from pipeline.runner import launch, prepare, process
 from tests.pipeline.metadata_recorder import Recorder
 
 pytestmark = pytest.mark.component
@@ -48,6 +49,23 @@ def test_whatever_a_node_raises_is_said_with_the_place_of_the_log(launched, tmp_
     [folder] = (tmp_path / "runs").glob("2*")
     assert str(folder / "log.txt") in str(raised.value)
     assert isinstance(raised.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize(("interrupt", "status"), [(KeyboardInterrupt, 130), (process.Terminated, 143)])
+def test_a_signal_that_hits_beams_code_stops_the_run_and_is_no_failure_of_a_node(
+    launched, monkeypatch, capfd, interrupt, status
+):
+    def hit(_element):
+        raise interrupt
+
+    def run(self, pipeline):
+        with beam.Pipeline() as nodes:
+            _ = nodes | beam.Create([1]) | beam.Map(hit)
+
+    monkeypatch.setattr(LocalDagRunner, "run", run)
+    assert process.exit_status(launched, {}) == status
+    said = capfd.readouterr().err
+    assert process.STOPPED in said and "failed" not in said
 
 
 class RecordedRun:

@@ -1,6 +1,7 @@
 """How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ HEADER = Header(
 @pytest.fixture
 def make_config(tmp_path):
     def make_config(*settings):
-        return load_config(QUICK, (f"workspace={tmp_path / 'ws'}", f"runs={tmp_path / 'runs'}", *settings))
+        return load_config(QUICK, (f"workspace={tmp_path / 'ws'}", f"runs={tmp_path / 'runs'}", "draws=9", *settings))
 
     return make_config
 
@@ -50,13 +51,13 @@ def config(make_config):
     return make_config()
 
 
-def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8, held_from=0):
+def add_ledger(config, name, outcomes, partial="", n=100, freeze_count=8, held_from=0, images=2):
     """A ledger of cats_dogs__original as a run with this configuration leaves it."""
     folder = config.ledger_folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 1.0, 3, 2.5, (), "", np.full((2, 2), 0.5),
-            outcome, held_from)
+        Row(f"k{number}", n, freeze_count, False, number, 0.5, 0.7, 0.5, 0.7, 1.0, 3, 2.5, (), "",
+            np.full((images, 2), 0.5), outcome, held_from)
         for number, outcome in enumerate(outcomes)
     ]  # fmt: skip
     write_ledger(folder / name, HEADER, rows)
@@ -94,15 +95,15 @@ def sweep(config, name="cats_dogs__original"):
 def test_nothing_ran_yet(config):
     state = state_of(config)
     assert (state.run, state.finished, state.data) == (None, False, "")
-    # 3 sizes, 2 tunings, one draw; a transfer has 2 freeze counts.
-    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 6)
-    assert sweep(config).planned == 12
+    # 3 sizes, 2 tunings, 9 draws; a transfer has 2 freeze counts.
+    assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 54)
+    assert sweep(config).planned == 108
 
 
 def test_what_a_search_may_train_is_shown_as_at_most(config, make_config):
     add_ledger(config, "cats_dogs__original-abc.jsonl", ["trained"] * 3)
     shown = {row[0].plain: row[2].plain for row in progress_table("quick", state_of(config)).rows}
-    assert shown["cats_dogs__original"] == "at most 12" and shown["baseline__original"] == "6"
+    assert shown["cats_dogs__original"] == "at most 108" and shown["baseline__original"] == "54"
     assert {one.bound for one in state_of(make_config("search=grid")).sweeps} == {"", "at least "}
 
 
@@ -158,6 +159,29 @@ def test_settings_that_decide_no_row_leave_the_ledger_found(config, make_config,
 def test_cells_that_only_a_search_trained_are_not_counted(config, cell):
     add_ledger(config, "cats_dogs__original-new.jsonl", ["trained"], **cell)
     assert sweep(config).done == 0
+
+
+def test_draws_that_only_a_run_with_more_of_them_trained_are_not_counted(config, make_config):
+    add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 3 + ["diverged"])
+    found = sweep(make_config("draws=2"))
+    assert (found.done, found.diverged, found.training_s) == (2, 0, 5.0)
+
+
+def test_one_row_of_a_ledger_is_in_memory_at_a_time(config):
+    path = add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 9, images=200_000)
+    tracemalloc.start()
+    assert sweep(config).done == 9
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < path.stat().st_size
+
+
+def test_a_stopped_run_is_not_running_where_a_later_one_with_other_settings_is(config, make_config):
+    stopped, other = add_run(config, "20261124-110000-quick"), make_config("seed=1")
+    running = add_run(other, "20261124-120000-quick")
+    with locked(config.pipeline_folder):
+        assert f"{stopped}, stopped" in in_words(state_of(config))
+        assert f"{running}, is running" in in_words(state_of(other))
 
 
 def test_the_newest_run_is_told_in_a_sentence(config):

@@ -10,6 +10,7 @@ from experiment.errors import ThawError
 from ledger.cell_selection import Cell
 from pipeline.runs.finished_run import open_run
 from pipeline.runs.lineage import history
+from pipeline.runs.ml_metadata import nodes_of_run
 from tests.pipeline.metadata_recorder import Recorder, small_row, small_settings, small_summary
 
 
@@ -84,6 +85,24 @@ def test_a_run_whose_summary_does_not_lead_to_ml_metadata_cannot_be_opened(folde
     (folder / "summary.json").write_text("{}")
     with pytest.raises(ThawError, match=r"summary\.json is missing or damaged"):
         open_run(folder)
+
+
+def test_a_record_that_was_made_again_is_not_taken_for_the_runs_own(recorder, folder, tmp_path):
+    """Its contexts are numbered from the start, so that the run's number is soon another run's."""
+    (tmp_path / "metadata.sqlite").unlink()
+    anew = Recorder(tmp_path / "metadata.sqlite")
+    for number in range(3, 9):
+        anew.execution(f"run {number}", "Trainer.a", {}, {"model": f"/model/of/{number}"})
+    assert nodes_of_run(anew.store, json.loads((folder / "summary.json").read_text())["ml_metadata"]["run_context"])
+    with pytest.raises(ThawError, match=r"metadata\.sqlite has no record of the run of .*not the file that the run "):
+        open_run(folder)
+
+
+def test_a_run_opened_from_another_folder_keeps_the_workspace_that_it_had(folder, tmp_path, monkeypatch):
+    assert json.loads((folder / "config.yaml").read_text()).get("workspace") is None  # relative, as by default
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert open_run(folder).config.workspace == tmp_path.parent
 
 
 def test_a_run_whose_workspace_is_gone_cannot_be_opened(folder, tmp_path):

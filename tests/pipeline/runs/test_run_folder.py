@@ -13,8 +13,9 @@ import yaml
 from experiment.loading import PRESETS, load_config
 from pipeline.runs import run_folder
 from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
+from pipeline.runs.run_files import read_started, runs_of, unfinished_run
 
-RECORD = MetadataRecord(Path("/workspace/metadata.sqlite"), 7)
+RECORD = MetadataRecord(Path("/workspace/metadata.sqlite"), 7, "2026-11-29T10:00:00")
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def finished(tmp_path):
         return (
             folder,
             config,
-            run_folder.finish_run_folder(folder, config, nodes, "found here", RECORD, time.time() - 5),
+            run_folder.finish_run_folder(folder, config, nodes, "found here", RECORD, time.monotonic() - 5),
         )
 
     return finish
@@ -62,7 +63,9 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
     assert summary["seconds_total"] >= 5
     assert summary["cached_nodes"] == ["TransferReport"]
     assert summary["pushed"]["path"].endswith("pushed")
-    assert summary["ml_metadata"] == {"store": "/workspace/metadata.sqlite", "run_context": 7}
+    assert summary["ml_metadata"] == {
+        "store": "/workspace/metadata.sqlite", "run_context": 7, "run_name": "2026-11-29T10:00:00",
+    }  # fmt: skip
     assert load_config(folder / "config.yaml") == config
     assert yaml.safe_load((folder / "config.yaml").read_text())["name"] == "quick"
     assert (folder / "config.yaml").read_text().startswith("# Data: SYNTHETIC\n")
@@ -70,6 +73,23 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
 
 def test_a_refused_winner_has_no_path(finished):
     assert finished(blessed=False)[2]["pushed"]["path"] is None
+
+
+def test_a_clock_that_was_set_back_changes_no_order_of_runs(tmp_path):
+    config = load_config(_quick(), (f"runs={tmp_path}",))
+    for name in ("20990101-000000-quick", "20990101-000000-tiny-3"):
+        (tmp_path / name).mkdir()
+    names = [run_folder.new_run_folder(config, "photos").name for _ in range(2)]
+    assert names == ["20990101-000000-quick-4", "20990101-000000-quick-5"]
+    assert [path.name for path in runs_of("quick", tmp_path)] == ["20990101-000000-quick", *names]
+    assert unfinished_run("latest", tmp_path).name == names[-1]
+
+
+def test_what_began_is_found_from_another_folder_by_the_places_that_it_had(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = run_folder.new_run_folder(load_config(_quick()), "photos")
+    settings = read_started(folder)["settings"]
+    assert (settings["workspace"], settings["runs"]) == (f"{tmp_path}/workspace", f"{tmp_path}/runs")
 
 
 def test_latest_points_to_the_newest_folder(tmp_path):

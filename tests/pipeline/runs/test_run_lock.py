@@ -46,6 +46,23 @@ def test_a_folder_is_held_while_a_run_works_there_and_looking_takes_nothing(hold
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_run_that_begins_while_another_process_looks_is_not_refused(tmp_path):
+    """`thaw status` may be called every second by a program."""
+    with locked(tmp_path):
+        pass
+    code = "import sys; from pathlib import Path; from pipeline.runs.run_lock import is_held; print(flush=True)\n"
+    code += "while True: is_held(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as looking:
+        looking.stdout.readline()
+        try:
+            for _ in range(200):
+                with locked(tmp_path):
+                    pass
+        finally:
+            looking.kill()
+
+
 def test_a_second_run_in_the_same_folder_is_refused_and_told_of_the_first(holder, tmp_path):
     message = rf"Another run works in .*work: process {holder.pid} on .*workspace="
     with pytest.raises(ThawError, match=message), locked(tmp_path / "work"):

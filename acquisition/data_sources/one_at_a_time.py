@@ -1,0 +1,36 @@
+"""One process at a time fills a folder of downloads or generated images; others wait. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def filled_alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Holds a folder while something is made in it, so that another process neither mixes its bytes in nor removes it.
+
+    What was missing before may be there when the block begins. The folder itself is locked: no file is left behind, and
+    the system lets go of it however the process ends. On a file system without such locks, as NFS may be, nobody waits.
+
+    Args:
+      folder: exists.
+      say: called with one line where this process has to wait.
+
+    Raises:
+      OSError: the folder can't be opened.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"Another command downloads or generates data in {folder}. Waiting until it has ended.")
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
