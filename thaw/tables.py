@@ -64,13 +64,13 @@ def comparison_table(changes: Iterable[Change]) -> FittingTable:
 
 def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> FittingTable:
     """What more images are expected to bring, a row for each curve that says something."""
-    from components.transfer_report.page.labels_ahead import label_rows
+    from components.transfer_report.page.labels_ahead import label_rows, wished_in_words
 
     said = [row for row in label_rows(labels) if not row["silent"]]
     rows = [(in_two_lines(row["name"]), row["measured"], *row["ahead"], row["images"]) for row in said]
     ahead = (f"n =\n{times * labels['n']:,}" for times in (2, 5, 20))
     table = empty_table(
-        "curve", "measured", *ahead, f"images for\n{labels['wished_accuracy']:.1%}",
+        "curve", "measured", *ahead, f"images for\n{wished_in_words(labels['wished_accuracy'])}",
         title=f"{'SYNTHETIC images: ' * synthetic}Accuracy on test with more images, on {data}",
         caption="Expected, with 90% intervals over draws, forms of the curve and test images.",
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def inspect_once(
     if (kept := _kept(path)) is not None:
         return kept
     inspection = inspect_records(files, data, on_progress)
-    fresh = path.with_suffix(".partial")
+    fresh = path.with_suffix(f".{os.getpid()}.partial")  # another command may write the same
     try:
         folder.mkdir(parents=True, exist_ok=True)
         fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")

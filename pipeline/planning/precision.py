@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 import re
 from collections.abc import Callable
@@ -164,7 +165,7 @@ def _kept(path: Path) -> Decision | None:
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    fresh = path.with_suffix(".partial")
+    fresh = path.with_suffix(f".{os.getpid()}.partial")  # another command may write the same
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

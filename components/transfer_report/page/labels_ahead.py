@@ -66,7 +66,7 @@ def label_sentences(labels: Values) -> list[str]:
     if winner["silent"]:
         return [f"{winner['name']}: no forecast. {winner['silent']}", *_notes(labels["curves"])]
     ahead = [f"{accuracy_in_words(place)} with {place['n']:,}" for place in winner["ahead"] if place["expected"]]
-    wished = formats.percent(labels["wished_accuracy"])
+    wished = wished_in_words(labels["wished_accuracy"])
     return [
         f"{winner['name']} is expected to reach {', '.join(ahead)} images.",
         _takes(winner, wished),
@@ -79,6 +79,11 @@ def silent_sentences(labels: Values) -> list[str]:
     """Why there is no forecast for curves other than the winner's."""
     others = (one for one in labels["curves"] if one["silent"] and one["name"] != labels["winner"])
     return [f"{one['name']}: no forecast. {one['silent']}" for one in others]
+
+
+def wished_in_words(accuracy: float) -> str:
+    """Such as 95.0%, with as many digits as were asked for: 99.9999% is not 100.0%."""
+    return formats.percent(accuracy) if round(accuracy, 3) == accuracy else f"{100 * accuracy:.10g}%"
 
 
 def _takes(curve: Values, wished: str) -> str:

@@ -1,6 +1,8 @@
 """Which precision `auto` becomes, and when it stays what it was. Measures one small network for real."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -122,3 +124,15 @@ def test_a_workspace_that_can_t_be_written_is_said(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ThawError, match=r"can't be written.*Expected a workspace"):
         Decision("float32", "x", "1.0").write(tmp_path / "taken")
+
+
+def test_two_commands_that_write_the_same_file_do_not_disturb_each_other(tmp_path):
+    program = f"""
+import pathlib
+from pipeline.planning.precision import _write
+for _ in range(500):
+    _write(pathlib.Path({str(tmp_path)!r}) / "kept.json", {{"a": 1}})
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]

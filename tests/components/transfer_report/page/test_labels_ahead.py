@@ -9,6 +9,7 @@ from components.transfer_report.page.labels_ahead import (
     label_rows,
     label_sentences,
     silent_sentences,
+    wished_in_words,
 )
 
 
@@ -108,3 +109,10 @@ def test_rows_name_the_winner_and_what_was_measured_last():
     first, second = label_rows(labels(curve(), curve("from scratch")))
     assert (first["is_winner"], second["is_winner"]) == (True, False)
     assert first["measured"] == "90.0% at n = 100" and first["ahead"] == ["93.1% [91.0, 96.0]"] * 3
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "words"), [(0.95, "95.0%"), (0.999, "99.9%"), (0.9999, "99.99%"), (0.999999, "99.9999%")]
+)
+def test_a_wished_accuracy_is_not_rounded_up_to_100_percent(accuracy, words):
+    assert wished_in_words(accuracy) == words
