@@ -113,7 +113,8 @@ def test_a_source_that_diverges_is_an_error_that_names_the_setting(target_data):
     settings = ModelSettings(
         role="source", name="cats_dogs__remastered", source="cats_dogs", architecture="remastered",
         classes=("cat", "dog"), image_shape=(32, 32, 3), image_key="image", seed=1,
-        schedule=SourceSchedule(epochs=1, batch_size=8, learning_rate=FATAL), data_name="SYNTHETIC", code="c0de",
+        schedule=SourceSchedule(epochs=1, batch_size=8).model_copy(update={"learning_rate": FATAL}),
+        data_name="SYNTHETIC", code="c0de",
     )  # fmt: skip
     network = source.network_of(settings)
     with pytest.raises(ThawError, match=r"source_schedule\.learning_rate"):

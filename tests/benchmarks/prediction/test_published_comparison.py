@@ -52,7 +52,8 @@ class MadeRun:
         self.summary: dict[str, Any] = {
             "experiment": "quick", "data": "cifar10", "synthetic": False, "target_classes": ["automobile", "truck"],
             "target": {}, "stack": {}, "winner": CHOSEN, "left_out": {}, "diverged": [], "worse_on_val": [],
-            "pushed": {"blessed": False}, "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
+            "collapsed": [], "pushed": {"blessed": False},
+            "ml_metadata": {"store": "metadata.sqlite", "run_context": 1},
             "confirmed": confirmed, "closing_table": [closing_row(CHOSEN, "gain"), closing_row(WEAK, "undecided")],
             "advice": [{"sentence": "Use it.", "n": 50, "sweep": CHOSEN, "from_scratch": NETWORK,
                         "over_scratch_verdict": "gain"}],

@@ -185,7 +185,7 @@ def test_a_hundred_classes_are_shown_and_run(tmp_path, init):
         assert max(map(len, lines[:105])) <= width and sum("ship_41" in line for line in lines) == 1
         assert max(map(len, lines)) < 500 and len(lines) < 125
         assert "Target: 100 classes, cat, ship, ship_00, ship_01, ship_02 and 95 more" in file.getvalue()
-        assert "100 of 100 classes have fewer than 10 test or val images" in file.getvalue()
+        assert "100 of 100 classes have fewer than 10 test images" in file.getvalue()
     assert load_config(made.config).target.classes == tuple(one.name for one in made.classes)
 
 

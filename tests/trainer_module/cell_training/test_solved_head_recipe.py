@@ -67,7 +67,7 @@ def test_no_cell_is_worse_on_val_than_its_probe(target_data, cell, rate):
 
 
 def test_tuning_that_does_no_good_is_undone_and_said(target_data):
-    engine = make_engine(target_data, Tuning(epochs=3, learning_rate=1e-12))
+    engine = make_engine(target_data, Tuning(epochs=3, learning_rate=1e-9))
     start = engine.run(Cell(16, MOST, False), draw=0)
     end = engine.run(Cell(16, 4, False), draw=0)
     assert end.val.accuracy == start.val.accuracy
