@@ -15,7 +15,7 @@ Uri = Annotated[str, pydantic.Field(pattern=r"^(gs|s3|minio)://[^/*?\[\\]+(/[^*?
 PodPath = Annotated[str, pydantic.Field(pattern=r"^/[^*?\[\\]+$")]
 Cores = Annotated[float, pydantic.Field(gt=0, le=10_000)]
 Gigabytes = Annotated[float, pydantic.Field(gt=0, le=1_000_000)]
-MOST_WAIT_S = 86_400
+DAY_S = 86_400
 
 
 class ClusterData(Settings):
@@ -78,11 +78,11 @@ class Retries(Settings):
 
     times: Annotated[int, pydantic.Field(ge=0, le=1000)] = 3
     """Tries after the first."""
-    first_wait_s: Annotated[int, pydantic.Field(ge=0, le=MOST_WAIT_S)] = 30
+    first_wait_s: Annotated[int, pydantic.Field(ge=0, le=DAY_S)] = 30
     """Wait before the second try."""
     factor: Annotated[float, pydantic.Field(ge=1, le=1000)] = 2.0
     """Each further wait is so many times the one before."""
-    longest_wait_s: Annotated[int, pydantic.Field(ge=1, le=MOST_WAIT_S)] = 600
+    longest_wait_s: Annotated[int, pydantic.Field(ge=1, le=DAY_S)] = 600
     """No wait is longer."""
 
 
@@ -122,7 +122,7 @@ class ClusterConfig(Settings):
     """Of Trainers and Tuners."""
     nodes: dict[str, NodeResources] = pydantic.Field(default={})
     """By task of the compiled file, such as transform, or by the beginning of its name, such as `evaluator-`."""
-    timeout_s: Annotated[int, pydantic.Field(ge=1, le=366 * MOST_WAIT_S)] | None = None
+    timeout_s: Annotated[int, pydantic.Field(ge=1, le=366 * DAY_S)] | None = None
     """Longest time of a step's pod; none: no limit. A pod that took longer has failed and counts as a try."""
     secrets: tuple[Secret, ...] = ()
     """What every pod's environment gets from secrets."""

@@ -75,7 +75,7 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
             status = _status_of_ended(error)
     finally:
         lost = flushed()
-    if lost is None or isinstance(lost, BrokenPipeError):  # a reader that has seen enough
+    if lost is None or isinstance(lost, BrokenPipeError):  # the reader closed its end, as `head` does
         return status
     print(f"\nthaw: Can't write to standard output: {lost.strerror}. Expected a terminal, or a file with room. Make "
           "room, or send it elsewhere, and run the same command again: what was finished is not repeated.",
