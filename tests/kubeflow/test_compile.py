@@ -245,32 +245,30 @@ def test_two_files_of_one_name_are_refused_on_a_cluster(compile_quick, runner, t
     assert "have files of the name net.keras" in capsys.readouterr().err
 
 
-def test_time_secrets_shared_memory_and_a_nodes_own_resources_are_in_the_file(compile_quick):
-    told = {"timeout_s": 3600, "secrets": [{"name": "bucket", "variables": {"AWS_ACCESS_KEY_ID": "id"}}],
-            "image_pull_secrets": ["registry"], "training.shared_memory_gb": 2,
-            "nodes": {"transform": {"cpus": 2, "memory_gb": 8}, "tuner-": {"cpus": 1, "memory_gb": 5}}}  # fmt: skip
-    options = [part for key, value in told.items() for part in ("--cluster-set", f"{key}={json.dumps(value)}")]
-    file = compile_quick("asks", *options)
+def test_every_setting_of_a_cluster_is_in_the_file_as_in_the_golden_one(compile_quick):
+    settings = {
+        "image": "registry.example.org/other@sha256:0123", "pipeline_root": "s3://bucket/root", "timeout_s": 3600,
+        "volume": {"claim": "other-claim", "mount": "/elsewhere"},
+        "training": {"gpus": 2, "gpu_type": "amd.com/gpu", "cpus": 6, "memory_gb": 20, "shared_memory_gb": 2},
+        "nodes": {"transform": {"cpus": 2, "memory_gb": 8}, "tuner-": {"cpus": 1, "memory_gb": 5}},
+        "retries": {"times": 5, "first_wait_s": 7, "factor": 3, "longest_wait_s": 70},
+        "node_selector": {"pool": "gpu"},
+        "tolerations": [{"key": "spot", "operator": "Equal", "value": "yes", "effect": "NoExecute"}],
+        "secrets": [{"name": "bucket", "variables": {"AWS_ACCESS_KEY_ID": "id"}}], "image_pull_secrets": ["registry"],
+    }  # fmt: skip
+    options = [part for key, value in settings.items() for part in ("--cluster-set", f"{key}={json.dumps(value)}")]
+    file = compile_quick("every_setting", *options)
     assert components.load_component_from_file(str(file)).platform_spec.platforms["kubernetes"]
     spec, platform = yaml.safe_load_all(file.read_text())
-    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    of_every_pod = {
-        "pvcMount": [{"constant": "thaw-workspace", "mountPath": "/workspace"}],
-        "secretAsEnv": [
-            {"secretName": "bucket", "keyToEnv": [{"secretKey": "id", "envVar": "AWS_ACCESS_KEY_ID"}]}
-        ],
-        "imagePullSecret": [{"secretName": "registry"}],
-        "activeDeadlineSeconds": "3600",
-    }  # fmt: skip
-    assert executors["exec-transform"] == of_every_pod
-    assert executors["exec-tuner-baseline-original"]["enabledSharedMemory"] == {
-        "volumeName": "shared-memory", "size": "2000M"
-    }  # fmt: skip
-    asked = {name: told["container"].get("resources", {}) for name, told in spec["deploymentSpec"]["executors"].items()}
-    assert asked["exec-transform"] == {"cpuLimit": 2, "memoryLimit": 8, "cpuRequest": 2, "memoryRequest": 8}
-    assert asked["exec-tuner-baseline-original"]["memoryLimit"] == 5
-    assert asked["exec-tuner-baseline-original"]["accelerator"] == {"type": "nvidia.com/gpu", "count": "1"}
-    for executor in executors.values():
+    kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    found = {"root": spec["defaultPipelineRoot"]}
+    for name in ("statisticsgen", "transform", "trainer-source-cats-dogs-original", "tuner-baseline-original"):
+        container = spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
+        found[name] = {"image": container["image"], "resources": container.get("resources"),
+                       "retryPolicy": spec["root"]["dag"]["tasks"][name]["retryPolicy"],
+                       "kubernetes": kubernetes[f"exec-{name}"]}  # fmt: skip
+    assert found == json.loads((GOLDEN.parent / "every_setting.json").read_text())
+    for executor in kubernetes.values():
         known = {
             key: value
             for key, value in executor.items()
