@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from analysis.cells.cell_summaries import CellSummary, MeasuredCell
 from analysis.cells.grid import Grid, SweepCell
 from analysis.cells.paired_ledgers import Ledgers
-from analysis.confirmation.collapse import chance_of, collapse_rate_interval, is_collapsed
+from analysis.confirmation.collapse import collapse_rate_interval
 from analysis.confirmation.confirmed_intervals import Arm, Comparison, arm_accuracy, compare
 from analysis.confirmation.verdicts import ConfirmedSize, FreshDraws, confirm
+from analysis.findings.fresh_trainings import arm_of, is_underfit, train_accuracy_of
 from analysis.findings.from_scratch import FromScratch
 from analysis.findings.questions import Question
 from analysis.statistics.paired_intervals import Interval
 from experiment.config import Confirmation as ConfirmationSettings
 from experiment.errors import ThawError
-from ledger.rows import TRAIN_IMAGES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +29,16 @@ class Confirmed:
       scratch: the chosen cell against the best network from scratch.
       collapsed: of the fresh draws, how many ended no better than chance, by `chosen`, `baseline` and `scratch`.
         Accuracies and differences are those of the others; verdicts allow for all.
+      train_accuracy: see train_accuracy_of, by the same names; a fraction.
+      classes: of the target.
     """
 
     question: Question
     summary: CellSummary
     scratch: FromScratch
     collapsed: Mapping[str, int]
+    train_accuracy: Mapping[str, float]
+    classes: int
 
     @property
     def draws(self) -> int:
@@ -47,14 +49,31 @@ class Confirmed:
     def collapses(self) -> list[str]:
         """Sentences on the cells that collapsed: how often they did, with the exact bound, and what that leaves."""
         found = []
-        for name, place in self.question.by_name.items():
+        for name, place in self._cells:
             count = self.collapsed.get(name, 0)
-            if count and (name != "scratch" or place != self.question.baseline):
+            if count:
                 low, high = (100 * bound for bound in collapse_rate_interval(count, self.draws))
                 figures = "figures are of the other draws" if count < self.draws else "no other draws are left"
                 found.append(f"n = {self.question.n}: {place[0]} ended no better than chance in {count} of {self.draws}"
                              f" draws (95% interval of the rate: {low:.0f} to {high:.0f}%); {figures}.")  # fmt: skip
         return found
+
+    @property
+    def underfit(self) -> list[str]:
+        """Sentences on networks from scratch that do not even fit the images that they were trained on."""
+        return [
+            f"n = {self.question.n}: {place[0]} is right on {100 * self.train_accuracy[name]:.0f}% of its own training "
+            f"images, so it was not trained to the end. With more steps (schedule.max_steps) it may be better, and the "
+            f"gain over it smaller."
+            for name, place in self._cells
+            if name != "chosen" and is_underfit(self.train_accuracy[name], self.classes)
+        ]
+
+    @property
+    def _cells(self) -> list[tuple[str, SweepCell]]:
+        """Names and cells; `scratch` only if it is not the baseline."""
+        cells = self.question.by_name
+        return [(name, place) for name, place in cells.items() if name != "scratch" or place != cells["baseline"]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,32 +155,6 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
     return {name: arm_of(grid, place, draws) for name, place in question.by_name.items()}
 
 
-MOST_UNBALANCED = 1.2
-"""Largest class's share of val against that of equal classes. Draws are balanced: where val is less so, a network that
-learned all classes alike can have fewer right there than one that answers the same to all, and val does not judge."""
-
-
-def arm_of(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
-    """A cell's trainings on some draws: what they have right on test, and which of them collapsed."""
-    sweep = grid.sweeps[place[0]]
-    val, classes = sweep.header.val_images, len(sweep.header.classes)
-    trained_on = min(place[1].n, TRAIN_IMAGES)
-    judged = sum(val) if chance_of(val) * classes <= MOST_UNBALANCED else 0
-    rows = {row.draw: row for row in sweep.cells[place[1]]}
-    collapsed = [
-        is_collapsed(
-            val_correct=round(rows[draw].val_accuracy * judged),
-            val_images=judged,
-            val_chance=chance_of(val),
-            train_correct=round(rows[draw].train_accuracy * trained_on),
-            train_images=trained_on,
-            train_chance=1 / classes,
-        )
-        for draw in draws
-    ]
-    return Arm(np.stack([grid.correct(place)[draw] for draw in draws]) > 0, np.array(collapsed))
-
-
 def _confirmed(
     grid: Grid, question: Question, arms: Mapping[str, Arm], size: ConfirmedSize, looks: Sequence[int]
 ) -> Confirmed:
@@ -180,12 +173,16 @@ def _confirmed(
         verdict=size.verdict,
     )
     scratch = _measured(grid, question.scratch, accuracy["scratch"], grid.val(question.scratch))
-    collapsed = {name: int(arm.collapsed.sum()) for name, arm in arms.items()}
     return Confirmed(
         question,
         summary,
         FromScratch(scratch, _points(lead, arms["chosen"], arms["scratch"]), size.lead_verdict),
-        collapsed,
+        collapsed={name: int(arm.collapsed.sum()) for name, arm in arms.items()},
+        train_accuracy={
+            name: train_accuracy_of(grid, place, grid.common_draws(question.cells), arms[name])
+            for name, place in question.by_name.items()
+        },
+        classes=len(grid.sweeps[question.chosen[0]].header.classes),
     )
 
 

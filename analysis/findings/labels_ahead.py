@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from analysis.cells.grid import Grid, SweepCell
-from analysis.findings.confirmed import Confirmation, arm_of
+from analysis.findings.confirmed import Confirmation
+from analysis.findings.fresh_trainings import arm_of
 from analysis.findings.from_scratch import best_from_scratch
 from analysis.label_curves.curve_prior import CurvePrior, read_prior
 from analysis.label_curves.fitted_curve import (

@@ -44,6 +44,7 @@ def summarised(
         "blessing": settings.blessing.model_dump(),
         "confirmed": confirmed_json(confirmation),
         "collapsed": [sentence for answer in confirmation.answers for sentence in answer.collapses],
+        "underfit": [sentence for answer in confirmation.answers for sentence in answer.underfit],
         "closing_table": [_closing_row(outcome, ledgers) for outcome in decision.outcomes],
         "winner": winner.candidate.transfer,
         "pushed": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from experiment.changes import as_written
 from experiment.config import Data, ExperimentConfig
 from experiment.errors import ThawError, printable
 from experiment.loading import validate_config
+from experiment.schedules import TrainingSchedule
 from pipeline.new_experiment.wanted import DEFAULT_BACKBONE
 
 LEAST_PX = 96
@@ -27,10 +29,13 @@ IMAGENET, FROM_FILES = "imagenet", "pretrained"
 GRID: dict[str, Any] = {
     "fine_tune": [False],
     "confirmation": {"draws": 5, "most_draws": 10},
-    "schedule": {"max_steps": 240},
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }
 """What takes minutes."""
+EPOCHS_FROM_SCRATCH = 7
+"""How often a network from scratch sees the images of the largest n, at least."""
+LEAST_STEPS, MOST_STEPS = 240, 2400
+"""Bounds of its steps. At 64 pixels the least take about a minute of one core, the most ten."""
 DRAWS_TO_CHOOSE = 3
 """Of the search's cells, if it chooses between transfers: with the few val images of a small set, the luck of one draw
 can outweigh twenty points between two sources."""
@@ -84,6 +89,7 @@ def own_settings(
         )
     used = dict.fromkeys(transfer["architecture"] for transfer in transfers)
     counts = {name: FREEZE_COUNTS.get(name) or freeze_counts_of(backbones[name].parts) for name in used}
+    sizes = choose_sizes(offered, len(target))
     keys = {key: value for key, value in data.model_dump(include={"image_key", "label_key", "id_key"}).items()}
     return {
         "name": name,
@@ -95,13 +101,14 @@ def own_settings(
         "target": {"name": name, "classes": list(target)},
         "sources": sources,
         "transfers": transfers,
-        "sizes": choose_sizes(offered, len(target)),
+        "sizes": sizes,
         "freeze_counts": counts,
         "backbones": {key: as_written(backbone, exclude=FOUND) for key, backbone in backbones.items()},
         "baselines": dict.fromkeys(backbones, BASELINE),
         "draws": DRAWS_TO_CHOOSE if len(transfers) > 1 else 1,
         # Photos have no pixel noise that a network could learn.
         "augmentation": {"mirror": mirror, "noisy_copies": 0},
+        "schedule": {"max_steps": steps_from_scratch(sizes[-1] * (2 if mirror else 1))},
         **GRID,
     }  # fmt: skip
 
@@ -142,6 +149,16 @@ def choose_sizes(offered: int, classes: int) -> list[int]:
         # Every other one, the largest first; of four the smallest comes third.
         fitting = sorted({most, fitting[-3], fitting[max(0, len(fitting) - 5)]})
     return [count * classes for count in fitting]
+
+
+def steps_from_scratch(records: int) -> int:
+    """Bound on the steps of a network from scratch: fixed, it would see many images too seldom to learn anything.
+
+    Args:
+      records: images of the largest n, with their mirror images.
+    """
+    batch = TrainingSchedule().batch_size
+    return max(LEAST_STEPS, min(MOST_STEPS, math.ceil(EPOCHS_FROM_SCRATCH * records / batch)))
 
 
 def freeze_counts_of(parts: int) -> list[int]:

@@ -119,9 +119,9 @@ def budget_notes(summary: Mapping[str, Any]) -> list[str]:
 
 
 def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
-    """Sentences about trainings that diverged or ended below their start on val; empty if all went as planned."""
+    """Sentences about trainings that diverged, learned too little or ended below their start; empty if none did."""
     counts = {outcome: sum(one["outcome"] == outcome for one in summary["diverged"]) for outcome in _DIVERGED}
-    notes = list(dict.fromkeys(summary["collapsed"]))
+    notes = list(dict.fromkeys([*summary["collapsed"], *summary.get("underfit", ())]))  # older runs lack the second
     notes += [f"{_trainings(count)} {_DIVERGED[outcome]} (summary.json names which)."
              for outcome, count in counts.items() if count]  # fmt: skip
     worse = summary["worse_on_val"]

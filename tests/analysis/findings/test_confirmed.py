@@ -41,3 +41,19 @@ def test_val_judges_collapse_where_it_is_balanced_and_large_and_training_images_
     # All of them collapsed: no figure is of the others.
     assert all(f"{collapsed} of {answer.draws} draws" in sentence for sentence in answer.collapses)
     assert all(sentence.endswith("no other draws are left.") for sentence in answer.collapses)
+
+
+@pytest.mark.parametrize(("train_accuracy", "underfit"), [(1.0, False), (0.75, False), (0.7, True), (0.5, False)])
+def test_a_network_from_scratch_that_does_not_fit_its_training_images_is_told(
+    grid_of: Callable[..., Grid], train_accuracy: float, underfit: bool
+) -> None:
+    """Of two classes, chance leaves half, of which half is 75%; at 50% every draw has collapsed instead."""
+    grid = grid_of(lambda *cell: 0.8, sizes=(200,), counts=(8,))
+    ledgers = pair_ledgers(
+        (sweep.header, [dataclasses.replace(row, train_accuracy=train_accuracy) for row in sweep.rows])
+        for sweep in grid.sweeps.values()
+    )
+    [answer] = confirmation_of(ledgers, 200).answers
+    assert len(answer.underfit) == underfit
+    for sentence in answer.underfit:
+        assert sentence.startswith("n = 200: baseline__original is right on 70% of its own training images")

@@ -129,6 +129,20 @@ def test_the_largest_size_is_what_the_data_offers_rounded_down(offered, per_clas
     assert choose_sizes(offered, 3) == [3 * count for count in per_class]
 
 
+@pytest.mark.parametrize(
+    ("classes", "offered", "mirror", "most"),
+    [(2, 60, True, 240), (10, 200, False, 438), (10, 200, True, 875), (100, 40, True, 1750), (100, 200, True, 2400)],
+)
+def test_networks_from_scratch_have_steps_enough_for_the_largest_n(classes, offered, mirror, most):
+    """With a fixed bound of 240, 6,000 records of 100 classes were seen 1.3 times: they ended at chance."""
+    names = tuple(map(str, range(classes)))
+    data = DATA.model_copy(update={"classes": names})
+    settings = own_settings("many", data, names, {}, offered, {}, mirror)
+    assert settings["schedule"] == {"max_steps": most}
+    records = settings["sizes"][-1] * (2 if mirror else 1)
+    assert most == 2400 or most * 32 / records >= 7
+
+
 def test_a_choice_between_transfers_is_made_on_more_than_one_draw():
     """24 val images and one draw once chose a source that fresh draws found 24 points below another."""
     one = own_settings("a", DATA.model_copy(update={"image_shape": (200, 200, 3)}), ("rose", "tulip"), {}, 60, {})
