@@ -47,11 +47,19 @@ class AdviceRule(pydantic.BaseModel):
     low: tuple[float, ...]
     """Points to add to an expected gain, by size."""
     high: tuple[float, ...]
+    few_classes: int
+    """Targets of so many classes at most are like those of the calibration."""
+    low_of_many: float
+    """In place of `low`, for targets of more classes: the rule expects too much of them."""
 
-    @property
-    def in_words(self) -> str:
-        """What the intervals rest on."""
+    def in_words(self, classes: int) -> str:
+        """What the intervals of a target of so many classes rest on."""
         targets, data = (self.provenance.get(key, "?") for key in ("targets", "data"))
+        if classes > self.few_classes:
+            return (
+                f"Calibrated on {targets} targets of {data}, of two classes. On targets of more than "
+                f"{self.few_classes} classes this rule expected too much. Their intervals are wide to allow for it."
+            )
         return (
             f"Calibrated on {targets} targets of {data}. On targets left out, the intervals included "
             f"{self.coverage:.0%} of the gains (aim {self.level:.0%}). Other data may differ more."
@@ -61,11 +69,16 @@ class AdviceRule(pydantic.BaseModel):
         """Expected gains in points, float64 [rows], of predictors [rows, len(PREDICTORS)]."""
         return self.intercept + (np.asarray(x) - self.mean) / self.scale @ np.asarray(self.weights)
 
-    def bounds(self, n: int) -> tuple[float, float]:
-        """What to add to an expected gain for its interval: between two sizes by the logarithm of n."""
+    def bounds(self, n: int, classes: int) -> tuple[float, float]:
+        """What to add to an expected gain for its interval: between two sizes by the logarithm of n.
+
+        Args:
+          n: labelled images.
+          classes: of the target.
+        """
         at = np.log(self.sizes)
         low, high = (float(np.interp(math.log(n), at, values)) for values in (self.low, self.high))
-        return low, high
+        return (low if classes <= self.few_classes else min(low, self.low_of_many)), high
 
 
 def predictors_of(

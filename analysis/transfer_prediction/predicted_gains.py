@@ -86,7 +86,8 @@ def read_before_training(path: Path) -> BeforeTraining:
 
 def predicted_gains_of(
     transfer: str, architecture: Architecture, n: int, freeze_counts: Sequence[int], fine_tune: Sequence[bool],
-    probes: Mapping[int, tuple[float, float]], rule: AdviceRule, *, most_frozen: int, chance: float,
+    probes: Mapping[int, tuple[float, float]], rule: AdviceRule, *, most_frozen: int, classes: int,
+    chance: float,
 ) -> Iterator[PredictedGain]:  # fmt: skip
     """The predicted gain of every way of one transfer.
 
@@ -97,13 +98,14 @@ def predicted_gains_of(
       probes: by cut, cut 0 among them: a linear probe's accuracy and its squared error (linear_probe.Probe).
       rule: turns probes into gains.
       most_frozen: layers or parts of the architecture that can be frozen.
+      classes: of the target.
       chance: the largest class's share of the images, a fraction: the lowest accuracy shown for a probe. The rule uses
         only squared errors, unchanged.
     """
     errors = {cut: -error for cut, (_, error) in probes.items()}
     cells = [(count, tuned) for count in sorted(freeze_counts) for tuned in fine_tune]
     x = np.array([predictors_of(architecture, n, count, tuned, errors, most_frozen) for count, tuned in cells])
-    below, above = rule.bounds(n)
+    below, above = rule.bounds(n, classes)
     for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
         low, high = expected + below, expected + above
         yield PredictedGain(

@@ -18,7 +18,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.transfer_prediction.advice_rule import CALIBRATION_FILE, PREDICTORS, AdviceRule, predictors_of
+from analysis.transfer_prediction.advice_rule import (
+    CALIBRATION_FILE,
+    PREDICTORS,
+    AdviceRule,
+    predictors_of,
+    read_rule,
+)
 from benchmarks.prediction.ridge_intervals import Calibrated, calibrate
 from experiment.backbones import MAX_FREEZE_COUNT, MOBILENET_V2_BLOCKS
 from experiment.config import ExperimentConfig
@@ -71,12 +77,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def rule_of(found: Calibrated, provenance: dict[str, str]) -> AdviceRule:
-    """A calibration as its file holds it."""
+    """A calibration as its file holds it; what benchmarks.short_probes.judge says of more classes stays."""
     scaler, ridge = (step for _, step in found.rule.steps)
     return AdviceRule(
         provenance=provenance, level=LEVEL, coverage=found.coverage, error_points=found.error, predictors=PREDICTORS,
         mean=scaler.mean_, scale=scaler.scale_, weights=ridge.coef_, intercept=ridge.intercept_, sizes=found.strata,
-        low=found.low, high=found.high,
+        low=found.low, high=found.high, few_classes=3, low_of_many=read_rule().low_of_many,
     )  # fmt: skip
 
 
@@ -117,7 +123,7 @@ def judged(rule: AdviceRule, test: pd.DataFrame) -> pd.DataFrame:
     """What the rule is worth on targets that it has not seen: a row for each and for all."""
     expected = rule.expected(np.array(test["x"].tolist()))
     missed = test["gain_points"] - expected
-    bounds = np.array([rule.bounds(n) for n in test["n"]])
+    bounds = np.array([rule.bounds(n, 2) for n in test["n"]])
     table = test.assign(missed=missed, held=(bounds[:, 0] <= missed) & (missed <= bounds[:, 1]))
     parts = {**dict(iter(table.groupby("target"))), "all": table}
     return pd.DataFrame({

@@ -140,7 +140,7 @@ def shipped(cells: pd.DataFrame) -> dict[str, float]:
     """What calibration.yaml says, which has seen none of these trainings."""
     rule, y = read_rule(), cells["gain"].to_numpy()
     expected = rule.expected(np.array([of_today(row) for row in cells.to_dict("records")]))
-    bounds = np.array([rule.bounds(n) for n in cells["n"]])
+    bounds = np.array([rule.bounds(n, k) for n, k in zip(cells["n"], cells["classes"], strict=True)])
     held = (bounds[:, 0] <= y - expected) & (y - expected <= bounds[:, 1])
     return {
         "error": float(np.sqrt(np.mean((y - expected) ** 2))), "held": float(held.mean()), "widened": 1.0,

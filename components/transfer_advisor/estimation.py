@@ -97,7 +97,7 @@ def before_training(
         for n in settings.sizes
     }
     return BeforeTraining(
-        calibration=settings.rule.in_words, level=settings.rule.level, predicted_gains=predicted,
+        calibration=settings.rule.in_words(len(settings.classes)), level=settings.rule.level, predicted_gains=predicted,
         estimates=tuple(estimates), seconds=time.perf_counter() - began,
     )  # fmt: skip
 
@@ -127,5 +127,6 @@ def _predicted_gains(
     if len(probes) == len(cuts):
         yield from predicted_gains_of(
             asked.name, asked.architecture, n, asked.freeze_counts, settings.fine_tune, probes, settings.rule,
-            most_frozen=asked.most_frozen, chance=1 / len(settings.classes),  # draws are balanced
+            most_frozen=asked.most_frozen, classes=len(settings.classes),
+            chance=1 / len(settings.classes),  # draws are balanced
         )  # fmt: skip

@@ -101,7 +101,9 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
         raise ThawError(f"No source of {run.folder} can estimate {list(target)} at n = {n}: {left_out}. Give "
                         "another --n, or choose another run.")  # fmt: skip
     data = str(run.summary["data"])
-    return Advice(target, n, data, ranked(predicted_gains), left_out, rule.in_words, time.perf_counter() - began)
+    return Advice(
+        target, n, data, ranked(predicted_gains), left_out, rule.in_words(len(target)), time.perf_counter() - began
+    )
 
 
 def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
@@ -204,8 +206,9 @@ def _predicted_gains(
     most = run.config.most_frozen(pair.architecture)
     chance = float(np.bincount(images.labels).max() / len(images.labels))
     return predicted_gains_of(
-        pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule, most_frozen=most, chance=chance
-    )
+        pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule,
+        most_frozen=most, classes=len(np.unique(images.labels)), chance=chance,
+    )  # fmt: skip
 
 
 def show(advice: Advice, console: Console, most: int = 12) -> None:

@@ -25,7 +25,7 @@ def made_rule(**changes):
         "provenance": {"targets": "5", "data": "SYNTHETIC shapes"}, "level": 0.9,
         "coverage": 0.91, "error_points": 3.0, "predictors": PREDICTORS, "mean": [0.0] * len(PREDICTORS),
         "scale": [1.0] * len(PREDICTORS), "weights": weights, "intercept": 1.0, "sizes": [10, 1000],
-        "low": [-8.0, -2.0], "high": [6.0, 2.0],
+        "low": [-8.0, -2.0], "high": [6.0, 2.0], "few_classes": 3, "low_of_many": -20.0,
     }  # fmt: skip
     return AdviceRule(**{**values, **changes})
 
@@ -49,9 +49,11 @@ def test_an_expected_gain_follows_the_rule_and_its_interval_narrows_with_n():
     rule = made_rule()
     x = np.array([predictors_of("original", 100, 8, False, {0: -0.5, 8: -0.2}, 8)])
     assert rule.expected(x)[0] == pytest.approx(4.0)
-    assert rule.bounds(100) == pytest.approx((-5.0, 4.0))
-    assert rule.bounds(4) == (-8.0, 6.0)
-    assert rule.bounds(5000) == (-2.0, 2.0)
+    assert rule.bounds(100, 2) == pytest.approx((-5.0, 4.0))
+    assert rule.bounds(4, 3) == (-8.0, 6.0)
+    assert rule.bounds(5000, 3) == (-2.0, 2.0)
+    # With more classes it expects too much at every size.
+    assert rule.bounds(5000, 4) == (-20.0, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,8 @@ def test_the_calibration_that_is_shipped_is_of_this_version_and_says_where_it_co
     rule = read_rule()
     assert rule.provenance["cells_sha256"]
     assert rule.coverage >= rule.level - 0.05
-    assert "On targets left out" in rule.in_words
+    assert "On targets left out" in rule.in_words(2)
+    assert "On targets of more than 3 classes this rule expected too much" in rule.in_words(4)
 
 
 def test_a_calibration_of_another_version_is_refused(tmp_path):

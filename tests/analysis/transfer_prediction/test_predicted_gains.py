@@ -22,7 +22,9 @@ PROBES = {0: (0.6, 0.9), 4: (0.7, 0.5), 8: (0.8, 0.4)}
 def made_predicted_gains(**changes):
     ways = (8, 4), (False, True)
     rule = made_rule(**changes)
-    return list(predicted_gains_of("a__original", "original", 100, *ways, PROBES, rule, most_frozen=8, chance=0.5))
+    return list(
+        predicted_gains_of("a__original", "original", 100, *ways, PROBES, rule, most_frozen=8, classes=2, chance=0.5)
+    )
 
 
 def test_every_way_is_predicted_what_the_rule_expects_of_the_probes():
@@ -43,7 +45,9 @@ def test_labels_without_signal_give_chance_and_what_the_rule_computes_with_stays
     assert probe.accuracy < 0.4  # leave-one-out leans to the class of which no row was left out
     probes = {0: (probe.accuracy, probe.squared_error), 8: (probe.accuracy, probe.squared_error)}
     asked = "a__original", "original", 20, (8,), (False,), probes, made_rule()
-    (floored,), (lower,) = (list(predicted_gains_of(*asked, most_frozen=8, chance=chance)) for chance in (0.5, 0.0))
+    (floored,), (lower,) = (
+        list(predicted_gains_of(*asked, most_frozen=8, classes=2, chance=chance)) for chance in (0.5, 0.0)
+    )
     assert (floored.probe_accuracy, lower.probe_accuracy) == (0.5, probe.accuracy)
     assert dataclasses.replace(lower, probe_accuracy=0.5) == floored
 

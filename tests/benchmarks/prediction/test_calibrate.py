@@ -43,7 +43,7 @@ def test_a_rule_is_judged_target_by_target():
     rule = made_rule()
     x = [0.0] * len(PREDICTORS)
     expected = float(rule.expected([x])[0])
-    low, _ = rule.bounds(20)
+    low, _ = rule.bounds(20, 2)
     rows = [{"target": "near", "gain_points": expected + low / 2}, {"target": "far", "gain_points": expected + 2 * low}]
     table = judged(rule, pd.DataFrame([{**row, "n": 20, "x": x} for row in rows]))
     assert table["held"].to_dict() == {"near": 1.0, "far": 0.0, "all": 0.5}
