@@ -13,7 +13,7 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.runs.run_files import STARTED_FILE, SUMMARY_FILE, digest, read_started, read_summary, unfinished_run
-from pipeline.runs.run_lock import is_held
+from pipeline.runs.run_lock import has_run
 from terminal.console import console
 from thaw import tables
 from thaw.options import (
@@ -45,7 +45,7 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 
     unfinished = unfinished_run(run, runs)
     config = least_of(unfinished) if unfinished and not in_json else None
-    if unfinished and config and not is_held(config.pipeline_folder):
+    if unfinished and config and not has_run(config.pipeline_folder):
         from pipeline.runner.launch import launch
 
         console().print(

@@ -65,7 +65,8 @@ def locate_dataset(
       ThawError: the explicit path or CIFAR10_DIR can't be used, or the cache can't be written.
     """
     if explicit is not None:
-        return _taken(find_record_files(home_expanded(explicit)), "given explicitly", say)
+        # TFX's cache knows the folder by its name: written in another way, it would be other data.
+        return _taken(find_record_files(home_expanded(explicit).absolute()), "given explicitly", say)
     found = locate_cifar10(places, environment, say=say, download_timeout_s=download_timeout_s, archive=archive)
     if found is not None:
         return found
@@ -94,7 +95,7 @@ def locate_cifar10(
     """
     if variable := environment.get("CIFAR10_DIR"):
         try:
-            return _taken(find_record_files(home_expanded(Path(variable))), "named by CIFAR10_DIR", say)
+            return _taken(find_record_files(home_expanded(Path(variable)).absolute()), "named by CIFAR10_DIR", say)
         except ThawError as error:
             raise ThawError(f"CIFAR10_DIR can't be used. {error} Or unset CIFAR10_DIR.") from error
     cached = places.cache / "cifar10"

@@ -129,21 +129,28 @@ def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:
     shown = f"{formats.points(lead.estimate)} points {formats.points_interval((lead.low, lead.high))}"
     which = f"{network_in_words(best.architecture)} from scratch, the best of the baselines on val"
     reached = f"{which}, reaches {formats.percent(best.accuracy.estimate)}; the transfer's lead is {shown}"
-    if lead.high < 0:
+    if candidate.scratch.verdict == "loss":
         return [f"a network without transfer is better: {reached}"]
-    return [f"a network without transfer may be as good: {reached}, its lower bound not above {margin:g}"]
+    if candidate.scratch.verdict == "gain":
+        return [f"the lead over the best network without transfer may be too small: {reached}, its lower bound not "
+                f"above {margin:g}"]  # fmt: skip
+    if lead.low <= 0 <= lead.high:
+        return [f"a network without transfer may be as good: {reached}, its lower bound not above {margin:g}"]
+    than, side = ("be better", "below") if lead.high < 0 else ("be as good", "above")
+    return [f"a network without transfer may {than}: {reached}, undecided: with this many comparisons on fresh draws, "
+            f"an interval like this can lie {side} 0 by chance (Holm)"]  # fmt: skip
 
 
 def _accuracy_objections(summary: CellSummary, floor: float) -> list[str]:
     if summary.accuracy.estimate >= floor:
         return []
-    return [f"its accuracy of {formats.percent(summary.accuracy.estimate)} is below the floor of "
-            f"{formats.percent(floor)}"]  # fmt: skip
+    reached, least = formats.apart(100 * summary.accuracy.estimate, 100 * floor)
+    return [f"its accuracy of {reached}% is below the floor of {least}%"]
 
 
 def _class_objections(classes: Sequence[ClassF1], most: float) -> list[str]:
     return [
-        f"the class {c.name} loses {c.loss_points:.1f} points of F1 against the baseline "
+        f"the class {c.name} loses {formats.apart(c.loss_points, most)[0]} points of F1 against the baseline "
         f"({formats.percent(c.baseline)} to {formats.percent(c.candidate)}); at most {most:g} are allowed"
         for c in classes
         if c.loss_points > most

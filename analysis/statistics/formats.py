@@ -18,6 +18,18 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f}%"
 
 
+def apart(value: float, bound: float) -> tuple[str, str]:
+    """A value and the bound that it misses, with one decimal, or as many as it takes to show a difference.
+
+    59.96 and 60 as `59.96` and `60.00`: "60.0 is below 60.0" would read as a mistake.
+    """
+    for decimals in range(1, 12):
+        shown = f"{value:.{decimals}f}", f"{bound:.{decimals}f}"
+        if shown[0] != shown[1]:
+            break
+    return shown
+
+
 def percent_interval(bounds: Sequence[float]) -> str:
     """(0.801, 0.845) as `[80.1, 84.5]`."""
     return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"

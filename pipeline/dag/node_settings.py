@@ -6,10 +6,9 @@ from typing import Any, Literal
 
 from experiment.changes import as_written, changed
 from experiment.config import Architecture, Backbone, ExperimentConfig, SourceSchedule, Transfer
-from experiment.errors import home_expanded
 from experiment.training_settings import ModelSettings, SweepSettings, of_baseline
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
-from pipeline.runs.run_files import comparable, digest, settings_of
+from pipeline.runs.run_files import comparable, digest, settings_of, with_whole_paths
 
 
 def model_settings(
@@ -135,6 +134,7 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
       source: its name; empty for a baseline.
       architecture: of the sweep.
     """
+    config = with_whole_paths(config)
     settings = comparable(settings_of(config))
     names = ["seed", "data", "target", "augmentation", "precision"]
     if source and not config.sources[source].is_pretrained:
@@ -146,6 +146,4 @@ def asked_digest(config: ExperimentConfig, source: str, architecture: Architectu
     if architecture in config.backbones:
         backbone = config.backbones[architecture]
         decisive["backbone"] = backbone.model_dump(mode="json", exclude={"weights", "sha256", "mflop", "parts"})
-        if backbone.model:
-            decisive["backbone"]["model"] = str(home_expanded(backbone.model).absolute())
     return digest({"sweep": [source, architecture], "code": source_fingerprint(*SWEEP_CODE), **decisive})

@@ -114,6 +114,7 @@ def looked_at(name: str, backbone: Backbone, image_shape: Sequence[int]) -> Back
       ThawError: the file does not fit, is not the one of `sha256`, can't be cut or does not take the images.
     """
     from trainer_module.networks.architectures import build_network
+    from trainer_module.networks.pixel_scale import check_scale
 
     if backbone.weights is not None:
         check_weights(backbone.weights, backbone)
@@ -124,6 +125,8 @@ def looked_at(name: str, backbone: Backbone, image_shape: Sequence[int]) -> Back
                         f"SHA-256 is {sha256}, expected {backbone.sha256}. Give that file as {setting}, or leave "
                         f"backbones.{name}.sha256 out.")  # fmt: skip
     network = build_network(name, image_shape, 2, backbone)
+    if backbone.model:
+        check_scale(network, backbone)
     return changed(backbone, sha256=sha256, mflop=counted_mflop(network.multiply_adds), parts=network.max_freeze_count)
 
 

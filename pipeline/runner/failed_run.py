@@ -23,13 +23,19 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
       log: the run's.
     """
     where = node or "Before the first node"
-    kept = f"All output and the traceback are in {log}. {NOT_REPEATED}"
+    folder = log.parent
+    gone = not folder.is_dir()
+    kept = f"{log} is gone with its folder." if gone else f"All output and the traceback are in {log}."
+    kept = f"{kept} {NOT_REPEATED}"
     for cause in reported_causes(error):
         if isinstance(cause, ThawError):
             return ThawError(f"{where}: {cause}")
         if any(words in str(cause) for words in DISK_FULL):
             return ThawError(f"{where}: the disk is full{_named(cause)}. Expected room for the workspace and the run's "
                              f"folder; make some, and run the same command again. {kept}")  # fmt: skip
+    if node == AFTER_NODES and isinstance(error, OSError) and gone:
+        return ThawError(f"{node}: {folder} is gone; it was deleted, moved or renamed during the run. Expected the "
+                         f"folder that the run made; run the command again for a new one. {NOT_REPEATED}")  # fmt: skip
     if node == AFTER_NODES and isinstance(error, OSError):
         return ThawError(f"{node}: {error.strerror or error}{_named(error)}. Expected a folder that can be "
                          f"written; correct its permissions, and run the same command again. {kept}")  # fmt: skip

@@ -15,8 +15,17 @@ from ledger.ledger_note import FRESH_DRAWS_FOLDER, note_path
 from ledger.sealed_lines import SealedLines
 from pipeline.dag.node_settings import asked_digest
 from pipeline.planning.run_costs import RunCosts
-from pipeline.runs.run_files import SUMMARY_FILE, comparable, damaged, read_started, read_summary, runs_of, settings_of
-from pipeline.runs.run_lock import is_held
+from pipeline.runs.run_files import (
+    SUMMARY_FILE,
+    comparable,
+    damaged,
+    read_started,
+    read_summary,
+    runs_of,
+    settings_of,
+    with_whole_paths,
+)
+from pipeline.runs.run_lock import has_run
 from pipeline.runs.run_log import RUN_LOG
 
 FRESH_DRAWS = "fresh draws"
@@ -104,7 +113,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
         last_line=lines[-1] if lines else "",
         other_run=other,
         differing=differing,
-        running=is_held(config.pipeline_folder) and runs_of(config.name, config.runs.absolute())[-1:] == [run],
+        running=has_run(config.pipeline_folder) and runs_of(config.name, config.runs.absolute())[-1:] == [run],
         run_minutes=minutes,
     )
 
@@ -195,7 +204,7 @@ def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
 
 def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tuple[str, ...]]:
     """The newest run with these settings; else the newest of the experiment, and what differs in it."""
-    asked, runs = _but_for_time(settings_of(config)), runs_of(config.name, config.runs.absolute())
+    asked, runs = _but_for_time(settings_of(with_whole_paths(config))), runs_of(config.name, config.runs.absolute())
     settings = {run: _but_for_time(read_started(run)["settings"]) for run in reversed(runs)}
     run = next((run for run, found in settings.items() if found == asked), None)
     if run is not None or not runs:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pydantic
 
-from experiment.changes import as_written
+from experiment.changes import as_written, changed
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError
+from experiment.errors import ThawError, home_expanded
 from experiment.loading import load_config
 from pipeline.runs.run_formats import CELL_COLUMNS, Origin, Started, Summary
 
@@ -188,6 +188,18 @@ def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, network in kept.get("backbones", {}).items()
     }
     return {**kept, "backbones": networks}
+
+
+def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
+    """The configuration with files and folders that mean the same in every working folder."""
+
+    def whole(path: Path) -> Path:
+        return home_expanded(path).absolute()
+
+    data = changed(config.data, path=whole(config.data.path)) if config.data.path else config.data
+    networks = {name: one.with_file(whole(one.file)) if one.file else one for name, one in config.backbones.items()}
+    places = {"workspace": config.workspace.absolute(), "runs": config.runs.absolute()}
+    return changed(config, data=data, backbones=networks, **places)
 
 
 def settings_of(config: ExperimentConfig) -> dict[str, Any]:

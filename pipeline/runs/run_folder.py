@@ -16,12 +16,19 @@ from typing import Any
 import yaml
 from tfx.dsl.io import fileio
 
-from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.runs import tensorboard_log
 from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
-from pipeline.runs.run_files import CONFIG_FILE, LATEST, RUN_NAME, STARTED_FILE, SUMMARY_FILE, settings_of
+from pipeline.runs.run_files import (
+    CONFIG_FILE,
+    LATEST,
+    RUN_NAME,
+    STARTED_FILE,
+    SUMMARY_FILE,
+    settings_of,
+    with_whole_paths,
+)
 from pipeline.runs.run_lock import check_writable, unusable
 from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
 
@@ -48,8 +55,7 @@ def new_run_folder(config: ExperimentConfig, data: str) -> Path:
             folder.mkdir()
             break
     # `thaw report` may continue it from another folder.
-    placed = changed(config, workspace=config.workspace.absolute(), runs=config.runs.absolute())
-    started = {"data": data, "settings": settings_of(placed)}
+    started = {"data": data, "settings": settings_of(with_whole_paths(config))}
     try:
         (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

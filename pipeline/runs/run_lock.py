@@ -16,6 +16,7 @@ from typing import TextIO
 from experiment.errors import ThawError
 
 LOCK_FILE = "run.lock"
+SEARCH = "`thaw search`"
 TRIES = 10
 PATTERN_CHARACTERS = "*?[\\"
 """Beam's TFRecord source and TensorFlow's SavedModel loader take a path for a pattern, and neither has a way to quote
@@ -23,11 +24,12 @@ these (apache_beam.io.filesystem.FileSystem.translate_pattern)."""
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, searching: bool = False) -> Iterator[None]:
     """Holds the folder for this process; the system lets go of it however the process ends.
 
     Args:
       folder: made when absent.
+      searching: it is `thaw search` that works there, no run.
 
     Raises:
       ThawError: another process holds it, it can't be written, or its file system knows no locks (ML Metadata needs
@@ -40,20 +42,21 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise ThawError(
-                f"Another run works in {folder}: {file.read().strip() or 'it has just begun'}. Wait until it has ended "
-                "or stop it; or give this run a folder of its own with --set workspace=..."
+                f"Another command works in {folder}: {file.read().strip() or 'it has just begun'}. Wait until it has "
+                "ended or stop it; or give this run a folder of its own with --set workspace=..."
             ) from error
         except OSError as error:
             raise unusable(folder, error) from error
         file.truncate(0)
         now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}")
+        command = SEARCH if searching else "a run"
+        file.write(f"{command}, process {os.getpid()} on {socket.gethostname()}, since {now}")
         file.flush()
         yield
 
 
 def _take(file: TextIO) -> None:
-    """Locks the file; tries for half a second, for `is_held` of another process holds it for a moment.
+    """Locks the file; tries for half a second, for `has_run` of another process holds it for a moment.
 
     Raises:
       OSError: as flock.
@@ -65,13 +68,14 @@ def _take(file: TextIO) -> None:
     return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a run works in the folder now; nothing is changed."""
+def has_run(folder: Path) -> bool:
+    """Whether a run works in the folder now, and not `thaw search`; nothing is changed."""
     try:
-        with (folder / LOCK_FILE).open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        with (folder / LOCK_FILE).open(encoding="utf-8", errors="replace") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return not file.read().startswith(SEARCH)
     except OSError:
         return False
     return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +132,20 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
         in_val |= set(records.val_ids(found.ids[found.labels == label].tolist(), settings.val_fraction, config.seed))
     offered = found.select(~np.isin(found.ids, sorted(in_val)))
     ranks = draws.class_ranks(offered.ids.tolist(), offered.labels, config.seed, DRAW)
-    try:
-        return offered.select(draws.draw_subset(ranks, n, len(target)))
-    except ValueError as error:
-        raise ThawError(f"n = {n} can't be drawn from {list(target)}: {error}. Give another --n.") from error
+    _check_drawable(n, dict(zip(target, np.bincount(offered.labels, minlength=len(target)).tolist(), strict=True)))
+    return offered.select(draws.draw_subset(ranks, n, len(target)))
+
+
+def _check_drawable(n: int, offered: Mapping[str, int]) -> None:
+    """Raises a ThawError where n images, as many of each class, are not among those offered: name -> images."""
+    classes, each = len(offered), n // len(offered)
+    if n % classes:
+        raise ThawError(f"n = {n} can't be split evenly over the {classes} classes {list(offered)}. Expected a "
+                        f"multiple of {classes}, such as --n {each * classes}.")  # fmt: skip
+    scarce, most = min(offered.items(), key=lambda one: one[1])
+    if most < each:
+        raise ThawError(f"n = {n} takes {each} training images of each of the {classes} classes; the data has {most} "
+                        f"of {scarce!r}. Give --n {most * classes} or less.")  # fmt: skip
 
 
 def _originals(folder: str, settings: DomainSettings) -> tuple[Records, set[str]]:

@@ -86,7 +86,7 @@ def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: 
     one_thread()
     wanted = Wanted(n or run.config.deployed_size, draws, share)
     config = searched_config(run.config, wanted)
-    with locked(config.pipeline_folder), output_to_log(config.pipeline_folder / LOG_FILE):
+    with locked(config.pipeline_folder, searching=True), output_to_log(config.pipeline_folder / LOG_FILE):
         fork_server.start()
         jobs = {name: SearchSweep(job) for name, job in jobs_of(run, config).items()}
         sweeps = SearchSweeps(jobs, config.workers or default_workers())

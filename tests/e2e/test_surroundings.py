@@ -83,7 +83,7 @@ def test_a_second_run_in_the_folder_of_one_that_goes_on_is_refused(make_experime
         os.killpg(first.pid, signal.SIGKILL)
         first.communicate()
     assert second.returncode == 1 and "[1/" not in second.stdout
-    assert f"Another run works in {experiment.metadata.parent}: process {first.pid}" in second.stderr
+    assert f"Another command works in {experiment.metadata.parent}: a run, process {first.pid}" in second.stderr
 
 
 def compiled(code, folder):
@@ -118,7 +118,7 @@ def test_a_clock_that_goes_backwards_changes_no_result_and_a_second_run_neither(
     while not (line := process.stdout.readline()).startswith("[5/"):
         assert line, "the run ended before its fifth node"
     second = experiment.run(*SMALL)
-    assert second.returncode == 1 and "Another run works in" in second.stderr
+    assert second.returncode == 1 and "Another command works in" in second.stderr
     for running in (process, undisturbed):
         output, _ = running.communicate()
         assert running.returncode == 0, output

@@ -91,6 +91,18 @@ def test_each_place_wins_over_those_after_it(world: World) -> None:
         assert line == f"Data: Images in {folder}, {origin}."
 
 
+def test_a_folder_is_known_by_its_whole_path_however_it_was_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TFX's cache has it in a key: by another spelling, sources would be trained again."""
+    folder = world.fill("photos")
+    monkeypatch.chdir(folder.parent)
+    for named in (folder, Path(folder.name), Path(f"./{folder.name}/")):
+        assert world.locate(named).files.folder == folder
+    world.environment["CIFAR10_DIR"] = folder.name
+    assert world.locate().files.folder == folder
+
+
 def test_an_unusable_explicit_path_is_an_error_though_other_data_is_there(world: World) -> None:
     world.fill("cache/cifar10")
     with pytest.raises(ThawError, match="typo does not exist"):

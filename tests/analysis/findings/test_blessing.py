@@ -47,8 +47,8 @@ def candidate(
     evaluation: Evaluation = Evaluation(True),  # noqa: B008, frozen
     **changes: Any,
 ) -> Candidate:
-    lead = changes.pop("lead", Interval(2.0, 5.0, 8.0, 2))
-    scratch = FromScratch(OTHER, lead, verdict(lead, rejected=True))
+    lead, rejected = changes.pop("lead", Interval(2.0, 5.0, 8.0, 2)), changes.pop("rejected", True)
+    scratch = FromScratch(OTHER, lead, verdict(lead, rejected=rejected))
     return Candidate(transfer, dataclasses.replace(SUMMARY, **changes), classes, evaluation, scratch)
 
 
@@ -130,6 +130,26 @@ def test_a_network_from_scratch_of_another_architecture_that_may_be_better_is_na
     assert "reaches 75.0%; the transfer's lead is" in reason
 
 
+@pytest.mark.parametrize(
+    ("lead", "rejected", "begin", "end"),
+    [
+        (Interval(-4.0, -2.6, -1.2, 2), True, "a network without transfer is better: ", "-2.6 points [-4.0, -1.2]"),
+        (Interval(-4.0, -2.6, -1.2, 2), False, "a network without transfer may be better: ", "0 by chance (Holm)"),
+        (Interval(0.5, 2.6, 4.7, 2), False, "a network without transfer may be as good: ", "above 0 by chance (Holm)"),
+        (Interval(-1.0, 1.5, 4.0, 2), False, "a network without transfer may be as good: ", "bound not above 1"),
+        (Interval(0.5, 2.6, 4.7, 2), True, "the lead over the best network without transfer may be too small: ",
+         "bound not above 1"),
+    ],
+)  # fmt: skip
+def test_a_lead_is_given_the_word_of_its_verdict_and_no_bound_that_it_has_not(
+    lead: Interval, rejected: bool, begin: str, end: str
+) -> None:
+    """The page calls a lead undecided that Holm's procedure does not reject, wherever its interval lies."""
+    gain = Interval(3.0, 5.0, 7.0, 2)
+    [reason] = reasons(Blessing(min_gain_points=1), lead=lead, rejected=rejected, gain_points=gain)
+    assert reason.startswith(begin) and reason.endswith(end), reason
+
+
 @pytest.mark.parametrize("called", ["undecided", "loss"])
 def test_no_setting_lets_anything_but_a_gain_be_blessed(called: Verdict) -> None:
     with pytest.raises(ValidationError, match="min_gain_points"):
@@ -146,6 +166,12 @@ def test_a_lower_bound_on_the_margin_is_not_enough() -> None:
 def test_an_accuracy_below_the_floor_is_named() -> None:
     assert reasons(Blessing(min_accuracy=0.9)) == ("its accuracy of 80.0% is below the floor of 90.0%",)
     assert reasons(Blessing(min_accuracy=0.8)) == ()
+
+
+def test_no_figure_is_said_to_miss_the_bound_that_it_is_rounded_to() -> None:
+    assert reasons(Blessing(min_accuracy=0.8001)) == ("its accuracy of 80.00% is below the floor of 80.01%",)
+    [reason] = reasons(classes=(ClassF1("truck", 50, 0.5496, 0.6),))
+    assert "loses 5.04 points of F1" in reason and "at most 5 are allowed" in reason
 
 
 def test_a_class_that_loses_too_much_is_named() -> None:

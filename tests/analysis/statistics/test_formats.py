@@ -21,3 +21,9 @@ def test_draws_are_counted_in_words() -> None:
         "2 draws",
         "2 to 3 draws",
     ]
+
+
+def test_a_value_and_the_bound_that_it_misses_are_written_apart() -> None:
+    assert formats.apart(59.96, 60) == ("59.96", "60.00")
+    assert formats.apart(58.1, 60) == ("58.1", "60.0")
+    assert formats.apart(5, 5) == ("5.00000000000", "5.00000000000")

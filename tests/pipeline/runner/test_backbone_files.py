@@ -8,6 +8,7 @@ import pytest
 
 from acquisition.data_sources import imagenet_weights
 from acquisition.data_sources.base_folders import Places
+from experiment.changes import changed
 from experiment.config import Backbone
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
@@ -64,6 +65,47 @@ def test_what_the_file_says_of_itself_is_filled_in(saved, monkeypatch):
     assert (net.model, net.parts, net.sha256) == (path, 2, hashlib.sha256(path.read_bytes()).hexdigest())
     # 15 x 15 places of 4 kernels of 3 x 3 x 3, then 7 x 7 of 4 of 3 x 3 x 4; a multiplication and an addition each.
     assert net.mflop == pytest.approx(2e-6 * (15**2 * 4 * 27 + 7**2 * 4 * 36), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("layers", "scale", "message"),
+    [
+        ([keras.layers.Normalization(mean=[0.48, 0.45, 0.4], variance=[0.05] * 3)], None, "multiplies pixels by 4.47"),
+        ([keras.layers.Rescaling(2, offset=-1)], None, "begins with .* which multiplies pixels by 2, so it expects"),
+        ([keras.layers.Rescaling(1 / 255)], "0..1", "between black and white 0.0039 would be left. Leave `scale` out"),
+        ([keras.layers.Rescaling(1 / 127.5, offset=-1)], "torch", "scales pixels itself"),
+        ([keras.layers.Normalization(mean=120, variance=4000)], "-1..1", "scales pixels itself"),
+    ],
+)  # fmt: skip
+def test_a_model_whose_pixels_would_be_scaled_twice_or_never_is_refused(tmp_path, layers, scale, message):
+    """It would be a run of a useless source, without a word."""
+    backbone = Backbone(model=written(tmp_path / "net.keras", layers), scale=scale)
+    with pytest.raises(ThawError, match=message):
+        looked_at("net", backbone, (32, 32, 3))
+
+
+@pytest.mark.parametrize(
+    ("layers", "scale"),
+    [
+        ([keras.layers.Rescaling(1 / 127.5, offset=-1)], None),
+        ([keras.layers.Rescaling(1.0)], None),
+        ([keras.layers.Rescaling(1 / 255), keras.layers.Normalization(mean=[0.5] * 3, variance=[0.05] * 3)], None),
+        ([keras.layers.Normalization(mean=[103, 116, 123], variance=[1, 1, 1])], None),
+        ([keras.layers.Normalization(mean=[0.5] * 3, variance=[0.05] * 3)], "0..1"),
+        ([keras.layers.Rescaling(2, offset=-1)], "0..1"),
+        ([keras.layers.Rescaling(1 / 255)], "caffe"),
+        ([], "0..1"),
+    ],
+)
+def test_a_model_whose_own_scaling_fits_is_taken(tmp_path, layers, scale):
+    backbone = Backbone(model=written(tmp_path / "net.keras", layers), scale=scale)
+    assert looked_at("net", backbone, (32, 32, 3)).parts == 1
+    assert looked_at("net", changed(backbone, image_size_px=48), (32, 32, 3)).parts == 1
+
+
+def written(path, layers):
+    keras.Sequential([keras.Input((32, 32, 3)), *layers, keras.layers.Conv2D(4, 3)]).save(path)
+    return path
 
 
 def test_backbones_that_no_transfer_names_are_not_looked_for(tmp_path):

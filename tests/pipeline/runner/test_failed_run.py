@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiment.errors import ThawError
-from pipeline.runner.failed_run import explained, reported_causes
+from pipeline.runner.failed_run import AFTER_NODES, explained, reported_causes
 
 
 def test_a_nodes_own_error_is_shown_however_it_was_wrapped():
@@ -45,6 +45,16 @@ def test_a_full_disk_is_said_in_words_whoever_found_it(error):
     assert str(said).startswith("Transform: the disk is full. Expected room") and "log.txt" in str(said)
 
 
-def test_any_other_error_names_node_and_log():
-    said = explained(ValueError("boom"), "Transform", Path("/runs/1/log.txt"))
-    assert "The node Transform failed: ValueError: boom" in str(said) and "/runs/1/log.txt" in str(said)
+def test_any_other_error_names_node_and_log(tmp_path):
+    log = tmp_path / "log.txt"
+    said = explained(ValueError("boom"), "Transform", log)
+    assert "The node Transform failed: ValueError: boom" in str(said) and f"the traceback are in {log}." in str(said)
+
+
+def test_a_run_whose_folder_was_deleted_meanwhile_is_told_that_it_is_gone(tmp_path):
+    log, error = tmp_path / "deleted" / "log.txt", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "a.csv")
+    said = str(explained(error, AFTER_NODES, log))
+    assert f"{log.parent} is gone; it was deleted, moved or renamed" in said and "permissions" not in said
+    assert f"{log} is gone with its folder" in str(explained(ValueError("boom"), "Transform", log))
+    log.parent.mkdir()
+    assert "correct its permissions" in str(explained(error, AFTER_NODES, log))

@@ -15,6 +15,7 @@ from ledger.rows import Header, Row
 from pipeline.dag.node_settings import asked_digest
 from pipeline.runner.progress_report import in_words, state_of
 from pipeline.runs import run_folder
+from pipeline.runs.run_folder import new_run_folder
 from pipeline.runs.run_lock import locked
 from tests.stacks import STACK
 from thaw.tables import progress_table
@@ -182,6 +183,20 @@ def test_a_stopped_run_is_not_running_where_a_later_one_with_other_settings_is(c
     with locked(config.pipeline_folder):
         assert f"{stopped}, stopped" in in_words(state_of(config))
         assert f"{running}, is running" in in_words(state_of(other))
+
+
+def test_a_stopped_run_is_not_running_where_a_search_works_in_the_workspace(config):
+    stopped = add_run(config, "20261124-110000-quick")
+    with locked(config.pipeline_folder, searching=True):
+        assert f"{stopped}, stopped" in in_words(state_of(config))
+
+
+def test_a_run_on_a_folder_named_from_another_one_is_found(make_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = new_run_folder(make_config("data.path=photos"), "photos")
+    for name in ("photos", "./photos", f"{tmp_path}/photos"):
+        assert state_of(make_config(f"data.path={name}")).run == folder, name
+    assert state_of(make_config("data.path=others")).run is None
 
 
 def test_the_newest_run_is_told_in_a_sentence(config):

@@ -87,9 +87,15 @@ def test_a_clock_that_was_set_back_changes_no_order_of_runs(tmp_path):
 
 def test_what_began_is_found_from_another_folder_by_the_places_that_it_had(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folder = run_folder.new_run_folder(load_config(_quick()), "photos")
+    changes = ("data.path=photos", "backbones.mobilenet_v2.weights=w.h5", "backbones.own.model=mine.keras")
+    folder = run_folder.new_run_folder(load_config(_quick(), changes), "photos")
     settings = read_started(folder)["settings"]
     assert (settings["workspace"], settings["runs"]) == (f"{tmp_path}/workspace", f"{tmp_path}/runs")
+    assert settings["data"]["path"] == f"{tmp_path}/photos"
+    networks = settings["backbones"]
+    assert (networks["mobilenet_v2"]["weights"], networks["own"]["model"]) == (
+        f"{tmp_path}/w.h5", f"{tmp_path}/mine.keras",
+    )  # fmt: skip
 
 
 def test_latest_points_to_the_newest_folder(tmp_path):

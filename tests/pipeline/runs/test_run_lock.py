@@ -12,7 +12,7 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.runner import launch
 from pipeline.runs import run_folder
-from pipeline.runs.run_lock import check_no_pattern, check_writable, is_held, locked
+from pipeline.runs.run_lock import check_no_pattern, check_writable, has_run, locked
 
 QUICK = PRESETS / "quick.yaml"
 HOLDER = """
@@ -37,12 +37,12 @@ def holder(tmp_path):
     process.communicate()
 
 
-def test_a_folder_is_held_while_a_run_works_there_and_looking_takes_nothing(holder, tmp_path):
-    assert is_held(tmp_path / "work")
+def test_a_folder_has_run_while_a_run_works_there_and_looking_takes_nothing(holder, tmp_path):
+    assert has_run(tmp_path / "work")
     holder.kill()
     holder.wait()
-    assert not is_held(tmp_path / "work")
-    assert not is_held(tmp_path / "nowhere")
+    assert not has_run(tmp_path / "work")
+    assert not has_run(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -50,8 +50,8 @@ def test_a_run_that_begins_while_another_process_looks_is_not_refused(tmp_path):
     """`thaw status` may be called every second by a program."""
     with locked(tmp_path):
         pass
-    code = "import sys; from pathlib import Path; from pipeline.runs.run_lock import is_held; print(flush=True)\n"
-    code += "while True: is_held(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from pipeline.runs.run_lock import has_run; print(flush=True)\n"
+    code += "while True: has_run(Path(sys.argv[1]))"
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as looking:
         looking.stdout.readline()
@@ -64,7 +64,7 @@ def test_a_run_that_begins_while_another_process_looks_is_not_refused(tmp_path):
 
 
 def test_a_second_run_in_the_same_folder_is_refused_and_told_of_the_first(holder, tmp_path):
-    message = rf"Another run works in .*work: process {holder.pid} on .*workspace="
+    message = rf"Another command works in .*work: a run, process {holder.pid} on .*workspace="
     with pytest.raises(ThawError, match=message), locked(tmp_path / "work"):
         pytest.fail("both hold it")
     with locked(tmp_path / "elsewhere"):

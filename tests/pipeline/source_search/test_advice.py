@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_images_of_val_are_never_looked_at_and_the_draw_is_nested(run):
     small, large = (advice.target_images(run, ("dark", "bright"), n) for n in (8, 32))
     assert set(small.ids) < set(large.ids)
     assert np.bincount(large.labels).tolist() == [16, 16]
-    with pytest.raises(ThawError, match="only 32 of 40 exist"):
+    with pytest.raises(ThawError, match=r"the data has 16 of 'dark'\. Give --n 32 or less"):
         advice.target_images(run, ("dark", "bright"), 40)
 
 
@@ -140,6 +141,23 @@ def test_a_source_that_was_altered_since_the_run_is_not_asked(run):
 def test_one_image_a_class_is_refused_with_what_a_probe_needs(run):
     with pytest.raises(ThawError, match=r"n = 2 gives fewer than 2 images of each of .*Give --n 4 or more"):
         advice.advise(run, ("dark", "bright"), 2, made_rule())
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [
+        (15, "n = 15 can't be split evenly over the 2 classes .*, such as --n 14"),
+        (10**6, r"takes 500000 training images of each .*; the data has (\d+) of '\w+'\. Give --n \d+ or"),
+    ],
+)
+def test_more_images_than_there_are_is_refused_with_the_most_that_can_be_drawn(run, n, message):
+    with pytest.raises(ThawError, match=message) as refused:
+        advice.target_images(run, ("dark", "bright"), n)
+    if n == 10**6:
+        most = int(re.search(r"--n (\d+)", str(refused.value))[1])
+        assert len(advice.target_images(run, ("dark", "bright"), most)) == most
+        with pytest.raises(ThawError, match="Give --n"):
+            advice.target_images(run, ("dark", "bright"), most + 2)
 
 
 def test_features_that_say_nothing_leave_a_source_out_with_the_reason(run, monkeypatch):

@@ -88,6 +88,15 @@ def test_names_of_classes_and_data_are_no_markup(written):
     assert "<script>" not in page and "&lt;script&gt;" in page
 
 
+def test_a_class_that_loses_too_much_is_no_markup_in_the_reason_why_the_card_is_not_blessed(written):
+    [row, *others] = summary()["closing_table"]
+    reason = "the class [x](y) **<b> loses 6.5 points of F1"
+    refused = {**row, "transfer": "refused", "blessed": False, "reasons": [reason]}
+    markdown, page = written(winner="refused", closing_table=[refused, *others])
+    assert r"the class \[x\](y) \*\*\<b\> loses 6.5 points" in markdown
+    assert "&lt;b&gt; loses 6.5 points" in page
+
+
 def test_the_configuration_beside_it_can_be_run(written, tmp_path):
     preset = load_config("experiment/presets/quick.yaml")
     written(configuration=as_written(preset))
