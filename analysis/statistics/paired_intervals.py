@@ -64,7 +64,7 @@ def mean_interval(correct: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def paired_gain_interval(cell: np.ndarray, baseline: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
-    """Gain of a cell over its baseline in percentage points, with interval and two-sided p-value.
+    """Gain of a cell over its baseline in percentage points, with interval (within ±100) and two-sided p-value.
 
     Args:
       cell, baseline: [draws, images]; row d of both is the same draw, column i the same image.
@@ -78,7 +78,9 @@ def paired_gain_interval(cell: np.ndarray, baseline: np.ndarray, level: float = 
     """
     if np.shape(cell) != np.shape(baseline):
         raise ValueError(f"A paired gain needs equal shapes, got {np.shape(cell)} and {np.shape(baseline)}.")
-    return difference_interval(np.subtract(cell, baseline, dtype=np.float64), level)
+    found, p_value = difference_interval(np.subtract(cell, baseline, dtype=np.float64), level)
+    # Student's t of two draws is wider than any difference of two accuracies can be.
+    return dataclasses.replace(found, low=max(-100.0, found.low), high=min(100.0, found.high)), p_value
 
 
 def difference_interval(values: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:

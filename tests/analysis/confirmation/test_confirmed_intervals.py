@@ -37,6 +37,13 @@ def arms(draw: st.DrawFn) -> tuple[Arm, Arm]:
     return made[0], made[1]
 
 
+def test_no_gain_reaches_beyond_100_points() -> None:
+    """Two draws that differ by 40 points: Student's t at one degree of freedom is 12.7 standard errors wide."""
+    found = compare(arm_of([90, 50]), arm_of([20, 20])).interval
+    assert found is not None
+    assert (found.low, found.estimate, found.high) == (-100.0, pytest.approx(50), 100.0)
+
+
 @pytest.mark.parametrize("looks", [1, 2, 3, 7])
 def test_the_looks_spend_the_whole_error_and_the_first_the_most(looks: int) -> None:
     shares = [error_share(looks, look) for look in range(1, looks + 1)]
