@@ -36,6 +36,8 @@ EPOCHS_FROM_SCRATCH = 7
 """How often a network from scratch sees the images of the largest n, at least."""
 LEAST_STEPS, MOST_STEPS = 240, 2400
 """Bounds of its steps. At 64 pixels the least take about a minute of one core, the most ten."""
+ABOVE_CHANCE = 0.2
+"""Of what chance leaves, the least that a blessed model gets right: 60% of two classes, as by default."""
 DRAWS_TO_CHOOSE = 3
 """Of the search's cells, if it chooses between transfers: with the few val images of a small set, the luck of one draw
 can outweigh twenty points between two sources."""
@@ -108,6 +110,7 @@ def own_settings(
         "draws": DRAWS_TO_CHOOSE if len(transfers) > 1 else 1,
         # Photos have no pixel noise that a network could learn.
         "augmentation": {"mirror": mirror, "noisy_copies": 0},
+        "blessing": {"min_accuracy": round(ABOVE_CHANCE + (1 - ABOVE_CHANCE) / len(target), 2)},
         "schedule": {"max_steps": steps_from_scratch(sizes[-1] * (2 if mirror else 1))},
         **GRID,
     }  # fmt: skip

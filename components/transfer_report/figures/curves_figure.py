@@ -14,6 +14,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from analysis.statistics.paired_intervals import Interval
 
 COLUMNS = 3
+HIGHEST_FLOOR = 35.0
+"""Lowest accuracy that the axes have, in percent: less if a curve begins below, as with many classes."""
 TRANSFER, BASELINE = "#0072B2", "#555555"
 
 MeanCurve = Sequence[tuple[float, Interval]]
@@ -48,8 +50,12 @@ def draw_curves(pairs: Sequence[CurvePair]) -> Figure:
     layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - 0.45 / height), h_pad=0.08, w_pad=0.08)
     figure = Figure(figsize=(12.8, height), layout=layout)
     panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
+    lowest = min(
+        100 * interval.low for pair in pairs for curve in (pair.transfer, pair.baseline) for _, interval in curve
+    )
+    floor = max(-1.0, min(HIGHEST_FLOOR, lowest - 3))
     for axes, pair in zip(panels, pairs, strict=False):
-        _draw_pair(axes, pair)
+        _draw_pair(axes, pair, floor)
     for axes in panels[len(pairs) :]:
         axes.set_visible(False)
     for axes in panels[::columns]:
@@ -58,7 +64,7 @@ def draw_curves(pairs: Sequence[CurvePair]) -> Figure:
     return figure
 
 
-def _draw_pair(axes: Any, pair: CurvePair) -> None:
+def _draw_pair(axes: Any, pair: CurvePair, floor: float) -> None:
     axes.set_title(pair.title, fontsize=10.5, loc="left")
     for curve, colour, marker, style, label in (
         (pair.transfer, TRANSFER, "o", "-", "transfer"),
@@ -76,10 +82,12 @@ def _draw_pair(axes: Any, pair: CurvePair) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([str(tick) for tick in ticks], fontsize=9)
     axes.set_xlim(-0.08, last * 1.12)
-    axes.set_ylim(35, 101)
+    axes.set_ylim(floor, 101)
     if pair.phase_2 is not None:
         axes.axvline(pair.phase_2, color="#999999", linewidth=1, linestyle=":")
-        axes.text(pair.phase_2, 36, "fine-tuning ", fontsize=8.5, color="#606060", ha="right", rotation=90, va="bottom")
+        axes.text(
+            pair.phase_2, floor + 1, "fine-tuning ", fontsize=8.5, color="#606060", ha="right", rotation=90, va="bottom"
+        )
     axes.set_xlabel("epochs", fontsize=9.5)
     axes.grid(axis="y", color="#e4e4e4")
     axes.set_axisbelow(True)

@@ -139,6 +139,8 @@ def test_networks_from_scratch_have_steps_enough_for_the_largest_n(classes, offe
     data = DATA.model_copy(update={"classes": names})
     settings = own_settings("many", data, names, {}, offered, {}, mirror)
     assert settings["schedule"] == {"max_steps": most}
+    # A fifth of what chance leaves: 60% would refuse good models of many classes.
+    assert settings["blessing"] == {"min_accuracy": {2: 0.6, 10: 0.28, 100: 0.21}[classes]}
     records = settings["sizes"][-1] * (2 if mirror else 1)
     assert most == 2400 or most * 32 / records >= 7
 

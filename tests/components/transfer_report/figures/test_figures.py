@@ -14,6 +14,7 @@ from analysis.cells.cell_summaries import Summaries, summarise
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.learning_curves import Pace
+from analysis.statistics.paired_intervals import Interval
 from components.transfer_report.figures.accuracy_curves import draw_overview
 from components.transfer_report.figures.curves_figure import draw_curves
 from components.transfer_report.figures.figures import curve_pairs, freezing_lines, shared_scales
@@ -186,6 +187,17 @@ def test_five_panels_stand_in_two_rows_and_the_sixth_is_empty(quick_ledgers: lis
     pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
     figure = draw_curves([pair] * 5)
     assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize(("level", "floor"), [(0.5, 35), (0.12, 9), (0.01, -1)])
+def test_curves_of_many_classes_which_begin_low_are_within_the_picture(
+    quick_ledgers: list[Ledger], level: float, floor: float
+) -> None:
+    """Curves of 100 classes lay below axes that began at 35%."""
+    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    low = [(epoch, Interval(level, level, level, 3)) for epoch, _ in pair.baseline]
+    [axes] = draw_curves([dataclasses.replace(pair, transfer=low, baseline=low)]).axes
+    assert axes.get_ylim() == (pytest.approx(floor), 101)
 
 
 def test_equal_gains_of_zero_still_have_a_scale(header_of: Callable[..., Header], row_of: Callable[..., Row]) -> None:
