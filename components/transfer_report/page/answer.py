@@ -28,7 +28,7 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"Do not transfer: {network_in_words(scratch['architecture'])} trained from scratch is better than "
             f"{row['transfer']}, the best transfer on val."
         )
-    if scratch["verdict"] == "undecided" and scratch["lead_points"] < 0:
+    if scratch["verdict"] == "undecided" and round(scratch["lead_points"], 1) < 0:  # as it would be shown
         return (
             f"Train {network_in_words(scratch['architecture'])} from scratch: it gets "
             f"{_more(-scratch['lead_points'])} of the test images right than {row['transfer']}, the best transfer on "

@@ -71,6 +71,8 @@ def test_a_network_from_scratch_that_was_more_accurate_is_the_answer_though_unde
         "Train the remastered network from scratch: it gets 0.4 points more of the test images right than a__original, "
         "the best transfer on val, but the difference is undecided."
     )
+    row["from_scratch"] = {**close, "lead_points": -0.04}
+    assert headline({"winner": "a__original", "closing_table": [row]}).startswith("Do not deploy a transfer yet: ")
 
 
 @pytest.mark.parametrize(
