@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.cells.grid import Grid, SweepCell
 from analysis.findings.confirmed import Confirmation
-from analysis.findings.fresh_trainings import arm_of
+from analysis.findings.fresh_trainings import arm_of, is_underfit, train_accuracy_of
 from analysis.findings.from_scratch import best_from_scratch
 from analysis.label_curves.curve_prior import CurvePrior, read_prior
 from analysis.label_curves.fitted_curve import (
@@ -121,20 +121,23 @@ def wishing(curve: Mapping[str, Any], wished: float) -> dict[str, float | None] 
 
 
 def _measured(name: str, places: Mapping[int, SweepCell], grid: Grid, fresh: Grid) -> MeasuredCurve:
-    points, collapsed = [], []
+    points, collapsed, underfit = [], [], []
+    header = grid.sweeps[next(iter(places.values()))[0]].header
     for n, place in places.items():
         is_fresh = place[0] in fresh.sweeps and place[1] in fresh.sweeps[place[0]].cells
         of = fresh if is_fresh else grid
-        arm = arm_of(of, place, of.common_draws([place]))
+        draws = of.common_draws([place])
+        arm = arm_of(of, place, draws)
+        if name == FROM_SCRATCH and is_underfit(train_accuracy_of(of, place, draws, arm), len(header.classes)):
+            underfit.append(n)
         accuracies = arm.correct[~arm.collapsed].mean(axis=1)
         if len(accuracies):
             points.append(SizePoint(n, tuple(float(one) for one in accuracies), is_fresh))
         else:
             collapsed.append(n)
-    header = grid.sweeps[next(iter(places.values()))[0]].header
     return MeasuredCurve(
         name, len(header.classes), tuple(points), frozen=0.0, from_scratch=name == FROM_SCRATCH,
-        collapsed=tuple(collapsed), test_classes=len(set(header.test_labels)),
+        collapsed=tuple(collapsed), test_classes=len(set(header.test_labels)), underfit=tuple(underfit),
     )  # fmt: skip
 
 

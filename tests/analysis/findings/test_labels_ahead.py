@@ -112,6 +112,14 @@ def test_sizes_whose_trainings_collapsed_are_left_out_and_named(grid_of):
         assert "at n = 100, n = 200 every training collapsed" in one.silent
 
 
+def test_a_network_from_scratch_that_was_not_trained_to_the_end_gets_a_sentence_and_no_curve(grid_of):
+    """Bounded steps, not images, limited it: the curve of 3,000 images of 100 classes stayed at 21% for ever."""
+    found = ahead(grid_of, RISING, row=lambda row: {"train_accuracy": 0.7 if row.n == 200 else 1.0})
+    scratch = found.named(FROM_SCRATCH)
+    assert scratch.band is None and scratch.silent.startswith("At n = 200 its trainings do not fit their own images")
+    assert found.named(WINNER).band is not None and found.met is None
+
+
 def test_test_images_of_one_class_get_a_sentence(grid_of):
     for one in ahead(grid_of, RISING, header={"test_labels": (0,) * 400}).curves:
         assert "of one class" in one.silent
