@@ -50,7 +50,7 @@ class MeasuredCurve:
       from_scratch: trained from random weights.
       collapsed: sizes at which every training collapsed.
       test_classes: classes that the test images show.
-      underfit: sizes whose trainings do not fit their own images: steps limit their accuracy, and not images.
+      underfit: sizes at which the network does not fit its training images: steps limit their accuracy, and not images.
     """
 
     name: str
@@ -109,7 +109,7 @@ def objection(curve: MeasuredCurve, noise: float) -> str | None:
         return ("All test images are of one class, so a model that always answers it is right, and accuracy says "
                 "nothing about more images. Add test images of another class.")  # fmt: skip
     if curve.underfit:
-        return (f"At {_listed(curve.underfit)} its trainings do not fit their own images, so more steps would raise "
+        return (f"At {_listed(curve.underfit)} the network does not fit its training images, so more steps would raise "
                 "the accuracy, and the curve does not show what more images do. Raise schedule.max_steps.")  # fmt: skip
     if len(curve.points) < FEWEST_SIZES:
         return _too_few_sizes(curve)

@@ -34,8 +34,8 @@ GRID: dict[str, Any] = {
 """What takes minutes."""
 EPOCHS_FROM_SCRATCH, EPOCHS_OF_MANY = 7, 14
 """How often a network from scratch sees the images of the largest n, at least: mirror images count as the same image.
-The second with more than TEN classes; with ten, 1,000 images take 240 steps, as in the published run on signs."""
-TEN = 10
+The second with more than FEW_CLASSES; with ten, 1,000 images take 240 steps, as in the published run on signs."""
+FEW_CLASSES = 10
 LEAST_STEPS, MOST_STEPS = 240, 2400
 """Bounds of its steps. At 64 pixels the least take about a minute of one core, the most ten."""
 ABOVE_CHANCE = 0.2
@@ -163,7 +163,7 @@ def steps_from_scratch(n: int, classes: int) -> int:
       n: images of the largest size.
       classes: of the target.
     """
-    epochs = EPOCHS_OF_MANY if classes > TEN else EPOCHS_FROM_SCRATCH
+    epochs = EPOCHS_OF_MANY if classes > FEW_CLASSES else EPOCHS_FROM_SCRATCH
     return max(LEAST_STEPS, min(MOST_STEPS, math.ceil(epochs * n / TrainingSchedule().batch_size)))
 
 

@@ -116,7 +116,7 @@ def test_a_network_from_scratch_that_was_not_trained_to_the_end_gets_a_sentence_
     """Bounded steps, not images, limited it: the curve of 3,000 images of 100 classes stayed at 21% for ever."""
     found = ahead(grid_of, RISING, row=lambda row: {"train_accuracy": 0.7 if row.n == 200 else 1.0})
     scratch = found.named(FROM_SCRATCH)
-    assert scratch.band is None and scratch.silent.startswith("At n = 200 its trainings do not fit their own images")
+    assert scratch.band is None and scratch.silent.startswith("At n = 200 the network does not fit its training images")
     assert found.named(WINNER).band is not None and found.met is None
 
 
