@@ -17,9 +17,9 @@ Small = Literal["original", "remastered"]
 """The report's two networks, which can be trained from random weights wherever images can be."""
 MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6}
 """Their freezable layers, input to output (Tables 1 and 2 of the report)."""
-MOST_SIDE_PX = 64
-"""At which they see larger images: they were made for 32 pixels, and their dense layers grow with the square of the
-side."""
+MOST_SIDE_PX = 32
+"""At which they see larger images: they were made for it, and on photos of 64 pixels they are less accurate in the same
+time (docs/adr/0025-baselines-at-32-pixels.md)."""
 MOBILENET_V2 = "MobileNetV2"
 MOBILENET_V2_BLOCKS = 18
 """The parts of MobileNetV2: its blocks."""

@@ -32,12 +32,12 @@ GRID: dict[str, Any] = {
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }
 """What takes minutes."""
-EPOCHS_FROM_SCRATCH, EPOCHS_OF_MANY = 7, 14
+EPOCHS_FROM_SCRATCH, EPOCHS_OF_MANY = 30, 60
 """How often a network from scratch sees the images of the largest n, at least: mirror images count as the same image.
-The second with more than FEW_CLASSES; with ten, 1,000 images take 240 steps, as in the published run on signs."""
+The second with more than FEW_CLASSES."""
 FEW_CLASSES = 10
-LEAST_STEPS, MOST_STEPS = 240, 2400
-"""Bounds of its steps. At 64 pixels the least take about a minute of one core, the most ten."""
+LEAST_STEPS, MOST_STEPS = 960, 9600
+"""Bounds of its steps, unless `schedule.epochs` ends before. The least take about a minute of one core, the most ten."""
 ABOVE_CHANCE = 0.2
 """Of what chance leaves, the least that a blessed model gets right: 60% of two classes, as by default."""
 DRAWS_TO_CHOOSE = 3

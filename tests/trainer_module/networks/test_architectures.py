@@ -27,6 +27,16 @@ def test_mobilenet_v2_of_alpha_1_has_kerass_weights_below_a_new_head():
     assert weight_counts(network)[-1] == 1281
 
 
+@pytest.mark.parametrize(
+    ("shape", "seen"), [((32, 32), (32, 32)), ((16, 32), (16, 32)), ((64, 64), (32, 32)), ((96, 224), (14, 32))]
+)
+def test_the_reports_networks_see_at_most_32_pixels(shape, seen):
+    """At 64 pixels they had a quarter of the steps in the same time, and lost 2 to 6 points on photos."""
+    network = build_network("original", (*shape, 3), 2)
+    assert network.model.get_layer("conv_1").input.shape[1:3] == seen
+    assert network.model.input_shape[1:3] == shape
+
+
 def test_eight_classes_change_the_head_alone():
     two, eight = built("original"), built("original", classes=8)
     assert weight_counts(two)[:-1] == weight_counts(eight)[:-1]
