@@ -32,12 +32,13 @@ GRID: dict[str, Any] = {
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }
 """What takes minutes."""
-EPOCHS_FROM_SCRATCH, EPOCHS_OF_MANY = 30, 60
-"""How often a network from scratch sees the images of the largest n, at least: mirror images count as the same image.
-The second with more than FEW_CLASSES."""
-FEW_CLASSES = 10
+EPOCHS_FROM_SCRATCH, EPOCHS_OF_MANY = 30, 120
+"""Of a network from scratch; the second with more than FEW_CLASSES, where it needs more steps
+(docs/adr/0025-baselines-at-32-pixels.md)."""
+FEW_CLASSES = 3
 LEAST_STEPS, MOST_STEPS = 960, 9600
-"""Bounds of its steps, unless `schedule.epochs` ends before. The least take about a minute of one core, the most ten."""
+"""Of its bound on steps, which lets it see the images of the largest n 30 times; a mirror image counts as its image.
+The least take about a minute of one core, the most ten."""
 ABOVE_CHANCE = 0.2
 """Of what chance leaves, the least that a blessed model gets right: 60% of two classes, as by default."""
 DRAWS_TO_CHOOSE = 3
@@ -113,7 +114,7 @@ def own_settings(
         # Photos have no pixel noise that a network could learn.
         "augmentation": {"mirror": mirror, "noisy_copies": 0},
         "blessing": {"min_accuracy": round(ABOVE_CHANCE + (1 - ABOVE_CHANCE) / len(target), 2)},
-        "schedule": {"max_steps": steps_from_scratch(sizes[-1], len(target))},
+        "schedule": schedule_from_scratch(sizes[-1], len(target)),
         **GRID,
     }  # fmt: skip
 
@@ -156,15 +157,16 @@ def choose_sizes(offered: int, classes: int) -> list[int]:
     return [count * classes for count in fitting]
 
 
-def steps_from_scratch(n: int, classes: int) -> int:
-    """Bound on the steps of a network from scratch: fixed, it would see many images too seldom to learn anything.
+def schedule_from_scratch(n: int, classes: int) -> dict[str, int]:
+    """Epochs of a network from scratch, and their bound: a fixed one would show it many images too seldom to learn.
 
     Args:
       n: images of the largest size.
       classes: of the target.
     """
+    steps = math.ceil(EPOCHS_FROM_SCRATCH * n / TrainingSchedule().batch_size)
     epochs = EPOCHS_OF_MANY if classes > FEW_CLASSES else EPOCHS_FROM_SCRATCH
-    return max(LEAST_STEPS, min(MOST_STEPS, math.ceil(epochs * n / TrainingSchedule().batch_size)))
+    return {"epochs": epochs, "max_steps": max(LEAST_STEPS, min(MOST_STEPS, steps))}
 
 
 def freeze_counts_of(parts: int) -> list[int]:
