@@ -39,15 +39,20 @@ QUESTIONS: dict[Question, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """A predicted gain beside the gain that draw 0, on whose images it was predicted, then showed; points."""
+    """A predicted gain beside the gain that draw 0, on whose images it was predicted, then showed; points.
+
+    `gain_points` is None if the search did not train the cell on draw 0.
+    """
 
     n: int
     predicted: PredictedGain
-    gain_points: float
+    gain_points: float | None
 
     @property
-    def held(self) -> bool:
-        """Whether the gain lies in the predicted interval."""
+    def held(self) -> bool | None:
+        """Whether the gain lies in the predicted interval; None if it was not measured."""
+        if self.gain_points is None:
+            return None
         return self.predicted.low <= self.gain_points <= self.predicted.high
 
 
@@ -76,17 +81,20 @@ class Worth:
 
 
 def judged(before: BeforeTraining, ledgers: Ledgers) -> list[Judged]:
-    """Every predicted gain whose cell was trained on draw 0, by n and then by falling expected gain."""
+    """Every predicted gain of these transfers, by n and then by falling expected gain.
+
+    Cells that a search did not train are among them: without them the largest prediction may be missing.
+    """
     gains: dict[tuple[str, Cell], float] = {}
     for name, sweep in ledgers.transfers.items():
         rows = [row for row in sweep.rows if row.draw == 0 and not row.held_from]
         for row, baseline in zip(rows, ledgers.baseline_rows(sweep, rows), strict=True):
             gains[name, Cell.of_row(row)] = 100 * (row.test_accuracy - baseline.test_accuracy)
     return [
-        Judged(n, one, gains[place])
+        Judged(n, one, gains.get((one.transfer, Cell(n, one.freeze_count, one.fine_tune))))
         for n, predicted_gains in sorted(before.predicted_gains.items())
         for one in predicted_gains
-        if (place := (one.transfer, Cell(n, one.freeze_count, one.fine_tune))) in gains
+        if one.transfer in ledgers.transfers
     ]
 
 
@@ -129,7 +137,7 @@ def write_estimates(path: Path, estimates: Sequence[Estimated], data: str) -> No
 
 
 def write_predicted_gains(path: Path, found: Sequence[Judged], data: str) -> None:
-    """predicted_gains.csv: a row for each, with the gain that draw 0 then showed, and the data's name."""
+    """predicted_gains.csv: a row for each, with the gain that draw 0 then showed, if any, and the data's name."""
     names = [field.name for field in dataclasses.fields(PredictedGain)]
     rows = [
         {"n": one.n, **dataclasses.asdict(one.predicted), "measured_gain_points": one.gain_points, "data": data}
@@ -142,7 +150,12 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: _field(value) for name, value in row.items()} for row in rows)
+
+
+def _field(value: Any) -> Any:
+    """As in the other tables: true and false; empty if there is no value."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def values_by_estimator(estimates: Sequence[Estimated]) -> dict[str, dict[CellDraw, float]]:

@@ -37,7 +37,7 @@ class BeforeTrainingShown:
     """The section.
 
     Attributes:
-      firsts: at each n the largest predicted gain, beside what draw 0 showed.
+      firsts: at each n the largest predicted gain, beside what draw 0 showed if the cell was trained on it.
       found: every predicted gain so.
       calibration, level: as in BeforeTraining.
       worth: estimator's name -> question -> tau and regret in words.
@@ -58,15 +58,20 @@ class BeforeTrainingShown:
     seconds: float
 
     @property
+    def measured(self) -> int:
+        """Predicted gains whose cell was trained on draw 0."""
+        return sum(one.gain_points is not None for one in self.found)
+
+    @property
     def held(self) -> int:
         """Predicted gains whose interval contained the gain."""
-        return sum(one.held for one in self.found)
+        return sum(one.held is True for one in self.found)
 
     def as_json(self) -> dict[str, Any]:
         """For summary.json."""
         return {
-            "predicted_gains": len(self.found), "held": self.held, "level": self.level, "draws": self.draws,
-            "seconds": round(self.seconds, 1),
+            "predicted_gains": len(self.found), "measured": self.measured, "held": self.held, "level": self.level,
+            "draws": self.draws, "seconds": round(self.seconds, 1),
             "first": [
                 {"n": one.n, **dataclasses.asdict(one.predicted), "measured_gain_points": one.gain_points}
                 for one in self.firsts

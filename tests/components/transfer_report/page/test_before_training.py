@@ -92,17 +92,32 @@ def test_an_estimate_that_is_the_same_everywhere_has_regret_and_no_tau(header_of
     assert both.regret_points.estimate == pytest.approx(90 - 75)
 
 
-def test_predicted_gains_are_judged_by_the_gain_of_draw_0_and_only_where_it_was_trained(header_of, row_of):
+def test_predicted_gains_are_judged_by_the_gain_of_draw_0_and_stay_where_it_was_not_trained(header_of, row_of):
     predicted_gains = (
+        predicted_gain("b", 4, 60.0, 50.0, 70.0),
         predicted_gain("a", 0, 35.0, 30.0, 45.0),
+        predicted_gain("control", 0, 30.0, 20.0, 40.0),  # not a transfer of these ledgers
         predicted_gain("b", 8, 5.0, 0.0, 19.0),
-        predicted_gain("b", 4, 1.0, 0.0, 2.0),
     )
     before = BeforeTraining(calibration="", level=0.9, predicted_gains={20: predicted_gains}, estimates=(), seconds=0.0)
     found = judged(before, made_ledgers(header_of, row_of, ACCURACIES, draws=2))
-    assert [(one.predicted.freeze_count, round(one.gain_points, 6), one.held) for one in found] == [
-        (0, 40.0, True), (8, 20.0, False),
+    gains = [None if one.gain_points is None else round(one.gain_points, 6) for one in found]
+    counts = [one.predicted.freeze_count for one in found]
+    assert list(zip(counts, gains, [one.held for one in found], strict=True)) == [
+        (4, None, None), (0, 40.0, True), (8, 20.0, False),
     ]  # fmt: skip
+
+
+def test_the_largest_predicted_gain_is_named_although_the_search_did_not_train_its_cell(header_of, row_of, tmp_path):
+    predicted_gains = predicted_gain("b", 4, 60.0, 50.0, 70.0), predicted_gain("a", 0, 35.0, 30.0, 45.0)
+    before = BeforeTraining(calibration="", level=0.9, predicted_gains={20: predicted_gains}, estimates=(), seconds=0.0)
+    section = write_before_training(tmp_path, before, made_ledgers(header_of, row_of, ACCURACIES), (20,))
+    about = section.as_json()
+    assert (about["predicted_gains"], about["measured"], about["held"]) == (2, 1, 1)
+    assert (about["first"][0]["gain_points"], about["first"][0]["measured_gain_points"]) == (60.0, None)
+    with (tmp_path / "predicted_gains.csv").open() as file:
+        table = [(row["freeze_count"], row["fine_tune"], row["measured_gain_points"]) for row in csv.DictReader(file)]
+    assert table == [("4", "false", ""), ("0", "false", "40.0")]
 
 
 @pytest.fixture
