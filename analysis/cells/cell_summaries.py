@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -117,14 +117,21 @@ def summarise(ledgers: Ledgers) -> Summaries:
     return Summaries(_decide({name: transfers[name] for name in ledgers.transfers}), baselines)
 
 
-def class_f1s(ledgers: Ledgers, transfer: str, cell: Cell) -> tuple[ClassF1, ...]:
+def class_f1s(
+    ledgers: Ledgers, transfer: str, cell: Cell, draws: Container[int] | None = None
+) -> tuple[ClassF1, ...]:  # fmt: skip
     """F1 of each class of the target that has test images, for a cell and its paired baseline.
+
+    Args:
+      ledgers: of both.
+      transfer, cell: which.
+      draws: that count; None: all of the cell.
 
     Raises:
       ThawError: as `Ledgers.baseline_rows`.
     """
     sweep = ledgers.transfers[transfer]
-    rows = sweep.cells[cell]
+    rows = [row for row in sweep.cells[cell] if draws is None or row.draw in draws]
     called = sweep.called(rows), sweep.called(ledgers.baseline_rows(sweep, rows))
     found = []
     for label, name in enumerate(sweep.header.classes):
@@ -134,13 +141,18 @@ def class_f1s(ledgers: Ledgers, transfer: str, cell: Cell) -> tuple[ClassF1, ...
     return tuple(found)
 
 
-def balanced_accuracy(sweep: Sweep, cell: Cell) -> float:
+def balanced_accuracy(sweep: Sweep, cell: Cell, draws: Container[int] | None = None) -> float:
     """The mean of each class's share of right answers, over draws and the classes that have test images.
 
     Brodersen et al., The balanced accuracy and its posterior distribution (ICPR 2010), equation 1, for any number of
     classes, as scikit-learn's balanced_accuracy_score.
+
+    Args:
+      sweep, cell: which.
+      draws: that count; None: all of the cell.
     """
-    right = sweep.correct(sweep.cells[cell]).mean(axis=0)  # [test images]
+    rows = [row for row in sweep.cells[cell] if draws is None or row.draw in draws]
+    right = sweep.correct(rows).mean(axis=0)  # [test images]
     return float(np.mean([right[sweep.labels == label].mean() for label in np.unique(sweep.labels)]))
 
 

@@ -29,6 +29,7 @@ class Confirmed:
       scratch: the chosen cell against the best network from scratch.
       collapsed: of the fresh draws, how many ended no better than chance, by `chosen`, `baseline` and `scratch`.
         Accuracies and differences are those of the others; verdicts allow for all.
+      trained: the fresh draws that did not collapse, by the same names.
       train_accuracy: see train_accuracy_of, by the same names; a fraction.
       classes: of the target.
     """
@@ -37,6 +38,7 @@ class Confirmed:
     summary: CellSummary
     scratch: FromScratch
     collapsed: Mapping[str, int]
+    trained: Mapping[str, frozenset[int]]
     train_accuracy: Mapping[str, float]
     classes: int
 
@@ -44,6 +46,14 @@ class Confirmed:
     def draws(self) -> int:
         """Fresh draws, collapsed ones included."""
         return self.summary.draws
+
+    def shown_draws(self, *names: str) -> frozenset[int] | None:
+        """Draws in which none of these cells collapsed: those of every figure. None, for all, if there is no such draw.
+
+        Args:
+          names: of `collapsed`.
+        """
+        return frozenset.intersection(*(self.trained[name] for name in names)) or None
 
     @property
     def collapses(self) -> list[str]:
@@ -172,15 +182,19 @@ def _confirmed(
         p_value=gain.p_value,
         verdict=size.verdict,
     )
-    scratch = _measured(grid, question.scratch, accuracy["scratch"], grid.val(question.scratch))
+    scratch = _measured(grid, question.scratch, accuracy["scratch"], question.scratch_val_accuracy)
+    draws = grid.common_draws(question.cells)
     return Confirmed(
         question,
         summary,
         FromScratch(scratch, _points(lead, arms["chosen"], arms["scratch"]), size.lead_verdict),
         collapsed={name: int(arm.collapsed.sum()) for name, arm in arms.items()},
+        trained={
+            name: frozenset(draw for draw, collapsed in zip(draws, arm.collapsed, strict=True) if not collapsed)
+            for name, arm in arms.items()
+        },
         train_accuracy={
-            name: train_accuracy_of(grid, place, grid.common_draws(question.cells), arms[name])
-            for name, place in question.by_name.items()
+            name: train_accuracy_of(grid, place, draws, arms[name]) for name, place in question.by_name.items()
         },
         classes=len(grid.sweeps[question.chosen[0]].header.classes),
     )

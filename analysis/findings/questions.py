@@ -23,7 +23,7 @@ class Question:
       chosen: the transfer's cell.
       baseline: what its gain is over: the baseline of the same fine_tune.
       scratch: the best network from scratch; may be `baseline`.
-      val_accuracy: of `chosen` on val, a fraction, mean over the search's draws.
+      val_accuracy, scratch_val_accuracy: of `chosen` and of `scratch` on val, fractions, means over the search's draws.
     """
 
     n: int
@@ -31,6 +31,7 @@ class Question:
     baseline: SweepCell
     scratch: SweepCell
     val_accuracy: float
+    scratch_val_accuracy: float
 
     @property
     def by_name(self) -> dict[str, SweepCell]:
@@ -57,7 +58,9 @@ def questions_of(grid: Grid, deployed_size: int, *, every_transfer: bool) -> lis
         best = max(places, key=grid.val)
         asked = places if every_transfer or n == deployed_size else [best]
         scratch = best_from_scratch(grid, n)
-        found += [Question(n, place, grid.baseline_of(place), scratch, grid.val(place)) for place in asked]
+        found += [
+            Question(n, place, grid.baseline_of(place), scratch, grid.val(place), grid.val(scratch)) for place in asked
+        ]
     return found
 
 
@@ -87,6 +90,7 @@ def read_questions(values: Sequence[Mapping[str, Any]]) -> list[Question]:
 
     def question(value: Mapping[str, Any]) -> Question:
         chosen, baseline, scratch = (place(value[name]) for name in PLACES)
-        return Question(int(value["n"]), chosen, baseline, scratch, float(value["val_accuracy"]))
+        val = float(value["val_accuracy"]), float(value["scratch_val_accuracy"])
+        return Question(int(value["n"]), chosen, baseline, scratch, *val)
 
     return [question(value) for value in values]

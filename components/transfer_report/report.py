@@ -123,6 +123,6 @@ def _candidates(
                 f"Evaluator has no result of {transfer}. It has results of {sorted(outcomes)}. Run the same "
                 "configuration again."
             )
-        classes = class_f1s(confirmation.ledgers, transfer, cell)
+        classes = class_f1s(confirmation.ledgers, transfer, cell, answer.shown_draws("chosen", "baseline"))
         candidates.append(Candidate(transfer, answer.summary, classes, outcomes[transfer], answer.scratch))
     return candidates

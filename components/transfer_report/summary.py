@@ -45,7 +45,7 @@ def summarised(
         "confirmed": confirmed_json(confirmation),
         "collapsed": [sentence for answer in confirmation.answers for sentence in answer.collapses],
         "underfit": [sentence for answer in confirmation.answers for sentence in answer.underfit],
-        "closing_table": [_closing_row(outcome, ledgers) for outcome in decision.outcomes],
+        "closing_table": [_closing_row(outcome, confirmation) for outcome in decision.outcomes],
         "winner": winner.candidate.transfer,
         "pushed": {
             "blessed": decision.pushed,
@@ -104,9 +104,11 @@ def _named(both: Sequence[Ledgers], which: Callable[[Row], bool]) -> list[dict[s
     ]  # fmt: skip
 
 
-def _closing_row(outcome: Outcome, ledgers: Ledgers) -> dict[str, Any]:
+def _closing_row(outcome: Outcome, confirmation: Confirmation) -> dict[str, Any]:
     summary, cell = outcome.candidate.summary, outcome.candidate.summary.cell
     scratch = outcome.candidate.scratch
+    sweep = confirmation.ledgers.transfers[outcome.candidate.transfer]
+    answer = next(one for one in confirmation.answers if one.question.chosen == (outcome.candidate.transfer, cell))
     return {
         "transfer": outcome.candidate.transfer,
         "source": summary.source,
@@ -120,7 +122,7 @@ def _closing_row(outcome: Outcome, ledgers: Ledgers) -> dict[str, Any]:
         "val_accuracy": summary.val_accuracy,
         "accuracy": summary.accuracy.estimate,
         "accuracy_interval": [summary.accuracy.low, summary.accuracy.high],
-        "balanced_accuracy": balanced_accuracy(ledgers.transfers[outcome.candidate.transfer], cell),
+        "balanced_accuracy": balanced_accuracy(sweep, cell, answer.shown_draws("chosen")),
         "baseline_accuracy": summary.baseline.estimate,
         "baseline_interval": [summary.baseline.low, summary.baseline.high],
         "gain_points": summary.gain_points.estimate,

@@ -114,6 +114,8 @@ def test_classes_are_compared_over_the_same_draws(two_draws: list[Ledger], row_o
     # The baselines have 30 of 50 and 31 of 50 right in either class, so each calls 50 of 100: F1 is their accuracy.
     assert car.baseline == pytest.approx((0.60 + 0.62) / 2)
     assert truck.loss_points == pytest.approx(100 * (0.61 - 1 / 3))
+    car, _ = class_f1s(ledgers, "cats_dogs__original", Cell(10, 4, False), draws={1})
+    assert (car.candidate, car.baseline) == (pytest.approx(100 / 140), pytest.approx(0.62))
 
 
 def test_a_baseline_that_calls_all_images_one_class_is_no_bar_for_that_class(
@@ -140,6 +142,9 @@ def test_balanced_accuracy_counts_each_class_alike(
     cell = (10, 4, False)
     rows = [dataclasses.replace(row_of(cell, draw, right(1)), test_probabilities=probabilities) for draw in (0, 1)]
     assert balanced_accuracy(Sweep(header, {Cell(*cell): rows}), Cell(*cell)) == pytest.approx(0.75)
+    rows.append(row_of(cell, 2, right(100)))  # labels that alternate: half of either class right
+    assert balanced_accuracy(Sweep(header, {Cell(*cell): rows}), Cell(*cell)) == pytest.approx((0.75 * 2 + 0.5) / 3)
+    assert balanced_accuracy(Sweep(header, {Cell(*cell): rows}), Cell(*cell), draws={0, 1}) == pytest.approx(0.75)
 
 
 @given(labels=st.lists(st.integers(0, 3), min_size=4, max_size=30), seed=st.integers(0, 99))

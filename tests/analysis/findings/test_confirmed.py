@@ -1,4 +1,4 @@
-"""Which fresh trainings count as collapsed. Imports no TensorFlow."""
+"""Which fresh trainings count as collapsed, and which figures leave them out. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
-from tests.analysis.report_ledgers import confirmation_of
+from analysis.findings.confirmed import Confirmed, confirmed
+from analysis.findings.questions import questions_of
+from tests.analysis.report_ledgers import as_fresh, confirmation_of
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,36 @@ def test_a_network_from_scratch_that_does_not_fit_its_training_images_is_told(
     assert len(answer.underfit) == underfit
     for sentence in answer.underfit:
         assert sentence.startswith("n = 200: baseline__original is right on 70% of its own training images")
+
+
+def test_figures_are_of_the_draws_that_did_not_collapse_and_of_all_where_none_is_left(
+    grid_of: Callable[..., Grid],
+) -> None:
+    """Of six fresh draws the chosen cell collapses in one and its baseline in another, then in all."""
+
+    def answer(collapsed: dict[str, set[int]]) -> Confirmed:
+        grid = grid_of(lambda *cell: 0.8, sizes=(200,), counts=(8,))
+        questions = questions_of(grid, 200, every_transfer=True)
+        fresh = pair_ledgers(
+            (sweep.header, [dataclasses.replace(row, train_accuracy=0.5 if row.draw in collapsed[name] else 1.0)
+                            for row in as_fresh(sweep.rows)])
+            for name, sweep in grid.sweeps.items()
+        )  # fmt: skip
+        [found] = confirmed(questions, fresh, (6,)).answers
+        return found
+
+    some = answer({"cats_dogs__original": {1000}, "baseline__original": {2001}})
+    assert some.shown_draws("chosen") == {1001, 1002, 2000, 2001, 2002}
+    assert some.shown_draws("chosen", "baseline") == {1001, 1002, 2000, 2002}
+    every = {first + draw for first in (1000, 2000) for draw in range(3)}
+    assert answer({"cats_dogs__original": set(), "baseline__original": every}).shown_draws("chosen", "baseline") is None
+
+
+def test_accuracies_on_val_are_those_that_the_search_chose_by(grid_of: Callable[..., Grid]) -> None:
+    grid = grid_of(lambda sweep, *cell: 0.6 if sweep.startswith("baseline") else 0.8, sizes=(200,), counts=(8,))
+    fresh = pair_ledgers(
+        (sweep.header, [dataclasses.replace(row, val_accuracy=0.7) for row in as_fresh(sweep.rows)])
+        for sweep in grid.sweeps.values()
+    )
+    [answer] = confirmed(questions_of(grid, 200, every_transfer=True), fresh, (6,)).answers
+    assert (answer.summary.val_accuracy, answer.scratch.best.val_accuracy) == pytest.approx((0.8, 0.6))

@@ -26,7 +26,9 @@ def judged(*found: LabelsNeeded, verdict: str = "gain") -> Confirmation:
     scratch = FromScratch(SUMMARY, SUMMARY.gain_points, verdict)
     place = "baseline__original", Cell(10, 0, False)
     answers = [
-        Confirmed(Question(one.cell.n, (one.transfer, one.cell), place, place, 0.8), SUMMARY, scratch, {}, {}, 2)
+        Confirmed(
+            Question(one.cell.n, (one.transfer, one.cell), place, place, 0.8, 0.7), SUMMARY, scratch, {}, {}, {}, 2
+        )
         for one in found
     ]
     return Confirmation(Ledgers({}, {}), tuple(answers), (5,))

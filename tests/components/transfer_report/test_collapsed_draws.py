@@ -1,0 +1,25 @@
+"""What the closing table says where fresh draws collapsed. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.report_ledgers import Ledger
+from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS
+from tests.components.transfer_report.written_report import report_of
+
+
+def test_draws_that_collapsed_are_in_no_figure_of_the_closing_table(
+    quick_ledgers: list[Ledger], tmp_path: Path
+) -> None:
+    """Test images are balanced, so that the balanced accuracy of the same draws is the accuracy."""
+    ledgers = [
+        (header, [dataclasses.replace(row, train_accuracy=0.5) if row.draw == 0 and header.source else row
+                  for row in rows if row.n == 400])
+        for header, rows in quick_ledgers
+    ]  # fmt: skip
+    for row in report_of(tmp_path, ledgers, OUTCOMES, SETTINGS, BEFORE)["closing_table"]:
+        assert row["balanced_accuracy"] == pytest.approx(row["accuracy"], abs=1e-12)
