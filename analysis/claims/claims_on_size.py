@@ -83,7 +83,8 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
     one_sided = [_p_of_loss(summary) for _, summary in cells]
     called = false_discovery_control(one_sided) <= FALSE_DISCOVERY_RATE / 2
     losses = int(called.sum())
-    name, worst = cells[one_sided.index(min(one_sided))]
+    # All p-values are equal with one draw, and may be where every cell gains: then the gain itself decides.
+    _, (name, worst) = min(zip(one_sided, cells, strict=True), key=lambda one: (one[0], one[1][1].gain_points.estimate))
     all_gain = all(summary.gain_points.low > 0 and summary.draws > 1 for _, summary in cells)
     mean, _ = grid.difference(averaged([grid.gain((each, one.cell)) for each, one in cells]))
     cell = worst.cell

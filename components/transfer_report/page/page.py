@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE, CellSummary, Summaries
 from analysis.cells.grid import Grid
+from analysis.claims.claim import Claim
 from analysis.findings.confirmed import Confirmation
 from analysis.findings.findings import Findings, labels_table, measures_table
 from analysis.findings.learning_curves import FIRST_EPOCHS
@@ -54,7 +56,7 @@ def render_page(
         evidence=evidence(winner, len(rows), summary["test_images_of_classes"]),
         notes=[*budget_notes(summary), *divergence_notes(summary)],
         found=found,
-        claims=found.claims if is_of_the_original_report(summary["data"]) else (),
+        claims=_claims(summary, found),
         labels=labels_table(found.labels, confirmation),
         more={"rows": label_rows(summary["labels"]), "sentences": label_sentences(summary["labels"])},
         drawn=drawn,
@@ -99,9 +101,15 @@ def _section(
     }
 
 
+def _claims(summary: Mapping[str, Any], found: Findings) -> Sequence[Claim]:
+    """None at all if the run is not about them, or measures none."""
+    shown = is_of_the_original_report(summary["data"]) and any(claim.measured for claim in found.claims)
+    return found.claims if shown else ()
+
+
 def is_of_the_original_report(data: str) -> bool:
     """True for CIFAR-10, which the claims are about, and for the synthetic images that replace it."""
-    return is_synthetic(data) or "cifar10" in data.lower().replace("-", "")
+    return is_synthetic(data) or re.search(r"cifar-?10(?!0)", data.lower()) is not None
 
 
 def extremes(cells: Sequence[CellSummary]) -> list[str]:

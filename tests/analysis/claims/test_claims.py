@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from analysis.cells.cell_summaries import summarise
 from analysis.cells.grid import Grid
+from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.claims.claim import TEXTS, Claim, verdict_of
 from analysis.claims.claims import cells_of_claims, judge_claims, write_claims
 from analysis.statistics.paired_intervals import Interval
@@ -136,6 +138,28 @@ def test_one_draw_decides_nothing_and_says_so(grid_of: Callable[..., Grid]) -> N
     claims = judged(grid_of(with_gain({10: -0.1, 200: 0.3, 2000: 0.1}, tuned=0.1), FIVE, counts=(2, 8, 18), draws=1))
     assert {claim.verdict for claim in claims.values()} == {"undecided"}
     assert all("One draw can't separate" in claim.sentence for claim in claims.values())
+
+
+def test_the_cell_nearest_to_a_loss_is_that_of_the_smallest_gain_where_p_values_are_equal(
+    grid_of: Callable[..., Grid],
+) -> None:
+    """With one draw every p-value is 1: not the first cell of the ledger, but the worst one is named."""
+
+    def accuracy(sweep: str, n: int, freeze_count: int, fine_tune: bool) -> float:
+        return 0.6 if sweep.startswith("baseline") else 0.8 if freeze_count == 2 else 0.65
+
+    for draws in (1, 3):
+        sentence = judged(grid_of(accuracy, BOTH, draws=draws))["C2"].sentence
+        assert "the nearest to a loss is +5.0 points" in sentence and "n = 10, k = 8" in sentence
+
+
+def test_what_is_near_to_cars_and_trucks_says_nothing_of_other_targets(grid_of: Callable[..., Grid]) -> None:
+    grid = grid_of(by_sweep({"cats_dogs__original": 0.7, "ships_planes__original": 0.8}), BOTH)
+    others = pair_ledgers(
+        (dataclasses.replace(sweep.header, classes=("deer", "horse")), sweep.rows) for sweep in grid.sweeps.values()
+    )
+    claim = judged(Grid(others))["C8"]
+    assert claim.sentence == "Not measured: it takes the target automobile and truck."
 
 
 def test_a_claim_whose_cells_were_not_run_says_what_it_takes(grid_of: Callable[..., Grid]) -> None:

@@ -7,6 +7,9 @@ import html
 import json
 from pathlib import Path
 
+import pytest
+
+from components.transfer_report.page.page import is_of_the_original_report
 from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS, Ledger
 from tests.components.transfer_report.written_report import report_of
 
@@ -43,3 +46,13 @@ def test_claims_stand_in_no_page_where_none_is_measured_such_as_that_of_a_user_s
     assert len(claims) == 8 and not any(claim["measured"] for claim in claims)
     page = (tmp_path / "report.html").read_text()
     assert "<h2>The 2022 report's conclusions</h2>" not in page and "not measured" not in page
+    assert "C1, C3" not in page
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [("cifar10", True), ("CIFAR-10", True), ("SYNTHETIC", True), ("my_cifar10_copy", True), ("cifar100", False),
+     ("CIFAR-100", False), ("ants_bees", False)],
+)  # fmt: skip
+def test_the_claims_are_about_cifar10(data: str, shown: bool) -> None:
+    assert is_of_the_original_report(data) == shown
