@@ -18,6 +18,7 @@ from analysis.findings.fresh_trainings import arm_of, is_underfit, train_accurac
 from analysis.findings.from_scratch import best_from_scratch
 from analysis.label_curves.curve_prior import CurvePrior, read_prior
 from analysis.label_curves.fitted_curve import (
+    HORIZON,
     LEVEL,
     Band,
     Images,
@@ -59,7 +60,7 @@ class LabelsAhead:
       n: the size to deploy: the user's images.
       curves: of the transfers, and last that from scratch.
       winner: name of the transfer that is best on val.
-      met: images until the winner is worth no more than a point; None where one of both curves is silent.
+      met: images until the winner is worth no more than a point; None where one of both curves is silent, or ends at n.
     """
 
     n: int
@@ -95,7 +96,7 @@ def labels_ahead(grid: Grid, confirmation: Confirmation, n: int, winner: str) ->
     curves = tuple(_ahead(curve, prior, test_images) for curve in measured)
     found = LabelsAhead(n, curves, winner, None)
     both = found.named(winner), found.named(FROM_SCRATCH)
-    if any(one.band is None for one in both):
+    if any(one.band is None or HORIZON * one.curve.points[-1].n <= n for one in both):
         return found
     return dataclasses.replace(found, met=_met(n, [one.curve for one in both], prior))
 

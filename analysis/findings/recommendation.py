@@ -36,7 +36,8 @@ class Advice:
     def _from_scratch(self) -> bool:
         """A gain needs evidence; without it the network that was more accurate on fresh draws is advised."""
         scratch = self.answer.scratch
-        return scratch.verdict == "loss" or (scratch.verdict == "undecided" and scratch.lead.estimate < 0)
+        # As it would be shown: no network is said to be 0.0 points better.
+        return scratch.verdict == "loss" or (scratch.verdict == "undecided" and round(scratch.lead.estimate, 1) < 0)
 
     @property
     def sentence(self) -> str:

@@ -76,6 +76,7 @@ _DIVERGED = {
     "diverged": "diverged, and again at a quarter of the learning rate: all means include the accuracy of its initial "
     "weights",
 }
+_WORSE_ON_VAL = "worse_on_val in cells.csv and confirmed.csv"
 
 
 def _notes(summary: dict[str, Any]) -> Text:
@@ -128,11 +129,11 @@ def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
     kept = sum(one["outcome"] == "kept" for one in worse)
     if kept:
         notes.append(f"In {_trainings(kept)}, tuning did not raise the accuracy on val, so the network before tuning "
-                     "was kept (worse_on_val in cells.csv).")  # fmt: skip
+                     f"was kept ({_WORSE_ON_VAL}).")  # fmt: skip
     if len(worse) > kept:
         notes.append(
-            f"{_trainings(len(worse) - kept)} ended with a lower accuracy on val than before training (worse_on_val in "
-            "cells.csv)."
+            f"{_trainings(len(worse) - kept)} ended with a lower accuracy on val than before training "
+            f"({_WORSE_ON_VAL})."
         )
     return notes
 

@@ -67,8 +67,11 @@ def label_sentences(labels: Values) -> list[str]:
         return [f"{winner['name']}: no forecast. {winner['silent']}", *_notes(labels["curves"])]
     ahead = [f"{accuracy_in_words(place)} with {place['n']:,}" for place in winner["ahead"] if place["expected"]]
     wished = wished_in_words(labels["wished_accuracy"])
+    reach = f"{winner['name']} is expected to reach {', '.join(ahead)} images."
+    if not ahead:
+        reach = f"{winner['name']}: no forecast beyond {rounded(winner['sizes'][-1])} images, where its curve ends."
     return [
-        f"{winner['name']} is expected to reach {', '.join(ahead)} images.",
+        reach,
         _takes(winner, wished),
         *_met(labels),
         *_notes(labels["curves"]),

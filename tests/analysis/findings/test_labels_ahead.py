@@ -112,6 +112,15 @@ def test_sizes_whose_trainings_collapsed_are_left_out_and_named(grid_of):
         assert "at n = 100, n = 200 every training collapsed" in one.silent
 
 
+def test_a_size_to_deploy_beyond_the_curve_gets_no_forecast(grid_of):
+    """Every training collapsed at n = 2,000, 20 times the largest size that is left."""
+    found = ahead(grid_of, {**{n: RISING[n] for n in (20, 50, 100)}, 2000: (0.95, 0.9)},
+                  row=lambda row: {"train_accuracy": 0.5} if row.n == 2000 else {})  # fmt: skip
+    assert found.n == 2000 and found.met is None
+    for one in labels_ahead_json(found)["curves"]:
+        assert one["silent"] is None and [place["expected"] for place in one["ahead"]] == [None] * 3
+
+
 def test_a_network_from_scratch_that_was_not_trained_to_the_end_gets_a_sentence_and_no_curve(grid_of):
     """Bounded steps, not images, limited it: the curve of 3,000 images of 100 classes stayed at 21% for ever."""
     found = ahead(grid_of, RISING, row=lambda row: {"train_accuracy": 0.7 if row.n == 200 else 1.0})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,15 @@ def test_an_undecided_network_from_scratch_is_advised_where_it_was_more_accurate
     assert found.answer.scratch.verdict == "undecided" and found.best.sweep == "baseline__original"
     assert found.sentence.startswith("With 100 labelled images: the original network from scratch, 70.5% [")
     assert found.sentence.endswith("the best transfer on val, undecided: it may be no better.")
+
+
+def test_no_network_from_scratch_is_advised_for_a_lead_that_is_shown_as_0(grid_of: Callable[..., Grid]) -> None:
+    found = advised(grid_of, dict(zip(SWEEPS, (0.7, 0.6, 0.7, 0.6), strict=True)))
+    lead = dataclasses.replace(found.answer.scratch.lead, estimate=-0.04)
+    answer = dataclasses.replace(found.answer, scratch=dataclasses.replace(found.answer.scratch, lead=lead))
+    assert ", 0.0 points [" in Advice(answer).sentence
+    assert Advice(answer).sentence.endswith("over the original network from scratch, undecided: the transfer may gain "
+                                            "nothing.")  # fmt: skip
 
 
 def test_the_lead_is_over_the_best_from_scratch_whatever_its_architecture(grid_of: Callable[..., Grid]) -> None:

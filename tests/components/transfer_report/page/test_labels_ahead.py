@@ -58,6 +58,13 @@ def test_the_winner_is_told_with_its_accuracies_and_its_images():
     assert met == "Training from scratch stays more than a point behind up to 2,000 images."
 
 
+def test_a_curve_that_ends_before_twice_the_users_images_says_so():
+    short = curve()
+    short["ahead"] = [place | {"low": None, "expected": None, "high": None} for place in short["ahead"]]
+    expected, *_ = label_sentences(labels(short, curve("from scratch")))
+    assert expected == "a__original: no forecast beyond 2,000 images, where its curve ends."
+
+
 @pytest.mark.parametrize(
     ("takes", "said"),
     [
