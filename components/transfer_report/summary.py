@@ -99,9 +99,19 @@ def _named(both: Sequence[Ledgers], which: Callable[[Row], bool]) -> list[dict[s
         }
         for ledgers in both
         for sweep in (*ledgers.baselines.values(), *ledgers.transfers.values())
-        for row in sweep.rows
+        for row in _made(sweep.rows)
         if which(row)
     ]  # fmt: skip
+
+
+def _made(rows: Sequence[Row]) -> list[Row]:
+    """Each training once: with nothing frozen, a fine-tuned row is that of the same training without fine-tuning."""
+    plain = {(row.n, row.freeze_count, row.held_from, row.draw): row.curve for row in rows if not row.fine_tune}
+    return [
+        row
+        for row in rows
+        if not (row.fine_tune and plain.get((row.n, row.freeze_count, row.held_from, row.draw)) == row.curve)
+    ]
 
 
 def _closing_row(outcome: Outcome, confirmation: Confirmation) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     open_closed_streams()
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A notebook's kernel puts a pipe in the place of a file, and the stream can't ask for its position any more.
+            # A notebook's kernel puts a pipe in a file's place: the stream can no longer ask for its position.
             with contextlib.suppress(OSError):
                 stream.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
