@@ -114,9 +114,9 @@ def read_model(backbone: Backbone) -> keras.Model:
       backbone: any but MobileNetV2; a family without a file has random weights.
 
     Raises:
-      ThawError: the file can't be read, or holds a model that Thaw can't take: with several inputs or outputs, with
-        layers used twice, or random ones other than dropout and augmentation; it lacks a scale; or its weights are not
-        finite.
+      ThawError: the file can't be read, or holds a model that Thaw can't take: with several inputs or outputs,
+        weights used twice, or random layers other than dropout and augmentation; it lacks a scale; or its weights are
+        not finite.
     """
     name = backbone.in_words
     flat = Flattening(name).of(load_file(backbone.model) if backbone.model else family_model(backbone))

@@ -20,8 +20,9 @@ AUGMENTATIONS = (
 class Flattening:
     """Rebuilds a model from layers only: nested models become their layers, augmentation is left out.
 
-    Layers of two models within it may have one name: the later one gets a number. A Normalization's mean and variance
-    become settings of the layer, as they belong to the input and are never trained.
+    Layers of two models within it may have one name: the later one gets a number. A layer without weights that is used
+    at several places, such as one ReLU for all, becomes a layer at each. A Normalization's mean and variance become
+    settings of the layer, as they belong to the input and are never trained.
     """
 
     def __init__(self, name: str):
@@ -34,7 +35,7 @@ class Flattening:
         """The flat model, with the weights of `model`.
 
         Raises:
-          ThawError: a layer is used twice, or can't be rebuilt.
+          ThawError: a layer with weights is used twice, or a layer can't be rebuilt.
         """
         inputs = keras.Input(model.inputs[0].shape[1:], dtype=model.inputs[0].dtype)
         flat = keras.Model(inputs, self._run(model, inputs))
@@ -53,9 +54,11 @@ class Flattening:
 
     def _anew(self, layer: Any) -> Any:
         """A layer, or a bare operation such as x + 3, without its connections."""
-        if id(layer) in self._used:
-            raise ThawError(f"{self._name}: the layer {layer.name} is used more than once, so that it can't be frozen "
-                            "at one place. Give a model whose layers are used once.")  # fmt: skip
+        if id(layer) in self._used and getattr(layer, "weights", ()):
+            raise ThawError(
+                f"{self._name}: the layer {layer.name} has weights and is used more than once, so that it can't be "
+                "frozen at one place. Give a model whose layers with weights are used once."
+            )
         self._used.add(id(layer))
         if isinstance(layer, keras.Model):
             return layer

@@ -149,6 +149,27 @@ def shared():
     return keras.Model(inputs, layer(layer(layers.Rescaling(1.0)(inputs))))
 
 
+def shared_model():
+    inputs = keras.Input((32, 32, 3))
+    inner = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3, padding="same")], name="inner")
+    return keras.Model(inputs, inner(inner(inputs)))
+
+
+def test_a_layer_without_weights_may_be_used_at_several_places(saved):
+    """One ReLU, one Dropout and one model without weights, as PyTorch's users write networks."""
+    inputs, relu, dropout = keras.Input((32, 32, 3)), layers.ReLU(name="relu"), layers.Dropout(0.5, name="drop")
+    twice = keras.Sequential([layers.Rescaling(0.5), layers.Activation("tanh")], name="twice")
+    x = dropout(relu(layers.Conv2D(8, 3, padding="same", name="a")(layers.Rescaling(1 / 255)(inputs))))
+    x = dropout(relu(layers.Conv2D(8, 3, padding="same", name="b")(twice(x))))
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(twice(x)))
+    network = network_of(saved(model))
+    assert [len(group) for group in network.freezable] == [1, 1]
+    names = {layer.name for layer in network.model.layers}
+    assert {"relu", "relu_2", "drop", "drop_2"} <= names
+    expected = np.array(model(IMAGES.astype(np.float32), training=False))
+    np.testing.assert_allclose(features(saved(model)), expected, rtol=1e-5, atol=1e-6)
+
+
 def two_outputs():
     inputs = keras.Input((32, 32, 3))
     x = layers.Conv2D(3, 3)(inputs)
@@ -164,7 +185,8 @@ def broken():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (shared, "the layer twice is used more than once"),
+        (shared, "the layer twice has weights and is used more than once"),
+        (shared_model, "the layer inner has weights and is used more than once"),
         (two_outputs, "one input of images and one output, got"),
         (broken, "weights that are not finite"),
         (lambda: chain(layers.Flatten(), end=()), "no layer with a kernel below its features"),
