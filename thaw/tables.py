@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from analysis.statistics import formats
 from terminal.tables import FittingTable, empty_table, in_two_lines
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def comparison_table(changes: Iterable[Change]) -> FittingTable:
     """Two runs cell by cell."""
     rows, names = [], []
     for one in changes:
-        interval = "[one draw]" if one.points.images_only else f"[{one.points.low:+.1f}, {one.points.high:+.1f}]"
-        points = f"{one.points.estimate:+.1f} {interval}"
+        interval = formats.points_interval((one.points.low, one.points.high))
+        points = f"{formats.points(one.points.estimate)} {'[one draw]' if one.points.images_only else interval}"
         accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
         tuned = "yes" if one.cell.fine_tune else "no"
         name, verdict = in_two_lines(one.sweep), Text(one.verdict, style=STYLES[one.verdict])

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from analysis.statistics import formats
 from analysis.transfer_prediction.advice_rule import AdviceRule, read_rule
 from analysis.transfer_prediction.predicted_gains import PredictedGain, predicted_gains_of, ranked, sentence
 from components.domain_examples import records
@@ -226,7 +227,8 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
     shown = advice.predicted_gains[:most]
     rows = [
         (in_two_lines(one.transfer), str(one.freeze_count), "yes" if one.fine_tune else "no",
-         f"{100 * one.probe_accuracy:.1f}", f"{one.gain_points:+.1f}", f"{one.low:+.1f}, {one.high:+.1f}", one.verdict)
+         f"{100 * one.probe_accuracy:.1f}", formats.points(one.gain_points),
+         ", ".join(map(formats.points, (one.low, one.high))), one.verdict)
         for one in shown
     ]  # fmt: skip
     title = f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}"

@@ -25,9 +25,10 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
     baseline = from_scratch_in_words(chosen.architecture, chosen.baseline_architecture)
     terminal.print(
         f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "
-        f"{chosen.accuracy.estimate:.1%} [{chosen.accuracy.low:.1%}, {chosen.accuracy.high:.1%}], against {baseline} "
-        f"{gain.estimate:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]: {chosen.verdict} "
-        f"({formats.draws([chosen.draws])}).",
+        f"{formats.percent(chosen.accuracy.estimate)} "
+        f"{formats.percent_interval((chosen.accuracy.low, chosen.accuracy.high))}, against {baseline} "
+        f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}: {chosen.verdict} "
+        f"({formats.draws([chosen.draws])}, which it was chosen on: fresh ones would show a little less).",
     )  # fmt: skip
     terminal.print(
         f"{found.trainings} of {found.cells * found.wanted.draws} trainings, {found.share:.0%} of the grid's expected "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -44,6 +45,8 @@ def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> N
 def test_a_difference_of_one_draw_has_no_interval() -> None:
     [change] = [Change("a__original", Cell(20, 6, False), 0.5, 0.6, Interval(10.0, 10.0, 10.0, 1), "undecided")]
     text = printed(tables.comparison_table([change]), 80)
+    nothing = printed(tables.comparison_table([dataclasses.replace(change, points=Interval(-0.2, -0.01, 0.02, 3))]), 80)
+    assert "0.0 [-0.2, 0.0]" in nothing and "-0.0" not in nothing and "+0.0" not in nothing
     assert "+10.0 [one draw]" in text and "[+10.0" not in text
 
 

@@ -54,7 +54,7 @@ class Flattening:
 
     def _anew(self, layer: Any) -> Any:
         """A layer, or a bare operation such as x + 3, without its connections."""
-        if id(layer) in self._used and getattr(layer, "weights", ()):
+        if id(layer) in self._used and isinstance(layer, Layer) and layer.weights:
             raise ThawError(
                 f"{self._name}: the layer {layer.name} has weights and is used more than once, so that it can't be "
                 "frozen at one place. Give a model whose layers with weights are used once."

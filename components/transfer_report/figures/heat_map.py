@@ -150,8 +150,8 @@ def _draw_cell(
     if hatched:
         lines = Rectangle(corner, 1, 1, fill=False, hatch="////", edgecolor=ink, alpha=0.3, linewidth=0)
         axes.add_patch(lines)
-    value = f"{estimate:+.1f}" if is_gain else f"{estimate:.1f}"
-    bounds = f"{low:+.1f} {high:+.1f}" if is_gain else f"{low:.1f}-{high:.1f}"
+    value = formats.points(estimate) if is_gain else f"{estimate:.1f}"
+    bounds = f"{formats.points(low)} {formats.points(high)}" if is_gain else f"{low:.1f}-{high:.1f}"
     for text, offset, align, size, weight in (
         (value, 0.02, "bottom", font_size, "bold"),
         (bounds, -0.06, "top", font_size - 2.3, "normal"),

@@ -101,8 +101,10 @@ def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
     search_table.show(made_found(), console)
     text = console.export_text()
     assert "n = 12, on SYNTHETIC squares" in text
-    assert "Take sides__remastered, the first 3 frozen, then fine-tuned: test accuracy 90.0% [85.0%, 95.0%]" in text
-    assert "+4.0 points [+1.0, +7.0]: gain (3 draws)." in text
+    assert "Take sides__remastered, the first 3 frozen, then fine-tuned: test accuracy 90.0% [85.0, 95.0]" in text
+    assert (
+        "+4.0 points [+1.0, +7.0]: gain (3 draws, which it was chosen on: fresh ones would show a little less)." in text
+    )
     assert "9 of 39 trainings, 20% of the grid's expected time; 1.5 minutes." in text
     assert "may be better on val by about 0.1 points" in text
     assert text.count("sides__remastered") == 9  # eight rows and the sentence

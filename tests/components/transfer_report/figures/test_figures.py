@@ -14,6 +14,7 @@ from analysis.cells.cell_summaries import Summaries, summarise
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.learning_curves import Pace
+from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval
 from components.transfer_report.figures.accuracy_curves import draw_overview
 from components.transfer_report.figures.curves_figure import draw_curves
@@ -51,8 +52,9 @@ def test_every_cell_carries_its_value_and_its_interval(quick: Summaries, drawn: 
     for s in quick.transfers["all_but_target__original"]:
         assert f"{100 * s.accuracy.estimate:.1f}" in shown
         assert f"{100 * s.accuracy.low:.1f}-{100 * s.accuracy.high:.1f}" in shown
-        assert f"{s.gain_points.estimate:+.1f}" in shown
-        assert f"{s.gain_points.low:+.1f} {s.gain_points.high:+.1f}" in shown
+        assert formats.points(s.gain_points.estimate) in shown
+        assert f"{formats.points(s.gain_points.low)} {formats.points(s.gain_points.high)}" in shown
+    assert not any("+0.0" in text or "-0.0" in text for text in shown)
 
 
 def test_undecided_cells_are_hatched_and_no_others(quick: Summaries, drawn: Figure) -> None:
