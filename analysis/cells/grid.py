@@ -106,13 +106,17 @@ class Grid:
         """Draws that every one of the cells was run on."""
         return sorted(set.intersection(*(set(self.correct(place)) for place in places)))
 
-    def values(self, terms: Terms) -> np.ndarray:
-        """A difference for each draw that all its cells share and each test image, float32 [draws, images].
+    def values(self, terms: Terms, draws: Sequence[int] | None = None) -> np.ndarray:
+        """A difference for each draw and each test image, float32 [draws, images].
+
+        Args:
+          terms: the difference.
+          draws: of those that all its cells share; None: all of them.
 
         Raises:
           ThawError: the cells share no draw.
         """
-        draws = self.common_draws(terms)
+        draws = self.common_draws(terms) if draws is None else draws
         if not draws:
             names = sorted({name for name, _ in terms})
             raise ThawError(f"Cells of {names} share no draw, so they can't be compared. Run with the same draws.")
@@ -122,10 +126,6 @@ class Grid:
     def difference(self, terms: Terms) -> tuple[Interval, float]:
         """A difference in percentage points with its interval and two-sided p-value (`difference_interval`)."""
         return difference_interval(self.values(terms))
-
-    def lead(self, place: SweepCell, reference: Terms) -> tuple[Interval, float]:
-        """A cell minus a reference, as `difference`."""
-        return self.difference(combined([(1.0, {place: 1.0}), (-1.0, reference)]))
 
 
 def averaged(parts: Sequence[Terms]) -> dict[SweepCell, float]:

@@ -15,8 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.cells.grid import Grid, SweepCell, Terms
+from analysis.cells.grid import Grid, SweepCell, Terms, combined
 from analysis.findings.confirmed import Confirmation
+from analysis.findings.fresh_trainings import arm_of
+from analysis.statistics.paired_intervals import difference_interval
 from ledger.cell_selection import Cell
 
 POINTS_BETWEEN_SIZES = 8
@@ -58,7 +60,8 @@ def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepC
     draws = grid.common_draws([place, *baselines])
     estimates, lows, highs = [], [], []
     for mix in mixes:
-        gain, _ = grid.lead(place, mix)
+        terms = combined([(1.0, {place: 1.0}), (-1.0, mix)])
+        gain, _ = difference_interval(grid.values(terms, _shown_draws(grid, terms)))
         estimates.append(gain.estimate)
         lows.append(gain.low)
         highs.append(gain.high)
@@ -72,6 +75,18 @@ def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepC
     return LabelsNeeded(
         place[0], place[1], _crossing(sizes, np.array(estimates)), low, high, smallest, largest, len(draws)
     )
+
+
+def _shown_draws(grid: Grid, terms: Terms) -> list[int]:
+    """Draws in which no cell collapsed, as everywhere; a cell that collapsed in all draws keeps what it has.
+
+    All draws if fewer than two would be left.
+    """
+    draws = grid.common_draws(terms)
+    arms = [arm_of(grid, place, draws).collapsed for place in terms]
+    some = [collapsed for collapsed in arms if not collapsed.all()]
+    left = [draw for number, draw in enumerate(draws) if not any(collapsed[number] for collapsed in some)]
+    return left if len(left) > 1 else draws
 
 
 def _between(baselines: Sequence[SweepCell]) -> tuple[np.ndarray, list[Terms]]:

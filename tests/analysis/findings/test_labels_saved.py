@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -60,6 +61,38 @@ def test_one_draw_gives_no_bounds(grid_of: Callable[..., Grid]) -> None:
     found = needed_from_scratch(grid, ("cats_dogs__original", Cell(10, 8, False)), scratch)
     assert found.needed == pytest.approx(10**2.5)
     assert (found.low, found.high, found.draws) == (10, None, 1)
+
+
+@pytest.mark.parametrize("collapsed", ["cats_dogs__original", "baseline__original"])
+def test_draws_that_collapsed_are_left_out_as_in_the_other_tables(grid_of: Callable[..., Grid], collapsed: str) -> None:
+    """In draw 0 one of them is at chance: its accuracy is no part of the answer, which is that of the other draws."""
+    places = ("cats_dogs__original", Cell(10, 8, False)), [("baseline__original", Cell(n, 0, False)) for n in BASELINES]
+    grid = grid_of(
+        lambda sweep, n, k, tuned: BASELINES[n] if "baseline" in sweep else 0.8, sizes=tuple(BASELINES), draws=4
+    )
+
+    def changed(row: Row) -> Row:
+        half = np.full_like(row.test_probabilities, 0.5)
+        return dataclasses.replace(row, val_accuracy=0.5, test_probabilities=half) if row.draw == 0 else row
+
+    spoiled = pair_ledgers(
+        (sweep.header, [changed(row) if name == collapsed else row for row in sweep.rows])
+        for name, sweep in grid.sweeps.items()
+    )
+    others = pair_ledgers((sweep.header, [r for r in sweep.rows if r.draw]) for sweep in grid.sweeps.values())
+    expected = dataclasses.replace(needed_from_scratch(Grid(others), *places), draws=4)
+    assert needed_from_scratch(Grid(spoiled), *places) == expected
+
+
+def test_a_network_from_scratch_that_always_collapsed_counts_as_it_is(grid_of: Callable[..., Grid]) -> None:
+    grid = grid_of(lambda sweep, n, k, tuned: BASELINES[n] if "baseline" in sweep else 0.8, sizes=tuple(BASELINES))
+    ledgers = pair_ledgers(
+        (sweep.header, [dataclasses.replace(row, val_accuracy=0.5) if row.n == 10 and not sweep.header.source else row
+                        for row in sweep.rows])
+        for sweep in grid.sweeps.values()
+    )  # fmt: skip
+    [found, *_] = labels_needed(confirmation_of(ledgers, 10))
+    assert found.needed == pytest.approx(10**2.5)
 
 
 def simulated(
