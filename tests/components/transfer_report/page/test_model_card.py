@@ -11,7 +11,7 @@ from tests.components.transfer_report.page.test_closing_table import summary
 
 ALL = SliceFigure("", "", 2000, 0.90, 0.89, 0.91)
 DARK = SliceFigure("brightness", "dark", 600, 0.80, 0.76, 0.84)
-LOW = SliceFigure("contrast", "low", 30, 0.70, 0.50, 0.92)  # weaker, but its interval reaches beyond the whole
+LOW = SliceFigure("contrast", "low", 30, 0.80, 0.61, 0.93)  # weaker, but its interval reaches beyond the whole
 SLICES = [ALL, DARK, LOW]
 
 
@@ -35,7 +35,7 @@ def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
             assert part in " ".join(text.split()), part
     markdown, _ = written()
     assert "Weaker than on all images: brightness dark (80.0%)." in markdown
-    assert "| contrast low | 30 | 70.0% [50.0, 92.0] |" in markdown
+    assert "| contrast low | 30 | 80.0% [61.4, 92.3] |" in markdown
 
 
 def test_both_forms_say_what_more_images_would_bring_or_why_they_cant(written):
@@ -48,10 +48,16 @@ def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
     assert weak_slices([DARK, LOW]) == [] == weak_slices([])
 
 
-def test_a_slice_of_few_images_has_no_interval_and_is_not_called_weak(written):
-    few = SliceFigure("class", "truck", 3, 0.1, None, None)
-    assert weak_slices([ALL, few]) == []
-    assert all("10.0% (too few images for an interval)" in text for text in written([ALL, few]))
+def test_a_slice_of_few_images_has_a_wide_interval_and_is_not_called_weak(written):
+    few = SliceFigure("class", "truck", 3, 1 / 3, None, None)
+    assert all("33.3% [0.8, 90.6]" in text and "weaker than" not in text for text in written([ALL, few]))
+
+
+def test_no_interval_reaches_beyond_100_percent_or_has_no_width(written):
+    """TFMA's were [100.0, 100.0] and [85.3, 101.3] on the card of ants and bees."""
+    sure, nearly = SliceFigure("a", "sure", 22, 1.0, 1.0, 1.0), SliceFigure("a", "nearly", 45, 42 / 45, 0.853, 1.013)
+    for text in written([ALL, sure, nearly]):
+        assert "100.0% [84.6, 100.0]" in text and "93.3% [81.7, 98.6]" in text
 
 
 def test_without_a_weak_slice_it_says_so(written):
