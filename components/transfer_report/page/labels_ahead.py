@@ -123,6 +123,9 @@ def _met(labels: Values) -> list[str]:
         return [
             f"Training from scratch is expected to be less than a point behind with {labels['n']:,} images already."
         ]
+    if _tells_nothing(met, labels["n"]):
+        return [f"From how many images on training from scratch is less than a point behind is unknown: it may be with "
+                f"{labels['n']:,} already, or with more than {last}."]  # fmt: skip
     return [f"From {images_in_words(met, labels['n'], met['largest'])} images on, training from scratch is expected to "
             "be less than a point behind, and transferring to be worth no more than that."]  # fmt: skip
 

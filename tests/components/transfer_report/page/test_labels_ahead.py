@@ -89,6 +89,7 @@ def test_an_interval_over_all_sizes_gives_no_number():
         (None, "no estimate of when"),
         (images(300.0, None, None), "may catch up from 300 on"),
         (images(100.0, 100.0, 400.0), "with 100 images already"),
+        (images(100.0, 800.0, None), "is unknown: it may be with 100 already, or with more than 2,000."),
         (images(300.0, 800.0, None), "From 800 [300, >2,000] images on, training from scratch"),
     ],
 )
