@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +14,11 @@ from analysis.claims import claims_on_size, claims_on_source, claims_on_way
 from analysis.claims.claim import Claim
 from analysis.statistics.paired_intervals import Interval
 
+OVER_ALL_CELLS = ("C2", "C4", "C5", "C8")
+"""Claims on every cell of the grid, on the search's draws."""
 
-def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid) -> list[Claim]:
+
+def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid, *, complete: bool = True) -> list[Claim]:
     """C1 to C8, each tested alone at 95%, from the ledgers only.
 
     Which cells are compared is fixed in advance or chosen on val; test decides, where val chose that of fresh draws. A
@@ -23,8 +27,10 @@ def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid) -> list[Claim]:
     Args:
       grid, summaries: of the search.
       fresh: fresh draws of what it chose, `cells_of_claims` among it.
+      complete: whether it trained every cell of the grid. If not, it chose by val which to leave out, and no
+        claim on all cells is decided by the others.
     """
-    return [
+    claims = [
         claims_on_size.largest_gain_in_the_middle(grid, fresh),
         claims_on_size.negative_transfer_at_very_small_n(grid, summaries),
         claims_on_size.gain_shrinks_with_n(grid, fresh),
@@ -34,6 +40,14 @@ def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid) -> list[Claim]:
         claims_on_source.no_domain_beats_the_extractor(grid, fresh),
         claims_on_source.near_domains_transfer_better(grid),
     ]
+    return claims if complete else [_of_some_cells(claim) if claim.id in OVER_ALL_CELLS else claim for claim in claims]
+
+
+def _of_some_cells(claim: Claim) -> Claim:
+    if not claim.measured:
+        return claim
+    why = "The search chose on these draws, by val, what to train, so they decide nothing; search=grid trains all."
+    return dataclasses.replace(claim, verdict="undecided", sentence=f"{claim.sentence} {why}")
 
 
 def cells_of_claims(grid: Grid) -> list[SweepCell]:

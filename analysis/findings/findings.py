@@ -31,18 +31,21 @@ class Findings:
     measures: Mapping[SweepCell, LearningMeasures]
 
 
-def find(grid: Grid, summaries: Summaries, confirmation: Confirmation, pace: Pace) -> Findings:
+def find(
+    grid: Grid, summaries: Summaries, confirmation: Confirmation, pace: Pace, *, complete: bool = True
+) -> Findings:  # fmt: skip
     """Computes all of it.
 
     Args:
       grid, summaries: of the search.
       confirmation: of what it chose.
       pace: of its curves.
+      complete: see judge_claims.
 
     Raises:
       ThawError: as `Ledgers.baseline_rows` and `Grid.values`.
     """
-    claims = judge_claims(grid, summaries, Grid(confirmation.ledgers))
+    claims = judge_claims(grid, summaries, Grid(confirmation.ledgers), complete=complete)
     return Findings(advise(confirmation), claims, labels_needed(confirmation), measure_curves(grid, pace))
 
 

@@ -69,9 +69,10 @@ def write_report(
     summaries = summarise(grid.ledgers)
     decision = decide(_candidates(confirmation, outcomes, settings), settings.blessing)
     pace = Pace(settings.records_per_image, settings.batch_size)
-    found = find(grid, summaries, confirmation, pace)
-    summary = summarised(everything, confirmation, decision, settings, found)
-    summary |= left_undone(everything, grid, confirmation, settings)
+    undone = left_undone(everything, grid, confirmation, settings)
+    complete = settings.search == "grid" or not undone["not_trained"]
+    found = find(grid, summaries, confirmation, pace, complete=complete)
+    summary = summarised(everything, confirmation, decision, settings, found) | undone
     winner = decision.winner.candidate.transfer
     summary["labels"] = labels_ahead_json(labels_ahead(grid, confirmation, settings.deployed_size, winner))
     out_dir.mkdir(parents=True, exist_ok=True)

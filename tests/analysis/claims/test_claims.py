@@ -153,6 +153,20 @@ def test_the_cell_nearest_to_a_loss_is_that_of_the_smallest_gain_where_p_values_
         assert "the nearest to a loss is +5.0 points" in sentence and "n = 10, k = 8" in sentence
 
 
+def test_claims_on_all_cells_are_not_decided_by_those_that_a_search_chose_to_train(
+    grid_of: Callable[..., Grid],
+) -> None:
+    grid = grid_of(with_gain({10: -0.1, 200: 0.3, 2000: 0.1}, tuned=0.1), BOTH)
+    whole, some = (
+        {claim.id: claim for claim in judge_claims(grid, summarise(grid.ledgers), grid, complete=complete)}
+        for complete in (True, False)
+    )
+    assert whole["C4"].verdict == "supported" and some["C4"].verdict == "undecided"
+    assert whole["C5"].verdict == "contradicted" and some["C5"].verdict == "undecided"
+    assert some["C4"].difference == whole["C4"].difference and "search=grid trains all" in some["C4"].sentence
+    assert [some[name] for name in ("C1", "C3", "C7")] == [whole[name] for name in ("C1", "C3", "C7")]
+
+
 def test_what_is_near_to_cars_and_trucks_says_nothing_of_other_targets(grid_of: Callable[..., Grid]) -> None:
     grid = grid_of(by_sweep({"cats_dogs__original": 0.7, "ships_planes__original": 0.8}), BOTH)
     others = pair_ledgers(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import json
 from pathlib import Path
+
+import pytest
 
 from analysis.cells.paired_ledgers import pair_ledgers
 from components.transfer_report.report import write_report
 from experiment.changes import changed
 from tests.analysis.report_ledgers import confirmation_of
 from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS, Ledger
+from tests.components.transfer_report.written_report import report_of
 
 
 def test_what_a_budget_left_undone_is_in_the_summary_and_on_the_page(
@@ -34,3 +38,13 @@ def test_what_a_budget_left_undone_is_in_the_summary_and_on_the_page(
     page = html.unescape((tmp_path / "report.html").read_text())
     assert f"there was no time for {missing} of the search's {sum(trained.values())} trainings" in page
     assert "no time for fresh draws of n = 100" in page
+
+
+@pytest.mark.parametrize(("search", "said"), [("bayesian", True), ("grid", False)])
+def test_claims_on_all_cells_are_not_decided_where_a_search_left_cells_out(
+    quick_ledgers: list[Ledger], tmp_path: Path, search: str, said: bool
+) -> None:
+    planned = {header.sweep: len(rows) + 2 for header, rows in quick_ledgers}
+    report_of(tmp_path, quick_ledgers, OUTCOMES, changed(SETTINGS, planned=planned, search=search), BEFORE)
+    claims = {claim["id"]: claim for claim in json.loads((tmp_path / "claims.json").read_text())["claims"]}
+    assert ("search=grid trains all" in claims["C4"]["sentence"]) == said and claims["C4"]["measured"]
