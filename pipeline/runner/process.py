@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import io
 import os
 import shutil
@@ -13,6 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, MutableMapping
+from multiprocessing import util
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -148,7 +149,9 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     open_closed_streams()
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            # A notebook's kernel puts a pipe in a file's place: the stream can no longer ask for its position.
+            with contextlib.suppress(OSError):
+                stream.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
 
@@ -188,11 +191,7 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     _OWN_FOLDERS[os.getpid()] = folder, cleaner
-    # Registered before those of TensorFlow and multiprocessing, and so called after them.
-    atexit.register(_remove, folder, os.getpid())
+    # Not by atexit: whatever imported multiprocessing first would have it look for its own folder in this one when this
+    # one is gone. Its finalizers remove that at priority -100; they run after TensorFlow's, and in no child.
+    util.Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=-101)
     return folder
-
-
-def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # no child that was forked
-        shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from pipeline.runner import process
 ROOT = Path(__file__).parents[3]
 USE = """
 import os, sys, tempfile, time
+{first}
 sys.path.insert(0, {root!r})
 from pipeline.runner.process import own_temporary_folder
 import multiprocessing
@@ -47,11 +48,11 @@ def is_empty_soon(folder: Path) -> bool:
     return not any(folder.iterdir())
 
 
-def started(folder: Path, end: str) -> subprocess.Popen[str]:
-    code = USE.format(root=str(ROOT), end=end)
+def started(folder: Path, end: str, first: str = "", errors: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    code = USE.format(root=str(ROOT), first=first, end=end)
     environment = {**os.environ, "TMPDIR": str(folder)}
     process = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
         start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -62,6 +63,23 @@ def started(folder: Path, end: str) -> subprocess.Popen[str]:
 def test_nothing_is_left_when_a_process_ends_or_fails(folder, end):
     started(folder, end).wait(timeout=60)
     assert is_empty_soon(folder)
+
+
+def test_a_process_that_had_imported_multiprocessing_before_ends_without_a_traceback(folder):
+    """multiprocessing's folder lies in ours: what removes it at exit must find it."""
+    process = started(folder, "worker.kill()", first="import multiprocessing.util", errors=subprocess.PIPE)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    assert is_empty_soon(folder)
+
+
+def test_a_stream_whose_file_became_a_pipe_stops_no_notebook(tmp_path):
+    """A kernel whose output goes to a file puts a pipe in that file's place."""
+    code = ("import os; from pipeline.runner import process; print('before', flush=True); "
+            "os.dup2(os.pipe()[1], 1); process.prepare_process(os.environ)")  # fmt: skip
+    with (tmp_path / "log.txt").open("w") as log:
+        ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=log, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
