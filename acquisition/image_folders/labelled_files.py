@@ -76,10 +76,10 @@ def grouping_from(text: str | None) -> Grouping | None:
 
 
 def check_grouped(files: Sequence[LabelledFile], grouping: Grouping | None) -> None:
-    """Says which files a pattern does not fit: each would count as a group of its own.
+    """Says which files a pattern does not fit, and whether it groups any: alone, each is a group of its own.
 
     Raises:
-      ThawError: some have no group.
+      ThawError: some have no group, or no two have the same.
     """
     if grouping is None or grouping.pattern is None:
         return
@@ -88,6 +88,11 @@ def check_grouped(files: Sequence[LabelledFile], grouping: Grouping | None) -> N
         raise ThawError(f"--group {grouping.pattern.pattern!r} is not found in the names of {len(missing)} of "
                         f"{len(files)} files: {in_words(missing)}. Expected it in every name; widen the pattern, or "
                         "leave these files out.")  # fmt: skip
+    if len({one.group for one in files}) == len(files):
+        raise ThawError(f"--group {grouping.pattern.pattern!r} puts each of {len(files)} files in a group of its own, "
+                        f"such as {files[0].group!r} and {files[-1].group!r}, so it keeps none together. Expected what "
+                        "files of one group have in common; narrow the part in parentheses, or give a CSV file with a "
+                        "column `group`.")  # fmt: skip
 
 
 def check_splits(files: Sequence[LabelledFile]) -> None:

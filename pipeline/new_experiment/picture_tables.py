@@ -80,7 +80,11 @@ def _on_split(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
     for image, split in zip(images, division.splits, strict=True):
         if image.source.group is not None:
             groups.setdefault(image.source.group, set()).add(split)
-    if groups:
+    grouped = sum(image.source.group is not None for image in images)
+    if groups and len(groups) == grouped:
+        yield (f"Each of the {grouped:,} groups is a single picture, so groups keep nothing together: if pictures of one "
+               "person, place or moment are in train and test, every accuracy is too high.")  # fmt: skip
+    elif groups:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
         counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
         yield f"{len(groups):,} groups, each in one split alone ({counts})."

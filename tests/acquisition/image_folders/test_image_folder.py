@@ -173,6 +173,15 @@ def test_a_pattern_tells_groups_by_file_names(folder: Path) -> None:
         find_images(folder, grouping_from(r"p([02])_"))
 
 
+def test_a_pattern_that_puts_no_two_files_together_is_refused(folder: Path) -> None:
+    """As the number of a photo: nobody would notice that it keeps nothing together."""
+    for name in ("rose", "tulip"):
+        for number in range(8):
+            (folder / name / f"{number}.png").rename(folder / name / f"{name}_{number}.png")
+    with pytest.raises(ThawError, match=r"puts each of 16 files in a group of its own, such as 'rose_0' .* CSV file"):
+        find_images(folder, grouping_from(r"^(.+)\.png$"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("(", "not a regular expression"), ("abc", "has 0 groups"), ("(a)(b)", "has 2 groups"), ("", "has 0 groups")],

@@ -108,6 +108,16 @@ def test_a_group_of_a_pattern_lies_in_one_split(tmp_path, init):
     assert any(note.startswith("8 groups, each in one split alone (5 train, 1 val, 2 test)") for note in made.notes)
 
 
+def test_groups_of_one_picture_each_are_pointed_out(tmp_path, init):
+    folder = write(tmp_path / "in")
+    files = sorted(path.relative_to(tmp_path) for path in folder.rglob("*.png"))
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file,label,group", *(f"{file},{file.parent.name},{file}" for file in files)]))
+    made, _ = init(table)
+    [note] = [note for note in made.notes if "groups" in note]
+    assert note.startswith(f"Each of the {len(files)} groups is a single picture")
+
+
 def test_groups_with_a_picture_in_common_lie_in_one_split(tmp_path, init):
     """A byte copy of a picture of each group lies in the next one, as where one photo is in two albums."""
     folder = tmp_path / "in"
