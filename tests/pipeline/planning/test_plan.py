@@ -77,7 +77,7 @@ CONFIRMER_S = {"ants_bees": 207, "signs": 461, "quick": 356}
 
 
 def photos(name, side, sizes, classes):
-    """What `thaw init` made of a folder of photos, with two draws."""
+    """As many operations as what `thaw init` made of photos then, with two draws: 240 steps of 64 pixels from scratch."""
     return ExperimentConfig.model_validate({
         "name": name, "sizes": sizes, "draws": 2, "fine_tune": [False], "freeze_counts": {"mobilenet_v2": [13, 18]},
         "data": {"image_shape": [side, side, 3], "resize": True, "classes": classes, "val_key": "in_val"},
@@ -85,7 +85,7 @@ def photos(name, side, sizes, classes):
         "transfers": [{"source": "imagenet", "architecture": "mobilenet_v2"}],
         "backbones": {"mobilenet_v2": {"family": "MobileNetV2", "image_size_px": side, "alpha": 1.0}},
         "baselines": {"mobilenet_v2": "original"}, "augmentation": {"noisy_copies": 0},
-        "confirmation": {"draws": 5, "most_draws": 5}, "schedule": {"max_steps": 240},
+        "confirmation": {"draws": 5, "most_draws": 5}, "schedule": {"epochs": 120, "max_steps": 960},
     })  # fmt: skip
 
 

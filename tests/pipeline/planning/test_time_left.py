@@ -28,7 +28,7 @@ WORKERS = 2
 
 
 def photos(side, sizes, classes):
-    """What `thaw init --fast` made of a folder of photos."""
+    """As many operations as what `thaw init` made of photos then: 240 steps of 64 pixels from scratch."""
     return ExperimentConfig.model_validate({
         "name": "photos", "sizes": sizes, "draws": 1, "fine_tune": [False], "freeze_counts": {"mobilenet_v2": [13, 18]},
         "data": {"image_shape": [side, side, 3], "resize": True, "classes": classes, "val_key": "in_val"},
@@ -36,7 +36,7 @@ def photos(side, sizes, classes):
         "transfers": [{"source": "imagenet", "architecture": "mobilenet_v2"}],
         "backbones": {"mobilenet_v2": {"family": "MobileNetV2", "image_size_px": side, "alpha": 1.0}},
         "baselines": {"mobilenet_v2": "original"}, "augmentation": {"noisy_copies": 0}, "search": "bayesian",
-        "schedule": {"max_steps": 240},
+        "schedule": {"epochs": 120, "max_steps": 960},
     })  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def share_within_a_third(moments):
     return sum(right) / len(right)
 
 
-@pytest.mark.parametrize(("name", "least"), [("quick", 0.4), ("ants", 0.75), ("signs", 0.9)])
+@pytest.mark.parametrize(("name", "least"), [("quick", 0.4), ("ants", 0.7), ("signs", 0.9)])
 def test_the_time_left_is_mostly_right_within_a_third_after_a_tenth_of_the_work(name, least, tmp_path):
     moments, counted = [], []
     for sweep, rows in RUNS[name].items():
