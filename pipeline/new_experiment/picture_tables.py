@@ -82,8 +82,8 @@ def _on_split(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
             groups.setdefault(image.source.group, set()).add(split)
     grouped = sum(image.source.group is not None for image in images)
     if groups and len(groups) == grouped:
-        yield (f"Each of the {grouped:,} groups is a single picture, so groups keep nothing together: if pictures of one "
-               "person, place or moment are in train and test, every accuracy is too high.")  # fmt: skip
+        yield (f"Each of the {grouped:,} groups is a single picture, so groups keep nothing together: if pictures of "
+               "one person, place or moment are in train and test, every accuracy is too high.")  # fmt: skip
     elif groups:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
         counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)

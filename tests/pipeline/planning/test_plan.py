@@ -77,7 +77,7 @@ CONFIRMER_S = {"ants_bees": 207, "signs": 461, "quick": 356}
 
 
 def photos(name, side, sizes, classes):
-    """As many operations as what `thaw init` made of photos then, with two draws: 240 steps of 64 pixels from scratch."""
+    """As many operations as `thaw init` planned for photos then, with two draws: 240 steps at 64 px from scratch."""
     return ExperimentConfig.model_validate({
         "name": name, "sizes": sizes, "draws": 2, "fine_tune": [False], "freeze_counts": {"mobilenet_v2": [13, 18]},
         "data": {"image_shape": [side, side, 3], "resize": True, "classes": classes, "val_key": "in_val"},
