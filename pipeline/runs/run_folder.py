@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,7 @@ def finish_run_folder(
             "store": str(record.store.absolute()), "run_context": record.run_context, "run_name": record.run_name,
         }  # fmt: skip
         summary["pushed"]["path"] = _pushed_path(nodes["Pusher"]) if summary["pushed"]["blessed"] else None
+        summary["trained_models"] = _trained_models(nodes)
         _write_tensorboard(fresh / "tensorboard", nodes)
         settings = yaml.safe_dump(settings_of(config), sort_keys=False)
         (fresh / CONFIG_FILE).write_text(f"# Data: {summary['data']}\n{settings}", encoding="utf-8")
@@ -130,6 +131,16 @@ def _write_tensorboard(folder: Path, nodes: dict[str, NodeRun]) -> None:
         sweeps = [read_ledger(stack.enter_context(read_folder(uri)) / LEDGER_FILE) for uri in tuners]
         sources = {name: str(stack.enter_context(read_folder(uri))) for name, uri in models.items()}
         tensorboard_log.write_run(folder, tensorboard_log.source_curves(sources), sweeps)
+
+
+def _trained_models(nodes: Mapping[str, NodeRun]) -> dict[str, str]:
+    """The SavedModels of candidates and baselines at the size to deploy, by the name of their sweep."""
+    trained = [name.split(".", 2) for name in nodes if name.startswith(("Trainer.baseline.", "Trainer.transfer."))]
+    return {
+        f"baseline__{name}" if kind == "baseline" else name: f"{nodes[f'{node}.{kind}.{name}'].outputs['model'][0]}/"
+        f"{SERVING_FOLDER}"
+        for node, kind, name in trained
+    }
 
 
 def _pushed_path(pusher: NodeRun) -> str | None:

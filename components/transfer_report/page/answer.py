@@ -34,6 +34,13 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"{_more(-scratch['lead_points'])} of the test images right than {row['transfer']}, the best transfer on "
             "val, but the difference is undecided."
         )
+    if scratch["verdict"] == "undecided" and row["accuracy"] >= summary["blessing"]["min_accuracy"]:
+        return (
+            f"Undecided: {network_in_words(row['architecture'])}, transferred from {row['source']}, gets "
+            f"{formats.percent(row['accuracy'])} of the test images right, "
+            f"{network_in_words(scratch['architecture'])} from scratch {formats.percent(scratch['accuracy'])}; the "
+            "difference may be chance."
+        )
     return f"Do not deploy a transfer yet: {row['transfer']}, the best on val, did not pass every check."
 
 

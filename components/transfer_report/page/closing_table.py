@@ -88,6 +88,7 @@ def _notes(summary: dict[str, Any]) -> Text:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
     lines += [_against_scratch(row) for row in summary["closing_table"]]
+    lines += [f"{name} is trained and can be served: {path}" for name, path in _kept(summary).items()]
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
     lines += [*budget_notes(summary), *divergence_notes(summary)]
     note = (
@@ -96,6 +97,11 @@ def _notes(summary: dict[str, Any]) -> Text:
     )
     lines.append(note)
     return Text("\n".join(lines), style="not italic")
+
+
+def _kept(summary: Mapping[str, Any]) -> Mapping[str, str]:
+    """Models by name, where none is pushed; a page has none, since a run knows them when it has ended."""
+    return {} if summary["pushed"]["blessed"] else summary.get("trained_models", {})
 
 
 def budget_notes(summary: Mapping[str, Any]) -> list[str]:

@@ -139,6 +139,14 @@ def test_a_winner_that_is_not_blessed_pushes_nothing() -> None:
     assert "Best on val: cats_dogs__original, not blessed, so nothing is pushed." in text
 
 
+def test_where_no_model_is_pushed_the_trained_ones_are_named() -> None:
+    models = {"baseline__original": "/w/artifacts/Trainer.baseline.original/model/14/Format-Serving"}
+    pushed = {"blessed": False, "transfer": None, "path": None, "reason": "no"}
+    shown = " ".join(printed(summary(pushed=pushed, trained_models=models), 160).split())
+    assert f"baseline__original is trained and can be served: {models['baseline__original']}" in shown
+    assert "can be served" not in printed(summary(trained_models=models), 160)
+
+
 def test_transfers_left_out_are_named_with_the_reason() -> None:
     left_out = {"imagenet__mobilenet_v2": "ImageNet weights were not found."}
     assert "imagenet__mobilenet_v2 was left out: ImageNet weights" in printed(summary(left_out=left_out), 120)

@@ -71,8 +71,19 @@ def test_a_network_from_scratch_that_was_more_accurate_is_the_answer_though_unde
         "Train the remastered network from scratch: it gets 0.4 points more of the test images right than a__original, "
         "the best transfer on val, but the difference is undecided."
     )
-    row["from_scratch"] = {**close, "lead_points": -0.04}
-    assert headline({"winner": "a__original", "closing_table": [row]}).startswith("Do not deploy a transfer yet: ")
+
+
+def test_an_undecided_difference_is_the_answer_unless_the_floor_is_missed() -> None:
+    close = {**CELL["from_scratch"], "architecture": "remastered", "accuracy": 0.926, "lead_points": -0.04,
+             "lead_interval_points": [-1.5, 1.4], "verdict": "undecided"}  # fmt: skip
+    row = {**CELL, "accuracy": 0.926, "from_scratch": close, "blessed": False}
+    summary = {"winner": "a__original", "closing_table": [row], "blessing": {"min_accuracy": 0.6}}
+    assert headline(summary) == (
+        "Undecided: the original network, transferred from a, gets 92.6% of the test images right, the remastered "
+        "network from scratch 92.6%; the difference may be chance."
+    )
+    summary["blessing"] = {"min_accuracy": 0.95}
+    assert headline(summary).startswith("Do not deploy a transfer yet: ")
 
 
 @pytest.mark.parametrize(
