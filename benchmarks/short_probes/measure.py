@@ -43,7 +43,7 @@ from transferability.linear_probe import linear_probe
 PER_CLASS = (10, 50)
 """Images a class."""
 TRAINED = StepSchedule(Schedule(max_steps=240))
-"""As `thaw init` has it."""
+"""As `thaw init` had it when the rows of docs/short_probes.jsonl were measured."""
 SHORT = StepSchedule(Schedule(max_steps=30, tuning=Tuning(max_steps=30)))
 SPLITS = 4
 """Random splits on which a head is solved."""
