@@ -135,11 +135,11 @@ def _write_tensorboard(folder: Path, nodes: dict[str, NodeRun]) -> None:
 
 def _trained_models(nodes: Mapping[str, NodeRun]) -> dict[str, str]:
     """The SavedModels of candidates and baselines at the size to deploy, by the name of their sweep."""
-    trained = [name.split(".", 2) for name in nodes if name.startswith(("Trainer.baseline.", "Trainer.transfer."))]
     return {
-        f"baseline__{name}" if kind == "baseline" else name: f"{nodes[f'{node}.{kind}.{name}'].outputs['model'][0]}/"
-        f"{SERVING_FOLDER}"
-        for node, kind, name in trained
+        sweep + node.removeprefix(kind): f"{run.outputs['model'][0]}/{SERVING_FOLDER}"
+        for node, run in nodes.items()
+        for kind, sweep in (("Trainer.baseline.", "baseline__"), ("Trainer.transfer.", ""))
+        if node.startswith(kind)
     }
 
 

@@ -34,6 +34,7 @@ def finished(tmp_path):
         config = load_config(_quick(), (f"runs={tmp_path}/runs",))
         nodes = {
             "Trainer.baseline.original": NodeRun(2.5, False, {"model": ["/artifacts/14"]}),
+            "Trainer.transfer.a__original": NodeRun(0.25, False, {"model": ["/artifacts/15"]}),
             "SweepEvaluator": NodeRun(1.5, False, {"evaluations": ["where/tfma/results/are"]}),
             "TransferReport": NodeRun(0.5, True, {"report": [str(report)]}),
             "Pusher": NodeRun(0.1, False, {"pushed_model": [str(pushed)]}),
@@ -57,13 +58,16 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
     assert (folder / "report.html").exists()
     assert json.loads((folder / "summary.json").read_text()) == summary
     assert summary["seconds_per_node"] == {
-        "Trainer.baseline.original": 2.5, "SweepEvaluator": 1.5, "TransferReport": 0.5, "Pusher": 0.1,
+        "Trainer.baseline.original": 2.5, "Trainer.transfer.a__original": 0.25, "SweepEvaluator": 1.5,
+        "TransferReport": 0.5, "Pusher": 0.1,
     }  # fmt: skip
     assert summary["sweep_evaluation"] == "where/tfma/results/are"
     assert summary["seconds_total"] >= 5
     assert summary["cached_nodes"] == ["TransferReport"]
     assert summary["pushed"]["path"].endswith("pushed")
-    assert summary["trained_models"] == {"baseline__original": "/artifacts/14/Format-Serving"}
+    assert summary["trained_models"] == {
+        "baseline__original": "/artifacts/14/Format-Serving", "a__original": "/artifacts/15/Format-Serving",
+    }  # fmt: skip
     assert summary["ml_metadata"] == {
         "store": "/workspace/metadata.sqlite", "run_context": 7, "run_name": "2026-11-29T10:00:00",
     }  # fmt: skip
