@@ -105,24 +105,25 @@ def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
 @runs_option
 @as_json
 def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
-    """Compare two runs cell by cell, with intervals.
+    """Compare two runs' answers and cells, with intervals.
 
     Is RUN_B better than RUN_A? Draws are paired. `latest` is the newest finished run.
     """
     from pipeline.runs import run_comparison
 
     folders = find_run(first, runs), find_run(second, runs)
-    changes = run_comparison.compare_runs(*folders)
+    compared = run_comparison.compare_runs(*folders)
     differing = run_comparison.settings_that_differ(*folders)
     data, stacks = read_summary(folders[0])["data"], run_comparison.stacks_that_differ(*folders)
     if in_json:
-        cells = [dataclasses.asdict(change) for change in changes]
-        return print_json({"data": data, "settings": differing, "stack": stacks, "cells": cells})
+        return print_json({"data": data, "settings": differing, "stack": stacks, **dataclasses.asdict(compared)})
     terminal = console()
     for line in (f"data: {data}", *run_comparison.differences_in_words(differing, stacks)):
         terminal.print(line)
-    terminal.print(tables.comparison_table(changes))
-    terminal.print(", ".join(f"{count} {word}" for word, count in run_comparison.called(changes).items()))
+    for table in tables.comparison_tables(compared):
+        terminal.print(table)
+    for words in run_comparison.called(compared):
+        terminal.print(words)
 
 
 def least_of(folder: Path) -> ExperimentConfig:

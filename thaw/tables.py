@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from acquisition.tfrecords.inspection import Inspection
     from pipeline.runner.doctor import Finding
     from pipeline.runner.progress_report import ExperimentState
-    from pipeline.runs.run_comparison import Change
+    from pipeline.runs.run_comparison import Change, Comparison, SweptCell
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green", "loss": "red", "undecided": "yellow"}
 
@@ -45,22 +45,54 @@ def tflite_table(about: Mapping[str, Any]) -> FittingTable:
     return FittingTable(table, rows)
 
 
-def comparison_table(changes: Iterable[Change]) -> FittingTable:
-    """Two runs cell by cell."""
-    rows, names = [], []
+def comparison_tables(compared: Comparison) -> Iterator[FittingTable]:
+    """Two runs cell by cell, then what they chose: a table for each number of draws, those of the search first."""
+    for changes, made in ((compared.cells, _cells_table), (compared.answers, _answers_table)):
+        for fresh, draws in sorted({(one.fresh, one.points.draws) for one in changes}):
+            alike = [one for one in changes if (one.fresh, one.points.draws) == (fresh, draws)]
+            many = "s" * (draws > 1)
+            yield made(alike, f"{draws} fresh draw{many}" if fresh else f"{draws} draw{many} of the search")
+
+
+def _cells_table(changes: Sequence[Change], draws: str) -> FittingTable:
+    rows = []
     for one in changes:
-        interval = formats.points_interval((one.points.low, one.points.high))
-        points = f"{formats.points(one.points.estimate)} {'[one draw]' if one.points.images_only else interval}"
+        sweep, cell = one.first_cell
+        tuned = "yes" if cell.fine_tune else "no"
         accuracies = f"{100 * one.first:.1f}", f"{100 * one.second:.1f}"
-        tuned = "yes" if one.cell.fine_tune else "no"
-        name, verdict = in_two_lines(one.sweep), Text(one.verdict, style=STYLES[one.verdict])
-        rows.append((name, str(one.cell.n), one.cell.layers, tuned, *accuracies, points, verdict))
-        names.append(one.sweep)
+        rows.append((in_two_lines(sweep), str(cell.n), cell.layers, tuned, *accuracies, *_difference(one)))
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
-        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has no interval.",
+        title=f"The same cell in both, on {draws}",
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has no interval. "
+        "Draws of the search took part in each run's choice.",
     )  # fmt: skip
-    return FittingTable(table, rows, names)
+    return FittingTable(table, rows, [one.first_cell[0] for one in changes])
+
+
+def _answers_table(changes: Sequence[Change], draws: str) -> FittingTable:
+    rows = [
+        (str(one.first_cell[1].n), _choice(one.first_cell), _choice(one.second_cell),
+         f"{100 * one.first:.1f}\n{100 * one.second:.1f}", *_difference(one))
+        for one in changes
+    ]  # fmt: skip
+    table = empty_table(
+        "n", "A uses", "B uses", "A %\nB %", "points", "verdict", title=f"What each run chose, on {draws}",
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals. No cell was chosen on these draws.",
+    )  # fmt: skip
+    return FittingTable(table, rows, [f"n = {one.first_cell[1].n}" for one in changes])
+
+
+def _choice(place: SweptCell) -> str:
+    sweep, cell = place
+    return f"{in_two_lines(sweep)}\nk={cell.layers}{' fine-tuned' * cell.fine_tune}"
+
+
+def _difference(change: Change) -> tuple[str, Text]:
+    """Its points with their interval, and its verdict."""
+    interval = formats.points_interval((change.points.low, change.points.high))
+    points = f"{formats.points(change.points.estimate)} {'[one draw]' if change.points.images_only else interval}"
+    return points, Text(change.verdict, style=STYLES[change.verdict])
 
 
 def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> FittingTable:

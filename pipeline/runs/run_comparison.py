@@ -1,11 +1,11 @@
-"""Two runs compared cell by cell, paired by draw. Imports the report's statistics; no TensorFlow."""
+"""Two runs compared by answers and cells, paired by draw. Imports the report's statistics; no TensorFlow."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from scipy.stats import false_discovery_control
 
@@ -13,11 +13,21 @@ from analysis.cells.cell_summaries import FALSE_DISCOVERY_RATE
 from analysis.statistics.paired_intervals import Interval, Verdict, draws_interval, verdict
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
-from pipeline.runs.run_files import comparable, read_cells, read_origin, read_settings, settings_of
+from pipeline.runs.run_files import (
+    comparable,
+    read_cells,
+    read_fresh_draws,
+    read_origin,
+    read_settings,
+    settings_of,
+)
 from pipeline.runs.run_formats import fraction, truth
 
 SweptCell = tuple[str, Cell]
 """A sweep's name and a cell of it."""
+
+Accuracies = Mapping[SweptCell, Mapping[int, float]]
+"""Test accuracies by cell and draw."""
 
 PAIRED_BY = ("seed", "target", "data", "augmentation")
 """Settings that decide which images a draw holds; only where they are equal are draws of two runs the same."""
@@ -31,28 +41,44 @@ IMAGES = {
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One cell in both runs.
+    """Two cells, one of each run, with the same images.
 
     Attributes:
-      sweep, cell: whose, and which.
+      first_cell, second_cell: of RUN_A and RUN_B; the same cell, or what each chose for the same n.
+      fresh: whether the draws are fresh ones, in which no cell was chosen.
       first, second: mean test accuracy over the draws that both have, fractions.
       points: the second minus the first, in percentage points, paired by draw.
-      verdict: of the second against the first, after Benjamini-Hochberg over all common cells.
+      verdict: of the second against the first, after Benjamini-Hochberg over all that is compared with it.
     """
 
-    sweep: str
-    cell: Cell
+    first_cell: SweptCell
+    second_cell: SweptCell
+    fresh: bool
     first: float
     second: float
     points: Interval
     verdict: Verdict
 
 
-def compare_runs(first: Path, second: Path) -> list[Change]:
-    """Compares every cell that two finished runs share, on the draws that both have.
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+      answers: what each run chose, for each n that both confirmed on fresh draws.
+      cells: every cell that both trained; on fresh draws where both have some, else on the search's.
+    """
+
+    answers: tuple[Change, ...]
+    cells: tuple[Change, ...]
+
+
+def compare_runs(first: Path, second: Path) -> Comparison:
+    """Compares what two finished runs chose, and every cell that they share, on the draws that both have.
 
     A difference is a gain or a loss only where Student's 95% interval over draws excludes 0 and Benjamini-Hochberg at
-    5% over the cells agrees. With one common draw every difference is undecided.
+    5% agrees, over the answers and over the cells each. With one common draw, or where a fresh draw of a chosen cell
+    collapsed, it is undecided.
 
     Args:
       first, second: run folders.
@@ -63,19 +89,19 @@ def compare_runs(first: Path, second: Path) -> list[Change]:
     """
     _check_comparable(first, second)
     _check_same_images(first, second)
-    accuracies = [_accuracies(run) for run in (first, second)]
-    common = [place for place in accuracies[0] if set(accuracies[0][place]) & set(accuracies[1].get(place, {}))]
-    if not common:
+    searched = [_accuracies(read_cells(run)) for run in (first, second)]
+    fresh = [_accuracies(read_fresh_draws(run)) for run in (first, second)]
+    answers = _answers(first, second, *fresh)
+    in_both = {place: True for place in fresh[0] if _common(place, *fresh)}
+    in_both |= {place: False for place in searched[0] if place not in in_both and _common(place, *searched)}
+    if not in_both and not answers:
         raise ThawError(
             f"{first} and {second} have no cell and draw in common, so there is nothing to compare. "
             "Compare runs of the same transfers, sizes and draws."
         )
-    compared = [(place, *_paired(accuracies[0][place], accuracies[1][place])) for place in common]
-    rejected = false_discovery_control([p_value for *_, p_value in compared]) <= FALSE_DISCOVERY_RATE
-    return [
-        Change(*place, before, after, points, verdict(points, bool(yes)))
-        for (place, before, after, points, _), yes in zip(compared, rejected, strict=True)
-    ]
+    cells = [_paired(place, place, *(fresh if is_fresh else searched), fresh=is_fresh)
+             for place, is_fresh in in_both.items()]  # fmt: skip
+    return Comparison(_judged(answers), _judged(cells))
 
 
 def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
@@ -143,24 +169,70 @@ def _settings(run: Path) -> Mapping[str, Any]:
     return settings
 
 
-def _accuracies(run: Path) -> dict[SweptCell, dict[int, float]]:
+def _accuracies(rows: Sequence[Mapping[str, str]]) -> dict[SweptCell, dict[int, float]]:
     """Test accuracy by cell and draw."""
     found: dict[SweptCell, dict[int, float]] = {}
-    for row in read_cells(run):
+    for row in rows:
         cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"]), int(row["held_from"]))
         place = row["transfer"], cell
         found.setdefault(place, {})[int(row["draw"])] = fraction(row["test_accuracy"])
     return found
 
 
-def _paired(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[float, float, Interval, float]:
-    """Mean of both over their common draws, the difference in points and its p-value."""
-    draws = sorted(set(first) & set(second))
-    before, after = [first[draw] for draw in draws], [second[draw] for draw in draws]
+def _common(place: SweptCell, first: Accuracies, second: Accuracies) -> set[int]:
+    return set(first.get(place, {})) & set(second.get(place, {}))
+
+
+def _answers(
+    first: Path, second: Path, first_fresh: Accuracies, second_fresh: Accuracies
+) -> list[tuple[Change, float]]:  # fmt: skip
+    """What each run chose for each n that both confirmed, with its p-value."""
+    chosen, other = _chosen(first), _chosen(second)
+    found = []
+    for n in sorted(set(chosen) & set(other)):
+        (one, one_collapsed), (two, two_collapsed) = chosen[n], other[n]
+        if set(first_fresh.get(one, {})) & set(second_fresh.get(two, {})):
+            change, p_value = _paired(one, two, first_fresh, second_fresh, fresh=True)
+            # Student's t does not cover a mixture of two kinds of outcome.
+            found.append((change, 1.0 if one_collapsed or two_collapsed else p_value))
+    return found
+
+
+def _chosen(run: Path) -> dict[int, tuple[SweptCell, int]]:
+    """The cell that the run chose for each n, and how many of its fresh draws collapsed."""
+    found = {}
+    for row in read_origin(run).get("confirmed", []):
+        cell = Cell(row["n"], row["freeze_count"], row["fine_tune"], row.get("held_from", 0))
+        found[row["n"]] = (row["transfer"], cell), row.get("collapsed", {}).get("chosen", 0)
+    return found
+
+
+def _paired(
+    first_cell: SweptCell, second_cell: SweptCell, first: Accuracies, second: Accuracies, *, fresh: bool
+) -> tuple[Change, float]:
+    """Mean of both over their common draws, the difference in points, undecided as yet, and its p-value."""
+    one, other = first[first_cell], second[second_cell]
+    draws = sorted(set(one) & set(other))
+    before, after = [one[draw] for draw in draws], [other[draw] for draw in draws]
     points, p_value = draws_interval([100 * (b - a) for a, b in zip(before, after, strict=True)])
-    return sum(before) / len(draws), sum(after) / len(draws), points, p_value
+    means = sum(before) / len(draws), sum(after) / len(draws)
+    return Change(first_cell, second_cell, fresh, *means, points, "undecided"), p_value
 
 
-def called(changes: Sequence[Change]) -> dict[str, int]:
-    """How many cells are a gain, a loss, or undecided."""
-    return {word: sum(change.verdict == word for change in changes) for word in ("gain", "loss", "undecided")}
+def _judged(compared: Sequence[tuple[Change, float]]) -> tuple[Change, ...]:
+    """With the verdicts of Benjamini-Hochberg over all of them."""
+    if not compared:
+        return ()
+    rejected = false_discovery_control([p_value for _, p_value in compared]) <= FALSE_DISCOVERY_RATE
+    return tuple(
+        dataclasses.replace(change, verdict=verdict(change.points, bool(yes)))
+        for (change, _), yes in zip(compared, rejected, strict=True)
+    )
+
+
+def called(compared: Comparison) -> Iterator[str]:
+    """How many differences are a gain, a loss, or undecided: a line for the cells, one for the answers."""
+    for name, changes in (("Cells", compared.cells), ("Answers", compared.answers)):
+        counts = {word: sum(change.verdict == word for change in changes) for word in get_args(Verdict)}
+        if changes:
+            yield f"{name}: {', '.join(f'{count} {word}' for word, count in counts.items())}."

@@ -18,7 +18,7 @@ from experiment.errors import ThawError, home_expanded
 from experiment.loading import load_config
 from pipeline.runs.run_formats import CELL_COLUMNS, Origin, Started, Summary
 
-SUMMARY_FILE, CONFIG_FILE, CELLS_FILE = "summary.json", "config.yaml", "cells.csv"
+SUMMARY_FILE, CONFIG_FILE, CELLS_FILE, FRESH_FILE = "summary.json", "config.yaml", "cells.csv", "confirmed.csv"
 STARTED_FILE = "started.json"
 """Written when a run begins: its settings and its data."""
 LATEST = "latest"
@@ -37,7 +37,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 def read_origin(folder: Path) -> dict[str, Any]:
-    """As read_summary, where `data`, `target` and `stack` alone are needed."""
+    """As read_summary, where `data`, `target`, `stack` and `confirmed` alone are needed."""
     return _read_json(folder / SUMMARY_FILE, Origin)
 
 
@@ -69,12 +69,29 @@ def read_settings(folder: Path) -> ExperimentConfig:
 
 
 def read_cells(folder: Path) -> list[dict[str, str]]:
-    """The rows of a finished run's cells.csv, in which the columns of CELL_COLUMNS hold what they should.
+    """The search's trainings in a finished run's cells.csv; the columns of CELL_COLUMNS hold what they should.
 
     Raises:
       ThawError: it is missing or damaged.
     """
     path = folder / CELLS_FILE
+    rows = _read_trainings(path)
+    if not rows:
+        raise damaged(path, "it has no rows")
+    return rows
+
+
+def read_fresh_draws(folder: Path) -> list[dict[str, str]]:
+    """The trainings on fresh draws in a finished run's confirmed.csv, as read_cells; none where it confirmed nothing.
+
+    Raises:
+      ThawError: it is damaged, or missing though the run's summary has confirmed answers.
+    """
+    path = folder / FRESH_FILE
+    return _read_trainings(path) if path.exists() or read_origin(folder).get("confirmed") else []
+
+
+def _read_trainings(path: Path) -> list[dict[str, str]]:
     try:
         text = path.read_text(encoding="utf-8")
         if not text.endswith("\n"):
@@ -83,8 +100,6 @@ def read_cells(folder: Path) -> list[dict[str, str]]:
         rows = [{"held_from": "0", **row} for row in csv.DictReader(text.splitlines(), strict=True)]
         for number, row in enumerate(rows, 2):
             _check_row(row, number)
-        if not rows:
-            raise ValueError("it has no rows")
     except (OSError, ValueError, csv.Error) as error:
         raise damaged(path, error) from error
     return rows

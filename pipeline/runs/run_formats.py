@@ -79,12 +79,24 @@ class _Record(pydantic.BaseModel):
     run_name: str = ""  # runs from before there was one have none
 
 
+class _Confirmed(pydantic.BaseModel):
+    """The cell that a run chose with n images, and how many of its fresh draws collapsed."""
+
+    n: int
+    transfer: str
+    freeze_count: int
+    fine_tune: bool
+    held_from: int = 0
+    collapsed: dict[str, int] = {}
+
+
 class Origin(pydantic.BaseModel):
-    """What summary.json says of a run's images and of what trained it."""
+    """What summary.json says of a run's images, of what trained it, and of what it chose with how many images."""
 
     data: str
     target: dict[str, str]
     stack: dict[str, Any]
+    confirmed: list[_Confirmed] = []  # runs from before there were fresh draws have none
 
 
 class _Images(pydantic.BaseModel):

@@ -13,7 +13,7 @@ from rich.console import Console
 from analysis.statistics.paired_intervals import Interval
 from ledger.cell_selection import Cell
 from pipeline.runner.progress_report import ExperimentState, SweepState
-from pipeline.runs.run_comparison import Change
+from pipeline.runs.run_comparison import Change, Comparison
 from terminal.tables import FittingTable
 from thaw import tables
 
@@ -33,21 +33,31 @@ def whole_name(name: str, text: str) -> bool:
     return name in text or all(part in text for part in name.split("__"))
 
 
+def printed_comparison(width: int, cells: tuple[Change, ...], answers: tuple[Change, ...] = ()) -> str:
+    return "\n".join(printed(table, width) for table in tables.comparison_tables(Comparison(answers, cells)))
+
+
 @pytest.mark.parametrize("width", [80, 60, 40])
 def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> None:
     points = Interval(-12.3, -10.1, -7.9, 3)
-    changes = [Change(name, Cell(2000, 18, True), 0.888, 0.777, points, "undecided") for name in NAMES]
-    text = printed(tables.comparison_table(changes), width)
-    assert all(whole_name(name, text) for name in NAMES)
-    assert text.count("undecided") == text.count("-10.1 [-12.3, -7.9]") == text.count("88.8") == len(NAMES)
+    places = [(name, Cell(2000, 18, True)) for name in NAMES]
+    cells = tuple(Change(one, one, False, 0.888, 0.777, points, "undecided") for one in places)
+    answers = (Change(places[0], places[1], True, 0.666, 0.555, dataclasses.replace(points, draws=5), "loss"),)
+    text = printed_comparison(width, cells, answers)
+    before, after = text.split("What each run chose, on 5 fresh draws")
+    assert "on 3 draws of the search" in " ".join(before.split())
+    assert all(whole_name(name, before) for name in NAMES) and all(whole_name(name, after) for name in NAMES[:2])
+    assert before.count("undecided") == before.count("-10.1 [-12.3, -7.9]") == before.count("88.8") == len(NAMES)
+    assert all(word in after for word in ("66.6", "55.5", "-10.1 [-12.3, -7.9]", "k=18 fine-tuned", "loss"))
 
 
 def test_a_difference_of_one_draw_has_no_interval() -> None:
-    [change] = [Change("a__original", Cell(20, 6, False), 0.5, 0.6, Interval(10.0, 10.0, 10.0, 1), "undecided")]
-    text = printed(tables.comparison_table([change]), 80)
-    nothing = printed(tables.comparison_table([dataclasses.replace(change, points=Interval(-0.2, -0.01, 0.02, 3))]), 80)
+    place = ("a__original", Cell(20, 6, False))
+    change = Change(place, place, False, 0.5, 0.6, Interval(10.0, 10.0, 10.0, 1), "undecided")
+    text = printed_comparison(80, (change,))
+    nothing = printed_comparison(80, (dataclasses.replace(change, points=Interval(-0.2, -0.01, 0.02, 3)),))
     assert "0.0 [-0.2, 0.0]" in nothing and "-0.0" not in nothing and "+0.0" not in nothing
-    assert "+10.0 [one draw]" in text and "[+10.0" not in text
+    assert "+10.0 [one draw]" in text and "[+10.0" not in text and "on 1 draw of the search" in text
 
 
 @pytest.mark.parametrize("width", [80, 60, 40])

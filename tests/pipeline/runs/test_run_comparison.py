@@ -8,6 +8,7 @@ import yaml
 
 from components.transfer_report.executions_table import COLUMNS
 from experiment.errors import ThawError
+from ledger.cell_selection import Cell
 from pipeline.runs.run_comparison import (
     called,
     compare_runs,
@@ -28,24 +29,38 @@ CELL = {"transfer": "cats_dogs__original", "n": 20, "freeze_count": 6, "fine_tun
 def make_run(tmp_path):
     """A function that writes the files of a run which a comparison reads."""
 
-    def make_run(name, accuracies, cell=CELL, summary=SUMMARY, **settings):
+    def make_run(name, accuracies, cell=CELL, summary=SUMMARY, fresh=None, **settings):
+        """`fresh`: (cell, accuracies by draw) for each row of confirmed.csv, which is written only if it is given."""
         folder = tmp_path / name
         folder.mkdir()
         (folder / "summary.json").write_text(json.dumps(summary))
         settings = {**small_settings(), "name": name, "seed": 1, "workspace": name, **settings}
         (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-        with (folder / "cells.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows([{**cell, "draw": draw, "test_accuracy": value} for draw, value in accuracies.items()])
+        write_trainings(folder / "cells.csv", [(cell, accuracies)])
+        if fresh is not None:
+            write_trainings(folder / "confirmed.csv", fresh)
         return folder
 
     return make_run
 
 
+def write_trainings(path, trained):
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for cell, accuracies in trained:
+            writer.writerows([{**cell, "draw": draw, "test_accuracy": value} for draw, value in accuracies.items()])
+
+
+def chosen(*cells, collapsed=0):
+    """A summary whose run chose these cells."""
+    rows = [{**cell, "fine_tune": cell["fine_tune"] == "true", "collapsed": {"chosen": collapsed}} for cell in cells]
+    return {**SUMMARY, "confirmed": rows}
+
+
 def test_differences_are_paired_by_draw_and_only_common_draws_count(make_run):
     first = make_run("first", {0: 0.50, 1: 0.90, 2: 0.1})
-    (change,) = compare_runs(first, make_run("second", {1: 0.92, 0: 0.54, 3: 1.0}))
+    (change,) = compare_runs(first, make_run("second", {1: 0.92, 0: 0.54, 3: 1.0})).cells
     assert (change.first, change.second) == pytest.approx((0.70, 0.73))
     # 4 and 2 points: mean 3, deviation 1.414, Student's t of 1 degree 12.706, half an interval 12.706.
     assert (change.points.estimate, change.points.low) == pytest.approx((3.0, 3.0 - 12.706), abs=1e-3)
@@ -56,13 +71,56 @@ def test_differences_are_paired_by_draw_and_only_common_draws_count(make_run):
 def test_a_difference_beyond_noise_is_called(make_run, sign, verdict):
     first = make_run("first", {draw: 0.5 for draw in range(4)})
     second = make_run("second", {draw: 0.5 + sign * (0.1 + 0.001 * draw) for draw in range(4)})
-    changes = compare_runs(first, second)
-    assert changes[0].verdict == verdict and called(changes)[verdict] == 1
+    compared = compare_runs(first, second)
+    assert compared.cells[0].verdict == verdict and not compared.answers
+    assert list(called(compared)) == [f"Cells: {int(sign > 0)} gain, {int(sign < 0)} loss, 0 undecided."]
 
 
 def test_one_common_draw_calls_nothing(make_run):
-    (change,) = compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.9}))
+    (change,) = compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.9})).cells
     assert change.verdict == "undecided"
+
+
+FRESH = {1000 + draw: 0.5 + draw / 1000 for draw in range(5)}
+BETTER = {draw: value + 0.1 + draw % 2 / 1000 for draw, value in FRESH.items()}
+
+
+def test_a_cell_that_both_confirmed_is_compared_on_fresh_draws_alone(make_run):
+    first = make_run("first", {0: 0.9}, fresh=[(CELL, FRESH)])
+    second = make_run("second", {0: 0.1}, fresh=[(CELL, BETTER)])
+    (change,) = compare_runs(first, second).cells
+    assert change.fresh and change.points.draws == 5 and change.verdict == "gain"
+    assert change.points.estimate == pytest.approx(10.04)  # 2 of 5 draws have 10.1 points, 3 have 10.0
+    (searched,) = compare_runs(first, make_run("third", {0: 0.1}, fresh=[])).cells
+    assert not searched.fresh and searched.points.estimate == pytest.approx(-80.0)
+
+
+def test_what_two_runs_chose_is_compared_though_the_cells_differ(make_run):
+    other = {**CELL, "transfer": "imagenet__mobilenet_v2", "freeze_count": 13, "fine_tune": "true"}
+    first = make_run("first", {0: 0.9}, summary=chosen(CELL, {**CELL, "n": 50}), fresh=[(CELL, FRESH)])
+    second = make_run("second", {0: 0.1}, other, summary=chosen(other), fresh=[(other, BETTER)])
+    compared = compare_runs(first, second)
+    (answer,) = compared.answers
+    assert not compared.cells  # none is common
+    assert [answer.first_cell[0], answer.second_cell[0]] == ["cats_dogs__original", "imagenet__mobilenet_v2"]
+    assert answer.second_cell[1] == Cell(20, 13, True, 0) and answer.fresh and answer.verdict == "gain"
+    assert list(called(compared)) == ["Answers: 1 gain, 0 loss, 0 undecided."]
+
+
+def test_where_a_fresh_draw_of_a_chosen_cell_collapsed_nothing_is_called(make_run):
+    first = make_run("first", {0: 0.9}, summary=chosen(CELL), fresh=[(CELL, FRESH)])
+    second = make_run("second", {0: 0.9}, summary=chosen(CELL, collapsed=1), fresh=[(CELL, BETTER)])
+    assert [one.verdict for one in compare_runs(first, second).answers] == ["undecided"]
+
+
+def test_fresh_draws_that_are_missing_or_damaged_are_named(make_run):
+    whole = make_run("whole", {0: 0.9}, summary=chosen(CELL), fresh=[(CELL, FRESH)])
+    missing = make_run("missing", {0: 0.9}, summary=chosen(CELL))
+    with pytest.raises(ThawError, match=r"missing/confirmed\.csv is missing or damaged"):
+        compare_runs(whole, missing)
+    damaged = make_run("damaged", {0: 0.9}, summary=chosen(CELL), fresh=[({**CELL, "n": "many"}, FRESH)])
+    with pytest.raises(ThawError, match=r"damaged/confirmed\.csv .*line 2 has no int in the column n"):
+        compare_runs(whole, damaged)
 
 
 @pytest.mark.parametrize(
