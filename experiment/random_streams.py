@@ -32,6 +32,7 @@ class Stream(enum.Enum):
     PHASE_2_BATCHES = "batches of phase 2 (draw, n)"
     PHASE_2_DROPOUT = "dropout masks of phase 2 (draw)"
     ORACLE = "choices of the search's oracle"
+    FORESIGHT = "what the oracle expects to ask for, for the time left"
     SYNTHETIC_LABELS = "labels of synthetic images (split)"
     SYNTHETIC_IMAGES = "pixels of synthetic images (split, index)"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 OF_ALL_S = 1.0
@@ -58,9 +58,17 @@ class TimeLeft:
         self._waiting: dict[Any, Piece] = {}
         self._later: Collection[Piece] = ()
         self._ended: list[_Ended] = []
+        self._before: list[_Ended] = []
         self._began, self._taken = clock(), 0.0
         self._free_since = [self._began] * workers
         self._kinds: list[set[Hashable]] = [set() for _ in range(workers)]
+
+    def learn(self, pieces: Iterable[tuple[Piece, float]]) -> None:
+        """Takes the machine's speed from pieces that ended elsewhere, in their order, and the seconds they took."""
+        begun = Counter(one.piece.kind for one in self._before if one.started)
+        for piece, seconds in pieces:
+            self._before.append(_Ended(piece, begun[piece.kind] < self._workers, seconds))
+            begun[piece.kind] += 1
 
     def plan(self, pieces: Mapping[Any, Piece], later: Collection[Piece] = ()) -> None:
         """Begins a round; all pieces of the last one have ended.
@@ -86,7 +94,7 @@ class TimeLeft:
     @property
     def seconds(self) -> float:
         """Seconds left."""
-        costs, made = _Costs(self._ended), Counter(kind for kinds in self._kinds for kind in kinds)
+        costs, made = _Costs(self._ended, self._before), Counter(kind for kinds in self._kinds for kind in kinds)
         now = sorted(self._with_starts(costs, self._waiting.values(), made), reverse=True)
         later = sum(self._with_starts(costs, self._later, made))
         # All workers but the one whose piece ended last have one in hand, of which a part is done.
@@ -107,12 +115,13 @@ class TimeLeft:
 class _Costs:
     """What pieces will take, by those that ended."""
 
-    def __init__(self, ended: Sequence[_Ended]):
+    def __init__(self, ended: Sequence[_Ended], before: Sequence[_Ended]):
         expected, taken = defaultdict[Hashable, float](float), defaultdict[Hashable, float](float)
         self._same = defaultdict[Hashable, list[float]](list)
-        for one in ended:
+        for one in (*before, *ended):
             expected[one.piece.kind] += one.piece.seconds + one.started * one.piece.start
             taken[one.piece.kind] += one.seconds
+        for one in ended:
             if not one.started:
                 self._same[one.piece.name].append(one.seconds)
         whole = sum(expected.values())

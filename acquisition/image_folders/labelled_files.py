@@ -71,7 +71,8 @@ def grouping_from(text: str | None) -> Grouping | None:
                         ) from error  # fmt: skip
     if pattern.groups != 1:
         raise ThawError(f"--group {text!r} has {pattern.groups} groups in parentheses. Expected one, around what files "
-                        "of one group have in common, such as '^([^_]+)_'; or `folder`.")  # fmt: skip
+                        "of one group have in common, such as '^([^_]+)_'; or `folder`. For a column of a CSV file use "
+                        "--group-column.")  # fmt: skip
     return Grouping(pattern)
 
 

@@ -47,8 +47,10 @@ class ConfirmerExecutor(base_executor.BaseExecutor):
                 for one in settings.sweeps
             }
 
+            searched = {header.sweep: rows for header, rows in ledgers}
+
             def train(asked: Mapping[str, Sequence[tuple[Cell, int]]]) -> Rows:
-                return {name: _trained(jobs[name], executions) for name, executions in asked.items()}
+                return {name: _trained(jobs[name], executions, searched[name]) for name, executions in asked.items()}
 
             paired = pair_ledgers(ledgers)
             questions, rows = confirm(paired, settings, train, _time_for_draws(paired, settings, jobs))
@@ -72,9 +74,10 @@ def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> 
     return SweepJob(settings, *files, model, settings.workers or default_workers())
 
 
-def _trained(job: SweepJob, executions: Sequence[tuple[Cell, int]]) -> Any:
-    name, searched = job.settings.name, job.settings.ledger_dir.parent
-    work = ExpectedWork(searched, name, useful_workers(job, executions))
+def _trained(job: SweepJob, executions: Sequence[tuple[Cell, int]], searched: Sequence[Row]) -> Any:
+    name, folder = job.settings.name, job.settings.ledger_dir.parent
+    work = ExpectedWork(folder, name, useful_workers(job, executions))
+    work.learn({(Cell.of_row(row), row.draw): row.seconds for row in searched})
     with progress.work_bar(f"confirm {name}", len(executions), work.time_left) as advance:
 
         def count(row: Row) -> None:

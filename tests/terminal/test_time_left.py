@@ -72,3 +72,11 @@ def test_nothing_is_left_in_the_end():
     left, clock = begun(2, {"a": Piece("a", "k", 0.0)})
     end(left, clock, "a", 1, 1)
     assert left.seconds == 0
+
+
+def test_pieces_that_ended_elsewhere_give_the_speed_and_not_what_an_equal_piece_takes():
+    left, _ = begun(2, {"a": Piece("cell", "k", 10.0, start=5.0)})
+    # The first of each worker had a start, so 15 + 15 + 10 seconds were expected and 80 were taken.
+    left.learn([(Piece("cell", "k", 10.0, start=5.0), 30.0), (Piece("cell", "k", 10.0, start=5.0), 30.0),
+                (Piece("cell", "k", 10.0, start=5.0), 20.0)])  # fmt: skip
+    assert left.seconds == 2 * (10 + 5)

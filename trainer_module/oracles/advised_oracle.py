@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         self._places = {(one.place.transfer, one.freeze_count, one.place.fine_tune): place
                         for place, one in enumerate(self.candidates)}  # fmt: skip
         self._random = stream_generator(seed, Stream.ORACLE)
+        self._seed = seed
         self._given: dict[str, tuple[int, int]] = {}
         space = keras_tuner.HyperParameters()
         space.Choice("transfer", sorted({one.place.transfer for one in self.candidates}))
@@ -140,6 +142,28 @@ class AdvisedOracle(keras_tuner.Oracle):
                     left -= self._seconds[place]
                     found.append((place, draw))
         return found
+
+    def foreseen(self) -> list[tuple[int, int]]:
+        """Candidates and draws that this search will ask for if each training gives what is expected of it.
+
+        The posterior mean stands for a result (Kriging believer; Ginsbourger et al. 2010, section 4.1). If nothing was
+        trained, it is all that the budget allows. No choice depends on this.
+        """
+        if not self.done:
+            return self.affordable()
+        ahead = copy.copy(self)
+        ahead.done, ahead._given, ahead._beliefs = dict(self.done), dict(self._given), copy.copy(self._beliefs)
+        ahead._random = stream_generator(self._seed, Stream.FORESIGHT)
+        asked: list[tuple[int, int]] = []
+        while True:
+            expected = points(ahead._posterior()[0])
+            ahead.done |= {one: float(expected[one[0]]) for one in ahead._given.values() if one not in ahead.done}
+            chosen = ahead._next()
+            if chosen is None:
+                return asked
+            ahead._given[f"ahead {len(asked)}"] = chosen
+            ahead.spent_seconds += self.candidates[chosen[0]].seconds
+            asked.append(chosen)
 
     def _next(self) -> tuple[int, int] | None:
         begun = {place for place, _ in self._given.values()} | {place for place, _ in self.done}

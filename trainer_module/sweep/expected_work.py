@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from experiment.machine import Expected, read_machine
@@ -26,6 +26,11 @@ class ExpectedWork:
         self.time_left = TimeLeft(workers)
         self._now: dict[Planned, Piece] = {}
         self._later: list[Planned] = []
+
+    def learn(self, seconds: Mapping[Planned, float]) -> None:
+        """Takes the machine's speed from executions that were trained before, and the seconds they took."""
+        before = pieces(self._expected, seconds)
+        self.time_left.learn((before[one], seconds[one]) for one in seconds)
 
     def foresee(self, later: Iterable[Planned]) -> None:
         """What may come after the next round."""

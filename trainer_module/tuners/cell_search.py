@@ -84,7 +84,7 @@ def _affordable(oracles: Mapping[int, AdvisedOracle], first_draw: int) -> Plan:
     """What all oracles may still ask for, with the cells that fine-tuned ones continue from."""
     found: dict[tuple[Cell, int], None] = {}
     for n, oracle in oracles.items():
-        for place, draw in oracle.affordable():
+        for place, draw in oracle.foreseen():
             one = oracle.candidates[place]
             ways = (False, True) if one.place.fine_tune else (False,)
             found |= {(Cell(n, one.freeze_count, tuned), first_draw + draw): None for tuned in ways}

@@ -143,3 +143,36 @@ def test_what_is_still_affordable_was_not_asked_for_and_fits_the_budget():
     assert oracle.affordable() == [(0, 1), (1, 0), (1, 1)]
     oracle.learn(1, 1, 0.9)
     assert oracle.affordable() == [(0, 1), (1, 0), (2, 0)]
+
+
+def asked_of(oracle, look):
+    """The executions that an oracle asks for one by one, with what it foresees before each."""
+    asked, foreseen = [], []
+    while True:
+        if look:
+            foreseen.append(oracle.foreseen())
+        values = oracle.populate_space(str(len(asked)))["values"]
+        if not values:
+            return asked, foreseen
+        place = oracle.place_of(values["transfer"], values["freeze_count"], values["fine_tune"])
+        oracle.learn(
+            place, values["draw"], clear(*(values[name] for name in ("transfer", "freeze_count", "fine_tune")))
+        )
+        asked.append((place, values["draw"]))
+
+
+def test_what_is_foreseen_ends_where_the_search_does_and_changes_no_choice():
+    candidates = made_candidates(["bad", "good"])
+    alone, _ = asked_of(AdvisedOracle(candidates, 3, math.inf, 1), look=False)
+    asked, foreseen = asked_of(AdvisedOracle(candidates, 3, math.inf, 1), look=True)
+    assert asked == alone
+    assert foreseen[-1] == [] and len(foreseen[0]) == len(candidates) * 3  # nothing is known before the first training
+    halfway = len(asked) // 2
+    assert 0 < len(foreseen[halfway]) < len(candidates) * 3 - halfway
+    assert not set(foreseen[halfway]) & set(asked[:halfway])
+
+
+def test_what_is_foreseen_fits_the_budget():
+    oracle = AdvisedOracle(made_candidates(["a"]), 3, 50.0, 1)
+    _, foreseen = asked_of(oracle, look=True)
+    assert all(len(one) + place <= 5 for place, one in enumerate(foreseen))

@@ -41,3 +41,11 @@ def test_the_machines_file_says_what_the_plan_expects_of_the_sweep(tmp_path):
     assert work.time_left.seconds == pytest.approx(11, abs=0.5)
     work.ended(TUNED, 0, 5.0)
     assert work.time_left.seconds == pytest.approx(11, abs=0.5)
+
+
+def test_the_search_tells_how_fast_the_machine_is_on_fresh_draws(tmp_path):
+    Machine(expected={"a": EXPECTED}).write(tmp_path)
+    work = ExpectedWork(tmp_path, "a", 1)
+    work.learn({(PLAIN, 0): 6.0, (TUNED, 0): 24.0})  # 1 + 2 and 10 + 2 seconds were expected
+    work.begin([(PLAIN, 1000), (TUNED, 1000)])
+    assert work.time_left.seconds == pytest.approx(2 * (1 + 2 + 10 + 2), abs=0.5)
