@@ -17,6 +17,7 @@ from ledger.cell_selection import Cell
 from terminal import progress
 from trainer_module.data.artifact_folders import read_folder, written_folder
 from trainer_module.export import saved_model
+from trainer_module.export.stock_layers import in_stock_layers
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network
 from trainer_module.networks.weight_values import Weights
@@ -49,7 +50,7 @@ def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None
         saved_model.export(network.model, settings, fn_args.transform_graph_path, folder)
     weights = weight_values.read_weights(weight_values.backbone_variables(network))
     _assert_finite(weights, settings.name)
-    network.model.save(folder / source.KERAS_FILE)
+    in_stock_layers(network.model).save(folder / source.KERAS_FILE)
     hash_ = weight_values.weights_hash(weights)
     card = {"name": settings.name, "role": settings.role, "backbone_hash": hash_, **card}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2), encoding="utf-8")

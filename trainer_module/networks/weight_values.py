@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,7 +17,8 @@ from experiment.errors import ThawError
 from trainer_module.networks.architectures import Network
 
 Weights = dict[str, np.ndarray]
-"""Values of variables by their path; statistics of BatchNormalization are among them."""
+"""Values of variables by `paths_of` them; statistics of BatchNormalization are among them."""
+UNNAMED = re.compile(r"variable(_\d+)?")
 
 
 def model_variables(network: Network) -> list[keras.Variable]:
@@ -27,9 +30,26 @@ def backbone_variables(network: Network) -> list[keras.Variable]:
     return [weight for layer in network.backbone_layers for weight in layer.weights]
 
 
+def paths_of(variables: Sequence[keras.Variable]) -> list[str]:
+    """Each variable's path, the same in every process and for every copy of a network.
+
+    A variable to which its layer gave no name, such as a scale of ConvNeXt, is called `variable_` and the count of such
+    variables made so far. Here its number is that among those of its layer.
+    """
+    counts = Counter[str]()
+    found = []
+    for variable in variables:
+        layer, _, name = variable.path.rpartition("/")
+        if UNNAMED.fullmatch(name):
+            name = f"variable_{counts[layer]}" if counts[layer] else "variable"
+            counts[layer] += 1
+        found.append(f"{layer}/{name}")
+    return found
+
+
 def read_weights(variables: Sequence[keras.Variable]) -> Weights:
     """Copies of the variables' values by path."""
-    return {variable.path: variable.numpy() for variable in variables}
+    return {path: variable.numpy() for path, variable in zip(paths_of(variables), variables, strict=True)}
 
 
 def set_weights(variables: Sequence[keras.Variable], weights: Weights) -> None:
@@ -38,8 +58,8 @@ def set_weights(variables: Sequence[keras.Variable], weights: Weights) -> None:
     Raises:
       KeyError: a variable has no value in `weights`.
     """
-    for variable in variables:
-        variable.assign(weights[variable.path])
+    for path, variable in zip(paths_of(variables), variables, strict=True):
+        variable.assign(weights[path])
 
 
 def initial_weights(layers: Sequence[keras.layers.Layer], seed: int) -> Weights:
@@ -64,7 +84,7 @@ def initial_weights(layers: Sequence[keras.layers.Layer], seed: int) -> Weights:
             raise ThawError(f"The layer {layer.name} ({type(layer).__name__}) has other weights when it is built again "
                             "from its settings, so it can't start from random weights. Expected get_config and build "
                             "to say all that decides its weights; change them, or leave the layer out.")  # fmt: skip
-        weights |= {old.path: new.numpy() for old, new in zip(layer.weights, fresh.weights, strict=True)}
+        weights |= {path: new.numpy() for path, new in zip(paths_of(layer.weights), fresh.weights, strict=True)}
     return weights
 
 

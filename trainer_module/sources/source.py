@@ -132,8 +132,9 @@ def source_weights(model_folder: str, network: Network) -> Weights:
     model = keras.saving.load_model(Path(model_folder) / KERAS_FILE, compile=False, safe_mode=True)
     found = weight_values.read_weights(model.weights)
     wanted = weight_values.backbone_variables(network)
-    for variable in wanted:
-        if variable.path not in found or found[variable.path].shape != tuple(variable.shape):
-            raise ThawError(f"The source model {model_folder} does not fit: it lacks {variable.path} "
+    paths = weight_values.paths_of(wanted)
+    for path, variable in zip(paths, wanted, strict=True):
+        if path not in found or found[path].shape != tuple(variable.shape):
+            raise ThawError(f"The source model {model_folder} does not fit: it lacks {path} "
                             f"of shape {tuple(variable.shape)}.")  # fmt: skip
-    return {variable.path: found[variable.path] for variable in wanted}
+    return {path: found[path] for path in paths}

@@ -1,5 +1,6 @@
 """Weights as values, and BatchNormalization held still. Builds small Keras models."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -55,3 +56,26 @@ def test_dropout_masks_start_anew_with_the_seed(network):
         with normalization.normalization_held(network.model):
             results.append(network.model(images, training=True).numpy())
     assert np.array_equal(results[0], results[1]) and not np.array_equal(results[0], results[2])
+
+
+class Unnamed(keras.layers.Layer):
+    """Names none of its two weights, as ConvNeXt's LayerScale does."""
+
+    def build(self, shape):
+        self.scale, self.offset = (self.add_weight(shape=shape[-1:], initializer="ones") for _ in range(2))
+        super().build(shape)
+
+
+def test_weights_without_a_name_have_the_same_path_in_every_copy():
+    variables = []
+    for _ in range(2):
+        layers = [Unnamed(name=name) for name in "ab"]
+        for layer in layers:
+            layer.build((None, 3))
+        variables.append([weight for layer in layers for weight in layer.weights])
+    assert variables[0][0].path != variables[1][0].path  # Keras counts all that it made
+    for copy in variables:
+        assert weight_values.paths_of(copy) == ["a/variable", "a/variable_1", "b/variable", "b/variable_1"]
+    weight_values.set_weights(variables[1], weight_values.read_weights(variables[0]))
+    hashes = {weight_values.weights_hash(weight_values.read_weights(copy)) for copy in variables}
+    assert len(hashes) == 1
