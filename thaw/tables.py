@@ -64,8 +64,8 @@ def _cells_table(changes: Sequence[Change], draws: str) -> FittingTable:
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
         title=f"The same cell in both, on {draws}",
-        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has no interval. "
-        "Draws of the search took part in each run's choice.",
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has no interval."
+        + " Draws of the search took part in each run's choice." * (not changes[0].fresh),
     )  # fmt: skip
     return FittingTable(table, rows, [one.first_cell[0] for one in changes])
 
