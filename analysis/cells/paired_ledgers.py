@@ -63,18 +63,21 @@ class Ledgers:
         Raises:
           ThawError: the baseline has no such row.
         """
-        baseline = self.baseline_of(sweep)
-        by_draw = {(row.n, row.fine_tune, row.draw): row for row in baseline.rows}
         pairs = []
-        for row in rows:
-            if (row.n, row.fine_tune, row.draw) not in by_draw:
+        for row, baseline_row in self.known_baseline_rows(sweep, rows):
+            if baseline_row is None:
                 raise ThawError(
-                    f"The ledger of {baseline.header.sweep} has no execution with n={row.n}, "
+                    f"The ledger of {self.baseline_of(sweep).header.sweep} has no execution with n={row.n}, "
                     f"fine_tune={row.fine_tune}, draw={row.draw}, which {sweep.header.sweep} is compared "
                     "with. Run the same configuration again: finished executions are not repeated."
                 )
-            pairs.append(by_draw[row.n, row.fine_tune, row.draw])
+            pairs.append(baseline_row)
         return pairs
+
+    def known_baseline_rows(self, sweep: Sweep, rows: Iterable[Row]) -> list[tuple[Row, Row | None]]:
+        """Each row of a transfer with the baseline's row of the same n, fine_tune and draw; None if there is none."""
+        by_draw = {(row.n, row.fine_tune, row.draw): row for row in self.baseline_of(sweep).rows}
+        return [(row, by_draw.get((row.n, row.fine_tune, row.draw))) for row in rows]
 
 
 def pair_ledgers(ledgers: Iterable[tuple[Header, list[Row]]]) -> Ledgers:

@@ -18,18 +18,18 @@ COLUMNS = (
 
 
 def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
-    """One record per execution with the keys COLUMNS; a baseline's two comparison values are None.
+    """One record per execution with the keys COLUMNS.
+
+    The two comparison values are None for a baseline, and where the baseline was not trained: fresh draws of cells that
+    only claims compare have no baseline of the same fine_tune (claims.cells_of_claims).
 
     Accuracies are fractions as the ledger holds them, gain_points percentage points, seconds wall time; outcome and
     worse_on_val say how training went (ledger.rows.Row, ended_worse).
-
-    Raises:
-      ThawError: as `Ledgers.baseline_rows`.
     """
     records = [_record(sweep, row, None) for sweep in ledgers.baselines.values() for row in sweep.rows]
     for sweep in ledgers.transfers.values():
-        pairs = zip(sweep.rows, ledgers.baseline_rows(sweep, sweep.rows), strict=True)
-        records += [_record(sweep, row, baseline.test_accuracy) for row, baseline in pairs]
+        pairs = ledgers.known_baseline_rows(sweep, sweep.rows)
+        records += [_record(sweep, row, baseline and baseline.test_accuracy) for row, baseline in pairs]
     return records
 
 
