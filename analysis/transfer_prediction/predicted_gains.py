@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
+from analysis.statistics import formats
 from analysis.transfer_prediction.advice_rule import AdviceRule, Verdict, predictors_of, verdict_of
 from experiment.config import Architecture
 from experiment.errors import ThawError
@@ -133,6 +134,6 @@ def sentence(best: PredictedGain, target: Sequence[str], n: int) -> str:
     tuned = ", then fine-tuned" if best.fine_tune else ""
     sure = "" if best.verdict == "transfer" else "; it may gain nothing"
     return (
-        f"Try {best.transfer}, {frozen}{tuned}: {best.gain_points:+.1f} points expected, "
-        f"[{best.low:+.1f}, {best.high:+.1f}] for one training{sure}."
+        f"Try {best.transfer}, {frozen}{tuned}: {formats.points(best.gain_points)} points expected, "
+        f"{formats.points_interval((best.low, best.high))} for one training{sure}."
     )

@@ -102,9 +102,9 @@ def failed_thresholds(evaluation_uri: str) -> tuple[str, ...]:
         for failure in group.failures:
             metric = failure.metric_key.name.replace("_", " ")
             value = failure.metric_value.double_value.value
-            found = f"change of {metric} on {where} is {value:+.3f}"
+            found = f"change of {metric} on {where} is {value:+.6g}"
             if not failure.metric_key.is_diff:
-                found = f"{metric} on {where} is {value:.3f}"
+                found = f"{metric} on {where} is {value:.6g}"
             reasons.append(f"the {found}, which its threshold does not allow")
     return tuple(dict.fromkeys(reasons))
 

@@ -1,6 +1,11 @@
 """How numbers are written. Imports no TensorFlow."""
 
+from __future__ import annotations
+
+import re
+
 from analysis.statistics import formats
+from tests.packages import ROOT
 
 
 def test_fractions_are_written_as_percent() -> None:
@@ -27,3 +32,11 @@ def test_a_value_and_the_bound_that_it_misses_are_written_apart() -> None:
     assert formats.apart(59.96, 60) == ("59.96", "60.00")
     assert formats.apart(58.1, 60) == ("58.1", "60.0")
     assert formats.apart(5, 5) == ("5.00000000000", "5.00000000000")
+
+
+def test_no_other_place_writes_a_sign_before_a_figure() -> None:
+    """It would write `-0.0`, and another zero than the rest of the page."""
+    signed = re.compile(r"[:%]\+\.\df")
+    of_users = [path for package in ("analysis", "components", "pipeline", "thaw", "terminal")
+                for kind in ("py", "j2") for path in (ROOT / package).rglob(f"*.{kind}")]  # fmt: skip
+    assert [path.name for path in of_users if signed.search(path.read_text(encoding="utf-8"))] == ["formats.py"]
