@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import IO, cast
 
@@ -24,8 +25,10 @@ def console(
     """
     if file is None and (stream := sys.stderr if stderr else sys.stdout) is not None:
         file = cast(IO[str], Output(stream, lasting=stderr))
+    # Terminals without a size say 0, and Rich would write nothing in a line of no width.
+    environment = {name: value for name, value in os.environ.items() if (name, value) != ("COLUMNS", "0")}
     return Console(file=file, stderr=stderr, quiet=quiet, soft_wrap=soft_wrap, highlight=False, markup=False,
-                   emoji=False)  # fmt: skip
+                   emoji=False, _environ=environment)  # fmt: skip
 
 
 def words(template: str) -> TextColumn:

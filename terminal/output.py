@@ -46,7 +46,7 @@ class Output:
         if self._stream is not sys.__stderr__:
             Output.lost = Output.lost or error
         if not self._lasting:
-            raise error
+            raise Output.lost or error  # the first: by it the process knows what ended it
 
 
 def flushed() -> OSError | None:

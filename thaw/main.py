@@ -9,11 +9,14 @@ from pipeline.runner import process
 
 process.stop_at_once()
 
+import contextlib
 import os
 import sys
+from typing import TextIO, cast
 
 import click
 
+from terminal.output import Output
 from thaw import experiment, export, machine, results, transfer
 from thaw.options import EPILOG, InOrderOfUse
 
@@ -43,8 +46,11 @@ def main() -> None:
 
 
 def _run() -> None:
+    # Click writes help and version by itself: a full disk must end them as it ends any other output.
+    written = cast(TextIO, Output(sys.stdout, lasting=False))
     try:
-        cli(standalone_mode=False)
+        with contextlib.redirect_stdout(written):
+            cli(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -56,3 +56,10 @@ def test_standard_output_takes_names_that_are_not_utf_8() -> None:
 def test_streams_of_other_kinds_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     prepare_process({})
+
+
+def test_a_terminal_that_says_it_has_no_columns_gets_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    written = io.StringIO()
+    console.console(file=written).print("a line")
+    assert written.getvalue() == "a line\n"

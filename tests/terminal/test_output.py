@@ -46,6 +46,15 @@ def test_a_result_that_cannot_be_written_ends_in_words_and_status_1(tmp_path: Pa
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_what_click_writes_by_itself_ends_in_the_same_words(tmp_path: Path, option: str) -> None:
+    with FULL.open("w") as full:
+        command = f"sys.argv[1:] = [{option!r}]; from thaw import main; main._run()"
+        status, said, _ = ended(tmp_path, command, stdout=full)
+    assert (status, said.count("Can't write to standard output"), "Traceback" in said) == (1, 1, False), said
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
 def test_long_work_is_finished_though_its_lines_cannot_be_written_and_says_so(tmp_path: Path) -> None:
     with FULL.open("w") as full:
         status, said, done = ended(tmp_path, LONG, stdout=full)
