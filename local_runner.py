@@ -36,7 +36,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> int:
-    """Runs the experiment; returns the exit status (0 done, 1 the user must act, 130 interrupted, 143 terminated)."""
+    """Runs the experiment; returns the status: 0 done, 1 the user must act, 130 interrupted, 129 or 143 terminated."""
     arguments = parse_arguments(argv)
 
     def run() -> None:

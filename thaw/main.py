@@ -1,6 +1,7 @@
 """The command `thaw`: what TFX's own command lacks. thaw_entry imports this; local_runner.py is what TFX runs.
 
-Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted; 143 terminated.
+Exit codes: 0 done; 1 the user must act, and the message says how; 2 wrong usage; 130 interrupted; 129,
+143 terminated.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_
 from terminal.output import Output
 
 EPILOG = """Exit codes: 0 done, 1 you must act (the message says how), 2 wrong usage, 130 interrupted,
-143 terminated.
+129 or 143 terminated.
 
 \b
 Completion for bash (also zsh_source and fish_source):

@@ -61,7 +61,7 @@ def _check_replaceable(out: Path, *, force: bool) -> None:
 def written_whole(out: Path, *, force: bool) -> Iterator[Path]:
     """Gives a temporary folder beside `out`, which takes its place when the block ends well and else vanishes.
 
-    It vanishes also where SIGTERM or SIGHUP ends the process, with status 128 and the signal's number.
+    It vanishes also where SIGTERM or SIGHUP would end the process at once: the status is 128 and the signal's number.
 
     Args:
       out: to be written.
@@ -102,7 +102,10 @@ def _put(draft: Path, out: Path, old: Path) -> None:
 
 @contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Makes signals that end the process raise SystemExit, so that files are removed; only for the main thread."""
+    """Makes signals that end the process at once raise SystemExit, so that files are removed; only for the main thread.
+
+    Not those that the process ignores (nohup), or handles itself.
+    """
 
     def end(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -110,12 +113,14 @@ def _ended_in_order() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    deadly = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL]
+    for number in deadly:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in deadly:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -23,17 +23,26 @@ from pipeline.runner.quiet_tensorflow import QuietTensorFlow, write_to_terminal
 from terminal.output import Output, flushed, open_closed_streams
 
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""SIGHUP: a terminal or connection was closed."""
 _OWN_FOLDERS: dict[int, tuple[Path, subprocess.Popen[bytes]]] = {}
 """Process id -> its temporary folder and the shell that removes it: held, for a Popen that is forgotten warns."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived: the process ends as it does on Ctrl-C, with its own exit status."""
+    """SIGTERM or SIGHUP arrived: the process ends as it does on Ctrl-C, with its own exit status.
+
+    Args:
+      number: the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM):
+        super().__init__()
+        self.number = number
 
 
 def stop_at_once() -> None:
-    """Makes Ctrl-C and SIGTERM end the process with a line, whatever it does: for the time of imports.
+    """Makes Ctrl-C, SIGTERM and SIGHUP end the process with a line, whatever it does: for the time of imports.
 
     An exception in the middle of an import would be a traceback of files that the user does not know.
     """
@@ -41,7 +50,7 @@ def stop_at_once() -> None:
 
 
 def stop_by_exception() -> None:
-    """Makes Ctrl-C raise KeyboardInterrupt, and SIGTERM Terminated, so that what is open is closed and children end."""
+    """Makes Ctrl-C raise KeyboardInterrupt, SIGTERM and SIGHUP Terminated: what is open is closed, and children end."""
     _handle_by(_raise)
 
 
@@ -87,8 +96,9 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
 def _status_of_ended(error: BaseException) -> int:
     """Says that a signal stopped the process, or that the system refused it a path; raises any other error."""
     if (cause := interruption(error)) is not None:
-        print(f"\n{STOPPED}", file=sys.stderr)
-        return 128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
+        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
+            print(f"\n{STOPPED}", file=sys.stderr, flush=True)
+        return 128 + (cause.number if isinstance(cause, Terminated) else signal.SIGINT)
     if isinstance(error, OSError) and error.filename is not None:
         # Any path of the user's may be too long, closed, or on a disk that fails, wherever it is first looked at.
         name = printable(os.fsdecode(error.filename))
@@ -119,12 +129,13 @@ def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    write_to_terminal(f"\n{STOPPED}\n")
+    with contextlib.suppress(OSError):
+        write_to_terminal(f"\n{STOPPED}\n")
     os._exit(128 + number)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 def prepare_process(environment: MutableMapping[str, str]) -> None:

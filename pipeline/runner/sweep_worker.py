@@ -112,7 +112,7 @@ def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Works; returns the exit status (0 no chief left, 1 the user must act, 130 interrupted, 143 terminated)."""
+    """Works; returns the exit status (0 no chief left, 1 the user must act, 130 interrupted, 129 or 143 terminated)."""
     arguments = parse_arguments(argv)
 
     def train() -> None:

@@ -199,7 +199,7 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
     ("program", "module"),
     [(["thaw_entry.py", "plan"], "pydantic"), (["thaw_entry.py", "plan"], "tensorflow"),

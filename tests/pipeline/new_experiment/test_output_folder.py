@@ -94,6 +94,20 @@ def test_a_signal_that_ends_it_leaves_nothing(tmp_path, number):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+def test_a_signal_that_the_process_ignores_or_handles_stays_so(tmp_path, handler):
+    """`nohup thaw init` lives on when its terminal is closed."""
+    numbers = signal.SIGHUP, signal.SIGTERM
+    before = [signal.signal(number, handler) for number in numbers]
+    try:
+        with written_whole(tmp_path / "out", force=False):
+            assert [signal.getsignal(number) for number in numbers] == [handler, handler]
+        assert [signal.getsignal(number) for number in numbers] == [handler, handler]
+    finally:
+        for number, usual in zip(numbers, before, strict=True):
+            signal.signal(number, usual)
+
+
 def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path):
     killed_writer(tmp_path / "out", signal.SIGKILL)
     (tmp_path / ".out-of-the-user").mkdir()

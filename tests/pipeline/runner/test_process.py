@@ -82,7 +82,7 @@ def test_a_stream_whose_file_became_a_pipe_stops_no_notebook(tmp_path):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_when_a_signal_ends_it(folder, sent):
     process = started(folder, "time.sleep(60)")
     assert any(folder.iterdir())
@@ -136,5 +136,7 @@ def test_the_status_says_whether_the_user_must_act_or_a_signal_came(capsys: pyte
     assert capsys.readouterr().err == "\nthaw: Do this.\n"
     hidden = ImportError("of C")
     hidden.__context__ = process.Terminated()
-    assert [status_after(error) for error in (KeyboardInterrupt(), process.Terminated(), hidden)] == [130, 143, 143]
+    hung_up = process.Terminated(signal.SIGHUP)
+    errors = (KeyboardInterrupt(), process.Terminated(), hidden, hung_up)
+    assert [status_after(error) for error in errors] == [130, 143, 143, 129]
     assert process.STOPPED in capsys.readouterr().err
