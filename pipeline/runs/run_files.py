@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from experiment.changes import as_written, changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
 from experiment.loading import load_config
-from pipeline.runs.run_formats import CELL_COLUMNS, Origin, Started, Summary
+from pipeline.runs.run_formats import CELL_COLUMNS, TRAINING_COLUMNS, Origin, Started, Summary
 
 SUMMARY_FILE, CONFIG_FILE, CELLS_FILE, FRESH_FILE = "summary.json", "config.yaml", "cells.csv", "confirmed.csv"
 STARTED_FILE = "started.json"
@@ -97,22 +98,30 @@ def _read_trainings(path: Path) -> list[dict[str, str]]:
         if not text.endswith("\n"):
             raise ValueError("the last line is cut short" if text else "it is empty")
         # Runs from before layers could be held have no such column.
-        rows = [{"held_from": "0", **row} for row in csv.DictReader(text.splitlines(), strict=True)]
+        rows = [{"held_from": "0", **row} for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+        trainings: dict[tuple[object, ...], int] = {}
         for number, row in enumerate(rows, 2):
-            _check_row(row, number)
+            training = _checked_training(row, number)
+            if (first := trainings.setdefault(training, number)) != number:
+                raise ValueError(f"lines {first} and {number} are of the same training")
     except (OSError, ValueError, csv.Error) as error:
         raise damaged(path, error) from error
     return rows
 
 
-def _check_row(row: Mapping[str | None, Any], number: int) -> None:
+def _checked_training(row: Mapping[str | None, Any], number: int) -> tuple[object, ...]:
+    """Which training a row is of."""
+    if None in row:
+        raise ValueError(f"line {number} has more fields than there are columns")
+    found = {}
     for column, kind in CELL_COLUMNS.items():
         try:
-            kind(row[column])
+            found[column] = kind(row[column])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"line {number} has no {getattr(kind, '__name__', kind)} in the column {column}"
             ) from error
+    return tuple(found[column] for column in TRAINING_COLUMNS)
 
 
 def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:

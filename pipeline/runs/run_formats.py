@@ -26,6 +26,9 @@ CELL_COLUMNS: dict[str, Callable[[str], object]] = {
 }  # fmt: skip
 """Columns of cells.csv that commands read, and what makes their values of the text."""
 
+TRAINING_COLUMNS = ("transfer", "n", "freeze_count", "fine_tune", "held_from", "draw")
+"""Those of CELL_COLUMNS that name a training; no two rows have all of them equal."""
+
 
 class _FromScratch(pydantic.BaseModel):
     """What commands read of the best network from scratch."""

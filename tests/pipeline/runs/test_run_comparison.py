@@ -198,3 +198,26 @@ def test_another_stack_is_named(make_run):
         "Trained by another stack, which alone may change every figure: tensorflow 2.16.2 -> 2.21.0",
     ]
     assert list(differences_in_words({}, {})) == []
+
+
+def test_a_training_with_two_rows_is_damage(make_run):
+    first, second = make_run("first", {0: 0.5, 1: 0.5}), make_run("second", {0: 0.5, 1: 0.6})
+    lines = (second / "cells.csv").read_text().splitlines(keepends=True)
+    (second / "cells.csv").write_text("".join([*lines, lines[-1].replace("0.6", "0.9")]))
+    with pytest.raises(ThawError, match="lines 3 and 4 are of the same training"):
+        compare_runs(first, second)
+
+
+def test_a_row_of_more_fields_is_damage(make_run):
+    first, second = make_run("first", {0: 0.5, 1: 0.5}), make_run("second", {0: 0.5, 1: 0.6})
+    text = (second / "cells.csv").read_text().rstrip() + ",0.9\n"
+    (second / "cells.csv").write_text(text)
+    with pytest.raises(ThawError, match="line 3 has more fields than there are columns"):
+        compare_runs(first, second)
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0b", "\n"])
+def test_the_data_s_name_may_hold_what_ends_a_line_elsewhere(make_run, end):
+    named = {**CELL, "data": f"photos{end}of 2024"}
+    first, second = make_run("first", {0: 0.5, 1: 0.5}, named), make_run("second", {0: 0.5, 1: 0.6}, named)
+    assert len(compare_runs(first, second).cells) == 1
