@@ -65,6 +65,16 @@ def find_images(folder: Path, grouping: Grouping | None = None) -> list[Labelled
     return sorted(files, key=lambda one: (one.class_name, one.file))
 
 
+def hidden_images(folder: Path) -> list[str]:
+    """Images that find_images ignores since they, or a folder above them, are hidden; not what macOS adds to files."""
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in _IMAGE_SUFFIXES]
+    return sorted(
+        str(path)
+        for path in found
+        if not path.name.startswith("._") and any(part.startswith(".") for part in path.parts)
+    )
+
+
 def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile]) -> None:
     """Checks that there are two classes or more, each with images enough and a name that can be printed.
 

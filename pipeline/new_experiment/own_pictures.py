@@ -28,7 +28,7 @@ from pipeline.new_experiment.output_folder import RECORDS
 from pipeline.new_experiment.own_records import FindCifar, OwnData, all_domains, cifar_labels, other_sources
 from pipeline.new_experiment.own_settings import chosen_target
 from pipeline.new_experiment.picture_options import PictureOptions
-from pipeline.new_experiment.picture_tables import notes_on, write_tables
+from pipeline.new_experiment.picture_tables import notes_on, notes_on_hidden, write_tables
 from pipeline.new_experiment.wanted import Wanted
 from terminal.console import progress_in
 
@@ -86,7 +86,7 @@ def from_images(
         path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes, val_key=VAL_KEY
     )
     found = find_record_files(draft / RECORDS)
-    notes += tuple(notes_on(read, division))
+    notes += (*notes_on_hidden(folder), *notes_on(read, division))
     return OwnData(data, found, own, target, all_domains(own, target, domains), reason, notes, _groups(read, division))
 
 

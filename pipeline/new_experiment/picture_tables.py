@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from acquisition.image_folders.image_folder import hidden_images
+from acquisition.image_folders.label_table import is_table
 from acquisition.image_folders.own_images import OwnImage, PicturesRead
 from acquisition.image_folders.picture_reading import MOST_BYTES, REDUCED_PX
 from acquisition.splits.division import Division
 from acquisition.splits.names import LEFT_OUT, SPLITS, TEST, TRAIN, VAL
 from acquisition.splits.near_duplicates_file import NEAR
+from experiment.errors import printable
 from pipeline.new_experiment.output_folder import IMAGES
 
 UNBALANCED = 2
@@ -46,6 +49,14 @@ def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) ->
         writer = csv.writer(file)
         writer.writerow(head)
         writer.writerows(rows)
+
+
+def notes_on_hidden(folder: Path) -> Iterator[str]:
+    """What was left out of a folder since its name begins with a dot."""
+    hidden = [] if is_table(folder) else hidden_images(folder)
+    if hidden:
+        yield (f"{len(hidden):,} images are left out, since their name or that of their folder begins with a dot, such "
+               f"as {printable(hidden[0])}. Rename what should take part.")  # fmt: skip
 
 
 def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:

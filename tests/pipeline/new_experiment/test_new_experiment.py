@@ -132,6 +132,16 @@ def test_a_class_with_few_images_is_named(tmp_path, init):
     assert [note.split()[2] for note in notes] == ["'rose'", "'tulip'"]
 
 
+def test_images_with_a_hidden_name_are_left_out_with_a_message(tmp_path, init):
+    """A class may be called `.5`; what macOS puts beside each file is no image."""
+    folder = write_images(tmp_path / "images", ["rose", "tulip", ".5"])
+    picture(7).save(folder / "rose" / ".late.png")
+    (folder / "rose" / "._0.png").touch()
+    count = len(list((folder / ".5").iterdir())) + 1
+    [note] = [note for note in init(folder).notes if "begins with a dot" in note]
+    assert note.startswith(f"{count} images are left out") and "such as .5/" in note
+
+
 def test_images_much_larger_than_cifar10_s_have_imagenet_alone(tmp_path, init):
     made = init(write_images(tmp_path / "images", ["rose", "tulip"], size=(100, 70)), cifar="nowhere")
     assert (made.image_shape, list(made.sources)) == ((96, 96, 3), ["imagenet"])
