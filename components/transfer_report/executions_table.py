@@ -28,8 +28,10 @@ def executions(ledgers: Ledgers) -> list[dict[str, Any]]:
     """
     records = [_record(sweep, row, None) for sweep in ledgers.baselines.values() for row in sweep.rows]
     for sweep in ledgers.transfers.values():
-        pairs = ledgers.known_baseline_rows(sweep, sweep.rows)
-        records += [_record(sweep, row, baseline and baseline.test_accuracy) for row, baseline in pairs]
+        records += [
+            _record(sweep, row, None if baseline is None else baseline.test_accuracy)
+            for row, baseline in ledgers.known_baseline_rows(sweep, sweep.rows)
+        ]
     return records
 
 
