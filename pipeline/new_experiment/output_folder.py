@@ -37,7 +37,8 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
     """
     check_utf_8(str(out), "Name another folder with --out.")
     # Links and `..` hide where a folder lies.
-    real, images = out.parent.resolve() / out.name, folder.resolve()
+    # Not Path.resolve: before Python 3.13 it raises where links lead in a circle.
+    real, images = Path(os.path.realpath(out.parent), out.name), Path(os.path.realpath(folder))
     if real == images or images in real.parents or real in images.parents:
         raise ThawError(f"{out} and the images in {folder} contain each other. Name another folder with --out.")
     if not out.parent.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def open_run(folder: Path | str) -> FinishedRun:
       ThawError: the run did not finish, a file of it is damaged, or its workspace is gone or damaged, or
         has another record than the run's.
     """
-    folder = Path(folder).resolve()
+    folder = Path(os.path.realpath(folder))  # Path.resolve raises where links lead in a circle, before Python 3.13
     if not (folder / SUMMARY_FILE).exists():
         raise ThawError(f"{folder} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
     summary, config = read_summary(folder), read_settings(folder)

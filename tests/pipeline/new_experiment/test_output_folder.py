@@ -134,6 +134,14 @@ def test_another_process_that_is_writing_keeps_its_folder(tmp_path):
     assert os.listdir(tmp_path / "out") == [CONFIG]
 
 
+@pytest.mark.parametrize("place", ["loop", "loop/in"])
+def test_a_link_to_itself_is_no_folder(tmp_path, place):
+    (tmp_path / "loop").symlink_to("loop")
+    check_output(tmp_path / "out", tmp_path / place, force=False)  # what is in a folder is looked at later
+    with pytest.raises(ThawError, match="where out should be made, is not a folder"):
+        check_output(tmp_path / place / "out", tmp_path / "images", force=False)
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_what_appears_while_it_is_written_is_not_replaced(tmp_path, force):
     """An experiment that another `thaw init` has written meanwhile, and a folder of the user's."""
