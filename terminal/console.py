@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import IO, cast
 
@@ -10,6 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from terminal.output import Output
+
+USUAL_WIDTH = 80
+"""Characters in a line where a terminal says that it has none."""
 
 
 def console(
@@ -25,10 +27,11 @@ def console(
     """
     if file is None and (stream := sys.stderr if stderr else sys.stdout) is not None:
         file = cast(IO[str], Output(stream, lasting=stderr))
-    # Terminals without a size say 0, and Rich would write nothing in a line of no width.
-    environment = {name: value for name, value in os.environ.items() if (name, value) != ("COLUMNS", "0")}
-    return Console(file=file, stderr=stderr, quiet=quiet, soft_wrap=soft_wrap, highlight=False, markup=False,
-                   emoji=False, _environ=environment)  # fmt: skip
+    made = Console(file=file, stderr=stderr, quiet=quiet, soft_wrap=soft_wrap, highlight=False, markup=False,
+                   emoji=False)  # fmt: skip
+    if not made.width:  # COLUMNS=0, as terminals without a size have it: Rich would write nothing
+        made.width = USUAL_WIDTH
+    return made
 
 
 def words(template: str) -> TextColumn:
