@@ -34,10 +34,17 @@ def own_modules_first(path: list[str], environment: MutableMapping[str, str]) ->
       path: sys.path; changed.
       environment: the process's; changed.
     """
-    if shadowed([folder for folder in path if Path(folder).resolve() != ROOT]):
+    if shadowed([folder for folder in path if not _is_ours(folder)]):
         path.insert(0, str(ROOT))
         given = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([given] if given else [])])
+
+
+def _is_ours(folder: str) -> bool:
+    try:
+        return Path(folder).resolve() == ROOT
+    except OSError:  # relative to a working folder that was removed
+        return False
 
 
 own_modules_first(sys.path, os.environ)

@@ -75,6 +75,7 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
     stop_by_exception()
     status = 0
     try:
+        _check_working_folder()
         own_temporary_folder(environment)
         command()
     except ThawError as error:
@@ -91,6 +92,14 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
           "room, or send it elsewhere, and run the same command again: what was finished is not repeated.",
           file=sys.stderr)  # fmt: skip
     return status or 1
+
+
+def _check_working_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ThawError("The working folder of this terminal or job no longer exists. Expected one that does, since "
+                        "paths are relative to it. Change to it (cd) and run the same command.") from error  # fmt: skip
 
 
 def _status_of_ended(error: BaseException) -> int:

@@ -219,6 +219,16 @@ def test_a_signal_while_modules_are_imported_ends_it_with_a_line(tmp_path, progr
     assert said.strip() == "Stopped. Run the same command again: what was finished is not repeated."
 
 
+@pytest.mark.parametrize("program", [["thaw_entry.py", "plan"], ["local_runner.py", "--plan"]])
+def test_a_working_folder_that_was_removed_is_said(tmp_path, program):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [sys.executable, str(ROOT / program[0]), *program[1:]]
+    ended = subprocess.run(command, cwd=gone, preexec_fn=gone.rmdir, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False), ended.stderr
+    assert "The working folder of this terminal or job no longer exists" in ended.stderr
+
+
 def test_ctrl_c_before_signals_are_handled_is_no_traceback(tmp_path):
     (tmp_path / "tempfile.py").write_text(SLOW_MODULE)
     command, pipe = [sys.executable, str(ROOT / "thaw_entry.py"), "plan"], subprocess.PIPE
