@@ -29,6 +29,8 @@ from pipeline.runs.run_lock import has_run
 from pipeline.runs.run_log import RUN_LOG
 
 FRESH_DRAWS = "fresh draws"
+FILLED_IN = ("sha256", "mflop", "parts")
+"""Of a backbone: what a run finds out, and its config.yaml says."""
 NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
 """What TFX's local runner logs."""
 
@@ -130,6 +132,10 @@ def in_words(state: ExperimentState) -> str:
         if state.run_minutes:
             limit = (f" It had a time limit of {state.run_minutes:g} minutes. `thaw run` with more time, or without a "
                      "limit, trains what is missing.")  # fmt: skip
+        if not any(sweep.done for sweep in state.sweeps):
+            limit += (
+                " This version of Thaw finds none of its trainings in the ledgers: `thaw run` would make them again."
+            )
         return f"The newest run is finished: {state.run / 'report.html'}.{limit}"
     if state.running:
         at = f" at the node {state.node}" if state.node else ""
@@ -206,12 +212,26 @@ def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tu
     """The newest run with these settings; else the newest of the experiment, and what differs in it."""
     asked, runs = _but_for_time(settings_of(with_whole_paths(config))), runs_of(config.name, config.runs.absolute())
     settings = {run: _but_for_time(read_started(run)["settings"]) for run in reversed(runs)}
-    run = next((run for run, found in settings.items() if found == asked), None)
+    run = next((run for run, found in settings.items() if not _differing(asked, found)), None)
     if run is not None or not runs:
         return run, None, ()
-    newest = settings[runs[-1]]
-    names = sorted({*asked, *newest})
-    return None, runs[-1], tuple(name for name in names if asked.get(name) != newest.get(name))
+    return None, runs[-1], _differing(asked, settings[runs[-1]])
+
+
+def _differing(asked: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the settings that are not equal; a backbone's facts count only where both sides know them."""
+    one, other = _known_to_both(asked, found), _known_to_both(found, asked)
+    return tuple(name for name in sorted({*one, *other}) if one.get(name) != other.get(name))
+
+
+def _known_to_both(settings: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    known = others.get("backbones", {})
+    backbones = {
+        name: {key: value for key, value in backbone.items()
+               if key not in FILLED_IN or (value and known.get(name, {}).get(key))}
+        for name, backbone in settings.get("backbones", {}).items()
+    }  # fmt: skip
+    return {**settings, "backbones": backbones}
 
 
 def _but_for_time(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from experiment.changes import as_written
+from experiment.changes import as_written, changed
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from ledger.ledger import write_ledger
@@ -210,6 +210,30 @@ def test_the_newest_run_is_told_in_a_sentence(config):
         assert in_words(state_of(config)).endswith("is running at the node Pusher.")
     finish(folder)
     assert in_words(state_of(config)).startswith("The newest run is finished: ")
+
+
+def test_a_finished_run_of_which_no_training_is_found_is_not_told_as_if_all_were_there(config):
+    """As after an update of Thaw: the table says that none is done."""
+    add_run(config, "20261124-110000-quick", finished=True)
+    assert "finds none of its trainings in the ledgers" in in_words(state_of(config))
+    add_ledger(config, "a.jsonl", ["trained"])
+    assert in_words(state_of(config)).endswith("report.html.")
+
+
+def test_a_run_is_found_by_the_settings_that_it_wrote(config, make_config):
+    """config.yaml has what the run found out of each backbone; another file of weights is another experiment."""
+    facts = {"sha256": "a" * 64, "mflop": 21.3, "parts": 18}
+    asked = config.backbones["mobilenet_v2"]
+
+    def told(**more):
+        return changed(config, backbones={"mobilenet_v2": changed(asked, **{**facts, **more})})
+
+    folder = add_run(config, "20261124-110000-quick")
+    assert state_of(told()).run == folder
+    folder = add_run(told(), "20261124-120000-quick")
+    assert [state_of(one).run for one in (config, told())] == [folder, folder]
+    other = state_of(told(sha256="b" * 64))
+    assert (other.run.name, other.differing) == ("20261124-110000-quick", ())
 
 
 def test_a_time_limit_is_no_other_experiment_and_is_said(config, make_config):
