@@ -121,7 +121,7 @@ def own_images_options(command: Command) -> Command:
     options = (
         click.option("--out", type=path, help="Folder to write.  [default: thaw-<name>]"),
         click.option("--name", help="Name of the experiment.  [default: the folder's name]"),
-        click.option("--target", default="", metavar="A,B",
+        click.option("--target", metavar="A,B",
                      help="Classes to tell apart. Two or more others become a source. Put a name with a comma in "
                           "double quotes, as in CSV."),
         click.option("--image-size", type=click.IntRange(16, 224), metavar="PX",
@@ -133,7 +133,7 @@ def own_images_options(command: Command) -> Command:
                           "MobileNetV2. Repeat the option for more."),
         click.option("--scale", type=click.Choice(get_args(Scale)),
                      help="Pixel values that the .keras files expect, if they have no layer that scales them."),
-        click.option("--classes", default="", metavar="A,B",
+        click.option("--classes", metavar="A,B",
                      help="TFRecords: names of the classes in the order of their labels, written as for --target."),
         click.option("--image-key", help="TFRecords: feature with the image, if several could be it."),
         click.option("--label-key", help="TFRecords: feature with the label."),

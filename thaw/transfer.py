@@ -16,10 +16,10 @@ from thaw.options import as_json, examples, find_run, print_json, run_argument, 
 @click.command(epilog=examples("thaw advise", "thaw advise 20261126-101500-quick --target deer,horse --n 100"))
 @run_argument
 @runs_option
-@click.option("--target", default="", metavar="A,B", help="Classes to tell apart.  [default: those of RUN]")
+@click.option("--target", metavar="A,B", help="Classes to tell apart.  [default: those of RUN]")
 @click.option("--n", type=click.IntRange(4), help="Labelled images of the target.  [default: the size to deploy]")
 @as_json
-def advise(run: str, runs: Path, target: str, n: int | None, in_json: bool) -> None:
+def advise(run: str, runs: Path, target: str | None, n: int | None, in_json: bool) -> None:
     """Predict which of RUN's sources to transfer, before training.
 
     Also how many layers to freeze. Thaw fits linear probes only. RUN must be finished; --target may name other classes.

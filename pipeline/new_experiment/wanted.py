@@ -46,12 +46,17 @@ _NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
 """A name in double quotes, or one without; and the comma after it."""
 
 
-def names_in(text: str) -> tuple[str, ...]:
+def names_in(text: str | None) -> tuple[str, ...]:
     """Names with commas between them, as in CSV: one in double quotes may hold commas, and spaces at its ends.
 
+    Args:
+      text: none: no names.
+
     Raises:
-      ThawError: a quote is not closed, or something follows it.
+      ThawError: a quote is not closed, or something follows it; the text has no name, as that of an unset variable.
     """
+    if text is None:
+        return ()
     names, place = [], 0
     while place < len(text):
         found = _NAME.match(text, place)
@@ -61,6 +66,9 @@ def names_in(text: str) -> tuple[str, ...]:
                             """end, in double quotes: '"rose, red",tulip'.""")  # fmt: skip
         names.append(found[2].strip() if found[1] is None else found[1].replace('""', '"'))
         place = found.end()
+    if not any(names):
+        raise ThawError(f"{text!r} has no name. Expected names with commas between them, such as rose,tulip; leave the "
+                        "option out to have none.")  # fmt: skip
     return tuple(filter(None, names))
 
 

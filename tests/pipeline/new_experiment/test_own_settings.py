@@ -18,7 +18,7 @@ from pipeline.new_experiment.own_settings import (
 )
 from pipeline.new_experiment.wanted import name_from, names_in, wanted_from
 
-ASKED = {"target": "", "classes": "", "image_size": None, "image_key": None, "label_key": None, "id_key": None,
+ASKED = {"target": None, "classes": None, "image_size": None, "image_key": None, "label_key": None, "id_key": None,
          "backbone": (), "scale": None, "mirror": None}  # fmt: skip
 MOBILENET = Backbone(family="MobileNetV2", alpha=1.0, image_size_px=96)
 DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", "iris", "fern"))
@@ -27,7 +27,7 @@ DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", 
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("rose,tulip", ("rose", "tulip")), (" rose , tulip ", ("rose", "tulip")), ("", ()), (",,", ()),
+        ("rose,tulip", ("rose", "tulip")), (" rose , tulip ", ("rose", "tulip")), (None, ()),
         ('"a, b",c', ("a, b", "c")), ('"c ", d', ("c ", "d")), ('"say ""hi""",x', ('say "hi"', "x")), 
         ("日本 語,b", ("日本 語", "b")),
     ],
@@ -36,7 +36,7 @@ def test_names_have_commas_between_them_and_quotes_where_they_hold_some(text, na
     assert names_in(text) == names
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), max_size=4))
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), min_size=1, max_size=4))
 def test_every_name_can_be_given_in_quotes(names):
     text = ",".join('"' + name.replace('"', '""') + '"' for name in names)
     assert names_in(text) == tuple(names)
@@ -193,7 +193,7 @@ def test_names_between_commas_are_read_and_a_name_that_does_not_fit_is_refused()
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("", ()),
+        (None, ()),
         ("rose, tulip,", ("rose", "tulip")),
         ('"gänse, graue",日本 語', ("gänse, graue", "日本 語")),
         (' "rose " , tulip ', ("rose ", "tulip")),
@@ -206,13 +206,20 @@ def test_names_with_commas_and_spaces_are_named_in_quotes(text, names):
     assert wanted_from("garden", {**ASKED, "target": text, "classes": text}).classes == names
 
 
+@pytest.mark.parametrize("text", ["", " ", ",", '""', ' , "" '])
+def test_no_name_is_not_the_same_as_no_option(text):
+    """`--target "$CLASSES"` with a variable that is not set would stand for another question."""
+    with pytest.raises(ThawError, match=r"has no name.*leave the option out"):
+        names_in(text)
+
+
 @pytest.mark.parametrize("text", ['"rose', 'tulip,"rose" red', '""rose"'])
 def test_quotes_that_do_not_close_are_refused(text):
     with pytest.raises(ThawError, match=r"Can't read the names in .* in double quotes"):
         names_in(text)
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), max_size=4))
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), min_size=1, max_size=4))
 def test_any_names_can_be_quoted(names):
     assert names_in(",".join('"' + name.replace('"', '""') + '"' for name in names)) == tuple(names)
 
