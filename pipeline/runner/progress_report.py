@@ -133,9 +133,7 @@ def in_words(state: ExperimentState) -> str:
             limit = (f" It had a time limit of {state.run_minutes:g} minutes. `thaw run` with more time, or without a "
                      "limit, trains what is missing.")  # fmt: skip
         if not any(sweep.done for sweep in state.sweeps):
-            limit += (
-                " This version of Thaw finds none of its trainings in the ledgers: `thaw run` would make them again."
-            )
+            limit += " This version of Thaw finds none of its trainings in the ledgers: `thaw run` would repeat them."
         return f"The newest run is finished: {state.run / 'report.html'}.{limit}"
     if state.running:
         at = f" at the node {state.node}" if state.node else ""
@@ -240,18 +238,13 @@ def _but_for_time(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lines(log: Path) -> list[str]:
-    """A log's lines that say something."""
-    text = _text(log) if log.exists() else ""
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _text(path: Path) -> str:
-    """A file's text.
+    """A log's lines that say something.
 
     Raises:
       ThawError: it can't be read, as where a folder stands in its place.
     """
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     except OSError as error:
-        raise damaged(path, error) from error
+        raise damaged(log, error) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
