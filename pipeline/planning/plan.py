@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import threadpoolctl
 
+from experiment.backbones import MOST_SIDE_PX
 from experiment.config import ExperimentConfig
 from pipeline.planning.run_costs import RunCosts
 
@@ -61,6 +62,21 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
     copied = images * (1 + config.augmentation.copies * _shares(config))
     disk_mb = (size_bytes + copied * pixels) / 1e6 + 30 * len(config.transfers) + executions * MB_PER_ROW
     return Plan(cells, fresh_cells, executions, seconds / 60, disk_mb, at_most=config.search == "bayesian")
+
+
+def sides_in_words(config: ExperimentConfig) -> str:
+    """The side in pixels of what each network sees, and what decides it."""
+    used = dict.fromkeys([*config.baseline_architectures, *(pair.architecture for pair in config.transfers)])
+    said = []
+    for name in used:
+        backbone = config.backbones.get(name)
+        side: int | None
+        if backbone is None:
+            side, why = min(MOST_SIDE_PX, max(config.data.image_shape[:2])), f"at most {MOST_SIDE_PX}"
+        else:
+            side, why = backbone.side_px, "image_size_px" if backbone.image_size_px else "as its weights were trained"
+        said.append(f"{name} {side} ({why})" if side else f"{name} the size of its file, or that of the images")
+    return f"Side of the images that networks see, in pixels: {', '.join(said)}."
 
 
 def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:

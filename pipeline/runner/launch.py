@@ -16,7 +16,7 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.machine import Machine
 from pipeline.dag.node_settings import asked_digests
-from pipeline.planning.plan import Plan
+from pipeline.planning.plan import Plan, sides_in_words
 from pipeline.runner.artifact_store import open_store
 from pipeline.runner.failed_run import AFTER_NODES, explained
 from pipeline.runner.prepare import Prepared, check_room, free_gb, prepare
@@ -59,6 +59,7 @@ def launch(
 def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
     terminal.print(plan_table(config, plan, prepared.dataset.name))
+    terminal.print(sides_in_words(config))
     terminal.print(
         f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
         f"({free_gb(config.workspace):.0f} GB free).",

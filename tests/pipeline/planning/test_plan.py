@@ -5,10 +5,11 @@ import re
 import pytest
 from rich.console import Console
 
+from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.loading import PRESETS, load_config
-from pipeline.planning.plan import measure_gflops, plan_run
+from pipeline.planning.plan import measure_gflops, plan_run, sides_in_words
 from pipeline.planning.run_costs import RunCosts
 from pipeline.planning.training_costs import forward_mflop, training_seconds
 from pipeline.runner.launch import plan_table
@@ -120,6 +121,20 @@ def test_the_table_has_a_line_for_fresh_draws_and_says_at_most_of_what_is_search
     assert re.findall(r"\d+", lines["fresh"]) == ["8", "5", "40"]
     grid = changed(QUICK, search="grid")
     assert "at most" not in shown(grid, plan(grid))
+
+
+def test_the_plan_says_which_side_each_network_sees_and_why():
+    assert sides_in_words(QUICK) == (
+        "Side of the images that networks see, in pixels: original 32 (at most 32), mobilenet_v2 96 (image_size_px)."
+    )
+    own = Backbone(model="mine.keras", scale="0..1"), Backbone(family="EfficientNetB0")
+    config = QUICK.model_copy(update={
+        "backbones": dict(zip(("mobilenet_v2", "b0"), own, strict=True)),
+        "transfers": tuple(changed(QUICK.transfers[-1], architecture=name) for name in ("mobilenet_v2", "b0")),
+    })  # fmt: skip
+    said = sides_in_words(config)
+    assert "mobilenet_v2 the size of its file, or that of the images" in said
+    assert "b0 224 (as its weights were trained)" in said
 
 
 def test_tuned_ranges_are_counted_for_each_n_and_cost_their_suffix():
