@@ -11,14 +11,14 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from acquisition.tfrecords.image_headers import LEAST_SIDE_PX, MOST_PIXELS, found_in
 from experiment.errors import ThawError, is_own_mistake
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF")
-MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-"""Pillow's names of what has eight bits a channel, or fewer, and whose colours need no profile."""
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK")
+"""Pillow's names of what has eight bits a channel, or fewer."""
 KEPT_FORMATS, KEPT_MODES = ("PNG", "JPEG", "MPO"), ("1", "L", "P", "RGB")
 """What TensorFlow decodes as a viewer shows it, where nothing turns it or makes a part of it transparent."""
 _JPEGS = ("JPEG", "MPO")
@@ -36,7 +36,9 @@ _UPRIGHT = {
 which ends in a TypeError where another entry is odd."""
 _TURNED = (5, 6, 7, 8)
 """Values of EXIF's orientation by which width and height change places."""
-_ANIMATED = ("GIF", "PNG")
+_WITH_EXIF = (*_JPEGS, "WEBP")
+"""Formats whose EXIF is read without decoding the picture."""
+_ANIMATED = ("GIF", "PNG", "WEBP")
 """The first picture of any other file with several (a camera's preview behind its photograph) is the photograph."""
 # What Pillow raises on bytes that are not an image, or a damaged one; is_own_mistake tells what our own code raised.
 _DAMAGE = (
@@ -73,7 +75,7 @@ def image_header(path: Path) -> Header:
                 raise ThawError(f"{path}: {problem}")
             width, height = image.size
             # A PNG would be decoded whole for it.
-            turned = image.format in _JPEGS and image.getexif().get(_ORIENTATION) in _UPRIGHT
+            turned = image.format in _WITH_EXIF and image.getexif().get(_ORIENTATION) in _UPRIGHT
             sideways = turned and image.getexif().get(_ORIENTATION) in _TURNED
             kept = image.format in KEPT_FORMATS and image.mode in KEPT_MODES and not turned
             size_bytes = path.stat().st_size if kept else _PNG_BYTES_PER_PIXEL * width * height
@@ -107,13 +109,23 @@ def load_image(source: Path | bytes, name: str, enough_px: int | None = None) ->
                 layered = upright.convert("RGBA")
                 white = Image.new("RGBA", layered.size, "white")
                 return Image.alpha_composite(white, layered).convert("RGB")
-            return upright.convert("RGB")
+            return _rgb_of_inks(upright) if upright.mode == "CMYK" else upright.convert("RGB")
     except _DAMAGE as error:
         if is_own_mistake(error):
             raise
         raise ThawError(
             f"{name}: damaged or cut short ({error}). Expected a complete image; replace it or leave it out."
         ) from error
+
+
+def _rgb_of_inks(image: Image.Image) -> Image.Image:
+    """A CMYK image in sRGB, by its own profile; by simple subtraction where it has none that can be used."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        made = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (KeyError, ImageCms.PyCMSError, OSError):
+        made = None
+    return made or image.convert("RGB")
 
 
 def fitted(image: Image.Image, height: int, width: int) -> Image.Image:

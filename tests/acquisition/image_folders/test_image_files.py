@@ -7,9 +7,9 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
-from acquisition.image_folders.image_files import fitted, image_header, load_image, png_bytes
+from acquisition.image_folders.image_files import fitted, image_header, load_image, png_bytes, stays_as_it_is
 from experiment.errors import ThawError
 
 
@@ -39,6 +39,12 @@ def animation(path: Path) -> Path:
     return saved(path, frames[0], save_all=True, append_images=frames[1:])
 
 
+def webp_declaring(width: int, height: int) -> bytes:
+    """A lossless WebP that says it has this size, and has no pixels."""
+    body = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(65)
+    return b"RIFF" + struct.pack("<I", 12 + len(body)) + b"WEBPVP8L" + struct.pack("<I", len(body)) + body
+
+
 def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("these are words")
     (tmp_path / "empty.png").touch()
@@ -46,19 +52,22 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path) -> None
     (tmp_path / "large.png").write_bytes(declaring(11_000, 10_000))
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "lost.png").symlink_to(tmp_path / "nowhere")
-    saved(tmp_path / "cmyk.jpg", Image.new("CMYK", (16, 16)))
     saved(tmp_path / "deep.png", Image.new("I;16", (16, 16)))
     saved(tmp_path / "small.png", Image.new("RGB", (16, 7)))
     animation(tmp_path / "moving.gif")
     animation(tmp_path / "moving.png")
+    animation(tmp_path / "moving.webp")
+    (tmp_path / "huge.webp").write_bytes(webp_declaring(16_383, 16_383))
+    (tmp_path / "large.webp").write_bytes(webp_declaring(11_000, 10_000))
     expected = {
         "text.png": "not an image that can be read", "empty.png": "an empty file",
         "huge.png": "more than 100 million pixels",
         "large.png": "declares 11000 x 10000 pixels",
         "folder.png": "not a readable file", "lost.png": "not a readable file",
-        "cmyk.jpg": "Pillow's mode CMYK", "deep.png": "Pillow's mode I;16",
+        "deep.png": "Pillow's mode I;16",
         "small.png": "16 x 7 pixels; expected 8",
-        "moving.gif": "an animation", "moving.png": "an animation",
+        "moving.gif": "an animation", "moving.png": "an animation", "moving.webp": "an animation",
+        "huge.webp": "more than 100 million pixels", "large.webp": "declares 11000 x 10000 pixels",
     }  # fmt: skip
     for name, words in expected.items():
         with pytest.raises(ThawError, match=words) as caught:
@@ -89,6 +98,32 @@ def test_a_photograph_is_turned_as_its_camera_was_held(tmp_path: Path) -> None:
 def test_every_mode_becomes_rgb(mode: str) -> None:
     image = load_image(png_bytes(Image.new(mode, (9, 9))), "")
     assert (image.mode, image.size) == ("RGB", (9, 9))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_webp_becomes_the_pixels_that_it_has(tmp_path: Path, mode: str) -> None:
+    pixels = Image.effect_noise((20, 10), 80).convert(mode)
+    path = saved(tmp_path / "a.webp", pixels, lossless=True, exact=True)
+    assert load_image(path, "").tobytes() == pixels.convert("RGB").tobytes()
+    assert not stays_as_it_is(path.read_bytes())
+
+
+def test_a_webp_is_turned_as_its_camera_was_held(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = saved(tmp_path / "turned.webp", Image.new("RGB", (20, 10)), exif=exif)
+    assert image_size_of(path) == load_image(path, "").size == (10, 20)
+
+
+@pytest.mark.parametrize(
+    "profile", [None, b"damaged", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()]
+)
+def test_four_inks_become_three_colours_whatever_their_profile(tmp_path: Path, profile: bytes | None) -> None:
+    inks = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    path = saved(tmp_path / "inks.jpg", inks, quality=100, icc_profile=profile)
+    red = load_image(path, "").getpixel((8, 8))
+    assert isinstance(red, tuple) and red[0] > 240 and max(red[1:]) < 15
+    assert not stays_as_it_is(path.read_bytes())
 
 
 def test_what_is_transparent_is_laid_on_white() -> None:
