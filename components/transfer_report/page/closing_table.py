@@ -119,7 +119,7 @@ def budget_notes(summary: Mapping[str, Any]) -> list[str]:
         notes.append(f"Unfinished: there was no time for {share} ({by_sweep}). Thaw chose the best of the others.")
     if unconfirmed:
         sizes = ", ".join(f"n = {n}" for n in unconfirmed)
-        notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so the report has no answer for it.")
+        notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so the report has no answer there.")
     if unconfirmed or (missing and summary.get("budget_minutes")):
         notes.append("Start the same run with more minutes, or without a time limit: it continues from here.")
     return notes

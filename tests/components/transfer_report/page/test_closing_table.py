@@ -185,7 +185,7 @@ def test_what_there_was_no_time_for_is_said_and_nothing_where_all_was_trained() 
     assert found[0].startswith(
         "Unfinished: there was no time for 7 of the search's 60 trainings (2 of baseline__original"
     )
-    assert "fresh draws of n = 20, n = 50, so the report has no answer for it" in found[1]
+    assert "fresh draws of n = 20, n = 50, so the report has no answer there" in found[1]
     assert "continues from here" in found[2]
 
 
