@@ -105,6 +105,7 @@ REPORT_CODE = (
 """What decides the report."""
 ADVICE_CODE = (
     *SOURCE_CODE,
+    "analysis.statistics.formats",
     "analysis.transfer_prediction.advice_rule",
     "analysis.transfer_prediction.predicted_gains",
     "components.named_inputs",

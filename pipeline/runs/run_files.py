@@ -17,7 +17,7 @@ from experiment.changes import as_written, changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
 from experiment.loading import load_config
-from pipeline.runs.run_formats import CELL_COLUMNS, TRAINING_COLUMNS, Origin, Started, Summary
+from pipeline.runs.run_formats import CELL_COLUMNS, TRAINING_COLUMNS, Compared, Started, Summary
 
 SUMMARY_FILE, CONFIG_FILE, CELLS_FILE, FRESH_FILE = "summary.json", "config.yaml", "cells.csv", "confirmed.csv"
 STARTED_FILE = "started.json"
@@ -39,7 +39,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 def read_origin(folder: Path) -> dict[str, Any]:
     """As read_summary, where `data`, `target`, `stack` and `confirmed` alone are needed."""
-    return _read_json(folder / SUMMARY_FILE, Origin)
+    return _read_json(folder / SUMMARY_FILE, Compared)
 
 
 def read_started(folder: Path) -> dict[str, Any]:

@@ -94,11 +94,16 @@ class _Confirmed(pydantic.BaseModel):
 
 
 class Origin(pydantic.BaseModel):
-    """What summary.json says of a run's images, of what trained it, and of what it chose with how many images."""
+    """What summary.json says of a run's images and of what trained it."""
 
     data: str
     target: dict[str, str]
     stack: dict[str, Any]
+
+
+class Compared(Origin):
+    """What a comparison of two runs reads of summary.json."""
+
     confirmed: list[_Confirmed] = []  # runs from before there were fresh draws have none
 
 
