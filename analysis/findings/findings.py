@@ -10,7 +10,7 @@ from analysis.cells.cell_summaries import Summaries
 from analysis.cells.grid import Grid, SweepCell
 from analysis.claims.claim import Claim
 from analysis.claims.claims import judge_claims
-from analysis.findings.confirmed import Confirmation
+from analysis.findings.confirmed import Confirmation, Confirmed
 from analysis.findings.labels_saved import LabelsNeeded, labels_needed
 from analysis.findings.learning_curves import LearningMeasures, Pace, measure_curves
 from analysis.findings.recommendation import Advice, advise
@@ -142,10 +142,10 @@ def advice_json(advice: Sequence[Advice]) -> list[dict[str, Any]]:
     ]
 
 
-def confirmed_json(confirmation: Confirmation) -> list[dict[str, Any]]:
-    """For summary.json: at each n the best transfer on val against the best network from scratch, on fresh draws.
+def confirmed_json(answers: Sequence[Confirmed]) -> list[dict[str, Any]]:
+    """For summary.json: what val chose against its baseline and against the best network from scratch, on fresh draws.
 
-    Accuracies are fractions; `gain_points` is over `best_from_scratch`.
+    Accuracies are fractions; `gain_points` and `verdict` are over `best_from_scratch`.
     """
     return [
         {
@@ -156,16 +156,22 @@ def confirmed_json(confirmation: Confirmation) -> list[dict[str, Any]]:
             "held_from": answer.summary.cell.held_from,
             "draws": answer.summary.draws,
             "accuracy": answer.summary.accuracy.estimate,
-            "accuracy_interval": [answer.summary.accuracy.low, answer.summary.accuracy.high],
+            "accuracy_interval": _bounds(answer.summary.accuracy),
+            "baseline": answer.question.baseline[0],
+            "baseline_accuracy": answer.summary.baseline.estimate,
+            "baseline_interval": _bounds(answer.summary.baseline),
+            "over_baseline_points": answer.summary.gain_points.estimate,
+            "over_baseline_interval_points": _bounds(answer.summary.gain_points),
+            "over_baseline_verdict": answer.summary.verdict,
             "best_from_scratch": answer.scratch.best.sweep,
             "best_from_scratch_accuracy": answer.scratch.best.accuracy.estimate,
-            "best_from_scratch_interval": [answer.scratch.best.accuracy.low, answer.scratch.best.accuracy.high],
+            "best_from_scratch_interval": _bounds(answer.scratch.best.accuracy),
             "gain_points": answer.scratch.lead.estimate,
-            "gain_interval_points": [answer.scratch.lead.low, answer.scratch.lead.high],
+            "gain_interval_points": _bounds(answer.scratch.lead),
             "verdict": answer.scratch.verdict,
             "collapsed": dict(answer.collapsed),
         }
-        for answer in confirmation.best
+        for answer in answers
     ]
 
 
@@ -185,6 +191,10 @@ def labels_json(labels: Sequence[LabelsNeeded]) -> list[dict[str, Any]]:
         }
         for one in labels
     ]
+
+
+def _bounds(interval: Interval) -> list[float]:
+    return [interval.low, interval.high]
 
 
 def _json_interval(interval: Interval) -> dict[str, float]:

@@ -54,6 +54,7 @@ def render_page(
         headline=headline(summary),
         certainty=certainty(winner),
         evidence=evidence(winner, len(rows), summary["test_images_of_classes"]),
+        everywhere=_everywhere(summary),
         notes=[*budget_notes(summary), *divergence_notes(summary)],
         found=found,
         claims=_claims(summary, found),
@@ -99,6 +100,13 @@ def _section(
         "freezing": drawn.freezing.get(transfer),
         "measures": measures_table(found.measures, chosen),
     }
+
+
+def _everywhere(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Answers on every transfer at every n, by transfer; empty where the tables of the best have them all."""
+    answers, shown = summary["confirmed_transfers"], summary["confirmed"]
+    others = [one for one in answers if one not in shown and one["n"] != summary["deployed_size"]]
+    return sorted(answers, key=lambda one: (one["transfer"], one["n"])) if others else []
 
 
 def _claims(summary: Mapping[str, Any], found: Findings) -> Sequence[Claim]:

@@ -202,9 +202,9 @@ def test_every_table_of_a_synthetic_page_is_marked(written: tuple[Path, dict[str
     folder, _ = written
     page = (folder / "report.html").read_text()
     tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
-    # Closing table, confirmed, labels saved, labels ahead, claims, data; predicted gains twice and estimators; two a
-    # transfer.
-    assert len(tables) == 13
+    # Confirmed, closing table, every transfer, labels saved, labels ahead, claims, data; predicted gains twice and
+    # estimators; two a transfer.
+    assert len(tables) == 14
     assert all("SYNTHETIC" in table for table in tables)
     assert "<title>SYNTHETIC" in page
 

@@ -1,0 +1,56 @@
+"""Fresh draws of every transfer at every n are in summary.json and on the page. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.statistics import formats
+from components.transfer_report.report import Summary, write_report
+from tests.analysis.report_ledgers import confirmation_of
+from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS, Ledger
+
+SUMMARY = "Fresh draws of every transfer at every n, as a table"
+
+
+def written(folder: Path, ledgers: list[Ledger], *, every_transfer: bool) -> tuple[Summary, str]:
+    confirmation = confirmation_of(pair_ledgers(ledgers), SETTINGS.deployed_size, every_transfer=every_transfer)
+    summary = write_report(folder, ledgers, confirmation, OUTCOMES, SETTINGS, BEFORE)
+    return summary, html.unescape((folder / "report.html").read_text())
+
+
+def test_every_answer_is_in_the_summary_and_on_the_page(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    summary, page = written(tmp_path, quick_ledgers, every_transfer=True)
+    answers = summary["confirmed_transfers"]
+    transfers = {row["transfer"] for row in summary["closing_table"]}
+    assert {(one["transfer"], one["n"]) for one in answers} == {(name, n) for name in transfers for n in (20, 100, 400)}
+    assert all(one in answers for one in summary["confirmed"])
+    table = page[page.index(SUMMARY) :].partition("</table>")[0]
+    rows = re.findall(r"<tr><td>(\w+)</td><td class=\"n\">(\d+)</td>(.*?)</tr>", table, flags=re.DOTALL)
+    assert [(name, int(n)) for name, n, _ in rows] == sorted((one["transfer"], one["n"]) for one in answers)
+    for one, (_, _, fields) in zip(sorted(answers, key=lambda one: (one["transfer"], one["n"])), rows, strict=True):
+        assert one["baseline"].startswith("baseline__")
+        for name in ("accuracy", "baseline_accuracy", "best_from_scratch_accuracy"):
+            assert formats.percent(one[name]) in fields
+        for name in ("over_baseline_points", "gain_points"):
+            assert formats.points(one[name]) in fields
+
+
+def test_answers_at_the_size_to_deploy_are_those_of_the_closing_table(
+    quick_ledgers: list[Ledger], tmp_path: Path
+) -> None:
+    summary, _ = written(tmp_path, quick_ledgers, every_transfer=True)
+    deployed = {one["transfer"]: one for one in summary["confirmed_transfers"] if one["n"] == SETTINGS.deployed_size}
+    assert len(deployed) == len(summary["closing_table"]) > 1
+    for row in summary["closing_table"]:
+        one = deployed[row["transfer"]]
+        assert (one["over_baseline_points"], one["over_baseline_verdict"]) == (row["gain_points"], row["verdict"])
+        lead = row["from_scratch"]
+        assert (one["gain_points"], one["verdict"]) == (lead["lead_points"], lead["verdict"])
+
+
+def test_the_table_is_left_out_where_the_others_have_all_its_rows(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    summary, page = written(tmp_path, quick_ledgers, every_transfer=False)
+    assert len(summary["confirmed_transfers"]) > len(summary["confirmed"]) and SUMMARY not in page
