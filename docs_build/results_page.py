@@ -24,9 +24,10 @@ import yaml
 
 from analysis.statistics import formats
 from components.transfer_report.page.closing_table import divergence_notes
+from docs_build.fresh_tables import EarlierGrid, read_earlier, table_of_changes, tables_of_transfers
 from experiment.errors import ThawError
 
-LEDGER, CLAIMS = "ledger.csv.gz", "claims.json"
+LEDGER, FRESH, CLAIMS = "ledger.csv.gz", "confirmed.csv.gz", "claims.json"
 COPIED = (CLAIMS, "learning_curves.csv", "config.yaml")
 
 
@@ -37,10 +38,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("docs", type=Path, help="where results.md and results/ go")
     parser.add_argument("--command", required=True, help="what was run, as a reader would type it")
     parser.add_argument("--sources", type=Path, help="sources.json of benchmarks.prediction.sources")
+    parser.add_argument("--earlier", type=Path, help="ledger.csv.gz of the page before, to compare with")
     parser.add_argument("--remarks", type=Path, help="Markdown of yours, such as what is missing and why")
     arguments = parser.parse_args(argv)
     try:
-        publish(arguments.run, arguments.docs, arguments.command, arguments.sources, arguments.remarks)
+        publish(
+            arguments.run, arguments.docs, arguments.command, arguments.sources, arguments.remarks, arguments.earlier
+        )  # fmt: skip
     except ThawError as error:
         print(f"thaw: {error}", file=sys.stderr)
         return 1
@@ -48,7 +52,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def publish(
-    run: Path, docs: Path, command: str, sources: Path | None = None, remarks: Path | None = None
+    run: Path, docs: Path, command: str, sources: Path | None = None, remarks: Path | None = None,
+    earlier: Path | None = None,
 ) -> None:  # fmt: skip
     """Writes the page, the ledger's rows, the claims and the figures; what an earlier run left in results/ is removed.
 
@@ -58,9 +63,10 @@ def publish(
       command: what was run.
       sources: how good the sources are, by benchmarks.prediction.sources; none: the page says nothing of them.
       remarks: Markdown for a section that no run can write.
+      earlier: ledger of an earlier page, which the figures are compared with.
 
     Raises:
-      ThawError: the run did not finish, or the sources were scored on other data.
+      ThawError: the run did not finish, the sources were scored on other data, or `earlier` can't be read.
     """
     if not (run / "summary.json").exists():
         raise ThawError(f"{run} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
@@ -70,6 +76,7 @@ def publish(
     if others:
         raise ThawError(f"{sources} describes sources on {', '.join(others)}, and {run} ran on {data}. Give the file "
                         "that benchmarks.prediction.sources wrote for this run.")  # fmt: skip
+    before = read_earlier(earlier) if earlier else {}
     out = docs / "results"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -77,17 +84,24 @@ def publish(
         shutil.copy(run / name, out / name)
     for figure in sorted((run / "figures").glob("*.png")):
         shutil.copy(figure, out / figure.name)
-    rows = (run / "cells.csv").read_bytes()
-    # Without a time in the header the same rows are the same file.
-    (out / LEDGER).write_bytes(gzip.compress(rows, mtime=0))
-    executions = list(csv.DictReader(rows.decode().splitlines()))
-    page = _page(run, executions, command, scored)
+    search, fresh = (_published(run / table, out / packed) for table, packed in _TABLES)
+    page = _page(run, _what_ran(run, search, fresh, command), scored, before)
     if remarks:
         page += f"\n## Remarks\n\n{remarks.read_text(encoding='utf-8').strip()}\n"
     (docs / "results.md").write_text(page, encoding="utf-8")
 
 
-def _page(run: Path, executions: list[dict[str, str]], command: str, sources: list[dict[str, Any]]) -> str:
+_TABLES = (("cells.csv", LEDGER), ("confirmed.csv", FRESH))
+
+
+def _published(table: Path, packed: Path) -> list[dict[str, str]]:
+    """The rows of a table of trainings, which it writes compressed."""
+    rows = table.read_bytes()
+    packed.write_bytes(gzip.compress(rows, mtime=0))  # without a time in the header the same rows are the same file
+    return list(csv.DictReader(rows.decode().splitlines()))
+
+
+def _page(run: Path, what_ran: str, sources: list[dict[str, Any]], earlier: EarlierGrid) -> str:
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     claims = json.loads((run / CLAIMS).read_text(encoding="utf-8"))["claims"]
     label = "**SYNTHETIC images: these figures say nothing about real data.**\n\n" if summary["synthetic"] else ""
@@ -95,9 +109,9 @@ def _page(run: Path, executions: list[dict[str, str]], command: str, sources: li
         f"# Results: {summary['experiment']} on {formats.markdown(summary['data'])}\n\n{label}"
         "Written by `python -m docs_build.results_page` from a run's folder; no figure is copied by hand. Brackets "
         "hold 95% intervals over draws and test images ([statistics.md](statistics.md)).",
-        "## What ran\n\n"
-        + _what_ran(summary, executions, command, yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))),
+        f"## What ran\n\n{what_ran}",
         "## What to use with how many images\n\n" + "\n".join(f"- {one['sentence']}" for one in summary["advice"]),
+        *_confirmed(summary, earlier),
         "## Figures\n\n" + "\n\n".join(_figures(run)),
         "## Labels saved\n\n" + _labels(summary["labels_needed"]),
         "## The original report's conclusions\n\n" + _claims(claims),
@@ -107,21 +121,42 @@ def _page(run: Path, executions: list[dict[str, str]], command: str, sources: li
     return "\n\n".join(parts) + "\n"
 
 
-def _what_ran(
-    summary: dict[str, Any], executions: list[dict[str, str]], command: str, config: dict[str, Any]
-) -> str:  # fmt: skip
-    hours = sum(float(row["seconds"]) for row in executions) / 3600
-    cells = Counter((r["transfer"], r["n"], r["freeze_count"], r["fine_tune"], r["held_from"]) for r in executions)
+def _confirmed(summary: dict[str, Any], earlier: EarlierGrid) -> list[str]:
+    of_earlier = (
+        " Earlier: the test accuracy of what the earlier grid's val chose, on the draws that chose it."
+        if earlier
+        else ""
+    )
+    found = [
+        "## Every transfer on fresh draws\n\nThe cell that val chose at each n, trained on draws that took no part in "
+        "the choice. Baseline: the same architecture from random weights, on the same draws. Collapsed: trainings that "
+        f"ended no better than chance, of all that the row compares.{of_earlier}\n\n"
+        + tables_of_transfers(summary["confirmed_transfers"], earlier)
+    ]
+    if earlier:
+        found.append(
+            "## What changed\n\nBefore: what the earlier grid's val chose, on the draws that chose it, so a little too "
+            "high. Now: fresh draws.\n\n" + table_of_changes(summary["confirmed"], earlier)
+        )
+    return found
+
+
+def _what_ran(run: Path, search: list[dict[str, str]], fresh: list[dict[str, str]], command: str) -> str:
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    hours, fresh_hours = (sum(float(row["seconds"]) for row in rows) / 3600 for rows in (search, fresh))
+    cells = Counter((r["transfer"], r["n"], r["freeze_count"], r["fine_tune"], r["held_from"]) for r in search)
     versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
     lines = [
         f"- Command: `{command}`, at commit {_commit()}; resolved configuration: [config.yaml](results/config.yaml).",
-        f"- {len(cells)} cells, {formats.draws(list(cells.values()))} each, {len(executions)} trainings, "
+        f"- Search: {len(cells)} cells, {formats.draws(list(cells.values()))} each, {len(search)} trainings, "
         f"{hours:.1f} core-hours of training on the target.",
+        f"- Fresh draws: {len(fresh)} trainings, {fresh_hours:.1f} core-hours.",
         f"- Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. {versions}.",
         f"- Seed {config['seed']}; {summary['test_images']} test images of "
         f"{formats.markdown(' and '.join(summary['target_classes']))}.",
-        f"- Every training is a row of [{LEDGER}](results/{LEDGER}); claims with their figures in "
-        f"[{CLAIMS}](results/{CLAIMS}).",
+        f"- Every training is a row of [{LEDGER}](results/{LEDGER}) or [{FRESH}](results/{FRESH}); claims with their "
+        f"figures in [{CLAIMS}](results/{CLAIMS}).",
     ]
     grid = [
         f"  - `{name}`: {len({c[1:] for c in cells if c[0] == name})} cells" for name in sorted({c[0] for c in cells})

@@ -23,6 +23,15 @@ CELLS = [
     for name, k, draws in (("baseline__original", 0, 2), ("cats_dogs__original", 8, 2), ("cats_dogs__original", 6, 1))
     for draw in range(draws)
 ]
+FRESH = [{**CELLS[0], "draw": 1000 + draw, "seconds": 3600.0} for draw in range(2)]
+ANSWER = {
+    "n": 10, "transfer": "cats_dogs__original", "freeze_count": 8, "fine_tune": True, "held_from": 0, "draws": 5,
+    "accuracy": 0.61, "accuracy_interval": [0.58, 0.64], "baseline": "baseline__original", "baseline_accuracy": 0.55,
+    "baseline_interval": [0.5, 0.6], "over_baseline_points": 6.0, "over_baseline_interval_points": [1.0, 11.0],
+    "over_baseline_verdict": "gain", "best_from_scratch": "baseline__remastered", "best_from_scratch_accuracy": 0.57,
+    "best_from_scratch_interval": [0.52, 0.62], "gain_points": 4.0, "gain_interval_points": [-1.0, 9.0],
+    "verdict": "undecided", "collapsed": {"chosen": 0, "baseline": 1, "scratch": 2},
+}  # fmt: skip
 LABELS = {"transfer": "cats_dogs__original", "n": 10, "labels_needed": 31.4, "interval": [10.0, None], "largest": 400}
 
 
@@ -34,6 +43,10 @@ def finished_run(folder, *, synthetic=False):
         writer = csv.DictWriter(file, CELLS[0])
         writer.writeheader()
         writer.writerows(CELLS)
+    with (folder / "confirmed.csv").open("w") as file:
+        writer = csv.DictWriter(file, FRESH[0])
+        writer.writeheader()
+        writer.writerows(FRESH)
     claim = {"id": "C1", "claim": "It grows.", "verdict": "undecided", "measured": False, "sentence": "Not measured."}
     (folder / "claims.json").write_text(json.dumps({"claims": [claim]}))
     (folder / "learning_curves.csv").write_text("transfer\n")
@@ -42,7 +55,7 @@ def finished_run(folder, *, synthetic=False):
         "experiment": "tiny", "data": "cifar10", "synthetic": synthetic, "test_images": 2000,
         "target_classes": ["automobile", "truck"], "versions": {"tfx": "1.16.0"},
         "left_out": {"imagenet__m": "No file"}, "collapsed": [], "diverged": [], "worse_on_val": [],
-        "labels_needed": [LABELS],
+        "labels_needed": [LABELS], "confirmed": [ANSWER], "confirmed_transfers": [ANSWER],
         "advice": [{"sentence": "With 10 labelled images: nothing."}],
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary))
@@ -60,6 +73,7 @@ def test_the_page_says_what_ran_and_what_was_left_out(docs):
     assert "`make run`" in page and "Seed 7" in page
     # 5 trainings of a quarter of an hour.
     assert "3 cells, 1 to 2 draws each, 5 trainings, 1.2 core-hours" in page
+    assert "Fresh draws: 2 trainings, 2.0 core-hours." in page
     assert "`cats_dogs__original`: 2 cells" in page
     assert "Left out: `imagenet__m`. No file." in page
     assert "31 [10, >400]" in page and "not measured" in page
@@ -85,6 +99,58 @@ def test_the_ledger_holds_every_training_and_is_the_same_file_for_the_same_rows(
     publish(tmp_path / "run", docs, "make run")
     assert (docs / "results" / "ledger.csv.gz").read_bytes() == first
     assert not (docs / "results" / "of_an_earlier_run.png").exists()
+
+
+def test_the_fresh_rows_are_published_too(docs):
+    fresh = gzip.decompress((docs / "results" / "confirmed.csv.gz").read_bytes()).decode().splitlines()
+    assert [row["draw"] for row in csv.DictReader(fresh)] == ["1000", "1001"]
+
+
+def test_every_transfer_has_its_fresh_draws(docs):
+    page = (docs / "results.md").read_text()
+    row = (
+        "| 10 | 8 | yes | 5 | 61.0% [58.0, 64.0] | 55.0% [50.0, 60.0] | +6.0 [+1.0, +11.0] | gain | "
+        "+4.0 [-1.0, +9.0], `baseline__remastered` | undecided | 3 |"
+    )
+    assert "### `cats_dogs__original`" in page and row in page
+    assert "## What changed" not in page
+
+
+def earlier_ledger(path, rows):
+    names = ("transfer", "source", "n", "freeze_count", "fine_tune", "draw", "val_accuracy", "test_accuracy")
+    lines = [",".join(names), *(",".join(map(str, row)) for row in rows)]
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return path
+
+
+EARLIER = [
+    # On val k=6 is best (mean 0.7); on test it has 0.6 and 0.7.
+    ("cats_dogs__original", "cats_dogs", 10, 8, "false", 0, 0.9, 0.99),
+    ("cats_dogs__original", "cats_dogs", 10, 8, "false", 1, 0.4, 0.99),
+    ("cats_dogs__original", "cats_dogs", 10, 6, "true", 0, 0.7, 0.6),
+    ("cats_dogs__original", "cats_dogs", 10, 6, "true", 1, 0.7, 0.7),
+    ("baseline__original", "", 10, 0, "false", 0, 0.6, 0.5),
+    ("baseline__narrow", "", 10, 0, "false", 0, 0.5, 0.9),
+]
+
+
+def test_the_earlier_grid_is_compared_with(tmp_path):
+    ledger = earlier_ledger(tmp_path / "ledger.csv.gz", EARLIER)
+    publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", earlier=ledger)
+    page = (tmp_path / "docs" / "results.md").read_text()
+    assert "| 61.0% [58.0, 64.0] | 65.0% | 55.0% [50.0, 60.0] |" in page
+    changed = (
+        "| 10 | `cats_dogs__original` | 65.0% | `cats_dogs__original` | 61.0% [58.0, 64.0] | -4.0 | "
+        "50.0%, `baseline__original` | 57.0% [52.0, 62.0], `baseline__remastered` | +7.0 |"
+    )
+    assert changed in page
+
+
+def test_an_earlier_ledger_that_cannot_be_read_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "ledger.csv.gz").write_text("transfer,n")
+    with pytest.raises(ThawError, match=r"ledger\.csv\.gz is missing or damaged"):
+        publish(finished_run(tmp_path / "run"), tmp_path / "docs", "make run", earlier=tmp_path / "ledger.csv.gz")
+    assert not (tmp_path / "docs").exists()
 
 
 def test_synthetic_results_are_labelled(tmp_path):
