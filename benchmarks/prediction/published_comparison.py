@@ -147,7 +147,7 @@ def compared(run: Run, published: Published, *, fast: bool = False) -> list[Line
 
 def _against_best(run: Run, published: Published, n: int) -> tuple[bool, str]:
     grid = published.transfers[n]
-    best = grid.mean(grid.best, "test_accuracy")
+    best = published.accuracy(n, grid.best)
     row = run.confirmed.get(n)
     of_grid = f"published {best:.1f}% ({_in_words(grid)})"
     if row is None or row["accuracy"] is None or row["accuracy_interval"] is None:
@@ -161,7 +161,7 @@ def _against_best(run: Run, published: Published, n: int) -> tuple[bool, str]:
 
 def _against_scratch(run: Run, published: Published, n: int) -> tuple[bool, str]:
     grid = published.baselines[n]
-    best = grid.mean(grid.best, "test_accuracy")
+    best = published.accuracy(n, grid.best)
     row = run.confirmed.get(n)
     of_grid = f"published {best:.1f}% ({grid.best[0]})"
     if row is None or row["best_from_scratch_accuracy"] is None:

@@ -43,9 +43,14 @@ class Grid:
         """A cell's accuracy over all draws, in points."""
         return float(self.by_draw(way, column).mean())
 
-    def by_draw(self, way: Way, column: str) -> np.ndarray:
-        """A cell's accuracy on each draw, in points; float64 [draws]."""
-        return 100 * np.array([getattr(self.rows[way, draw], column) for draw in range(self.draws)])
+    def by_draw(self, way: Way, column: str, draws: Sequence[int] | None = None) -> np.ndarray:
+        """A cell's accuracy on some draws, all if none are given, in points; float64 [draws]."""
+        chosen = self.draws_of(way) if draws is None else draws
+        return 100 * np.array([getattr(self.rows[way, draw], column) for draw in chosen])
+
+    def draws_of(self, way: Way) -> list[int]:
+        """Numbers of a cell's draws; empty if it was not trained."""
+        return sorted(draw for other, draw in self.rows if other == way)
 
     @property
     def best(self) -> Way:
@@ -99,42 +104,66 @@ def expected_seconds(grid: Grid) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """The published grid.
+    """The published grid, and the fresh draws of what it chose.
 
     Attributes:
-      transfers, baselines: trainings, by n.
+      transfers, baselines: trainings of the grid, by n.
+      fresh: trainings on fresh draws, transfers and baselines together, by n; empty for a grid that has none.
       claims: verdicts, by claim.
       about: what claims.json says beside them, `data` and `target_classes` among it.
     """
 
     transfers: Mapping[int, Grid]
     baselines: Mapping[int, Grid]
+    fresh: Mapping[int, Grid]
     claims: Mapping[str, str]
     about: Mapping[str, Any]
 
+    def accuracy(self, n: int, way: Way) -> float:
+        """Mean test accuracy of a chosen cell in points: of its fresh draws, or of the grid's where it has none."""
+        return self._trained(n, way).mean(way, "test_accuracy")
+
     def gain(self, n: int, transfer: str, baseline: str) -> Interval:
-        """Points of a transfer's cell above a baseline's, each chosen on val; Student's interval over draws."""
-        above, below = self.transfers[n], self.baselines[n]
-        gains = above.by_draw(above.best_of(transfer), "test_accuracy")
-        gains = gains - below.by_draw(below.best_of(baseline), "test_accuracy")
-        mean, draws = float(gains.mean()), len(gains)
-        half = float(scipy.stats.t.ppf(0.975, draws - 1) * gains.std(ddof=1) / np.sqrt(draws))
-        return Interval(mean - half, mean, mean + half, draws)
+        """Points of a transfer's cell above a baseline's, each chosen on val; Student's interval over common draws."""
+        ways = self.transfers[n].best_of(transfer), self.baselines[n].best_of(baseline)
+        above, below = (self._trained(n, way) for way in ways)
+        common = sorted(set(above.draws_of(ways[0])) & set(below.draws_of(ways[1])))
+        if len(common) < 2:  # one of them has no fresh draws
+            above, below = self.transfers[n], self.baselines[n]
+            common = sorted(set(above.draws_of(ways[0])) & set(below.draws_of(ways[1])))
+        one, other = (
+            grid.by_draw(way, "test_accuracy", common) for grid, way in zip((above, below), ways, strict=True)
+        )
+        mean = float((one - other).mean())
+        if len(common) < 2:
+            return Interval(-100.0, mean, 100.0, len(common))
+        half = float(scipy.stats.t.ppf(0.975, len(common) - 1) * (one - other).std(ddof=1) / np.sqrt(len(common)))
+        return Interval(mean - half, mean, mean + half, len(common))
+
+    def _trained(self, n: int, way: Way) -> Grid:
+        """Where a cell's fresh draws are, or the grid's draws if it has none."""
+        if n in self.fresh and self.fresh[n].draws_of(way):
+            return self.fresh[n]
+        return self.transfers[n] if way in self.transfers[n].ways else self.baselines[n]
 
 
 def read_published(folder: Path) -> Published:
-    """The ledger and the claims that docs_build.results_page has written.
+    """The ledger, the fresh draws and the claims that docs_build.results_page has written.
 
     Raises:
       ThawError: a file is missing or can't be read.
     """
     try:
         rows = pd.read_csv(folder / "ledger.csv.gz")
+        fresh = folder / "confirmed.csv.gz"
+        confirmed = _by_size(pd.read_csv(fresh)) if fresh.exists() else {}
         about = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise damaged(folder, error) from error
     transferred = rows["source"].notna()
-    transfers, baselines = (
-        {int(n): Grid(of_size) for n, of_size in some.groupby("n")} for some in (rows[transferred], rows[~transferred])
-    )
-    return Published(transfers, baselines, {one["id"]: one["verdict"] for one in about["claims"]}, about)
+    claims = {one["id"]: one["verdict"] for one in about["claims"]}
+    return Published(_by_size(rows[transferred]), _by_size(rows[~transferred]), confirmed, claims, about)
+
+
+def _by_size(rows: pd.DataFrame) -> dict[int, Grid]:
+    return {int(n): Grid(of_size) for n, of_size in rows.groupby("n")}

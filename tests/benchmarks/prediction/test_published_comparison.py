@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
+from analysis.statistics.paired_intervals import Interval
 from benchmarks.prediction import published_comparison
-from benchmarks.prediction.published_grid import PUBLISHED, read_published
+from benchmarks.prediction.published_grid import PUBLISHED, Grid, read_published
 
 BEST, SCRATCH = {50: 0.84, 100: 0.88}, {50: 0.66, 100: 0.70}
 """The published grid's choices, mean test accuracy by n."""
@@ -173,6 +176,41 @@ def test_a_gain_or_lead_where_the_published_cell_loses_is_missed(made, judged):
     status, lines = judged(made)
     assert (status, missed(lines)) == (1, [2])
     assert "gain of cats_dogs__original over baseline__original, published -3.0" in lines[2]
+
+
+def fresh_draws(folder: Path) -> None:
+    """Of the grid's choices: the transfer 2 points worse and the network from scratch 3 better than in the grid."""
+    rows = ["transfer,source,architecture,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy,seconds"]
+    for n in BEST:
+        for draw, luck in ((1000, 0.01), (1001, 0.0), (1002, -0.01)):
+            rows.append(f"{CHOSEN},imagenet,mobilenet_v2,{n},18,false,{draw},0.9,{BEST[n] - 0.02 + luck},1")
+            rows.append(f"{NETWORK},,original,{n},0,false,{draw},0.7,{SCRATCH[n] + 0.03 - luck},1")
+        # A cell that only claims compare, and that the grid did not choose.
+        rows.append(f"{CHOSEN},imagenet,mobilenet_v2,{n},9,false,1000,0.99,0.99,1")
+    (folder / "confirmed.csv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
+
+
+def test_fresh_draws_of_the_published_choices_are_what_a_run_is_compared_with(made, judged, published):
+    fresh_draws(published)
+    made.summary["confirmed"][0]["verdict"] = "loss"
+    status, lines = judged(made)
+    assert (status, missed(lines)) == (1, [1, 2])
+    assert "published 82.0% (imagenet__mobilenet_v2, 18 frozen): +1.0" in lines[0]
+    assert "!! n = 50: baseline__original 65.0%, published 69.0% (baseline__original): -4.0" in lines[1]
+    # Gains of 13 + 2, 13 and 13 - 2 points: 13 +- 4.303 * 2 / sqrt(3).
+    assert "n = 50: loss of imagenet__mobilenet_v2 over baseline__original, published +13.0 [+8.0, +18.0]" in lines[2]
+    # cats_dogs has no fresh draws: the grid's own -3.
+    assert "cats_dogs" not in lines[2]
+
+
+def test_one_common_draw_contradicts_nothing(published):
+    found = read_published(published)
+    one = {
+        n: Grid(pd.DataFrame([row for (_, draw), row in grid.rows.items() if draw == 0]))
+        for n, grid in found.transfers.items()
+    }
+    lonely = dataclasses.replace(found, transfers=one)
+    assert lonely.gain(50, WEAK, NETWORK) == Interval(-100.0, pytest.approx(-3.0), 100.0, 1)
 
 
 def test_a_claim_called_the_opposite_is_missed_and_one_left_undecided_is_not(made, judged):
