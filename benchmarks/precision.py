@@ -35,7 +35,7 @@ from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.cell_training.target_data import TargetData
 from trainer_module.networks.architectures import build_network
 from trainer_module.networks.weight_values import Weights, backbone_variables, read_weights
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sources.source import load_pretrained
 from trainer_module.sweep.engine import SweepEngine
 

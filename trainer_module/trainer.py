@@ -21,7 +21,7 @@ from trainer_module.export.stock_layers import in_stock_layers
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network
 from trainer_module.networks.weight_values import Weights
-from trainer_module.processes.single_thread import run_alone
+from trainer_module.processes.fixed_threads import SOURCE_THREADS, run_alone
 from trainer_module.sources import source
 from trainer_module.sources.source_card import CARD_FILE
 from trainer_module.sweep.kept_weights import Kept, read_kept, weights_file
@@ -76,7 +76,8 @@ def trained_or_read_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Ne
         source.load_pretrained(network, backbone)
         return network, {"model" if backbone.model else "weights": str(backbone.file)}
     files = tuple(fn_args.train_files), tuple(fn_args.eval_files)
-    trained, about = run_alone(trained_source, settings, *files, task=f"trained the source {settings.name}")
+    task = f"trained the source {settings.name}"
+    trained, about = run_alone(trained_source, settings, *files, task=task, threads=SOURCE_THREADS)
     weight_values.set_weights(weight_values.model_variables(network), trained)
     return network, about
 

@@ -30,7 +30,7 @@ from pipeline.source_search.advice import advise, probes_of, target_images
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.cell_training.target_data import TargetData
 from trainer_module.networks.architectures import build_network
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
 

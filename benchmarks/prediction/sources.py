@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.inputs import target
 from pipeline.runs import ml_metadata
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sources.source import KERAS_FILE
 from trainer_module.training.training_loop import score_logits
 

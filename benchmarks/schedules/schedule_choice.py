@@ -20,7 +20,7 @@ from benchmarks.inputs import target
 from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.step_schedule import StepSchedule
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sweep.engine import SweepEngine
 
 VAL_FRACTION = 0.2

@@ -23,7 +23,7 @@ from ledger.cell_selection import Cell
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sweep.engine import SweepEngine
 
 PLAIN_SETTINGS = Schedule(

@@ -32,7 +32,7 @@ from trainer_module.cell_training.suffixes import Suffixes
 from trainer_module.cell_training.target_data import TargetData, drawn_records
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import Network, build_network
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sources import source
 from trainer_module.sources.estimates import features_at
 from trainer_module.sweep.engine import SweepEngine

@@ -32,7 +32,7 @@ from experiment.stack import Precision
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.target_data import TargetData, record_ranks
 from trainer_module.networks.architectures import build_network
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sweep.engine import SweepEngine
 
 MOST_DRAWS = 5

@@ -23,7 +23,7 @@ from trainer_module.cell_training.suffixes import Suffixes
 from trainer_module.cell_training.target_data import Cut, TargetData
 from trainer_module.networks.architectures import Network
 from trainer_module.networks.weight_values import Weights
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.training.activation_cache import Budget
 

@@ -27,7 +27,7 @@ from trainer_module.cell_training.target_data import TargetData
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
 from trainer_module.processes import fork_server
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.process_pool import WorkerPool, default_workers
 from trainer_module.training.activation_cache import Budget

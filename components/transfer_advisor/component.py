@@ -15,7 +15,7 @@ from components.named_inputs import make_component, named, of_kind
 from components.transfer_advisor.estimation import AdvisorSettings, before_training
 from terminal import progress
 from trainer_module.data.artifact_folders import artifacts_as_folders
-from trainer_module.processes.single_thread import run_alone
+from trainer_module.processes.fixed_threads import run_alone
 
 Artifacts = dict[str, list[types.Artifact]]
 

@@ -23,7 +23,7 @@ SOURCE_CODE = (
     "trainer_module.networks.normalization",
     "trainer_module.networks.precision",
     "trainer_module.networks.weight_values",
-    "trainer_module.processes.single_thread",
+    "trainer_module.processes.fixed_threads",
     "trainer_module.sources.controls",
     "trainer_module.sources.source",
     "trainer_module.training.activation_cache",

@@ -121,7 +121,7 @@ def _speedup(
     except (OSError, ValueError, KeyError, TypeError):  # not measured yet, or damaged
         pass
     say(f"Measuring how fast {architecture} trains in bfloat16 (precision: auto), once on this machine.")
-    from trainer_module.processes.single_thread import run_alone
+    from trainer_module.processes.fixed_threads import run_alone
     from trainer_module.training.step_speed import bfloat16_speedup
 
     asked = architecture, config.data.image_shape, backbone, batch_size

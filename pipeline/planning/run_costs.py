@@ -152,7 +152,7 @@ class RunCosts:
             found[f"Trainer.baseline.{name}"] = EXPORT
         for pair in config.transfers:
             if config.sources[pair.source].is_trained:
-                seconds = source_seconds(config, pair.architecture, self._images, self._gflops)
+                seconds = source_seconds(config, pair.architecture, self._images, self._gflops, self._workers)
                 found[f"Trainer.source.{pair.source}.{pair.architecture}"] = seconds
             if pair.id not in config.controls:
                 found[f"Trainer.transfer.{pair.id}"] = EXPORT

@@ -16,6 +16,7 @@ from experiment.schedules import Way
 # the report's two networks more than all: the first layer needs no gradient of its images, which is counted for.
 EFFICIENCY, EFFICIENCY_OF_BACKBONE, EFFICIENCY_DEPTHWISE = 1.2, 0.3, 0.3
 DEPTHWISE = ("EfficientNet", "MobileNet", "NASNet", "Xception")  # families, by how their names begin
+TWO_THREADS = 0.54  # a source's seconds on two threads, as a share of those on one (docs/adr/0026)
 SECONDS_PER_PROGRAM = 2.0
 SECONDS_PER_SWEEP = 6.0
 SCORED_IN_TUNING = 3.5  # val at six moments, test once
@@ -116,14 +117,17 @@ def sweep_seconds(
     return SECONDS_PER_SWEEP + compiled + shared / workers
 
 
-def source_seconds(config: ExperimentConfig, architecture: Architecture, images: int, gflops: float) -> float:
-    """One source's training."""
+def source_seconds(
+    config: ExperimentConfig, architecture: Architecture, images: int, gflops: float, workers: int
+) -> float:
+    """One source's training, which has two threads (trainer_module.processes.fixed_threads); one worker: one core."""
     per_mflop = 1e-3 / (gflops * _efficiency(config, architecture))
     pool = _target_images(config, images) * 0.7
     schedule = config.source_schedule
     records = int(pool * config.augmentation.copies)
     trained = _trained_images(records, schedule.epochs, schedule.max_steps, schedule.batch_size)
-    return SECONDS_PER_PROGRAM + 3 * trained * forward_mflop(config, architecture, 0) * per_mflop
+    trained_s = 3 * trained * forward_mflop(config, architecture, 0) * per_mflop
+    return SECONDS_PER_PROGRAM + (trained_s if workers == 1 else TWO_THREADS * trained_s)
 
 
 def _trained_images(records: int, epochs: int, max_steps: int | None, batch_size: int) -> int:

@@ -49,7 +49,7 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
     import grpc
 
     from trainer_module.distributed.worker import IDLE, AnotherSweep, served_sweep
-    from trainer_module.processes.single_thread import one_thread
+    from trainer_module.processes.fixed_threads import one_thread
 
     one_thread()
     worker: SweepWorker | None = None

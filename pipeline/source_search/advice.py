@@ -26,7 +26,7 @@ from trainer_module.data.artifact_folders import matching_files
 from trainer_module.data.input_pipeline import Records
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sources import source
 from trainer_module.sources.estimates import features_at
 from trainer_module.sources.source_card import check_unaltered

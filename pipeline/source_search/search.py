@@ -21,7 +21,7 @@ from pipeline.runs.run_log import output_to_log
 from pipeline.source_search.search_space import Wanted, candidates_of, grid_seconds, jobs_of, searched_config
 from trainer_module.oracles.advised_oracle import AdvisedOracle
 from trainer_module.processes import fork_server
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sweep.process_pool import default_workers
 from trainer_module.sweep.record import keras_tuner_folder
 from trainer_module.sweep.search_sweeps import SearchSweep, SearchSweeps

@@ -26,13 +26,14 @@ from trainer_module.networks import weight_values
 from trainer_module.sources import source
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell, trained_source
 from ledger.cell_selection import Cell
-from trainer_module.processes.single_thread import run_alone
+from trainer_module.processes.fixed_threads import SOURCE_THREADS, run_alone
 from trainer_module.tuners.sweep_tuner import SweepTuner
 from trainer_module.sweep.process_pool import WorkerPool
 
 if __name__ == "__main__":
     settings, target, domain = pickle.loads(job_path.read_bytes())
-    weights, about = run_alone(trained_source, domain, target.train_files, target.val_files, task="trained")
+    files = target.train_files, target.val_files
+    weights, about = run_alone(trained_source, domain, *files, task="trained", threads=SOURCE_THREADS)
     network = source.network_of(domain)
     weight_values.set_weights(weight_values.model_variables(network), weights)
     (folder / "source").mkdir(parents=True)

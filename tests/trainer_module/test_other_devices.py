@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 BOTH = """
 import os, sys
 import numpy as np, tensorflow as tf
-from trainer_module.processes.single_thread import one_thread
+from trainer_module.processes.fixed_threads import one_thread
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 one_thread()

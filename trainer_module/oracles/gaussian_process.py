@@ -2,7 +2,7 @@
 
 Not scikit-learn's: its mean is fixed, and its kernels can't model a draw that trainings share and predictions average
 over. It decides what is trained next, so it runs on one thread, like everything that decides a result
-(single_thread.py).
+(fixed_threads.py).
 """
 
 from __future__ import annotations

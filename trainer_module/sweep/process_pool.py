@@ -19,7 +19,7 @@ from experiment.machine import usable_cores
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.execution import Execution
 from trainer_module.processes import fork_server
-from trainer_module.processes.single_thread import WorkerFailed
+from trainer_module.processes.fixed_threads import WorkerFailed
 from trainer_module.sources import source_card
 from trainer_module.sweep.job import SweepFacts, SweepJob
 from trainer_module.sweep.units import Planned, Unit, best_fit, group_units

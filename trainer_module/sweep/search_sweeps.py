@@ -10,7 +10,7 @@ from typing import TypeVar
 from ledger.cell_selection import Cell
 from ledger.ledger import Ledger
 from ledger.rows import Row
-from trainer_module.processes.single_thread import WorkerFailed
+from trainer_module.processes.fixed_threads import WorkerFailed
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.process_pool import WorkerPool, checked_pool
 from trainer_module.sweep.record import SweepRecord

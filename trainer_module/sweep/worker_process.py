@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from trainer_module.cell_training.execution import Execution
 from trainer_module.processes import fork_server
-from trainer_module.processes.single_thread import Failure, WorkerFailed, failures_told
+from trainer_module.processes.fixed_threads import Failure, WorkerFailed, failures_told
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.job import SweepFacts, SweepJob, facts_of
 from trainer_module.sweep.kept_weights import WeightsKeeper

@@ -60,7 +60,7 @@ def solve_head(
     x, val_x = ((values - centre) / scale for values in (features, val_features))
     model = LogisticRegression(max_iter=MOST_ITERATIONS, warm_start=True)
     best = np.inf
-    # One thread: sums in another order would give another head (processes/single_thread.py).
+    # One thread: sums in another order would give another head (processes/fixed_threads.py).
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at a weak penalty the last steps change nothing
         for strength in STRENGTHS:

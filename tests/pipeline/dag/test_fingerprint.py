@@ -38,7 +38,7 @@ ROWS = {
 }  # fmt: skip
 STARTED = {"terminal.tables", "trainer_module.processes.fork_server"}
 """They print, and start processes."""
-RUN_BY_NODES = {"trainer_module.sources.controls", "trainer_module.processes.single_thread"}
+RUN_BY_NODES = {"trainer_module.sources.controls", "trainer_module.processes.fixed_threads"}
 """Decisive, but called by nodes and worker processes, not by the modules that compute."""
 
 

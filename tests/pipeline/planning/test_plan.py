@@ -11,7 +11,7 @@ from experiment.config import ExperimentConfig
 from experiment.loading import PRESETS, load_config
 from pipeline.planning.plan import measure_gflops, plan_run, sides_in_words
 from pipeline.planning.run_costs import RunCosts
-from pipeline.planning.training_costs import forward_mflop, training_seconds
+from pipeline.planning.training_costs import SECONDS_PER_PROGRAM, forward_mflop, source_seconds, training_seconds
 from pipeline.runner.launch import plan_table
 
 QUICK = load_config(PRESETS / "quick.yaml")
@@ -178,3 +178,9 @@ def test_a_fine_tuned_cell_costs_its_twin_and_the_whole_network():
     assert seconds(0, True) == seconds(0, False)
     unbounded = changed(QUICK, schedule={"max_steps": None})
     assert seconds(0, True, unbounded) > seconds(0, False, unbounded)
+
+
+def test_a_source_takes_two_cores_where_there_are_two():
+    one, two, many = (source_seconds(QUICK, "original", 60_000, 50.0, workers) for workers in (1, 2, 16))
+    assert two == many
+    assert two - SECONDS_PER_PROGRAM == pytest.approx(0.54 * (one - SECONDS_PER_PROGRAM))

@@ -10,7 +10,7 @@ import pytest
 
 from experiment.changes import changed
 from ledger.cell_selection import Cell
-from trainer_module.processes.single_thread import run_alone
+from trainer_module.processes.fixed_threads import run_alone
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.kept_weights import FOLDER, OUTCOME, SCORE, drop_all_but, read_kept, weights_file
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell

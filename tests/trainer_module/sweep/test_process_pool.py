@@ -23,7 +23,7 @@ from experiment.training_settings import SETTINGS_KEY
 from ledger.cell_selection import Cell
 from trainer_module import tuner
 from trainer_module.networks import weight_values
-from trainer_module.processes.single_thread import WorkerFailed, run_alone
+from trainer_module.processes.fixed_threads import WorkerFailed, run_alone
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
 from trainer_module.sweep.process_pool import WorkerPool, default_workers
 from trainer_module.sweep.worker_process import WorkerProcess
@@ -224,7 +224,7 @@ def test_a_process_that_dies_alone_is_said_with_advice():
 def test_a_process_ends_with_the_one_that_started_it_however_that_ends(tmp_path):
     begun = tmp_path / "process_id"
     work = f"open({str(begun)!r}, 'w').write(str(__import__('os').getpid())) and __import__('time').sleep(600)"
-    code = f"from trainer_module.processes.single_thread import run_alone\nrun_alone(eval, {work!r}, task='slept')"
+    code = f"from trainer_module.processes.fixed_threads import run_alone\nrun_alone(eval, {work!r}, task='slept')"
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     while not (begun.exists() and begun.read_text()):
         assert parent.poll() is None

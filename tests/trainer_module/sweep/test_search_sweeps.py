@@ -10,7 +10,7 @@ import pytest
 
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
-from trainer_module.processes.single_thread import WorkerFailed
+from trainer_module.processes.fixed_threads import WorkerFailed
 from trainer_module.sweep.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, most_processes, side_by_side
 
 CELL, TUNED = Cell(8, 0, False), Cell(8, 0, True)

@@ -1,8 +1,8 @@
-"""Runs a function in a process of one thread, so that its numbers do not depend on the cores. Imports no sweep, no TFX.
+"""Runs a function in a process of a fixed number of threads, so that its numbers do not depend on the cores. No TFX.
 
 With another number of threads, sums are computed in another order, and after a thousand steps the model differs: at
-high rates one may learn and the other diverge. So everything that decides weights, ledgers or choices runs on one
-thread.
+high rates one may learn and the other diverge. So everything that decides weights, ledgers or choices has a fixed
+number: one for each worker of a sweep, and SOURCE_THREADS for a source, beside which nothing else runs.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from trainer_module.processes import fork_server
 
 Result = TypeVar("Result")
 
+SOURCE_THREADS = 2
+"""Of a source's training. On two cores a step takes 0.54 times as long as with one thread, on one core 1.02 to 1.04
+times (docs/adr/0026-sources-on-two-threads.md)."""
+
 
 class WorkerFailed(ThawError):
     """A worker process raised, or died repeatedly."""
@@ -43,25 +47,35 @@ class Failure:
 
 def one_thread() -> None:
     """Lets TensorFlow and numpy use one thread in this process; to be called before TensorFlow computes anything."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    fix_threads(1)
+
+
+def fix_threads(number: int) -> None:
+    """Gives every operation of TensorFlow so many threads, and numpy one; as early as one_thread.
+
+    The number is that of the pool, also where there are fewer cores: it decides how sums are split. numpy's libraries
+    would take fewer threads on fewer cores.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(number)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     threadpoolctl.threadpool_limits(1)
 
 
-def run_alone(work: Callable[..., Result], *arguments: Any, task: str) -> Result:
-    """Runs a function in a process of one thread, which then ends and frees its memory.
+def run_alone(work: Callable[..., Result], *arguments: Any, task: str, threads: int = 1) -> Result:
+    """Runs a function in a process of its own, which then ends and frees its memory.
 
     Args:
       work: a function of a module; its module should import no TFX, which the process would have to import too.
       arguments: of the function; they and its result are pickled.
       task: what the process does, for the message when it dies.
+      threads: of each of TensorFlow's operations.
 
     Raises:
       WorkerFailed: the function raised, or its process died.
     """
     fork_server.start()  # where it does not run yet: it keeps its sockets under a short path
     here, there = fork_server.CONTEXT.Pipe()
-    process = fork_server.CONTEXT.Process(target=_work_alone, args=(there, work, arguments), daemon=True)
+    process = fork_server.CONTEXT.Process(target=_work_alone, args=(there, threads, work, arguments), daemon=True)
     try:
         process.start()
         there.close()
@@ -84,17 +98,17 @@ def run_alone(work: Callable[..., Result], *arguments: Any, task: str) -> Result
     return result
 
 
-def _work_alone(pipe: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    with failures_told(pipe):
+def _work_alone(pipe: Connection, threads: int, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    with failures_told(pipe, threads):
         pipe.send(work(*arguments))
 
 
 @contextlib.contextmanager
-def failures_told(pipe: Connection) -> Iterator[None]:
-    """Limits this process to one thread, and sends errors instead of raising them."""
+def failures_told(pipe: Connection, threads: int = 1) -> Iterator[None]:
+    """Fixes this process's threads, and sends errors instead of raising them."""
     # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
     sys.stdout = sys.stderr
-    one_thread()
+    fix_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         yield
