@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ from experiment.random_streams import Stream, stream_generator, stream_seed
 from experiment.stack import Precision
 from experiment.training_settings import ModelSettings
 from terminal import progress
+from terminal.time_left import Piece, TimeLeft
 from trainer_module.data import draws
 from trainer_module.data.input_pipeline import Records
 from trainer_module.networks import weight_values
@@ -56,8 +58,10 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
     rates = one_cycle(schedule.learning_rate, steps)
     history: list[tuple[int, float]] = []
     best = weight_values.read_weights(variables)
-    with progress.progress_bar(f"train {settings.name}", CHECKS) as advance:
-        for moment in np.array_split(np.arange(steps), CHECKS):
+    time_left = _time_left(settings)
+    with progress.work_bar(f"train {settings.name}", CHECKS, time_left) as advance:
+        for check, moment in enumerate(np.array_split(np.arange(steps), CHECKS)):
+            began = time.monotonic()
             loss = program.train(images, order[moment], rates[moment])
             if not math.isfinite(loss):
                 raise ThawError(f"The source {settings.name} diverged within {int(moment[-1]) + 1} of {steps} steps "
@@ -67,9 +71,17 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
             if accuracy > max((seen for _, seen in history), default=0.0):
                 best = weight_values.read_weights(variables)
             history.append((int(moment[-1]) + 1 if len(moment) else 0, accuracy))
+            time_left.ended(check, time.monotonic() - began)
             advance(f"val {accuracy:.1%}")
     weight_values.set_weights(variables, best)
     return history
+
+
+def _time_left(settings: ModelSettings) -> TimeLeft:
+    """Of a training whose parts between checks take equally long; known once the first has ended."""
+    found = TimeLeft(workers=1)
+    found.plan({check: Piece("between checks", settings.name, seconds=1.0) for check in range(CHECKS)})
+    return found
 
 
 def _program(network: Network, settings: ModelSettings) -> Program:

@@ -1,6 +1,7 @@
 """Training a source, loading ImageNet's weights, and handing either on. Trains briefly for real."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -31,6 +32,17 @@ def test_the_weights_kept_are_those_of_the_best_moment_on_val(make_records):
     logits = network.model(val.images, training=False).numpy()[:, 0]
     accuracy = float(((logits > 0) == val.labels).mean())
     assert accuracy == pytest.approx(max(seen for _, seen in history))
+
+
+def test_the_time_left_is_that_of_the_parts_that_ended(make_records, monkeypatch, capfd):
+    """Each part between checks takes a hundred seconds of this clock."""
+    clock = itertools.count(step=100)
+    monkeypatch.setattr(source.time, "monotonic", lambda: float(next(clock)))
+    source.train_source(source.network_of(SETTINGS), make_records(40, "train"), make_records(30, "val"), SETTINGS)
+    lines = [line for line in capfd.readouterr().out.splitlines() if "train cats_dogs__remastered" in line]
+    expected = [f" {done} of 5, about 0:{left} left " for done, left in ((1, "06:40"), (2, "05:00"), (4, "01:40"))]
+    assert len(lines) == 5 and "left" not in lines[-1]
+    assert all(any(said in line for line in lines) for said in expected)
 
 
 def test_imagenet_weights_reach_every_layer_below_the_head(tmp_path):
