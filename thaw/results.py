@@ -12,7 +12,8 @@ from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
-from pipeline.runs.run_files import STARTED_FILE, SUMMARY_FILE, digest, read_started, read_summary, unfinished_run
+from pipeline.runs.run_digests import digest
+from pipeline.runs.run_files import STARTED_FILE, SUMMARY_FILE, read_started, read_summary, unfinished_run
 from pipeline.runs.run_lock import has_run
 from terminal.console import console
 from thaw import tables

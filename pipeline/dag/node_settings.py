@@ -8,7 +8,8 @@ from experiment.changes import as_written, changed
 from experiment.config import Architecture, Backbone, ExperimentConfig, SourceSchedule, Transfer
 from experiment.training_settings import ModelSettings, SweepSettings, of_baseline
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
-from pipeline.runs.run_files import comparable, digest, settings_of, with_whole_paths
+from pipeline.runs.run_digests import digest
+from pipeline.runs.run_files import comparable, settings_of, with_whole_paths
 
 
 def model_settings(

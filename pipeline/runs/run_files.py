@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -17,6 +16,7 @@ from experiment.changes import as_written, changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
 from experiment.loading import load_config
+from pipeline.runs.run_digests import FILES, is_altered, is_altered_summary
 from pipeline.runs.run_formats import CELL_COLUMNS, TRAINING_COLUMNS, Compared, Started, Summary
 
 SUMMARY_FILE, CONFIG_FILE, CELLS_FILE, FRESH_FILE = "summary.json", "config.yaml", "cells.csv", "confirmed.csv"
@@ -62,11 +62,14 @@ def read_settings(folder: Path) -> ExperimentConfig:
     """
     path = folder / CONFIG_FILE
     try:
-        if not path.read_bytes().endswith(b"\n"):
+        content = path.read_bytes()
+        if not content.endswith(b"\n"):
             raise ValueError("the last line is cut short")
-        return load_config(path)
+        settings = load_config(path)
     except (OSError, ValueError, ThawError) as error:
         raise damaged(path, error) from error
+    _check_unaltered(path, content)
+    return settings
 
 
 def read_cells(folder: Path) -> list[dict[str, str]]:
@@ -86,15 +89,17 @@ def read_fresh_draws(folder: Path) -> list[dict[str, str]]:
     """The trainings on fresh draws in a finished run's confirmed.csv, as read_cells; none where it confirmed nothing.
 
     Raises:
-      ThawError: it is damaged, or missing though the run's summary has confirmed answers.
+      ThawError: it is damaged, or missing though the run's summary has it, or confirmed answers.
     """
-    path = folder / FRESH_FILE
-    return _read_trainings(path) if path.exists() or read_origin(folder).get("confirmed") else []
+    path, summary = folder / FRESH_FILE, read_origin(folder)
+    expected = summary.get("confirmed") or FRESH_FILE in summary.get(FILES, {})
+    return _read_trainings(path) if path.exists() or expected else []
 
 
 def _read_trainings(path: Path) -> list[dict[str, str]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
+        text = content.decode()
         if not text.endswith("\n"):
             raise ValueError("the last line is cut short" if text else "it is empty")
         # Runs from before layers could be held have no such column.
@@ -106,7 +111,14 @@ def _read_trainings(path: Path) -> list[dict[str, str]]:
                 raise ValueError(f"lines {first} and {number} are of the same training")
     except (OSError, ValueError, csv.Error) as error:
         raise damaged(path, error) from error
+    _check_unaltered(path, content)
     return rows
+
+
+def _check_unaltered(path: Path, content: bytes) -> None:
+    """Raises a ThawError if the run's summary is damaged, or has another digest of the file."""
+    if (path.parent / SUMMARY_FILE).exists() and is_altered(path.name, content, read_origin(path.parent)):
+        raise damaged(path, f"it was altered, as its content does not match its digest in {SUMMARY_FILE}")
 
 
 def _checked_training(row: Mapping[str | None, Any], number: int) -> tuple[object, ...]:
@@ -130,6 +142,8 @@ def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
         content = json.loads(text, parse_constant=_refuse_constant)
         # What is read afterwards is the content itself, so its types must be right as they stand: no text for a number.
         model.model_validate_json(text, strict=True)
+        if is_altered_summary(content):
+            raise ValueError("it was altered, as its content does not match its digest")
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
@@ -229,8 +243,3 @@ def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
 def settings_of(config: ExperimentConfig) -> dict[str, Any]:
     """A configuration as JSON values."""
     return as_written(config)
-
-
-def digest(settings: Mapping[str, Any]) -> str:
-    """Hash of JSON values, 12 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]

@@ -20,6 +20,7 @@ from experiment.config import ExperimentConfig
 from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.runs import tensorboard_log
 from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
+from pipeline.runs.run_digests import with_digests
 from pipeline.runs.run_files import (
     CONFIG_FILE,
     LATEST,
@@ -103,7 +104,8 @@ def finish_run_folder(
         _write_tensorboard(fresh / "tensorboard", nodes)
         settings = yaml.safe_dump(settings_of(config), sort_keys=False)
         (fresh / CONFIG_FILE).write_text(f"# Data: {summary['data']}\n{settings}", encoding="utf-8")
-        summary["seconds_total"] = round(time.monotonic() - began, 3)
+        (fresh / SUMMARY_FILE).unlink()
+        summary = with_digests({**summary, "seconds_total": round(time.monotonic() - began, 3)}, fresh)
         (fresh / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         for path in sorted(fresh.iterdir(), key=lambda path: path.name == SUMMARY_FILE):
             path.replace(folder / path.name)

@@ -99,6 +99,8 @@ class Origin(pydantic.BaseModel):
     data: str
     target: dict[str, str]
     stack: dict[str, Any]
+    file_digests: dict[str, str] = {}
+    digest: str | None = None
 
 
 class Compared(Origin):

@@ -10,11 +10,24 @@ from pathlib import Path
 import pytest
 import yaml
 
+from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.runs import run_folder
 from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
-from pipeline.runs.run_files import read_started, runs_of, unfinished_run
+from pipeline.runs.run_files import (
+    read_cells,
+    read_fresh_draws,
+    read_origin,
+    read_settings,
+    read_started,
+    runs_of,
+    unfinished_run,
+)
 
+TRAININGS = """transfer,n,freeze_count,fine_tune,held_from,draw,test_accuracy
+a__original,20,6,false,0,0,0.75
+a__original,20,6,false,0,1,0.70
+"""
 RECORD = MetadataRecord(Path("/workspace/metadata.sqlite"), 7, "2026-11-29T10:00:00")
 
 
@@ -26,9 +39,10 @@ def finished(tmp_path):
         report, pushed = tmp_path / "report", tmp_path / "pushed"
         report.mkdir(), pushed.mkdir()
         (report / "report.html").write_text("<html>" + "x" * size)
-        (report / "summary.json").write_text(
-            json.dumps({"data": "SYNTHETIC", "pushed": {"blessed": blessed, "path": None}})
-        )
+        summary = {"data": "SYNTHETIC", "target": {}, "stack": {}, "pushed": {"blessed": blessed, "path": None}}
+        (report / "summary.json").write_text(json.dumps(summary))
+        for name in ("cells.csv", "confirmed.csv"):
+            (report / name).write_text(TRAININGS)
         if blessed:
             (pushed / "saved_model.pb").write_bytes(b"x")
         config = load_config(_quick(), (f"runs={tmp_path}/runs",))
@@ -74,6 +88,43 @@ def test_the_folder_holds_report_summary_and_a_config_that_loads_again(finished)
     assert load_config(folder / "config.yaml") == config
     assert yaml.safe_load((folder / "config.yaml").read_text())["name"] == "quick"
     assert (folder / "config.yaml").read_text().startswith("# Data: SYNTHETIC\n")
+
+
+READERS = {
+    "summary.json": (read_origin, b'"data": "SYNTHETIC"', b'"data": "real"'),
+    "config.yaml": (read_settings, b"seed: 2022", b"seed: 7"),
+    "cells.csv": (read_cells, b"0.75", b"0.95"),
+    "confirmed.csv": (read_fresh_draws, b"a__original,20,6,false,0,1,0.70\n", b""),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_that_was_altered_after_the_run_is_refused(finished, name):
+    folder, *_ = finished(blessed=True)
+    read, written, altered = READERS[name]
+    assert read(folder)
+    content = (folder / name).read_bytes()
+    assert written in content
+    (folder / name).write_bytes(content.replace(written, altered))
+    with pytest.raises(ThawError, match=f"{name} is missing or damaged: it was altered"):
+        read(folder)
+
+
+def test_fresh_draws_that_were_removed_are_missed(finished):
+    folder, *_ = finished(blessed=True)
+    (folder / "confirmed.csv").unlink()
+    with pytest.raises(ThawError, match=r"confirmed\.csv is missing"):
+        read_fresh_draws(folder)
+
+
+def test_a_run_from_before_there_were_digests_is_read(finished):
+    folder, *_ = finished(blessed=True)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert sorted(summary.pop("file_digests")) == ["cells.csv", "config.yaml", "confirmed.csv", "report.html"]
+    assert summary.pop("digest")
+    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "confirmed.csv").write_text(TRAININGS.replace("0.75", "0.95"))
+    assert read_origin(folder) == summary and len(read_cells(folder)) == len(read_fresh_draws(folder)) == 2
 
 
 def test_a_refused_winner_has_no_path(finished):
