@@ -50,9 +50,10 @@ def check_utf_8(path: str, advice: str) -> None:
         raise ThawError(f"The name of {path} is not UTF-8, so TensorFlow can't open it. {advice}")
 
 
-def home_expanded(path: Path) -> Path:
+def home_expanded(path: Path | str) -> Path:
     """The path with `~` as the home folder; a user's whom the system does not know stays as it is, and is not found.
 
+    Shells leave it in quotes and in `--runs=~/runs`, so every path of a command line or setting is expanded by this.
     Path.expanduser raises a RuntimeError for it.
     """
     return Path(os.path.expanduser(path))

@@ -11,10 +11,18 @@ from typing import Any
 import click
 
 from experiment.config import ExperimentConfig
-from experiment.errors import home_expanded
 from terminal.console import console
 from thaw import tables
-from thaw.options import PROJECT_ROOT, as_json, examples, experiment, own_images_options, print_json, typed_command
+from thaw.options import (
+    PROJECT_ROOT,
+    HomePath,
+    as_json,
+    examples,
+    experiment,
+    own_images_options,
+    print_json,
+    typed_command,
+)
 from thaw.picture_options import picture_options
 
 
@@ -28,7 +36,7 @@ from thaw.picture_options import picture_options
         "thaw init flowers --classes rose,tulip,daisy,fern",
     )
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=HomePath())
 @own_images_options
 @picture_options
 @click.option("--force", is_flag=True, help="Replace what an earlier init wrote there.")
@@ -44,7 +52,7 @@ def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json:
     from pipeline.new_experiment.picture_options import pictures_asked
     from pipeline.new_experiment.wanted import name_from, wanted_from
 
-    place = home_expanded(folder).absolute()
+    place = folder.absolute()
     found_name = name_from(place.name if place.is_dir() else place.stem)
     wanted = dataclasses.replace(wanted_from(name or found_name, asked), pictures=pictures_asked(asked))
     made = make_experiment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -14,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from experiment.backbones import Scale
-from experiment.errors import ThawError
+from experiment.errors import ThawError, home_expanded
 from experiment.loading import PRESETS
 from pipeline.runner.options import DEFAULT_PRESET, SET_METAVAR, SHORTS, Short, config_of
 from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
@@ -34,6 +35,14 @@ TFX's own command runs the same pipeline:
 Command = Callable[..., None]
 
 
+class HomePath(click.Path):
+    """A path on the command line, with `~` as the home folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """As click has it."""
+        return home_expanded(Path(os.fsdecode(super().convert(value, param, ctx))))
+
+
 def examples(*lines: str) -> str:
     """The end of a command's help: commands to copy, which are not wrapped."""
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
@@ -50,7 +59,7 @@ def find_config(config: str) -> Path:
     Raises:
       ThawError: it is neither.
     """
-    places = PRESETS / f"{config}.yaml", Path(config)
+    places = PRESETS / f"{config}.yaml", home_expanded(config)
     found = next((place for place in places if place.exists()), None)
     if found is None:
         raise ThawError(f"Can't read the configuration {config}: there is no such file. Give the path of a YAML file, "
@@ -65,10 +74,11 @@ def find_run(run: str, runs: Path) -> Path:
       ThawError: no finished run has that path or name.
     """
     latest = latest_run(runs) if run == LATEST else None
-    places = (latest,) if latest else (Path(run), runs / run)
+    path = home_expanded(run)
+    places = (latest,) if latest else (path, runs / run)
     folder = next((place for place in places if (place / SUMMARY_FILE).exists()), None)
     if folder is None:
-        raise ThawError(f"{run} is not a finished run: neither {Path(run)} nor {runs / run} has a summary.json. "
+        raise ThawError(f"{run} is not a finished run: neither {path} nor {runs / run} has a summary.json. "
                         f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` starts a run, "
                         "or continues one that stopped; `thaw status` says how far it is.")  # fmt: skip
     return folder.resolve()
@@ -111,15 +121,14 @@ def _short_option(short: Short) -> Callable[[Command], Command]:
     help_ = f"{short.full_help[0].upper()}{short.full_help[1:]}."
     if short.kind is None:
         return click.option(f"--{short.name}", is_flag=True, help=help_)
-    kind = click.Path(path_type=Path) if short.kind is Path else short.kind
+    kind = HomePath() if short.kind is Path else short.kind
     return click.option(f"--{short.name}", type=kind, metavar=short.metavar, help=help_)
 
 
 def own_images_options(command: Command) -> Command:
     """Adds what `thaw init` can be told beside the folder."""
-    path = click.Path(path_type=Path)
     options = (
-        click.option("--out", type=path, help="Folder to write.  [default: thaw-<name>]"),
+        click.option("--out", type=HomePath(), help="Folder to write.  [default: thaw-<name>]"),
         click.option("--name", help="Name of the experiment.  [default: the folder's name]"),
         click.option("--target", metavar="A,B",
                      help="Classes to tell apart. Two or more others become a source. Put a name with a comma in "
@@ -153,9 +162,7 @@ class InOrderOfUse(click.Group):
 
 as_json = click.option("--json", "in_json", is_flag=True, help="Write JSON for scripts to standard output.")
 run_argument = click.argument("run", default="latest", shell_complete=complete_run)
-runs_option = click.option(
-    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
-)
+runs_option = click.option("--runs", type=HomePath(), default="runs", show_default=True, help="Folder of runs.")
 
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiment.backbones import FAMILIES, MOBILENET_V2, Backbone, is_backbone
 from experiment.domains import MOST_LETTERS
-from experiment.errors import ThawError
+from experiment.errors import ThawError, home_expanded
 from pipeline.new_experiment.picture_options import PictureOptions
 
 DEFAULT_BACKBONE = "mobilenet_v2"
@@ -101,7 +101,7 @@ def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
         if one in FAMILIES:
             name, settings = name_from(one), {"family": one}
         elif one.endswith(".keras"):
-            name, settings = name_from(Path(one).stem), {"model": str(Path(one).absolute()), "scale": scale}
+            name, settings = name_from(Path(one).stem), {"model": str(home_expanded(one).absolute()), "scale": scale}
         else:
             raise ThawError(f"--backbone {one} is neither a .keras file nor a family that Thaw knows. Expected a file "
                             f"as model.save writes it, or one of {', '.join(FAMILIES)}.")  # fmt: skip

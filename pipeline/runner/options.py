@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.config import ExperimentConfig
+from experiment.errors import home_expanded
 from experiment.loading import PRESETS, load_config
 
 DEFAULT_PRESET = "quick"
@@ -53,13 +54,14 @@ SHORTS = (DATA, WEIGHTS, WORKERS, STRICT, MINUTES)
 def add_options(parser: argparse.ArgumentParser, shorts: Sequence[Short] = SHORTS) -> None:
     """Adds --config, --set and the short options to a command's parser."""
     preset = PRESETS / f"{DEFAULT_PRESET}.yaml"
-    parser.add_argument("--config", type=Path, default=preset, help=CONFIG_HELP)
+    parser.add_argument("--config", type=home_expanded, default=preset, help=CONFIG_HELP)
     parser.add_argument("--set", action="append", default=[], metavar=SET_METAVAR, help=SET_HELP)
     for short in shorts:
         if short.kind is None:
             parser.add_argument(f"--{short.name}", action="store_true", help=short.full_help)
         else:
-            parser.add_argument(f"--{short.name}", type=short.kind, metavar=short.metavar, help=short.full_help)
+            kind = home_expanded if short.kind is Path else short.kind
+            parser.add_argument(f"--{short.name}", type=kind, metavar=short.metavar, help=short.full_help)
 
 
 def config_of(

@@ -210,7 +210,7 @@ def unfinished_run(run: str, runs: Path) -> Path | None:
         begun = [path for path in runs.iterdir() if RUN_NAME.fullmatch(path.name)] if runs.is_dir() else []
         places = sorted(begun, key=lambda path: order_of(path.name))[-1:]
     else:
-        places = [Path(run), runs / run]
+        places = [home_expanded(run), runs / run]
     written = (SUMMARY_FILE, CELLS_FILE)  # one of them alone: a finished run that was damaged
     return next(
         (one for one in places if (one / STARTED_FILE).exists() and not any((one / name).exists() for name in written)),

@@ -19,7 +19,7 @@ import tornado.httpserver
 import tornado.netutil
 import tornado.web
 
-from experiment.errors import ThawError
+from experiment.errors import ThawError, home_expanded
 from experiment.machine import usable_cores
 from pipeline.runner.process import own_temporary_folder, prepare_process, stop_at_once
 from pipeline.runs.run_lock import check_no_pattern
@@ -198,7 +198,9 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.serving.model_server", description="Answers requests to an exported model over HTTP."
     )
-    parser.add_argument("model", type=Path, help="folder of the SavedModel; summary.json names it as pushed.path")
+    parser.add_argument(
+        "model", type=home_expanded, help="folder of the SavedModel; summary.json names it as pushed.path"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)")
     parser.add_argument("--port", type=_port, default=8501, help="port to listen at (8501)")
     return parser.parse_args(argv)

@@ -37,7 +37,7 @@ def test_a_short_option_is_its_setting_and_goes_before_set(read):
 @pytest.mark.parametrize("read", [by_argparse, by_click])
 @pytest.mark.parametrize("name", ["photos #2", "a: b", "2024", "yes", "[x]", "é\U0001f600", "'", '"', "\\n", "~"])
 def test_a_folder_of_any_name_is_that_folder_and_not_yaml(read, name):
-    assert read(["--data", name]).data.path == Path(name)
+    assert read(["--data", name]).data.path == Path(name).expanduser()
 
 
 @pytest.mark.parametrize("arguments", [[], ["--set", "draws=5", "--workers", "2"]])

@@ -1,0 +1,90 @@
+"""`~` on the command line, where the shell leaves it: in quotes and behind `=`. Imports no TensorFlow."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiment.loading import PRESETS
+from pipeline.new_experiment import wanted
+from pipeline.runner.options import add_options
+from pipeline.runs.run_files import unfinished_run
+from tests.pipeline.metadata_recorder import Recorder, small_summary
+from thaw.main import main as run_command
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The home folder; the working folder is another one."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    """A function that runs `thaw` in this process: its status, and all that it printed."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["thaw", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            run_command()
+        captured = capfd.readouterr()
+        return ended.value.code, captured.out + captured.err
+
+    return call
+
+
+@pytest.mark.parametrize("arguments", [["latest", "--runs=~/runs"], ["~/runs/20261124-100000-small"]])
+def test_a_run_in_the_home_folder_is_found(home, call, tmp_path, arguments):
+    folder = home / "runs" / "20261124-100000-small"
+    folder.mkdir(parents=True)
+    recorder = Recorder(tmp_path / "metadata.sqlite")
+    recorder.execution("run", "DomainExamples.target", {}, {"domain": str(tmp_path / "domain")})
+    (folder / "summary.json").write_text(json.dumps(small_summary(recorder)))
+    status, said = call("report", *arguments)
+    assert status == 0 and str(folder / "report.html") in said, said
+
+
+def test_a_run_that_did_not_finish_is_found_too(home):
+    (home / "runs" / "20261124-100000-small").mkdir(parents=True)
+    (home / "runs" / "20261124-100000-small" / "started.json").touch()
+    assert unfinished_run("~/runs/20261124-100000-small", Path("runs")) == home / "runs" / "20261124-100000-small"
+
+
+def test_a_configuration_in_the_home_folder_is_read(home, call):
+    (home / "mine.yaml").write_text((PRESETS / "tiny.yaml").read_text())
+    status, said = call("status", "--config=~/mine.yaml")
+    assert status == 0 and "Experiment tiny" in said, said
+
+
+def test_init_makes_no_folder_of_that_name(home, call):
+    status, said = call("init", "~/photos", "--out=~/made")
+    assert status == 1 and f"{home}/photos does not exist" in said, said
+    (home / "photos" / "a").mkdir(parents=True)
+    status, said = call("init", "~/photos", "--out=~/photos/made")
+    assert status == 1 and f"{home}/photos/made and the images in {home}/photos contain each other" in said, said
+
+
+def test_a_model_in_the_home_folder_is_the_one_that_is_transferred(home):
+    asked = {"target": None, "classes": None, "image_key": None, "label_key": None, "id_key": None, "scale": None,
+             "backbone": ["~/mine.keras"], "image_size": None, "mirror": None}  # fmt: skip
+    assert wanted.wanted_from("photos", asked).backbones["mine"].model == home / "mine.keras"
+
+
+def test_options_of_the_runners_know_it_as_well(home):
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    given = parser.parse_args(["--config=~/mine.yaml", "--data=~/photos", "--weights=~/w.h5"])
+    assert [given.config, given.data, given.weights] == [home / name for name in ("mine.yaml", "photos", "w.h5")]
+
+
+def test_a_folder_whose_name_begins_with_a_tilde_is_no_home_folder(home, call):
+    Path("~x").mkdir()
+    status, said = call("report", "--runs=./~x")
+    assert status == 1 and f"Finished in {os.path.normpath('~x')}: none" in said, said
