@@ -23,10 +23,10 @@ from acquisition.data_sources.locate_dataset import Dataset
 from acquisition.tfrecords.record_files import RecordFiles
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError, home_expanded
+from experiment.errors import ThawError
 from pipeline.kubeflow import compiled_spec, pod_checks, pod_resources
 from pipeline.kubeflow.cluster import ClusterConfig, load_cluster
-from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of
+from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of, path_of
 
 HERE = Path(__file__).resolve().parent
 OPTIONS = (WEIGHTS, STRICT)
@@ -41,9 +41,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         epilog="kubeflow/README.md says how to submit the file.",
     )
     add_options(parser, OPTIONS)
-    parser.add_argument(
-        "--cluster", type=home_expanded, default=HERE / "cluster.yaml", help="description of the cluster"
-    )
+    parser.add_argument("--cluster", type=path_of, default=HERE / "cluster.yaml", help="description of the cluster")
     parser.add_argument(
         "--cluster-set", action="append", default=[], metavar="KEY=VALUE", help="such as retries.times=5"
     )
@@ -52,7 +50,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--pipeline-root", help="same as --cluster-set pipeline_root=...; can be changed on submission")
     parser.add_argument("--gpus", type=int, help="same as --cluster-set training.gpus=...")
     parser.add_argument("--gpu-type", help="same as --cluster-set training.gpu_type=...")
-    parser.add_argument("--output", type=home_expanded, help="file to write (build/<pipeline>.yaml)")
+    parser.add_argument("--output", type=path_of, help="file to write (build/<pipeline>.yaml)")
     return parser.parse_args(argv)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -17,7 +18,7 @@ from click.shell_completion import CompletionItem
 from experiment.backbones import Scale
 from experiment.errors import ThawError, home_expanded
 from experiment.loading import PRESETS
-from pipeline.runner.options import DEFAULT_PRESET, SET_METAVAR, SHORTS, Short, config_of
+from pipeline.runner.options import DEFAULT_PRESET, SET_METAVAR, SHORTS, Short, config_of, path_of
 from pipeline.runs.run_files import LATEST, SUMMARY_FILE, finished_runs, latest_run
 from terminal.output import Output
 
@@ -39,8 +40,21 @@ class HomePath(click.Path):
     """A path on the command line, with `~` as the home folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """As click has it."""
-        return home_expanded(Path(os.fsdecode(super().convert(value, param, ctx))))
+        """As click has it; empty text is refused."""
+        try:
+            return path_of(os.fsdecode(super().convert(value, param, ctx)))
+        except argparse.ArgumentTypeError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Named(click.types.StringParamType):
+    """Text that names something; empty, as a shell's variable is that was never set, it would mean the default."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As click has it; empty text is refused."""
+        if value == "":
+            self.fail("expected a name, got an empty text. Leave it out for the default.", param, ctx)
+        return str(super().convert(value, param, ctx))
 
 
 def examples(*lines: str) -> str:
@@ -105,7 +119,8 @@ def experiment(command: Command) -> Command:
 
     with_config.__doc__, with_config.__name__ = command.__doc__, command.__name__
     options: list[Callable[[Command], Command]] = [
-        click.option("--config", default=DEFAULT_PRESET, show_default=True, shell_complete=complete_config,
+        click.option("--config", type=Named(), default=DEFAULT_PRESET, show_default=True,
+                     shell_complete=complete_config,
                      help=f"A preset ({', '.join(preset_names())}) or the path of a YAML file."),
         click.option("--set", "settings", multiple=True, metavar=SET_METAVAR,
                      help="A setting, such as draws=3. Repeat the option for more; docs/configuration.md lists all."),
@@ -129,7 +144,7 @@ def own_images_options(command: Command) -> Command:
     """Adds what `thaw init` can be told beside the folder."""
     options = (
         click.option("--out", type=HomePath(), help="Folder to write.  [default: thaw-<name>]"),
-        click.option("--name", help="Name of the experiment.  [default: the folder's name]"),
+        click.option("--name", type=Named(), help="Name of the experiment.  [default: the folder's name]"),
         click.option("--target", metavar="A,B",
                      help="Classes to tell apart. Two or more others become a source. Put a name with a comma in "
                           "double quotes, as in CSV."),
@@ -144,9 +159,9 @@ def own_images_options(command: Command) -> Command:
                      help="Pixel values that the .keras files expect, if they have no layer that scales them."),
         click.option("--classes", metavar="A,B",
                      help="TFRecords: names of the classes in the order of their labels, written as for --target."),
-        click.option("--image-key", help="TFRecords: feature with the image, if several could be it."),
-        click.option("--label-key", help="TFRecords: feature with the label."),
-        click.option("--id-key", help="TFRecords: feature with the id."),
+        click.option("--image-key", type=Named(), help="TFRecords: feature with the image, if several could be it."),
+        click.option("--label-key", type=Named(), help="TFRecords: feature with the label."),
+        click.option("--id-key", type=Named(), help="TFRecords: feature with the id."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -161,7 +176,7 @@ class InOrderOfUse(click.Group):
 
 
 as_json = click.option("--json", "in_json", is_flag=True, help="Write JSON for scripts to standard output.")
-run_argument = click.argument("run", default="latest", shell_complete=complete_run)
+run_argument = click.argument("run", type=Named(), default="latest", shell_complete=complete_run)
 runs_option = click.option("--runs", type=HomePath(), default="runs", show_default=True, help="Folder of runs.")
 
 

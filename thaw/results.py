@@ -19,6 +19,7 @@ from terminal.console import console
 from thaw import tables
 from thaw.options import (
     PROJECT_ROOT,
+    Named,
     as_json,
     complete_run,
     examples,
@@ -101,8 +102,8 @@ def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
 
 
 @click.command(epilog=examples("thaw compare 20261126-101500-quick latest"))
-@click.argument("first", metavar="RUN_A", shell_complete=complete_run)
-@click.argument("second", metavar="RUN_B", shell_complete=complete_run)
+@click.argument("first", type=Named(), metavar="RUN_A", shell_complete=complete_run)
+@click.argument("second", type=Named(), metavar="RUN_B", shell_complete=complete_run)
 @runs_option
 @as_json
 def compare(first: str, second: str, runs: Path, in_json: bool) -> None:

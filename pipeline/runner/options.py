@@ -51,16 +51,27 @@ MINUTES = Short("minutes", "budget_minutes", float, "N", "time limit of a run in
 SHORTS = (DATA, WEIGHTS, WORKERS, STRICT, MINUTES)
 
 
+def path_of(text: str) -> Path:
+    """A path as a command line has it, with `~` as the home folder.
+
+    Raises:
+      ArgumentTypeError: it is empty, as a shell's variable is that was never set; it would mean the working folder.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, got an empty text. Write . for the working folder")
+    return home_expanded(Path(text))
+
+
 def add_options(parser: argparse.ArgumentParser, shorts: Sequence[Short] = SHORTS) -> None:
     """Adds --config, --set and the short options to a command's parser."""
     preset = PRESETS / f"{DEFAULT_PRESET}.yaml"
-    parser.add_argument("--config", type=home_expanded, default=preset, help=CONFIG_HELP)
+    parser.add_argument("--config", type=path_of, default=preset, help=CONFIG_HELP)
     parser.add_argument("--set", action="append", default=[], metavar=SET_METAVAR, help=SET_HELP)
     for short in shorts:
         if short.kind is None:
             parser.add_argument(f"--{short.name}", action="store_true", help=short.full_help)
         else:
-            kind = home_expanded if short.kind is Path else short.kind
+            kind = path_of if short.kind is Path else short.kind
             parser.add_argument(f"--{short.name}", type=kind, metavar=short.metavar, help=short.full_help)
 
 

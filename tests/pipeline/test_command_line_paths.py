@@ -1,4 +1,4 @@
-"""`~` on the command line, where the shell leaves it: in quotes and behind `=`. Imports no TensorFlow."""
+"""Paths and names on the command line: `~` where the shell leaves it, and empty ones. Imports no TensorFlow."""
 
 import argparse
 import json
@@ -88,3 +88,26 @@ def test_a_folder_whose_name_begins_with_a_tilde_is_no_home_folder(home, call):
     Path("~x").mkdir()
     status, said = call("report", "--runs=./~x")
     assert status == 1 and f"Finished in {os.path.normpath('~x')}: none" in said, said
+
+
+KEYS = [["init", "photos", f"--{key}-key="] for key in ("image", "label", "id")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["report", ""], ["report", "--runs="], ["compare", "", "latest"], ["compare", "latest", ""],
+     ["status", "--config="], ["status", "--data="], ["status", "--weights="], ["init", ""],
+     ["init", "photos", "--out="], ["init", "photos", "--name="], *KEYS],
+)  # fmt: skip
+def test_empty_text_is_neither_the_working_folder_nor_the_default(home, call, arguments):
+    Path("summary.json").touch()  # which `.` would be
+    status, said = call(*arguments)
+    assert status == 2 and "got an empty text" in said, said
+
+
+def test_the_runners_refuse_an_empty_path(capsys):
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--data="])
+    assert ended.value.code == 2 and "argument --data: expected a path, got an empty text" in capsys.readouterr().err
