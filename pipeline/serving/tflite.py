@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,14 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
 
 
 def _write(out: Path, contents: dict[str, bytes]) -> None:
+    """Writes the files beside their places, so that those of an earlier call stay whole until all of them are there."""
     try:
-        out.mkdir(exist_ok=True)
-        for name, content in contents.items():
-            (out / name).write_bytes(content)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as fresh:
+            for name, content in contents.items():
+                (Path(fresh) / name).write_bytes(content)
+            out.mkdir(exist_ok=True)
+            for name in contents:
+                (Path(fresh) / name).replace(out / name)
     except OSError as error:
         raise ThawError(f"Can't write {error.filename or out}: {error.strerror}. Expected room for "
                         f"{sum(map(len, contents.values())):,} bytes in a folder that can be written. Make room or "

@@ -133,6 +133,18 @@ def test_a_run_is_exported_with_its_agreement_as_numbers(run):
     assert in_floats["largest_difference"] < 1e-5 < in_integers["largest_difference"] < 0.02
 
 
+def test_an_export_for_which_there_is_no_room_leaves_the_earlier_one_whole(run, file_limit):
+    tflite.export_run(run)
+    places = [run / "tflite" / name for name in (tflite.FLOAT_FILE, tflite.INT8_FILE, tflite.AGREEMENT_FILE)]
+    earlier = [place.read_bytes() for place in places]
+    largest = max(map(len, earlier))
+    others = {tflite.AGREEMENT_FILE: b"{}", tflite.FLOAT_FILE: b"x", tflite.INT8_FILE: b"x" * largest}
+    with file_limit(largest - 1), pytest.raises(ThawError, match="File too large"):
+        tflite._write(run / "tflite", others)
+    assert [place.read_bytes() for place in places] == earlier
+    assert not list(run.glob(".tflite*"))
+
+
 def test_a_file_that_does_not_agree_with_the_saved_model_is_refused(run):
     network_of(2, seed=2).save(run.parent / "pushed" / KERAS_FILE)
     with pytest.raises(ThawError, match="does not agree with the SavedModel"):
