@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiment.errors import ThawError
-from ledger.rows import Header, Row, header_of, header_values, row_of, row_values
-from ledger.sealed_lines import SealedLines, digest_of, sealed_line
+from experiment.errors import REPAIR, ThawError
+from ledger.rows import ROW_COUNT, Header, Row, header_of, header_values, row_of, row_values
+from ledger.sealed_lines import COMPUTE_AGAIN, SealedLines, digest_of, sealed_line
 
 LEDGER_FILE = "ledger.jsonl"
 
@@ -120,31 +120,35 @@ class LedgerParts:
 
 
 def write_ledger(path: Path, header: Header, rows: Iterable[Row]) -> None:
-    """Writes a whole ledger at once, for handing on; `path` must not exist yet."""
-    content = header_values(header)
+    """Writes a whole ledger at once, for handing on, with the number of its rows; `path` must not exist yet."""
+    rows = list(rows)
+    content = {**header_values(header), ROW_COUNT: len(rows)}
     file_digest = digest_of(content)
     lines = [sealed_line("header", content), *(sealed_line("row", row_values(row), file_digest) for row in rows)]
     path.write_bytes(b"".join(lines))
 
 
 def read_ledger(path: Path) -> tuple[Header, list[Row]]:
-    """Reads a whole ledger.
+    """Reads a whole ledger that a node handed on.
 
     Raises:
-      ThawError: the file is missing, or a line is damaged or altered; the message names file and line.
+      ThawError: the file is missing, a line is damaged or altered, or rows of write_ledger are gone; the message names
+        file and line.
     """
-    _, header, rows = _read(path)
+    lines, header, rows = _read(path, REPAIR)
+    if len(rows) < lines.header.get(ROW_COUNT, 0):
+        raise lines.damaged(f"the last one, but {lines.header[ROW_COUNT]} rows were written and {len(rows)} are left")
     return header, rows
 
 
-def _read(path: Path) -> tuple[SealedLines, Header, list[Row]]:
+def _read(path: Path, advice: str = COMPUTE_AGAIN) -> tuple[SealedLines, Header, list[Row]]:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ThawError(
             f"Can't read the ledger {path}: {error.strerror}. Correct its permissions, or use another workspace."
         ) from error
-    lines = SealedLines(path)
+    lines = SealedLines(path, advice)
     rows = [row_of(lines, row) for row in lines.read(content)]
     return lines, header_of(lines), rows
 

@@ -15,6 +15,9 @@ from ledger.sealed_lines import SealedLines
 FLOAT = np.dtype("<f4")
 """Of stored probabilities, on every machine: as many bits as they are computed with, so that no two become equal."""
 
+ROW_COUNT = "rows"
+"""In the header of a ledger that was written as a whole: how many it has. One that grows can't say so."""
+
 TRAIN_IMAGES = 200
 """The most images of a row's train_accuracy: enough to tell whether the network learned what it was trained on."""
 
@@ -108,7 +111,8 @@ def header_of(lines: SealedLines) -> Header:
     """
     try:
         lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels", "val_images")}
-        return Header(**{**lines.header, **lists, "stack": Stack(**lines.header["stack"])})
+        named = {name: value for name, value in lines.header.items() if name != ROW_COUNT}
+        return Header(**{**named, **lists, "stack": Stack(**lines.header["stack"])})
     except (KeyError, TypeError) as error:
         raise ThawError(f"{lines.path} is not a ledger of Thaw: its first line should be the header, with "
                         f"{[field.name for field in dataclasses.fields(Header)]}. Move it away, or use another "

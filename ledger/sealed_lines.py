@@ -10,6 +10,8 @@ from typing import Any
 
 from experiment.errors import ThawError
 
+COMPUTE_AGAIN = "Restore the file from a copy, or delete it to compute the sweep again."
+
 
 def digest_of(content: Any, file_digest: str = "") -> str:
     """Digest of a JSON value, 32 hexadecimal digits; the digest of its file's header binds it to that file."""
@@ -34,13 +36,15 @@ class SealedLines:
 
     Args:
       path: only for messages.
+      advice: what to do about a damaged line.
 
     Attributes:
       header: the first line's content, once it was read.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, advice: str = COMPUTE_AGAIN):
         self.path = path
+        self._advice = advice
         self.header: dict[str, Any] = {}
         self._lines = 0
 
@@ -65,8 +69,7 @@ class SealedLines:
 
     def damaged(self, reason: object) -> ThawError:
         """The error for the line read last."""
-        return ThawError(f"{self.path}, line {self._lines}: damaged or altered ({reason}). Restore the file from a "
-                         "copy, or delete it to compute the sweep again.")  # fmt: skip
+        return ThawError(f"{self.path}, line {self._lines}: damaged or altered ({reason}). {self._advice}")
 
     def _read_header(self, line: dict[str, Any]) -> None:
         if "header" not in line:

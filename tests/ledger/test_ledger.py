@@ -104,6 +104,16 @@ def test_a_written_ledger_reads_back(make_row, tmp_path):
     assert [(row.key, row.draw) for row in read_ledger(tmp_path / "copy.jsonl")[1]] == [("a", 0), ("b", 1)]
 
 
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_a_written_ledger_that_lost_whole_rows_is_named(make_row, tmp_path, gone):
+    path = tmp_path / "copy.jsonl"
+    write_ledger(path, HEADER, [make_row("a"), make_row("b", draw=1), make_row("c", draw=2)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:gone], *lines[gone + 1 :]]))
+    with pytest.raises(ThawError, match=r"copy\.jsonl, line 3: .*3 rows were written and 2 are left.*metadata\.sqlite"):
+        read_ledger(path)
+
+
 def test_a_key_depends_on_content_and_not_on_the_order_of_names():
     assert content_key(a=1, b="x") == content_key(b="x", a=1) != content_key(a=2, b="x")
 
