@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -118,7 +117,7 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     differing = run_comparison.settings_that_differ(*folders)
     data, stacks = read_summary(folders[0])["data"], run_comparison.stacks_that_differ(*folders)
     if in_json:
-        return print_json({"data": data, "settings": differing, "stack": stacks, **dataclasses.asdict(compared)})
+        return print_json({"data": data, "settings": differing, "stack": stacks, **compared.as_json()})
     terminal = console()
     for line in (f"data: {data}", *run_comparison.differences_in_words(differing, stacks)):
         terminal.print(line)

@@ -64,7 +64,8 @@ def _cells_table(changes: Sequence[Change], draws: str) -> FittingTable:
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
         title=f"The same cell in both, on {draws}",
-        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has no interval."
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has none, "
+        "nor have draws that are all equal."
         + " Draws of the search took part in each run's choice." * (not changes[0].fresh),
     )  # fmt: skip
     return FittingTable(table, rows, [one.first_cell[0] for one in changes])
@@ -90,8 +91,11 @@ def _choice(place: SweptCell) -> str:
 
 def _difference(change: Change) -> tuple[str, Text]:
     """Its points with their interval, and its verdict."""
-    interval = formats.points_interval((change.points.low, change.points.high))
-    points = f"{formats.points(change.points.estimate)} {'[one draw]' if change.points.images_only else interval}"
+    low, high = change.points.bounds
+    interval = "[one draw]" if change.points.images_only else "[equal draws]"
+    if low is not None and high is not None:
+        interval = formats.points_interval((low, high))
+    points = f"{formats.points(change.points.estimate)} {interval}"
     return points, Text(change.verdict, style=STYLES[change.verdict])
 
 

@@ -154,7 +154,10 @@ def mean_curve(rows: Sequence[Row], pace: Pace) -> list[tuple[float, Interval]]:
 
 
 def write_measures(path: Path, measures: Iterable[LearningMeasures], data: str) -> None:
-    """Writes one row per cell: each measure with its bounds, empty if undefined; the last column names the data."""
+    """Writes one row per cell: each measure with its bounds, and the name of the data.
+
+    Both are empty if undefined; bounds also if one draw, or equal ones, don't tell the spread.
+    """
     columns = [f"{name}{part}" for name in MEASURES for part in ("", "_low", "_high")]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -165,7 +168,7 @@ def write_measures(path: Path, measures: Iterable[LearningMeasures], data: str) 
             row += [one.cell.held_from, one.draws]
             for name in MEASURES:
                 interval: Interval | None = getattr(one, name)
-                row += ["", "", ""] if interval is None else [interval.estimate, interval.low, interval.high]
+                row += ["", "", ""] if interval is None else [interval.estimate, *interval.bounds]
             writer.writerow([*row, one.reached, one.trained_epochs, data])
 
 

@@ -72,6 +72,14 @@ class Comparison:
     answers: tuple[Change, ...]
     cells: tuple[Change, ...]
 
+    def as_json(self) -> dict[str, Any]:
+        """JSON values; bounds are null where there is no interval."""
+        content = dataclasses.asdict(self)
+        for name, changes in (("answers", self.answers), ("cells", self.cells)):
+            for values, one in zip(content[name], changes, strict=True):
+                values["points"]["low"], values["points"]["high"] = one.points.bounds
+        return content
+
 
 def compare_runs(first: Path, second: Path) -> Comparison:
     """Compares what two finished runs chose, and every cell that they share, on the draws that both have.

@@ -57,6 +57,8 @@ def test_a_difference_of_one_draw_has_no_interval() -> None:
     text = printed_comparison(80, (change,))
     nothing = printed_comparison(80, (dataclasses.replace(change, points=Interval(-0.2, -0.01, 0.02, 3)),))
     assert "0.0 [-0.2, 0.0]" in nothing and "-0.0" not in nothing and "+0.0" not in nothing
+    equal = printed_comparison(80, (dataclasses.replace(change, points=Interval(10.0, 10.0, 10.0, 3)),))
+    assert "+10.0 [equal draws]" in equal and "[+10.0" not in equal
     assert "+10.0 [one draw]" in text and "[+10.0" not in text and "on 1 draw of the search" in text
 
 

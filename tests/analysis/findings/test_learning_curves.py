@@ -21,6 +21,7 @@ from analysis.findings.learning_curves import (
     measure_curves,
     write_measures,
 )
+from analysis.statistics.paired_intervals import draws_interval
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
 
@@ -112,6 +113,17 @@ def test_a_mean_curve_has_the_points_that_all_draws_have(row: Callable[..., Row]
     curve = mean_curve([row(TRANSFER), shorter], PACE)
     assert [epoch for epoch, _ in curve] == pytest.approx([0, 4, 30])
     assert curve[1][1].estimate == pytest.approx(0.7)
+
+
+def test_one_draw_has_no_bounds_in_the_file(
+    row: Callable[..., Row], header_of: Callable[..., Header], tmp_path: Path
+) -> None:
+    measures = measure_curves(grid_of_three_draws(row, header_of), PACE)
+    alone = [dataclasses.replace(one, end=draws_interval([11.0])[0]) for one in measures.values()]
+    write_measures(tmp_path / "curves.csv", alone, "SYNTHETIC")
+    with (tmp_path / "curves.csv").open() as file:
+        [record] = csv.DictReader(file)
+    assert (record["end"], record["end_low"], record["end_high"]) == ("11.0", "", "")
 
 
 def test_the_file_has_a_line_a_cell_with_bounds(

@@ -114,6 +114,24 @@ def test_the_interval_of_draws_is_students(values: list[float]) -> None:
 def test_one_draw_and_equal_draws_prove_nothing(values: list[float]) -> None:
     interval, p_value = draws_interval(values)
     assert (interval.low, interval.estimate, interval.high, p_value) == (2, 2, 2, 1)
+    assert interval.bounds == (None, None)
+
+
+@pytest.mark.parametrize("images", [3, 99, 500, 2000, 10**7])
+def test_draws_that_are_equal_but_for_rounding_prove_nothing(images: int) -> None:
+    """Each draw has one image more right: (a + 1) / images - a / images is another float for another a."""
+    rng = np.random.default_rng(images)
+    for _ in range(200):
+        rights = rng.integers(0, images, 3)
+        interval, p_value = draws_interval([100 * ((right + 1) / images - right / images) for right in rights])
+        assert p_value == 1 and verdict(interval, p_value <= 0.05) == "undecided"
+        assert interval.bounds == (None, None)
+
+
+def test_draws_that_differ_by_one_image_have_an_interval() -> None:
+    interval, p_value = draws_interval([100 * right / 10**7 for right in (1, 1, 2)])
+    assert p_value < 1 and interval.low < interval.estimate < interval.high
+    assert interval.bounds == (interval.low, interval.high)
 
 
 @pytest.mark.parametrize("values", [[], [[1.0, 2.0]]])

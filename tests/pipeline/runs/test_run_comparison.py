@@ -77,8 +77,19 @@ def test_a_difference_beyond_noise_is_called(make_run, sign, verdict):
 
 
 def test_one_common_draw_calls_nothing(make_run):
-    (change,) = compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.9})).cells
-    assert change.verdict == "undecided"
+    compared = compare_runs(make_run("first", {0: 0.5}), make_run("second", {0: 0.9}))
+    assert compared.cells[0].verdict == "undecided"
+    [cell] = compared.as_json()["cells"]
+    assert cell["points"] == {"low": None, "estimate": 40.0, "high": None, "draws": 1}
+
+
+def test_draws_that_all_gain_one_image_call_nothing(make_run):
+    """As floats their gains differ: (92 - 91) / 99 is not (10 - 9) / 99."""
+    first = make_run("first", {0: 0.9}, fresh=[(CELL, {1000: 9 / 99, 1001: 91 / 99})])
+    second = make_run("second", {0: 0.9}, fresh=[(CELL, {1000: 10 / 99, 1001: 92 / 99})])
+    compared = compare_runs(first, second)
+    assert [one.verdict for one in compared.cells] == ["undecided"]
+    assert compared.as_json()["cells"][0]["points"]["low"] is None
 
 
 FRESH = {1000 + draw: 0.5 + draw / 1000 for draw in range(5)}
