@@ -168,6 +168,21 @@ def test_an_accuracy_below_the_floor_is_named() -> None:
     assert reasons(Blessing(min_accuracy=0.8)) == ()
 
 
+def test_what_meets_a_bound_but_for_rounding_meets_it() -> None:
+    """1,200 of 2,000 right are 60%; the mean of five draws' shares is 0.5999999999999999."""
+    accuracy = float(np.mean([right / 400 for right in (237, 228, 236, 255, 244)]))
+    assert accuracy < 0.6
+    assert reasons(Blessing(min_accuracy=0.6), accuracy=Interval(0.55, accuracy, 0.65, 5)) == ()
+    lost = ClassF1("truck", 50, 0.7, 0.75)
+    assert lost.loss_points > 5 and reasons(classes=(lost,)) == ()
+
+
+def test_of_candidates_that_are_equal_but_for_rounding_the_first_wins() -> None:
+    equal = [candidate("first", val_accuracy=0.85), candidate("second", val_accuracy=(0.9 + 0.8) / 2)]
+    assert equal[1].summary.val_accuracy > equal[0].summary.val_accuracy
+    assert decide(equal, SETTINGS).winner.candidate.transfer == "first"
+
+
 def test_no_figure_is_said_to_miss_the_bound_that_it_is_rounded_to() -> None:
     assert reasons(Blessing(min_accuracy=0.8001)) == ("its accuracy of 80.00% is below the floor of 80.01%",)
     [reason] = reasons(classes=(ClassF1("truck", 50, 0.5496, 0.6),))
