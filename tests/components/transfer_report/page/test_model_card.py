@@ -81,9 +81,16 @@ def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
     for text in written(configuration=configuration, closing_table=[own]):
         shown = " ".join(text.split())
         assert "The backbone mine (net.keras), transferred from" in shown and "the first 4 parts" in shown
-        assert "the file net.keras of SHA-256 abc123" in shown and "--set backbones.mine.model=FILE" in shown
+        assert (
+            "the same images (and the file net.keras of SHA-256 abc123" in shown
+            and "--set backbones.mine.model=FILE" in shown
+        )
     for text in written(configuration=configuration):  # another transfer has won
-        assert "SHA-256" not in text and "The remastered network, transferred from" in text
+        assert (
+            "SHA-256" not in text
+            and "the same images; seed" in text
+            and "The remastered network, transferred from" in text
+        )
 
 
 def test_names_of_classes_and_data_are_no_markup(written):
