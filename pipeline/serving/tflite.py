@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,6 @@ import tensorflow as tf
 
 from experiment.errors import ThawError
 from pipeline.runs.finished_run import FinishedRun, open_run, reading
-from pipeline.runs.run_lock import check_usable
 from trainer_module.data.artifact_folders import read_folder
 from trainer_module.data.input_pipeline import Records
 from trainer_module.export.tflite_conversion import float_content, int8_content, probabilities_of
@@ -70,12 +71,7 @@ def export_run(run: Path) -> dict[str, Any]:
     summary = opened.summary
     if not summary["pushed"]["path"]:
         raise ThawError(f"{run} pushed no model, so none can be exported: {summary['pushed']['reason']}.")
-    try:
-        check_usable(opened.folder / FOLDER)
-    except ThawError as error:
-        raise ThawError(
-            f"{error} Or copy the run's folder to a place that can be written, and name the copy."
-        ) from error
+    _check_writable(opened.folder)
     with read_folder(summary["pushed"]["path"]) as folder:
         return _export(opened, folder)
 
@@ -105,6 +101,20 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
     contents[AGREEMENT_FILE] = (json.dumps(about, indent=2) + "\n").encode()
     _write(run.folder / FOLDER, contents)
     return about
+
+
+def _check_writable(folder: Path) -> None:
+    """Raises a ThawError where `tflite/` can't be made in a run's folder, before minutes are spent on the files."""
+    out = folder / FOLDER
+    try:
+        if os.path.lexists(out) and not out.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{out} is not a folder")
+        with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=folder):
+            pass
+    except OSError as error:
+        raise ThawError(f"Can't write to {folder}: {error.strerror}. Expected a folder that can be written. Correct "
+                        "its permissions, or copy the run's folder to a place that can be written, and name the copy."
+                        ) from error  # fmt: skip
 
 
 def _write(out: Path, contents: dict[str, bytes]) -> None:

@@ -1,6 +1,7 @@
 """TensorFlow Lite files against the network and the SavedModel. Converts small networks; runs no pipeline."""
 
 import json
+import os
 
 import keras
 import numpy as np
@@ -143,6 +144,15 @@ def test_an_export_for_which_there_is_no_room_leaves_the_earlier_one_whole(run, 
         tflite._write(run / "tflite", others)
     assert [place.read_bytes() for place in places] == earlier
     assert not list(run.glob(".tflite*"))
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_this_command_can_do(run):
+    run.chmod(0o555)
+    if os.access(run, os.W_OK):
+        pytest.skip("root writes everywhere")
+    with pytest.raises(ThawError, match=r"Can't write to .*run: Permission denied.*name the copy") as refused:
+        tflite.export_run(run)
+    assert "--set" not in str(refused.value)
 
 
 def test_a_file_that_does_not_agree_with_the_saved_model_is_refused(run):
