@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -59,25 +60,32 @@ class DrawsInTime:
             began, expected = self._began
             self._slowness = max(self._slowness, (now - began) / expected)
         deployed = next(iter(drawn))
-        sizes = [deployed] if not drawn[deployed] else [n for n in drawn if n in lacking]
-        found, expected, started = dict[int, int](), 0.0, set[str]()
-        for n in sizes:
-            cells = {cell for question in questions if question.n == n for cell in question.cells}
-            names = {name for name, _ in cells}
-            pools = SECONDS_PER_POOL * len(names - started)
-            seconds = max(0.01, sum(map(self._training_seconds, cells)) / self._workers)
-            left = (self._deadline - now) / self._slowness - expected - pools
-            free = self._free(cells, drawn[n], lacking[n])
-            count = min(lacking[n], free + max(0, int(left / seconds)))
+        left = (self._deadline - now) / self._slowness
+        cells = {n: {cell for one in questions if one.n == n for cell in one.cells} for n in drawn}
+        found, trained = dict[int, int](), dict[str, list[float]]()
+        for n in [deployed] if not drawn[deployed] else [n for n in drawn if n in lacking]:
+            free = self._free(cells[n], drawn[n], lacking[n])
+            plans = {count: self._with(trained, cells[n], count - free) for count in range(free, lacking[n] + 1)}
+            count = max((count for count, plan in plans.items() if self._seconds(plan) <= left), default=free)
             if n == deployed:
                 count = max(count, FEWEST - drawn[n])
-            if drawn[n] + count < FEWEST or not count:
-                continue
-            found[n] = count
-            expected += pools + (count - min(free, count)) * seconds
-            started |= names
-        self._began = (now, expected) if found else None
+            if drawn[n] + count >= FEWEST and count:
+                found[n], trained = count, self._with(trained, cells[n], count - free)
+        self._began = (now, self._seconds(trained)) if found else None
         return found
+
+    def _with(
+        self, trained: Mapping[str, list[float]], cells: Iterable[SweepCell], draws: int
+    ) -> dict[str, list[float]]:  # fmt: skip
+        """Expected seconds of each training, by sweep, with so many more draws of some cells."""
+        more = {name: list(seconds) for name, seconds in trained.items()}
+        for cell in cells:
+            more.setdefault(cell[0], []).extend([self._training_seconds(cell)] * max(0, draws))
+        return more
+
+    def _seconds(self, trained: Mapping[str, Sequence[float]]) -> float:
+        """Until all has ended: sweeps run one after another, each with all workers."""
+        return sum(SECONDS_PER_POOL + makespan(seconds, self._workers) for seconds in trained.values())
 
     def _free(self, cells: Iterable[SweepCell], drawn: int, lacking: int) -> int:
         """How many of the next draws all cells have already."""
@@ -94,3 +102,14 @@ class DrawsInTime:
             for phase in {cell, dataclasses.replace(cell, fine_tune=False)}
         ]
         return sum(statistics.fmean(seconds) for seconds in phases if seconds)
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """Seconds until all work has ended, if each free worker takes the longest piece that is left.
+
+    With five equal pieces two workers need the time of three.
+    """
+    busy = [0.0] * workers
+    for one in sorted(seconds, reverse=True):
+        heapq.heapreplace(busy, busy[0] + one)
+    return max(busy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.confirmed import confirmed, looks_of
 from components.confirmer.confirming import confirm
-from components.confirmer.draws_in_time import SECONDS_PER_POOL, DrawsInTime
+from components.confirmer.draws_in_time import SECONDS_PER_POOL, DrawsInTime, makespan
 from experiment.training_settings import FIRST_FRESH_DRAW
 from tests.components.confirmer.test_confirming import SEARCHED, SWEEPS, FreshTrainings, settings_of
 
@@ -68,6 +69,35 @@ def test_the_size_to_deploy_comes_first_then_the_others_as_they_rise(grid: Grid)
     train, questions, _ = confirm_until(grid, deadline=first_two + 3.1 * 2.5)
     assert draws_of(train) == {10: 5, 50: 3, 200: 5}
     assert {one.n for one in questions} == {10, 50, 200}
+
+
+@pytest.mark.parametrize(("deadline", "draws"), [(35.3, 5), (35.2, 4), (31.4, 2)])
+def test_five_trainings_take_two_workers_as_long_as_six(grid: Grid, deadline: float, draws: int) -> None:
+    """Three sweeps of one cell at 200: 3 x (8 + 3 x 1.25) s for 5 or 6 draws, 3 x (8 + 2 x 1.25) for 3 or 4."""
+    train = FreshTrainings(grid, {**SEARCHED, "imagenet__original": 0.95})
+    time, asked = DrawsInTime(grid, 2, deadline, lambda: 0.0, lambda *_: False), list[dict[int, int]]()
+
+    class Once:
+        def batch(self, *of: Any) -> dict[int, int]:
+            asked.append({} if asked else time.batch(*of))
+            return asked[-1]
+
+    confirm(grid.ledgers, settings_of(), train, Once())
+    assert asked == [{200: draws}, {}]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "workers", "whole"),
+    [
+        ([], 2, 0.0),
+        ([3.0], 2, 3.0),
+        ([1.0, 1.0, 1.0, 1.0, 1.0], 2, 3.0),
+        ([2.0, 3.0, 4.0], 2, 5.0),
+        ([2.0, 3.0], 1, 5.0),
+    ],
+)
+def test_the_longest_piece_is_taken_first(seconds: list[float], workers: int, whole: float) -> None:
+    assert makespan(seconds, workers) == whole
 
 
 def test_with_time_enough_all_is_as_without_a_budget(grid: Grid) -> None:
