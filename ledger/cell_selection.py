@@ -80,7 +80,7 @@ def best_cell(rows: Iterable[Row], n: int) -> Cell:
     return max(groups, key=merit)
 
 
-def without_rounding(accuracy: float) -> float:
+def rounded_off(accuracy: float) -> float:
     """A mean of accuracies to compare with another one or a bound: 0.9 and 0.8 have the mean of 0.85 and 0.85.
 
     As floats they differ by 1e-16, and that would decide; one image of 10 million changes an accuracy by 1e-7.
@@ -95,4 +95,4 @@ def cell_merit(cell: Cell, val_accuracy: float) -> tuple[float, int, bool, bool,
       cell: of any n.
       val_accuracy: its mean, a fraction.
     """
-    return (without_rounding(val_accuracy), cell.freeze_count, not cell.fine_tune, cell.held_from > 0, -cell.held_from)
+    return (rounded_off(val_accuracy), cell.freeze_count, not cell.fine_tune, cell.held_from > 0, -cell.held_from)

@@ -11,7 +11,7 @@ from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval
 from experiment.backbones import from_scratch_in_words, network_in_words
 from experiment.config import Blessing
-from ledger.cell_selection import without_rounding
+from ledger.cell_selection import rounded_off
 
 EVERYTHING = (-100.0, 100.0)
 """The interval of an unknown gain."""
@@ -71,7 +71,7 @@ def decide(candidates: Sequence[Candidate], settings: Blessing) -> Decision:
     """
     if not candidates:
         raise ValueError("No candidate to decide on.")
-    winner = max(candidates, key=lambda candidate: without_rounding(candidate.summary.val_accuracy))
+    winner = max(candidates, key=lambda candidate: rounded_off(candidate.summary.val_accuracy))
     outcomes = tuple(Outcome(candidate, _objections(candidate, settings)) for candidate in candidates)
     return Decision(outcomes, next(outcome for outcome in outcomes if outcome.candidate is winner))
 
@@ -143,7 +143,7 @@ def _scratch_objections(candidate: Candidate, margin: float) -> list[str]:
 
 
 def _accuracy_objections(summary: CellSummary, floor: float) -> list[str]:
-    if without_rounding(summary.accuracy.estimate) >= floor:
+    if rounded_off(summary.accuracy.estimate) >= floor:
         return []
     reached, least = formats.apart(100 * summary.accuracy.estimate, 100 * floor)
     return [f"its accuracy of {reached}% is below the floor of {least}%"]
@@ -154,7 +154,7 @@ def _class_objections(classes: Sequence[ClassF1], most: float) -> list[str]:
         f"the class {c.name} loses {formats.apart(c.loss_points, most)[0]} points of F1 against the baseline "
         f"({formats.percent(c.baseline)} to {formats.percent(c.candidate)}); at most {most:g} are allowed"
         for c in classes
-        if without_rounding(c.loss_points) > most
+        if rounded_off(c.loss_points) > most
     ]
 
 

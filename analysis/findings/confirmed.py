@@ -17,7 +17,7 @@ from analysis.findings.questions import Question
 from analysis.statistics.paired_intervals import Interval
 from experiment.config import Confirmation as ConfirmationSettings
 from experiment.errors import ThawError
-from ledger.cell_selection import without_rounding
+from ledger.cell_selection import rounded_off
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,8 +106,8 @@ class Confirmation:
         """At each n the answer on the transfer that is best on the search's val."""
         found: dict[int, Confirmed] = {}
         for answer in self.answers:
-            held, val = found.get(answer.question.n), without_rounding(answer.question.val_accuracy)
-            if held is None or val > without_rounding(held.question.val_accuracy):
+            held, val = found.get(answer.question.n), rounded_off(answer.question.val_accuracy)
+            if held is None or val > rounded_off(held.question.val_accuracy):
                 found[answer.question.n] = answer
         return list(found.values())
 

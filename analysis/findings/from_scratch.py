@@ -7,7 +7,7 @@ import dataclasses
 from analysis.cells.cell_summaries import MeasuredCell
 from analysis.cells.grid import Grid, SweepCell
 from analysis.statistics.paired_intervals import Interval, Verdict
-from ledger.cell_selection import without_rounding
+from ledger.cell_selection import rounded_off
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,4 +36,4 @@ def best_from_scratch(grid: Grid, n: int) -> SweepCell:
         for architecture, cells in grid.chosen.baselines.items()
         if n in cells
     ]
-    return max(places, key=lambda place: without_rounding(grid.val(place)))
+    return max(places, key=lambda place: rounded_off(grid.val(place)))

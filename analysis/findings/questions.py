@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.cells.grid import Grid, SweepCell
 from analysis.findings.from_scratch import best_from_scratch
-from ledger.cell_selection import Cell, without_rounding
+from ledger.cell_selection import Cell, rounded_off
 
 PLACES = ("chosen", "baseline", "scratch")
 """Fields of a Question that name a cell."""
@@ -55,7 +55,7 @@ def questions_of(grid: Grid, deployed_size: int, *, every_transfer: bool) -> lis
     found = []
     for n in grid.sizes:
         places = [(name, cells[n]) for name, cells in grid.chosen.transfers.items() if n in cells]
-        best = max(places, key=lambda place: without_rounding(grid.val(place)))
+        best = max(places, key=lambda place: rounded_off(grid.val(place)))
         asked = places if every_transfer or n == deployed_size else [best]
         scratch = best_from_scratch(grid, n)
         found += [

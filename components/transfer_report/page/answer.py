@@ -8,7 +8,7 @@ from typing import Any
 from analysis.statistics import formats
 from experiment.backbones import from_scratch_in_words, network_in_words, unit_of
 from experiment.schedules import tuned_in_words
-from ledger.cell_selection import without_rounding
+from ledger.cell_selection import rounded_off
 
 UNBALANCED = 1.2
 """The balanced accuracy is named where the largest class has this many times the smallest class's test images."""
@@ -35,7 +35,7 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"{_more(-scratch['lead_points'])} of the test images right than {row['transfer']}, the best transfer on "
             "val, but the difference is undecided."
         )
-    if scratch["verdict"] == "undecided" and without_rounding(row["accuracy"]) >= summary["blessing"]["min_accuracy"]:
+    if scratch["verdict"] == "undecided" and rounded_off(row["accuracy"]) >= summary["blessing"]["min_accuracy"]:
         return (
             f"Undecided: {network_in_words(row['architecture'])}, transferred from {row['source']}, gets "
             f"{formats.percent(row['accuracy'])} of the test images right, "
