@@ -48,13 +48,14 @@ class TimeLeft:
     Args:
       workers: how many pieces are done side by side.
       clock: seconds.
+      starts: how often the start of a kind is made; none: by every worker.
 
     Attributes:
       done: pieces that have ended.
     """
 
-    def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic):
-        self._workers, self._clock = workers, clock
+    def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic, starts: int | None = None):
+        self._workers, self._clock, self._starts = workers, clock, starts or workers
         self._waiting: dict[Any, Piece] = {}
         self._later: Collection[Piece] = ()
         self._ended: list[_Ended] = []
@@ -108,7 +109,7 @@ class TimeLeft:
     def _with_starts(self, costs: _Costs, pieces: Collection[Piece], made: Counter[Hashable]) -> Iterator[float]:
         """Seconds of each, the longest first: those make the starts that workers still have to make; `made` counts."""
         for piece in sorted(pieces, key=costs.of, reverse=True):
-            yield costs.of(piece) + (costs.start(piece) if made[piece.kind] < self._workers else 0.0)
+            yield costs.of(piece) + (costs.start(piece) if made[piece.kind] < self._starts else 0.0)
             made[piece.kind] += 1
 
 

@@ -29,7 +29,7 @@ from typing import IO, Any
 
 IMPORTED = (
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor", "tfx.orchestration.local.local_dag_runner",
-    "pipeline.dag.dag", "trainer_module.trainer", "trainer_module.tuner", "trainer_module.sweep.process_pool",
+    "pipeline.dag.dag", "trainer_module.trainer", "trainer_module.tuner", "trainer_module.worker_pools.process_pool",
     "trainer_module.sweep.model_jobs",
 )  # fmt: skip
 """What every fork finds; importing these computes nothing and starts no thread that a fork would miss."""

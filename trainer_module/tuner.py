@@ -13,8 +13,8 @@ from experiment.training_settings import CHIEF_KEY, SETTINGS_KEY, SweepSettings
 from terminal import progress
 from trainer_module.distributed.chief import ChiefTuner
 from trainer_module.sweep.job import SweepJob
-from trainer_module.sweep.process_pool import checked_pool, default_workers
 from trainer_module.tuners.sweep_tuner import SweepTuner
+from trainer_module.worker_pools.process_pool import checked_pool, default_workers
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:

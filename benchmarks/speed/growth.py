@@ -29,8 +29,8 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.processes import fork_server
 from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.process_pool import WorkerPool, default_workers
 from trainer_module.training.activation_cache import Budget
+from trainer_module.worker_pools.process_pool import WorkerPool, default_workers
 
 SIZES, FREEZE_COUNTS = (20, 100, 400), (6, 7, 8)
 SCHEDULE = StepSchedule(Schedule(tuning=None, epochs=10, max_steps=30))

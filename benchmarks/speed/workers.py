@@ -10,7 +10,7 @@ from experiment.config import Schedule
 from ledger.cell_selection import Cell
 from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.sweep.engine import SweepEngine
-from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.worker_pools.process_pool import WorkerPool
 
 SCHEDULE = StepSchedule(Schedule(tuning=None, max_steps=60))
 WARM_UP = [(Cell(10, 0, False), 0), (Cell(10, 0, False), 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,10 @@ from tfx.dsl.components.base import base_component, base_executor
 from tfx.types.experimental import simple_artifacts
 
 from analysis.cells.grid import Grid
-from analysis.cells.paired_ledgers import Ledgers, pair_ledgers
+from analysis.cells.paired_ledgers import pair_ledgers
 from components.confirmer.confirmation_files import Rows, write_confirmation
 from components.confirmer.confirming import ConfirmerSettings, confirm
-from components.confirmer.draws_in_time import DrawsInTime
+from components.confirmer.draws_in_time import DrawsInTime, training_seconds
 from components.named_inputs import make_component, named, of_kind
 from experiment.machine import CONFIRMATION, deadline_on_this_machine
 from experiment.training_settings import SweepSettings
@@ -24,11 +25,13 @@ from ledger.ledger import LEDGER_FILE, read_ledger
 from ledger.rows import Row
 from terminal import progress
 from trainer_module.data.artifact_folders import SERVING_FOLDER, artifacts_as_folders
-from trainer_module.sweep.expected_work import ExpectedWork
-from trainer_module.sweep.fresh_draws import fresh_job, fresh_rows, trained_before, useful_workers
+from trainer_module.sweep.expected_work import JointWork
 from trainer_module.sweep.job import SweepJob
-from trainer_module.sweep.process_pool import default_workers
+from trainer_module.sweep.units import Planned, group_units
 from trainer_module.tuners.sweep_tuner import row_note
+from trainer_module.worker_pools.fresh_draws import FreshDraws, fresh_rows
+from trainer_module.worker_pools.joint_pool import JointPool, KnownSweep
+from trainer_module.worker_pools.process_pool import default_workers
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -41,31 +44,33 @@ class ConfirmerExecutor(base_executor.BaseExecutor):
         with artifacts_as_folders(input_dict, output_dict):
             uris = {name: made.uri for name, [made] in sorted(input_dict.items())}
             ledgers = [read_ledger(Path(uri) / LEDGER_FILE) for uri in of_kind("ledger", uris).values()]
-            most = settings.confirmation.most_draws
-            jobs = {
-                one.name: fresh_job(_job(one.on_this_machine(), uris["examples"], of_kind("source", uris)), most)
+            paired = pair_ledgers(ledgers)
+            grid = Grid(paired)
+            sweeps = {
+                one.name: FreshDraws(
+                    _job(one.on_this_machine(), uris["examples"], of_kind("source", uris)),
+                    grid.sweeps[one.name].header,
+                    settings.confirmation.most_draws,
+                )
                 for one in settings.sweeps
             }
-
-            searched = {header.sweep: rows for header, rows in ledgers}
-
-            def train(asked: Mapping[str, Sequence[tuple[Cell, int]]]) -> Rows:
-                return {name: _trained(jobs[name], executions, searched[name]) for name, executions in asked.items()}
-
-            paired = pair_ledgers(ledgers)
-            questions, rows = confirm(paired, settings, train, _time_for_draws(paired, settings, jobs))
+            workers = next(iter(sweeps.values())).job.workers
+            known = {name: KnownSweep(one.job, one.facts) for name, one in sweeps.items()}
+            with JointPool(known, workers) as pool:
+                train = functools.partial(_trained, grid, sweeps, pool)
+                questions, rows = confirm(paired, settings, train, _time_for_draws(grid, settings, sweeps))
             write_confirmation(Path(output_dict["confirmation"][0].uri), questions, rows, settings.confirmation)
 
 
-def _time_for_draws(ledgers: Ledgers, settings: ConfirmerSettings, jobs: Mapping[str, SweepJob]) -> DrawsInTime | None:
+def _time_for_draws(grid: Grid, settings: ConfirmerSettings, sweeps: Mapping[str, FreshDraws]) -> DrawsInTime | None:
     """None where the run has no budget."""
     deadline = deadline_on_this_machine(settings.sweeps[0].ledger_dir, CONFIRMATION, time.monotonic())
-    workers = next(iter(jobs.values())).workers
     if deadline is None:
         return None
-    grid = Grid(ledgers)
-    known = {name: trained_before(job, grid.sweeps[name].header) for name, job in jobs.items()}
-    return DrawsInTime(grid, workers, deadline, time.monotonic, lambda name, cell, draw: known[name](cell, draw))
+    workers = next(iter(sweeps.values())).job.workers
+    return DrawsInTime(
+        grid, workers, deadline, time.monotonic, lambda name, cell, draw: sweeps[name].row(cell, draw) is not None
+    )
 
 
 def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> SweepJob:
@@ -74,17 +79,24 @@ def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> 
     return SweepJob(settings, *files, model, settings.workers or default_workers())
 
 
-def _trained(job: SweepJob, executions: Sequence[tuple[Cell, int]], searched: Sequence[Row]) -> Any:
-    name, folder = job.settings.name, job.settings.ledger_dir.parent
-    work = ExpectedWork(folder, name, useful_workers(job, executions))
-    work.learn({(Cell.of_row(row), row.draw): row.seconds for row in searched})
-    with progress.work_bar(f"confirm {name}", len(executions), work.time_left) as advance:
+def _trained(
+    grid: Grid, sweeps: Mapping[str, FreshDraws], pool: JointPool, asked: Mapping[str, Sequence[Planned]]
+) -> Rows:
+    """Rows of executions by sweep; the sweep that takes longest is trained first."""
+    rows = {name: grid.sweeps[name].rows for name in asked}
+    seconds = {name: sum(training_seconds(rows[name], cell) for cell, _ in asked[name]) for name in asked}
+    in_order = {name: asked[name] for name in sorted(asked, key=lambda name: -seconds[name])}
+    job = next(iter(sweeps.values())).job
+    units = sum(len(group_units(executions)) for executions in asked.values())
+    searched = {name: {(Cell.of_row(row), row.draw): row.seconds for row in found} for name, found in rows.items()}
+    work = JointWork(job.settings.ledger_dir.parent, searched, min(job.workers, units))
+    with progress.work_bar("confirm", sum(map(len, asked.values())), work.time_left) as advance:
 
-        def count(row: Row) -> None:
-            work.ended(Cell.of_row(row), row.draw, row.seconds)
-            advance(row_note(row))
+        def count(name: str, row: Row) -> None:
+            work.ended(name, Cell.of_row(row), row.draw, row.seconds)
+            advance(f"{name} {row_note(row)}")
 
-        return fresh_rows(job, executions, count, work.begin)
+        return fresh_rows(sweeps, pool, in_order, count, work.begin)
 
 
 def confirmer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import itertools
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -11,11 +12,12 @@ from analysis.cells.grid import Grid, SweepCell
 from analysis.findings.questions import Question
 from experiment.training_settings import FIRST_FRESH_DRAW
 from ledger.cell_selection import Cell
+from ledger.rows import Row
 
 FEWEST = 2
 """Draws without which a size has no interval; the size to deploy always gets them."""
-SECONDS_PER_POOL = 8.0
-"""What a sweep's workers need to start and to compile, measured on two cores."""
+SECONDS_PER_SWEEP = 8.0
+"""What a worker needs to begin a sweep and to compile, measured on two cores."""
 
 
 class DrawsInTime:
@@ -71,7 +73,7 @@ class DrawsInTime:
                 count = max(count, FEWEST - drawn[n])
             if drawn[n] + count >= FEWEST and count:
                 found[n], trained = count, self._with(trained, cells[n], count - free)
-        self._began = (now, self._seconds(trained)) if found else None
+        self._began = (now, self._seconds(trained)) if trained else None
         return found
 
     def _with(
@@ -79,13 +81,16 @@ class DrawsInTime:
     ) -> dict[str, list[float]]:  # fmt: skip
         """Expected seconds of each training, by sweep, with so many more draws of some cells."""
         more = {name: list(seconds) for name, seconds in trained.items()}
-        for cell in cells:
-            more.setdefault(cell[0], []).extend([self._training_seconds(cell)] * max(0, draws))
+        for name, cell in cells:
+            if draws > 0:
+                seconds = training_seconds(self._grid.sweeps[name].rows, cell)
+                more.setdefault(name, []).extend([seconds] * draws)
         return more
 
     def _seconds(self, trained: Mapping[str, Sequence[float]]) -> float:
-        """Until all has ended: sweeps run one after another, each with all workers."""
-        return sum(SECONDS_PER_POOL + makespan(seconds, self._workers) for seconds in trained.values())
+        """Until all has ended. Each sweep is begun once, and the last by every worker (worker_pools.joint_pool)."""
+        starts = len(trained) + self._workers - 1 if trained else 0
+        return makespan([*itertools.chain(*trained.values()), *[SECONDS_PER_SWEEP] * starts], self._workers)
 
     def _free(self, cells: Iterable[SweepCell], drawn: int, lacking: int) -> int:
         """How many of the next draws all cells have already."""
@@ -93,15 +98,19 @@ class DrawsInTime:
         lacks = (at for at, draw in enumerate(draws) if not all(self._is_there(*cell, draw) for cell in cells))
         return next(lacks, lacking)
 
-    def _training_seconds(self, place: SweepCell) -> float:
-        """Of one draw, of a fine-tuned cell with the phase before it, whose seconds are those of its counterpart."""
-        name, cell = place
-        rows = self._grid.sweeps[name].rows
-        phases = [
-            [row.seconds for row in rows if Cell.of_row(row) == phase]
-            for phase in {cell, dataclasses.replace(cell, fine_tune=False)}
-        ]
-        return sum(statistics.fmean(seconds) for seconds in phases if seconds)
+
+def training_seconds(rows: Sequence[Row], cell: Cell) -> float:
+    """What a draw took in a search, on average; of a fine-tuned cell with the phase before it, its counterpart's.
+
+    Args:
+      rows: of the search's ledger.
+      cell: one that it has.
+    """
+    phases = [
+        [row.seconds for row in rows if Cell.of_row(row) == phase]
+        for phase in {cell, dataclasses.replace(cell, fine_tune=False)}
+    ]
+    return sum(statistics.fmean(seconds) for seconds in phases if seconds)
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:

@@ -111,12 +111,12 @@ def plan_budget(config: ExperimentConfig, images: int, gflops: float, workers: i
     order = sorted(config.sizes, key=lambda n: (n != config.deployed_size, n))
     fresh, needed = {}, 0.0
     for n in order:
-        fixed_s, draw_s = sum(map(costs.start, costs.confirmed(n))), costs.fresh_draw(n)
+        fixed_s, draw_s = costs.starts(costs.confirmed(n)), costs.fresh_draw(n)
         count = min(config.confirmation.draws, int(max(0.0, left - spent - needed - fixed_s) / draw_s))
         fresh[n] = max(count, FEWEST_DRAWS) if n == order[0] else count if count >= FEWEST_DRAWS else 0
         needed += fixed_s + fresh[n] * draw_s if fresh[n] else 0.0
     least = sum(costs.within(name, 1, 0.0)[1] for name in costs.sweeps)
-    least += sum(map(costs.start, costs.confirmed(order[0]))) + FEWEST_DRAWS * costs.fresh_draw(order[0])
+    least += costs.starts(costs.confirmed(order[0])) + FEWEST_DRAWS * costs.fresh_draw(order[0])
     return BudgetPlan(
         minutes=config.budget_minutes,
         least_minutes=(60 * config.budget_minutes - left + least) / 60,

@@ -55,7 +55,7 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
     fresh_cells = {n: len(costs.confirmed(n)) for n in sorted(config.sizes)}
     seconds = costs.preparing() + sum(costs.fixed().values())
     seconds += sum(costs.searched(name, config.draws) for name in costs.sweeps)
-    seconds += sum(map(costs.start, {name for n in config.sizes for name in costs.confirmed(n)}))
+    seconds += costs.starts({name for n in config.sizes for name in costs.confirmed(n)})
     seconds += fresh_draws * sum(map(costs.fresh_draw, config.sizes))
     executions = sum(cells.values()) * config.draws + sum(fresh_cells.values()) * fresh_draws
     pixels = int(np.prod(config.data.image_shape)) + 200

@@ -5,6 +5,7 @@ Sweeps, fresh draws and what lies between them. No TensorFlow.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from experiment.changes import changed
@@ -132,8 +133,13 @@ class RunCosts:
         best = sorted(others, key=lambda name: self._training(name, n))[-1:]
         return [*(pair.id for pair in pairs), *own, *best]
 
-    def start(self, name: str) -> float:
-        """Start of a sweep's workers for fresh draws, each of which passes all images through the frozen layers."""
+    def starts(self, names: Collection[str]) -> float:
+        """Until each of several sweeps' first fresh draw can be trained; one worker begins a sweep, the last all do."""
+        each = [self._start(name) for name in names]
+        return max([sum(each) / self._workers, *each])
+
+    def _start(self, name: str) -> float:
+        """Start of a worker for fresh draws, which passes all images through the frozen layers."""
         walk = self._frozen(name, max(self._config.sizes), self._config.confirmation.draws)
         return SECONDS_PER_SWEEP + SECONDS_PER_PROGRAM + walk
 

@@ -22,10 +22,10 @@ from pipeline.source_search.search_space import Wanted, candidates_of, grid_seco
 from trainer_module.oracles.advised_oracle import AdvisedOracle
 from trainer_module.processes import fork_server
 from trainer_module.processes.fixed_threads import one_thread
-from trainer_module.sweep.process_pool import default_workers
 from trainer_module.sweep.record import keras_tuner_folder
-from trainer_module.sweep.search_sweeps import SearchSweep, SearchSweeps
 from trainer_module.tuners.search_tuner import Asked, SearchTuner
+from trainer_module.worker_pools.process_pool import default_workers
+from trainer_module.worker_pools.search_sweeps import SearchSweep, SearchSweeps
 
 LOG_FILE = "search.log"
 

@@ -18,8 +18,8 @@ from pipeline.source_search.advice import features_of, target_images
 from trainer_module.oracles.advised_oracle import SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 from trainer_module.sweep.job import SweepJob
-from trainer_module.sweep.process_pool import default_workers
-from trainer_module.sweep.search_sweeps import most_processes
+from trainer_module.worker_pools.process_pool import default_workers
+from trainer_module.worker_pools.search_sweeps import most_processes
 from transferability.estimators import LABEL_ESTIMATORS
 
 ESTIMATORS = ("logme", "probe")

@@ -147,7 +147,7 @@ def test_the_schema_is_ours_and_workers_import_our_modules(installed_python, oth
         "fork_server.start()\n"
         "if __name__ == '__main__':\n"
         "    with fork_server.CONTEXT.Pool(1) as pool:\n"
-        "        loaded = \"__import__('sys').modules['trainer_module.sweep.process_pool'].__file__\"\n"
+        "        loaded = \"__import__('sys').modules['trainer_module.worker_pools.process_pool'].__file__\"\n"
         "        print(pool.apply(eval, (loaded,)))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(others_modules), "TF_USE_LEGACY_KERAS": "0"}

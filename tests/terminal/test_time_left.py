@@ -55,6 +55,13 @@ def test_the_longest_piece_bounds_the_time_left():
     assert left.seconds == 20
 
 
+def test_a_start_that_one_worker_makes_for_all_is_counted_once():
+    clock = Clock()
+    left = TimeLeft(2, clock, starts=1)
+    left.plan({name: Piece(name, "k", 10.0, start=5.0) for name in "abcd"})
+    assert left.seconds == (4 * 10 + 5) / 2
+
+
 def test_every_worker_makes_a_start_of_its_own():
     left, clock = begun(2, {name: Piece(name, "k", 10.0, start=5.0) for name in "abc"})
     end(left, clock, "a", 15, 15)

@@ -13,8 +13,8 @@ import sys
 
 from trainer_module.processes import fork_server
 from trainer_module.sweep.job import SweepJob
-from trainer_module.sweep.process_pool import WorkerPool
 from trainer_module.tuners.sweep_tuner import SweepTuner
+from trainer_module.worker_pools.process_pool import WorkerPool
 
 # Forked from here, workers cost no second import of TensorFlow and belong to the sweep's group.
 fork_server.CONTEXT = multiprocessing.get_context("fork")

@@ -28,7 +28,7 @@ from trainer_module.sweep.model_jobs import DeployedJob, trained_cell, trained_s
 from ledger.cell_selection import Cell
 from trainer_module.processes.fixed_threads import SOURCE_THREADS, run_alone
 from trainer_module.tuners.sweep_tuner import SweepTuner
-from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.worker_pools.process_pool import WorkerPool
 
 if __name__ == "__main__":
     settings, target, domain = pickle.loads(job_path.read_bytes())

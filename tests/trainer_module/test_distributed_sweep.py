@@ -14,8 +14,8 @@ from experiment.config import Schedule
 from ledger.ledger import read_ledger
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from trainer_module.processes import fork_server
-from trainer_module.sweep.process_pool import WorkerPool
 from trainer_module.tuners.sweep_tuner import SweepTuner
+from trainer_module.worker_pools.process_pool import WorkerPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

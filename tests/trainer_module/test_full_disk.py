@@ -12,9 +12,9 @@ from experiment.errors import ThawError
 from ledger.ledger import Ledger, read_ledger
 from ledger.rows import Header
 from tests.stacks import STACK
-from trainer_module.sweep.process_pool import WorkerPool
 from trainer_module.training.activation_cache import Budget, OnDisk
 from trainer_module.tuners.sweep_tuner import SweepTuner
+from trainer_module.worker_pools.process_pool import WorkerPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

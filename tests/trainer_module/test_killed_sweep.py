@@ -22,7 +22,7 @@ FORKED_SWEEPS = Path(__file__).with_name("forked_sweeps.py")
 SWEEP = """
 import pickle, sys
 from trainer_module.tuners.sweep_tuner import SweepTuner
-from trainer_module.sweep.process_pool import WorkerPool
+from trainer_module.worker_pools.process_pool import WorkerPool
 if __name__ == "__main__":
     with open(sys.argv[1], "rb") as file:
         job = pickle.load(file)

@@ -12,7 +12,7 @@ import tempfile
 from experiment.errors import ThawError
 
 CONTEXT = multiprocessing.get_context("forkserver")
-PRELOADED = ("thaw_entry", "trainer_module.sweep.process_pool", "trainer_module.sweep.model_jobs")
+PRELOADED = ("thaw_entry", "trainer_module.worker_pools.process_pool", "trainer_module.sweep.model_jobs")
 """Modules that every worker finds imported, by name: they import this one."""
 MOST_BYTES = 70
 """Of the temporary folder's path: a socket's address has 107, and multiprocessing adds up to 33 to the folder."""

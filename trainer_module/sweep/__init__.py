@@ -1,1 +1,1 @@
-"""The engine and its processes: trains the cells of one sweep, and single models. Imports cell_training."""
+"""The engine and its record: trains the cells of one sweep, and single models. Imports cell_training."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from experiment.machine import Expected, read_machine
@@ -27,11 +28,6 @@ class ExpectedWork:
         self._now: dict[Planned, Piece] = {}
         self._later: list[Planned] = []
 
-    def learn(self, seconds: Mapping[Planned, float]) -> None:
-        """Takes the machine's speed from executions that were trained before, and the seconds they took."""
-        before = pieces(self._expected, seconds)
-        self.time_left.learn((before[one], seconds[one]) for one in seconds)
-
     def foresee(self, later: Iterable[Planned]) -> None:
         """What may come after the next round."""
         self._later = list(later)
@@ -46,6 +42,42 @@ class ExpectedWork:
         """An execution has ended after so many seconds of training; one that is not of the round was found."""
         if (cell, draw) in self._now:
             self.time_left.ended((cell, draw), seconds)
+
+
+class JointWork:
+    """The time left of several sweeps' executions, which share workers: mostly one alone begins a sweep.
+
+    Args:
+      folder: of the search's ledgers, with the machine's file.
+      searched: by sweep, executions that ended before and the seconds that they took; tell the machine's speed.
+      workers: processes that train side by side.
+    """
+
+    def __init__(self, folder: Path, searched: Mapping[str, Mapping[Planned, float]], workers: int):
+        machine = read_machine(folder)
+        self._expected = machine.expected if machine else {}
+        self.time_left = TimeLeft(workers, starts=1)
+        for name, seconds in searched.items():
+            before = self._pieces({name: list(seconds)})
+            self.time_left.learn((before[name, one], seconds[one]) for one in seconds)
+        self._now: dict[tuple[str, Planned], Piece] = {}
+
+    def begin(self, executions: Mapping[str, Sequence[Planned]]) -> None:
+        """Executions begin, by sweep."""
+        self._now = self._pieces(executions)
+        self.time_left.plan(self._now)
+
+    def ended(self, sweep: str, cell: Cell, draw: int, seconds: float) -> None:
+        """An execution has ended after so many seconds of training; one that has not begun was found."""
+        if (sweep, (cell, draw)) in self._now:
+            self.time_left.ended((sweep, (cell, draw)), seconds)
+
+    def _pieces(self, executions: Mapping[str, Sequence[Planned]]) -> dict[tuple[str, Planned], Piece]:
+        return {
+            (name, one): dataclasses.replace(piece, name=(name, piece.name), kind=(name, piece.kind))
+            for name, planned in executions.items()
+            for one, piece in pieces(self._expected.get(name), planned).items()
+        }
 
 
 def pieces(expected: Expected | None, executions: Iterable[Planned]) -> dict[Planned, Piece]:

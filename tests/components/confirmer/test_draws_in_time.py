@@ -11,7 +11,7 @@ from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.confirmed import confirmed, looks_of
 from components.confirmer.confirming import confirm
-from components.confirmer.draws_in_time import SECONDS_PER_POOL, DrawsInTime, makespan
+from components.confirmer.draws_in_time import SECONDS_PER_SWEEP, DrawsInTime, makespan
 from experiment.training_settings import FIRST_FRESH_DRAW
 from tests.components.confirmer.test_confirming import SEARCHED, SWEEPS, FreshTrainings, settings_of
 
@@ -27,7 +27,7 @@ class Timed(FreshTrainings):
 
     def __call__(self, asked):
         for executions in asked.values():
-            self.now += self.slowness * (SECONDS_PER_POOL + PER_TRAINING * len(executions))
+            self.now += self.slowness * (SECONDS_PER_SWEEP + PER_TRAINING * len(executions))
         return super().__call__(asked)
 
 
@@ -71,9 +71,10 @@ def test_the_size_to_deploy_comes_first_then_the_others_as_they_rise(grid: Grid)
     assert {one.n for one in questions} == {10, 50, 200}
 
 
-@pytest.mark.parametrize(("deadline", "draws"), [(35.3, 5), (35.2, 4), (31.4, 2)])
-def test_five_trainings_take_two_workers_as_long_as_six(grid: Grid, deadline: float, draws: int) -> None:
-    """Three sweeps of one cell at 200: 3 x (8 + 3 x 1.25) s for 5 or 6 draws, 3 x (8 + 2 x 1.25) for 3 or 4."""
+@pytest.mark.parametrize(("deadline", "draws"), [(26.1, 5), (25.9, 4), (23.4, 3), (22.2, 2)])
+def test_sweeps_share_two_workers_and_the_last_is_begun_by_both(grid: Grid, deadline: float, draws: int) -> None:
+    """Three sweeps of one cell at 200, begun four times in 8 s: 16 + 8 x 1.25 s for 15 trainings of 5 draws,
+    16 + 6 x 1.25 for 12 of 4 and 16 + 5 x 1.25 for 9 of 3."""
     train = FreshTrainings(grid, {**SEARCHED, "imagenet__original": 0.95})
     time, asked = DrawsInTime(grid, 2, deadline, lambda: 0.0, lambda *_: False), list[dict[int, int]]()
 

@@ -102,7 +102,7 @@ def test_the_estimate_is_within_half_as_much_again_of_measured_runs(config):
     trainers = [s for node, s in costs.fixed().items() if node.startswith(("Trainer.baseline", "Trainer.transfer"))]
     assert 1 / 1.5 < (planned.minutes * 60 - sum(trainers)) / MEASURED_S[config.name] < 1.5
     names = {name for n in config.sizes for name in costs.confirmed(n)}
-    fresh = sum(map(costs.start, names)) + config.confirmation.draws * sum(map(costs.fresh_draw, config.sizes))
+    fresh = costs.starts(names) + config.confirmation.draws * sum(map(costs.fresh_draw, config.sizes))
     assert 1 / 1.5 < fresh / CONFIRMER_S[config.name] < 1.5
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from experiment.machine import Expected, Machine
 from ledger.cell_selection import Cell
-from trainer_module.sweep.expected_work import ExpectedWork, pieces
+from trainer_module.sweep.expected_work import ExpectedWork, JointWork, pieces
 
 EXPECTED = Expected(
     cells=((50, 8, False, 0, 1.0), (50, 8, True, 0, 10.0), (50, 4, False, 6, 3.0)), starts=((8, 2.0), (4, 5.0))
@@ -45,7 +45,17 @@ def test_the_machines_file_says_what_the_plan_expects_of_the_sweep(tmp_path):
 
 def test_the_search_tells_how_fast_the_machine_is_on_fresh_draws(tmp_path):
     Machine(expected={"a": EXPECTED}).write(tmp_path)
-    work = ExpectedWork(tmp_path, "a", 1)
-    work.learn({(PLAIN, 0): 6.0, (TUNED, 0): 24.0})  # 1 + 2 and 10 + 2 seconds were expected
-    work.begin([(PLAIN, 1000), (TUNED, 1000)])
+    work = JointWork(tmp_path, {"a": {(PLAIN, 0): 6.0, (TUNED, 0): 24.0}}, 1)  # 1 + 2 and 10 + 2 seconds were expected
+    work.begin({"a": [(PLAIN, 1000), (TUNED, 1000)]})
     assert work.time_left.seconds == pytest.approx(2 * (1 + 2 + 10 + 2), abs=0.5)
+
+
+def test_sweeps_that_share_workers_have_starts_and_times_of_their_own(tmp_path):
+    Machine(expected={"a": EXPECTED, "b": EXPECTED}).write(tmp_path)
+    work = JointWork(tmp_path, {}, 2)
+    work.begin({name: [(PLAIN, draw) for draw in range(4)] for name in "ab"})
+    assert work.time_left.seconds == pytest.approx((8 * 1 + 2 * 2) / 2, abs=0.5)
+    work.ended("a", PLAIN, 0, 9.0)  # three times what was expected of it and of its start
+    work.ended("c", PLAIN, 0, 9.0)
+    work.ended("a", PLAIN, 7, 9.0)
+    assert work.time_left.seconds == pytest.approx(3 * (3 + 4 + 2) / 2, rel=0.2)

@@ -14,8 +14,8 @@ from trainer_module.processes.fixed_threads import run_alone
 from trainer_module.sweep.job import SweepJob
 from trainer_module.sweep.kept_weights import FOLDER, OUTCOME, SCORE, drop_all_but, read_kept, weights_file
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
-from trainer_module.sweep.process_pool import WorkerPool
 from trainer_module.sweep.record import SweepRecord
+from trainer_module.worker_pools.process_pool import WorkerPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -13,6 +14,9 @@ from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.job import SweepFacts, SweepJob, facts_of
 from trainer_module.sweep.kept_weights import WeightsKeeper
 from trainer_module.sweep.units import Planned, Unit
+
+MOST_DEATHS = 2
+"""Work that ends this many processes is not tried again."""
 
 
 class Job(Protocol):
@@ -105,6 +109,35 @@ class WorkerProcess:
         if isinstance(message, Failure):
             raise WorkerFailed(message.message)
         return message
+
+
+class Deaths:
+    """Counts the processes that died while they trained the same, so that a sweep ends."""
+
+    def __init__(self) -> None:
+        self._counts: collections.Counter[tuple[str, Planned]] = collections.Counter()
+
+    def unit_of(self, worker: WorkerProcess, sweep: str = "") -> Unit:
+        """What a worker that died has not ended, to be trained again.
+
+        Args:
+          worker: which died.
+          sweep: whose work it was, where there are several.
+
+        Raises:
+          WorkerFailed: MOST_DEATHS processes have died while they trained it.
+        """
+        exit_code, unit = worker.bury(), worker.unit
+        assert unit is not None
+        self._counts[sweep, unit.phase_1] += 1
+        if self._counts[sweep, unit.phase_1] < MOST_DEATHS:
+            return unit
+        raise WorkerFailed(
+            f"{f'{sweep}: ' if sweep else ''}{unit.cells[0]}, draw {unit.draw}: {MOST_DEATHS} worker processes died "
+            f"while they trained it, the last with exit code {exit_code} (-9: killed, most often because memory ran "
+            "out). Finished executions are kept; run again with fewer workers (--set workers=1) or on a machine with "
+            "more memory."
+        )
 
 
 def _work(pipe: Connection, job: Job, expected: SweepFacts | None) -> None:

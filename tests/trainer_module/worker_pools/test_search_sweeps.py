@@ -11,7 +11,7 @@ import pytest
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
 from trainer_module.processes.fixed_threads import WorkerFailed
-from trainer_module.sweep.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, most_processes, side_by_side
+from trainer_module.worker_pools.search_sweeps import MOST_OPEN, SearchSweep, SearchSweeps, most_processes, side_by_side
 
 CELL, TUNED = Cell(8, 0, False), Cell(8, 0, True)
 

@@ -7,7 +7,6 @@ arithmetic the same on every machine width.
 
 from __future__ import annotations
 
-import collections
 import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
@@ -23,10 +22,7 @@ from trainer_module.processes.fixed_threads import WorkerFailed
 from trainer_module.sources import source_card
 from trainer_module.sweep.job import SweepFacts, SweepJob
 from trainer_module.sweep.units import Planned, Unit, best_fit, group_units
-from trainer_module.sweep.worker_process import Job, WorkerDied, WorkerProcess
-
-MOST_DEATHS = 2
-"""Work that ends this many processes is not tried again."""
+from trainer_module.worker_pools.worker_process import MOST_DEATHS, Deaths, Job, WorkerDied, WorkerProcess
 
 
 def default_workers() -> int:
@@ -51,7 +47,7 @@ class WorkerPool:
     def __init__(self, job: Job, workers: int):
         self._job = job
         self._workers: list[WorkerProcess] = []
-        self._deaths: collections.Counter[Planned] = collections.Counter()
+        self._deaths = Deaths()
         # A search closes pools from another thread than the one that runs them.
         self._lock = threading.Lock()
         self._closed = False
@@ -153,20 +149,11 @@ class WorkerPool:
 
     def _replace(self, worker: WorkerProcess, waiting: list[Unit]) -> None:
         """Puts back a dead worker's work, and starts another in its place."""
-        exit_code, unit = worker.bury(), worker.unit
-        assert unit is not None
-        cell = unit.cells[0]
-        self._deaths[unit.phase_1] += 1
-        if self._deaths[unit.phase_1] >= MOST_DEATHS:
-            raise WorkerFailed(
-                f"{cell}, draw {unit.draw}: {MOST_DEATHS} worker processes died while they trained it, the last with "
-                f"exit code {exit_code} (-9: killed, most often because memory ran out). Finished executions are kept; "
-                "run again with fewer workers (--set workers=1) or on a machine with more memory."
-            )
+        unit = self._deaths.unit_of(worker)
         waiting.insert(0, unit)
         with self._lock:
             if self._closed:
-                raise WorkerFailed(f"The sweep was stopped during the training of {cell}. Run it again.")
+                raise WorkerFailed(f"The sweep was stopped during the training of {unit.cells[0]}. Run it again.")
             self._workers[self._workers.index(worker)] = WorkerProcess(self._job, self.facts)
 
 

@@ -12,9 +12,9 @@ from ledger.ledger import Ledger
 from ledger.rows import Row
 from trainer_module.processes.fixed_threads import WorkerFailed
 from trainer_module.sweep.job import SweepJob
-from trainer_module.sweep.process_pool import WorkerPool, checked_pool
 from trainer_module.sweep.record import SweepRecord
 from trainer_module.sweep.units import group_units
+from trainer_module.worker_pools.process_pool import WorkerPool, checked_pool
 
 MOST_OPEN = 3
 """Idle sweeps that keep a process: each holds the target's images and compiled programs."""

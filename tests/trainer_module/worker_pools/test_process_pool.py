@@ -25,8 +25,8 @@ from trainer_module import tuner
 from trainer_module.networks import weight_values
 from trainer_module.processes.fixed_threads import WorkerFailed, run_alone
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell
-from trainer_module.sweep.process_pool import WorkerPool, default_workers
-from trainer_module.sweep.worker_process import WorkerProcess
+from trainer_module.worker_pools.process_pool import WorkerPool, default_workers
+from trainer_module.worker_pools.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -1,0 +1,153 @@
+"""Sweeps that share worker processes: the results of separate pools, and no worker idle. Starts real processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from ledger.cell_selection import Cell
+from trainer_module.processes.fixed_threads import WorkerFailed
+from trainer_module.worker_pools import joint_pool
+from trainer_module.worker_pools.joint_pool import JointPool, KnownSweep
+from trainer_module.worker_pools.process_pool import WorkerPool
+from trainer_module.worker_pools.worker_process import WorkerProcess
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SMALL, LARGE = Cell(8, 0, False), Cell(16, 0, False)
+
+
+@pytest.fixture(scope="module")
+def sweeps(baseline_job):
+    """Three sweeps by name, which differ in the seed of their draws and weights."""
+    found = {}
+    for seed, name in enumerate("abc", start=1):
+        job = dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update={"seed": seed}))
+        with WorkerPool(job, 1) as pool:
+            found[name] = KnownSweep(job, pool.facts)
+    return found
+
+
+@pytest.fixture
+def processes():
+    """A function that gives the processes that this test has started and that still live."""
+    before = set(multiprocessing.active_children())
+    return lambda: set(multiprocessing.active_children()) - before
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The sweeps whose processes have begun, in order."""
+    names = []
+
+    class Counted(WorkerProcess):
+        def __init__(self, job, expected):
+            names.append("_abc"[job.settings.seed])
+            super().__init__(job, expected)
+
+    monkeypatch.setattr(joint_pool, "WorkerProcess", Counted)
+    return names
+
+
+def asked_of(draws):
+    return {name: [(cell, draw) for draw in range(count) for cell in (SMALL, LARGE)] for name, count in draws.items()}
+
+
+def results(pool, executions):
+    found = {}
+    for name, cell, draw, execution in pool.run(executions):
+        assert (name, cell, draw) not in found
+        found[name, cell, draw] = execution.test.probabilities.tobytes()
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(sweeps):
+    """What a pool for each sweep gives."""
+    found = {}
+    for name, sweep in sweeps.items():
+        with WorkerPool(sweep.job, 1) as pool:
+            for cell, draw, execution in pool.run(asked_of({name: 2})[name]):
+                found[name, cell, draw] = execution.test.probabilities.tobytes()
+    return found
+
+
+def test_sweeps_that_share_workers_give_what_each_gives_alone_bit_for_bit(sweeps, alone, begun, processes):
+    with JointPool(sweeps, 2) as pool:
+        assert results(pool, asked_of(dict.fromkeys("abc", 2))) == alone
+        assert len(processes()) == 2
+    assert not processes()
+    # Each sweep is begun by one worker in the order given; only where no other is left does a second worker help.
+    assert begun[:3] == ["a", "b", "c"] and len(begun) <= 4
+
+
+def test_a_second_run_goes_on_with_the_same_processes(sweeps, alone, begun):
+    with JointPool(sweeps, 2) as pool:
+        first = results(pool, asked_of({"a": 1, "b": 1}))
+        second = results(pool, {"b": [(SMALL, 1), (LARGE, 1)]})
+    assert begun[:2] == ["a", "b"]
+    assert {**first, **second} == {one: alone[one] for one in (*first, *second)}
+    assert len(second) == 2
+
+
+def test_one_worker_takes_one_sweep_after_another(sweeps, begun, processes):
+    with JointPool(sweeps, 1) as pool:
+        order = []
+        for name, *_ in pool.run(asked_of({"c": 1, "a": 1})):
+            order.append(name)
+            assert len(processes()) == 1
+    assert order == ["c", "c", "a", "a"] and begun == ["c", "a"]
+
+
+def test_no_process_starts_for_nothing(sweeps, processes):
+    with JointPool(sweeps, 2) as pool:
+        assert results(pool, {"a": [], "b": []}) == {}
+        assert not processes()
+
+
+def test_a_killed_worker_s_work_is_done_again_and_no_other(sweeps, alone, processes):
+    with JointPool(sweeps, 2) as pool:
+        ended = pool.run(asked_of({"a": 2, "b": 2}))
+        name, cell, draw, execution = next(ended)
+        found = {(name, cell, draw): execution.test.probabilities.tobytes()}
+        os.kill(processes().pop().pid, signal.SIGKILL)
+        for name, cell, draw, execution in ended:
+            assert (name, cell, draw) not in found
+            found[name, cell, draw] = execution.test.probabilities.tobytes()
+    assert found == {one: value for one, value in alone.items() if one[0] != "c"}
+
+
+def test_work_that_kills_every_worker_is_given_up_with_its_sweep_and_advice(sweeps, monkeypatch, processes):
+    begin = WorkerProcess.begin
+
+    def killed(self, unit):
+        begin(self, unit)
+        os.kill(self.process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(WorkerProcess, "begin", killed)
+    with (
+        JointPool(sweeps, 1) as pool,
+        pytest.raises(WorkerFailed, match=r"^b: .*draw 0: 2 worker processes died.*exit code -9.*fewer workers"),
+    ):
+        list(pool.run({"b": [(LARGE, 0)]}))
+    assert not processes()
+
+
+def test_what_an_execution_raises_is_raised_with_its_sweep(sweeps, processes):
+    with JointPool(sweeps, 2) as pool, pytest.raises(WorkerFailed, match=r"^c: ValueError: n=50 asks for more images"):
+        list(pool.run({"c": [(Cell(50, 0, False), 0)]}))
+    assert not processes()
+
+
+def test_a_worker_that_reads_other_data_than_expected_is_refused(sweeps, processes):
+    other = dataclasses.replace(sweeps["a"].facts, content_hash="other")
+    with (
+        JointPool({"a": dataclasses.replace(sweeps["a"], facts=other)}, 1) as pool,
+        pytest.raises(WorkerFailed, match=r"^a: The data or the source changed"),
+    ):
+        list(pool.run({"a": [(SMALL, 0)]}))
+    assert not processes()
