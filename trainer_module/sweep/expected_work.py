@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from experiment.machine import Expected, read_machine
@@ -51,12 +52,16 @@ class JointWork:
       folder: of the search's ledgers, with the machine's file.
       searched: by sweep, executions that ended before and the seconds that they took; tell the machine's speed.
       workers: processes that train side by side.
+      clock: seconds.
     """
 
-    def __init__(self, folder: Path, searched: Mapping[str, Mapping[Planned, float]], workers: int):
+    def __init__(
+        self, folder: Path, searched: Mapping[str, Mapping[Planned, float]], workers: int,
+        clock: Callable[[], float] = time.monotonic,
+    ):  # fmt: skip
         machine = read_machine(folder)
         self._expected = machine.expected if machine else {}
-        self.time_left = TimeLeft(workers, starts=1)
+        self.time_left = TimeLeft(workers, clock, starts=1)
         for name, seconds in searched.items():
             before = self._pieces({name: list(seconds)})
             self.time_left.learn((before[name, one], seconds[one]) for one in seconds)
