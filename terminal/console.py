@@ -6,7 +6,9 @@ import sys
 from typing import IO, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
+from rich.text import Text
 
 from terminal.output import Output
 
@@ -34,9 +36,25 @@ def console(
     return made
 
 
+WHOLE = Column(no_wrap=True)
+"""Of a progress bar, a column that is as wide as it must be; Rich narrows those of times first."""
+
+
 def words(template: str) -> TextColumn:
     """A column of a progress bar, such as `{task.description}`; Rich's own takes that for markup."""
     return TextColumn(template, markup=False)
+
+
+class CutWords(TextColumn):
+    """Like `words`, of what may be long: it is cut where the terminal is too narrow, and no other column is."""
+
+    def __init__(self, template: str):
+        super().__init__(template, markup=False, table_column=Column())
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
 
 
 def progress_in(terminal: Console, *columns: ProgressColumn, transient: bool = False) -> Progress:

@@ -15,6 +15,8 @@ from terminal import console as terminal
 from terminal.output import Output
 from terminal.time_left import TimeLeft
 
+BAR_WIDTH = 20
+
 
 def console() -> Console:
     """A console on the terminal itself, whatever Python's own sys.stdout has been redirected to.
@@ -36,8 +38,9 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
         yield _line_printer(out, label, total)
         return
     columns = (
-        terminal.words("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        terminal.words("left"), TimeRemainingColumn(), terminal.words("{task.fields[note]}"),
+        terminal.words("{task.description}"), BarColumn(BAR_WIDTH), MofNCompleteColumn(table_column=terminal.WHOLE),
+        TimeElapsedColumn(table_column=terminal.WHOLE), terminal.words("left"),
+        TimeRemainingColumn(table_column=terminal.WHOLE), terminal.CutWords("{task.fields[note]}"),
     )  # fmt: skip
     with terminal.progress_in(out, *columns) as progress:
         task = progress.add_task(label, total=total, note="")
@@ -58,8 +61,9 @@ def work_bar(label: str, total: int, time_left: TimeLeft) -> Iterator[Callable[[
         yield _line_printer(out, label, total, lambda: time_left.seconds)
         return
     columns = (
-        terminal.words("{task.description}"), BarColumn(), terminal.words("{task.fields[done]}/{task.fields[pieces]}"),
-        TimeElapsedColumn(), terminal.words("left"), _Left(), terminal.words("{task.fields[note]}"),
+        terminal.words("{task.description}"), BarColumn(BAR_WIDTH),
+        terminal.words("{task.fields[done]}/{task.fields[pieces]}"), TimeElapsedColumn(table_column=terminal.WHOLE),
+        terminal.words("left"), _Left(table_column=terminal.WHOLE), terminal.CutWords("{task.fields[note]}"),
     )  # fmt: skip
     with terminal.progress_in(out, *columns) as progress:
         task = progress.add_task(label, total=None, note="", done=0, pieces=total, ends=None)

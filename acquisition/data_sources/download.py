@@ -61,8 +61,8 @@ def _download(url: str, destination: Path, size_bytes: int | None, md5: str | No
     part = destination.with_name(destination.name + ".part")
     if destination.exists():
         os.replace(destination, part)  # left by an earlier run: checked like what has just arrived
-    name = console.words("{task.description}")
-    columns = (name, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    of_size, of_time = DownloadColumn(table_column=console.WHOLE), TimeRemainingColumn(table_column=console.WHOLE)
+    columns = (console.CutWords("{task.description}"), BarColumn(), of_size, of_time)
     with console.progress_in(console.console(stderr=True), *columns) as progress:
         bar = _Bar(progress, destination.name, size_bytes)
         while not _is_whole(part, size_bytes):

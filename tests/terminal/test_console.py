@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.progress import BarColumn, DownloadColumn, TimeElapsedColumn
 from rich.table import Table
 
 from experiment.errors import ThawError, printable
@@ -29,6 +30,17 @@ def test_lines_tables_and_bars_show_a_name_as_it_is(name: str) -> None:
     with console.progress_in(out) as bar:
         bar.add_task(name, total=1)
     assert file.getvalue().count(name) >= 6
+
+
+def test_a_long_name_is_cut_before_a_time_or_a_size_is() -> None:
+    file = io.StringIO()
+    out = console.console(file=file)
+    out._force_terminal, out.width = True, 60
+    columns = BarColumn(), DownloadColumn(table_column=console.WHOLE), TimeElapsedColumn(table_column=console.WHOLE)
+    with console.progress_in(out, console.CutWords("{task.description}"), *columns) as bar:
+        bar.add_task("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5", total=9_406_464)
+    assert "mobilenet" in file.getvalue() and "no_top.h5" not in file.getvalue()
+    assert "0.0/9.4 MB" in file.getvalue() and "0:00:00" in file.getvalue()
 
 
 @given(st.text(st.characters(codec=None, categories=None), max_size=20))
