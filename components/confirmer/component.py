@@ -55,7 +55,10 @@ class ConfirmerExecutor(base_executor.BaseExecutor):
                 for one in settings.sweeps
             }
             workers = next(iter(sweeps.values())).job.workers
-            known = {name: KnownSweep(one.job, one.facts) for name, one in sweeps.items()}
+            known = {
+                name: KnownSweep(one.job, one.facts, functools.partial(training_seconds, grid.sweeps[name].rows))
+                for name, one in sweeps.items()
+            }
             with JointPool(known, workers) as pool:
                 train = functools.partial(_trained, grid, sweeps, pool)
                 questions, rows = confirm(paired, settings, train, _time_for_draws(grid, settings, sweeps))
@@ -82,13 +85,10 @@ def _job(settings: SweepSettings, examples: str, sources: Mapping[str, str]) -> 
 def _trained(
     grid: Grid, sweeps: Mapping[str, FreshDraws], pool: JointPool, asked: Mapping[str, Sequence[Planned]]
 ) -> Rows:
-    """Rows of executions by sweep; the sweep that takes longest is trained first."""
-    rows = {name: grid.sweeps[name].rows for name in asked}
-    seconds = {name: sum(training_seconds(rows[name], cell) for cell, _ in asked[name]) for name in asked}
-    in_order = {name: asked[name] for name in sorted(asked, key=lambda name: -seconds[name])}
+    """Rows of executions by sweep."""
     job = next(iter(sweeps.values())).job
     units = sum(len(group_units(executions)) for executions in asked.values())
-    searched = {name: {(Cell.of_row(row), row.draw): row.seconds for row in found} for name, found in rows.items()}
+    searched = {name: {(Cell.of_row(row), row.draw): row.seconds for row in grid.sweeps[name].rows} for name in asked}
     work = JointWork(job.settings.ledger_dir.parent, searched, min(job.workers, units))
     with progress.work_bar("confirm", sum(map(len, asked.values())), work.time_left) as advance:
 
@@ -96,7 +96,7 @@ def _trained(
             work.ended(name, Cell.of_row(row), row.draw, row.seconds)
             advance(f"{name} {row_note(row)}")
 
-        return fresh_rows(sweeps, pool, in_order, count, work.begin)
+        return fresh_rows(sweeps, pool, asked, count, work.begin)
 
 
 def confirmer(

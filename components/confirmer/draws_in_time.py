@@ -1,4 +1,5 @@
-"""How many fresh draws there is time for, by what the search's trainings took. Imports analysis, no TFX."""
+"""How many fresh draws there is time for, by what the search's trainings took. Imports analysis and sweep.units,
+no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from analysis.findings.questions import Question
 from experiment.training_settings import FIRST_FRESH_DRAW
 from ledger.cell_selection import Cell
 from ledger.rows import Row
+from trainer_module.sweep.units import LONG_S
 
 FEWEST = 2
 """Draws without which a size has no interval; the size to deploy always gets them."""
@@ -88,8 +90,9 @@ class DrawsInTime:
         return more
 
     def _seconds(self, trained: Mapping[str, Sequence[float]]) -> float:
-        """Until all has ended. Each sweep is begun once, and the last by every worker (worker_pools.joint_pool)."""
-        starts = len(trained) + self._workers - 1 if trained else 0
+        """Until all has ended. One worker begins a sweep, several one of long trainings, and the last sweep too."""
+        longs = sum(max(seconds) >= LONG_S for seconds in trained.values())
+        starts = len(trained) + max(1, longs) * (self._workers - 1) if trained else 0
         return makespan([*itertools.chain(*trained.values()), *[SECONDS_PER_SWEEP] * starts], self._workers)
 
     def _free(self, cells: Iterable[SweepCell], drawn: int, lacking: int) -> int:

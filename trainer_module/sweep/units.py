@@ -9,6 +9,9 @@ from ledger.cell_selection import Cell
 
 Planned = tuple[Cell, int]
 """What one execution trains: a cell and the number of its draw."""
+LONG_S = 40.0
+"""Seconds of a training for which one more worker begins its sweep, which takes 8 s and more, although another sweep
+waits (worker_pools.joint_pool)."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,8 +83,8 @@ def fresh_rows(
 
     Args:
       sweeps: by name.
-      pool: of these sweeps (`KnownSweep(one.job, one.facts)`).
-      asked: cells and draws by sweep, the sweep that takes longest first.
+      pool: of these sweeps' jobs and facts.
+      asked: cells and draws by sweep.
       advance: is called with the sweep and each row that was trained or found.
       begin: is called with what the ledgers lack, after the rows that were found.
 

@@ -2,15 +2,14 @@
 
 With a pool for each sweep, workers that have nothing left would wait for the sweep's last execution, and each of them
 would read the target, compile programs and pass images through frozen layers. Here a worker takes another sweep
-instead, and two train one sweep only where no other is left.
+instead. Two train one sweep only where its trainings are long, or where no other sweep is left.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
 from types import TracebackType
 
@@ -19,7 +18,7 @@ from trainer_module.cell_training.execution import Execution
 from trainer_module.processes import fork_server
 from trainer_module.processes.fixed_threads import WorkerFailed
 from trainer_module.sweep.job import SweepFacts
-from trainer_module.sweep.units import Planned, Unit, best_fit, group_units
+from trainer_module.sweep.units import LONG_S, Planned, Unit, best_fit, group_units
 from trainer_module.worker_pools.worker_process import Deaths, Job, WorkerDied, WorkerProcess
 
 
@@ -30,10 +29,12 @@ class KnownSweep:
     Attributes:
       job: builds its engine.
       facts: what a worker must read.
+      seconds: expected of a cell's training, with all its phases.
     """
 
     job: Job
     facts: SweepFacts
+    seconds: Callable[[Cell], float]
 
 
 class JointPool:
@@ -69,8 +70,7 @@ class JointPool:
         """Yields sweeps and results as executions end; the work of a killed worker runs again in a new one.
 
         Args:
-          executions: by sweep, in the order in which sweeps are taken: the longest first, so that none is left alone
-            at the end.
+          executions: by sweep.
 
         Raises:
           WorkerFailed: an execution raised, its process died more than once, or a worker has read other data or
@@ -114,10 +114,18 @@ class JointPool:
         worker.begin(unit)
 
     def _next_sweep(self, waiting: Mapping[str, Sequence[Unit]]) -> str | None:
-        """The first that has no worker; else the one with the most units for each of its workers; None: all begun."""
+        """The sweep that a free worker begins, None if there is none.
+
+        That with the longest next training, so that no long one is left alone at the end. If another worker has it,
+        only for a training of LONG_S. If there is none, the one with the most units for each of its workers.
+        """
         has = collections.Counter(self._workers.values())
-        lacking = [name for name, units in waiting.items() if units]
-        return max(lacking, key=lambda name: len(waiting[name]) / has[name] if has[name] else math.inf, default=None)
+        longest = {
+            name: max(map(self._sweeps[name].seconds, units[0].cells)) for name, units in waiting.items() if units
+        }
+        lacking = sorted(longest, key=lambda name: -longest[name])
+        first = (name for name in lacking if not has[name] or longest[name] >= LONG_S)
+        return next(first, max(lacking, key=lambda name: len(waiting[name]) / max(1, has[name]), default=None))
 
     def _makes_room(self) -> bool:
         """Whether one more process may start; ends an idle one where there are as many as there may be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.confirmed import confirmed, looks_of
+from analysis.findings.questions import questions_of
 from components.confirmer.confirming import confirm
 from components.confirmer.draws_in_time import SECONDS_PER_SWEEP, DrawsInTime, makespan
 from experiment.training_settings import FIRST_FRESH_DRAW
@@ -85,6 +87,20 @@ def test_sweeps_share_two_workers_and_the_last_is_begun_by_both(grid: Grid, dead
 
     confirm(grid.ledgers, settings_of(), train, Once())
     assert asked == [{200: draws}, {}]
+
+
+def test_every_worker_begins_a_sweep_of_long_trainings(grid: Grid) -> None:
+    """Three sweeps of one cell at 200 whose trainings take 40 times 1.25 s. Two workers begin each: 24 + 6 x 50 s for
+    12 trainings of 4 draws, and 8 x 50 s for 15 of 5, since the other worker has time for the starts."""
+    rows = {
+        name: (sweep.header, [dataclasses.replace(row, seconds=40 * row.seconds) for row in sweep.rows])
+        for name, sweep in grid.sweeps.items()
+    }
+    slow = Grid(pair_ledgers(rows.values()))
+    questions = questions_of(slow, 200, every_transfer=False)
+    for deadline, draws in ((400.1, 5), (399.9, 4), (324.1, 4), (323.9, 3)):
+        time = DrawsInTime(slow, 2, deadline, lambda: 0.0, lambda *_: False)
+        assert time.batch(questions, {200: 0}, {200: 5}) == {200: draws}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pipeline.planning.plan import plan_run
 from pipeline.planning.run_costs import RunCosts
 from terminal.time_left import TimeLeft
 from trainer_module.sweep.expected_work import JointWork, pieces
-from trainer_module.sweep.units import group_units
+from trainer_module.sweep.units import LONG_S, group_units
 from trainer_module.tuners.cell_search import search_cells
 
 RUNS = json.loads((Path(__file__).parent / "finished_runs.json").read_text(encoding="utf-8"))
@@ -125,21 +125,21 @@ def executions(rows):
 
 
 def confirmed(name, folder):
-    """The fresh draws of all sweeps: the longest first, each worker with a sweep of its own while there is one."""
+    """The fresh draws of all sweeps, in the order of a JointPool."""
     config, images = CONFIGS[name]
     costs = RunCosts(config, images, 120.0, WORKERS)
     Machine(expected={sweep: costs.expected(sweep) for sweep in RUNS[name]}).write(folder)
     took = {sweep: executions(rows["confirmed"]) for sweep, rows in RUNS[name].items()}
     before = {sweep: executions(rows["searched"]) for sweep, rows in RUNS[name].items()}
-    order = sorted(took, key=lambda sweep: -sum(took[sweep].values()))
-    waiting = {sweep: group_units(list(took[sweep])) for sweep in order}
+    waiting = {sweep: group_units(list(took[sweep])) for sweep in took}
     replay, ended, own = Shown(), [], dict[int, str]()
     free = [(0.0, worker) for worker in range(WORKERS)]
     while any(waiting.values()):
         moment, worker = heapq.heappop(free)
-        lacking = [sweep for sweep in order if waiting[sweep]]
-        begin = [sweep for sweep in lacking if sweep not in own.values()] or lacking
-        sweep = own[worker] = own[worker] if own.get(worker) in lacking else begin[0]
+        longest = {sweep: took[sweep][units[0].executions[0]] for sweep, units in waiting.items() if units}
+        order = sorted(longest, key=lambda sweep: -longest[sweep])
+        begin = [sweep for sweep in order if sweep not in own.values() or longest[sweep] >= LONG_S] or order
+        sweep = own[worker] = own[worker] if own.get(worker) in order else begin[0]
         for execution in waiting[sweep].pop(0).executions:
             moment += took[sweep][execution]
             ended.append((moment, (sweep, execution)))

@@ -41,7 +41,7 @@ def fresh(baseline_job, searched, tmp_path):
 
 
 def trained(sweep: FreshDraws, executions, advance=lambda name, row: None, begin=lambda lacking: None):
-    with JointPool({NAME: KnownSweep(sweep.job, sweep.facts)}, 2) as pool:
+    with JointPool({NAME: KnownSweep(sweep.job, sweep.facts, lambda cell: 1.0)}, 2) as pool:
         return fresh_rows({NAME: sweep}, pool, {NAME: executions}, advance, begin)[NAME]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ledger.cell_selection import Cell
 from trainer_module.processes.fixed_threads import WorkerFailed
+from trainer_module.sweep.units import LONG_S
 from trainer_module.worker_pools import joint_pool
 from trainer_module.worker_pools.joint_pool import JointPool, KnownSweep
 from trainer_module.worker_pools.process_pool import WorkerPool
@@ -18,6 +19,8 @@ from trainer_module.worker_pools.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+SECONDS = {"a": 3.0, "b": 2.0, "c": 1.0}
+"""Expected of a training."""
 SMALL, LARGE = Cell(8, 0, False), Cell(16, 0, False)
 
 
@@ -28,7 +31,7 @@ def sweeps(baseline_job):
     for seed, name in enumerate("abc", start=1):
         job = dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update={"seed": seed}))
         with WorkerPool(job, 1) as pool:
-            found[name] = KnownSweep(job, pool.facts)
+            found[name] = KnownSweep(job, pool.facts, lambda cell, each=SECONDS[name]: each)
     return found
 
 
@@ -81,8 +84,17 @@ def test_sweeps_that_share_workers_give_what_each_gives_alone_bit_for_bit(sweeps
         assert results(pool, asked_of(dict.fromkeys("abc", 2))) == alone
         assert len(processes()) == 2
     assert not processes()
-    # Each sweep is begun by one worker in the order given; only where no other is left does a second worker help.
+    # Each sweep is begun by one worker, that of the longest trainings first; a second helps where no other is left.
     assert begun[:3] == ["a", "b", "c"] and len(begun) <= 4
+
+
+def test_long_trainings_are_shared_out_before_another_sweep_is_begun(sweeps, alone, begun):
+    long = {**sweeps, "b": dataclasses.replace(sweeps["b"], seconds=lambda cell: LONG_S)}
+    with JointPool(long, 2) as pool:
+        assert results(pool, asked_of({"a": 1, "b": 2})) == {one: alone[one] for one in alone if one[0] == "b"} | {
+            one: alone[one] for one in alone if one[0] == "a" and one[2] == 0
+        }
+    assert begun[:3] == ["b", "b", "a"]
 
 
 def test_a_second_run_goes_on_with_the_same_processes(sweeps, alone, begun):
@@ -100,7 +112,7 @@ def test_one_worker_takes_one_sweep_after_another(sweeps, begun, processes):
         for name, *_ in pool.run(asked_of({"c": 1, "a": 1})):
             order.append(name)
             assert len(processes()) == 1
-    assert order == ["c", "c", "a", "a"] and begun == ["c", "a"]
+    assert order == ["a", "a", "c", "c"] and begun == ["a", "c"]
 
 
 def test_no_process_starts_for_nothing(sweeps, processes):
