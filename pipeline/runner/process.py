@@ -25,6 +25,7 @@ from terminal.output import Output, flushed, open_closed_streams
 STOPPED = "Stopped. Run the same command again: what was finished is not repeated."
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """SIGHUP: a terminal or connection was closed."""
+MOMENT_S = 0.05
 _OWN_FOLDERS: dict[int, tuple[Path, subprocess.Popen[bytes]]] = {}
 """Process id -> its temporary folder and the shell that removes it: held, for a Popen that is forgotten warns."""
 
@@ -41,6 +42,28 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
+class _SendAgain:
+    """Sends a signal again whose exception Python dropped, as it does in `__del__` and in callbacks of weak references.
+
+    TensorFlow has many of both: without this, two of twelve signals to `thaw advise` were lost, and it ran on.
+
+    Args:
+      usual: is called with what no signal raised.
+    """
+
+    def __init__(self, usual: Callable[[Any], Any]):
+        self.usual = usual
+
+    def __call__(self, dropped: Any) -> None:
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            self.usual(dropped)
+            return
+        # Not at once: it would be raised in this call, and dropped too.
+        again = threading.Timer(MOMENT_S, os.kill, (os.getpid(), _number_of(dropped.exc_value)))
+        again.daemon = True
+        again.start()
+
+
 def stop_at_once() -> None:
     """Makes Ctrl-C, SIGTERM and SIGHUP end the process with a line, whatever it does: for the time of imports.
 
@@ -52,11 +75,15 @@ def stop_at_once() -> None:
 def stop_by_exception() -> None:
     """Makes Ctrl-C raise KeyboardInterrupt, SIGTERM and SIGHUP Terminated: what is open is closed, and children end."""
     _handle_by(_raise)
+    if not isinstance(sys.unraisablehook, _SendAgain):
+        sys.unraisablehook = _SendAgain(sys.unraisablehook)
 
 
 def leave_signals_alone() -> None:
     """Python's own behaviour again, for whoever imports an entry point."""
     _handle_by(None)
+    if isinstance(sys.unraisablehook, _SendAgain):
+        sys.unraisablehook = sys.unraisablehook.usual
 
 
 def exit_status(command: Callable[[], object], environment: MutableMapping[str, str]) -> int:
@@ -107,7 +134,7 @@ def _status_of_ended(error: BaseException) -> int:
     if (cause := interruption(error)) is not None:
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
             print(f"\n{STOPPED}", file=sys.stderr, flush=True)
-        return 128 + (cause.number if isinstance(cause, Terminated) else signal.SIGINT)
+        return 128 + _number_of(cause)
     if isinstance(error, OSError) and error.filename is not None:
         # Any path of the user's may be too long, closed, or on a disk that fails, wherever it is first looked at.
         name = printable(os.fsdecode(error.filename))
@@ -126,6 +153,11 @@ def interruption(error: BaseException) -> KeyboardInterrupt | None:
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__
     return cause
+
+
+def _number_of(cause: KeyboardInterrupt) -> int:
+    """The signal that raised it."""
+    return cause.number if isinstance(cause, Terminated) else signal.SIGINT
 
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:

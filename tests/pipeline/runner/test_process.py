@@ -140,3 +140,37 @@ def test_the_status_says_whether_the_user_must_act_or_a_signal_came(capsys: pyte
     errors = (KeyboardInterrupt(), process.Terminated(), hidden, hung_up)
     assert [status_after(error) for error in errors] == [130, 143, 143, 129]
     assert process.STOPPED in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_that_comes_while_python_removes_an_object_ends_the_process_too(sent, status):
+    """Python drops what is raised in `__del__` and in callbacks of weak references, of which TensorFlow has many."""
+    code = f"""
+import os, sys, time
+from pipeline.runner.process import exit_status
+class Removed:
+    def __del__(self):
+        os.kill(os.getpid(), {int(sent)})
+        time.sleep(0.01)
+def command():
+    Removed()
+    time.sleep(60)
+sys.exit(exit_status(command, os.environ))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=50)
+    assert (ended.returncode, ended.stderr) == (status, f"\n{process.STOPPED}\n")
+
+
+def test_what_no_signal_raised_in_the_removal_of_an_object_is_shown_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[BaseException] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: shown.append(dropped.exc_value))
+
+    class Wrong:
+        def __del__(self) -> None:
+            raise ValueError("wrong")
+
+    process.stop_by_exception()
+    Wrong()
+    process.leave_signals_alone()
+    Wrong()
+    assert [str(error) for error in shown] == ["wrong", "wrong"]
