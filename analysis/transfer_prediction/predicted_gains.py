@@ -12,7 +12,7 @@ import pydantic
 from analysis.statistics import formats
 from analysis.transfer_prediction.advice_rule import AdviceRule, Verdict, predictors_of, verdict_of
 from experiment.config import Architecture
-from experiment.errors import ThawError
+from experiment.errors import REPAIR, ThawError
 
 ADVICE_FILE = "advice.json"
 
@@ -81,8 +81,7 @@ def read_before_training(path: Path) -> BeforeTraining:
     try:
         return BeforeTraining.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ThawError(f"{path} is not advice of this version of Thaw ({error}). Remove metadata.sqlite from the "
-                        "workspace and run again. The nodes run again; ledgers are kept.") from error  # fmt: skip
+        raise ThawError(f"{path} is not advice of this version of Thaw ({error}). {REPAIR}") from error
 
 
 def predicted_gains_of(

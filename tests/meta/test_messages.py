@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -63,3 +64,15 @@ def test_each_kind_of_message_and_each_fault_is_seen() -> None:
     assert complaints("ThawError", "{} is no folder") == ["is no folder", "does not end with a sentence"]
     assert complaints("ThawError", "There is no folder {}. Make it.") == []
     assert complaints("ValueError", "the interval holds 0") == ["holds 0"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_who_is_told_to_move_the_record_of_runs_is_told_to_move_the_artifacts_too(path: Path) -> None:
+    """A run refuses artifacts without a record (metadata_file.check_metadata): to remove it alone does not help."""
+    texts = [literal(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_text(node)]
+    advice = [text for text in texts if "metadata.sqlite" in text and re.search(r"\b(?:re)?move\b", text.lower())]
+    assert [text for text in advice if "`artifacts`" not in text] == []
+
+
+def is_text(node: ast.AST) -> TypeGuard[ast.expr]:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))

@@ -9,14 +9,9 @@ from typing import Any
 
 from scipy.special import bdtrc
 
-from experiment.errors import ThawError
+from experiment.errors import REPAIR, ThawError
 
 CARD_FILE = "thaw.json"
-
-ADVICE = (
-    "Restore the folder from a copy; or remove metadata.sqlite from the workspace and run again. Thaw then computes "
-    "everything again except the trainings in the ledgers."
-)
 
 MOST_LUCK = 0.01
 """A source is transferred if guessing would have reached its val accuracy in fewer than this share of trainings."""
@@ -36,7 +31,7 @@ def check_unaltered(folder: str, weights_hash: str) -> None:
     if weights_hash != expected:
         raise ThawError(
             f"The source model {folder} was altered after it was trained: its weights have the hash {weights_hash}, "
-            f"and its {CARD_FILE} says {expected}. {ADVICE}"
+            f"and its {CARD_FILE} says {expected}. {REPAIR}"
         )
 
 
@@ -60,7 +55,7 @@ def check_trained(folder: str) -> None:
     missing = [name for name in ("val_images", "val_largest_class") if name not in card]
     if missing:
         raise ThawError(f"{Path(folder) / CARD_FILE} lacks {' and '.join(missing)}, so whether the source learned "
-                        f"anything can't be checked. {ADVICE}")  # fmt: skip
+                        f"anything can't be checked. {REPAIR}")  # fmt: skip
     images, chance = card["val_images"], card["val_largest_class"]
     luck = luck_of([accuracy for _, accuracy in history], images, chance)
     if luck >= MOST_LUCK:
@@ -86,7 +81,7 @@ def _read(folder: str) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ThawError(f"The source model {folder} has no readable {CARD_FILE} ({error}), so what it is can't be "
-                        f"checked. {ADVICE}") from error  # fmt: skip
+                        f"checked. {REPAIR}") from error  # fmt: skip
     if not isinstance(card, dict):
-        raise ThawError(f"{path} should hold an object, but holds {type(card).__name__}. {ADVICE}")
+        raise ThawError(f"{path} should hold an object, but holds {type(card).__name__}. {REPAIR}")
     return card

@@ -40,7 +40,7 @@ def test_other_weights_than_the_card_speaks_of_are_refused(folder):
 def test_a_card_that_cannot_be_read_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / CARD_FILE).write_text(content, encoding="latin-1")
-    with pytest.raises(ThawError, match=r"thaw\.json.*Restore the folder"):
+    with pytest.raises(ThawError, match=r"thaw\.json.*Restore it from a copy"):
         check_unaltered(str(tmp_path), "ab12")
 
 
@@ -84,5 +84,5 @@ def test_imagenet_has_no_val_images_and_passes(folder):
 
 @pytest.mark.parametrize("name", ["val_images", "val_largest_class"])
 def test_a_card_that_does_not_say_what_guessing_gives_is_refused(folder, name):
-    with pytest.raises(ThawError, match=rf"thaw\.json lacks {name}, .*Restore the folder"):
+    with pytest.raises(ThawError, match=rf"thaw\.json lacks {name}, .*Restore it from a copy"):
         check_trained(folder(**{name: None}))
