@@ -11,8 +11,8 @@ from typing import Any
 from ledger.sealed_lines import digest_of
 
 FILES, OWN = "file_digests", "digest"
-"""Keys of summary.json: SHA-256 of each other file by its name; digest of the summary without this key. Runs from
-before 30 November 2026 have neither, and are taken as they are."""
+"""Keys of summary.json: SHA-256 of each other file by its name; digest of the summary without this key, which
+started.json has too. Runs from before 30 November 2026 have neither, and are taken as they are."""
 
 
 def with_digests(summary: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -23,14 +23,18 @@ def with_digests(summary: Mapping[str, Any], folder: Path) -> dict[str, Any]:
       folder: of the run, complete but for the summary.
     """
     files = {path.name: _sha256(path.read_bytes()) for path in sorted(folder.iterdir()) if path.is_file()}
-    content = {**summary, FILES: files}
+    return with_own_digest({**summary, FILES: files})
+
+
+def with_own_digest(content: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values with the digest by which `is_altered_content` knows them."""
     return {**content, OWN: digest_of(content)}
 
 
-def is_altered_summary(summary: Mapping[str, Any]) -> bool:
-    """Whether a summary is not what the run wrote."""
-    content = {name: value for name, value in summary.items() if name != OWN}
-    return OWN in summary and summary[OWN] != digest_of(content)
+def is_altered_content(values: Mapping[str, Any]) -> bool:
+    """Whether values with a digest of their own are not those that the run wrote."""
+    content = {name: value for name, value in values.items() if name != OWN}
+    return OWN in values and values[OWN] != digest_of(content)
 
 
 def is_altered(name: str, content: bytes, summary: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from experiment.changes import as_written, changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, home_expanded
 from experiment.loading import load_config
-from pipeline.runs.run_digests import FILES, is_altered, is_altered_summary
+from pipeline.runs.run_digests import FILES, is_altered, is_altered_content
 from pipeline.runs.run_formats import CELL_COLUMNS, TRAINING_COLUMNS, Compared, Started, Summary
 
 SUMMARY_FILE, CONFIG_FILE, CELLS_FILE, FRESH_FILE = "summary.json", "config.yaml", "cells.csv", "confirmed.csv"
@@ -142,7 +142,7 @@ def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
         content = json.loads(text, parse_constant=_refuse_constant)
         # What is read afterwards is the content itself, so its types must be right as they stand: no text for a number.
         model.model_validate_json(text, strict=True)
-        if is_altered_summary(content):
+        if is_altered_content(content):
             raise ValueError("it was altered, as its content does not match its digest")
     except pydantic.ValidationError as error:
         first = error.errors()[0]

@@ -20,7 +20,7 @@ from experiment.config import ExperimentConfig
 from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.runs import tensorboard_log
 from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
-from pipeline.runs.run_digests import with_digests
+from pipeline.runs.run_digests import with_digests, with_own_digest
 from pipeline.runs.run_files import (
     CONFIG_FILE,
     LATEST,
@@ -56,7 +56,7 @@ def new_run_folder(config: ExperimentConfig, data: str) -> Path:
             folder.mkdir()
             break
     # `thaw report` may continue it from another folder.
-    started = {"data": data, "settings": settings_of(with_whole_paths(config))}
+    started = with_own_digest({"data": data, "settings": settings_of(with_whole_paths(config))})
     try:
         (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

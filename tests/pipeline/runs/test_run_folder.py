@@ -154,6 +154,20 @@ def test_what_began_is_found_from_another_folder_by_the_places_that_it_had(tmp_p
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("written", "altered"), [('"seed": 2022', '"seed": 2023'), ('"data": "photos"', '"data": "other"')]
+)
+def test_the_record_of_what_began_is_refused_if_it_was_altered(tmp_path, monkeypatch, written, altered):
+    """By it `thaw status` says whether these settings ran, and `thaw report` repeats what was stopped."""
+    monkeypatch.chdir(tmp_path)
+    folder = run_folder.new_run_folder(load_config(_quick(), ()), "photos")
+    content = (folder / "started.json").read_text()
+    assert written in content and read_started(folder)
+    (folder / "started.json").write_text(content.replace(written, altered))
+    with pytest.raises(ThawError, match=r"started\.json is missing or damaged: it was altered.* Then move .* away"):
+        read_started(folder)
+
+
 def test_latest_points_to_the_newest_folder(tmp_path):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
