@@ -8,7 +8,6 @@ of a page's head is taken by hand: docs/images/gallery_NAME.png.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shutil
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 from analysis.statistics import formats
 from components.transfer_report.page.answer import headline
 from experiment.errors import ThawError
+from pipeline.runs.run_files import SUMMARY_FILE, read_origin, read_unaltered
 
 PHOTO_SECTIONS = ("What it gets wrong", "Near-duplicates")
 """Headings of the report whose figure shows pictures of the data."""
@@ -56,19 +56,18 @@ def write_gallery(docs: Path, at: str, experiments: Sequence[tuple[str, Path, st
       experiments: name of the copy, folder of the run, title, and the command as a reader would type it.
 
     Raises:
-      ThawError: a run did not finish.
+      ThawError: a run did not finish, or was altered afterwards.
     """
-    for _, run, _, _ in experiments:
-        if not (run / "summary.json").exists():
+    pages, parts = {}, [HEAD.format(at=at)]
+    for name, run, title, command in experiments:
+        if not (run / SUMMARY_FILE).exists():
             raise ThawError(f"{run} is not a finished run: it has no summary.json. Give a folder such as runs/latest.")
+        pages[name] = without_photos(read_unaltered(run, "report.html").decode())
+        parts.append(_section(name, read_origin(run), title, command))
     shutil.rmtree(docs / "gallery", ignore_errors=True)
     (docs / "gallery").mkdir(parents=True)
-    parts = [HEAD.format(at=at)]
-    for name, run, title, command in experiments:
-        page = without_photos((run / "report.html").read_text(encoding="utf-8"))
+    for name, page in pages.items():
         (docs / "gallery" / f"{name}.html").write_text(page, encoding="utf-8")
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-        parts.append(_section(name, summary, title, command))
     (docs / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
 
 

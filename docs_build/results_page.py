@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,12 @@ from analysis.statistics import formats
 from components.transfer_report.page.closing_table import divergence_notes
 from docs_build.fresh_tables import EarlierGrid, read_earlier, table_of_changes, tables_of_transfers
 from experiment.errors import ThawError
+from pipeline.runs.run_files import CELLS_FILE, CONFIG_FILE, FRESH_FILE, SUMMARY_FILE, read_origin, read_unaltered
 
 LEDGER, FRESH, CLAIMS = "ledger.csv.gz", "confirmed.csv.gz", "claims.json"
-COPIED = (CLAIMS, "learning_curves.csv", "config.yaml")
+COPIED = (CLAIMS, "learning_curves.csv", CONFIG_FILE)
+TABLES = {CELLS_FILE: LEDGER, FRESH_FILE: FRESH}
+"""Tables of trainings, and the names of their compressed copies."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,44 +69,42 @@ def publish(
       earlier: ledger of an earlier page, which the figures are compared with.
 
     Raises:
-      ThawError: the run did not finish, the sources were scored on other data, or `earlier` can't be read.
+      ThawError: the run did not finish or was altered afterwards, the sources were scored on other data, or `earlier`
+        can't be read.
     """
-    if not (run / "summary.json").exists():
+    if not (run / SUMMARY_FILE).exists():
         raise ThawError(f"{run} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
     scored = json.loads(sources.read_text(encoding="utf-8")) if sources else []
-    data = json.loads((run / "summary.json").read_text(encoding="utf-8"))["data"]
-    others = sorted({one["data"] for one in scored} - {data})
+    summary = read_origin(run)
+    others = sorted({one["data"] for one in scored} - {summary["data"]})
     if others:
-        raise ThawError(f"{sources} describes sources on {', '.join(others)}, and {run} ran on {data}. Give the file "
-                        "that benchmarks.prediction.sources wrote for this run.")  # fmt: skip
+        raise ThawError(f"{sources} describes sources on {', '.join(others)}, and {run} ran on {summary['data']}. Give "
+                        "the file that benchmarks.prediction.sources wrote for this run.")  # fmt: skip
     before = read_earlier(earlier) if earlier else {}
+    files = {name: read_unaltered(run, name) for name in (*COPIED, *TABLES)}
+    figures = sorted((run / "figures").glob("*.png"))
     out = docs / "results"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    for name in COPIED:
-        shutil.copy(run / name, out / name)
-    for figure in sorted((run / "figures").glob("*.png")):
+    for figure in figures:
         shutil.copy(figure, out / figure.name)
-    search, fresh = (_published(run / table, out / packed) for table, packed in _TABLES)
-    page = _page(run, _what_ran(run, search, fresh, command), scored, before)
+    for name, content in files.items():
+        # Without a time in the header the same rows are the same file.
+        written = gzip.compress(content, mtime=0) if name in TABLES else content
+        (out / TABLES.get(name, name)).write_bytes(written)
+    page = _page(summary, files, [figure.name for figure in figures], command, scored, before)
     if remarks:
         page += f"\n## Remarks\n\n{remarks.read_text(encoding='utf-8').strip()}\n"
     (docs / "results.md").write_text(page, encoding="utf-8")
 
 
-_TABLES = (("cells.csv", LEDGER), ("confirmed.csv", FRESH))
-
-
-def _published(table: Path, packed: Path) -> list[dict[str, str]]:
-    """The rows of a table of trainings, which it writes compressed."""
-    rows = table.read_bytes()
-    packed.write_bytes(gzip.compress(rows, mtime=0))  # without a time in the header the same rows are the same file
-    return list(csv.DictReader(rows.decode().splitlines()))
-
-
-def _page(run: Path, what_ran: str, sources: list[dict[str, Any]], earlier: EarlierGrid) -> str:
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    claims = json.loads((run / CLAIMS).read_text(encoding="utf-8"))["claims"]
+def _page(
+    summary: Mapping[str, Any], files: Mapping[str, bytes], figures: Sequence[str], command: str,
+    sources: list[dict[str, Any]], earlier: EarlierGrid,
+) -> str:  # fmt: skip
+    claims = json.loads(files[CLAIMS])["claims"]
+    search, fresh = (list(csv.DictReader(files[table].decode().splitlines())) for table in TABLES)
+    what_ran = _what_ran(summary, yaml.safe_load(files[CONFIG_FILE]), search, fresh, command)
     label = "**SYNTHETIC images: these figures say nothing about real data.**\n\n" if summary["synthetic"] else ""
     parts = [
         f"# Results: {summary['experiment']} on {formats.markdown(summary['data'])}\n\n{label}"
@@ -112,7 +113,7 @@ def _page(run: Path, what_ran: str, sources: list[dict[str, Any]], earlier: Earl
         f"## What ran\n\n{what_ran}",
         "## What to use with how many images\n\n" + "\n".join(f"- {one['sentence']}" for one in summary["advice"]),
         *_confirmed(summary, earlier),
-        "## Figures\n\n" + "\n\n".join(_figures(run)),
+        "## Figures\n\n" + "\n\n".join(_figures(figures)),
         "## Labels saved\n\n" + _labels(summary["labels_needed"]),
         "## The original report's conclusions\n\n" + _claims(claims),
     ]
@@ -121,7 +122,7 @@ def _page(run: Path, what_ran: str, sources: list[dict[str, Any]], earlier: Earl
     return "\n\n".join(parts) + "\n"
 
 
-def _confirmed(summary: dict[str, Any], earlier: EarlierGrid) -> list[str]:
+def _confirmed(summary: Mapping[str, Any], earlier: EarlierGrid) -> list[str]:
     of_earlier = (
         " Earlier: the test accuracy of what the earlier grid's val chose, on the draws that chose it."
         if earlier
@@ -141,9 +142,10 @@ def _confirmed(summary: dict[str, Any], earlier: EarlierGrid) -> list[str]:
     return found
 
 
-def _what_ran(run: Path, search: list[dict[str, str]], fresh: list[dict[str, str]], command: str) -> str:
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+def _what_ran(
+    summary: Mapping[str, Any], config: Mapping[str, Any], search: list[dict[str, str]], fresh: list[dict[str, str]],
+    command: str,
+) -> str:  # fmt: skip
     hours, fresh_hours = (sum(float(row["seconds"]) for row in rows) / 3600 for rows in (search, fresh))
     cells = Counter((r["transfer"], r["n"], r["freeze_count"], r["fine_tune"], r["held_from"]) for r in search)
     versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
@@ -179,8 +181,7 @@ def _sources(sources: list[dict[str, Any]]) -> str:
     return "\n".join(table)
 
 
-def _figures(run: Path) -> list[str]:
-    names = [path.name for path in sorted((run / "figures").glob("*.png"))]
+def _figures(names: Sequence[str]) -> list[str]:
     first = [name for name in ("overview.png", "learning_curves.png") if name in names]
     ordered = [*first, *(name for name in names if name not in first)]
     titles = [name.removesuffix(".png").replace("__", ", ").replace("_", " ") for name in ordered]

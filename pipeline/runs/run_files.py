@@ -61,15 +61,12 @@ def read_settings(folder: Path) -> ExperimentConfig:
       ThawError: config.yaml is missing or damaged.
     """
     path = folder / CONFIG_FILE
+    if not read_unaltered(folder, CONFIG_FILE).endswith(b"\n"):
+        raise damaged(path, "the last line is cut short")
     try:
-        content = path.read_bytes()
-        if not content.endswith(b"\n"):
-            raise ValueError("the last line is cut short")
-        settings = load_config(path)
-    except (OSError, ValueError, ThawError) as error:
+        return load_config(path)
+    except (ValueError, ThawError) as error:
         raise damaged(path, error) from error
-    _check_unaltered(path, content)
-    return settings
 
 
 def read_cells(folder: Path) -> list[dict[str, str]]:
@@ -96,9 +93,24 @@ def read_fresh_draws(folder: Path) -> list[dict[str, str]]:
     return _read_trainings(path) if path.exists() or expected else []
 
 
-def _read_trainings(path: Path) -> list[dict[str, str]]:
+def read_unaltered(folder: Path, name: str) -> bytes:
+    """The content of another file of a finished run.
+
+    Raises:
+      ThawError: it is missing, or not the one that the run wrote; or the run's summary is damaged.
+    """
     try:
-        content = path.read_bytes()
+        content = (path := folder / name).read_bytes()
+    except OSError as error:
+        raise damaged(path, error) from error
+    if (folder / SUMMARY_FILE).exists() and is_altered(name, content, read_origin(folder)):
+        raise damaged(path, f"it was altered, as its content does not match its digest in {SUMMARY_FILE}")
+    return content
+
+
+def _read_trainings(path: Path) -> list[dict[str, str]]:
+    content = read_unaltered(path.parent, path.name)
+    try:
         text = content.decode()
         if not text.endswith("\n"):
             raise ValueError("the last line is cut short" if text else "it is empty")
@@ -109,16 +121,9 @@ def _read_trainings(path: Path) -> list[dict[str, str]]:
             training = _checked_training(row, number)
             if (first := trainings.setdefault(training, number)) != number:
                 raise ValueError(f"lines {first} and {number} are of the same training")
-    except (OSError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise damaged(path, error) from error
-    _check_unaltered(path, content)
     return rows
-
-
-def _check_unaltered(path: Path, content: bytes) -> None:
-    """Raises a ThawError if the run's summary is damaged, or has another digest of the file."""
-    if (path.parent / SUMMARY_FILE).exists() and is_altered(path.name, content, read_origin(path.parent)):
-        raise damaged(path, f"it was altered, as its content does not match its digest in {SUMMARY_FILE}")
 
 
 def _checked_training(row: Mapping[str | None, Any], number: int) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ import pytest
 from docs_build import gallery
 from docs_build.gallery import LEFT_OUT, PHOTO_SECTIONS, without_photos, write_gallery
 from experiment.errors import ThawError
+from pipeline.runs.run_digests import with_digests
 
 TEMPLATE = Path(__file__).parents[2] / "components" / "transfer_report" / "page" / "page.html.j2"
 PAGE = (
@@ -24,10 +25,10 @@ def finished_run(folder, *, synthetic=False):
     }  # fmt: skip
     summary = {
         "synthetic": synthetic, "winner": "imagenet__net", "closing_table": [row],
-        "advice": [{"sentence": "With 10 labelled images: *this*."}],
+        "advice": [{"sentence": "With 10 labelled images: *this*."}], "data": "photos", "target": {}, "stack": {},
     }  # fmt: skip
-    (folder / "summary.json").write_text(json.dumps(summary))
     (folder / "report.html").write_text(PAGE)
+    (folder / "summary.json").write_text(json.dumps(with_digests(summary, folder)))
     return folder
 
 
@@ -72,3 +73,14 @@ def test_a_run_that_did_not_finish_is_refused_and_nothing_is_removed(tmp_path, c
     assert (tmp_path / "gallery" / "older.html").exists()
     told = [str(tmp_path), "--at", "commit abc", "--experiment", "ants", str(tmp_path / "none"), "Ants", "thaw run"]
     assert gallery.main(told) == 1 and "thaw: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "altered"), [("summary.json", "0.9", "1.0"), ("report.html", "curve", "x")]
+)
+def test_a_run_that_was_altered_is_refused_before_anything_is_written(tmp_path, name, written, altered):
+    run = finished_run(tmp_path / "run")
+    (run / name).write_text((run / name).read_text().replace(written, altered))
+    with pytest.raises(ThawError, match=f"{name} is missing or damaged: it was altered"):
+        write_gallery(tmp_path / "docs", "here", [("first", run, "Title", "thaw run")])
+    assert not (tmp_path / "docs").exists()

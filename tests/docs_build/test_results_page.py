@@ -9,6 +9,7 @@ import pytest
 from docs_build import results_page
 from docs_build.results_page import publish
 from experiment.errors import ThawError
+from pipeline.runs.run_digests import with_digests
 
 CELLS = [
     {
@@ -56,9 +57,9 @@ def finished_run(folder, *, synthetic=False):
         "target_classes": ["automobile", "truck"], "versions": {"tfx": "1.16.0"},
         "left_out": {"imagenet__m": "No file"}, "collapsed": [], "diverged": [], "worse_on_val": [],
         "labels_needed": [LABELS], "confirmed": [ANSWER], "confirmed_transfers": [ANSWER],
-        "advice": [{"sentence": "With 10 labelled images: nothing."}],
+        "advice": [{"sentence": "With 10 labelled images: nothing."}], "target": {}, "stack": {},
     }  # fmt: skip
-    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "summary.json").write_text(json.dumps(with_digests(summary, folder)))
     return folder
 
 
@@ -183,3 +184,20 @@ def test_a_run_that_did_not_finish_is_refused(tmp_path, capsys):
         publish(tmp_path, tmp_path / "docs", "make run")
     assert results_page.main([str(tmp_path), str(tmp_path / "docs"), "--command", "make run"]) == 1
     assert "no finished run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "altered"),
+    [
+        ("summary.json", "0.61", "0.91"), ("cells.csv", "900.0", "1.0"), ("confirmed.csv", "3600.0", "1.0"),
+        ("claims.json", "undecided", "supported"), ("config.yaml", "7", "8"), ("learning_curves.csv", "\n", "\n\n"),
+    ],
+)  # fmt: skip
+def test_a_run_that_was_altered_is_refused_before_anything_is_written(tmp_path, name, written, altered):
+    run = finished_run(tmp_path / "run")
+    content = (run / name).read_text()
+    assert written in content
+    (run / name).write_text(content.replace(written, altered))
+    with pytest.raises(ThawError, match=f"{name} is missing or damaged: it was altered"):
+        publish(run, tmp_path / "docs", "make run")
+    assert not (tmp_path / "docs").exists()
