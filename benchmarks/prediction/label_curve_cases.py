@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.label_curves.measured_curve import MeasuredCurve, SizePoint
-from pipeline.runs.run_files import damaged
+from pipeline.runs.run_files import FRESH_FILE, damaged, read_origin, read_unaltered
 
 Future = Mapping[int, float]
 """Mean accuracy on test by n, fractions."""
@@ -99,13 +99,13 @@ def run_cases(folder: Path) -> list[Case]:
     """Fresh draws of a finished run, its largest size being the future.
 
     Raises:
-      ThawError: a file of the run is missing or can't be read.
+      ThawError: a file of the run is missing, altered or can't be read.
     """
     try:
-        rows = pd.read_csv(folder / "confirmed.csv")
-        about = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        rows = pd.read_csv(io.BytesIO(read_unaltered(folder, FRESH_FILE)))
+        about = read_origin(folder)
         rows["val_accuracy"] = rows["val_accuracy"].astype(float)
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError) as error:
         raise damaged(folder, error) from error
     sizes = sorted({int(n) for n in rows["n"]})
     curves = chosen_by_group(rows[rows["held_from"] == 0], len(about["target_classes"]))

@@ -16,6 +16,7 @@ from benchmarks.prediction.label_curve_cases import (
     run_cases,
 )
 from experiment.errors import ThawError
+from pipeline.runs.run_digests import with_digests
 
 SIZES = (10, 20, 50, 100, 200, 400, 800, 1500, 2000)
 
@@ -98,12 +99,16 @@ def test_wishes_are_those_first_had_beyond_what_is_known(ledger):
 def test_the_last_size_of_a_run_is_its_future(tmp_path):
     some = rows()
     some[some["n"].isin((50, 200, 800)) & ~(some["fine_tune"])].to_csv(tmp_path / "confirmed.csv", index=False)
-    (tmp_path / "summary.json").write_text(json.dumps({"data": "photos", "target_classes": ["a", "b"]}))
+    summary = {"data": "photos", "target_classes": ["a", "b"], "target": {}, "stack": {}}
+    (tmp_path / "summary.json").write_text(json.dumps(with_digests(summary, tmp_path)))
     cases = run_cases(tmp_path)
     assert {case.group for case in cases} == {"a__original", "baseline__original"}
     assert all(case.most == 200 and list(case.future) == [800] for case in cases)
     with pytest.raises(ThawError, match="missing or damaged"):
         run_cases(tmp_path / "nowhere")
+    some.to_csv(tmp_path / "confirmed.csv", index=False)
+    with pytest.raises(ThawError, match="it was altered"):
+        run_cases(tmp_path)
 
 
 def test_the_program_prints_its_tables_and_writes_every_forecast(ledger, tmp_path, capsys):
