@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from acquisition.image_folders.labelled_files import (
     LabelledFile,
     check_grouped,
     check_splits,
+    composed,
 )
 from acquisition.splits.names import LEAST, OTHER_NAMES
 from experiment.errors import ThawError
@@ -84,7 +84,7 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
     counts = Counter(one.class_name for one in files)
     looks: dict[str, str] = {}
     for name in names:
-        looked = unicodedata.normalize("NFC", name).strip().casefold()
+        looked = composed(name).strip().casefold()
         if not looked:
             raise ThawError(f"A class in {place} has the name {name!r}. Expected visible characters; rename it.")
         if looked in looks:
@@ -95,9 +95,9 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
     for name in names:
         if not name.isprintable():
             raise ThawError(
-                f"The class {name!r} in {place} has a name with characters that can't be printed. Rename the folder."
+                f"The class {name!r} in {place} has a name with characters that can't be printed. Rename the class."
             )
-        check_count(place, name, counts[name], "images")
+        check_count(place, name, counts[composed(name)], "images")
     if len(names) < 2:
         found = f"one class, {names[0]!r}" if names else "no class"
         raise ThawError(f"{place} holds {found}. Expected two or more classes, each with a folder of images (or rows "
@@ -149,7 +149,7 @@ def _of_class(folder: Path, place: Path, grouping: Grouping | None, split: str |
                         "folders in a class are groups that belong together.")  # fmt: skip
     return [
         LabelledFile(
-            path, str(path.relative_to(folder)), place.name,
+            path, str(path.relative_to(folder)), composed(place.name),
             None if grouping is None else grouping.of(path.relative_to(place)), split,
         )
         for path in paths

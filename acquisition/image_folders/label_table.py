@@ -7,6 +7,7 @@ import dataclasses
 import io
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from acquisition.image_folders.labelled_files import (
     LabelledFile,
     check_grouped,
     check_splits,
+    composed,
     in_words,
 )
 from acquisition.splits.names import OTHER_NAMES
@@ -103,7 +105,7 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if len(rows) < 2:
         raise ThawError(f"{path} lists no image. Expected a line with the names of the columns, such as file,label, "
                         "and a line for each image.")  # fmt: skip
-    header = rows[0][1]
+    header = [composed(cell) for cell in rows[0][1]]
     for line, cells in rows[1:]:
         if len(cells) != len(header):
             raise ThawError(f"{path}, line {line}: {len(cells)} cells. Expected {len(header)}, as many as the first "
@@ -124,6 +126,8 @@ def _places(
     path: Path, header: Sequence[str], columns: Mapping[str, str | None], ignored: Sequence[str]
 ) -> dict[str, int]:
     """Which column holds what."""
+    columns = {key: None if name is None else composed(name) for key, name in columns.items()}
+    ignored = [composed(name) for name in ignored]
     twice = sorted({name for name in header if header.count(name) > 1})
     absent = [name for name in (*columns.values(), *ignored) if name is not None and name not in header]
     if twice or absent:
@@ -178,17 +182,24 @@ def _file(path: Path, line: int, cells: Mapping[str, str]) -> LabelledFile:
     for key in (FILE, LABEL, SPLIT):
         if not cells.get(key, "full"):
             raise ThawError(f"{path}, line {line}: the {key} is empty. Fill it in, or leave the line out.")
-    written = cells[FILE]
-    if "\\" in written and not os.path.exists(path.parent / written):
-        written = written.replace("\\", "/")  # as Windows writes paths
-    file = _below(path.parent, os.path.normpath(written))
+    file = _below(path.parent, os.path.normpath(_as_it_is_there(path.parent, cells[FILE])))
     if os.path.isabs(file) or file.split(os.sep)[0] == os.pardir or "\0" in file:
         raise ThawError(f"{path}, line {line}: {cells[FILE]!r} lies outside {path.parent}. Expected paths of "
                         "images below the CSV file's folder, best relative to it.")  # fmt: skip
     split = OTHER_NAMES.get(cells[SPLIT].lower()) if SPLIT in cells else None
     if SPLIT in cells and split is None:
         raise ThawError(f"{path}, line {line}: unknown split {cells[SPLIT]!r}. Expected train, val or test.")
-    return LabelledFile(path.parent / file, file, cells[LABEL], cells.get(GROUP) or None, split)
+    group = composed(cells.get(GROUP, "")) or None
+    return LabelledFile(path.parent / file, file, composed(cells[LABEL]), group, split)
+
+
+def _as_it_is_there(folder: Path, written: str) -> str:
+    """A path as the folder has it where only its writing differs: Windows' separators, or the encoding of an accent."""
+    if os.path.exists(folder / written):
+        return written
+    slashed = written.replace("\\", "/")
+    spelled = (unicodedata.normalize(form, slashed) for form in ("NFC", "NFD"))
+    return next((one for one in spelled if os.path.exists(folder / one)), slashed)
 
 
 def _below(folder: Path, file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,11 @@ NAMED = 5
 """Files that a message names; it counts the others."""
 
 
+def composed(name: str) -> str:
+    """A name in Unicode's NFC: é is one character, as keyboards write it, and not e and an accent, as on macOS."""
+    return unicodedata.normalize("NFC", name)
+
+
 @dataclass(frozen=True)
 class LabelledFile:
     """One image file.
@@ -23,8 +29,8 @@ class LabelledFile:
     Attributes:
       path: of the file.
       file: the same, relative to the folder of the images, for tables and messages.
-      class_name: what it shows.
-      group: what must stay in one split; the same name is the same group in every class. None: no group.
+      class_name: what it shows, composed.
+      group: what must stay in one split, composed; the same name is the same group in every class. None: no group.
       split: where the user put it: train, val or test. None: nowhere yet.
     """
 
@@ -48,8 +54,8 @@ class Grouping:
     def of(self, below_class: Path) -> str | None:
         """The group of a file, by its path below the class folder; none: it has none, or the pattern is not found."""
         if self.pattern is None:
-            return below_class.parent.name or None
-        found = self.pattern.search(below_class.name)
+            return composed(below_class.parent.name) or None
+        found = self.pattern.search(composed(below_class.name))
         return (found[1] or None) if found else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from acquisition.image_folders.labelled_files import composed
 from experiment.backbones import FAMILIES, MOBILENET_V2, Backbone, is_backbone
 from experiment.domains import MOST_LETTERS
 from experiment.errors import ThawError, home_expanded
@@ -47,7 +48,7 @@ _NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
 
 
 def names_in(text: str | None) -> tuple[str, ...]:
-    """Names with commas between them, as in CSV: one in double quotes may hold commas, and spaces at its ends.
+    """Composed names with commas between them, as in CSV: one in double quotes may hold commas, and spaces at its ends.
 
     Args:
       text: none: no names.
@@ -57,7 +58,7 @@ def names_in(text: str | None) -> tuple[str, ...]:
     """
     if text is None:
         return ()
-    names, place = [], 0
+    text, names, place = composed(text), [], 0
     while place < len(text):
         found = _NAME.match(text, place)
         if found is None:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from acquisition.image_folders.labelled_files import composed
 from analysis.statistics import formats
 from analysis.transfer_prediction.advice_rule import AdviceRule, read_rule
 from analysis.transfer_prediction.predicted_gains import PredictedGain, predicted_gains_of, ranked, sentence
@@ -63,14 +64,17 @@ class Advice:
 def advise_on(folder: Path, target: tuple[str, ...], n: int | None) -> Advice:
     """Opens a finished run and asks its sources; its own target and size where none is given.
 
-    For a process that has computed nothing yet with TensorFlow: from here on it has one thread.
+    A class is found however its accents are encoded. For a process that has computed nothing yet with TensorFlow: from
+    here on it has one thread.
 
     Raises:
       ThawError: the run or the calibration can't be read, or as in `advise`.
     """
     rule, run = read_rule(), open_run(folder)
     one_thread()
-    return advise(run, target or run.config.target.classes, n or run.config.deployed_size, rule)
+    known = {composed(name): name for name in run.config.data.classes}
+    asked = tuple(known.get(name, name) for name in target)
+    return advise(run, asked or run.config.target.classes, n or run.config.deployed_size, rule)
 
 
 def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) -> Advice:
