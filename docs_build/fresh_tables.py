@@ -12,7 +12,9 @@ from typing import Any
 
 from analysis.statistics import formats
 from experiment.schedules import layers_in_table
+from ledger.cell_selection import Cell, cell_merit, rounded_off
 from pipeline.runs.run_files import damaged
+from pipeline.runs.run_formats import truth
 
 FROM_SCRATCH = "the best network from scratch"
 
@@ -31,6 +33,8 @@ class Choice:
     test_accuracy: float
 
 
+Merit = tuple[float, int, bool, bool, int]
+"""Of cell_merit: the rule of a run's own choice."""
 EarlierGrid = Mapping[tuple[str, int], Choice]
 """By transfer, or FROM_SCRATCH, and n."""
 
@@ -41,21 +45,24 @@ def read_earlier(ledger: Path) -> EarlierGrid:
     Raises:
       ThawError: it is missing or can't be read.
     """
-    cells: dict[tuple[str, str, int, str, str], list[tuple[float, float]]] = {}
+    cells: dict[tuple[str, str, Cell], list[tuple[float, float]]] = {}
     try:
         with gzip.open(ledger, "rt", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 group = row["transfer"] if row["source"] else FROM_SCRATCH
-                place = group, row["transfer"], int(row["n"]), row["freeze_count"], row["fine_tune"]
-                cells.setdefault(place, []).append((float(row["val_accuracy"]), float(row["test_accuracy"])))
+                held_from = int(row.get("held_from") or 0)  # ledgers from before layers could be held have none
+                cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"]), held_from)
+                accuracies = float(row["val_accuracy"]), float(row["test_accuracy"])
+                cells.setdefault((group, row["transfer"], cell), []).append(accuracies)
     except (OSError, EOFError, ValueError, KeyError) as error:
         raise damaged(ledger, error) from error
-    found: dict[tuple[str, int], Choice] = {}
-    for (group, name, n, _, _), rows in cells.items():
-        one = Choice(name, fmean(val for val, _ in rows), fmean(test for _, test in rows))
-        if (group, n) not in found or one.val_accuracy > found[group, n].val_accuracy:
-            found[group, n] = one
-    return found
+    found: dict[tuple[str, int], tuple[Merit, Choice]] = {}
+    for (group, name, cell), rows in cells.items():
+        val, test = (fmean(values) for values in zip(*rows, strict=True))
+        merit = cell_merit(cell, val)
+        if (group, cell.n) not in found or merit > found[group, cell.n][0]:
+            found[group, cell.n] = merit, Choice(name, val, test)
+    return {place: choice for place, (_, choice) in found.items()}
 
 
 def tables_of_transfers(answers: Sequence[Mapping[str, Any]], earlier: EarlierGrid) -> str:
@@ -90,7 +97,8 @@ def table_of_changes(best: Sequence[Mapping[str, Any]], earlier: EarlierGrid) ->
         transfers = [choice for (group, size), choice in earlier.items() if size == n and group != FROM_SCRATCH]
         if not transfers or (FROM_SCRATCH, n) not in earlier:
             continue
-        before, scratch = max(transfers, key=lambda choice: choice.val_accuracy), earlier[FROM_SCRATCH, n]
+        before = max(transfers, key=lambda choice: rounded_off(choice.val_accuracy))
+        scratch = earlier[FROM_SCRATCH, n]
         now = one["accuracy"], one["best_from_scratch_accuracy"]
         rows.append((
             str(n), f"`{before.name}`", formats.percent(before.test_accuracy), f"`{one['transfer']}`",

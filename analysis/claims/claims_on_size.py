@@ -27,6 +27,7 @@ from analysis.claims.claim import (
     sizes_within,
     verdict_of,
 )
+from ledger.cell_selection import rounded_off
 
 
 def largest_gain_in_the_middle(grid: Grid, fresh: Grid) -> Claim:
@@ -44,7 +45,7 @@ def largest_gain_in_the_middle(grid: Grid, fresh: Grid) -> Claim:
     gains = {n: _mean_gain(grid, n) for n in sorted(inside + outside)}
     if not measured_on(fresh, gains.values()):
         return not_measured("C1", FRESH)
-    top = max(gains, key=lambda n: grid.val_of(gains[n]))
+    top = max(gains, key=lambda n: rounded_off(grid.val_of(gains[n])))
     rivals = outside if top in inside else inside
     differences = {n: fresh.difference(combined([(1.0, gains[top]), (-1.0, gains[n])])) for n in rivals}
     closest = min(differences, key=lambda n: differences[n][0].low)

@@ -20,7 +20,7 @@ from analysis.claims.claim import (
     verdict_of,
 )
 from experiment.backbones import MOBILENET_V2
-from ledger.cell_selection import Cell
+from ledger.cell_selection import Cell, rounded_off
 
 NEAR, FAR = "ships_planes", "cats_dogs"
 NEAR_TO = {"automobile", "truck"}
@@ -41,7 +41,7 @@ def no_domain_beats_the_extractor(grid: Grid, fresh: Grid) -> Claim:
     p_below = [p / 2 if lead.estimate < 0 else 1 - p / 2 for lead, p in found.values()]
     beaten = int((false_discovery_control(p_below) <= FALSE_DISCOVERY_RATE / 2).sum())
     never = all(verdict_of(lead) == "supported" for lead, _ in found.values())
-    worst = min(found, key=lambda place: found[place][0].estimate)
+    worst = min(found, key=lambda place: rounded_off(found[place][0].estimate))
     (place, extractor), (lead, p_value) = worst, found[worst]
     network = "MobileNetV2" if len({extractor for _, extractor in found}) == 1 else extractor
     word = "leads by" if lead.estimate >= 0 else "is behind by"

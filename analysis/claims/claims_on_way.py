@@ -20,7 +20,8 @@ from analysis.claims.claim import (
     sizes_within,
     verdict_of,
 )
-from ledger.cell_selection import Cell
+from ledger.cell_selection import Cell, best_cell
+from ledger.rows import Row
 
 
 def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:
@@ -114,12 +115,14 @@ def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[SweepCell], bool]
 
 
 def _most_less_few(grid: Grid, name: str, n: int) -> Terms | None:
-    places = [(name, cell) for cell in grid.sweeps[name].cells if cell.n == n and not cell.held_from]
-    most = [place for place in places if mostly_frozen(grid, place)]
-    few = [place for place in places if not mostly_frozen(grid, place)]
+    most: list[Row] = []
+    few: list[Row] = []
+    for cell, rows in grid.sweeps[name].cells.items():
+        if cell.n == n and not cell.held_from:
+            (most if mostly_frozen(grid, (name, cell)) else few).extend(rows)
     if not most or not few:
         return None
-    return {max(most, key=grid.val): 1.0, max(few, key=grid.val): -1.0}
+    return {(name, best_cell(most, n)): 1.0, (name, best_cell(few, n)): -1.0}
 
 
 def _by_size(grid: Grid, sizes: Sequence[int], parts: Callable[[int], Sequence[Terms]]) -> tuple[Number, ...]:

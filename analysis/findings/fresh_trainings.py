@@ -9,6 +9,7 @@ import numpy as np
 from analysis.cells.grid import Grid, SweepCell
 from analysis.confirmation.collapse import chance_of, is_collapsed
 from analysis.confirmation.confirmed_intervals import Arm
+from ledger.cell_selection import rounded_off
 from ledger.rows import TRAIN_IMAGES
 
 MOST_UNBALANCED = 1.2
@@ -24,7 +25,8 @@ def arm_of(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
     sweep = grid.sweeps[place[0]]
     val, classes = sweep.header.val_images, len(sweep.header.classes)
     trained_on = min(place[1].n, TRAIN_IMAGES)
-    judged = sum(val) if chance_of(val) * classes <= MOST_UNBALANCED else 0
+    # Counts are compared, as 0.4 * 3 is more than 1.2 in floats.
+    judged = sum(val) if max(val) * classes <= MOST_UNBALANCED * sum(val) else 0
     rows = {row.draw: row for row in sweep.cells[place[1]]}
     collapsed = [
         is_collapsed(
@@ -60,4 +62,4 @@ def is_underfit(train_accuracy: float, classes: int) -> bool:
       classes: of the target; training images are balanced.
     """
     chance = 1 / classes
-    return train_accuracy < chance + FITTED * (1 - chance)
+    return rounded_off(train_accuracy) < rounded_off(chance + FITTED * (1 - chance))

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from docs_build import results_page
+from docs_build.fresh_tables import read_earlier
 from docs_build.results_page import publish
 from experiment.errors import ThawError
 from pipeline.runs.run_digests import with_digests
@@ -145,6 +146,17 @@ def test_the_earlier_grid_is_compared_with(tmp_path):
         "50.0%, `baseline__original` | 57.0% [52.0, 62.0], `baseline__remastered` | +7.0 |"
     )
     assert changed in page
+
+
+def test_of_equal_cells_the_earlier_grid_chose_as_a_run_does(tmp_path):
+    """The means of val differ in the last bit alone, so more frozen layers decide."""
+    rows = [
+        ("a__original", "a", 10, k, "true", draw, val, test)
+        for k, vals, test in ((6, (0.9, 0.8), 0.5), (8, (0.75, 0.95), 0.6), (4, (0.85, 0.85), 0.7))
+        for draw, val in enumerate(vals)
+    ]
+    [(_, choice)] = read_earlier(earlier_ledger(tmp_path / "ledger.csv.gz", rows)).items()
+    assert choice.test_accuracy == 0.6
 
 
 def test_an_earlier_ledger_that_cannot_be_read_is_refused_before_anything_is_written(tmp_path):

@@ -216,6 +216,22 @@ def test_the_cells_of_claims_are_the_frozen_mobilenet_and_the_best_on_both_sides
     assert {count <= 4 for _, count in sides} == {True, False}
 
 
+def test_of_equal_cells_claims_compare_those_that_val_chooses_elsewhere(grid_of: Callable[..., Grid]) -> None:
+    found = cells_of_claims(grid_of(with_gain({10: 0.1}), FIVE, (10,), (2, 4, 6, 8, 18)))
+    sides = {(cell.freeze_count, cell.fine_tune) for name, cell in found if name == "cats_dogs__original"}
+    assert sides == {(4, False), (18, False)}
+
+
+def test_of_sizes_with_equal_gains_on_val_the_first_is_taken_and_not_that_of_the_last_bit(
+    grid_of: Callable[..., Grid],
+) -> None:
+    def accuracy(sweep: str, n: int, freeze_count: int, fine_tune: bool) -> float:
+        return {10: 0.6, 200: 0.7}[n] + 0.1 * (not sweep.startswith("baseline"))  # 0.8 - 0.7 > 0.7 - 0.6
+
+    claim = judged(grid_of(accuracy, BOTH, (10, 200)))["C1"]
+    assert "is largest at n = 10, outside 100 to 400" in claim.sentence
+
+
 def test_the_file_holds_every_claim_with_its_figures(grid_of: Callable[..., Grid], tmp_path: Path) -> None:
     grid = grid_of(with_gain({10: 0.05, 200: 0.3, 2000: 0.1}), BOTH)
     write_claims(tmp_path / "claims.json", judge_claims(grid, summarise(grid.ledgers), grid), {"data": "CIFAR-10"})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.confirmed import Confirmed, confirmed
+from analysis.findings.fresh_trainings import is_underfit
 from analysis.findings.questions import questions_of
 from tests.analysis.report_ledgers import as_fresh, confirmation_of
 
@@ -23,26 +25,40 @@ from tests.analysis.report_ledgers import as_fresh, confirmation_of
         ((900, 100), 0.9, 0.5, 6),
         ((30, 30), 0.6, 1.0, 0),
         ((30, 30), 0.6, 0.5, 6),
+        ((600, 400), 0.6, 1.0, 6),  # the largest class has exactly 1.2 times its share
+        ((400, 300, 300), 0.4, 1.0, 6),
+        ((410, 300, 290), 0.41, 1.0, 0),
     ],
 )
 def test_val_judges_collapse_where_it_is_balanced_and_large_and_training_images_do_everywhere(
-    grid_of: Callable[..., Grid], val_images: tuple[int, int], val_accuracy: float, train_accuracy: float,
+    grid_of: Callable[..., Grid], val_images: tuple[int, ...], val_accuracy: float, train_accuracy: float,
     collapsed: int,
 ) -> None:  # fmt: skip
-    grid = grid_of(lambda *cell: 0.8, sizes=(200,), counts=(8,))
+    grid, classes = grid_of(lambda *cell: 0.8, sizes=(200,), counts=(8,)), ("automobile", "truck", "ship")
+    found = {"val_accuracy": val_accuracy, "train_accuracy": train_accuracy}
     ledgers = pair_ledgers(
         (
-            dataclasses.replace(sweep.header, val_images=val_images),
-            [dataclasses.replace(row, val_accuracy=val_accuracy, train_accuracy=train_accuracy) for row in sweep.rows],
+            dataclasses.replace(sweep.header, val_images=val_images, classes=classes[: len(val_images)]),
+            [
+                dataclasses.replace(row, **found, test_probabilities=np.pad(
+                    row.test_probabilities, ((0, 0), (0, len(val_images) - 2))))
+                for row in sweep.rows
+            ],
         )
         for sweep in grid.sweeps.values()
-    )
+    )  # fmt: skip
     [answer] = confirmation_of(ledgers, 200).answers
     assert set(answer.collapsed.values()) == {collapsed}
     assert bool(answer.collapses) == bool(collapsed)
     # All of them collapsed: no figure is of the others.
     assert all(f"{collapsed} of {answer.draws} draws" in sentence for sentence in answer.collapses)
     assert all(sentence.endswith("no other draws are left.") for sentence in answer.collapses)
+
+
+@pytest.mark.parametrize("accuracies", [(0.5, 0.7), (0.5, 0.6, 0.7), (0.45, 0.75)])
+def test_a_network_with_exactly_half_of_what_chance_leaves_is_fitted(accuracies: tuple[float, ...]) -> None:
+    """Of five classes that is 60%, whichever draws have it in the mean."""
+    assert not is_underfit(float(np.mean(accuracies)), 5) and is_underfit(0.5999, 5)
 
 
 @pytest.mark.parametrize(("train_accuracy", "underfit"), [(1.0, False), (0.75, False), (0.7, True), (0.5, False)])
