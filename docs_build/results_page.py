@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from analysis.findings.findings import needed_in_words
 from analysis.statistics import formats
 from components.transfer_report.page.closing_table import divergence_notes
 from docs_build.fresh_tables import EarlierGrid, read_earlier, table_of_changes, tables_of_transfers
@@ -194,17 +195,15 @@ def _labels(labels: list[dict[str, Any]]) -> str:
     table = [head, "|---" * (len(sizes) + 1) + "|"]
     for transfer in sorted({one["transfer"] for one in labels}):
         by_n = {one["n"]: one for one in labels if one["transfer"] == transfer}
-        table.append(f"| `{transfer}` | " + " | ".join(_needed(by_n.get(n)) for n in sizes) + " |")
+        table.append(f"| `{transfer}` | " + " | ".join(_needed(by_n.get(n), sizes[0]) for n in sizes) + " |")
     return "Labelled images that the best network from scratch needs to be as accurate.\n\n" + "\n".join(table)
 
 
-def _needed(one: dict[str, Any] | None) -> str:
+def _needed(one: dict[str, Any] | None, smallest: int) -> str:
     if one is None:
         return ""
-    needed, low, high = (
-        f">{one['largest']}" if value is None else f"{value:.0f}" for value in (one["labels_needed"], *one["interval"])
-    )
-    return needed if needed == low == high else f"{needed} [{low}, {high}]"
+    sizes = smallest, one["largest"]
+    return " ".join(filter(None, needed_in_words(one["labels_needed"], one["interval"], sizes, one["draws"])))
 
 
 def _claims(claims: list[dict[str, Any]]) -> str:

@@ -69,18 +69,33 @@ def labels_table(labels: Sequence[LabelsNeeded], confirmation: Confirmation) -> 
 
 
 def _label_field(one: LabelsNeeded, gains: bool) -> dict[str, Any]:
+    saves = gains and one.draws > 1 and (one.low is None or one.low > one.cell.n)
+    text, bounds = needed_in_words(one.needed, (one.low, one.high), (one.smallest, one.largest), one.draws)
+    return {"text": text, "bounds": bounds, "saves": saves}
+
+
+def needed_in_words(
+    needed: float | None, interval: Sequence[float | None], sizes: Sequence[int], draws: int
+) -> tuple[str, str]:
+    """`310` and `[≤50, >400]`, wherever the images that training from scratch needs are shown.
+
+    Args:
+      needed, interval, draws: see LabelsNeeded.
+      sizes: the smallest and the largest.
+    """
+    smallest, largest = sizes
+    low, high = interval
+
     def size(value: float | None) -> str:
         if value is None:
-            return f">{one.largest:,}"
-        if value <= one.smallest:
-            return f"≤{one.smallest:,}"
+            return f">{largest:,}"
+        if value <= smallest:
+            return f"≤{smallest:,}"
         return f"{float(f'{value:.2g}'):,.0f}"
 
-    saves = gains and one.draws > 1 and (one.low is None or one.low > one.cell.n)
-    if one.needed is None and one.low is None:
-        return {"text": size(None), "bounds": "", "saves": saves}
-    bounds = "one draw: no interval" if one.draws < 2 else f"[{size(one.low)}, {size(one.high)}]"
-    return {"text": size(one.needed), "bounds": bounds, "saves": saves}
+    if needed is None and low is None:
+        return size(None), ""
+    return size(needed), "one draw: no interval" if draws < 2 else f"[{size(low)}, {size(high)}]"
 
 
 def measures_table(measures: Mapping[SweepCell, LearningMeasures], chosen: Sequence[SweepCell]) -> list[dict[str, str]]:
