@@ -42,7 +42,7 @@ def report(run: str, runs: Path, in_json: bool) -> None:
     RUN is a folder below runs/; the default is the latest one. A run that was stopped gets its report here, as a new
     run, from the trainings that it finished. First it trains what every answer needs, which takes minutes.
     """
-    from components.transfer_report.page.closing_table import closing_table
+    from components.transfer_report.page.closing_table import closing_table, kept_models
 
     unfinished = unfinished_run(run, runs)
     config = least_of(unfinished) if unfinished and not in_json else None
@@ -63,7 +63,8 @@ def report(run: str, runs: Path, in_json: bool) -> None:
         return
     terminal = console()
     terminal.print(closing_table(summary))
-    terminal.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+    for line in (*kept_models(summary), f"Report: {folder / 'report.html'}"):
+        terminal.print(line, soft_wrap=True)
 
 
 @click.command(epilog=examples("thaw labels", "thaw labels 20261126-101500-quick --accuracy 0.9"))

@@ -149,15 +149,17 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, b
 
 
 def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
-    from components.transfer_report.page.closing_table import closing_table
+    from components.transfer_report.page.closing_table import closing_table, kept_models
 
     cached = len(summary["cached_nodes"])
     spent = sum(summary["seconds_per_node"].values())
     terminal.print(closing_table(summary))
-    terminal.print(
-        f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache.\n"
-        f"Report: {_shown(folder / 'report.html')} ({_shown(folder.parent / 'latest')} points to its folder)"
-    )
+    for line in (
+        *kept_models(summary),
+        f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache.",
+        f"Report: {_shown(folder / 'report.html')} ({_shown(folder.parent / 'latest')} points to its folder)",
+    ):
+        terminal.print(line, soft_wrap=True)
 
 
 def _shown(path: Path) -> str:

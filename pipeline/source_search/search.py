@@ -100,8 +100,9 @@ def _search(
     began = time.perf_counter()
     candidates = list(candidates_of(run, config, wanted.n))
     whole = grid_seconds(candidates, wanted.draws)
+    many = "s" * (len(config.transfers) > 1)
     terminal.print(
-        f"n = {wanted.n}: {len(candidates)} cells of {len(config.transfers)} transfers; the grid would take "
+        f"n = {wanted.n}: {len(candidates)} cells of {len(config.transfers)} transfer{many}; the grid would take "
         f"{wanted.draws * len(candidates)} trainings",
     )  # fmt: skip
     oracle = AdvisedOracle(candidates, wanted.draws, wanted.share * whole, config.seed)

@@ -88,7 +88,6 @@ def _notes(summary: dict[str, Any]) -> Text:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
     lines += [_against_scratch(row) for row in summary["closing_table"]]
-    lines += [f"{name} is trained and can be served: {path}" for name, path in _kept(summary).items()]
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
     lines += [*budget_notes(summary), *divergence_notes(summary)]
     note = (
@@ -99,9 +98,10 @@ def _notes(summary: dict[str, Any]) -> Text:
     return Text("\n".join(lines), style="not italic")
 
 
-def _kept(summary: Mapping[str, Any]) -> Mapping[str, str]:
-    """Models by name, where none is pushed; a page has none, since a run knows them when it has ended."""
-    return {} if summary["pushed"]["blessed"] else summary.get("trained_models", {})
+def kept_models(summary: Mapping[str, Any]) -> list[str]:
+    """Where models are if none is pushed; to print below the table, in lines that are not broken: paths are copied."""
+    models = {} if summary["pushed"]["blessed"] else summary.get("trained_models", {})
+    return [f"{name} is trained and can be served: {path}" for name, path in models.items()]
 
 
 def budget_notes(summary: Mapping[str, Any]) -> list[str]:
