@@ -80,8 +80,9 @@ def needed_in_words(
     """`310` and `[≤50, >400]`, wherever the images that training from scratch needs are shown.
 
     Args:
-      needed, interval, draws: see LabelsNeeded.
+      needed, interval: see LabelsNeeded.
       sizes: the smallest and the largest.
+      draws: see LabelsNeeded.
     """
     smallest, largest = sizes
     low, high = interval
