@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from acquisition.whole_files import written_whole
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
@@ -61,15 +62,13 @@ def keep_files(config: ExperimentConfig) -> None:
 def _keep(original: Path, copy: Path) -> None:
     if copy.exists() and sha256_of(copy) == copy.stem:
         return
-    written = copy.with_name(f".{copy.name}.new")
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(original, written)
-        if sha256_of(written) != copy.stem:
-            written.unlink()
-            raise ThawError(f"The file {original} changed while it was read: expected the SHA-256 {copy.stem}. Leave "
-                            "it alone, and run again.")  # fmt: skip
-        written.replace(copy)
+        with written_whole(copy) as fresh:
+            shutil.copyfile(original, fresh)
+            if sha256_of(fresh) != copy.stem:
+                raise ThawError(f"The file {original} changed while it was read: expected the SHA-256 {copy.stem}. "
+                                "Leave it alone, and run again.")  # fmt: skip
     except OSError as error:
         raise ThawError(f"Can't copy {original} to {copy}: {error.strerror}. Make room, or correct the "
                         "folder's permissions, and run the same command again.") from error  # fmt: skip

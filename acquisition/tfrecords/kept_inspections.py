@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pydantic
 
 from acquisition.tfrecords.inspection import Inspection, fingerprint, inspect_records
 from acquisition.tfrecords.record_files import RecordFiles
+from acquisition.whole_files import written_whole
 from experiment.config import Data
 from experiment.errors import ThawError
 
@@ -39,11 +39,10 @@ def inspect_once(
     if (kept := _kept(path)) is not None:
         return kept
     inspection = inspect_records(files, data, on_progress)
-    fresh = path.with_suffix(f".{os.getpid()}.partial")  # another command may write the same
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")
-        fresh.replace(path)
+        with written_whole(path) as fresh:
+            fresh.write_text(json.dumps(dataclasses.asdict(inspection)), encoding="utf-8")
     except OSError as error:
         raise ThawError(f"{path} can't be written: {error.strerror}. Expected a workspace that can be written; correct "
                         "its permissions, or remove what is in the way.") from error  # fmt: skip

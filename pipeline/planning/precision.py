@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import platform
 import re
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pydantic
 
+from acquisition.whole_files import written_whole
 from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
@@ -165,11 +165,10 @@ def _kept(path: Path) -> Decision | None:
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    fresh = path.with_suffix(f".{os.getpid()}.partial")  # another command may write the same
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        with written_whole(path) as fresh:
+            fresh.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ThawError(f"{path} can't be written: {error.strerror}. Expected a workspace that can be written; correct "
                         "its permissions, or remove what is in the way.") from error  # fmt: skip

@@ -58,6 +58,13 @@ def test_a_copy_that_cannot_be_written_is_named(config):
         keep_files(config)
 
 
+def test_a_disk_without_room_is_said_and_no_part_of_a_copy_is_left(config, file_limit):
+    for _ in range(2):
+        with file_limit(3), pytest.raises(ThawError, match="Make room"):
+            keep_files(config)
+    assert [path for copy in copies(config) for path in copy.parent.iterdir()] == []
+
+
 def test_where_nothing_was_found_nothing_is_copied(config):
     plain = changed(config, backbones={name: changed(one, sha256="") for name, one in config.backbones.items()})
     assert with_kept_paths(plain) == plain

@@ -57,6 +57,7 @@ def test_a_damaged_inspection_is_made_again_or_said_to_be_in_the_way(files, tmp_
         kept.mkdir()
         with pytest.raises(ThawError, match="in the way"):
             kept_inspections.inspect_once(files, Data(), tmp_path / "kept")
+        assert list((tmp_path / "kept").iterdir()) == [kept]
         return
     kept.write_bytes(damage)
     assert kept_inspections.inspect_once(files, Data(), tmp_path / "kept") == first

@@ -10,7 +10,7 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.planning import precision
-from pipeline.planning.precision import Decision, computes_in_bfloat16, decided, resolved
+from pipeline.planning.precision import DECISION_FILE, Decision, computes_in_bfloat16, decided, resolved
 
 SPEEDUPS = {"original": 1.6, "remastered": 1.31, "mobilenet_v2": 1.1}
 
@@ -124,6 +124,10 @@ def test_a_workspace_that_can_t_be_written_is_said(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ThawError, match=r"can't be written.*Expected a workspace"):
         Decision("float32", "x", "1.0").write(tmp_path / "taken")
+    (tmp_path / "there" / DECISION_FILE).mkdir(parents=True)
+    with pytest.raises(ThawError, match=r"can't be written.*Expected a workspace"):
+        Decision("float32", "x", "1.0").write(tmp_path / "there")
+    assert [path.name for path in (tmp_path / "there").iterdir()] == [DECISION_FILE]
 
 
 def test_two_commands_that_write_the_same_file_do_not_disturb_each_other(tmp_path):
