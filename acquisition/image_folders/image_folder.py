@@ -29,7 +29,8 @@ MOST_PIXELS = 1.3e8
 KEPT_PX = (16, 96)
 """Images that are all of one size keep it where both sides lie between these."""
 
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+"""In small letters, of files that a user takes for images; the last two are refused in words."""
 _OF_THE_SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "$RECYCLE.BIN")
 
 
@@ -67,7 +68,7 @@ def find_images(folder: Path, grouping: Grouping | None = None) -> list[Labelled
 
 def hidden_images(folder: Path) -> list[str]:
     """Images that find_images ignores since they, or a folder above them, are hidden; not what macOS adds to files."""
-    found = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in _IMAGE_SUFFIXES]
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
     return sorted(
         str(path)
         for path in found
@@ -129,7 +130,7 @@ def _subfolders(folder: Path) -> list[Path]:
       ThawError: images lie beside them.
     """
     entries = _visible(folder)
-    loose = [path for path in entries if not path.is_dir() and path.suffix.lower() in _IMAGE_SUFFIXES]
+    loose = [path for path in entries if not path.is_dir() and path.suffix.lower() in IMAGE_SUFFIXES]
     if loose:
         raise ThawError(f"{_named(loose)} in {folder}, beside the class folders. Expected every image in the folder "
                         "of its class. Move the images there, or out of the way.")  # fmt: skip

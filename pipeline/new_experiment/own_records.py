@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from acquisition.data_sources.locate_dataset import Dataset
 from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, foreign_domains
+from acquisition.image_folders.image_folder import IMAGE_SUFFIXES
 from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
 from acquisition.tfrecords.record_layout import find_layout
@@ -28,7 +29,6 @@ FindCifar = Callable[[], Dataset | None]
 
 CIFAR_MOST_PX = 64
 """Longer side of images that CIFAR-10's, of 32 pixels, can be a source for."""
-_LOOSE_IMAGE = "{}*.png", "{}*.jpg", "{}*.jpeg", "{}*.bmp", "{}*.gif"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,16 +62,24 @@ def holds_records(folder: Path) -> bool:
     Raises:
       ThawError: it holds both.
     """
-    deep = [prefix + "*tfrecord*" for prefix in ("", "*/", "*/*/", "*/*/*/")]
-    records = next((path for pattern in deep for path in sorted(folder.glob(pattern)) if path.is_file()), None)
+    deep = ["*/" * depth + "*tfrecord*" for depth in range(4)]
+    records = next((path for path in _files(folder, deep) if not _is_image(path)), None)
     if records is None:
         return False
-    patterns = [pattern.format(prefix) for pattern in _LOOSE_IMAGE for prefix in ("", "*/")]
-    images = next((path for pattern in patterns for path in sorted(folder.glob(pattern))), None)
+    images = next(filter(_is_image, _files(folder, ["*", "*/*"])), None)
     if images is not None:
         raise ThawError(f"{folder} holds both TFRecords ({records.relative_to(folder)}) and images "
                         f"({images.relative_to(folder)}). Give a folder with one of the two.")  # fmt: skip
     return True
+
+
+def _files(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
+    return (path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file())
+
+
+def _is_image(path: Path) -> bool:
+    """Whether it is called like an image, and not hidden, as what macOS adds to files."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def from_records(
