@@ -22,7 +22,7 @@ SOON = 20.0
 
 
 def fetch(site: Any, path: Path, **changes: Any) -> None:
-    settings: dict[str, Any] = {"size_bytes": len(CONTENT), "md5": MD5, "timeout_s": 1.0}
+    settings: dict[str, Any] = {"size_bytes": len(CONTENT), "md5": MD5, "timeout_s": 3 * SOON}
     download(site.url, path, **settings | changes)
 
 

@@ -25,7 +25,7 @@ REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "weights"
 @pytest.fixture
 def locate(tmp_path: Path, said: list[str]) -> Callable[..., Path | None]:
     def call(explicit: Path | None = None, alpha: float = 0.35, **settings: Any) -> Path | None:
-        offline: dict[str, Any] = {"base_url": "http://127.0.0.1:9/", "download_timeout_s": 1.0}
+        offline: dict[str, Any] = {"base_url": "http://127.0.0.1:9/", "download_timeout_s": 60.0}
         return locate_weights(
             "mobilenet_v2",
             Backbone(family="MobileNetV2", alpha=alpha, weights=explicit),

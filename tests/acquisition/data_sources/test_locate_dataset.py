@@ -47,7 +47,7 @@ class World:
             Places(self.root / "shared" / "data", self.root / "cache", self.root / "tfds", self.root / "keras"),
             self.environment,
             say=self.said.append,
-            download_timeout_s=1.0,
+            download_timeout_s=60.0,  # what is given up at once is not waited for
             archive=archive,
             synthetic_counts=(2, 1),
         )
