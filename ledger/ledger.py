@@ -145,9 +145,9 @@ def _read(path: Path, advice: str = COMPUTE_AGAIN) -> tuple[SealedLines, Header,
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ThawError(
-            f"Can't read the ledger {path}: {error.strerror}. Correct its permissions, or use another workspace."
-        ) from error
+        absent = isinstance(error, FileNotFoundError)
+        advised = advice if absent else "Correct its permissions, or use another workspace."
+        raise ThawError(f"Can't read the ledger {path}: {error.strerror}. {advised}") from error
     lines = SealedLines(path, advice)
     rows = [row_of(lines, row) for row in lines.read(content)]
     return lines, header_of(lines), rows

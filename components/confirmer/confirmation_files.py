@@ -10,9 +10,10 @@ from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.findings.confirmed import Confirmation, confirmed, looks_of
 from analysis.findings.questions import Question, as_json, read_questions
 from experiment.config import Confirmation as ConfirmationSettings
-from experiment.errors import ThawError
+from experiment.errors import REPAIR, ThawError
 from ledger.ledger import read_ledger, write_ledger
 from ledger.rows import Header, Row
+from ledger.sealed_lines import digest_of
 
 QUESTIONS_FILE = "questions.json"
 Rows = dict[str, tuple[Header, list[Row]]]
@@ -20,9 +21,10 @@ Rows = dict[str, tuple[Header, list[Row]]]
 
 
 def write_confirmation(folder: Path, questions: Sequence[Question], rows: Rows, settings: ConfirmationSettings) -> None:
-    """Writes the questions and each sweep's fresh rows as a ledger; read_confirmation reads them."""
-    content = {"questions": as_json(questions), "looks": looks_of(settings)}
-    (folder / QUESTIONS_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    """Writes the questions with a digest, and each sweep's fresh rows as a ledger; read_confirmation reads them."""
+    content = {"questions": as_json(questions), "looks": looks_of(settings), "sweeps": sorted(rows)}
+    values = {**content, "digest": digest_of(content)}
+    (folder / QUESTIONS_FILE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     for name, (header, found) in rows.items():
         write_ledger(folder / f"{name}.jsonl", header, found)
 
@@ -35,10 +37,10 @@ def read_confirmation(folder: Path) -> Confirmation:
     """
     try:
         content = json.loads((folder / QUESTIONS_FILE).read_text(encoding="utf-8"))
-        questions, looks = read_questions(content["questions"]), tuple(content["looks"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ThawError(
-            f"{folder / QUESTIONS_FILE} can't be read ({error}). Run the same configuration again."
-        ) from error
-    ledgers = pair_ledgers(read_ledger(path) for path in sorted(folder.glob("*.jsonl")))
+        if content.pop("digest") != digest_of(content):
+            raise ValueError("its digest does not match")
+        questions, looks, names = read_questions(content["questions"]), tuple(content["looks"]), content["sweeps"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ThawError(f"{folder / QUESTIONS_FILE} is damaged or altered ({error}). {REPAIR}") from error
+    ledgers = pair_ledgers(read_ledger(folder / f"{name}.jsonl") for name in names)
     return confirmed(questions, ledgers, looks)

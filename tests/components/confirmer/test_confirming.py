@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -150,13 +151,36 @@ def test_what_is_handed_on_is_read_with_the_same_answers(grid: Grid, tmp_path) -
     assert not any(best.collapsed.values())
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"questions": [1], "looks": [5]}', '{"questions": 5, "looks": []}'])
-def test_damaged_questions_are_named(grid: Grid, tmp_path, content: str) -> None:
+ALTERED = {
+    "empty": lambda text: "",
+    "another file": lambda text: "{}",
+    "a list": lambda text: "[]",
+    "another order of the choice": lambda text: text.replace('"val_accuracy": 0.', '"val_accuracy": 0.9', 1),
+    "other looks": lambda text: text.replace("10,", "11,", 1),
+    "a sweep less": lambda text: text.replace('"imagenet__original"\n ]', '"cats_dogs__original"\n ]'),
+    "no digest": lambda text: re.sub(r',\s+"digest": "\w+"', "", text),
+}
+
+
+@pytest.mark.parametrize("alter", ALTERED.values(), ids=ALTERED)
+def test_questions_that_were_damaged_or_altered_are_named_with_the_repair(grid: Grid, tmp_path, alter) -> None:
     settings = settings_of()
     found = confirm(grid.ledgers, settings, FreshTrainings(grid, SEARCHED))
     write_confirmation(tmp_path, *found, settings.confirmation)
-    (tmp_path / "questions.json").write_text(content)
-    with pytest.raises(ThawError, match=r"questions\.json can't be read"):
+    written = (tmp_path / "questions.json").read_text()
+    (tmp_path / "questions.json").write_text(alter(written))
+    assert (tmp_path / "questions.json").read_text() != written
+    with pytest.raises(ThawError, match=r"questions\.json is damaged or altered .*metadata\.sqlite"):
+        read_confirmation(tmp_path)
+
+
+def test_a_ledger_that_is_gone_is_named_with_the_repair(grid: Grid, tmp_path) -> None:
+    settings = settings_of()
+    write_confirmation(
+        tmp_path, *confirm(grid.ledgers, settings, FreshTrainings(grid, SEARCHED)), settings.confirmation
+    )
+    (tmp_path / "imagenet__original.jsonl").unlink()
+    with pytest.raises(ThawError, match=r"imagenet__original\.jsonl: No such file.*metadata\.sqlite"):
         read_confirmation(tmp_path)
 
 
