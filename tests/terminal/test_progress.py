@@ -1,4 +1,4 @@
-"""What a sweep's progress shows on a terminal, and where standard output is none."""
+"""What a sweep's progress shows, on a terminal and elsewhere."""
 
 from __future__ import annotations
 
