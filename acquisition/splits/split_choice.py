@@ -64,16 +64,29 @@ class _Choice:
 def chosen_units(units: Sequence[Unit], wishes: Sequence[Wish]) -> list[Unit]:
     """Some of the units; no unit more, less or exchanged would bring the classes nearer to what is wanted.
 
-    Large units come first, those of one size in the order of their keys. Among units of single pictures it is the
-    first of each class by key, so that pictures that are added move few of the others.
+    Units come in the order of their keys, whatever their size: in the order of their sizes, near-duplicates and groups
+    would gather in the split that is chosen first. Among units of single pictures it is the first of each class by
+    key, so that pictures that are added move few of the others. Only where a class would lack pictures, the largest
+    units come first, which leaves smaller ones to fill the gaps.
 
     Args:
       units: to choose from.
       wishes: of each class, by its number.
     """
-    ordered = sorted(units, key=lambda unit: (-unit.size, unit.key))
+    by_key = sorted(units, key=lambda unit: unit.key)
+    cost, chosen = _better_pass(by_key, wishes)
+    if cost < LACKING:
+        return chosen
+    return min(((cost, chosen), _better_pass(sorted(by_key, key=lambda unit: -unit.size), wishes)), key=_cost_of)[1]
+
+
+def _better_pass(ordered: Sequence[Unit], wishes: Sequence[Wish]) -> tuple[int, list[Unit]]:
     # The first pass may take no unit that goes beyond what is wanted, or may: neither is always better.
-    return min((_improved(ordered, wishes, beyond) for beyond in (False, True)), key=lambda result: result[0])[1]
+    return min((_improved(ordered, wishes, beyond) for beyond in (False, True)), key=_cost_of)
+
+
+def _cost_of(result: tuple[int, list[Unit]]) -> int:
+    return result[0]
 
 
 def _improved(ordered: Sequence[Unit], wishes: Sequence[Wish], beyond: bool) -> tuple[int, list[Unit]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ class Unit:
     """Pictures that stay together.
 
     Attributes:
-      key: the smallest id of its pictures, which decides the order in which units are chosen.
+      key: the id of one of its pictures, which decides the order in which units are chosen.
       members: places of its pictures, ascending.
       counts: (class, pictures) of every class it has, ascending; classes are numbers.
     """
@@ -53,11 +54,16 @@ def joined_units(
         found.setdefault(number, []).append(place)
     return [
         Unit(
-            min(ids[place] for place in places), tuple(places),
+            min((ids[place] for place in places), key=_rank), tuple(places),
             tuple(sorted(Counter(labels[place] for place in places).items())),
         )
         for places in found.values()
     ]  # fmt: skip
+
+
+def _rank(name: str) -> tuple[bytes, str]:
+    """Says nothing about the name's own order: the smallest id of a large unit would come before that of a small one."""
+    return hashlib.sha256(name.encode()).digest(), name
 
 
 def joined_groups(sharing: Iterable[Collection[str]]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acquisition.splits.split_choice import LACKING, Wish, chosen_units
@@ -95,3 +96,26 @@ def test_single_pictures_are_taken_by_key() -> None:
 def test_the_least_of_a_class_comes_before_its_share() -> None:
     units = [Unit("a", (0,), ((0, 6),)), Unit("b", (1,), ((0, 6),))]
     assert [unit.key for unit in chosen_units(units, [Wish(3, 2, 6)])] == ["a"]
+
+
+@settings(max_examples=10)
+@given(st.integers(2, 5), st.integers(0, 1000))
+def test_large_units_do_not_gather_in_what_is_chosen(size: int, seed: int) -> None:
+    """A quarter of 400 units, half of them of one picture and half of several: about a quarter of either."""
+    ids = [f"{number:016x}" for number in np.random.default_rng(seed).integers(2**62, size=200 * (1 + size)).tolist()]
+    sets = [list(range(200 + size * place, 200 + size * (place + 1))) for place in range(200)]
+    units = joined_units(ids, [0] * len(ids), {}, sets)
+    chosen = chosen_units(units, [Wish(len(ids) // 4, 2, 4)])
+    shares = [sum((unit.size > 1) is large for unit in chosen) / 200 for large in (False, True)]
+    # A binomial share of a quarter of 200 has a standard deviation of 3 points.
+    assert all(0.25 - 0.15 < share < 0.25 + 0.15 for share in shares)
+
+
+def test_the_largest_come_first_where_a_class_would_lack_pictures() -> None:
+    """Of the three, a and b come first by key and leave 4 pictures of class 0 of the 5 that must stay."""
+    units = [
+        Unit("a", tuple(range(6)), ((1, 6),)),
+        Unit("b", tuple(range(6, 12)), ((0, 6),)),
+        Unit("c", tuple(range(12, 22)), ((0, 4), (1, 6))),
+    ]
+    assert [unit.key for unit in chosen_units(units, [Wish(2, 2, 5), Wish(3, 2, 5)])] == ["c"]
