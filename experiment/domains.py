@@ -133,6 +133,15 @@ class Data(Settings):
     val_key: str | None = None
     """Feature that is 1 for training images that are val, else 0; none: val_fraction decides. `thaw init` writes it, so
     that each group and each set of near-duplicates is in one split."""
+    group_key: str | None = None
+    """Feature with the name of the image's group: images that depend on each other, such as near-duplicates or those of
+    one person. Intervals allow for it. Requires val_key. `thaw init` writes it; none: no image depends on another."""
+
+    def problems(self) -> Iterator[str]:
+        """Val that would divide groups."""
+        if self.group_key is not None and self.val_key is None:
+            yield (f"group_key is {self.group_key!r}, but val_key is not set, so val would divide groups. Name the "
+                   "feature of the records that is 1 for val images as val_key, or leave group_key out")  # fmt: skip
 
 
 class Augmentation(Settings):

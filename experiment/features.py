@@ -14,6 +14,8 @@ BRIGHTNESS = "brightness_xf"
 """Bytes: `dark`, `medium` or `bright`."""
 VAL = "val_xf"
 """int64: 1 where the records say that a training image is val (data.val_key); no domain's examples have it."""
+GROUP = "group_xf"
+"""Bytes: the name of the image's group, where the records have it (data.group_key)."""
 CONTRAST = "contrast_xf"
 """Bytes: `low`, `medium` or `high`."""
 

@@ -41,6 +41,8 @@ class Header:
       max_freeze_count: layers or parts that can be frozen.
       family: of the backbone in keras.applications; empty for one of a .keras file, and for the report's networks.
       stack: software and device that trained.
+      test_groups: number of each test image's group, in the same order; images of one group (near-duplicates, a
+        person, a burst) depend on each other. Empty: each image is on its own.
     """
 
     sweep: str
@@ -57,6 +59,7 @@ class Header:
     max_freeze_count: int
     family: str
     stack: Stack
+    test_groups: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +113,7 @@ def header_of(lines: SealedLines) -> Header:
       ThawError: it is not one.
     """
     try:
-        lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels", "val_images")}
+        lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels", "val_images", "test_groups")}
         named = {name: value for name, value in lines.header.items() if name != ROW_COUNT}
         return Header(**{**named, **lists, "stack": Stack(**lines.header["stack"])})
     except (KeyError, TypeError) as error:

@@ -62,7 +62,7 @@ def joined_units(
 
 
 def _rank(name: str) -> tuple[bytes, str]:
-    """Says nothing about the name's own order: the smallest id of a large unit would come before that of a small one."""
+    """An order that is not that of the names: the smallest id of a large unit would come before that of a small one."""
     return hashlib.sha256(name.encode()).digest(), name
 
 

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from acquisition.tfrecords.image_checks import header_problem, make_decoder
 from acquisition.tfrecords.record_files import RecordFiles
+from acquisition.tfrecords.records_seen import CheckedRecord, RecordsSeen
 from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data
 from experiment.domains import val_count
@@ -37,25 +38,6 @@ class Inspection:
     val_counts: dict[str, int] = field(default_factory=dict)
 
 
-class _Record(NamedTuple):
-    image: bytes
-    label: int
-    image_id: bytes | None
-    in_val: bool
-
-
-@dataclass
-class _Seen:
-    """What has been read so far, of all splits."""
-
-    has_ids: bool | None = None
-    ids: dict[bytes, tuple[str, RecordPosition]] = field(default_factory=dict)
-    """The split and place of each id."""
-    images: dict[bytes, tuple[str, RecordPosition, int]] = field(default_factory=dict)
-    """The split, place and label of each image, by the hash of its bytes."""
-    records: int = 0
-
-
 def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int], None] | None = None) -> Inspection:
     """Reads and decodes every record once.
 
@@ -71,7 +53,7 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
         twice; the same image in both splits, or with two labels. Also a split without records.
     """
     undecodable = make_decoder(data.image_shape)
-    seen = _Seen()
+    seen = RecordsSeen()
     counts: dict[str, dict[str, int]] = {}
     for split, paths in (("train", files.train), ("test", files.test)):
         labels: Counter[int] = Counter()
@@ -80,7 +62,6 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
             for records in _checked_batches(split, path, data, seen, undecodable):
                 labels.update(record.label for record in records)
                 in_val.update(record.label for record in records if record.in_val)
-                seen.records += len(records)
                 if on_progress:
                     on_progress(seen.records)
         if not labels:
@@ -114,8 +95,8 @@ def fingerprint(files: RecordFiles) -> str:
 
 
 def _checked_batches(
-    split: str, path: Path, data: Data, seen: _Seen, undecodable: Callable[[Sequence[bytes]], list[int]]
-) -> Iterator[list[_Record]]:
+    split: str, path: Path, data: Data, seen: RecordsSeen, undecodable: Callable[[Sequence[bytes]], list[int]]
+) -> Iterator[list[CheckedRecord]]:
     for first, batch in read_batches(path):
         records = [_parse(data, RecordPosition(path, first + i), raw) for i, raw in enumerate(batch)]
         for position in undecodable([record.image for record in records]):
@@ -123,12 +104,11 @@ def _checked_batches(
                 f"{RecordPosition(path, first + position)}: the image bytes can't be decoded, although the header is "
                 "valid: the data after it is damaged or cut short. Replace or leave out the record."
             )
-        _note_ids(seen, split, path, first, records)
-        _note_images(seen, split, path, first, records, data.classes)
+        seen.note(split, path, first, records, data.classes)
         yield records
 
 
-def _parse(data: Data, place: RecordPosition, raw: bytes) -> _Record:
+def _parse(data: Data, place: RecordPosition, raw: bytes) -> CheckedRecord:
     """Reads one tf.train.Example and checks all but the decoding of its image."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
@@ -156,7 +136,17 @@ def _parse(data: Data, place: RecordPosition, raw: bytes) -> _Record:
         )
     if problem := header_problem(images[0], data.image_shape, data.resize):
         raise ThawError(f"{place}: {problem}. Correct or leave out the record.")
-    return _Record(images[0], labels[0], _parse_id(data, place, features), _parse_val(data, place, features))
+    return CheckedRecord(images[0], labels[0], _parse_id(data, place, features), _parse_val(data, place, features),
+                   _parse_group(data, place, features))  # fmt: skip
+
+
+def _parse_group(data: Data, place: RecordPosition, features: Mapping[str, Any]) -> bytes | None:
+    if data.group_key is None:
+        return None
+    values = list(features[data.group_key].bytes_list.value) if data.group_key in features else []
+    if len(values) != 1 or not values[0]:
+        raise ThawError(_missing(place, "group", data.group_key, "one name that is not empty", sorted(features)))
+    return _text(values[0], "group", place)
 
 
 def _parse_val(data: Data, place: RecordPosition, features: Mapping[str, Any]) -> bool:
@@ -187,11 +177,15 @@ def _parse_id(data: Data, place: RecordPosition, features: Mapping[str, Any]) ->
     ids = list(features[data.id_key].bytes_list.value)
     if len(ids) != 1:
         raise ThawError(_missing(place, "id", data.id_key, "one byte string", sorted(features)))
+    return _text(ids[0], "id", place)
+
+
+def _text(value: bytes, what: str, place: RecordPosition) -> bytes:
     try:
-        ids[0].decode()
+        value.decode()
     except UnicodeDecodeError as error:
-        raise ThawError(f"{place}: the id {ids[0]!r} is not UTF-8. Expected text; correct it.") from error
-    return bytes(ids[0])
+        raise ThawError(f"{place}: the {what} {value!r} is not UTF-8. Expected text; correct it.") from error
+    return bytes(value)
 
 
 def _missing(place: RecordPosition, what: str, key: str, expected: str, found: Sequence[str]) -> str:
@@ -199,40 +193,3 @@ def _missing(place: RecordPosition, what: str, key: str, expected: str, found: S
         f"{place}: no {what}. Expected {expected} in the feature {key!r} (data.{what}_key); the record's "
         f"features are {list(found)}. Correct the record, or name another feature."
     )
-
-
-def _note_ids(seen: _Seen, split: str, path: Path, first: int, records: Sequence[_Record]) -> None:
-    """Checks that ids are there throughout or nowhere, and that none comes twice."""
-    for position, record in enumerate(records):
-        place = RecordPosition(path, first + position)
-        if seen.has_ids is None:
-            seen.has_ids = record.image_id is not None
-        if seen.has_ids != (record.image_id is not None):
-            state = "no id, but earlier ones have" if seen.has_ids else "an id, but earlier ones have none"
-            raise ThawError(f"{place}: {state}. Expected an id in every record or in none; add the missing "
-                            "ones or remove all.")  # fmt: skip
-        if record.image_id is None:
-            continue
-        if record.image_id in seen.ids:
-            other, first_place = seen.ids[record.image_id]
-            raise ThawError(f"{place} ({split}): the id {record.image_id.decode()!r} is also in {first_place} ({other}"
-                            "). Expected each image once and in one split; leave one of the two out.")  # fmt: skip
-        seen.ids[record.image_id] = split, place
-
-
-def _note_images(
-    seen: _Seen, split: str, path: Path, first: int, records: Sequence[_Record], classes: Sequence[str]
-) -> None:  # fmt: skip
-    """Checks that no image is in both splits, under whatever ids, and that none has two labels."""
-    for position, record in enumerate(records):
-        place, key = RecordPosition(path, first + position), hashlib.blake2b(record.image, digest_size=16).digest()
-        other, first_place, label = seen.images.setdefault(key, (split, place, record.label))
-        if other != split:
-            raise ThawError(f"{place} ({split}): the very same image is also in {first_place} ({other}). Expected each "
-                            "image in one split; leave one of the two out.")  # fmt: skip
-        if label != record.label:
-            raise ThawError(
-                f"{place}: the very same image is also in {first_place}, with the label {label} ({classes[label]}) "
-                f"instead of {record.label} ({classes[record.label]}). Expected one label an image; correct one of the "
-                "two, or leave both out."
-            )

@@ -35,6 +35,7 @@ def write_examples(
     examples: Iterable[tuple[bytes, int, bytes]],
     keys: tuple[str, str, str | None] = ("image", "label", "id"),
     val: tuple[str, Callable[[bytes], bool]] | None = None,
+    group: tuple[str, Callable[[bytes], bytes]] | None = None,
 ) -> None:
     """Writes (PNG bytes, label, id) as TFDS writes CIFAR-10; compressed where the file is named *.gz.
 
@@ -43,6 +44,7 @@ def write_examples(
       examples: to be written.
       keys: names of the features image, label (int64) and id; none: ids are left out.
       val: name of the feature that says whether an image is val, and what tells it by the id; none: it is left out.
+      group: name of the feature with the name of its group, and what tells that by the id; none: it is left out.
 
     Raises:
       OSError: the file can't be written, as where the disk is full.
@@ -62,6 +64,8 @@ def write_examples(
                     feature[id_key].bytes_list.value.append(image_id)
                 if val is not None:
                     feature[val[0]].int64_list.value.append(int(val[1](image_id)))
+                if group is not None:
+                    feature[group[0]].bytes_list.value.append(group[1](image_id))
                 # Maps have no order of their own; equal records must give equal bytes.
                 writer.write(example.SerializeToString(deterministic=True))
     except tf.errors.OpError as error:

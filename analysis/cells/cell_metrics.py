@@ -112,6 +112,7 @@ def _evaluate_like_cells(
             draws = [row.draw for row in reference.cells[baseline_cell]]
             pairs[baseline_cell].append((sweep, cell, [draws.index(row.draw) for row in twins]))
     metrics = metrics_of(len(reference.header.classes))
+    groups = [None if reference.groups is None else reference.groups[mask] for mask in masks]
     # One baseline's pseudo-values are kept at a time: there may be many classes and images.
     for baseline_cell, candidates in pairs.items():
         measured = _measured(reference.cells[baseline_cell], reference.labels, masks)
@@ -125,9 +126,9 @@ def _evaluate_like_cells(
                 baseline_sweep=reference.header.sweep,
                 baseline_cell=baseline_cell,
                 draws=len(sweep.cells[cell]),
-                candidate=_in_range(intervals_of(_spread(own)), metrics),
-                baseline=_in_range(intervals_of(_spread(twin)), metrics),
-                gain=intervals_of(_spread(gain)),
+                candidate=_in_range(intervals_of(_spread(own, groups)), metrics),
+                baseline=_in_range(intervals_of(_spread(twin, groups)), metrics),
+                gain=intervals_of(_spread(gain, groups)),
             )
 
 
@@ -136,9 +137,9 @@ def _measured(rows: Sequence[Row], labels: np.ndarray, masks: Sequence[np.ndarra
     return [pseudo_values(probabilities[:, mask], labels[mask]) for mask in masks]
 
 
-def _spread(measured: Measured) -> Spread:
-    """Spread with arrays [slices, metrics]."""
-    return Spread.stack([metric_spread(part) for part in measured])
+def _spread(measured: Measured, groups: Sequence[np.ndarray | None]) -> Spread:
+    """Spread with arrays [slices, metrics]; `groups` has those of each slice's images."""
+    return Spread.stack([metric_spread(part, some) for part, some in zip(measured, groups, strict=True)])
 
 
 def _in_range(intervals: Intervals, metrics: Sequence[Metric]) -> Intervals:

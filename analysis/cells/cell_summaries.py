@@ -171,7 +171,7 @@ def _measured(sweep: Sweep, cell: Cell, correct: np.ndarray) -> MeasuredCell:
         max_freeze_count=sweep.header.max_freeze_count,
         cell=cell,
         val_accuracy=statistics.fmean(row.val_accuracy for row in sweep.cells[cell]),
-        accuracy=mean_interval(correct),
+        accuracy=mean_interval(correct, groups=sweep.groups),
     )
 
 
@@ -183,13 +183,15 @@ def _compare(ledgers: Ledgers, sweeps: Sequence[Sweep], measured: Mapping[Key, M
         for cell, rows in sweep.cells.items():
             key = sweep.header.sweep, cell
             paired = reference.correct(ledgers.baseline_rows(sweep, rows))
-            compared[key] = _compared(measured[key], sweep.correct(rows), paired)
+            compared[key] = _compared(measured[key], sweep.correct(rows), paired, sweep.groups)
     return compared
 
 
-def _compared(measured: MeasuredCell, correct: np.ndarray, baseline_correct: np.ndarray) -> CellSummary:
-    gain, p_value = paired_gain_interval(correct, baseline_correct)
-    baseline = mean_interval(baseline_correct)
+def _compared(
+    measured: MeasuredCell, correct: np.ndarray, baseline_correct: np.ndarray, groups: np.ndarray | None
+) -> CellSummary:
+    gain, p_value = paired_gain_interval(correct, baseline_correct, groups=groups)
+    baseline = mean_interval(baseline_correct, groups=groups)
     ratio = measured.accuracy.estimate / baseline.estimate if baseline.estimate else None
     return CellSummary(
         **vars(measured),

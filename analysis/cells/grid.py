@@ -123,9 +123,14 @@ class Grid:
         return np.stack([sum(np.float32(weight) * self.correct(place)[draw] for place, weight in terms.items())
                          for draw in draws])  # fmt: skip
 
-    def difference(self, terms: Terms) -> tuple[Interval, float]:
-        """A difference in percentage points with its interval and two-sided p-value (`difference_interval`)."""
-        return difference_interval(self.values(terms))
+    def difference(self, terms: Terms, draws: Sequence[int] | None = None) -> tuple[Interval, float]:
+        """A difference in percentage points with its interval and two-sided p-value (`difference_interval`).
+
+        Args:
+          terms, draws: as in `values`.
+        """
+        groups = next(iter(self.sweeps.values())).groups
+        return difference_interval(self.values(terms, draws), groups=groups)
 
 
 def averaged(parts: Sequence[Terms]) -> dict[SweepCell, float]:

@@ -32,6 +32,20 @@ class Sweep:
         """int [test images]."""
         return np.asarray(self.header.test_labels)
 
+    @functools.cached_property
+    def groups(self) -> np.ndarray | None:
+        """int [test images]; images of one number depend on each other. None: no image depends on another."""
+        return np.asarray(self.header.test_groups) if self.header.test_groups else None
+
+    @property
+    def effective_images(self) -> float:
+        """So many independent test images say as much, if images of one group are all alike.
+
+        Kish, Survey Sampling, 1965, ch. 5: I^2 / sum of squares of the groups' sizes.
+        """
+        images = len(self.header.test_labels)
+        return images if self.groups is None else images**2 / float((np.bincount(self.groups) ** 2.0).sum())
+
     def called(self, rows: Iterable[Row]) -> np.ndarray:
         """int [draws, test images]: the most probable class of each image."""
         return np.stack([np.argmax(row.test_probabilities, axis=1) for row in rows])
@@ -142,7 +156,11 @@ def _check_pairs(ledgers: Ledgers) -> None:
                 "missing. Run the same configuration again."
             )
         baseline = ledgers.baselines[header.baseline].header
-        if header.test_ids_hash != baseline.test_ids_hash or header.test_labels != baseline.test_labels:
+        if (header.test_ids_hash, header.test_labels, header.test_groups) != (
+            baseline.test_ids_hash,
+            baseline.test_labels,
+            baseline.test_groups,
+        ):
             raise ThawError(
                 f"{name} and {baseline.sweep} were tested on different images (test_ids_hash "
                 f"{header.test_ids_hash[:12]} and {baseline.test_ids_hash[:12]}), so no gain can be "

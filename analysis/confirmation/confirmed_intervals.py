@@ -12,9 +12,10 @@ If draws collapsed, the estimate is for trainings that do not collapse, from tho
 the draws in which neither did), and the intervals are valid given that. A difference of 5 such draws or more gets its
 p-value from them. With fewer, it comes from the exact sign test over all draws, collapsed ones included (Dixon and
 Mood, JASA 41, 1946). There a draw counts as won only if it is won by more than the choice of test images would explain
-(4 standard deviations, whose probability is added to p). Which test is made depends on the number of draws in which
-neither collapsed. That number stays the same if the arms are exchanged, so the sign test is exact given it. In either
-case p is 1 if the mean over all draws, collapsed ones included, has the opposite sign of the estimate.
+(4 standard deviations of a normal distribution, whose probability is added to p). Which test is made depends on the
+number of draws in which neither collapsed. That number stays the same if the arms are exchanged, so the sign test is
+exact given it. In either case p is 1 if the mean over all draws, collapsed ones included, has the opposite sign of the
+estimate.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtrit
 from scipy.stats import binomtest
 
 from analysis.statistics import paired_intervals
@@ -36,7 +37,8 @@ FIRST_SHARE = 0.5
 FEWEST_PAIRS = 5
 """Draws in which neither arm collapsed that a p-value of their mean takes, once any collapsed."""
 IMAGE_MARGIN = 4.0
-"""Standard deviations by which a draw must be won beyond what the choice of test images explains."""
+"""Standard deviations by which a draw must be won beyond what the choice of many test images explains; with few, the
+quantile of Student's t at the same probability."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +49,12 @@ class Arm:
       correct: bool [draws, images]: which test images are right; row d is the same draw, and column i the same image,
         in every arm of a size.
       collapsed: bool [draws] (`is_collapsed`).
+      groups: int [images]; images of one number depend on each other. None: no image depends on another.
     """
 
     correct: np.ndarray
     collapsed: np.ndarray
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Checks the shapes.
@@ -102,35 +106,43 @@ def error_share(looks_planned: int, look: int) -> float:
     return FIRST_SHARE if look == 1 else (1 - FIRST_SHARE) / (looks_planned - 1)
 
 
-def accuracy_interval(correct: np.ndarray, looks_planned: int = 1, look: int = 1, level: float = LEVEL) -> Interval:
+def accuracy_interval(
+    correct: np.ndarray, looks_planned: int = 1, look: int = 1, level: float = LEVEL, groups: np.ndarray | None = None
+) -> Interval:
     """Mean accuracy, a fraction, with an interval that includes the truth at all looks together at that level.
 
     Args:
       correct: bool [draws, images], of draws that did not collapse.
       looks_planned, look: as in `error_share`.
       level: share of reports whose intervals include the truth.
+      groups: as in `Arm`.
 
     Raises:
       ValueError: as `error_share` and `mean_interval`.
     """
-    return mean_interval(correct, level=1 - (1 - level) * error_share(looks_planned, look))
+    return mean_interval(correct, 1 - (1 - level) * error_share(looks_planned, look), groups)
 
 
 def difference_interval(
-    correct_a: np.ndarray, correct_b: np.ndarray, looks_planned: int = 1, look: int = 1, level: float = LEVEL
+    correct_a: np.ndarray,
+    correct_b: np.ndarray,
+    looks_planned: int = 1,
+    look: int = 1,
+    level: float = LEVEL,
+    groups: np.ndarray | None = None,
 ) -> tuple[Interval, float]:
     """Mean of a minus b in percentage points with its interval and two-sided p-value, both valid at all looks.
 
     Args:
       correct_a, correct_b: bool [draws, images]; the same draws and images, in which neither collapsed.
       looks_planned, look: as in `error_share`.
-      level: as in `accuracy_interval`.
+      level, groups: as in `accuracy_interval`.
 
     Raises:
       ValueError: the shapes differ, or as `accuracy_interval`.
     """
     share = error_share(looks_planned, look)
-    interval, p_value = paired_intervals.paired_gain_interval(correct_a, correct_b, level=1 - (1 - level) * share)
+    interval, p_value = paired_intervals.paired_gain_interval(correct_a, correct_b, 1 - (1 - level) * share, groups)
     return interval, min(1.0, p_value / share)
 
 
@@ -147,7 +159,7 @@ def arm_accuracy(arm: Arm, looks_planned: int = 1, look: int = 1) -> tuple[float
       ValueError: as `error_share`.
     """
     trained = arm.correct[~arm.collapsed]
-    interval = accuracy_interval(trained, looks_planned, look) if len(trained) > 1 else None
+    interval = accuracy_interval(trained, looks_planned, look, groups=arm.groups) if len(trained) > 1 else None
     return (float(trained.mean()) if len(trained) else None), interval
 
 
@@ -167,19 +179,22 @@ def compare(a: Arm, b: Arm, looks_planned: int = 1, look: int = 1) -> Comparison
     collapsed = a.collapsed | b.collapsed
     of_a, of_b = a.correct[~collapsed], b.correct[~collapsed]
     points = 100 * float(of_a.mean() - of_b.mean()) if len(of_a) else None
-    interval, p_value = difference_interval(of_a, of_b, looks_planned, look) if len(of_a) > 1 else (None, 1.0)
+    interval, p_value = None, 1.0
+    if len(of_a) > 1:
+        interval, p_value = difference_interval(of_a, of_b, looks_planned, look, groups=a.groups)
     values = np.subtract(a.correct, b.correct, dtype=np.float64)
     sign = int(np.sign(values.mean()))
     if collapsed.any() and len(of_a) < FEWEST_PAIRS:
-        p_value = min(1.0, _sign_test(sign * values) / share)
+        p_value = min(1.0, _sign_test(sign * values, a.groups) / share)
     opposed = points is not None and points * sign < 0
     return Comparison(points, interval, 1.0 if opposed else p_value, sign)
 
 
-def _sign_test(values: np.ndarray) -> float:
+def _sign_test(values: np.ndarray, groups: np.ndarray | None) -> float:
     """Two-sided p-value of a's being better in more than half of all draws, from differences [draws, images]."""
     draws = len(values)
-    spread = spread_of(values[None], np.ones(1))
+    spread = spread_of(values[None], np.ones(1), groups)
     of_images = max(float(spread.between_images[0] - spread.rest[0] / draws), 0.0)
-    won = int((values.mean(axis=1) > IMAGE_MARGIN * math.sqrt(of_images)).sum())
+    margin = -stdtrit(float(spread.image_degrees[0]), ndtr(-IMAGE_MARGIN))
+    won = int((values.mean(axis=1) > margin * math.sqrt(of_images)).sum())
     return 2 * float(binomtest(won, draws, alternative="greater").pvalue + ndtr(-IMAGE_MARGIN))

@@ -39,7 +39,7 @@ def arm_of(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
         )
         for draw in draws
     ]
-    return Arm(np.stack([grid.correct(place)[draw] for draw in draws]) > 0, np.array(collapsed))
+    return Arm(np.stack([grid.correct(place)[draw] for draw in draws]) > 0, np.array(collapsed), sweep.groups)
 
 
 def train_accuracy_of(grid: Grid, place: SweepCell, draws: Sequence[int], arm: Arm) -> float:

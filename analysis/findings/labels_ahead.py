@@ -86,7 +86,7 @@ def labels_ahead(grid: Grid, confirmation: Confirmation, n: int, winner: str) ->
       ThawError: as `Grid`.
     """
     fresh, prior = Grid(confirmation.ledgers), read_prior()
-    test_images = len(next(iter(grid.sweeps.values())).header.test_labels)
+    test_images = next(iter(grid.sweeps.values())).effective_images
     transfers = {
         name: {size: (name, cell) for size, cell in cells.items()} for name, cells in grid.chosen.transfers.items()
     }
@@ -142,7 +142,7 @@ def _measured(name: str, places: Mapping[int, SweepCell], grid: Grid, fresh: Gri
     )  # fmt: skip
 
 
-def _ahead(curve: MeasuredCurve, prior: CurvePrior, test_images: int) -> CurveAhead:
+def _ahead(curve: MeasuredCurve, prior: CurvePrior, test_images: float) -> CurveAhead:
     silent = objection(curve, prior.noise)
     if silent is not None:
         return CurveAhead(curve, None, silent)

@@ -18,7 +18,6 @@ import numpy as np
 from analysis.cells.grid import Grid, SweepCell, Terms, combined
 from analysis.findings.confirmed import Confirmation
 from analysis.findings.fresh_trainings import arm_of
-from analysis.statistics.paired_intervals import difference_interval
 from ledger.cell_selection import Cell
 
 POINTS_BETWEEN_SIZES = 8
@@ -61,7 +60,7 @@ def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepC
     estimates, lows, highs = [], [], []
     for mix in mixes:
         terms = combined([(1.0, {place: 1.0}), (-1.0, mix)])
-        gain, _ = difference_interval(grid.values(terms, _shown_draws(grid, terms)))
+        gain, _ = grid.difference(terms, _shown_draws(grid, terms))
         estimates.append(gain.estimate)
         lows.append(gain.low)
         highs.append(gain.high)

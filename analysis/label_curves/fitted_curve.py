@@ -81,7 +81,7 @@ def sizes_of(smallest: float, largest: float) -> np.ndarray:
 
 
 def sample_curves(
-    curve: MeasuredCurve, prior: CurvePrior, sizes: np.ndarray, test_images: int | None = None, seed: int = 0
+    curve: MeasuredCurve, prior: CurvePrior, sizes: np.ndarray, test_images: float | None = None, seed: int = 0
 ) -> np.ndarray:
     """Accuracies of curves that fit what was measured, all alike probable, float64 [CURVES, sizes].
 
@@ -89,7 +89,7 @@ def sample_curves(
       curve: without an objection.
       prior: of curves.
       sizes: [sizes], above 0.
-      test_images: that the accuracies were measured on; None: accuracies on these images are asked for.
+      test_images: independent ones that the accuracies were measured on; None: accuracies on these are asked for.
       seed: of all random numbers.
     """
     weighted = [_weighted(name, curve, prior, seed) for name in FORMS]

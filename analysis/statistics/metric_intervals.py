@@ -33,9 +33,9 @@ class Intervals:
     high: np.ndarray
 
 
-def metric_spread(measured: PseudoValues) -> Spread:
-    """Spread of metrics, arrays [metrics]."""
-    return spread_of(measured.values, measured.one_image.mean(axis=1))
+def metric_spread(measured: PseudoValues, groups: np.ndarray | None = None) -> Spread:
+    """Spread of metrics, arrays [metrics]; groups as in spread_of."""
+    return spread_of(measured.values, measured.one_image.mean(axis=1), groups)
 
 
 def intervals_of(spread: Spread) -> Intervals:

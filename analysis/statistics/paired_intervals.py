@@ -52,32 +52,35 @@ class Interval:
         return (None, None) if self.low == self.high else (self.low, self.high)
 
 
-def mean_interval(correct: np.ndarray, level: float = 0.95) -> Interval:
+def mean_interval(correct: np.ndarray, level: float = 0.95, groups: np.ndarray | None = None) -> Interval:
     """Mean accuracy with its interval.
 
     Args:
       correct: [draws, images], bool or float in 0..1; the same images in the same order in every draw.
       level: share of such intervals that include the truth.
+      groups: int [images]; images of one number depend on each other. None: no image depends on another.
 
     Returns:
       Interval as a fraction, clipped to 0..1.
 
     Raises:
-      ValueError: `correct` has not two axes, no draw, or fewer than two images.
+      ValueError: `correct` has not two axes, no draw, or fewer than two images or groups.
     """
-    estimate, uncertainty = _uncertain(correct)
+    estimate, uncertainty = _uncertain(correct, groups)
     half = float(uncertainty.half_width(1 - level))
     low, high = max(0.0, estimate - half), min(1.0, estimate + half)
     # Rounding may leave a mean of ones slightly above 1.
     return Interval(min(low, estimate), estimate, max(high, estimate), len(correct))
 
 
-def paired_gain_interval(cell: np.ndarray, baseline: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
+def paired_gain_interval(
+    cell: np.ndarray, baseline: np.ndarray, level: float = 0.95, groups: np.ndarray | None = None
+) -> tuple[Interval, float]:
     """Gain of a cell over its baseline in percentage points, with interval (within ±100) and two-sided p-value.
 
     Args:
       cell, baseline: [draws, images]; row d of both is the same draw, column i the same image.
-      level: as in `mean_interval`.
+      level, groups: as in `mean_interval`.
 
     Returns:
       As `difference_interval`.
@@ -87,17 +90,19 @@ def paired_gain_interval(cell: np.ndarray, baseline: np.ndarray, level: float = 
     """
     if np.shape(cell) != np.shape(baseline):
         raise ValueError(f"A paired gain needs equal shapes, got {np.shape(cell)} and {np.shape(baseline)}.")
-    found, p_value = difference_interval(np.subtract(cell, baseline, dtype=np.float64), level)
+    found, p_value = difference_interval(np.subtract(cell, baseline, dtype=np.float64), level, groups)
     # Student's t of two draws is wider than any difference of two accuracies can be.
     return dataclasses.replace(found, low=max(-100.0, found.low), high=min(100.0, found.high)), p_value
 
 
-def difference_interval(values: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
+def difference_interval(
+    values: np.ndarray, level: float = 0.95, groups: np.ndarray | None = None
+) -> tuple[Interval, float]:
     """Mean of differences between cells, however many took part, in percentage points with two-sided p-value.
 
     Args:
       values: [draws, images] in fractions, such as right (1) or wrong (0) of one cell minus that of another.
-      level: as in `mean_interval`.
+      level, groups: as in `mean_interval`.
 
     Returns:
       (interval, p); p is the level at which the interval would just touch 0. With one draw p is 1.
@@ -105,7 +110,7 @@ def difference_interval(values: np.ndarray, level: float = 0.95) -> tuple[Interv
     Raises:
       ValueError: as `mean_interval`.
     """
-    mean, uncertainty = _uncertain(values)
+    mean, uncertainty = _uncertain(values, groups)
     half = float(uncertainty.half_width(1 - level))
     p_value = _p_value(mean, uncertainty) if len(values) > 1 else 1.0
     return Interval(100 * (mean - half), 100 * mean, 100 * (mean + half), len(values)), p_value
@@ -131,7 +136,7 @@ def draws_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) ->
     if np.ptp(x) <= ROUNDING * max(1.0, float(np.abs(x).max())):
         return Interval(mean, mean, mean, x.size), 1.0
     nothing = np.zeros(1)
-    spread = Spread(x.mean(keepdims=True), x.var(keepdims=True, ddof=1), nothing, nothing, x.size)
+    spread = Spread(x.mean(keepdims=True), x.var(keepdims=True, ddof=1), nothing, nothing, nothing + 1, x.size)
     mean, uncertainty = _of_one(spread)
     half = float(uncertainty.half_width(1 - level))
     return Interval(mean - half, mean, mean + half, x.size), _p_value(mean, uncertainty)
@@ -147,18 +152,20 @@ def verdict(gain_points: Interval, rejected: bool) -> Verdict:
     return "gain" if gain_points.estimate > 0 else "loss"
 
 
-def _uncertain(values: np.ndarray) -> tuple[float, Uncertainty]:
+def _uncertain(values: np.ndarray, groups: np.ndarray | None) -> tuple[float, Uncertainty]:
     """Mean of [draws, images] and what makes it uncertain."""
     x = np.asarray(values, np.float64)
     if x.ndim != 2 or not x.shape[0] or x.shape[1] < 2:
         raise ValueError(f"Expected [draws, images] with a draw and two images or more, got {x.shape}.")
-    return _of_one(spread_of(x[None], np.ones(1)))
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise ValueError(f"Expected images of two groups or more, got {x.shape[1]} of one group.")
+    return _of_one(spread_of(x[None], np.ones(1), groups))
 
 
 def _of_one(spread: Spread) -> tuple[float, Uncertainty]:
     """Estimate and uncertainty of a spread of arrays [1], as numbers."""
     found = uncertainty_of(spread)
-    parts = found.between_draws, found.between_images, found.degrees
+    parts = found.between_draws, found.between_images, found.degrees, found.image_degrees
     return float(spread.estimate[0]), Uncertainty(*(float(np.ravel(part)[0]) for part in parts))
 
 

@@ -30,7 +30,8 @@ def summarised(
     """What summary.json says of all sweeps, and of those that are not controls; `before_training` comes later."""
     winner = decision.winner
     ledgers = confirmation.ledgers
-    header = ledgers.transfers[winner.candidate.transfer].header
+    sweep = ledgers.transfers[winner.candidate.transfer]
+    header = sweep.header
     return {
         "experiment": settings.experiment,
         "data": ledgers.data,
@@ -38,6 +39,8 @@ def summarised(
         "target_classes": list(header.classes),
         "test_images": len(header.test_labels),
         "test_images_of_classes": np.bincount(header.test_labels, minlength=len(header.classes)).tolist(),
+        "test_groups": len(set(header.test_groups)) or None,
+        "effective_test_images": round(sweep.effective_images),
         "target": _target(header),
         "deployed_size": settings.deployed_size,
         "seed": settings.seed,

@@ -73,6 +73,7 @@ def transform(data: Data, examples: Node, schema: Node, gate: Node) -> Node:
             "label_key": data.label_key,
             "id_key": data.id_key,
             "val_key": data.val_key,
+            "group_key": data.group_key,
             "image_shape": list(data.image_shape),
             "resize": data.resize,
             "code": source_fingerprint(*fingerprint.TRANSFORM_CODE),

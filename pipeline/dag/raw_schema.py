@@ -15,6 +15,11 @@ _VAL = """
   presence { min_fraction: 1.0 min_count: 1 }
   shape { dim { size: 1 } }
 """
+_GROUP = """
+  type: BYTES
+  presence { min_fraction: 1.0 min_count: 1 }
+  shape { dim { size: 1 } }
+"""
 
 
 def schema_text(data: Data) -> str:
@@ -27,6 +32,8 @@ def schema_text(data: Data) -> str:
         feature.name = names[feature.name]
     if data.val_key is not None:
         text_format.Parse(_VAL, schema.feature.add(name=data.val_key))
+    if data.group_key is not None:
+        text_format.Parse(_GROUP, schema.feature.add(name=data.group_key))
     return text_format.MessageToString(schema)
 
 

@@ -36,6 +36,8 @@ RESUMED_FROM = 500
 """Pictures: what was read of so many is kept until the experiment is made; fewer are read again in seconds."""
 VAL_KEY = "in_val"
 """Feature of the records: 1 where a training image is val."""
+GROUP_KEY = "group"
+"""Feature of the records: the name of the image's group or set of near-duplicates, its own id where it stands alone."""
 
 
 def from_images(
@@ -67,7 +69,8 @@ def from_images(
         cifar, domains, notes = other_sources(own, size, find_cifar)
         classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
         labels = {name: label for label, name in enumerate(classes)}
-        splits = _by_split(read.images, division)
+        splits, groups = _by_split(read.images, division), _groups(read, division)
+        group = (GROUP_KEY, lambda name: groups.get(name, name.decode()).encode()) if groups else None
         for split in (TRAIN, TEST):
             images = sorted(splits[TRAIN] + splits[VAL], key=_id) if split == TRAIN else splits[TEST]
             with _told(terminal, f"writing {split}", len(images)) as tell:
@@ -77,17 +80,18 @@ def from_images(
                     shards.append((others, _every_fifth if split == TRAIN else _none))
                 for number, (shard, is_val) in enumerate(shards):
                     file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
-                    write_examples(draft / RECORDS / split / file, shard, val=(VAL_KEY, is_val))
+                    write_examples(draft / RECORDS / split / file, shard, val=(VAL_KEY, is_val), group=group)
         write_tables(draft, read.images, division)
     # A PNG's orientation is seen only when it is read, so one that was made again may have changed its sides.
     turned = size[0] != size[1] and any(image.start is not None for image in read.images)
     same = not read.reduced and not turned and set(sizes) == {(size[1], size[0])}
     data = Data(
-        path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes, val_key=VAL_KEY
-    )
+        path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes, val_key=VAL_KEY,
+        group_key=GROUP_KEY if groups else None,
+    )  # fmt: skip
     found = find_record_files(draft / RECORDS)
     notes += (*notes_on_hidden(folder), *notes_on(read, division))
-    return OwnData(data, found, own, target, all_domains(own, target, domains), reason, notes, _groups(read, division))
+    return OwnData(data, found, own, target, all_domains(own, target, domains), reason, notes, groups)
 
 
 def _found(folder: Path, wanted: Wanted) -> list[LabelledFile]:

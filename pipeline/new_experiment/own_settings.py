@@ -102,6 +102,7 @@ def own_settings(
             "path": str(data.path), **keys, "image_shape": list(data.image_shape), "resize": data.resize,
             "classes": list(data.classes),
             **({"val_fraction": data.val_fraction} if data.val_key is None else {"val_key": data.val_key}),
+            **({} if data.group_key is None else {"group_key": data.group_key}),
         },
         "target": {"name": name, "classes": list(target)},
         "sources": sources,

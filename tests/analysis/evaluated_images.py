@@ -70,6 +70,7 @@ def make_ledger(
         max_freeze_count=MOST_FROZEN.get(architecture, 8),
         family="MobileNetV2" if architecture.startswith("mobilenet_v2") else "",
         stack=STACK,
+        test_groups=(),
     )
     rows = [
         make_row(cell, draw, make_probabilities(images, classes, skill + cell.n / 1000, sweep, cell, draw))

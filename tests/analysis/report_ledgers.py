@@ -56,6 +56,7 @@ def make_header(sweep: str, source: str, architecture: str, images: int, data: s
         max_freeze_count=MOST_FROZEN.get(architecture, 8),
         family="MobileNetV2" if architecture.startswith("mobilenet_v2") else "",
         stack=STACK,
+        test_groups=(),
     )
 
 

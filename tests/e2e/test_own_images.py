@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -20,7 +21,8 @@ from acquisition.tfrecords.tfrecords import write_examples
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "howto" / "own_data.md"
 REAL = ROOT.parent / "shared" / "data" / "cifar10"
-TRAIN, TEST = 24, 4
+TRAIN, TEST, AGAIN = 24, 4, 12
+"""Images of each class of the page's example, and how many deer the folder has a second time, saved as JPEG."""
 TINY = (
     "transfers=[{source: cats_dogs, architecture: original}]", "freeze_counts={original: [8]}", "fine_tune=[false]",
     "draws=1", "workers=1", "schedule={epochs: 1, max_steps: 4}", "allow_untrained_sources=true",
@@ -70,7 +72,13 @@ def example(tmp_path_factory, programs):
     tiny = " ".join(f"--set {shlex.quote(setting)}" for setting in TINY)
     thaw = f'{python} {shlex.quote(str(ROOT / "thaw_entry.py"))} "$@"'
     (installed / "python").write_text(f'#!/bin/sh\nexec {python} "$@"\n')
-    (installed / "thaw").write_text(f'#!/bin/sh\n[ "$1" = init ] && exec {thaw}\nexec {thaw} {tiny}\n')
+    (folder / "again.py").write_text(
+        f"from PIL import Image\nfor number in range({AGAIN}):\n"
+        "    image = Image.open(f'animals/deer/{number:04d}.png')\n"
+        "    image.save(f'animals/deer/again_{number}.jpg', quality=97, subsampling=0)\n"
+    )
+    again = f'if [ "$1" = init ]; then {python} again.py && exec {thaw}; fi'
+    (installed / "thaw").write_text(f"#!/bin/sh\n{again}\nexec {thaw} {tiny}\n")
     for program in installed.iterdir():
         program.chmod(0o755)
     environment = {**os.environ, "CIFAR10_DIR": str(folder / "cifar10")}
@@ -96,9 +104,14 @@ def test_init_wrote_an_experiment_of_the_pngs(example):
     assert "Target: deer against horse, with n = 10, 20 training images." in printed
     with (made / "images.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len({row["id"] for row in rows}) == len(rows) == 2 * TRAIN
-    assert {row["file"] for row in rows} == {f"{name}/{n:04d}.png" for name in ("deer", "horse") for n in range(TRAIN)}
-    assert [sum(row["split"] == split for row in rows) for split in ("train", "val", "test")] == [28, 8, 12]
+    assert len({row["id"] for row in rows}) == len(rows) == 2 * TRAIN + AGAIN
+    assert {row["file"] for row in rows if "again" not in row["file"]} == {
+        f"{name}/{n:04d}.png" for name in ("deer", "horse") for n in range(TRAIN)
+    }
+    split_of = {row["file"]: row["split"] for row in rows}
+    horses = [split for file, split in split_of.items() if file.startswith("horse")]
+    assert [horses.count(split) for split in ("train", "val", "test")] == [14, 4, 6]
+    assert all(split_of[f"deer/again_{n}.jpg"] == split_of[f"deer/{n:04d}.png"] for n in range(AGAIN))
     settings = yaml.safe_load((made / "config.yaml").read_text())
     assert settings["target"]["classes"] == ["deer", "horse"]
     assert list(settings["sources"]) == ["cats_dogs", "ships_planes", "imagenet"]
@@ -113,6 +126,23 @@ def test_the_experiment_ran_to_its_report(example):
     assert {(row["source"], row["n"]) for row in rows if row["transfer"] == "cats_dogs__original"} == {
         ("cats_dogs", "10"), ("cats_dogs", "20"),
     }  # fmt: skip
+
+
+def test_every_ledger_and_the_report_know_which_test_images_are_near_duplicates(example):
+    folder, _ = example
+    with (folder / "thaw-animals" / "images.csv").open() as file:
+        tested = [row["file"] for row in csv.DictReader(file) if row["split"] == "test"]
+    pairs = sum("again" in file for file in tested)
+    assert pairs, "no image that the folder has twice is in test"
+    ledgers = list((folder / "workspace").rglob("*.jsonl"))
+    headers = [json.loads(path.read_text().partition("\n")[0])["header"] for path in ledgers]
+    assert len(headers) > 2
+    assert all(
+        len(set(one["test_groups"])) == len(tested) - pairs == len(one["test_groups"]) - pairs for one in headers
+    )
+    summary = json.loads((folder / "runs" / "latest" / "summary.json").read_text())
+    assert summary["test_groups"] == len(tested) - pairs and summary["effective_test_images"] < len(tested)
+    assert f"{len(tested)} in {len(tested) - pairs} groups" in (folder / "runs" / "latest" / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.stacks import STACK
 HEADER = Header(
     sweep="cats_dogs__original", source="cats_dogs", architecture="original", baseline="original", data="cifar10",
     classes=("automobile", "truck"), source_hash="ab", content_hash="c0", test_labels=(0, 1, 1), test_ids_hash="cd",
-    val_images=(5, 5), max_freeze_count=8, family="", stack=STACK,
+    val_images=(5, 5), max_freeze_count=8, family="", stack=STACK, test_groups=(),
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.component
 
 EXPERIMENT = {
     "name": "keys", "workspace": "/workspace", "seed": 1, "sizes": [20, 40], "draws": 2,
+    "data": {"val_key": "in_val"},
     "sources": {"cats_dogs": {"classes": ["cat", "dog"]}, "imagenet": {}, "pretrained": {},
                 "untrained": {"control": "random"},
                 "permuted": {"classes": ["cat", "dog"], "control": "shuffled_labels"}},
@@ -90,7 +91,8 @@ SETTINGS = {
     "data.image_shape": ([48, 48, 3], {"Transform"} | DOMAINS | SOURCES | TUNERS | DEPLOYED | ADVISOR | CARD),
     "data.classes": (["cat", "dog", "automobile", "truck"], {"ImportSchemaGen"} | DOMAINS | CARD),
     "data.val_fraction": (0.1, DOMAINS | CARD),
-    "data.val_key": ("in_val", READERS | DOMAINS | CARD),
+    "data.val_key": ("is_val", READERS | CARD),
+    "data.group_key": ("person", READERS | CARD),
     "target.name": ("other", CARD),
     "target.classes": (["truck", "automobile"], {"DomainExamples.target", "Trainer.source.untrained.original"} | TUNERS
                        | DEPLOYED | ADVISOR | CARD),

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 HEADER = Header(
     "a__original", "a", "original", "original", "cifar10", ("automobile", "truck"), "ab", "c0", (0, 1, 1), "cd",
-    (5, 5), 8, "", STACK,
+    (5, 5), 8, "", STACK, (),
 )  # fmt: skip
 
 

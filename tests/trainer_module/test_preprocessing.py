@@ -54,6 +54,17 @@ def test_what_says_that_an_image_is_val_passes_through_where_there_is_a_key():
     assert features.VAL not in preprocessing_fn(inputs, {**CONFIG, "val_key": None})
 
 
+def test_the_name_of_the_group_passes_through_where_there_is_a_key():
+    inputs = {
+        "image": tf.constant([encoded()]),
+        "label": tf.constant([[7]], tf.int64),
+        "g": tf.constant([["日本 person"]]),
+    }
+    found = preprocessing_fn(inputs, {**CONFIG, "group_key": "g"})[features.GROUP].numpy()
+    assert [name.decode() for name in found] == ["日本 person"]
+    assert features.GROUP not in preprocessing_fn(inputs, {**CONFIG, "group_key": None})
+
+
 def test_a_record_without_an_id_gets_one_from_its_bytes():
     sparse = tf.SparseTensor(np.zeros((0, 2), np.int64), tf.constant([], tf.string), [1, 0])
     without, empty = transform()[features.ID], transform(id=sparse)[features.ID]

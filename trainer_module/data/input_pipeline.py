@@ -21,6 +21,7 @@ EXAMPLE_SPEC = {
     features.LABEL: tf.io.FixedLenFeature([], tf.int64),
     features.ID: tf.io.FixedLenFeature([], tf.string),
     features.COPY: tf.io.FixedLenFeature([], tf.int64),
+    features.GROUP: tf.io.FixedLenFeature([], tf.string, default_value=""),
 }
 
 
@@ -33,19 +34,30 @@ class Records:
       labels: int64 array of shape (records,).
       ids: one id a record; copies of an image share theirs.
       copies: int64 array of shape (records,); 0 is the image itself.
+      groups: name of each record's group; None where the records have no groups.
     """
 
     images: np.ndarray
     labels: np.ndarray
     ids: np.ndarray
     copies: np.ndarray
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def select(self, mask: np.ndarray) -> Records:
         """The records where the boolean mask is set."""
-        return Records(self.images[mask], self.labels[mask], self.ids[mask], self.copies[mask])
+        groups = None if self.groups is None else self.groups[mask]
+        return Records(self.images[mask], self.labels[mask], self.ids[mask], self.copies[mask], groups)
+
+    @property
+    def group_numbers(self) -> tuple[int, ...]:
+        """A number for each record, equal within a group; empty where no group has two records."""
+        if self.groups is None:
+            return ()
+        names, numbers = np.unique(self.groups, return_inverse=True)
+        return tuple(numbers.tolist()) if len(names) < len(numbers) else ()
 
 
 def read_split(patterns: Sequence[str], image_shape: Sequence[int]) -> Records:
@@ -75,7 +87,9 @@ def read_split(patterns: Sequence[str], image_shape: Sequence[int]) -> Records:
     # Beam writes in any order; batches must not depend on it.
     order = np.lexsort((copies, ids))
     images = np.concatenate(pixels).reshape(-1, *image_shape)
-    return Records(images[order], labels[order], ids[order], copies[order])
+    groups = texts(np.concatenate([part[features.GROUP].numpy() for part in parsed]))[order]
+    grouped = groups if (groups != "").any() else None
+    return Records(images[order], labels[order], ids[order], copies[order], grouped)
 
 
 def texts(values: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiment.errors import ThawError
 from experiment.stack import Stack
 from experiment.training_settings import SweepSettings
 from ledger import ledger
@@ -32,6 +33,7 @@ class SweepFacts:
       test_ids_hash: of their ids in that order.
       val_images: number of val images of each class.
       stack: of the process that trains.
+      test_groups: of the test images (ledger.rows.Header).
     """
 
     source_hash: str
@@ -40,6 +42,7 @@ class SweepFacts:
     test_ids_hash: str
     val_images: tuple[int, ...]
     stack: Stack
+    test_groups: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +122,17 @@ class SweepJob:
 
 
 def facts_of(engine: SweepEngine) -> SweepFacts:
-    """The facts of an engine's data, its source and this process."""
+    """The facts of an engine's data, its source and this process.
+
+    Raises:
+      ThawError: all test images are of one group.
+    """
     data = engine.data
+    groups = data.test.group_numbers
+    if len(set(groups)) == 1:
+        raise ThawError(f"All {len(groups)} test images are of one group (data.group_key), so nothing says how other "
+                        "images would do. Expected test images of two groups or more: add groups to the test split, or "
+                        "leave data.group_key out if the images do not depend on each other.")  # fmt: skip
     return SweepFacts(
         source_hash=weight_values.weights_hash(engine.source) if engine.source else "",
         content_hash=data.content_hash,
@@ -128,4 +140,5 @@ def facts_of(engine: SweepEngine) -> SweepFacts:
         test_ids_hash=ledger.content_key(ids=data.test.ids.tolist()),
         val_images=tuple(np.bincount(data.val.labels, minlength=data.num_classes).tolist()),
         stack=running_stack(engine.network.precision),
+        test_groups=groups,
     )

@@ -55,14 +55,17 @@ class SweepRecord:
             max_freeze_count=backbone.most_frozen if backbone else MAX_FREEZE_COUNT[settings.architecture],
             family=(backbone.family or "") if backbone else "",
             stack=facts.stack,
+            test_groups=facts.test_groups,
         )
-        self._content = {
+        self._content: dict[str, Any] = {
             "source": facts.source_hash,
             "data": facts.content_hash,
             "data_name": settings.data_name,
             "stack": dataclasses.asdict(facts.stack),
             "settings": _decisive(settings),
         }
+        if facts.test_groups:  # they decide no result, but a ledger has one header
+            self._content["test_groups"] = facts.test_groups
         self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
         self.keys = [self.key(*execution) for execution in self.plan]
 

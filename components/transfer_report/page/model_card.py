@@ -31,7 +31,8 @@ def write_model_card(
       slices: accuracies of the winner's model, of all images among them.
       configuration: of the experiment, without the places where it kept things.
     """
-    slices = [with_exact_interval(one) for one in slices]
+    independent = summary["effective_test_images"] / summary["test_images"]
+    slices = [with_exact_interval(one, independent) for one in slices]
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
     settings = configuration.get("backbones", {}).get(row["architecture"])
     backbone = Backbone.model_validate(settings) if settings else None
@@ -49,15 +50,20 @@ def write_model_card(
     (folder / CONFIGURATION_FILE).write_text(yaml.safe_dump(dict(configuration), sort_keys=False), encoding="utf-8")
 
 
-def with_exact_interval(one: SliceFigure) -> SliceFigure:
+def with_exact_interval(one: SliceFigure, independent: float = 1.0) -> SliceFigure:
     """The same accuracy with Clopper and Pearson's 95% interval (Biometrika 26, 1934).
 
     TFMA's is that of a normal distribution: of 22 images that are all right it is 100% to 100%, and of 45 with three
     mistakes 85% to 101%.
+
+    Args:
+      one: of the slice.
+      independent: effective test images (Sweep.effective_images) as a share of all: so many of the slice's count.
     """
     if not one.images:
         return one
-    low, high = binomtest(round(one.estimate * one.images), one.images).proportion_ci(0.95, method="exact")
+    images = max(1, round(one.images * independent))
+    low, high = binomtest(round(one.estimate * images), images).proportion_ci(0.95, method="exact")
     return dataclasses.replace(one, low=float(low), high=float(high))
 
 

@@ -193,6 +193,26 @@ def test_val_is_counted_where_the_records_say_it(make: Any, tmp_path: Path) -> N
         inspect(folder, val_key="label0", classes=("cup", "pot"))
 
 
+def test_a_group_in_both_splits_is_refused_with_both_places(make: Any, tmp_path: Path) -> None:
+    def records(split: str, offset: int, groups: list[str]) -> list[bytes]:
+        return [make.example(image=make.png(offset + i), label=i % 2, v=0, g=name.encode(), w=b"") for i, name in
+                enumerate(groups)]  # fmt: skip
+
+    data = {"val_key": "v", "classes": ("cup", "pot")}
+    apart = make.data_set(tmp_path / "apart", records("train", 0, ["a", "a", "b"]), records("test", 9, ["c", "c", "d"]))
+    assert inspect(apart, group_key="g", **data).test_counts == {"cup": 2, "pot": 1}
+    torn = make.data_set(tmp_path / "torn", records("train", 0, ["a", "é", "b"]), records("test", 9, ["c", "é", "d"]))
+    with pytest.raises(ThawError, match=r"test.*record 1 \(test\): the group 'é' is also in .*record 1 \(train\)"):
+        inspect(torn, group_key="g", **data)
+    assert inspect(torn, **data).test_counts == {"cup": 2, "pot": 1}
+    for key in ("w", "none", "label"):
+        with pytest.raises(ThawError, match=r"record 0: no group\. Expected one name that is not empty in"):
+            inspect(apart, group_key=key, **data)
+    broken = make.data_set(tmp_path / "broken", [make.example(image=make.png(1), label=0, v=0, g=b"\xff")])
+    with pytest.raises(ThawError, match=r"record 0: the group b'.xff' is not UTF-8"):
+        inspect(broken, group_key="g", **data)
+
+
 def test_an_id_where_earlier_records_have_none_is_named(make: Any, tmp_path: Path) -> None:
     train = [make.example(image=make.png(i), label=0) for i in range(3)]
     train.append(make.example(image=make.png(3), label=0, id=b"x"))

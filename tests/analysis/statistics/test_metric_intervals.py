@@ -52,7 +52,7 @@ def test_what_is_undefined_in_one_draw_is_undefined_in_the_mean():
 
 def spread(between, draws=2):
     between = np.array(between)
-    return Spread(between * 0, between, between * 0, between * 0, draws)
+    return Spread(between * 0, between, between * 0, between * 0, between * 0 + 1, draws)
 
 
 def test_stacked_spreads_keep_their_order():

@@ -36,7 +36,7 @@ def pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 def test_one_draw_gives_the_interval_over_images_alone() -> None:
     # 3 of 4 right: squares sum to 3 * (1/4)^2 + (3/4)^2 = 0.75; with the added 1, variance 1.75 / (4 * 3).
     interval = mean_interval(np.array([[1, 1, 1, 0]], bool), level=0.5)
-    half = 0.6744897501960817 * math.sqrt(1.75 / 12)
+    half = stats.t.ppf(0.75, 3) * math.sqrt(1.75 / 12)
     assert interval.estimate == 0.75
     assert interval.low == pytest.approx(0.75 - half)
     assert interval.high == 1.0
@@ -52,7 +52,7 @@ def test_two_draws_combine_the_spread_of_draws_and_of_images() -> None:
     v = (2 * 0.375**2 + 0.625**2 + 0.125**2 + 1) / 12
     half = math.sqrt(
         stats.t.ppf(0.75, 1) ** 2 * max(s2 - 0.8 * e2 / 4, 0.2 * e2 / 4) / 2
-        + stats.norm.ppf(0.75) ** 2 * (v - e2 / 8 + 0.8 * e2 / 8)
+        + stats.t.ppf(0.75, 3) ** 2 * (v - e2 / 8 + 0.8 * e2 / 8)
     )
     interval = mean_interval(correct, level=0.5)
     assert interval.low == pytest.approx(0.625 - half)
@@ -69,7 +69,7 @@ def test_three_draws_take_most_of_what_is_known_out_of_the_draws_part() -> None:
     v = (2 * 0.5**2 + 2 * (1 / 6) ** 2 + 1) / 12
     between = max(s2 - 0.8 * e2 / 4, 0.2 * e2 / 4) / 3
     images = v - e2 / 12 + 0.8 * e2 / 12
-    half = math.sqrt(stats.t.ppf(0.75, 2) ** 2 * between + stats.norm.ppf(0.75) ** 2 * images)
+    half = math.sqrt(stats.t.ppf(0.75, 2) ** 2 * between + stats.t.ppf(0.75, 3) ** 2 * images)
     assert mean_interval(correct, level=0.5).high == pytest.approx(0.5 + half)
 
 
@@ -80,7 +80,7 @@ def test_half_widths_are_those_of_the_docstring_s_formula(correct: np.ndarray) -
     x = correct.astype(float)
     image_means, draw_means, mean = x.mean(axis=0), x.mean(axis=1), x.mean()
     v = (float(((image_means - mean) ** 2).sum()) + 1) / (images * (images - 1))
-    square = stats.norm.ppf(0.975) ** 2 * v
+    square = stats.t.ppf(0.975, images - 1) ** 2 * v
     if draws > 1:
         rest = x - draw_means[:, None] - image_means + mean
         e2 = float((rest**2).sum()) / ((draws - 1) * (images - 1))
@@ -88,15 +88,15 @@ def test_half_widths_are_those_of_the_docstring_s_formula(correct: np.ndarray) -
         f = 0.8
         a = max(s2 - f * e2 / images, (1 - f) * e2 / images) / draws
         b = max(v - e2 / (draws * images), 0) + f * e2 / (draws * images)
-        square = stats.t.ppf(0.975, nu) ** 2 * a + stats.norm.ppf(0.975) ** 2 * b
+        square = stats.t.ppf(0.975, nu) ** 2 * a + stats.t.ppf(0.975, images - 1) ** 2 * b
     gain, _ = paired_gain_interval(correct, np.zeros_like(correct))
     assert gain.high == pytest.approx(min(100, gain.estimate + 100 * math.sqrt(square)))
 
 
 def test_the_docstring_has_every_term_of_the_formula() -> None:
     for term in ("v = (S + 1) / (I (I - 1))", "max(v - e2 / (D I), 0) + f e2 / (D I)",
-                 "max(s2 - f e2 / I, (1 - f) e2 / I) / D", "sqrt(t(nu)^2 A + z^2 B)", "With one draw A = 0 and B = v",
-                 "nu = D - 1"):  # fmt: skip
+                 "max(s2 - f e2 / I, (1 - f) e2 / I) / D", "sqrt(t(nu)^2 A + t(mu)^2 B)", "mu = I - 1",
+                 "With one draw A = 0 and B = v", "nu = D - 1"):  # fmt: skip
         assert term in (uncertainty.__doc__ or "")
 
 

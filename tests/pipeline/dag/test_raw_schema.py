@@ -28,3 +28,8 @@ def test_own_keys_and_classes_are_fitted_in():
 def test_what_says_that_an_image_is_val_must_be_there_where_it_has_a_key():
     feature = read(schema_text(Data(val_key="in_val")))["in_val"]
     assert (feature.int_domain.min, feature.int_domain.max, feature.presence.min_fraction) == (0, 1, 1)
+
+
+def test_the_name_of_the_group_must_be_there_where_it_has_a_key():
+    found = read(schema_text(Data(val_key="in_val", group_key="person")))["person"]
+    assert (found.type, found.presence.min_fraction) == (schema_pb2.BYTES, 1)

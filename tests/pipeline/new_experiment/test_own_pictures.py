@@ -2,10 +2,12 @@
 
 import csv
 import io
+import itertools
 from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image, ImageOps
 
 from acquisition.image_folders.labelled_files import grouping_from
@@ -52,6 +54,18 @@ def init(tmp_path):
     return init
 
 
+def groups_of(data):
+    """The group of each record by its id."""
+    found = {}
+    for path in sorted(data.path.rglob("*.tfrecord*")):
+        for _, batch in read_batches(path):
+            for raw in batch:
+                feature = tf.train.Example.FromString(raw).features.feature
+                [name], [group] = (feature[key].bytes_list.value for key in ("id", data.group_key))
+                found[name.decode()] = group.decode()
+    return found
+
+
 def rows_of(path):
     with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -87,7 +101,14 @@ def test_pictures_saved_again_scaled_and_mirrored_stay_together_and_are_listed(t
     assert len(near) == 48 and Counter(row["set"] for row in near) == {str(n + 1): 3 for n in range(16)}
     assert all(row["split"] == splits[row["file"]] == splits[row["nearest"]] for row in near)
     assert any("48 pictures are near-duplicates" in note and "in 16 sets" in note for note in made.notes)
+    data = load_config(made.config).data
+    inspect_records(find_record_files(data.path), data)  # would refuse a group in two splits
+    set_of, group_of = {row["id"]: row["set"] for row in near}, groups_of(data)
+    assert {row["id"] for row in rows} == set(group_of)
+    for one, two in itertools.combinations(group_of, 2):
+        assert (group_of[one] == group_of[two]) == (set_of.get(one, one) == set_of.get(two, two))
     ignored, _ = init(folder, force=True, together=False)
+    assert load_config(ignored.config).data.group_key is None
     assert "near_duplicates.csv" not in ignored.written and not any("near-dup" in note for note in ignored.notes)
 
 

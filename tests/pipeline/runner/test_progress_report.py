@@ -36,6 +36,7 @@ HEADER = Header(
     8,
     "",
     STACK,
+    (),
 )
 
 

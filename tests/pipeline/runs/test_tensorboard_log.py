@@ -13,7 +13,7 @@ from tests.stacks import STACK
 
 HEADER = Header(
     "cats_dogs__original", "cats_dogs", "original", "original", "SYNTHETIC",
-    ("a", "b"), "5", "c0", (0, 1), "1", (5, 5), 8, "", STACK,
+    ("a", "b"), "5", "c0", (0, 1), "1", (5, 5), 8, "", STACK, (),
 )  # fmt: skip
 CURVE = ((0, 0.5), (9, 0.7), (30, 0.75))
 

@@ -9,7 +9,7 @@ from experiment.errors import Damaged
 from trainer_module.data.input_pipeline import read_split, records_hash, sibling_split
 
 
-def write(path, rows):
+def write(path, rows, groups=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for name, copy, label, value in rows:
@@ -19,6 +19,8 @@ def write(path, rows):
             content[features.LABEL].int64_list.value.append(label)
             content[features.ID].bytes_list.value.append(name.encode())
             content[features.COPY].int64_list.value.append(copy)
+            if groups:
+                content[features.GROUP].bytes_list.value.append(groups[name].encode())
             writer.write(example.SerializeToString())
 
 
@@ -50,6 +52,18 @@ def test_selecting_keeps_all_fields_together(tmp_path):
     write(tmp_path / "Split-train" / "a", [("i1", 0, 0, 10), ("i2", 0, 1, 20)])
     chosen = read_split([f"{tmp_path}/Split-train/*"], (2, 2, 3)).select(np.array([False, True]))
     assert (len(chosen), chosen.ids[0], chosen.images[0, 0, 0, 0]) == (1, "i2", 20)
+
+
+def test_groups_are_read_where_records_have_them_and_numbered_by_name(tmp_path):
+    write(
+        tmp_path / "with" / "a", [("i3", 0, 0, 1), ("i1", 0, 1, 2), ("i2", 0, 1, 3)], {"i1": "z", "i2": "z", "i3": "ä"}
+    )
+    records = read_split([f"{tmp_path}/with/*"], (2, 2, 3))
+    assert records.groups.tolist() == ["z", "z", "ä"] and records.group_numbers == (0, 0, 1)
+    alone = records.select(np.array([True, False, True]))
+    assert alone.groups.tolist() == ["z", "ä"] and alone.group_numbers == ()
+    write(tmp_path / "without" / "a", [("i1", 0, 0, 1)])
+    assert read_split([f"{tmp_path}/without/*"], (2, 2, 3)).group_numbers == ()
 
 
 def test_a_hash_notices_one_pixel(tmp_path):

@@ -14,7 +14,7 @@ from tests.stacks import STACK
 HEADER = Header(
     sweep="cats_dogs__original", source="cats_dogs", architecture="original", baseline="original", data="CIFAR-10",
     classes=("automobile", "truck"), source_hash="", content_hash="", test_labels=(0, 1, 1, 0),
-    test_ids_hash="", val_images=(5, 5), max_freeze_count=8, family="", stack=STACK,
+    test_ids_hash="", val_images=(5, 5), max_freeze_count=8, family="", stack=STACK, test_groups=(),
 )  # fmt: skip
 ROW = Row(
     key="", n=20, freeze_count=8, fine_tune=False, draw=0, val_accuracy=0.5, val_loss=1.0, test_accuracy=0.25,

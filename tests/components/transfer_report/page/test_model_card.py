@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from components.sweep_evaluator.reading import SliceFigure
-from components.transfer_report.page.model_card import weak_slices, write_model_card
+from components.transfer_report.page.model_card import weak_slices, with_exact_interval, write_model_card
 from experiment.changes import as_written
 from experiment.loading import load_config
 from tests.components.transfer_report.page.test_closing_table import summary
@@ -20,7 +20,9 @@ def written(tmp_path):
     """A function that writes a card and returns its Markdown and its page."""
 
     def written(slices=SLICES, configuration=None, **changes):
-        content = summary(target_classes=["automobile", "truck"], test_images=2000, seed=7, versions={"thaw": "0.1.0"})
+        content = summary(target_classes=["automobile", "truck"], test_images=2000, effective_test_images=2000,
+                          test_groups=None, seed=7,
+                          versions={"thaw": "0.1.0"})  # fmt: skip
         write_model_card(tmp_path, {**content, **changes}, slices, configuration or {"name": "mine"})
         return [(tmp_path / f"model_card.{suffix}").read_text() for suffix in ("md", "html")]
 
@@ -58,6 +60,14 @@ def test_no_interval_reaches_beyond_100_percent_or_has_no_width(written):
     sure, nearly = SliceFigure("a", "sure", 22, 1.0, 1.0, 1.0), SliceFigure("a", "nearly", 45, 42 / 45, 0.853, 1.013)
     for text in written([ALL, sure, nearly]):
         assert "100.0% [84.6, 100.0]" in text and "93.3% [81.7, 98.6]" in text
+
+
+def test_groups_of_test_images_widen_the_intervals_and_are_named(written):
+    for text in written(test_groups=40, effective_test_images=20, test_images=2000):
+        assert "(2000 in 40 groups, each of which counts once)" in text
+    one = SliceFigure("a", "sure", 200, 1.0, None, None)
+    assert with_exact_interval(one, 0.1).low == with_exact_interval(SliceFigure("a", "sure", 20, 1.0, None, None)).low
+    assert with_exact_interval(one).low > with_exact_interval(one, 0.1).low > 0
 
 
 def test_without_a_weak_slice_it_says_so(written):
