@@ -1,0 +1,126 @@
+"""The record of benchmarks.published_draws: trainings of what the published grid chose. Imports no engine."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from analysis.cells.paired_ledgers import BASELINE_PREFIX
+from experiment.stack import Precision
+from experiment.training_settings import FIRST_FRESH_DRAW
+from ledger.cell_selection import Cell, cell_merit
+from pipeline.runs.run_formats import truth
+
+MANY_DRAWS, DRAWS, SMALL = 10, 5, 50
+"""Fresh draws of each cell: the first up to n = SMALL, where some trainings collapse."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """One training.
+
+    Attributes:
+      sweep: of the grid.
+      solved: True: from a solved head, as is the default for transfers today; False: by the 2022 report's recipe.
+      precision: of the arithmetic.
+      cell, draw: which.
+    """
+
+    sweep: str
+    solved: bool
+    precision: Precision
+    cell: Cell
+    draw: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FreshRow:
+    """What a place came to: accuracies are fractions, seconds those of one core.
+
+    Attributes:
+      correct: bool [test images], in the order of their ids.
+      code: fingerprint of what trained it.
+    """
+
+    place: Place
+    val_accuracy: float
+    train_accuracy: float
+    seconds: float
+    correct: np.ndarray
+    code: str
+
+
+COLUMNS = ("sweep", "solved", "precision", "n", "freeze_count", "fine_tune", "draw", "val_accuracy", "train_accuracy",
+           "seconds", "code", "images", "correct")  # fmt: skip
+
+
+def choices(ledger: Path) -> dict[str, list[Cell]]:
+    """What val chose at each n of each sweep of a published ledger.csv.gz, by sweep, n rising.
+
+    A baseline has one cell at each n: with nothing frozen there is nothing to fine-tune.
+    """
+    accuracies: dict[tuple[str, Cell], list[float]] = {}
+    with gzip.open(ledger, "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"]))
+            if not (row["transfer"].startswith(BASELINE_PREFIX) and cell.fine_tune):
+                accuracies.setdefault((row["transfer"], cell), []).append(float(row["val_accuracy"]))
+    best: dict[tuple[str, int], tuple[tuple[float, int, bool, bool, int], Cell]] = {}
+    for (sweep, cell), values in accuracies.items():
+        merit = cell_merit(cell, fmean(values))
+        if (sweep, cell.n) not in best or merit > best[sweep, cell.n][0]:
+            best[sweep, cell.n] = merit, cell
+    found: dict[str, list[Cell]] = {}
+    for (sweep, _), (_, cell) in sorted(best.items(), key=lambda one: one[0]):
+        found.setdefault(sweep, []).append(cell)
+    return found
+
+
+def fresh_draws(n: int) -> range:
+    """The draws of a cell, which took no part in the grid."""
+    return range(FIRST_FRESH_DRAW, FIRST_FRESH_DRAW + (MANY_DRAWS if n <= SMALL else DRAWS))
+
+
+def read_rows(record: Path) -> dict[Place, FreshRow]:
+    """The rows of a record by place; none where there is no record."""
+    return {row.place: row for row in _rows(record)} if record.exists() else {}
+
+
+def append(record: Path, row: FreshRow) -> None:
+    """Adds a row in one write, so that several processes may share the record."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    place, bits = row.place, np.packbits(row.correct).tobytes().hex()
+    values = (
+        place.sweep, place.solved, place.precision, place.cell.n, place.cell.freeze_count, place.cell.fine_tune,
+        place.draw, row.val_accuracy, row.train_accuracy, round(row.seconds, 3), row.code, len(row.correct), bits,
+    )  # fmt: skip
+    head = "" if record.exists() else ",".join(COLUMNS) + "\n"
+    with record.open("a", encoding="utf-8") as file:
+        file.write(head + ",".join(map(str, values)) + "\n")
+
+
+def _rows(record: Path) -> Iterator[FreshRow]:
+    with record.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield _row(row)
+
+
+def _row(row: Mapping[str, str]) -> FreshRow:
+    cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"].lower()))
+    precision: Precision = "bfloat16" if row["precision"] == "bfloat16" else "float32"
+    place = Place(row["sweep"], truth(row["solved"].lower()), precision, cell, int(row["draw"]))
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(row["correct"]), np.uint8), count=int(row["images"]))
+    val, train, seconds = (float(row[name]) for name in ("val_accuracy", "train_accuracy", "seconds"))
+    return FreshRow(place, val, train, seconds, bits.astype(bool), row["code"])
+
+
+def missing(places: Sequence[Place], known: Mapping[Place, FreshRow]) -> list[Place]:
+    """Places that have no row yet, in an order that shares frozen activations and phase 1."""
+    left = [place for place in places if place not in known]
+    return sorted(left, key=lambda one: (one.cell.freeze_count, one.cell.n, one.draw, one.cell.fine_tune))
