@@ -58,9 +58,9 @@ def main(argv: Sequence[str]) -> int:
         if arguments.solved and sweep.startswith(BASELINE_PREFIX):
             continue
         places = [
-            Place(sweep, arguments.solved, arguments.precision, cell, draw)
-            for cell in chosen[sweep]
-            for draw in fresh_draws(cell.n)
+            Place(sweep, arguments.solved, arguments.precision, choice.cell, draw)
+            for choice in chosen[sweep]
+            for draw in fresh_draws(choice.cell.n)
         ]
         train(missing(places, read_rows(arguments.record)), arguments.record, arguments.out, until)
     return 0

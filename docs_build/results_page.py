@@ -115,7 +115,7 @@ def _page(
         "## What to use with how many images\n\n" + "\n".join(f"- {one['sentence']}" for one in summary["advice"]),
         *_confirmed(summary, earlier),
         "## Figures\n\n" + "\n\n".join(_figures(figures)),
-        "## Labels saved\n\n" + _labels(summary["labels_needed"]),
+        "## Labels saved\n\n" + labels_section(summary["labels_needed"]),
         "## The original report's conclusions\n\n" + _claims(claims),
     ]
     if sources:
@@ -189,7 +189,12 @@ def _figures(names: Sequence[str]) -> list[str]:
     return [f"![{title}](results/{name})" for title, name in zip(titles, ordered, strict=True)]
 
 
-def _labels(labels: list[dict[str, Any]]) -> str:
+def labels_section(labels: list[dict[str, Any]]) -> str:
+    """The table of labels saved.
+
+    Args:
+      labels: `labels_needed` of summary.json, not empty.
+    """
     sizes = sorted({one["n"] for one in labels})
     head = "| transfer | " + " | ".join(f"n = {n}" for n in sizes) + " |"
     table = [head, "|---" * (len(sizes) + 1) + "|"]

@@ -40,6 +40,14 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
+class Choice:
+    """A cell and its mean accuracy on the grid's val, a fraction."""
+
+    cell: Cell
+    val_accuracy: float
+
+
+@dataclasses.dataclass(frozen=True)
 class FreshRow:
     """What a place came to: accuracies are fractions, seconds those of one core.
 
@@ -60,7 +68,7 @@ COLUMNS = ("sweep", "solved", "precision", "n", "freeze_count", "fine_tune", "dr
            "seconds", "code", "images", "correct")  # fmt: skip
 
 
-def choices(ledger: Path) -> dict[str, list[Cell]]:
+def choices(ledger: Path) -> dict[str, list[Choice]]:
     """What val chose at each n of each sweep of a published ledger.csv.gz, by sweep, n rising.
 
     A baseline has one cell at each n: with nothing frozen there is nothing to fine-tune.
@@ -71,14 +79,14 @@ def choices(ledger: Path) -> dict[str, list[Cell]]:
             cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"]))
             if not (row["transfer"].startswith(BASELINE_PREFIX) and cell.fine_tune):
                 accuracies.setdefault((row["transfer"], cell), []).append(float(row["val_accuracy"]))
-    best: dict[tuple[str, int], tuple[tuple[float, int, bool, bool, int], Cell]] = {}
+    best: dict[tuple[str, int], Choice] = {}
     for (sweep, cell), values in accuracies.items():
-        merit = cell_merit(cell, fmean(values))
-        if (sweep, cell.n) not in best or merit > best[sweep, cell.n][0]:
-            best[sweep, cell.n] = merit, cell
-    found: dict[str, list[Cell]] = {}
-    for (sweep, _), (_, cell) in sorted(best.items(), key=lambda one: one[0]):
-        found.setdefault(sweep, []).append(cell)
+        choice, held = Choice(cell, fmean(values)), best.get((sweep, cell.n))
+        if held is None or cell_merit(cell, choice.val_accuracy) > cell_merit(held.cell, held.val_accuracy):
+            best[sweep, cell.n] = choice
+    found: dict[str, list[Choice]] = {}
+    for (sweep, _), choice in sorted(best.items(), key=lambda one: one[0]):
+        found.setdefault(sweep, []).append(choice)
     return found
 
 

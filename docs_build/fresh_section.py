@@ -1,0 +1,85 @@
+"""Puts fresh draws of the published grid's choices into docs/results.md. Imports nothing that trains.
+
+Run `python -m docs_build.fresh_section docs` after `python -m benchmarks.published_answers`: what to use, the tables of
+transfers and what changed come from docs/results/confirmed.json and take the place of what the page had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from docs_build.fresh_tables import EarlierGrid, read_earlier, table_of_changes, tables_of_transfers
+from docs_build.results_page import labels_section
+
+ADVICE, TRANSFERS, CHANGES, LABELS, BEFORE = (
+    "What to use with how many images", "Every transfer on fresh draws", "What changed", "Labels saved", "Figures",
+)  # fmt: skip
+"""Headings of the page; new sections come before the last."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the page; returns the process's exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("docs", type=Path, help="folder of results.md and results/")
+    docs = parser.parse_args(argv).docs
+    answers = json.loads((docs / "results" / "confirmed.json").read_text(encoding="utf-8"))
+    page = (docs / "results.md").read_text(encoding="utf-8")
+    (docs / "results.md").write_text(
+        with_answers(page, answers, read_earlier(docs / "results" / "ledger.csv.gz")), encoding="utf-8"
+    )
+    return 0
+
+
+def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) -> str:
+    """The page with the sections that fresh draws decide; other sections stay.
+
+    Args:
+      page: Markdown with sections of the second level.
+      answers: content of confirmed.json.
+      earlier: the grid's choices, on the draws that chose them.
+    """
+    left = answers["transfers_left"]
+    missing = f" Still to be trained: {', '.join(f'`{name}`' for name in left)}." if left else ""
+    sections = {
+        ADVICE: (
+            "The grid's val chose; every figure here is of fresh draws, which took no part in the choice. A size is "
+            f"missing if its choice is not trained yet.{missing}\n\n"
+            + "\n".join(f"- {sentence}" for sentence in answers["advice"])
+        ),
+        TRANSFERS: (
+            "The cell that the grid's val chose at each n, trained again on ten fresh draws up to n = 50 and on five "
+            f"above: {answers['trainings']} trainings, {answers['core_hours']} core-hours "
+            "(`python -m benchmarks.published_draws`, then `published_answers`; every training is a row of "
+            "[fresh_draws.csv](results/fresh_draws.csv)). Earlier: the same cell on the three draws that chose it. "
+            "Baseline: the same architecture from random weights, on the same draws.\n\n"
+            + tables_of_transfers(answers["confirmed_transfers"], earlier)
+            + "".join(f"\n\n- {sentence}" for sentence in answers["collapsed"])
+        ),
+        CHANGES: (
+            "Before: what the grid's val chose, on the draws that chose it, so a little too high. Now: fresh draws.\n\n"
+            + table_of_changes(answers["confirmed"], earlier)
+        ),
+    }  # fmt: skip
+    if answers["labels"]:
+        sections[LABELS] = labels_section(answers["labels"])
+    for title, text in sections.items():
+        page = _with_section(page, title, text)
+    return page
+
+
+def _with_section(page: str, title: str, text: str) -> str:
+    """The page with a section replaced, or put before the figures where there is none."""
+    section = f"## {title}\n\n{text}\n\n"
+    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    start, end = found.span() if found else (page.index(f"## {BEFORE}\n"),) * 2
+    return (page[:start] + section + page[end:]).rstrip("\n") + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

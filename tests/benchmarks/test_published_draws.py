@@ -1,0 +1,141 @@
+"""Fresh draws of the published choices: what is asked, the record, the answers, the page. Trains nothing."""
+
+import dataclasses
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.inputs.fresh_rows import FreshRow, Place, append, choices, fresh_draws, missing, read_rows
+from benchmarks.published_answers import as_json, best_transfers, confirmation, questions_of
+from docs_build.fresh_section import ADVICE, CHANGES, LABELS, TRANSFERS, with_answers
+from docs_build.fresh_tables import read_earlier
+from experiment.errors import ThawError
+from ledger.cell_selection import Cell
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "ledger.csv.gz"
+PLACE = Place("cats_dogs__original", False, "float32", Cell(20, 3, True), 1000)
+IMAGES = 400
+
+
+def row(place, accuracy=0.75):
+    correct = np.arange(IMAGES) < round(IMAGES * accuracy)
+    return FreshRow(place, accuracy, 1.0, 2.5, np.roll(correct, place.draw % 7), "c0de")
+
+
+def rows_of(chosen, accuracy_of, sweeps=None, solved=False):
+    """A row for every choice on all its draws."""
+    places = [
+        Place(name, solved and "baseline" not in name, "float32", one.cell, draw)
+        for name, group in chosen.items() if sweeps is None or name in sweeps
+        for one in group for draw in fresh_draws(one.cell.n)
+    ]  # fmt: skip
+    return {place: row(place, accuracy_of(place)) for place in places}
+
+
+def better(place):
+    return 0.7 if "baseline" in place.sweep else 0.9
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    return choices(PUBLISHED)
+
+
+def test_the_best_on_val_is_chosen_and_ties_go_to_more_frozen_layers(tmp_path):
+    lines = ["transfer,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy"]
+    for name, n, k, tuned, values in (
+        ("a__original", 20, 3, "true", (0.9, 0.8)), ("a__original", 20, 4, "false", (0.85, 0.85)),
+        ("a__original", 20, 5, "false", (0.9, 0.7)), ("a__original", 50, 0, "true", (0.6, 0.6)),
+        ("baseline__original", 20, 0, "false", (0.5, 0.6)), ("baseline__original", 20, 0, "true", (0.9, 0.9)),
+    ):  # fmt: skip
+        lines += [f"{name},{n},{k},{tuned},{draw},{value},0.5" for draw, value in enumerate(values)]
+    with gzip.open(tmp_path / "ledger.csv.gz", "wt") as file:
+        file.write("\n".join(lines))
+    found = choices(tmp_path / "ledger.csv.gz")
+    assert {name: [one.cell for one in group] for name, group in found.items()} == {
+        "a__original": [Cell(20, 4, False), Cell(50, 0, True)],
+        "baseline__original": [Cell(20, 0, False)],
+    }
+    assert found["baseline__original"][0].val_accuracy == pytest.approx(0.55)
+
+
+def test_small_sizes_have_ten_draws_and_none_is_of_the_search():
+    assert [len(fresh_draws(n)) for n in (10, 20, 50, 100, 2000)] == [10, 10, 10, 5, 5]
+    assert min(fresh_draws(10)) == 1000
+
+
+def test_a_record_gives_its_rows_back_and_only_the_others_are_missing(tmp_path):
+    record, other = tmp_path / "new" / "rows.csv", dataclasses.replace(PLACE, draw=1001, precision="bfloat16")
+    for one in (row(PLACE), row(other, 0.51)):
+        append(record, one)
+    found = read_rows(record)
+    assert list(found) == [PLACE, other]
+    np.testing.assert_array_equal(found[other].correct, row(other, 0.51).correct)
+    kept = [(one.val_accuracy, one.train_accuracy, one.seconds, one.code) for one in found.values()]
+    assert kept == [(0.75, 1.0, 2.5, "c0de"), (0.51, 1.0, 2.5, "c0de")]
+    solved = dataclasses.replace(PLACE, solved=True)
+    assert missing([PLACE, solved], found) == [solved]
+    assert read_rows(tmp_path / "none.csv") == {}
+
+
+def test_every_published_transfer_is_asked_about_at_every_size_against_the_best_from_scratch(chosen):
+    questions = questions_of(chosen)
+    assert len(questions) == 5 * 9 and len({(one.n, one.chosen[0]) for one in questions}) == 45
+    for one in questions:
+        assert one.baseline == (f"baseline__{one.chosen[0].split('__')[1]}", Cell(one.n, 0, False))
+        best = max((group for name, group in chosen.items() if name == one.scratch[0]), key=len)
+        assert all(
+            other.val_accuracy <= next(c.val_accuracy for c in best if c.cell.n == one.n)
+            for name, group in chosen.items() if "baseline" in name for other in group if other.cell.n == one.n
+        )  # fmt: skip
+    assert best_transfers(chosen)[2000] == "imagenet__mobilenet_v2"
+
+
+def test_answers_are_those_of_the_rows(chosen):
+    found = confirmation(chosen, rows_of(chosen, better), solved=False)
+    answers = as_json(found, chosen, rows_of(chosen, better))
+    assert len(answers["confirmed_transfers"]) == 45 and len(answers["confirmed"]) == len(answers["advice"]) == 9
+    assert answers["transfers_left"] == [] and answers["labels"] and not answers["collapsed"]
+    for one in answers["confirmed_transfers"]:
+        assert one["accuracy"] == pytest.approx(0.9) and one["gain_points"] == pytest.approx(20)
+        assert one["draws"] == (10 if one["n"] <= 50 else 5) and one["verdict"] == "gain"
+
+
+def test_what_is_not_trained_is_left_out_and_named(chosen):
+    sweeps = {"imagenet__mobilenet_v2", "baseline__mobilenet_v2", "baseline__original", "baseline__remastered"}
+    rows = rows_of(chosen, better, sweeps)
+    lacking = next(place for place in rows if place.sweep == "imagenet__mobilenet_v2" and place.cell.n == 100)
+    del rows[lacking]
+    answers = as_json(confirmation(chosen, rows, solved=False), chosen, rows)
+    assert {one["transfer"] for one in answers["confirmed_transfers"]} == {"imagenet__mobilenet_v2"}
+    assert 100 not in {one["n"] for one in answers["confirmed_transfers"]} and not answers["labels"]
+    best = best_transfers(chosen)
+    assert {one["n"] for one in answers["confirmed"]} == {
+        n for n, name in best.items() if name == "imagenet__mobilenet_v2" and n != 100
+    }
+    assert len(answers["transfers_left"]) == 4
+
+
+def test_solved_heads_are_compared_with_the_same_baselines(chosen):
+    rows = rows_of(chosen, better) | rows_of(chosen, lambda place: 0.95, {"imagenet__mobilenet_v2"}, solved=True)
+    found = confirmation(chosen, rows, solved=True)
+    assert {answer.question.chosen[0] for answer in found.answers} == {"imagenet__mobilenet_v2"}
+    assert all(answer.summary.accuracy.estimate == pytest.approx(0.95) for answer in found.answers)
+    with pytest.raises(ThawError):
+        confirmation(chosen, {}, solved=False)
+
+
+def test_the_page_takes_the_answers_and_keeps_all_else(chosen):
+    rows = rows_of(chosen, better)
+    answers = as_json(confirmation(chosen, rows, solved=False), chosen, rows)
+    page = (PUBLISHED.parents[1] / "results.md").read_text()
+    first = with_answers(page, answers, read_earlier(PUBLISHED))
+    assert with_answers(first, answers, read_earlier(PUBLISHED)) == first
+    for title in (ADVICE, TRANSFERS, CHANGES, LABELS):
+        assert first.count(f"## {title}\n") == 1
+    before, after = (one[one.index("## The original report's conclusions") :] for one in (page, first))
+    assert before == after
+    assert first.index(f"## {TRANSFERS}") < first.index(f"## {CHANGES}") < first.index("## Figures")
+    assert "90.0%" in first and "Still to be trained" not in first
