@@ -24,7 +24,8 @@ from acquisition.data_sources.base_folders import usual_places
 from acquisition.data_sources.imagenet_weights import locate_weights
 from analysis.cells.paired_ledgers import BASELINE_PREFIX
 from benchmarks.inputs import target
-from benchmarks.inputs.fresh_rows import FreshRow, Place, append, choices, fresh_draws, missing, read_rows
+from benchmarks.inputs.fresh_rows import FreshRow, Place, append, fresh_draws, missing, read_rows
+from benchmarks.inputs.published_search import cells_to_train, search_grid
 from benchmarks.prediction.published_grid import PUBLISHED
 from experiment.config import ExperimentConfig, Schedule
 from experiment.loading import PRESETS, load_config
@@ -43,9 +44,9 @@ RECORD = PUBLISHED / "fresh_draws.csv"
 
 def main(argv: Sequence[str]) -> int:
     """Trains what the record lacks of some sweeps, until the time is over."""
-    chosen = choices(PUBLISHED / "ledger.csv.gz")
+    cells = cells_to_train(search_grid(PUBLISHED / "ledger.csv.gz"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sweeps", nargs="+", choices=sorted(chosen), default=sorted(chosen), help="all by default")
+    parser.add_argument("--sweeps", nargs="+", choices=list(cells), default=list(cells), help="all by default")
     parser.add_argument("--solved", action="store_true", help="transfers alone, from a solved head")
     parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     parser.add_argument("--minutes", type=float, default=600.0, help="begin no training after so long (600)")
@@ -58,9 +59,9 @@ def main(argv: Sequence[str]) -> int:
         if arguments.solved and sweep.startswith(BASELINE_PREFIX):
             continue
         places = [
-            Place(sweep, arguments.solved, arguments.precision, choice.cell, draw)
-            for choice in chosen[sweep]
-            for draw in fresh_draws(choice.cell.n)
+            Place(sweep, arguments.solved, arguments.precision, cell, draw)
+            for cell in cells[sweep]
+            for draw in fresh_draws(cell.n)
         ]
         train(missing(places, read_rows(arguments.record)), arguments.record, arguments.out, until)
     return 0

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from docs_build.fresh_tables import EarlierGrid, read_earlier, table_of_changes, tables_of_transfers
-from docs_build.results_page import labels_section
+from docs_build.results_page import claims_section, labels_section
 
-ADVICE, TRANSFERS, CHANGES, LABELS, BEFORE = (
-    "What to use with how many images", "Every transfer on fresh draws", "What changed", "Labels saved", "Figures",
+ADVICE, TRANSFERS, CHANGES, CLAIMS, LABELS, BEFORE = (
+    "What to use with how many images", "Every transfer on fresh draws", "What changed",
+    "Conclusions that fresh draws decide", "Labels saved", "Figures",
 )  # fmt: skip
 """Headings of the page; new sections come before the last."""
 
@@ -66,6 +67,11 @@ def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) ->
             + table_of_changes(answers["confirmed"], earlier)
         ),
     }  # fmt: skip
+    if answers["claims"]:
+        sections[CLAIMS] = (
+            "These conclusions compare cells that val chose. So fresh draws decide them, and not the grid's draws, as "
+            "in the last table.\n\n" + claims_section([{**claim, "measured": True} for claim in answers["claims"]])
+        )
     if answers["labels"]:
         sections[LABELS] = labels_section(answers["labels"])
     for title, text in sections.items():

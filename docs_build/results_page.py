@@ -116,7 +116,7 @@ def _page(
         *_confirmed(summary, earlier),
         "## Figures\n\n" + "\n\n".join(_figures(figures)),
         "## Labels saved\n\n" + labels_section(summary["labels_needed"]),
-        "## The original report's conclusions\n\n" + _claims(claims),
+        "## The original report's conclusions\n\n" + claims_section(claims),
     ]
     if sources:
         parts.insert(2, "## Sources\n\n" + _sources(sources))
@@ -211,7 +211,12 @@ def _needed(one: dict[str, Any] | None, smallest: int) -> str:
     return " ".join(filter(None, needed_in_words(one["labels_needed"], one["interval"], sizes, one["draws"])))
 
 
-def _claims(claims: list[dict[str, Any]]) -> str:
+def claims_section(claims: list[dict[str, Any]]) -> str:
+    """The table of claims.
+
+    Args:
+      claims: of claims.json.
+    """
     table = ["| | the report says | verdict | what was found |", "|---|---|---|---|"]
     for claim in claims:
         verdict = claim["verdict"] if claim["measured"] else "not measured"

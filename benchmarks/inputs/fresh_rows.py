@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 
-from analysis.cells.paired_ledgers import BASELINE_PREFIX
 from experiment.stack import Precision
 from experiment.training_settings import FIRST_FRESH_DRAW
-from ledger.cell_selection import Cell, cell_merit
+from ledger.cell_selection import Cell
 from pipeline.runs.run_formats import truth
 
 MANY_DRAWS, DRAWS, SMALL = 10, 5, 50
@@ -40,14 +37,6 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
-    """A cell and its mean accuracy on the grid's val, a fraction."""
-
-    cell: Cell
-    val_accuracy: float
-
-
-@dataclasses.dataclass(frozen=True)
 class FreshRow:
     """What a place came to: accuracies are fractions, seconds those of one core.
 
@@ -66,28 +55,6 @@ class FreshRow:
 
 COLUMNS = ("sweep", "solved", "precision", "n", "freeze_count", "fine_tune", "draw", "val_accuracy", "train_accuracy",
            "seconds", "code", "images", "correct")  # fmt: skip
-
-
-def choices(ledger: Path) -> dict[str, list[Choice]]:
-    """What val chose at each n of each sweep of a published ledger.csv.gz, by sweep, n rising.
-
-    A baseline has one cell at each n: with nothing frozen there is nothing to fine-tune.
-    """
-    accuracies: dict[tuple[str, Cell], list[float]] = {}
-    with gzip.open(ledger, "rt", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"]))
-            if not (row["transfer"].startswith(BASELINE_PREFIX) and cell.fine_tune):
-                accuracies.setdefault((row["transfer"], cell), []).append(float(row["val_accuracy"]))
-    best: dict[tuple[str, int], Choice] = {}
-    for (sweep, cell), values in accuracies.items():
-        choice, held = Choice(cell, fmean(values)), best.get((sweep, cell.n))
-        if held is None or cell_merit(cell, choice.val_accuracy) > cell_merit(held.cell, held.val_accuracy):
-            best[sweep, cell.n] = choice
-    found: dict[str, list[Choice]] = {}
-    for (sweep, _), choice in sorted(best.items(), key=lambda one: one[0]):
-        found.setdefault(sweep, []).append(choice)
-    return found
 
 
 def fresh_draws(n: int) -> range:

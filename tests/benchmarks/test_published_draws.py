@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.inputs.fresh_rows import FreshRow, Place, append, choices, fresh_draws, missing, read_rows
-from benchmarks.published_answers import as_json, best_transfers, confirmation, questions_of
-from docs_build.fresh_section import ADVICE, CHANGES, LABELS, TRANSFERS, with_answers
+from benchmarks.inputs.fresh_rows import FreshRow, Place, append, fresh_draws, missing, read_rows
+from benchmarks.inputs.published_search import asked, cells_to_train, search_grid, trained
+from benchmarks.published_answers import answers, best_transfers, confirmation
+from docs_build.fresh_section import ADVICE, CHANGES, CLAIMS, LABELS, TRANSFERS, with_answers
 from docs_build.fresh_tables import read_earlier
 from experiment.errors import ThawError
 from ledger.cell_selection import Cell
@@ -24,12 +25,12 @@ def row(place, accuracy=0.75):
     return FreshRow(place, accuracy, 1.0, 2.5, np.roll(correct, place.draw % 7), "c0de")
 
 
-def rows_of(chosen, accuracy_of, sweeps=None, solved=False):
-    """A row for every choice on all its draws."""
+def rows_of(grid, accuracy_of, sweeps=None, solved=False):
+    """A row for every cell that is trained, on all its draws."""
     places = [
-        Place(name, solved and "baseline" not in name, "float32", one.cell, draw)
-        for name, group in chosen.items() if sweeps is None or name in sweeps
-        for one in group for draw in fresh_draws(one.cell.n)
+        Place(name, solved and "baseline" not in name, "float32", cell, draw)
+        for name, cells in cells_to_train(grid).items() if sweeps is None or name in sweeps
+        for cell in cells for draw in fresh_draws(cell.n)
     ]  # fmt: skip
     return {place: row(place, accuracy_of(place)) for place in places}
 
@@ -39,26 +40,27 @@ def better(place):
 
 
 @pytest.fixture(scope="module")
-def chosen():
-    return choices(PUBLISHED)
+def grid():
+    return search_grid(PUBLISHED)
 
 
 def test_the_best_on_val_is_chosen_and_ties_go_to_more_frozen_layers(tmp_path):
     lines = ["transfer,n,freeze_count,fine_tune,draw,val_accuracy,test_accuracy"]
-    for name, n, k, tuned, values in (
-        ("a__original", 20, 3, "true", (0.9, 0.8)), ("a__original", 20, 4, "false", (0.85, 0.85)),
-        ("a__original", 20, 5, "false", (0.9, 0.7)), ("a__original", 50, 0, "true", (0.6, 0.6)),
-        ("baseline__original", 20, 0, "false", (0.5, 0.6)), ("baseline__original", 20, 0, "true", (0.9, 0.9)),
+    for name, k, tuned, values in (
+        ("a__original", 3, "true", (0.9, 0.8)), ("a__original", 5, "false", (0.85, 0.85)),
+        ("a__original", 6, "false", (0.9, 0.7)), ("a__original", 2, "false", (0.7, 0.7)),
+        ("baseline__original", 0, "false", (0.5, 0.6)), ("baseline__original", 0, "true", (0.5, 0.6)),
     ):  # fmt: skip
-        lines += [f"{name},{n},{k},{tuned},{draw},{value},0.5" for draw, value in enumerate(values)]
+        lines += [f"{name},20,{k},{tuned},{draw},{value},0.5" for draw, value in enumerate(values)]
     with gzip.open(tmp_path / "ledger.csv.gz", "wt") as file:
         file.write("\n".join(lines))
-    found = choices(tmp_path / "ledger.csv.gz")
-    assert {name: [one.cell for one in group] for name, group in found.items()} == {
-        "a__original": [Cell(20, 4, False), Cell(50, 0, True)],
-        "baseline__original": [Cell(20, 0, False)],
-    }
-    assert found["baseline__original"][0].val_accuracy == pytest.approx(0.55)
+    grid = search_grid(tmp_path / "ledger.csv.gz")
+    [question] = asked(grid)
+    assert question.chosen == ("a__original", Cell(20, 5, False)) and question.val_accuracy == pytest.approx(0.85)
+    # C6 compares the best of more than half of the layers frozen, 5, with the best of fewer, 3.
+    assert cells_to_train(grid) == {
+        "a__original": [Cell(20, 3, True), Cell(20, 5, False)], "baseline__original": [Cell(20, 0, False)],
+    }  # fmt: skip
 
 
 def test_small_sizes_have_ten_draws_and_none_is_of_the_search():
@@ -80,60 +82,58 @@ def test_a_record_gives_its_rows_back_and_only_the_others_are_missing(tmp_path):
     assert read_rows(tmp_path / "none.csv") == {}
 
 
-def test_every_published_transfer_is_asked_about_at_every_size_against_the_best_from_scratch(chosen):
-    questions = questions_of(chosen)
+def test_every_published_transfer_is_asked_about_at_every_size_against_the_best_from_scratch(grid):
+    questions = asked(grid)
     assert len(questions) == 5 * 9 and len({(one.n, one.chosen[0]) for one in questions}) == 45
+    cells = cells_to_train(grid)
     for one in questions:
-        assert one.baseline == (f"baseline__{one.chosen[0].split('__')[1]}", Cell(one.n, 0, False))
-        best = max((group for name, group in chosen.items() if name == one.scratch[0]), key=len)
-        assert all(
-            other.val_accuracy <= next(c.val_accuracy for c in best if c.cell.n == one.n)
-            for name, group in chosen.items() if "baseline" in name for other in group if other.cell.n == one.n
-        )  # fmt: skip
-    assert best_transfers(chosen)[2000] == "imagenet__mobilenet_v2"
+        assert trained(one.baseline) == (f"baseline__{one.chosen[0].split('__')[1]}", Cell(one.n, 0, False))
+        assert one.scratch[0].startswith("baseline__")
+        assert all(trained(place)[1] in cells[place[0]] for place in one.cells)
+    assert best_transfers(grid)[2000] == "imagenet__mobilenet_v2"
 
 
-def test_answers_are_those_of_the_rows(chosen):
-    found = confirmation(chosen, rows_of(chosen, better), solved=False)
-    answers = as_json(found, chosen, rows_of(chosen, better))
-    assert len(answers["confirmed_transfers"]) == 45 and len(answers["confirmed"]) == len(answers["advice"]) == 9
-    assert answers["transfers_left"] == [] and answers["labels"] and not answers["collapsed"]
-    for one in answers["confirmed_transfers"]:
+def test_answers_are_those_of_the_rows(grid):
+    found = answers(grid, rows_of(grid, better))
+    assert len(found["confirmed_transfers"]) == 45 and len(found["confirmed"]) == len(found["advice"]) == 9
+    assert found["transfers_left"] == [] and found["labels"] and not found["collapsed"]
+    assert [one["id"] for one in found["claims"]] == ["C1", "C3", "C6", "C7"]
+    for one in found["confirmed_transfers"]:
         assert one["accuracy"] == pytest.approx(0.9) and one["gain_points"] == pytest.approx(20)
         assert one["draws"] == (10 if one["n"] <= 50 else 5) and one["verdict"] == "gain"
 
 
-def test_what_is_not_trained_is_left_out_and_named(chosen):
+def test_what_is_not_trained_is_left_out_and_named(grid):
     sweeps = {"imagenet__mobilenet_v2", "baseline__mobilenet_v2", "baseline__original", "baseline__remastered"}
-    rows = rows_of(chosen, better, sweeps)
-    lacking = next(place for place in rows if place.sweep == "imagenet__mobilenet_v2" and place.cell.n == 100)
-    del rows[lacking]
-    answers = as_json(confirmation(chosen, rows, solved=False), chosen, rows)
-    assert {one["transfer"] for one in answers["confirmed_transfers"]} == {"imagenet__mobilenet_v2"}
-    assert 100 not in {one["n"] for one in answers["confirmed_transfers"]} and not answers["labels"]
-    best = best_transfers(chosen)
-    assert {one["n"] for one in answers["confirmed"]} == {
+    rows = rows_of(grid, better, sweeps)
+    chosen = grid.chosen.transfers["imagenet__mobilenet_v2"][100]
+    del rows[Place("imagenet__mobilenet_v2", False, "float32", chosen, 1002)]
+    found = answers(grid, rows)
+    assert {one["transfer"] for one in found["confirmed_transfers"]} == {"imagenet__mobilenet_v2"}
+    assert 100 not in {one["n"] for one in found["confirmed_transfers"]}
+    assert not found["labels"] and not found["claims"]
+    best = best_transfers(grid)
+    assert {one["n"] for one in found["confirmed"]} == {
         n for n, name in best.items() if name == "imagenet__mobilenet_v2" and n != 100
     }
-    assert len(answers["transfers_left"]) == 4
+    assert len(found["transfers_left"]) == 4
 
 
-def test_solved_heads_are_compared_with_the_same_baselines(chosen):
-    rows = rows_of(chosen, better) | rows_of(chosen, lambda place: 0.95, {"imagenet__mobilenet_v2"}, solved=True)
-    found = confirmation(chosen, rows, solved=True)
+def test_solved_heads_are_compared_with_the_same_baselines(grid):
+    rows = rows_of(grid, better) | rows_of(grid, lambda place: 0.95, {"imagenet__mobilenet_v2"}, solved=True)
+    found = confirmation(grid, rows, solved=True)
     assert {answer.question.chosen[0] for answer in found.answers} == {"imagenet__mobilenet_v2"}
     assert all(answer.summary.accuracy.estimate == pytest.approx(0.95) for answer in found.answers)
     with pytest.raises(ThawError):
-        confirmation(chosen, {}, solved=False)
+        confirmation(grid, {}, solved=False)
 
 
-def test_the_page_takes_the_answers_and_keeps_all_else(chosen):
-    rows = rows_of(chosen, better)
-    answers = as_json(confirmation(chosen, rows, solved=False), chosen, rows)
+def test_the_page_takes_the_answers_and_keeps_all_else(grid):
+    found = answers(grid, rows_of(grid, better))
     page = (PUBLISHED.parents[1] / "results.md").read_text()
-    first = with_answers(page, answers, read_earlier(PUBLISHED))
-    assert with_answers(first, answers, read_earlier(PUBLISHED)) == first
-    for title in (ADVICE, TRANSFERS, CHANGES, LABELS):
+    first = with_answers(page, found, read_earlier(PUBLISHED))
+    assert with_answers(first, found, read_earlier(PUBLISHED)) == first
+    for title in (ADVICE, TRANSFERS, CHANGES, CLAIMS, LABELS):
         assert first.count(f"## {title}\n") == 1
     before, after = (one[one.index("## The original report's conclusions") :] for one in (page, first))
     assert before == after
