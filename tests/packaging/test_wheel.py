@@ -19,8 +19,14 @@ SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js", ".pbtxt")
 pytestmark = pytest.mark.slow
 
 
+def clean_environment(**variables: str) -> dict[str, str]:
+    """This process's environment without a PYTHONPATH that would lead back to the checkout, unless one is given."""
+    return {**{name: value for name, value in os.environ.items() if name != "PYTHONPATH"}, **variables}
+
+
 def run_in(folder: Path, *command: object) -> str:
-    done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([str(part) for part in command], cwd=folder, env=clean_environment(), capture_output=True,
+                          text=True)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -66,7 +72,10 @@ def test_the_wheel_holds_every_module_and_data_file_and_no_others(wheel: Path) -
     assert names == files_to_ship()
 
 
-def test_modules_import_from_the_clean_environment(installed_python: Path, tmp_path: Path) -> None:
+def test_modules_import_from_the_clean_environment_whatever_pythonpath_the_tests_run_with(
+    installed_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     code = (
         "import acquisition, components, experiment.config, ledger.ledger, transferability.logme as logme\n"
         "import importlib.util as u\n"
@@ -111,8 +120,8 @@ def others_modules(installed_python: Path, tmp_path_factory: pytest.TempPathFact
 
 
 def thaw_in(folder: Path, python: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs the installed command; its PYTHONPATH is empty unless given."""
-    environment = {**os.environ, "PYTHONPATH": "", **variables}
+    """Runs the installed command."""
+    environment = clean_environment(**variables)
     command = [str(python.with_name("thaw")), *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -150,7 +159,7 @@ def test_the_schema_is_ours_and_workers_import_our_modules(installed_python, oth
         "        loaded = \"__import__('sys').modules['trainer_module.worker_pools.process_pool'].__file__\"\n"
         "        print(pool.apply(eval, (loaded,)))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(others_modules), "TF_USE_LEGACY_KERAS": "0"}
+    environment = clean_environment(PYTHONPATH=str(others_modules), TF_USE_LEGACY_KERAS="0")
     done = subprocess.run([installed_python, "-c", code], cwd=others_modules, env=environment, capture_output=True,
                           text=True)  # fmt: skip
     assert done.returncode == 0, done.stderr
