@@ -1,4 +1,4 @@
-"""What a run would do, and about how long it would take, before it starts. Imports run_costs, no TensorFlow."""
+"""What a run would do, and about how long it would take, before it starts. Imports planning's costs, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threadpoolctl
 
 from experiment.backbones import MOST_SIDE_PX
 from experiment.config import ExperimentConfig
+from pipeline.planning.fresh_cells import fresh_cells, fresh_executions
 from pipeline.planning.run_costs import RunCosts
 
 MB_PER_ROW = 0.05  # of a ledger and its copy, 2,000 test images of two classes
@@ -22,26 +23,30 @@ class Plan:
 
     Attributes:
       cells: grid points by sweep, baselines among them; each is trained once per draw.
-      fresh_cells: by n, of what val chooses and what it is compared with; each is trained on every fresh draw. A
-        baseline is counted once, fine-tuned or not. What `every_transfer` adds for the claims is not counted.
+      searched: whether fewer cells of transfers may be trained: where a search chooses them, or time may run out.
+      fresh_cells: by n, of what val chooses and what it is compared with, at most; each is trained on fresh draws.
+      fresh_executions: trainings on fresh draws.
+      fresh_at_most: whether fresh_executions is an upper bound: what val chooses says how many cells these are, and a
+        size that stays undecided gets more draws (`most_draws`).
       executions: trainings in all.
-      minutes: estimated wall time with nothing cached.
+      at_most: whether `executions` is an upper bound.
+      minutes: estimated wall time with nothing cached, if the first fresh draws decide every size.
       disk_mb: estimated size of what is written.
-      at_most: whether a search trains a part of the cells of transfers, so that all figures are upper bounds.
     """
 
     cells: Mapping[str, int]
+    searched: bool
     fresh_cells: Mapping[int, int]
+    fresh_executions: int
+    fresh_at_most: bool
     executions: int
+    at_most: bool
     minutes: float
     disk_mb: float
-    at_most: bool
 
 
 def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: float, workers: int) -> Plan:
     """Counts cells and estimates time and disk.
-
-    Fresh draws are those of `confirmation.draws`; an n that stays undecided gets more (`most_draws`).
 
     Args:
       config: the experiment.
@@ -50,18 +55,30 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
       gflops: one core's matrix-product rate, in 10^9 operations a second.
       workers: processes that share a sweep.
     """
-    costs, fresh_draws = RunCosts(config, images, gflops, workers), config.confirmation.draws
+    costs = RunCosts(config, images, gflops, workers)
     cells = {name: costs.cells(name) for name in costs.sweeps}
-    fresh_cells = {n: len(costs.confirmed(n)) for n in sorted(config.sizes)}
+    fresh = {n: fresh_cells(config, n) for n in sorted(config.sizes)}
+    fewest, most = fresh_executions(config)
+    searched, fresh_at_most = config.search == "bayesian" or config.budget_minutes is not None, fewest < most
     seconds = costs.preparing() + sum(costs.fixed().values())
     seconds += sum(costs.searched(name, config.draws) for name in costs.sweeps)
     seconds += costs.starts({name for n in config.sizes for name in costs.confirmed(n)})
-    seconds += fresh_draws * sum(map(costs.fresh_draw, config.sizes))
-    executions = sum(cells.values()) * config.draws + sum(fresh_cells.values()) * fresh_draws
+    seconds += config.confirmation.draws * sum(map(costs.fresh_draw, config.sizes))
+    executions = sum(cells.values()) * config.draws + most
     pixels = int(np.prod(config.data.image_shape)) + 200
     copied = images * (1 + config.augmentation.copies * _shares(config))
     disk_mb = (size_bytes + copied * pixels) / 1e6 + 30 * len(config.transfers) + executions * MB_PER_ROW
-    return Plan(cells, fresh_cells, executions, seconds / 60, disk_mb, at_most=config.search == "bayesian")
+    return Plan(
+        cells=cells,
+        searched=searched,
+        fresh_cells={n: one.most + one.of_claims for n, one in fresh.items()},
+        fresh_executions=most,
+        fresh_at_most=fresh_at_most,
+        executions=executions,
+        at_most=searched or fresh_at_most,
+        minutes=seconds / 60,
+        disk_mb=disk_mb,
+    )
 
 
 def sides_in_words(config: ExperimentConfig) -> str:

@@ -12,6 +12,7 @@ from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig
 from experiment.machine import Expected
 from experiment.schedules import Way, ways_of
+from pipeline.planning.fresh_cells import asked_transfers
 from pipeline.planning.training_costs import (
     SECONDS_PER_PROGRAM,
     SECONDS_PER_SWEEP,
@@ -119,15 +120,15 @@ class RunCosts:
         return sizes, self.sweep(name, draws, 1, fine_tune=(min(self._config.fine_tune),))
 
     def confirmed(self, n: int) -> list[str]:
-        """Sweeps of the cells that are trained on fresh draws at n, at most: of possible transfers the most expensive.
+        """Sweeps of the cells that are trained on fresh draws at n: of possible transfers the most expensive.
 
         The chosen cell of the best transfer, of every one at the size to deploy; their baselines; and the best network
-        from scratch, which may be another one's baseline.
+        from scratch, which may be another one's baseline. One that is trained both ways (fresh_cells) is here once:
+        fine-tuning adds nothing to a network that was trained whole.
         """
         config = self._config
-        pairs = [pair for pair in config.transfers if pair.id not in config.controls]
-        if not (n == config.deployed_size or config.confirmation.every_transfer):
-            pairs = [max(pairs, key=lambda pair: self._training(pair.id, n))]
+        asked, pairs = asked_transfers(config, n)
+        pairs = sorted(pairs, key=lambda pair: self._training(pair.id, n), reverse=True)[:asked]
         own = [f"baseline__{name}" for name in dict.fromkeys(config.baseline_of(pair.architecture) for pair in pairs)]
         others = [name for name in self.sweeps if name.startswith("baseline__") and name not in own]
         best = sorted(others, key=lambda name: self._training(name, n))[-1:]

@@ -60,8 +60,10 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
     config, plan = prepared.config, prepared.plan
     terminal.print(plan_table(config, plan, prepared.dataset.name))
     terminal.print(sides_in_words(config))
+    asked = config.confirmation
+    decided = f" and {asked.draws} fresh draws decide every size" if asked.most_draws > asked.draws else ""
     terminal.print(
-        f"About {plan.minutes:.0f} minutes if nothing is cached; {plan.disk_mb / 1000:.1f} GB of disk "
+        f"About {plan.minutes:.0f} minutes if nothing is cached{decided}; {plan.disk_mb / 1000:.1f} GB of disk "
         f"({free_gb(config.workspace):.0f} GB free).",
     )
     if prepared.budget:
@@ -78,14 +80,15 @@ def plan_table(config: ExperimentConfig, plan: Plan, data: str) -> FittingTable:
       plan: of it.
       data: name of the data.
     """
-    most = "at most " if plan.at_most else ""
-    title = f"Plan: {most}{plan.executions} trainings on {data}"
+    most = "at most "
+    title = f"Plan: {most if plan.at_most else ''}{plan.executions} trainings on {data}"
     rows = []
     for sweep, cells in plan.cells.items():
-        searched = "" if sweep.startswith("baseline__") else most
+        searched = most if plan.searched and not sweep.startswith("baseline__") else ""
         rows.append((sweep, str(cells), str(config.draws), f"{searched}{cells * config.draws}"))
-    fresh, draws = sum(plan.fresh_cells.values()), config.confirmation.draws
-    rows.append(("fresh draws", str(fresh), str(draws), str(fresh * draws)))
+    bound, asked = most if plan.fresh_at_most else "", config.confirmation
+    draws = f"{asked.draws} to {asked.most_draws}" if asked.most_draws > asked.draws else str(asked.draws)
+    rows.append(("fresh draws", f"{bound}{sum(plan.fresh_cells.values())}", draws, f"{bound}{plan.fresh_executions}"))
     return FittingTable(empty_table("sweep", "cells", "draws", "trainings", title=title), rows)
 
 

@@ -14,7 +14,7 @@ from experiment.training_settings import BUDGET_KEY
 from ledger.ledger_note import FRESH_DRAWS_FOLDER, note_path
 from ledger.sealed_lines import SealedLines
 from pipeline.dag.node_settings import asked_digest
-from pipeline.planning.run_costs import RunCosts
+from pipeline.planning.fresh_cells import fresh_executions
 from pipeline.runs.run_files import (
     SUMMARY_FILE,
     comparable,
@@ -31,6 +31,7 @@ from pipeline.runs.run_log import RUN_LOG
 FRESH_DRAWS = "fresh draws"
 FILLED_IN = ("sha256", "mflop", "parts")
 """Of a backbone: what a run finds out, and its config.yaml says."""
+Bound = Literal["", "at most ", "at least "]
 NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
 """What TFX's local runner logs."""
 
@@ -45,7 +46,7 @@ class SweepState:
       planned: executions that the configuration asks for.
       diverged: of those done, how many did not train as planned.
       training_s: seconds of training that they took, all workers together.
-      bound: how `planned` is to be read: a search trains a part alone, and an undecided size gets more fresh draws.
+      bound: how `planned` is to be read: a search or a time limit trains a part; an undecided size gets more draws.
     """
 
     sweep: str
@@ -53,7 +54,7 @@ class SweepState:
     planned: int
     diverged: int
     training_s: float
-    bound: Literal["", "at most ", "at least "] = ""
+    bound: Bound = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _sweep_state(
     # A search may have trained other cells, and so may a run with other sizes or more draws.
     rows = [row for row in rows if row["n"] in config.sizes and row["draw"] < config.draws
             and (row["freeze_count"], row["fine_tune"], row.get("held_from", 0)) in ways]  # fmt: skip
-    searched = bool(source) and config.search == "bayesian"
+    searched = bool(source) and (config.search == "bayesian" or config.budget_minutes is not None)
     return _counted(name, rows, planned, "at most " if searched else ""), data, ledger
 
 
@@ -162,14 +163,12 @@ def _fresh_draws(config: ExperimentConfig, ledgers: Sequence[str]) -> SweepState
     """All fresh draws; their ledgers have the names of the search's."""
     folder = config.ledger_folder / FRESH_DRAWS_FOLDER
     rows = [row for name in ledgers for row in _ledger(folder / name)[1] if row["n"] in config.sizes]
-    costs = RunCosts(config, 1, 1.0, 1)  # for which cells are chosen at most; seconds are not asked for
-    planned = config.confirmation.draws * sum(len(costs.confirmed(n)) for n in config.sizes)
-    return _counted(FRESH_DRAWS, rows, planned, "at least ")
+    fewest, most = fresh_executions(config)
+    bound: Bound = "" if fewest == most else "at least " if fewest else "at most "
+    return _counted(FRESH_DRAWS, rows, fewest or most, bound)
 
 
-def _counted(
-    name: str, rows: Sequence[Mapping[str, Any]], planned: int, bound: Literal["", "at most ", "at least "]
-) -> SweepState:  # fmt: skip
+def _counted(name: str, rows: Sequence[Mapping[str, Any]], planned: int, bound: Bound) -> SweepState:
     diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
     return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows), bound)
 

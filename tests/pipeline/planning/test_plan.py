@@ -27,29 +27,47 @@ def test_every_cell_of_every_sweep_is_counted_once_per_draw():
         "baseline__original": 6, "cats_dogs__original": 12, "ships_planes__original": 12,
         "imagenet__mobilenet_v2": 18,
     }  # fmt: skip
-    # 48, and on five fresh draws the best transfer and its baseline, at 200 every transfer.
-    assert counted.fresh_cells == {50: 2, 100: 2, 200: 4}
-    assert counted.executions == 48 + 5 * 8
-    assert counted.at_most
+    # 48, and on five fresh draws the best transfer, at 200 every transfer, and the baseline in both ways of tuning.
+    assert counted.fresh_cells == {50: 3, 100: 3, 200: 5}
+    assert counted.executions == 48 + 5 * 11
+    assert counted.at_most and counted.searched
 
 
-def test_a_grid_is_counted_exactly():
-    assert not plan(changed(QUICK, search="grid")).at_most
+def test_a_grid_is_counted_exactly_but_for_what_val_chooses():
+    grid = plan(changed(QUICK, search="grid"))
+    assert not grid.searched and grid.fresh_at_most and grid.at_most
+    one_way = changed(QUICK, search="grid", fine_tune=[False])
+    assert (plan(one_way).fresh_cells, plan(one_way).at_most) == ({50: 2, 100: 2, 200: 4}, False)
+    assert plan(changed(one_way, confirmation={"draws": 5, "most_draws": 20})).at_most
 
 
-def test_every_transfer_is_confirmed_where_that_is_asked_for():
-    config = changed(QUICK, confirmation={"draws": 3, "most_draws": 3, "every_transfer": True})
-    assert plan(config).fresh_cells == {50: 4, 100: 4, 200: 4}
-    assert plan(config).executions == 48 + 3 * 12
+def test_a_size_may_get_the_most_draws():
+    most = plan(changed(QUICK, confirmation={"draws": 5, "most_draws": 20}))
+    assert most.fresh_executions == 20 * 11 and most.minutes == plan(QUICK).minutes
+
+
+def test_with_a_time_limit_all_counts_are_upper_bounds():
+    limited = plan(changed(QUICK, search="grid", fine_tune=[False], budget_minutes=10))
+    assert limited.searched and limited.fresh_at_most and limited.at_most
+
+
+def test_every_transfer_is_confirmed_where_that_is_asked_for_and_so_are_the_claims_cells():
+    config = changed(QUICK, confirmation={"draws": 3, "most_draws": 6, "every_transfer": True})
+    # 3 transfers and 2 baselines; MobileNetV2 with all parts frozen. No network is cut on both sides of its half.
+    assert plan(config).fresh_cells == {50: 6, 100: 6, 200: 6}
+    assert plan(config).fresh_executions == 3 * (6 * 5 + 3 * 1)
+    both_sides = changed(config, freeze_counts={**QUICK.freeze_counts, "original": [2, 8]})
+    assert plan(both_sides).fresh_cells == {50: 8, 100: 6, 200: 6}
 
 
 def test_of_two_networks_from_scratch_the_best_is_confirmed_beside_the_transfers_own():
     config = changed(QUICK, baselines={})
-    assert plan(config).fresh_cells == {50: 3, 100: 3, 200: 5}
+    # At 200: three transfers, the original network in both ways, MobileNetV2 in one, and the best, another one.
+    assert plan(config).fresh_cells == {50: 3, 100: 3, 200: 7}
 
 
 def test_controls_are_not_confirmed():
-    assert set(plan(load_config(PRESETS / "controls.yaml")).fresh_cells.values()) == {2}
+    assert set(plan(load_config(PRESETS / "controls.yaml")).fresh_cells.values()) == {3}
 
 
 def test_more_fresh_draws_take_longer():
@@ -114,13 +132,15 @@ def shown(config, plan):
 
 def test_the_table_has_a_line_for_fresh_draws_and_says_at_most_of_what_is_searched():
     text = shown(QUICK, plan(QUICK))
-    assert "Plan: at most 88 trainings on cifar10" in text
+    assert "Plan: at most 103 trainings on cifar10" in text
     lines = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
     assert "at most 18" in lines["imagenet__mobilenet_v2"]
-    assert "at most" not in lines["baseline__original"] and "at most" not in lines["fresh"]
-    assert re.findall(r"\d+", lines["fresh"]) == ["8", "5", "40"]
-    grid = changed(QUICK, search="grid")
+    assert "at most" not in lines["baseline__original"]
+    assert re.sub("[ │]+", " ", lines["fresh"]).split(" ", 3)[3].strip() == "at most 11 5 at most 55"
+    grid = changed(QUICK, search="grid", fine_tune=[False])
     assert "at most" not in shown(grid, plan(grid))
+    more = changed(QUICK, confirmation={"draws": 5, "most_draws": 20})
+    assert "5 to 20" in shown(more, plan(more))
 
 
 def test_the_plan_says_which_side_each_network_sees_and_why():

@@ -107,6 +107,12 @@ def test_what_a_search_may_train_is_shown_as_at_most(config, make_config):
     shown = {row[0].plain: row[2].plain for row in progress_table("quick", state_of(config)).rows}
     assert shown["cats_dogs__original"] == "at most 108" and shown["baseline__original"] == "54"
     assert {one.bound for one in state_of(make_config("search=grid")).sweeps} == {"", "at least "}
+    assert {one.bound for one in state_of(make_config("search=grid", "fine_tune=[false]")).sweeps} == {""}
+
+
+def test_under_a_time_limit_everything_but_baselines_is_at_most(make_config):
+    bounds = {one.sweep: one.bound for one in state_of(make_config("search=grid", "budget_minutes=10")).sweeps}
+    assert bounds.pop("baseline__original") == "" and set(bounds.values()) == {"at most "}
 
 
 def test_fresh_draws_are_counted_beside_the_search_and_a_size_may_get_more(config):
