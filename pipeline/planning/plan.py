@@ -10,7 +10,7 @@ import numpy as np
 import threadpoolctl
 
 from experiment.backbones import MOST_SIDE_PX
-from experiment.config import ExperimentConfig
+from experiment.config import Architecture, ExperimentConfig
 from pipeline.planning.fresh_cells import fresh_cells, fresh_executions
 from pipeline.planning.run_costs import RunCosts
 
@@ -84,16 +84,20 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
 def sides_in_words(config: ExperimentConfig) -> str:
     """The side in pixels of what each network sees, and what decides it."""
     used = dict.fromkeys([*config.baseline_architectures, *(pair.architecture for pair in config.transfers)])
-    said = []
-    for name in used:
-        backbone = config.backbones.get(name)
-        side: int | None
-        if backbone is None:
-            side, why = min(MOST_SIDE_PX, max(config.data.image_shape[:2])), f"at most {MOST_SIDE_PX}"
-        else:
-            side, why = backbone.side_px, "image_size_px" if backbone.image_size_px else "as its weights were trained"
-        said.append(f"{name} {side} ({why})" if side else f"{name} the size of its file, or that of the images")
+    said = [f"{name} {_side_in_words(config, name)}" for name in used]
     return f"Side of the images that networks see, in pixels: {', '.join(said)}."
+
+
+def _side_in_words(config: ExperimentConfig, name: Architecture) -> str:
+    backbone, longer = config.backbones.get(name), max(config.data.image_shape[:2])
+    if backbone is None:
+        return f"{longer} (that of the images)" if longer < MOST_SIDE_PX else f"{MOST_SIDE_PX} (it sees no more)"
+    if backbone.side_px is None:
+        return "as its file says, or that of the images"
+    if backbone.image_size_px is None:
+        return f"{backbone.side_px} (its weights were trained at it)"
+    of_images = "that of the images, " if backbone.image_size_px == longer else ""
+    return f"{backbone.side_px} ({of_images}set by backbones.{name}.image_size_px)"
 
 
 def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:
