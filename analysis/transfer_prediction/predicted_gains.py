@@ -129,10 +129,24 @@ def sentence(best: PredictedGain, target: Sequence[str], n: int) -> str:
     """
     if best.verdict == "do not transfer":
         return f"Do not transfer: no source is expected to gain for {' and '.join(target)} at n = {n}."
+    return f"Try {_in_words(best)}."
+
+
+def forecast(best: PredictedGain, n: int) -> str:
+    """A line of a run's output. Some sweeps may have ended by then, and a search may not train this cell.
+
+    Args:
+      best, n: as in `sentence`.
+    """
+    expected = "no source is expected to gain" if best.verdict == "do not transfer" else _in_words(best)
+    return f"forecast from the sources' features, n = {n}: {expected}. Sweeps do not read it and may train other cells."
+
+
+def _in_words(best: PredictedGain) -> str:
     frozen = f"the first {best.freeze_count} frozen" if best.freeze_count else "nothing frozen"
     tuned = ", then fine-tuned" if best.fine_tune else ""
     sure = "" if best.verdict == "transfer" else "; it may gain nothing"
     return (
-        f"Try {best.transfer}, {frozen}{tuned}: {formats.points(best.gain_points)} points expected, "
-        f"{formats.points_interval((best.low, best.high))} for one training{sure}."
+        f"{best.transfer}, {frozen}{tuned}: {formats.points(best.gain_points)} points expected, "
+        f"{formats.points_interval((best.low, best.high))} for one training{sure}"
     )

@@ -10,7 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor
 from tfx.types.experimental import simple_artifacts
 
-from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, sentence
+from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, forecast
 from components.named_inputs import make_component, named, of_kind
 from components.transfer_advisor.estimation import AdvisorSettings, before_training
 from terminal import progress
@@ -36,8 +36,7 @@ class TransferAdvisorExecutor(base_executor.BaseExecutor):
             )
         largest = max(settings.sizes)
         if found.predicted_gains.get(largest):
-            best = sentence(found.predicted_gains[largest][0], settings.classes, largest)
-            progress.console().print(f"  before training, n = {largest}: {best}")
+            progress.console().print(f"  {forecast(found.predicted_gains[largest][0], largest)}")
 
 
 def transfer_advisor(

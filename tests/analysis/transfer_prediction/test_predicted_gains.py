@@ -8,6 +8,7 @@ import pytest
 from analysis.transfer_prediction.predicted_gains import (
     BeforeTraining,
     Estimated,
+    forecast,
     predicted_gains_of,
     ranked,
     read_before_training,
@@ -75,3 +76,13 @@ def test_a_file_that_is_no_advice_is_refused(tmp_path, text):
         path.write_text(text)
     with pytest.raises(ThawError, match="is not advice of this version"):
         read_before_training(path)
+
+
+def test_a_runs_output_takes_a_forecast_for_no_advice_of_what_to_do():
+    best = ranked(made_predicted_gains())[0]
+    assert forecast(best, 100) == (
+        "forecast from the sources' features, n = 100: a__original, the first 4 frozen: +6.0 points expected, "
+        "[+1.0, +10.0] for one training. Sweeps do not read it and may train other cells."
+    )
+    losing = dataclasses.replace(best, verdict="do not transfer")
+    assert "n = 100: no source is expected to gain. Sweeps" in forecast(losing, 100)
