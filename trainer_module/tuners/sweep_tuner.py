@@ -105,6 +105,7 @@ class SweepTuner(LedgerTuner):
         self.runner = runner
         self.deadline = deadline
         self.clock = clock
+        self._ran_out = False
         record = SweepRecord(settings, runner.facts)
         super().__init__(record, record.open_ledger(), SweepOracle(record))
 
@@ -117,9 +118,18 @@ class SweepTuner(LedgerTuner):
         Raises:
           ThawError: an execution failed; those that ended before are kept.
         """
+        label, planned = f"sweep {self.record.settings.name}", self.record.plan
         with contextlib.closing(self.runner):
-            asked = self._run(f"sweep {self.record.settings.name}")
-            self.record.keep(complete_cells(self.record.plan, lambda *one: one in asked and self._has(*one)))
+            asked = self._run(label)
+            trained = {one for one in planned if one in asked and self._has(*one)}
+            if len(trained) < len(planned):
+                why = (
+                    "its time is over"
+                    if self._ran_out
+                    else "the search expects too little of the others for their cost"
+                )
+                progress.console().print(f"  {label}: ended early, at {len(trained)} of {len(planned)}: {why}")
+            self.record.keep(complete_cells(planned, lambda *one: one in trained))
             super().search(*args, verbose=0, **kwargs)
 
     def _run(self, label: str) -> set[tuple[Cell, int]]:
@@ -154,6 +164,7 @@ class SweepTuner(LedgerTuner):
         for _ in range(len(plan) - len(lacking)):
             advance("from the ledger")
         if lacking and not to_its_end and self._is_over():
+            self._ran_out = True
             return False
         work.begin(lacking)
         for execution in self.runner.run(lacking):
@@ -162,6 +173,7 @@ class SweepTuner(LedgerTuner):
             work.ended(Cell.of_row(row), row.draw, row.seconds)
             advance(row_note(row))
             if not to_its_end and self._is_over():
+                self._ran_out = True
                 return False
         return True
 

@@ -65,9 +65,15 @@ def test_a_searched_sweep_keeps_what_was_asked_for_and_finds_it_again(engine, se
 
 def test_a_search_counts_no_training_twice(engine, settings, capfd):
     searched = settings.model_copy(update={"freeze_counts": tuple(range(7)), "search": "bayesian", "draws": 1})
-    noisy_sweep(engine, searched)
-    counted = [int(done) for done in re.findall(r": (\d+) of 28", capfd.readouterr().out)]
+    tuner = noisy_sweep(engine, searched)
+    shown = capfd.readouterr().out
+    counted = [int(done) for done in re.findall(r": (\d+) of 28", shown)]
     assert counted and max(counted) <= 28
+    # Cells that are tuned whole are no candidates of a search, so it never trains all.
+    assert shown.splitlines()[-1] == (
+        f"  sweep cats_dogs__remastered: ended early, at {len(tuner.ledger.rows)} of 28: "
+        "the search expects too little of the others for their cost"
+    )
 
 
 def test_rows_of_an_earlier_grid_do_not_change_what_a_search_chooses(engine, settings):
@@ -78,12 +84,18 @@ def test_rows_of_an_earlier_grid_do_not_change_what_a_search_chooses(engine, set
     assert [row.key for row in again.planned_rows()] == [row.key for row in searched]
 
 
-def test_a_searched_sweep_ends_at_its_deadline_with_one_cell_at_every_n(engine, settings, monkeypatch):
+def test_a_sweep_that_trains_everything_says_nothing_of_an_early_end(engine, settings, capfd):
+    noisy_sweep(engine, settings)
+    assert capfd.readouterr().out.splitlines()[-1].startswith("  sweep cats_dogs__remastered: 8 of 8  ")
+
+
+def test_a_searched_sweep_ends_at_its_deadline_with_one_cell_at_every_n(engine, settings, monkeypatch, capfd):
     searched = settings.model_copy(update={"freeze_counts": (2, 4, 6), "search": "bayesian"})
     tuner = sweep_until(engine, searched, Clock(engine, monkeypatch), deadline=-1.0)
     assert {(row.n, row.freeze_count, row.fine_tune, row.draw) for row in tuner.planned_rows()} == {
         (n, 6, False, draw) for n in (10, 20) for draw in (0, 1)
     }
+    assert "ended early, at 4 of 24: its time is over" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("draws", [2, 3])
