@@ -159,7 +159,8 @@ def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
     terminal.print(closing_table(summary))
     for line in (
         *kept_models(summary),
-        f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache.",
+        f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache; "
+        f"{summary['seconds_total']:.0f} s in all, with what comes before, between and after them.",
         f"Report: {_shown(folder / 'report.html')} ({_shown(folder.parent / 'latest')} points to its folder)",
     ):
         terminal.print(line, soft_wrap=True)

@@ -99,8 +99,12 @@ def _notes(summary: dict[str, Any]) -> Text:
 
 
 def kept_models(summary: Mapping[str, Any]) -> list[str]:
-    """Where models are if none is pushed; to print below the table, in lines that are not broken: paths are copied."""
-    models = {} if summary["pushed"]["blessed"] else summary.get("trained_models", {})
+    """Where the pushed model is, or if none is pushed, the trained ones; to print below the table, in lines that are
+    not broken: paths are copied."""
+    pushed = summary["pushed"]
+    if pushed["blessed"]:
+        return [f"{pushed['transfer']} is pushed and can be served: {pushed['path']}"] if pushed["path"] else []
+    models = summary.get("trained_models", {})
     return [f"{name} is trained and can be served: {path}" for name, path in models.items()]
 
 

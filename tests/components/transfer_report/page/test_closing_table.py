@@ -147,6 +147,13 @@ def test_where_no_model_is_pushed_the_trained_ones_are_named() -> None:
     assert kept_models(summary(trained_models=models)) == kept_models(summary(pushed=pushed)) == []
 
 
+def test_the_place_of_a_pushed_model_is_named_and_the_trained_ones_are_not() -> None:
+    pushed = {"blessed": True, "transfer": "a__original", "path": "/w/pushed/1764480000", "reason": None}
+    models = {"a__original": "/w/artifacts/Trainer.transfer.a__original/model/14/Format-Serving"}
+    named = ["a__original is pushed and can be served: /w/pushed/1764480000"]
+    assert kept_models(summary(pushed=pushed, trained_models=models)) == named
+
+
 def test_transfers_left_out_are_named_with_the_reason() -> None:
     left_out = {"imagenet__mobilenet_v2": "ImageNet weights were not found."}
     assert "imagenet__mobilenet_v2 was left out: ImageNet weights" in printed(summary(left_out=left_out), 120)
