@@ -54,16 +54,17 @@ def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
             "C5", f"it takes more than half of the layers frozen, with and without fine-tuning, at n up to {SMALL_N}"
         )
     helped, p_value = grid.difference(averaged(twins))
+    by_size = _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: mostly_frozen(grid, place)))
     return Claim(
         "C5",
         f"accuracy not fine-tuned minus fine-tuned, mean of {len(twins)} pairs with more than half of the layers "
         f"frozen at {sizes_in_words(sizes)}",
         verdict_of(-helped),
-        f"At {sizes_in_words(sizes)} with more than half of the layers frozen fine-tuning changes accuracy by "
-        f"{shown(helped)}, averaged over {len(twins)} pairs of cells." + but_one_draw(helped),
+        f"At {sizes_in_words(sizes)} with more than half of the layers frozen, cells that are not fine-tuned differ "
+        f"from the same ones fine-tuned by {shown(-helped)}, averaged over {len(twins)} pairs." + but_one_draw(helped),
         -helped,
         p_value,
-        _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: mostly_frozen(grid, place))),
+        tuple(Number(one.label, -one.points) for one in by_size),
     )
 
 

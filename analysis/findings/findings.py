@@ -52,6 +52,8 @@ def find(
 def labels_table(labels: Sequence[LabelsNeeded], confirmation: Confirmation) -> dict[str, Any]:
     """Sizes, and for each transfer the field of each size: estimate and interval in words, whether it saves.
 
+    `lacking` says whether a transfer was not confirmed at a size: MISSING stands there.
+
     Labels are saved where the interval lies above n and the lead over the best network from scratch is a gain: one
     rule with the other tables.
     """
@@ -65,7 +67,8 @@ def labels_table(labels: Sequence[LabelsNeeded], confirmation: Confirmation) -> 
         transfer: [_label_field(found[n], (transfer, found[n].cell) in gains) if n in found else missing for n in sizes]
         for transfer, found in rows.items()
     }
-    return {"sizes": sizes, "rows": fields, "largest": max(one.largest for one in labels)}
+    lacking = any(missing in row for row in fields.values())
+    return {"sizes": sizes, "rows": fields, "largest": max(one.largest for one in labels), "lacking": lacking}
 
 
 def _label_field(one: LabelsNeeded, gains: bool) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def draw_overview(
                      linestyle="--", markersize=7)  # fmt: skip
     sizes = sorted({cell.cell.n for cells in (*series.values(), *baselines.values()) for cell in cells})
     axes.set_xscale("log")
-    axes.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
+    margin = 1.25 * STEP**middle  # with many series, the first and the last lie far from n
+    axes.set_xlim(sizes[0] / margin, sizes[-1] * margin)
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([str(n) for n in sizes])

@@ -16,6 +16,8 @@ from analysis.statistics.paired_intervals import Interval
 COLUMNS = 3
 HIGHEST_FLOOR = 35.0
 """Lowest accuracy that the axes have, in percent: less if a curve begins below, as with many classes."""
+MOST_DOUBLINGS, MOST_TICKS = 20, 9
+"""Epochs are marked at 1, 2, 4 and so on, every other one where there are more marks."""
 TRANSFER, BASELINE = "#0072B2", "#555555"
 
 MeanCurve = Sequence[tuple[float, Interval]]
@@ -40,6 +42,8 @@ class CurvePair:
 
 def draw_curves(pairs: Sequence[CurvePair]) -> Figure:
     """One panel a pair: accuracy on val against epochs (straight up to 1, then logarithmic), bands of 95%.
+
+    A baseline is trained on its own schedule, so its curve may end long after the transfer's.
 
     Returns:
       A figure 12.8 inches wide, without title.
@@ -75,8 +79,9 @@ def _draw_pair(axes: Any, pair: CurvePair, floor: float) -> None:
         axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         means = [100 * interval.estimate for _, interval in curve]
         axes.plot(epochs, means, color=colour, marker=marker, linestyle=style, markersize=5, linewidth=2, label=label)
-    last = pair.transfer[-1][0]
-    ticks = [tick for tick in (0, 1, 2, 4, 8, 16, 32, 64, 128) if tick <= last * 1.05]
+    last = max(pair.transfer[-1][0], pair.baseline[-1][0])
+    ticks = [tick for tick in (0, *(2**power for power in range(MOST_DOUBLINGS))) if tick <= last * 1.05]
+    ticks = [0, *ticks[1 :: 1 + len(ticks) // (MOST_TICKS + 1)]]
     axes.set_xscale("symlog", linthresh=1)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())

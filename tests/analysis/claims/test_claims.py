@@ -126,6 +126,13 @@ def test_the_differences_are_those_stated(grid_of: Callable[..., Grid]) -> None:
     assert "a drop of +20.0 points" in claims["C3"].sentence
 
 
+def test_the_sentence_and_the_numbers_of_c5_have_the_sign_of_what_was_compared(grid_of: Callable[..., Grid]) -> None:
+    claim = judged(grid_of(with_gain(FLAT, tuned=-0.05), BOTH))["C5"]
+    assert claim.compared.startswith("accuracy not fine-tuned minus fine-tuned") and claim.verdict == "supported"
+    assert "not fine-tuned differ from the same ones fine-tuned by +5.0 points" in claim.sentence
+    assert [round(one.points.estimate, 3) for one in claim.numbers] == [5.0]
+
+
 def test_imagenet_is_no_domain_of_the_data(grid_of: Callable[..., Grid]) -> None:
     def accuracy(sweep: str, n: int, freeze_count: int, fine_tune: bool) -> float:
         return 0.3 if sweep.startswith("imagenet") else 0.7 if sweep.startswith(("cats", "ships")) else 0.6

@@ -54,3 +54,13 @@ def test_answers_at_the_size_to_deploy_are_those_of_the_closing_table(
 def test_the_table_is_left_out_where_the_others_have_all_its_rows(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     summary, page = written(tmp_path, quick_ledgers, every_transfer=False)
     assert len(summary["confirmed_transfers"]) > len(summary["confirmed"]) and SUMMARY not in page
+
+
+def test_a_dash_under_labels_saved_is_explained_where_a_transfer_was_not_confirmed(
+    quick_ledgers: list[Ledger], tmp_path: Path
+) -> None:
+    for every in (False, True):
+        _, page = written(tmp_path / str(every), quick_ledgers, every_transfer=every)
+        table = page[page.index("<h2>Labels saved</h2>") :].partition("</table>")[0]
+        explained = "A dash: not confirmed. Thaw confirms every transfer at n = 400, and at each other" in table
+        assert (">-<" in table) is explained is not every

@@ -191,6 +191,27 @@ def test_five_panels_stand_in_two_rows_and_the_sixth_is_empty(quick_ledgers: lis
     assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
 
 
+@pytest.mark.parametrize(("end", "last_ticks"), [(30.0, ["8", "16"]), (3000.0, ["256", "1024"])])
+def test_a_baseline_that_trains_longer_than_the_transfer_is_not_cut(
+    quick_ledgers: list[Ledger], end: float, last_ticks: list[str]
+) -> None:
+    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    shorter = [one for one in pair.transfer if one[0] <= 10]
+    longer = [*shorter, (end, pair.transfer[-1][1])]
+    [axes] = draw_curves([dataclasses.replace(pair, transfer=shorter, baseline=longer)]).axes
+    ends = [max(line.get_xdata()) for line in axes.lines[:2]]
+    assert ends == [shorter[-1][0], end] and axes.get_xlim()[1] > end
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels[0] == "0" and labels[-2:] == last_ticks and len(labels) <= 11
+
+
+def test_no_series_of_many_is_beyond_the_overviews_edge(quick: Summaries) -> None:
+    cells = [s for s in quick.transfers["cats_dogs__original"] if s.cell.freeze_count == 4 and not s.cell.fine_tune]
+    [axes] = draw_overview({f"transfer {number}": cells for number in range(30)}, {}, "").axes
+    drawn = [x for line in axes.lines for x in line.get_xdata()]
+    assert axes.get_xlim()[0] < min(drawn) and max(drawn) < axes.get_xlim()[1]
+
+
 @pytest.mark.parametrize(("level", "floor"), [(0.5, 35), (0.12, 9), (0.01, -1)])
 def test_curves_of_many_classes_which_begin_low_are_within_the_picture(
     quick_ledgers: list[Ledger], level: float, floor: float
