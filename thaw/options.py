@@ -37,7 +37,10 @@ Command = Callable[..., None]
 
 
 class HomePath(click.Path):
-    """A path on the command line, with `~` as the home folder."""
+    """A path on the command line, with `~` as the home folder. Whoever reads it says what is wrong with it."""
+
+    def __init__(self) -> None:
+        super().__init__(readable=False)  # click's own words would say neither what was expected nor what to do
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """As click has it; empty text is refused."""

@@ -84,7 +84,8 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ThawError(f"{path} can't be read: {error.strerror}. Give a CSV file, or a folder of images.") from error
+        raise ThawError(f"{path} can't be read: {error.strerror}. Expected a CSV file that you may read, or a folder "
+                        "of images. Correct the path, or its permissions.") from error  # fmt: skip
     except UnicodeDecodeError as error:
         raise ThawError(
             f"{path} is not UTF-8 (byte {error.start}). Expected UTF-8. Save it as CSV in UTF-8."

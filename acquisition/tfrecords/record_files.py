@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ def find_record_files(folder: Path | str) -> RecordFiles:
         state = "is a file" if folder.exists() else "does not exist"
         raise ThawError(f"The data folder {folder} {state}. Give the folder that holds the TFRecords.")
     check_utf_8(str(folder), "Rename it.")
+    try:
+        os.listdir(folder)  # what is not found in a closed folder may be there
+    except OSError as error:
+        raise ThawError(f"The data folder {folder} can't be read: {error.strerror}. Expected a folder that you may "
+                        "read. Correct its permissions.") from error  # fmt: skip
     level = [folder]
     for _ in range(3):
         found = [files for candidate in level if (files := _files_of(candidate))]

@@ -1,9 +1,11 @@
 """Paths and names on the command line: `~` where the shell leaves it, and empty ones. Imports no TensorFlow."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,40 @@ def test_the_runners_refuse_an_empty_path(capsys):
     with pytest.raises(SystemExit) as ended:
         parser.parse_args(["--data="])
     assert ended.value.code == 2 and "argument --data: expected a path, got an empty text" in capsys.readouterr().err
+
+
+@contextlib.contextmanager
+def nobodys():
+    """As a user for whom a file may be closed; nothing is closed to root, and click asks for the real user."""
+    user = os.getuid()
+    try:
+        if user == 0:
+            os.setresuid(65534, 65534, 0)
+        yield
+    finally:
+        if user == 0:
+            os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["init", "labels.csv"], "labels.csv can't be read: Permission denied. Expected a CSV file that you may read"),
+        (["init", "photos"], "photos can't be read: Permission denied. Expected a folder that you may read."),
+        (["data", "--data=photos"], "photos can't be read: Permission denied. Expected a folder that you may read."),
+        (["report", "--runs=photos"], "Can't use photos: Permission denied. Expected a path that Thaw can read"),
+    ],
+)
+def test_a_path_that_may_not_be_read_is_answered_as_other_mistakes_are(call, monkeypatch, arguments, expected):
+    # pytest's own folders are closed to others.
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        place = Path(temporary)
+        (place / "photos").mkdir(mode=0)
+        (place / "labels.csv").touch(mode=0)
+        place.chmod(0o777)
+        monkeypatch.chdir(place)
+        with nobodys():
+            status, said = call(*arguments)
+        (place / "photos").chmod(0o755)
+        monkeypatch.chdir("/")
+    assert status == 1 and expected in said and "Usage" not in said, said
