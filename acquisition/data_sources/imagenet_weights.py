@@ -86,7 +86,8 @@ def check_weights(path: Path, backbone: Backbone) -> None:
     width = f", alpha {backbone.width}" if FAMILIES[family].takes_alpha else ""
     advice = f"Expected {family}'s weights without its top{width}; give another file."
     if path.suffix not in (".h5", ".hdf5") or path.name.endswith(".weights.h5"):
-        raise ThawError(f"{path} should be named *.h5, and not *.weights.h5, to be loaded by Keras. {advice}")
+        whole = " A .keras file of a whole model goes under backbones.<name>.model." if path.suffix == ".keras" else ""
+        raise ThawError(f"{path} should be named *.h5, and not *.weights.h5, to be loaded by Keras. {advice}{whole}")
     found = _layers_of_file(path, advice)
     expected = _layers_of_family(family, backbone.width)
     for (name, shapes), (found_name, found_shapes) in zip(expected, found, strict=False):

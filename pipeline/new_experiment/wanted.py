@@ -103,6 +103,12 @@ def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
             name, settings = name_from(one), {"family": one}
         elif one.endswith(".keras"):
             name, settings = name_from(Path(one).stem), {"model": str(home_expanded(one).absolute()), "scale": scale}
+        elif one.endswith((".h5", ".hdf5")):
+            raise ThawError(f"--backbone {one} names a file of weights, or a model in Keras's older format. Expected a "
+                            "family of keras.applications, or a .keras file. Give weights of a family to the run: "
+                            f"`thaw run --set backbones.<name>.weights={one}`, with the backbone's name in config.yaml "
+                            f"(MobileNetV2's: --weights {one}). Save a whole model as model.save('mine.keras') does it "
+                            "and give that file.")  # fmt: skip
         else:
             raise ThawError(f"--backbone {one} is neither a .keras file nor a family that Thaw knows. Expected a file "
                             f"as model.save writes it, or one of {', '.join(FAMILIES)}.")  # fmt: skip

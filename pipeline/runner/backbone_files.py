@@ -57,9 +57,13 @@ def with_files(
         if config.sources[transfer.source].is_pretrained and transfer.architecture in missing
     }
     rest = tuple(transfer for transfer in config.transfers if transfer.id not in needing)
-    if needing and (config.strict or all(config.sources[transfer.source].control for transfer in rest)):
-        reasons = " ".join(dict.fromkeys(needing.values()))
-        raise ThawError(f"{reasons} Or remove {', '.join(needing)} from transfers.")
+    nothing_left = all(config.sources[transfer.source].control for transfer in rest)
+    if needing and (config.strict or nothing_left):
+        reasons, names = " ".join(dict.fromkeys(needing.values())), ", ".join(needing)
+        otherwise = f"Or remove {names} from transfers, or leave strict out."
+        if nothing_left:
+            otherwise = f"Without {names} no transfer is left to run: get the weights, or name another transfer."
+        raise ThawError(f"{reasons} {otherwise}")
     for transfer_id, reason in needing.items():
         say(f"!! LEFT OUT: {transfer_id}. {reason}")
     return changed(config, backbones=found, transfers=rest), needing
@@ -88,6 +92,11 @@ def located(
     if not path.is_file():
         raise ThawError(f"The model {path} (backbones.{name}.model) does not exist. Give a .keras file, as model.save "
                         "writes it.")  # fmt: skip
+    if path.suffix in (".h5", ".hdf5"):
+        raise ThawError(f"The model {path} (backbones.{name}.model) is not a .keras file. Expected what "
+                        "model.save('mine.keras') writes. If it has the weights of a family, give "
+                        f"backbones.{name}.family and, in place of model, backbones.{name}.weights; otherwise load it "
+                        "where it was made and save it so.")  # fmt: skip
     return backbone.with_file(path)
 
 

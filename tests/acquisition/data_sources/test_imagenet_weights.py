@@ -221,12 +221,15 @@ def test_hdf5_of_something_else_is_named(tmp_path: Path, names: list[bytes] | No
         check_weights(path, MOBILENET)
 
 
-@pytest.mark.parametrize("name", ["sound.weights.h5", "sound.bin"])
-def test_a_name_that_keras_would_not_load_is_refused(sound: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "more"), [("sound.weights.h5", False), ("sound.bin", False), ("sound.keras", True)]
+)  # fmt: skip
+def test_a_name_that_keras_would_not_load_is_refused(sound: Path, tmp_path: Path, name: str, more: bool) -> None:
     path = tmp_path / name
     path.write_bytes(sound.read_bytes())
-    with pytest.raises(ThawError, match=r"should be named \*\.h5, and not \*\.weights\.h5"):
+    with pytest.raises(ThawError, match=r"should be named \*\.h5, and not \*\.weights\.h5") as caught:
         check_weights(path, MOBILENET)
+    assert ("whole model goes under backbones.<name>.model" in str(caught.value)) is more
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the shared weights are not on this machine")

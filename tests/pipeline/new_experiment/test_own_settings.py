@@ -98,6 +98,7 @@ def test_families_and_files_are_told_apart_and_named():
         ({"scale": "caffe"}, "Give both, or neither"),
         ({"scale": "caffe", "backbone": ("VGG16",)}, "Give both, or neither"),
         ({"backbone": ("VGG17",)}, r"--backbone VGG17 is neither a \.keras file nor a family .*VGG16"),
+        ({"backbone": ("b0.h5",)}, r"file of weights.*--set backbones\.<name>\.weights=b0\.h5.*--weights b0\.h5.*save"),
         ({"backbone": ("a.keras", "b/a.keras", "c/a.keras")}, "Two --backbone options would get the name a_model"),
     ],
 )

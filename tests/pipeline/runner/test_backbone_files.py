@@ -116,6 +116,9 @@ def test_backbones_that_no_transfer_names_are_not_looked_for(tmp_path):
 def test_a_file_that_is_missing_or_another_or_has_fewer_parts_is_refused(saved, tmp_path):
     with pytest.raises(ThawError, match=r"\(backbones\.net\.model\) does not exist"):
         found(config(tmp_path / "none.keras"))
+    (tmp_path / "weights.h5").touch()
+    with pytest.raises(ThawError, match=r"net\.model\) is not a \.keras file.*family and, in place of model, back"):
+        found(config(tmp_path / "weights.h5"))
     path = saved()
     with pytest.raises(ThawError, match=r"is not the file .* expected abc.* as backbones\.net\.model"):
         found(config(path, "backbones.net.sha256=abc"))
@@ -140,8 +143,18 @@ def test_a_transfer_without_weights_is_left_out_loudly(nowhere):
     assert any("LEFT OUT: imagenet__mobilenet_v2" in line for line in said)
 
 
+def test_where_nothing_else_is_left_missing_weights_are_an_error_that_says_so(nowhere):
+    only = load_config(QUICK, (ONLY_MOBILENET, "sources={imagenet: {}}"))
+    with pytest.raises(ThawError) as caught:
+        found(only, nowhere)
+    assert str(caught.value).endswith(
+        "Without imagenet__mobilenet_v2 no transfer is left to run: get the weights, or name another transfer."
+    )
+    assert "Or remove" not in str(caught.value)
+
+
 def test_strict_makes_missing_weights_an_error_that_names_the_file_and_where_it_comes_from(nowhere):
-    with pytest.raises(ThawError, match="Or remove imagenet__mobilenet_v2"):
+    with pytest.raises(ThawError, match="Or remove imagenet__mobilenet_v2 from transfers, or leave strict out"):
         found(load_config(QUICK, ("strict=true",)), nowhere)
     family = ("strict=true", "backbones.mobilenet_v2={family: MobileNetV3Small, alpha: 0.75}",
               "freeze_counts.mobilenet_v2=[8]")  # fmt: skip
