@@ -43,12 +43,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if mark and f"not {mark[1]}" in config.option.markexpr else None
 
 
-TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebooks": "experiment"}
+TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebooks": "experiment",
+            "last_lines": "experiment"}  # fmt: skip
 """End-to-end files that read what others change: they go to one worker, after each other."""
 LONGEST_FIRST = (
-    "kubeflow", "end_to_end", "narrow_terminal", "notebooks", "own_images", "distributed_sweep", "killed_sweep",
-    "engine", "engines", "determinism", "sweep", "tuner", "coverage", "model_server", "surroundings", "thaw_command",
-    "own_backbones", "tflite", "tfma",
+    "kubeflow", "end_to_end", "narrow_terminal", "last_lines", "notebooks", "own_images", "distributed_sweep",
+    "killed_sweep", "engine", "engines", "determinism", "sweep", "tuner", "coverage", "model_server", "surroundings",
+    "thaw_command", "own_backbones", "tflite", "tfma",
 )  # fmt: skip
 """Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
 

@@ -14,11 +14,11 @@ from acquisition.image_folders.cifar_sources import PREFIX, cifar_images
 from acquisition.image_folders.image_files import Header
 from acquisition.image_folders.label_table import is_table, read_labels
 from acquisition.image_folders.labelled_files import LabelledFile
-from acquisition.image_folders.own_images import OwnImage, PicturesRead
+from acquisition.image_folders.own_images import OwnImage, PicturesRead, check_joined_groups
 from acquisition.image_folders.picture_reading import read_pictures, reduces
 from acquisition.image_folders.reading_journal import ReadingJournal, reading_journal
 from acquisition.splits.division import Division, Pictures, divide
-from acquisition.splits.names import TEST, TRAIN, VAL
+from acquisition.splits.names import LEFT_OUT, TEST, TRAIN, VAL
 from acquisition.splits.units import joined_units
 from acquisition.tfrecords.record_files import find_record_files
 from acquisition.tfrecords.tfrecords import write_examples
@@ -115,6 +115,7 @@ def _read_and_divided(
         terminal.print(f"{len(journal):,} images were read before and are not read again.")
     with _told(terminal, "reading every image", len(files)) as tell:
         read = read_pictures(files, headers, journal, reduce=reduces(headers, options.keep_originals), on_progress=tell)
+    check_joined_groups(read)
     pictures = Pictures(
         [image.image_id for image in read.images],
         [own.index(image.source.class_name) for image in read.images],
@@ -127,10 +128,15 @@ def _read_and_divided(
 
 
 def _groups(read: PicturesRead, division: Division) -> dict[bytes, str]:
-    """Name of what belongs together, by id, of pictures that do not stand alone."""
-    ids = [image.image_id for image in read.images]
-    named = {place: group for place, group in enumerate(read.groups) if group is not None}
-    units = joined_units(ids, [0] * len(ids), named, division.near.sets)
+    """Name of what belongs together, by id, of pictures that do not stand alone.
+
+    Pictures that are left out join nothing: a near-duplicate in train of a test picture is left out for that.
+    """
+    ids, kept = [image.image_id for image in read.images], {*range(len(read.images))}
+    kept -= {place for place, split in enumerate(division.splits) if split == LEFT_OUT}
+    named = {place: group for place, group in enumerate(read.groups) if group is not None and place in kept}
+    sets = [inside for places in division.near.sets if (inside := [place for place in places if place in kept])]
+    units = joined_units(ids, [0] * len(ids), named, sets)
     return {ids[place].encode(): unit.key for unit in units if unit.size > 1 for place in unit.members}
 
 

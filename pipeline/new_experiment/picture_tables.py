@@ -72,7 +72,7 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
                f"smaller, with {REDUCED_PX} pixels on the shorter side, as JPEG of quality 92. For these alone, served "
                "originals get probabilities that differ a little from evaluation's. --keep-originals keeps all as they "
                "are.")  # fmt: skip
-    yield from _on_split(read.images, division)
+    yield from _on_split(read, division)
     yield from _on_near_duplicates(read.images, division)
     counts = Counter(image.source.class_name for image in read.images)
     most, fewest = max(counts.values()), min(counts.values())
@@ -82,7 +82,8 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
                "accuracy.")  # fmt: skip
 
 
-def _on_split(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
+def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
+    images = read.images
     if len(division.drawn) < 2:
         shares = {TEST: "a quarter", VAL: "a fifth"}
         drawn = [f"{shares[split]} of train is now {split}" for split in division.drawn]
@@ -99,6 +100,10 @@ def _on_split(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
         counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
         yield f"{len(groups):,} groups, each in one split alone ({counts})."
+    if read.joined:
+        first, second, *_ = read.joined[0]
+        yield (f"{sum(map(len, read.joined)):,} of the groups hold the very same picture as another and stay in one "
+               f"split with it, such as {first!r} and {second!r}.")  # fmt: skip
     yield from _uneven(images, division)
 
 

@@ -60,12 +60,6 @@ def test_the_terminal_shows_plan_progress_result_and_nobody_elses_lines(first_ru
     assert "[1/19] ImportExampleGen" in out and "[19/19] Pusher" in out
     assert "sweep same_classes__remastered: 16 of 16" in out
     assert "report.html" in out and "blessed" in out
-    written = json.loads((first_run.folder / "summary.json").read_text())
-    nodes, total = sum(written["seconds_per_node"].values()), written["seconds_total"]
-    assert f"19 nodes in {nodes:.0f} s, " in out and f"; {total:.0f} s in all, with what comes before, " in out
-    assert f"{written['winner']} is pushed and can be served: {written['pushed']['path']}\n" in out
-    # The advisor may run after a sweep, which need not have trained the cell that it names.
-    assert "forecast from the sources' features, n = 20: " in out and "before training, n" not in out
     assert first_run.stderr == ""
     assert not [line for line in out.splitlines() if "WARNING" in line or "INFO:" in line]
 

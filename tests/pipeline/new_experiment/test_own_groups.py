@@ -1,0 +1,40 @@
+"""`thaw init` on splits of the user's whose groups have pictures in common. Builds records of a few photos."""
+
+import pytest
+
+from acquisition.image_folders.labelled_files import grouping_from
+from experiment.errors import ThawError
+from experiment.loading import load_config
+from tests.pipeline.new_experiment.test_own_pictures import CLASSES, groups_of, init, photo  # noqa: F401
+
+
+def split_folder(folder):
+    """Train and test, with eight groups of two pictures a class in each; a group's name begins with its split's."""
+    for split, first in (("train", 0), ("test", 500)):
+        for offset, name in enumerate(CLASSES):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(16):
+                picture = photo(first + 1000 * offset + number)
+                picture.save(folder / split / name / f"{split}{name}{number // 2}_{number}.png")
+    return folder
+
+
+def test_groups_with_a_picture_in_common_are_refused_in_several_splits_of_the_users(tmp_path, init):
+    folder, grouping = split_folder(tmp_path / "in"), grouping_from(r"^([a-z]+\d+)_")
+    photo(500).save(folder / "train" / "cat" / "traincat0_copy.png")  # the very picture of testcat0_0
+    with pytest.raises(ThawError) as caught:
+        init(folder, grouping=grouping)
+    said = str(caught.value)
+    assert "Groups that hold the very same picture lie in several of your splits:" in said
+    assert "'traincat0' in train (train/cat/traincat0_" in said and "'testcat0' in test (test/cat/testcat0_" in said
+    (folder / "train" / "cat" / "traincat0_copy.png").unlink()
+    init(folder, grouping=grouping)
+
+
+def test_a_near_duplicate_that_is_left_out_joins_no_groups_of_two_splits(tmp_path, init):
+    folder = split_folder(tmp_path / "in")
+    photo(500).save(folder / "train" / "cat" / "traincat0_again.jpg", quality=60)
+    made, rows = init(folder, grouping=grouping_from(r"^([a-z]+\d+)_"))
+    assert [row["file"] for row in rows if row["split"] == "left out"] == ["train/cat/traincat0_again.jpg"]
+    group_of, ids = groups_of(load_config(made.config).data), {row["file"]: row["id"] for row in rows}
+    assert group_of[ids["train/cat/traincat0_1.png"]] != group_of[ids["test/cat/testcat0_1.png"]]
