@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from acquisition.splits.names import LEAST, LEFT_OUT, SPLITS, TEST, TRAIN, VAL
 from acquisition.splits.near_duplicates import NearDuplicates, find_near_duplicates
 from acquisition.splits.split_choice import Wish, chosen_units
-from acquisition.splits.units import joined_units
+from acquisition.splits.units import Unit, joined_units
 from experiment.errors import ThawError
 
 TEST_FRACTION, VAL_FRACTION = 0.25, 0.2
@@ -55,8 +55,9 @@ class Division:
 
 
 def divide(
-    pictures: Pictures, classes: Sequence[str], *, together: bool, on_progress: Callable[[int], None] | None = None
-) -> Division:
+    pictures: Pictures, classes: Sequence[str], *, together: bool, target: Collection[int] | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Division:  # fmt: skip
     """Divides pictures so that no group and no set of near-duplicates is in two splits.
 
     Splits of the user's stay; test and val, where there is none, are drawn from train. Where near-duplicates lie in
@@ -66,6 +67,7 @@ def divide(
       pictures: to divide.
       classes: names by number.
       together: near-duplicates are looked for.
+      target: classes of which a test that is drawn has two units at least, if there are enough; none: all.
       on_progress: called with the number of pictures compared so far.
 
     Raises:
@@ -79,8 +81,8 @@ def divide(
     duplicated = _leave_out(splits, near) if given else 0
     drawn = tuple(split for split in (TEST, VAL) if split not in given)
     for split in drawn:
-        _draw(split, splits, pictures, near)
-    _check(splits, pictures, classes, drawn)
+        _draw(split, splits, pictures, near, range(len(classes)) if target is None else target)
+    _check(splits, pictures, classes, drawn, near)
     return Division(splits, near, drawn, duplicated)
 
 
@@ -96,21 +98,46 @@ def _leave_out(splits: list[str], near: NearDuplicates) -> int:
     return duplicated
 
 
-def _draw(split: str, splits: list[str], pictures: Pictures, near: NearDuplicates) -> None:
+def _draw(
+    split: str, splits: list[str], pictures: Pictures, near: NearDuplicates, target: Collection[int]
+) -> None:  # fmt: skip
     """Moves whole units from train to a split."""
     places = [place for place, found in enumerate(splits) if found == TRAIN]
-    number = {place: position for position, place in enumerate(places)}
     labels = [pictures.labels[place] for place in places]
-    units = joined_units(
-        [pictures.ids[place] for place in places], labels,
+    units = _units(places, pictures, near)
+    counts, count = Counter(labels), max(pictures.labels) + 1
+    wishes = [_wish(split, counts[label]) for label in range(count)]
+    chosen = chosen_units(units, wishes)
+    for unit in _two_at_least(chosen, units, target) if split == TEST else chosen:
+        for member in unit.members:
+            splits[places[member]] = split
+
+
+def _units(places: Sequence[int], pictures: Pictures, near: NearDuplicates) -> list[Unit]:
+    """Units of some of the pictures; their members are positions in `places`."""
+    number = {place: position for position, place in enumerate(places)}
+    return joined_units(
+        [pictures.ids[place] for place in places], [pictures.labels[place] for place in places],
         {number[place]: group for place in places if (group := pictures.groups[place]) is not None},
         [inside for places_ in near.sets if len(inside := [number[one] for one in places_ if one in number]) > 1],
     )  # fmt: skip
-    counts, count = Counter(labels), max(pictures.labels) + 1
-    wishes = [_wish(split, counts[label]) for label in range(count)]
-    for unit in chosen_units(units, wishes):
-        for member in unit.members:
-            splits[places[member]] = split
+
+
+def _two_at_least(chosen: Sequence[Unit], units: Sequence[Unit], target: Collection[int]) -> Sequence[Unit]:
+    """The chosen units with the next one by key if only one has target classes: one says nothing of how others vary."""
+    of_target = [unit for unit in units if any(label in target for label, _ in unit.counts)]
+    keys = {unit.key for unit in chosen}
+    if sum(unit.key in keys for unit in of_target) != 1:
+        return chosen
+    for unit in sorted((unit for unit in of_target if unit.key not in keys), key=lambda unit: unit.key):
+        left = [dict(other.counts) for other in units if other.key not in keys | {unit.key}]
+        for label, _ in unit.counts:
+            counts = [counts[label] for counts in left if label in counts]
+            if len(counts) < 2 or sum(counts) < LEAST[TRAIN] + LEAST[VAL]:
+                break  # train and val would lack this class
+        else:
+            return [*chosen, unit]
+    return chosen
 
 
 def _wish(split: str, count: int) -> Wish:
@@ -119,7 +146,9 @@ def _wish(split: str, count: int) -> Wish:
     return Wish(max(LEAST[split], round(fraction * count)), LEAST[split], least_left)
 
 
-def _check(splits: Sequence[str], pictures: Pictures, classes: Sequence[str], drawn: Sequence[str]) -> None:
+def _check(
+    splits: Sequence[str], pictures: Pictures, classes: Sequence[str], drawn: Sequence[str], near: NearDuplicates
+) -> None:  # fmt: skip
     counts = Counter(zip(splits, pictures.labels, strict=True))
     for label, name in enumerate(classes):
         lacking = next((split for split in LEAST if counts[split, label] < LEAST[split]), None)
@@ -128,8 +157,7 @@ def _check(splits: Sequence[str], pictures: Pictures, classes: Sequence[str], dr
         found = ", ".join(f"{counts[split, label]} {split}" for split in LEAST)
         without = counts[LEFT_OUT, label]
         left_out = f" ({without} near-duplicates of other splits are left out)" if without else ""
-        units = _units_of(label, pictures)
-        why = f" Its pictures are in {units} groups, which are not split." if drawn and units is not None else ""
+        why = _why_whole(label, pictures, near) if drawn else ""
         raise ThawError(
             f"The class {name!r} has {found} images{left_out}. Expected {LEAST[TRAIN]} to train on, {LEAST[VAL]} "
             f"to choose on and {LEAST[TEST]} to test on at least.{why} Add pictures that are not near-duplicates of "
@@ -138,7 +166,12 @@ def _check(splits: Sequence[str], pictures: Pictures, classes: Sequence[str], dr
         )
 
 
-def _units_of(label: int, pictures: Pictures) -> int | None:
-    """Groups of a class; none where its pictures have none."""
+def _why_whole(label: int, pictures: Pictures, near: NearDuplicates) -> str:
+    """A sentence on a class whose pictures have groups, and on what near-duplicates join; empty without groups."""
     groups = [pictures.groups[place] for place, found in enumerate(pictures.labels) if found == label]
-    return len(set(groups) - {None}) + groups.count(None) if any(groups) else None
+    if not any(groups):
+        return ""
+    count = len(set(groups) - {None}) + groups.count(None)
+    units = sum(label in dict(unit.counts) for unit in _units(range(len(pictures.ids)), pictures, near))
+    joined = f", which near-duplicates join to {units}" if units < count else ""
+    return f" Its pictures are in {count} group{'s' if count > 1 else ''}{joined}; groups are not split."

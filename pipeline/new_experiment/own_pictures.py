@@ -18,7 +18,7 @@ from acquisition.image_folders.own_images import OwnImage, PicturesRead, check_j
 from acquisition.image_folders.picture_reading import read_pictures, reduces
 from acquisition.image_folders.reading_journal import ReadingJournal, reading_journal
 from acquisition.splits.division import Division, Pictures, divide
-from acquisition.splits.names import LEFT_OUT, TEST, TRAIN, VAL
+from acquisition.splits.names import SPLITS, TEST, TRAIN, VAL
 from acquisition.splits.units import joined_units
 from acquisition.tfrecords.record_files import find_record_files
 from acquisition.tfrecords.tfrecords import write_examples
@@ -65,7 +65,7 @@ def from_images(
     size, reason = image_folder.choose_size(sizes, wanted.image_size_px)
     journal_folder = out.parent / f".{out.name}-reading" if len(files) >= RESUMED_FROM else None
     with reading_journal(journal_folder) as journal:
-        read, division = _read_and_divided(files, headers, journal, own, wanted.pictures, terminal)
+        read, division = _read_and_divided(files, headers, journal, own, target, wanted.pictures, terminal)
         cifar, domains, notes = other_sources(own, size, find_cifar)
         classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
         labels = {name: label for label, name in enumerate(classes)}
@@ -109,7 +109,7 @@ def _found(folder: Path, wanted: Wanted) -> list[LabelledFile]:
 
 def _read_and_divided(
     files: Sequence[LabelledFile], headers: Sequence[Header], journal: ReadingJournal, own: Sequence[str],
-    options: PictureOptions, terminal: Console,
+    target: Sequence[str], options: PictureOptions, terminal: Console,
 ) -> tuple[PicturesRead, Division]:  # fmt: skip
     if len(journal):
         terminal.print(f"{len(journal):,} images were read before and are not read again.")
@@ -124,20 +124,26 @@ def _read_and_divided(
         read.fingerprints,
     )
     with _told(terminal, "looking for near-duplicates", len(read.images)) as tell:
-        return read, divide(pictures, own, together=options.together, on_progress=tell)
+        labels = [own.index(name) for name in target]
+        return read, divide(pictures, own, together=options.together, target=labels, on_progress=tell)
 
 
 def _groups(read: PicturesRead, division: Division) -> dict[bytes, str]:
     """Name of what belongs together, by id, of pictures that do not stand alone.
 
-    Pictures that are left out join nothing: a near-duplicate in train of a test picture is left out for that.
+    Splits are named apart: of the user's own, near-duplicates that are left out and copies of one picture may join
+    groups of two splits, but no group of the records may be in both.
     """
-    ids, kept = [image.image_id for image in read.images], {*range(len(read.images))}
-    kept -= {place for place, split in enumerate(division.splits) if split == LEFT_OUT}
-    named = {place: group for place, group in enumerate(read.groups) if group is not None and place in kept}
-    sets = [inside for places in division.near.sets if (inside := [place for place in places if place in kept])]
-    units = joined_units(ids, [0] * len(ids), named, sets)
-    return {ids[place].encode(): unit.key for unit in units if unit.size > 1 for place in unit.members}
+    found: dict[bytes, str] = {}
+    for split in SPLITS:
+        places = [place for place, given in enumerate(division.splits) if given == split]
+        number = {place: position for position, place in enumerate(places)}
+        ids = [read.images[place].image_id for place in places]
+        named = {number[place]: group for place in places if (group := read.groups[place]) is not None}
+        sets = [[number[one] for one in members if one in number] for members in division.near.sets]
+        units = joined_units(ids, [0] * len(ids), named, filter(None, sets))
+        found |= {ids[place].encode(): unit.key for unit in units if unit.size > 1 for place in unit.members}
+    return found
 
 
 @contextlib.contextmanager

@@ -121,6 +121,25 @@ def test_too_few_groups_are_refused_with_the_counts() -> None:
         divide(pictures(labels, groups), CLASSES, together=False)
 
 
+def test_groups_that_near_duplicates_join_are_counted_as_joined() -> None:
+    """Five groups of four in a chain: the last picture of each shows what the first of the next shows."""
+    labels, groups = [0] * 20 + [1] * 40, [1 + place // 4 for place in range(20)] + [0] * 40
+    shows = [place - 1 if place % 4 == 0 and 0 < place < 20 else place for place in range(60)]
+    with pytest.raises(ThawError, match=r"in 5 groups, which near-duplicates join to 1; groups are not split\."):
+        divide(pictures(labels, groups, shows), CLASSES, together=True)
+
+
+@pytest.mark.parametrize(("persons", "tested"), [(4, 2), (3, 1)])
+def test_test_has_two_groups_of_the_target_if_four_have_all_classes(persons: int, tested: int) -> None:
+    """Persons with ten pictures of both classes each; further groups have a third class, not of the target."""
+    labels = [0, 1] * 10 * persons + [2] * 20
+    groups = [1 + place // 20 for place in range(20 * persons)] + [50 + place // 4 for place in range(20)]
+    division = divide(pictures(labels, groups), (*CLASSES, "fern"), together=False, target=[0, 1])
+    inside = {group for group, split in zip(groups, division.splits, strict=True) if split == "test"}
+    assert len({group for group in inside if group < 50}) == tested
+    assert len({group for group in inside if group >= 50}) == 1
+
+
 def test_too_few_pictures_that_are_no_near_duplicates_are_refused() -> None:
     splits = (["train"] * 8 + ["val"] * 2 + ["test"] * 5) * 2
     shows = list(range(30))

@@ -201,6 +201,29 @@ def test_near_duplicates_across_the_users_splits_are_left_out_and_counted(tmp_pa
     assert sum(len(batch) for path in files.train for _, batch in read_batches(path)) == 30
 
 
+@pytest.mark.parametrize("again", ["twin.jpg", "copy.png"])
+def test_groups_that_a_left_out_picture_joins_across_the_users_splits_stay_apart(tmp_path, init, again):
+    """A near-duplicate or copy of a test picture is in a group of train: init wrote records and then refused them."""
+    write(tmp_path / "in")
+    photo(14).save(tmp_path / "in" / "cat" / again, quality=70)
+    files = [(f"{name}/p{number // 2}_{number}.png", number) for number in range(16) for name in CLASSES]
+    lines = [
+        f"{file},{file.split('/')[0]},{number // 2},{'test' if number > 11 else 'train'}" for file, number in files
+    ]
+    (tmp_path / "in" / "labels.csv").write_text(
+        "\n".join(["file,label,group,split", *lines, f"cat/{again},cat,0,train"])
+    )
+    made, rows = init(tmp_path / "in" / "labels.csv")
+    data = load_config(made.config).data
+    inspect_records(find_record_files(data.path), data)
+    group_of = groups_of(data)
+    by_person = defaultdict(set)
+    for row in rows:
+        if row["split"] != "left out":
+            by_person[row["group"]].add(group_of[row["id"]])
+    assert len(set.union(*by_person.values())) == len(by_person) == 8
+
+
 def test_unbalanced_classes_are_named(tmp_path, init):
     write(tmp_path / "in", 10, classes=("cat",))
     made, _ = init(write(tmp_path / "in", 30, first=50, classes=("ship",)))
