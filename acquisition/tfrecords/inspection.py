@@ -28,6 +28,7 @@ class Inspection:
       fingerprint: hash of the files' names and contents; the same wherever the folder lies.
       size_bytes: all the files together.
       val_counts: images of the train split that the records name val, by class; empty without data.val_key.
+      test_groups: by class, a number for each test image, equal within a group; empty without data.group_key.
     """
 
     train_counts: dict[str, int]
@@ -36,6 +37,7 @@ class Inspection:
     fingerprint: str
     size_bytes: int
     val_counts: dict[str, int] = field(default_factory=dict)
+    test_groups: dict[str, list[int]] = field(default_factory=dict)
 
 
 def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int], None] | None = None) -> Inspection:
@@ -50,10 +52,12 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
       ThawError: names the file and the record (counted from 0) that is truncated, corrupt or no
         tf.train.Example; whose image is missing, undecodable or of another size or channel count; whose label
         is missing, not one integer or out of range; whose id is missing where others have one, or is found
-        twice; the same image in both splits, or with two labels. Also a split without records.
+        twice; the same image in both splits, or with two labels; a group in two splits. Also a split without
+        records.
     """
     undecodable = make_decoder(data.image_shape)
     seen = RecordsSeen()
+    groups: dict[str, list[int]] = {name: [] for name in data.classes} if data.group_key is not None else {}
     counts: dict[str, dict[str, int]] = {}
     for split, paths in (("train", files.train), ("test", files.test)):
         labels: Counter[int] = Counter()
@@ -62,6 +66,8 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
             for records in _checked_batches(split, path, data, seen, undecodable):
                 labels.update(record.label for record in records)
                 in_val.update(record.label for record in records if record.in_val)
+                for record in records if split == "test" and groups else ():
+                    groups[data.classes[record.label]].append(seen.group_number(record))
                 if on_progress:
                     on_progress(seen.records)
         if not labels:
@@ -72,7 +78,7 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
             counts["val"] = {name: in_val[index] for index, name in enumerate(data.classes)}
     size_bytes = sum(path.stat().st_size for path in (*files.train, *files.test))
     has_ids, hashed = bool(seen.has_ids), fingerprint(files)
-    return Inspection(counts["train"], counts["test"], has_ids, hashed, size_bytes, counts.get("val", {}))
+    return Inspection(counts["train"], counts["test"], has_ids, hashed, size_bytes, counts.get("val", {}), groups)
 
 
 def val_images(inspection: Inspection, data: Data, name: str) -> int:

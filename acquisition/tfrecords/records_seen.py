@@ -31,8 +31,8 @@ class RecordsSeen:
     """The split and place of each id."""
     images: dict[bytes, tuple[str, RecordPosition, int]] = field(default_factory=dict)
     """The split, place and label of each image, by the hash of its bytes."""
-    groups: dict[bytes, tuple[str, RecordPosition]] = field(default_factory=dict)
-    """The split and first place of each group."""
+    groups: dict[bytes, tuple[str, RecordPosition, int]] = field(default_factory=dict)
+    """The split (train, val or test), first place and number of each group."""
     records: int = 0
 
     def note(
@@ -54,6 +54,11 @@ class RecordsSeen:
         _note_images(self, split, path, first, records, classes)
         _note_groups(self, split, path, first, records)
         self.records += len(records)
+
+    def group_number(self, record: CheckedRecord) -> int:
+        """The number of a noted record's group, from 0 in the order in which groups were first seen."""
+        assert record.group is not None
+        return self.groups[record.group][2]
 
 
 def _note_ids(seen: RecordsSeen, split: str, path: Path, first: int, records: Sequence[CheckedRecord]) -> None:
@@ -94,13 +99,14 @@ def _note_images(
 
 
 def _note_groups(seen: RecordsSeen, split: str, path: Path, first: int, records: Sequence[CheckedRecord]) -> None:
-    """Checks that no group is in both splits."""
+    """Checks that no group is in two splits; val, which the records mark, is one of them."""
     for position, record in enumerate(records):
         if record.group is None:
             continue
         place = RecordPosition(path, first + position)
-        other, first_place = seen.groups.setdefault(record.group, (split, place))
-        if other != split:
-            raise ThawError(f"{place} ({split}): the group {record.group.decode()!r} is also in "
+        inside = "val" if record.in_val and split == "train" else split
+        other, first_place, _ = seen.groups.setdefault(record.group, (inside, place, len(seen.groups)))
+        if other != inside:
+            raise ThawError(f"{place} ({inside}): the group {record.group.decode()!r} is also in "
                             f"{first_place} ({other}). Expected each group in one split; move its records to one of "
                             "the two.")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from acquisition.tfrecords.inspection import Inspection, val_images
@@ -11,12 +12,16 @@ FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""
 FEWEST_VAL = 100
 """Val images of all classes together: below this, the standard error of an accuracy is up to 5 points."""
+FEWEST_INDEPENDENT = 50
+"""Test images as which those in groups count if all of a group are alike: below this, intervals are some 11 points
+wide to each side, or more."""
 MOST_NAMED = 5
 """Classes with a sentence each; more of them have one together."""
 
 
 def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
-    """Sentences on target classes with fewer than FEWEST test or val images: the counts, and what follows."""
+    """Sentences on few groups of test images, and on target classes with fewer than FEWEST test or val images."""
+    yield from _few_groups(inspection, config)
     sentences = list(_sentences(inspection, config))
     if len(sentences) <= MOST_NAMED:
         yield from sentences
@@ -30,6 +35,16 @@ def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator
     val = sum(val_images(inspection, config.data, name) for name in names)
     if val < FEWEST_VAL:
         yield f"The classes have {val} val images together. That is too few to choose a cell reliably. Add images."
+
+
+def _few_groups(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
+    groups = Counter(number for name in config.target.classes for number in inspection.test_groups.get(name, ()))
+    images = groups.total()
+    independent = images**2 / max(1, sum(count**2 for count in groups.values()))  # Kish: analysis.cells.paired_ledgers
+    if groups and independent < FEWEST_INDEPENDENT and 2 * independent < images:
+        yield (f"The {images:,} test images are in {len(groups):,} groups. If those of a group are alike, they say as "
+               f"much as {independent:.0f} images, and only large gains can be told from chance. Add images of other "
+               "groups.")  # fmt: skip
 
 
 def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:

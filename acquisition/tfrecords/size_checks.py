@@ -15,13 +15,15 @@ def check_sizes(inspection: Inspection, config: ExperimentConfig) -> None:
 
     Raises:
       ThawError: a class of the target or of a transferred source has no image to train on, to choose on or to
-        test on, or n is larger than the data; the message then gives the sizes to use instead.
+        test on; all test images of the target are of one group; or n is larger than the data: the message then gives
+        the sizes to use instead.
     """
     used = {transfer.source for transfer in config.transfers}
     domains = {f"source {name}": config.sources[name].classes for name in sorted(used)}
     for place, classes in {"target": config.target.classes, **domains}.items():
         for name in classes:
             _check_class(inspection, config, place, name)
+    _check_groups(inspection, config)
     offered = min(_offered(inspection, config, name) for name in config.target.classes)
     largest = offered * len(config.target.classes)
     if max(config.sizes) > largest:
@@ -40,6 +42,15 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
             f"validation ({_val_setting(config)}). Expected at least one to train on; "
             "add images, or lower the fraction with --set data.val_fraction=..."
         )
+
+
+def _check_groups(inspection: Inspection, config: ExperimentConfig) -> None:
+    groups = [number for name in config.target.classes for number in inspection.test_groups.get(name, ())]
+    if len(set(groups)) == 1:
+        raise ThawError(f"All {len(groups)} test images of the target are of one group (data.group_key), so nothing "
+                        "says how other images would do. Expected test images of two groups or more: add images of "
+                        "other groups (`thaw init` needs four that have all classes), or leave the groups out if the "
+                        "images do not depend on each other.")  # fmt: skip
 
 
 def _offered(inspection: Inspection, config: ExperimentConfig, name: str) -> int:

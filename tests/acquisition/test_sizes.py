@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -54,6 +55,15 @@ def test_a_class_without_training_images_is_named(config: ExperimentConfig, name
 def test_a_class_without_test_images_is_named(config: ExperimentConfig) -> None:
     with pytest.raises(ThawError, match="class 'automobile' of the target has no test images"):
         check_sizes(counted(test=0), config)
+
+
+def test_test_images_of_one_group_are_refused(config: ExperimentConfig) -> None:
+    """Other classes' groups do not help."""
+    groups = {"automobile": [7] * 10, "truck": [7] * 10, "ship": [8, 9] * 5}
+    with pytest.raises(ThawError, match="All 20 test images of the target are of one group"):
+        check_sizes(dataclasses.replace(counted(), test_groups=groups), configured(config, sizes=[20]))
+    groups["truck"][0] = 3
+    check_sizes(dataclasses.replace(counted(), test_groups=groups), configured(config, sizes=[20]))
 
 
 def test_a_class_that_is_all_set_apart_is_named(config: ExperimentConfig) -> None:

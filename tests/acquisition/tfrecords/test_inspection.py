@@ -200,11 +200,15 @@ def test_a_group_in_both_splits_is_refused_with_both_places(make: Any, tmp_path:
 
     data = {"val_key": "v", "classes": ("cup", "pot")}
     apart = make.data_set(tmp_path / "apart", records("train", 0, ["a", "a", "b"]), records("test", 9, ["c", "c", "d"]))
-    assert inspect(apart, group_key="g", **data).test_counts == {"cup": 2, "pot": 1}
+    assert inspect(apart, group_key="g", **data).test_groups == {"cup": [2, 3], "pot": [2]}
     torn = make.data_set(tmp_path / "torn", records("train", 0, ["a", "é", "b"]), records("test", 9, ["c", "é", "d"]))
     with pytest.raises(ThawError, match=r"test.*record 1 \(test\): the group 'é' is also in .*record 1 \(train\)"):
         inspect(torn, group_key="g", **data)
-    assert inspect(torn, **data).test_counts == {"cup": 2, "pot": 1}
+    assert inspect(torn, **data).test_groups == {}
+    divided = [make.example(image=make.png(i), label=i % 2, v=i % 2, g=b"a") for i in range(4)]
+    within = make.data_set(tmp_path / "val", divided, records("test", 9, ["c", "d"]))
+    with pytest.raises(ThawError, match=r"record 1 \(val\): the group 'a' is also in .*record 0 \(train\)"):
+        inspect(within, group_key="g", **data)
     for key in ("w", "none", "label"):
         with pytest.raises(ThawError, match=r"record 0: no group\. Expected one name that is not empty in"):
             inspect(apart, group_key=key, **data)

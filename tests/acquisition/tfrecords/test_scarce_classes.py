@@ -49,4 +49,27 @@ def test_many_classes_have_one_sentence_together(classes, train, test, said):
     )
     sentences = list(scarce_classes(Inspection(*counts, True, "", 0), config))
     assert len(sentences) == len(said)
-    assert all(sentence.startswith(start) for sentence, start in zip(sentences, said, strict=True))
+    assert all(start in sentence for sentence, start in zip(sentences, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ([10] * 20, ["200 test images are in 20 groups. If those of a group are alike, they say as much as 20 "]),
+        ([50, *[1] * 150], ["200 test images are in 151 groups. If those of a group are alike, they say as much as 15 "]),
+        ([4] * 50, []),
+        ([1] * 200, []),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_few_groups_of_test_images_are_named(groups, said):
+    numbers = [number for number, size in enumerate(groups) for _ in range(size)]
+    by_class = {"rose": numbers[::2], "tulip": numbers[1::2], "fern": list(range(1000, 2000))}
+    found = Inspection(*[dict.fromkeys(CLASSES, 100)] * 2, True, "", 0, test_groups=by_class if groups else {})
+    config = ExperimentConfig.model_construct(
+        target=type("Target", (), {"classes": CLASSES})(),
+        data=type("Data", (), {"val_fraction": 0.2, "val_key": None})(),
+    )
+    sentences = list(scarce_classes(found, config))
+    assert len(sentences) == len(said)
+    assert all(start in sentence for sentence, start in zip(sentences, said, strict=True))
