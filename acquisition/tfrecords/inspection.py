@@ -190,7 +190,7 @@ def _text(value: bytes, what: str, place: RecordPosition) -> bytes:
     try:
         value.decode()
     except UnicodeDecodeError as error:
-        raise ThawError(f"{place}: the {what} {value!r} is not UTF-8. Expected text; correct it.") from error
+        raise ThawError(f"{place}: the {what} {value[:40]!r} is not UTF-8. Expected text; correct it.") from error
     return bytes(value)
 
 
