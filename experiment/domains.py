@@ -138,15 +138,12 @@ class Data(Settings):
     one person. Intervals allow for it. Requires val_key. `thaw init` writes it; none: no image depends on another."""
 
     def problems(self) -> Iterator[str]:
-        """A feature with two meanings; val that would divide groups."""
-        keys = ("image_key", "label_key", "id_key", "val_key", "group_key")
-        meanings: dict[str, list[str]] = {}
-        for key in keys:
-            if getattr(self, key) is not None:
-                meanings.setdefault(getattr(self, key), []).append(key)
-        for feature, named in meanings.items():
-            if len(named) > 1:
-                yield f"{' and '.join(named)} name the same feature {feature!r}. Expected another feature for each"
+        """Two things in one feature, or val that would divide groups."""
+        keys: dict[str, str] = {}
+        for key in ("image_key", "label_key", "id_key", "val_key", "group_key"):
+            feature = getattr(self, key)
+            if feature is not None and (other := keys.setdefault(feature, key)) != key:
+                yield f"{other} and {key} both name the feature {feature!r}; expected a feature of its own for each"
         if self.group_key is not None and self.val_key is None:
             yield (f"group_key is {self.group_key!r}, but val_key is not set, so val would divide groups. Name the "
                    "feature of the records that is 1 for val images as val_key, or leave group_key out")  # fmt: skip

@@ -16,12 +16,15 @@ from experiment.schedules import range_problems
 if TYPE_CHECKING:
     from experiment.config import ExperimentConfig
 
+OF_THE_PIPELINE = {"baseline": "sweeps from random weights", "target": "the domain transferred to"}
+"""Names that stand where a source's does in names of sweeps and nodes, and what of: they would mean both."""
+
 
 def problems_between_fields(config: ExperimentConfig) -> Iterator[str]:
     """One sentence a problem, beginning with its key."""
     checks = (
         _data_classes, _target_classes, _source_classes,
-        _backbone_names, _architectures, _channels, _shift,
+        _source_names, _backbone_names, _architectures, _channels, _shift,
         _pairs, _controls_alone, _transfers,
         _freeze_counts, _different_values, _even_sizes, _candidate_size,
         _tuned_ranges, _tuned_without_tuning, _tuned_without_plain,
@@ -67,6 +70,12 @@ def _unknown_classes(config: ExperimentConfig, place: str, classes: tuple[str, .
 def _too_few_classes(place: str, classes: tuple[str, ...]) -> Iterator[str]:
     if len(set(classes)) != len(classes) or len(classes) < 2:
         yield f"{place}.classes needs two or more different classes, got {list(classes)}"
+
+
+def _source_names(config: ExperimentConfig) -> Iterator[str]:
+    for name in set(OF_THE_PIPELINE) & set(config.sources):
+        yield (f"sources.{name}: Thaw names {OF_THE_PIPELINE[name]} so; give the source another name, such as "
+               f"{name}_domain")  # fmt: skip
 
 
 def _backbone_names(config: ExperimentConfig) -> Iterator[str]:

@@ -1,0 +1,29 @@
+"""Settings that are valid one by one and mean two things with one name. No TensorFlow."""
+
+import pytest
+
+from experiment.errors import ThawError
+from experiment.loading import PRESETS, load_config
+
+
+@pytest.mark.parametrize("name", ["baseline", "target"])
+def test_a_source_with_a_name_of_the_pipelines_own_is_refused(name):
+    asked = f"sources={{{name}: {{classes: [cat, dog]}}}}", f"transfers=[{{source: {name}, architecture: original}}]"
+    with pytest.raises(ThawError, match=rf"sources\.{name}: Thaw names .* so; give the source another name"):
+        load_config(PRESETS / "tiny.yaml", asked)
+    renamed = (one.replace(name, f"{name}_domain") for one in asked)
+    assert load_config(PRESETS / "tiny.yaml", tuple(renamed)).transfers[0].id == f"{name}_domain__original"
+
+
+@pytest.mark.parametrize("asked", [
+    ("data.val_key=label",), ("data.id_key=image",), ("data.label_key=id",), ("data.val_key=v", "data.group_key=v"),
+    ("data.val_key=v", "data.group_key=id"),
+])  # fmt: skip
+def test_a_feature_of_the_records_has_one_meaning(asked):
+    with pytest.raises(ThawError, match=r"data: (\w+)_key and (\w+)_key both name the feature '\w+'; expected a"):
+        load_config(PRESETS / "tiny.yaml", asked)
+
+
+def test_features_of_any_names_are_taken():
+    found = load_config(PRESETS / "tiny.yaml", ("data.val_key=v", "data.group_key=g", "data.id_key=label2")).data
+    assert (found.val_key, found.group_key, found.id_key) == ("v", "g", "label2")
