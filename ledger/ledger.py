@@ -17,6 +17,8 @@ from ledger.rows import ROW_COUNT, Header, Row, header_of, header_values, row_of
 from ledger.sealed_lines import COMPUTE_AGAIN, SealedLines, digest_of, sealed_line
 
 LEDGER_FILE = "ledger.jsonl"
+UNDECISIVE = ("baseline",)
+"""Fields of a header that decide no row, and so are in no key: a sweep's rows stay where these change."""
 
 
 class Ledger:
@@ -27,7 +29,7 @@ class Ledger:
 
     Args:
       path: the file; made with its folders when absent.
-      header: what must hold for every row.
+      header: what must hold for every row; one that differs from the file's in UNDECISIVE fields alone does.
 
     Raises:
       ThawError: the file belongs to another sweep, can't be written, or a line that is not the last is damaged or
@@ -159,9 +161,9 @@ def content_key(**parts: Any) -> str:
 
 
 def _check_header(path: Path, found: Header, expected: Header) -> None:
-    if found != expected:
-        names = [field.name for field in dataclasses.fields(Header)]
-        other = ", ".join(name for name in names if getattr(found, name) != getattr(expected, name))
+    names = [field.name for field in dataclasses.fields(Header) if field.name not in UNDECISIVE]
+    other = ", ".join(name for name in names if getattr(found, name) != getattr(expected, name))
+    if other:
         raise ThawError(f"The ledger {path} belongs to another sweep ({found.sweep} on {found.data}); "
                         f"it differs in {other}. Move it away, or use another workspace.")  # fmt: skip
 

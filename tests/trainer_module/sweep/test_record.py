@@ -56,3 +56,14 @@ def test_tuned_ranges_follow_in_the_plan_and_other_cells_keep_their_keys(record)
     content = wider._content
     assert record.keys[0] == ledger.content_key(**content, cell=[10, 6, False], draw=0)
     assert wider.key(Cell(10, 0, False, 2), 0) == ledger.content_key(**content, cell=[10, 0, False, 2], draw=0)
+
+
+def test_rows_stay_where_the_sweep_is_compared_with_another_baseline(record, make_row):
+    record.open_ledger().append(make_row("k1"))
+    settings = changed(record.settings, baseline="original")
+    other = SweepRecord(settings, SweepFacts("ab", "cd", (0, 1, 1), "ef", (5, 5), STACK))
+    opened = other.open_ledger()
+    assert list(opened.rows) == ["k1"] and other.keys == record.keys
+    assert (other.header.baseline, record.header.baseline) == ("original", "remastered")
+    opened.append(make_row("k2"))
+    assert list(record.open_ledger().rows) == ["k1", "k2"]
