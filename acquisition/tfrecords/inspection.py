@@ -17,6 +17,9 @@ from experiment.config import Data
 from experiment.domains import val_count
 from experiment.errors import ThawError
 
+MOST_SHOWN = 40
+"""Bytes of a value in a message: it may be a whole image."""
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -171,7 +174,7 @@ def values_in_words(feature: Any) -> str:
     if not values:
         return "nothing"
     types = {"int64_list": "int64", "float_list": "float", "bytes_list": "text or bytes"}
-    first = values[0][:40].decode(errors="backslashreplace") if kind == "bytes_list" else values[0]
+    first = values[0][:MOST_SHOWN].decode(errors="backslashreplace") if kind == "bytes_list" else values[0]
     shown = f"{first:g}" if kind == "float_list" else repr(first)
     one = f"{types[kind]}, {shown}"
     return one if len(values) == 1 else f"{len(values)} values ({one}, ...)"

@@ -1,4 +1,4 @@
-"""Checks between records: no id, image or group in both splits, no image with two labels. Imports no TensorFlow."""
+"""Checks between records: no id, image or group in two splits, no image with two labels. Imports no TensorFlow."""
 
 from __future__ import annotations
 

@@ -39,9 +39,12 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
     if _offered(inspection, config, name) < 1:
         raise ThawError(
             f"The class {name!r} of the {place} has {train} training images, and all are set apart for "
-            f"validation ({_val_setting(config)}). Expected at least one to train on; "
-            "add images, or lower the fraction with --set data.val_fraction=..."
+            f"validation ({_val_setting(config)}). Expected at least one to train on; add images, or {_advice(config)}"
         )
+    if not val_images(inspection, config.data, name):
+        raise ThawError(f"The class {name!r} of the {place} has no image that is set apart for validation "
+                        f"({_val_setting(config)}). Expected some of every class, as the best is chosen on them; add "
+                        f"images, or {_advice(config)}")  # fmt: skip
 
 
 def _check_groups(inspection: Inspection, config: ExperimentConfig) -> None:
@@ -62,9 +65,17 @@ def _val_setting(config: ExperimentConfig) -> str:
     return f"data.val_fraction {data.val_fraction}" if data.val_key is None else f"data.val_key {data.val_key}"
 
 
+def _advice(config: ExperimentConfig) -> str:
+    key = config.data.val_key
+    if key is None:
+        return "lower the fraction with --set data.val_fraction=..."
+    return f"correct the feature {key!r} of the records, which is 1 for val images and 0 for others."
+
+
 def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
     sizes = [n for n in config.sizes if n < largest] + [largest]
-    advice = f"--set sizes={sizes}".replace(" ", "").replace("--set", "--set ")
+    listed = ",".join(map(str, sizes))
+    advice = f"--set 'sizes=[{listed}]'"  # quoted: some shells take brackets for a pattern
     if config.candidate_size is not None and config.candidate_size not in sizes:
         advice += f" --set candidate_size={largest}"
     return (

@@ -31,18 +31,18 @@ def test_the_largest_possible_n_is_accepted(config: ExperimentConfig) -> None:
 
 
 def test_a_larger_n_is_refused_with_the_sizes_to_use(config: ExperimentConfig) -> None:
-    with pytest.raises(ThawError, match=r"n = 500, but only 80 .*Expected n up to 160\. Use --set sizes=\[20,160\]$"):
+    with pytest.raises(ThawError, match=r"n = 500, but only 80 .*Expected n up to 160\. Use --set 'sizes=\[20,160\]'$"):
         check_sizes(counted(), configured(config, sizes=[20, 162, 500]))
 
 
 def test_the_smaller_class_decides(config: ExperimentConfig) -> None:
-    with pytest.raises(ThawError, match=r"only 40 .*Expected n up to 80\. Use --set sizes=\[80\]$"):
+    with pytest.raises(ThawError, match=r"only 40 .*Expected n up to 80\. Use --set 'sizes=\[80\]'$"):
         check_sizes(counted(truck=50), configured(config, sizes=[160]))
 
 
 def test_a_candidate_size_that_falls_away_is_replaced(config: ExperimentConfig) -> None:
     wanted = configured(config, sizes=[20, 500], candidate_size=500)
-    with pytest.raises(ThawError, match=r"Use --set sizes=\[20,160\] --set candidate_size=160$"):
+    with pytest.raises(ThawError, match=r"Use --set 'sizes=\[20,160\]' --set candidate_size=160$"):
         check_sizes(counted(), wanted)
 
 
@@ -69,6 +69,18 @@ def test_test_images_of_one_group_are_refused(config: ExperimentConfig) -> None:
 def test_a_class_that_is_all_set_apart_is_named(config: ExperimentConfig) -> None:
     with pytest.raises(ThawError, match="'airplane' of the source ships_planes has 1 training images, and all"):
         check_sizes(counted(airplane=1), config)
+
+
+def test_what_the_records_say_of_val_is_not_to_be_corrected_by_a_fraction(config: ExperimentConfig) -> None:
+    given = configured(config, data={**config.data.model_dump(), "val_key": "held_out"})
+    counts = dataclasses.replace(counted(), val_counts=dict.fromkeys(CIFAR10_CLASSES, 20))
+    check_sizes(counts, given)
+    none = "no image that is set apart"
+    for name, val, said in (("truck", 100, "100 training images, and all"), ("truck", 0, none), ("ship", 0, none)):
+        found = dataclasses.replace(counts, val_counts={**counts.val_counts, name: val})
+        with pytest.raises(ThawError, match=f"'{name}' of the .* has {said}.*correct the feature 'held_out'") as error:
+            check_sizes(found, given)
+        assert "val_fraction" not in str(error.value)
 
 
 def test_classes_that_nothing_uses_may_be_empty(config: ExperimentConfig) -> None:

@@ -10,8 +10,8 @@ from experiment.config import Data
     ("keys", "message"),
     [
         ({"group_key": "person"}, "val would divide groups"),
-        ({"group_key": "id", "val_key": "in_val"}, "id_key and group_key name the same feature 'id'"),
-        ({"group_key": "v", "val_key": "v"}, "val_key and group_key name the same feature 'v'"),
+        ({"group_key": "id", "val_key": "in_val"}, "id_key and group_key both name the feature 'id'"),
+        ({"group_key": "v", "val_key": "v"}, "val_key and group_key both name the feature 'v'"),
         ({"image_key": "x", "label_key": "x", "id_key": "x"}, "image_key and label_key and id_key name the same"),
     ],
 )

@@ -215,6 +215,10 @@ def test_a_group_in_both_splits_is_refused_with_both_places(make: Any, tmp_path:
     broken = make.data_set(tmp_path / "broken", [make.example(image=make.png(1), label=0, v=0, g=b"\xff")])
     with pytest.raises(ThawError, match=r"record 0: the group b'.xff' is not UTF-8"):
         inspect(broken, group_key="g", **data)
+    an_image = make.data_set(tmp_path / "image", [make.example(image=make.png(1), label=0, v=0, g=make.png(2) * 9)])
+    with pytest.raises(ThawError, match=r"record 0: the group b'.{30,160}'\.\.\. is not UTF-8. Expected text") as error:
+        inspect(an_image, group_key="g", **data)
+    assert len(str(error.value)) < 400 + len(str(an_image))
 
 
 def test_an_id_where_earlier_records_have_none_is_named(make: Any, tmp_path: Path) -> None:
