@@ -224,8 +224,10 @@ def unfinished_run(run: str, runs: Path) -> Path | None:
 
 
 def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without PLACES and without the path of weights, whose content counts."""
+    """Settings without PLACES, the path of weights, whose content counts, and the target's name, which is a title."""
     kept = {name: value for name, value in settings.items() if name not in PLACES}
+    if isinstance(target := kept.get("target"), Mapping):
+        kept["target"] = {key: value for key, value in target.items() if key != "name"}
     networks = {
         name: {key: value for key, value in network.items() if key != "weights"}
         for name, network in kept.get("backbones", {}).items()

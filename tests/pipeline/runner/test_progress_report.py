@@ -157,7 +157,8 @@ def test_the_ledger_of_other_settings_does_not_count(config, make_config, change
     assert sweep(config).done == 4
 
 
-@pytest.mark.parametrize("change", ["workers=1", "draws=5", "runs=elsewhere", "backbones.mobilenet_v2.weights=/w.h5"])
+@pytest.mark.parametrize("change", ["workers=1", "draws=5", "runs=elsewhere", "backbones.mobilenet_v2.weights=/w.h5",
+                                    "target.name=other"])  # fmt: skip
 def test_settings_that_decide_no_row_leave_the_ledger_found(config, make_config, change):
     add_ledger(config, "cats_dogs__original-1.jsonl", ["trained"] * 4)
     assert sweep(make_config(change)).done == 4

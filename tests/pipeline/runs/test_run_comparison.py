@@ -147,13 +147,13 @@ def test_runs_whose_draws_hold_other_images_are_refused(make_run, setting, value
 
 def test_where_the_images_lie_and_results_are_kept_does_not_matter(make_run):
     here = {
-        "data": {"path": "/a"},
+        "data": {"path": "/a"}, "target": {"name": "a"},
         "backbones": {"m": {"family": "MobileNetV2", "weights": "/a"}, "k": {"model": "/a"}},
-    }
+    }  # fmt: skip
     there = {
-        "data": {"path": "/b"},
+        "data": {"path": "/b"}, "target": {"name": "b"},
         "backbones": {"m": {"family": "MobileNetV2", "weights": "/b"}, "k": {"model": "/b"}},
-    }
+    }  # fmt: skip
     first = make_run("first", {0: 0.5}, **here, schedule={"epochs": 1})
     second = make_run("second", {0: 0.5}, **there, schedule={"epochs": 2}, workers=3, activations_gib=1)
     differing = settings_that_differ(first, second)
