@@ -26,7 +26,7 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from pipeline.kubeflow import compiled_spec, pod_checks, pod_resources
 from pipeline.kubeflow.cluster import ClusterConfig, load_cluster
-from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of, path_of
+from pipeline.runner.options import STRICT, WEIGHTS, add_options, config_of, path_of, text_as_yaml
 
 HERE = Path(__file__).resolve().parent
 OPTIONS = (WEIGHTS, STRICT)
@@ -63,7 +63,11 @@ def cluster_from(arguments: argparse.Namespace) -> ClusterConfig:
         "training.gpus": arguments.gpus,
         "training.gpu_type": arguments.gpu_type,
     }
-    named = [f"{key}={value}" for key, value in given.items() if value is not None]
+    named = [
+        f"{key}={text_as_yaml(value) if isinstance(value, str) else value}"
+        for key, value in given.items()
+        if value is not None
+    ]
     return load_cluster(arguments.cluster, (*arguments.cluster_set, *named))
 
 

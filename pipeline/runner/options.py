@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from experiment.config import ExperimentConfig
-from experiment.errors import home_expanded
+from experiment.errors import check_utf_8, home_expanded
 from experiment.loading import PRESETS, load_config
 
 DEFAULT_PRESET = "quick"
@@ -97,5 +99,17 @@ def config_of(
 
 
 def _as_yaml(value: object) -> str:
-    """The value as --set takes it: a path in quotes, or YAML would read `photos #2` as `photos`."""
-    return json.dumps(str(value), ensure_ascii=False) if isinstance(value, Path) else str(value)
+    """The value as --set takes it."""
+    return text_as_yaml(str(value)) if isinstance(value, Path) else str(value)
+
+
+def text_as_yaml(text: str) -> str:
+    """The text in quotes, or YAML would read `photos #2` as `photos`.
+
+    With escapes for what JSON lets stand: YAML refuses some control characters, and takes one for a line feed.
+
+    Raises:
+      ThawError: it is not UTF-8.
+    """
+    check_utf_8(text, "Give the file or folder another name.")
+    return yaml.safe_dump(text, default_style='"', width=math.inf)

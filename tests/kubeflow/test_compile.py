@@ -198,13 +198,13 @@ def test_no_path_of_this_machine_is_in_the_file(quick):
 
 
 def test_options_change_image_data_root_and_gpus(compile_quick):
-    options = ["--image", "thaw:2", "--data", "/data", "--pipeline-root", "gs://b/r", "--gpus", "2", "--gpu-type",
+    options = ["--image", "thaw:2", "--data", "/data #2: b", "--pipeline-root", "gs://b/r", "--gpus", "2", "--gpu-type",
                "amd.com/gpu", "--cluster-set", "retries.times=7"]  # fmt: skip
     spec, _ = yaml.safe_load_all(compile_quick("changed", *options).read_text())
     container = spec["deploymentSpec"]["executors"]["exec-tuner-baseline-original"]["container"]
     assert container["image"] == "thaw:2"
     assert container["resources"]["accelerator"] == {"type": "amd.com/gpu", "count": "2"}
-    assert spec["root"]["inputDefinitions"]["parameters"]["data_path"]["defaultValue"] == "/data"
+    assert spec["root"]["inputDefinitions"]["parameters"]["data_path"]["defaultValue"] == "/data #2: b"
     assert spec["defaultPipelineRoot"] == "gs://b/r"
     assert spec["root"]["dag"]["tasks"]["pusher"]["retryPolicy"]["maxRetryCount"] == 7
 

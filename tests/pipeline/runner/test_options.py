@@ -40,6 +40,20 @@ def test_a_folder_of_any_name_is_that_folder_and_not_yaml(read, name):
     assert read(["--data", name]).data.path == Path(name).expanduser()
 
 
+@pytest.mark.parametrize("read", [by_argparse, by_click])
+@pytest.mark.parametrize(
+    "name", ["a\x85b", "a\x7fb", "a\x80b", "a\ufffeb", "a\x01b", "a\u2028b", "a\nb", "word " * 40 + "."]
+)
+def test_a_folder_with_control_characters_is_that_folder(read, name):
+    assert read(["--data", name]).data.path == Path(name)
+
+
+@pytest.mark.parametrize("read", [by_argparse, by_click])
+def test_a_folder_whose_name_is_not_utf_8_is_refused_by_that_reason(read):
+    with pytest.raises(ThawError, match=r"The name of a.udcffb is not UTF-8.*another name"):
+        read(["--data", "a\udcffb"])
+
+
 @pytest.mark.parametrize("arguments", [[], ["--set", "draws=5", "--workers", "2"]])
 def test_both_parsers_make_the_same_experiment(arguments):
     assert by_argparse(arguments) == by_click(arguments)
