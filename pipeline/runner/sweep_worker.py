@@ -14,8 +14,9 @@ from pipeline.runner import process
 process.prepare_process(os.environ)
 
 from experiment.changes import changed
-from experiment.errors import ThawError, home_expanded
+from experiment.errors import ThawError
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
+from pipeline.runner.options import path_of
 from trainer_module.distributed.addresses import worker_address
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         description="Trains the trials of each sweep that the chief serves, one after the other.",
         epilog="KERASTUNER_TUNER_ID names this worker, KERASTUNER_ORACLE_IP and _PORT its chief: docs/distributed.md.",
     )
-    parser.add_argument(
-        "ledgers", type=home_expanded, help="the folder `ledgers` of the chief's workspace, shared with it"
-    )
+    parser.add_argument("ledgers", type=path_of, help="the folder `ledgers` of the chief's workspace, shared with it")
     parser.add_argument(
         "--patience", type=float, default=3600, metavar="SECONDS", help="end when no chief answers for this long (3600)"
     )

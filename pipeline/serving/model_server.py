@@ -19,8 +19,9 @@ import tornado.httpserver
 import tornado.netutil
 import tornado.web
 
-from experiment.errors import ThawError, home_expanded
+from experiment.errors import ThawError
 from experiment.machine import usable_cores
+from pipeline.runner.options import path_of
 from pipeline.runner.process import own_temporary_folder, prepare_process, stop_at_once
 from pipeline.runs.run_lock import check_no_pattern
 from pipeline.serving.predict_requests import SIGNATURES, Refused, read_request
@@ -170,7 +171,8 @@ async def serve(predict: Predict, host: str, port: int) -> bool:
         idle_connection_timeout=MOST_SECONDS,
     )
     server.add_sockets(sockets := tornado.netutil.bind_sockets(port, host))
-    print(f"Serving at http://{host}:{sockets[0].getsockname()[1]}{MODEL_PATH}:predict", flush=True)
+    shown = f"[{host}]" if ":" in host else host  # IPv6
+    print(f"Serving at http://{shown}:{sockets[0].getsockname()[1]}{MODEL_PATH}:predict", flush=True)
     await ended.wait()
     server.stop()
     threads.shutdown(wait=False, cancel_futures=True)
@@ -187,6 +189,12 @@ def run(predict: Predict, host: str, port: int) -> None:
         os._exit(0)
 
 
+def _host(text: str) -> str:
+    if not text.strip():  # as a shell's variable is that was never set; it would mean every address of the machine
+        raise argparse.ArgumentTypeError("expected an address, got an empty text. 0.0.0.0 means every IPv4 address")
+    return text
+
+
 def _port(text: str) -> int:
     if not 0 <= (number := int(text)) <= 65_535:
         raise argparse.ArgumentTypeError(f"{text} is not a port; expected 0 (any that is free) to 65535")
@@ -198,10 +206,10 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.serving.model_server", description="Answers requests to an exported model over HTTP."
     )
+    parser.add_argument("model", type=path_of, help="folder of the SavedModel; summary.json names it as pushed.path")
     parser.add_argument(
-        "model", type=home_expanded, help="folder of the SavedModel; summary.json names it as pushed.path"
+        "--host", type=_host, default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)")
     parser.add_argument("--port", type=_port, default=8501, help="port to listen at (8501)")
     return parser.parse_args(argv)
 

@@ -81,3 +81,9 @@ def test_without_the_variables_the_command_says_which_are_missing(tmp_path, monk
     monkeypatch.delenv("KERASTUNER_ORACLE_PORT", raising=False)
     assert sweep_worker.main([str(tmp_path)]) == 1
     assert "Not set: KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT" in capsys.readouterr().err
+
+
+def test_an_empty_text_is_not_the_working_folder(capsys):
+    with pytest.raises(SystemExit) as ended:
+        sweep_worker.parse_arguments([""])
+    assert ended.value.code == 2 and "expected a path, got an empty text" in capsys.readouterr().err

@@ -46,3 +46,9 @@ def test_a_model_that_is_cut_short_is_named(serve, exported_model, tmp_path, nam
 def test_a_port_that_is_none_is_wrong_usage(serve, port):
     finished = serve("model", f"--port={port}")
     assert finished.returncode == 2 and "--port" in finished.stderr and "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("told", [("model", "--host="), ("",)])
+def test_an_empty_text_is_neither_every_address_nor_the_working_folder(serve, told):
+    finished = serve(*told)
+    assert finished.returncode == 2 and "got an empty text" in finished.stderr and "Traceback" not in finished.stderr
