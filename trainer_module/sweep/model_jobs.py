@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,20 @@ def trained_source(
     if settings.control == "shuffled_labels":
         train = controls.with_permuted_labels(train, settings.seed)
         learned = source.train_source(network, train, controls.some_originals(train, len(val)), settings)
-        about: dict[str, Any] = {"control": settings.control, "permuted_labels_recalled_by_step": learned}
+        about: dict[str, Any] = {"control": settings.control, "permuted_labels_recalled_by_step": _in_training(learned)}
     else:
         history = source.train_source(network, train, val, settings)
         largest_class = float(np.bincount(val.labels).max() / len(val))
-        about = {"val_accuracy_by_step": history, "val_images": len(val), "val_largest_class": largest_class}
+        about = {
+            "val_accuracy_by_step": _in_training(history), "val_images": len(val), "val_largest_class": largest_class,
+        }  # fmt: skip
     weights = weight_values.read_weights(weight_values.model_variables(network))
     return weights, {"classes": settings.classes, **about}
+
+
+def _in_training(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The moments after a step: a training of fewer steps than source.CHECKS has moments left over, at step 0."""
+    return [(step, accuracy) for step, accuracy in history if step]
 
 
 @dataclasses.dataclass(frozen=True)
