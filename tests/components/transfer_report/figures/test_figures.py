@@ -223,6 +223,16 @@ def test_curves_of_many_classes_which_begin_low_are_within_the_picture(
     assert axes.get_ylim() == (pytest.approx(floor), 101)
 
 
+@pytest.mark.parametrize("longer", ["transfer", "baseline"])
+def test_both_learning_curves_are_shown_to_their_ends(quick_ledgers: list[Ledger], longer: str) -> None:
+    """A baseline of 30 epochs was cut off at the 10 of its transfer, and its end could not be compared."""
+    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    end = Interval(0.7, 0.8, 0.9, 3)
+    curves = {"transfer": [*pair.transfer[:2], (8.0, end)], "baseline": [*pair.baseline[:2], (8.0, end)]}
+    [axes] = draw_curves([dataclasses.replace(pair, **{**curves, longer: [*curves[longer][:2], (300.0, end)]})]).axes
+    assert axes.get_xlim()[1] > 300 and axes.get_xticks().tolist() == [0, *(2**power for power in range(9))]
+
+
 def test_equal_gains_of_zero_still_have_a_scale(header_of: Callable[..., Header], row_of: Callable[..., Row]) -> None:
     row = row_of((10, 0, False), 0, np.arange(10) < 7)
     sweeps = ("baseline__original", ""), ("cats_dogs__original", "cats_dogs")
