@@ -177,9 +177,8 @@ def order_of(name: str) -> tuple[str, int, str]:
 
 def finished_runs(runs: Path) -> list[str]:
     """Names of the finished runs in a folder, the oldest first; `latest` is not among them."""
-    if not runs.is_dir():
-        return []
-    names = [path.name for path in runs.iterdir() if (path / SUMMARY_FILE).exists()]
+    folders = runs.iterdir() if runs.is_dir() else ()
+    names = [path.name for path in folders if (path / SUMMARY_FILE).exists()]
     return sorted((name for name in names if name != LATEST and not name.startswith(".")), key=order_of)
 
 
@@ -226,13 +225,12 @@ def unfinished_run(run: str, runs: Path) -> Path | None:
 def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without PLACES, the path of weights, whose content counts, and the target's name, which is a title."""
     kept = {name: value for name, value in settings.items() if name not in PLACES}
-    if isinstance(target := kept.get("target"), Mapping):
-        kept["target"] = {key: value for key, value in target.items() if key != "name"}
-    networks = {
-        name: {key: value for key, value in network.items() if key != "weights"}
-        for name, network in kept.get("backbones", {}).items()
-    }
-    return {**kept, "backbones": networks}
+    networks = {name: _without("weights", network) for name, network in kept.get("backbones", {}).items()}
+    return {**kept, "target": _without("name", kept.get("target", {})), "backbones": networks}
+
+
+def _without(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
 
 
 def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:

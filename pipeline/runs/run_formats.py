@@ -221,6 +221,7 @@ class _Settings(pydantic.BaseModel):
     """What `comparable` reads of a run's settings."""
 
     backbones: dict[str, dict[str, Any]] = {}
+    target: dict[str, Any] = {}
 
 
 class Started(pydantic.BaseModel):
