@@ -176,7 +176,8 @@ def _curve_json(one: CurveAhead, n: int, wished: float) -> dict[str, Any]:
         return content
     band = {name: getattr(one.band, name).round(6).tolist() for name in ("sizes", "low", "expected", "high")}
     ahead = [_ahead_json(one.band, times, times * n) for times in TIMES]
-    return content | band | {"ahead": ahead, "images": dataclasses.asdict(images_for(one.band, wished))}
+    # From what is written, so that `thaw labels` with the same accuracy names the same number.
+    return content | band | {"ahead": ahead, "images": wishing(content | band, wished)}
 
 
 def _ahead_json(band: Band, times: int, n: int) -> dict[str, Any]:
