@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, get_args, get_origin
@@ -21,6 +22,13 @@ CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 
+
+def _composed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in Unicode's NFC: é is one character, as keyboards write it, and not e and an accent, as on macOS."""
+    return tuple(unicodedata.normalize("NFC", name) for name in names)
+
+
+ClassNames = Annotated[tuple[str, ...], pydantic.AfterValidator(_composed)]
 Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
 Epochs = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 BatchSize = Annotated[int, pydantic.Field(ge=1, le=65_536)]
@@ -126,7 +134,7 @@ class Data(Settings):
     resize: bool = False
     """True: images may have any size. They are cropped evenly at both ends to the proportions of image_shape, then
     resized. False: every image must have image_shape."""
-    classes: tuple[str, ...] = CIFAR10_CLASSES
+    classes: ClassNames = CIFAR10_CLASSES
     """Class names in the order of their labels."""
     val_fraction: Fraction = 0.2
     """Share of each class's training images that are val (CIFAR-10: 1,000 per class)."""
@@ -170,14 +178,14 @@ class Target(Settings):
 
     name: Name = "cars_trucks"
     """For titles."""
-    classes: tuple[str, ...] = ("automobile", "truck")
+    classes: ClassNames = ("automobile", "truck")
     """Classes to tell apart."""
 
 
 class Source(Settings):
     """A domain whose trained model is transferred: classes of the data, or weights from a file; or a control."""
 
-    classes: tuple[str, ...] = ()
+    classes: ClassNames = ()
     """Empty: the weights are read from the file of a backbone, and nothing is trained (unless `control` says
     otherwise)."""
     control: Control | None = None

@@ -27,3 +27,19 @@ def test_a_feature_of_the_records_has_one_meaning(asked):
 def test_features_of_any_names_are_taken():
     found = load_config(PRESETS / "tiny.yaml", ("data.val_key=v", "data.group_key=g", "data.id_key=label2")).data
     assert (found.val_key, found.group_key, found.id_key) == ("v", "g", "label2")
+
+
+def test_a_class_is_the_same_however_its_accents_are_encoded():
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    data = f"data.classes=[{composed}, tea, milk, water]"
+    asked = (
+        data,
+        f"target.classes=[{apart}, tea]",
+        "sources={others: {classes: [milk, water]}}",
+    )
+    found = load_config(PRESETS / "tiny.yaml", (*asked, "transfers=[{source: others, architecture: original}]"))
+    assert found.target.classes == (composed, "tea")
+    with pytest.raises(ThawError, match=r"data\.classes has a name twice"):
+        load_config(PRESETS / "tiny.yaml", (f"data.classes=[{composed}, {apart}, tea]",))
+    with pytest.raises(ThawError, match=f"shares .'{composed}'. with the target"):
+        load_config(PRESETS / "tiny.yaml", (*asked[:2], f"sources={{others: {{classes: [{apart}, milk]}}}}"))
