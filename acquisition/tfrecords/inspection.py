@@ -193,7 +193,8 @@ def _text(value: bytes, what: str, place: RecordPosition) -> bytes:
     try:
         value.decode()
     except UnicodeDecodeError as error:
-        raise ThawError(f"{place}: the {what} {value[:40]!r} is not UTF-8. Expected text; correct it.") from error
+        shown = repr(value[:MOST_SHOWN]) + "..." * (len(value) > MOST_SHOWN)
+        raise ThawError(f"{place}: the {what} {shown} is not UTF-8. Expected text; correct it.") from error
     return bytes(value)
 
 

@@ -12,7 +12,7 @@ from experiment.config import Data
         ({"group_key": "person"}, "val would divide groups"),
         ({"group_key": "id", "val_key": "in_val"}, "id_key and group_key both name the feature 'id'"),
         ({"group_key": "v", "val_key": "v"}, "val_key and group_key both name the feature 'v'"),
-        ({"image_key": "x", "label_key": "x", "id_key": "x"}, "image_key and label_key and id_key name the same"),
+        ({"image_key": "x", "label_key": "x", "id_key": "x"}, "image_key and id_key both name"),
     ],
 )
 def test_features_that_do_not_go_together_are_refused(keys, message):

@@ -209,7 +209,7 @@ def test_a_group_in_both_splits_is_refused_with_both_places(make: Any, tmp_path:
     within = make.data_set(tmp_path / "val", divided, records("test", 9, ["c", "d"]))
     with pytest.raises(ThawError, match=r"record 1 \(val\): the group 'a' is also in .*record 0 \(train\)"):
         inspect(within, group_key="g", **data)
-    for key in ("w", "none", "label"):
+    for key in ("w", "none"):
         with pytest.raises(ThawError, match=r"record 0: no group\. Expected one name that is not empty in"):
             inspect(apart, group_key=key, **data)
     broken = make.data_set(tmp_path / "broken", [make.example(image=make.png(1), label=0, v=0, g=b"\xff")])

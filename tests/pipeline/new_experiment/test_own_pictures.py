@@ -201,17 +201,16 @@ def test_near_duplicates_across_the_users_splits_are_left_out_and_counted(tmp_pa
     assert sum(len(batch) for path in files.train for _, batch in read_batches(path)) == 30
 
 
-@pytest.mark.parametrize("again", ["twin.jpg", "copy.png"])
-def test_groups_that_a_left_out_picture_joins_across_the_users_splits_stay_apart(tmp_path, init, again):
-    """A near-duplicate or copy of a test picture is in a group of train: init wrote records and then refused them."""
+def test_groups_that_a_left_out_picture_joins_across_the_users_splits_stay_apart(tmp_path, init):
+    """A near-duplicate of a test picture is in a group of train: init wrote records and then refused them."""
     write(tmp_path / "in")
-    photo(14).save(tmp_path / "in" / "cat" / again, quality=70)
+    photo(14).save(tmp_path / "in" / "cat" / "twin.jpg", quality=70)
     files = [(f"{name}/p{number // 2}_{number}.png", number) for number in range(16) for name in CLASSES]
     lines = [
         f"{file},{file.split('/')[0]},{number // 2},{'test' if number > 11 else 'train'}" for file, number in files
     ]
     (tmp_path / "in" / "labels.csv").write_text(
-        "\n".join(["file,label,group,split", *lines, f"cat/{again},cat,0,train"])
+        "\n".join(["file,label,group,split", *lines, "cat/twin.jpg,cat,0,train"])
     )
     made, rows = init(tmp_path / "in" / "labels.csv")
     data = load_config(made.config).data

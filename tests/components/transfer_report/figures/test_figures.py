@@ -230,7 +230,7 @@ def test_both_learning_curves_are_shown_to_their_ends(quick_ledgers: list[Ledger
     end = Interval(0.7, 0.8, 0.9, 3)
     curves = {"transfer": [*pair.transfer[:2], (8.0, end)], "baseline": [*pair.baseline[:2], (8.0, end)]}
     [axes] = draw_curves([dataclasses.replace(pair, **{**curves, longer: [*curves[longer][:2], (300.0, end)]})]).axes
-    assert axes.get_xlim()[1] > 300 and axes.get_xticks().tolist() == [0, *(2**power for power in range(9))]
+    assert axes.get_xlim()[1] > 300 and 128 < axes.get_xticks()[-1] <= 300
 
 
 def test_equal_gains_of_zero_still_have_a_scale(header_of: Callable[..., Header], row_of: Callable[..., Row]) -> None:
