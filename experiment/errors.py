@@ -1,4 +1,4 @@
-"""The exception whose message a user reads, what counts as damage, messages on paths. Imports nothing of ours."""
+"""The exception whose message a user reads, what counts as damage, paths and counts. Imports nothing of ours."""
 
 import os
 from pathlib import Path
@@ -79,3 +79,19 @@ def is_own_mistake(error: Exception) -> bool:
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     return place is not None and str(place.tb_frame.f_globals.get("__name__")).partition(".")[0] in OURS
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """`1 image`, `2,000 images`; with a verb, `1 image is` and `2 images are`.
+
+    Args:
+      count: how many.
+      one: what stands behind 1.
+      several: behind any other number; empty: `one` with an s.
+    """
+    return f"{count:,} {worded(count, one, several)}"
+
+
+def worded(count: int, one: str, several: str = "") -> str:
+    """The same words without the number."""
+    return one if count == 1 else several or f"{one}s"

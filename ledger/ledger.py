@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiment.errors import REPAIR, ThawError
+from experiment.errors import REPAIR, ThawError, counted
 from ledger.rows import ROW_COUNT, Header, Row, header_of, header_values, row_of, row_values
 from ledger.sealed_lines import COMPUTE_AGAIN, SealedLines, digest_of, sealed_line
 
@@ -139,7 +139,8 @@ def read_ledger(path: Path) -> tuple[Header, list[Row]]:
     """
     lines, header, rows = _read(path, REPAIR)
     if len(rows) < lines.header.get(ROW_COUNT, 0):
-        raise lines.damaged(f"the last one, but {lines.header[ROW_COUNT]} rows were written and {len(rows)} are left")
+        were = counted(lines.header[ROW_COUNT], "row was", "rows were")
+        raise lines.damaged(f"the last one, but {were} written and {counted(len(rows), 'is', 'are')} left")
     return header, rows
 
 

@@ -17,7 +17,7 @@ from acquisition.image_folders.labelled_files import (
     composed,
 )
 from acquisition.splits.names import LEAST, OTHER_NAMES
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted
 
 LEAST_TRAIN, LEAST_VAL, LEAST_TEST = LEAST.values()
 LEAST_IMAGES = LEAST_TRAIN + LEAST_VAL + LEAST_TEST
@@ -98,7 +98,7 @@ def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile
             raise ThawError(
                 f"The class {name!r} in {place} has a name with characters that can't be printed. Rename the class."
             )
-        check_count(place, name, counts[composed(name)], "images")
+        check_count(place, name, counts[composed(name)], "image")
     if len(names) < 2:
         found = f"one class, {names[0]!r}" if names else "no class"
         raise ThawError(f"{place} holds {found}. Expected two or more classes, each with a folder of images (or rows "
@@ -225,7 +225,7 @@ def check_count(place: str, name: str, count: int, what: str) -> None:
     """
     if count < LEAST_IMAGES:
         raise ThawError(
-            f"The class {name!r} has {count} {what} in {place}. Expected {LEAST_IMAGES} at least: "
+            f"The class {name!r} has {counted(count, what)} in {place}. Expected {LEAST_IMAGES} at least: "
             f"{LEAST_TRAIN} to train on, {LEAST_VAL} to choose on and {LEAST_TEST} to test on. Add some, or leave the "
             "class out."
         )
@@ -235,8 +235,7 @@ def refuse(problems: Sequence[str]) -> None:
     """Raises ThawError with the first of the problems and the count of the others, where there are any."""
     if problems:
         more = f"\nand {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-        count = "1 file" if len(problems) == 1 else f"{len(problems)} files"
-        raise ThawError(f"{count} can't be used:\n" + "\n".join(problems[:NAMED]) + more)
+        raise ThawError(f"{counted(len(problems), 'file')} can't be used:\n" + "\n".join(problems[:NAMED]) + more)
 
 
 def _named(paths: Sequence[Path]) -> str:

@@ -22,7 +22,7 @@ from acquisition.image_folders.labelled_files import (
     in_words,
 )
 from acquisition.splits.names import OTHER_NAMES
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted
 
 FILE, LABEL, GROUP, SPLIT = COLUMNS = ("file", "label", "group", "split")
 NAMES = {
@@ -109,8 +109,8 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     header = [composed(cell) for cell in rows[0][1]]
     for line, cells in rows[1:]:
         if len(cells) != len(header):
-            raise ThawError(f"{path}, line {line}: {len(cells)} cells. Expected {len(header)}, as many as the first "
-                            "line names; put a cell that contains a comma in double quotes.")  # fmt: skip
+            raise ThawError(f"{path}, line {line}: {counted(len(cells), 'cell')}. Expected {len(header)}, as many as "
+                            "the first line names; put a cell that contains a comma in double quotes.")  # fmt: skip
     return header, rows[1:]
 
 
@@ -173,7 +173,7 @@ def _files(path: Path, rows: Sequence[Row]) -> list[LabelledFile]:
         if before == line and not os.path.isfile(one.path):
             missing.append(f"{one.file} (line {line})")
     if missing:
-        count = "1 file that does" if len(missing) == 1 else f"{len(missing)} files that do"
+        count = counted(len(missing), "file that does", "files that do")
         raise ThawError(f"{path} lists {count} not exist: {in_words(missing)}. Expected paths relative to "
                         f"{path.parent}. Correct them, or the permissions of their folders.")  # fmt: skip
     return [one for _, one in found.values()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acquisition.splits.names import TRAIN
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted, worded
 
 BY_FOLDER = "folder"
 """The grouping by the folder below the class's."""
@@ -113,7 +113,8 @@ def check_splits(files: Sequence[LabelledFile]) -> None:
         return
     without = [one.file for one in files if one.split is None]
     if without:
-        raise ThawError(f"{len(without)} of {len(files)} files have no split, but the others have: "
+        have = worded(len(without), "has", "have")
+        raise ThawError(f"{len(without)} of {len(files)} files {have} no split, but the others have: "
                         f"{in_words(without)}. Give all of them one, or none.")  # fmt: skip
     for name in sorted({one.class_name for one in files} - {one.class_name for one in files if one.split == TRAIN}):
         raise ThawError(f"The class {name!r} has no image in your train split. Expected some of every class; add them, "
@@ -126,7 +127,8 @@ def check_splits(files: Sequence[LabelledFile]) -> None:
     if torn:
         group, found = next(iter(torn.items()))
         where = " and ".join(f"{split} ({file})" for split, file in found.items())
-        more = f", and so are {len(torn) - 1} other groups" if len(torn) > 1 else ""
+        others = f"{worded(len(torn) - 1, 'is', 'are')} {counted(len(torn) - 1, 'other group')}"
+        more = f", and so {others}" if len(torn) > 1 else ""
         raise ThawError(f"The group {group!r} is in {where} of your splits{more}. Expected every group in one split "
                         "alone: a group in train and test inflates test accuracy. Move its files together, or "
                         "leave the split to Thaw.")  # fmt: skip

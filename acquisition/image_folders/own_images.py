@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from acquisition.image_folders.labelled_files import LabelledFile
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted
 
 _AGAIN = "Do not change the images while Thaw reads them, and run the same command again."
 
@@ -95,7 +95,8 @@ def check_joined_groups(read: PicturesRead) -> None:
     torn = [list(found.items()) for found in places.values() if len(found) > 1]
     if torn:
         where = " and ".join(f"{image.source.group!r} in {split} ({image.source.file})" for split, image in torn[0])
-        more = f" So do {len(torn) - 1} more such sets of groups." if len(torn) > 1 else ""
+        others = counted(len(torn) - 1, "more such set of groups does", "more such sets of groups do")
+        more = f" {others} too." if len(torn) > 1 else ""
         raise ThawError(f"Groups that hold the very same picture lie in several of your splits: {where}.{more} "
                         "Expected them in one split: they count as one group, and a group in train and test inflates "
                         "test accuracy. Move their files together, take the picture out of one of the groups, or leave "

@@ -111,7 +111,7 @@ def read_pictures(
                 copied.add(image.image_id)
     refuse(problems)
     for name, count in Counter(image.source.class_name for image, _ in found.values()).items():
-        check_count("your images", name, count, "different images")
+        check_count("your images", name, count, "different image")
     ordered = sorted(found)
     prints = b"".join(found[image_id][1] for image_id in ordered)
     name_of = joined_groups(groups.values())

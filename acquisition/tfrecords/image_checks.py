@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from acquisition.tfrecords import image_headers
+from experiment.errors import counted
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -44,7 +45,7 @@ def _unfit(found: Shape, shape: Shape) -> str | None:
     """What is wrong with an image's (height, width, channels) where images are resized, or None."""
     height, width, channels = found
     if channels not in {1, shape[2]}:
-        return f"the image has {_words(found)}; expected {shape[2]} channels (data.image_shape), or grey"
+        return f"the image has {_words(found)}; expected {counted(shape[2], 'channel')} (data.image_shape), or grey"
     if min(height, width) < image_headers.LEAST_SIDE_PX:
         return f"the image has {_words(found)}; expected {image_headers.LEAST_SIDE_PX} pixels at least on each side"
     if height * width > image_headers.MOST_PIXELS:
@@ -124,4 +125,4 @@ def _jpeg_shape(image: bytes) -> Shape | None:
 
 def _words(shape: Shape) -> str:
     height, width, channels = shape
-    return f"{height} x {width} pixels (height x width) and {channels} channel{'s' if channels != 1 else ''}"
+    return f"{height} x {width} pixels (height x width) and {counted(channels, 'channel')}"

@@ -15,7 +15,7 @@ from acquisition.tfrecords.records_seen import CheckedRecord, RecordsSeen
 from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data
 from experiment.domains import val_count
-from experiment.errors import ThawError
+from experiment.errors import ThawError, worded
 
 MOST_SHOWN = 40
 """Bytes of a value in a message: it may be a whole image."""
@@ -74,7 +74,8 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
                 if on_progress:
                     on_progress(seen.records)
         if not labels:
-            raise ThawError(f"The {split} split has no records: {[str(path) for path in paths]} are empty. "
+            raise ThawError(f"The {split} split has no records: {[str(path) for path in paths]} "
+                            f"{worded(len(paths), 'is', 'are')} empty. "
                             "Copy or convert the data again.")  # fmt: skip
         counts[split] = {name: labels[index] for index, name in enumerate(data.classes)}
         if split == "train" and data.val_key is not None:

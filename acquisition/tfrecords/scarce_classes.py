@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from acquisition.tfrecords.inspection import Inspection, val_images
 from experiment.config import ExperimentConfig
+from experiment.errors import counted, worded
 
 FEWEST = 10
 """Test or val images of one class: below this, one image more or less is over 10 points of accuracy on that class."""
@@ -29,9 +30,10 @@ def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator
     names = config.target.classes
     tested = [inspection.test_counts[name] for name in names]
     if few := sum(count < FEWEST for count in tested):
-        yield (f"{few} of {len(names)} classes have fewer than {FEWEST} test images (the fewest: {min(tested)}). That "
-               "is too few to measure the accuracy of such a class; accuracy on all classes together is not affected. "
-               "Add images of them.")  # fmt: skip
+        have, them = worded(few, "has", "have"), worded(few, "it", "them")
+        yield (f"{few} of {len(names)} classes {have} fewer than {FEWEST} test images (the fewest: {min(tested)}). "
+               "That is too few to measure the accuracy of such a class; accuracy on all classes together is not "
+               f"affected. Add images of {them}.")  # fmt: skip
     val = sum(val_images(inspection, config.data, name) for name in names)
     if val < FEWEST_VAL:
         yield f"The classes have {val} val images together. That is too few to choose a cell reliably. Add images."
@@ -60,4 +62,4 @@ def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str
 
 
 def _images(count: int, kind: str) -> str:
-    return f"{count} {kind} image{'' if count == 1 else 's'}"
+    return counted(count, f"{kind} image")

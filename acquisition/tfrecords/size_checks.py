@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from acquisition.tfrecords.inspection import Inspection, val_images
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted, worded
 
 
 def check_sizes(inspection: Inspection, config: ExperimentConfig) -> None:
@@ -38,8 +38,9 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
                         "class; add images, or leave the class out of the configuration.")  # fmt: skip
     if _offered(inspection, config, name) < 1:
         raise ThawError(
-            f"The class {name!r} of the {place} has {train} training images, and all are set apart for "
-            f"validation ({_val_setting(config)}). Expected at least one to train on; add images, or {_advice(config)}"
+            f"The class {name!r} of the {place} has {counted(train, 'training image')}, and "
+            f"{worded(train, 'it is', 'all are')} set apart for validation ({_val_setting(config)}). Expected at least "
+            f"one to train on; add images, or {_advice(config)}"
         )
     if not val_images(inspection, config.data, name):
         raise ThawError(f"The class {name!r} of the {place} has no image that is set apart for validation "
@@ -79,6 +80,7 @@ def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
     if config.candidate_size is not None and config.candidate_size not in sizes:
         advice += f" --set candidate_size={largest}"
     return (
-        f"sizes has n = {max(config.sizes)}, but only {offered} images of each target class are left to train on "
+        f"sizes has n = {max(config.sizes)}, but only {counted(offered, 'image')} of each target class "
+        f"{worded(offered, 'is', 'are')} left to train on "
         f"without those for validation ({_val_setting(config)}). Expected n up to {largest}. Use {advice}"
     )

@@ -27,6 +27,7 @@ from analysis.claims.claim import (
     sizes_within,
     verdict_of,
 )
+from experiment.errors import counted, worded
 from ledger.cell_selection import rounded_off
 
 
@@ -54,8 +55,8 @@ def largest_gain_in_the_middle(grid: Grid, fresh: Grid) -> Claim:
     ahead = verdict_of(lead) == "supported"
     place = "within" if top in inside else "outside"
     sentence = (
-        f"On val the mean gain of {len(domain_transfers(grid))} transfers is largest at n = {top}, {place} 100 to 400; "
-        f"on test it is {shown(at_top)} there, and differs from that at n = {closest} by {shown(lead)}."
+        f"On val the mean gain of {counted(len(domain_transfers(grid)), 'transfer')} is largest at n = {top}, {place} "
+        f"100 to 400; on test it is {shown(at_top)} there, and differs from that at n = {closest} by {shown(lead)}."
     )
     return Claim(
         "C1",
@@ -91,8 +92,9 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
     cell = worst.cell
     where = f"{name}, n = {cell.n}, k = {cell.layers}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}"
     sentence = (
-        f"Of {len(cells)} cells at {sizes_in_words(sizes)}, {losses} lose against training from scratch; the "
-        f"{'clearest loss' if losses else 'nearest to a loss'} is {shown(worst.gain_points)} ({where}). "
+        f"Of {counted(len(cells), 'cell')} at {sizes_in_words(sizes)}, {losses} {worded(losses, 'loses', 'lose')} "
+        f"against training from scratch; the {'clearest loss' if losses else 'nearest to a loss'} is "
+        f"{shown(worst.gain_points)} ({where}). "
         f"All of them together differ by {shown(mean)} on average."
     )
     return Claim(
@@ -103,7 +105,7 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
         sentence + but_one_draw(worst.gain_points),
         -worst.gain_points,
         worst.p_value,
-        (Number(f"mean gain of {len(cells)} cells", mean), Number(where, worst.gain_points)),
+        (Number(f"mean gain of {counted(len(cells), 'cell')}", mean), Number(where, worst.gain_points)),
     )
 
 

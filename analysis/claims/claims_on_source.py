@@ -20,6 +20,7 @@ from analysis.claims.claim import (
     verdict_of,
 )
 from experiment.backbones import MOBILENET_V2
+from experiment.errors import counted
 from ledger.cell_selection import Cell, rounded_off
 
 NEAR, FAR = "ships_planes", "cats_dogs"
@@ -46,9 +47,9 @@ def no_domain_beats_the_extractor(grid: Grid, fresh: Grid) -> Claim:
     network = "MobileNetV2" if len({extractor for _, extractor in found}) == 1 else extractor
     word = "leads by" if lead.estimate >= 0 else "is behind by"
     sentence = (
-        f"A transfer from the data's own domains beats feature extraction with MobileNetV2 in {beaten} of {len(found)} "
-        f"comparisons. Where it comes closest or goes beyond ({place[0]}, n = {place[1].n}), {network} {word} "
-        f"{shown(lead) if lead.estimate >= 0 else shown(-lead)}."
+        f"A transfer from the data's own domains beats feature extraction with MobileNetV2 in {beaten} of "
+        f"{counted(len(found), 'comparison')}. Where it comes closest or goes beyond ({place[0]}, n = {place[1].n}), "
+        f"{network} {word} {shown(lead) if lead.estimate >= 0 else shown(-lead)}."
     )
     return Claim(
         "C7",
@@ -89,11 +90,12 @@ def near_domains_transfer_better(grid: Grid) -> Claim:
     word = "more" if difference.estimate > 0 else "less"
     return Claim(
         "C8",
-        f"accuracy after {NEAR} minus that after {FAR}, mean of {len(terms)} cells that both have, "
+        f"accuracy after {NEAR} minus that after {FAR}, mean of "
+        f"{counted(len(terms), 'cell')} that both have, "
         f"at {sizes_in_words(sizes)}",
         verdict_of(difference),
-        f"Ships and planes give {word} than cats and dogs: {shown(difference)}, averaged over {len(terms)} cells."
-        + but_one_draw(difference),
+        f"Ships and planes give {word} than cats and dogs: {shown(difference)}, averaged over "
+        f"{counted(len(terms), 'cell')}." + but_one_draw(difference),
         difference,
         p_value,
         tuple(Number(f"n = {n}", grid.difference(averaged(_of_size(terms, n)))[0]) for n in sizes),

@@ -20,6 +20,7 @@ from analysis.claims.claim import (
     sizes_within,
     verdict_of,
 )
+from experiment.errors import counted
 from ledger.cell_selection import Cell, best_cell
 from ledger.rows import Row
 
@@ -34,11 +35,11 @@ def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:
     helps = "adds" if difference.estimate > 0 else "changes accuracy by"
     return Claim(
         "C4",
-        f"accuracy fine-tuned minus not fine-tuned, mean of {len(twins)} pairs with frozen layers "
+        f"accuracy fine-tuned minus not fine-tuned, mean of {counted(len(twins), 'pair')} with frozen layers "
         f"at {sizes_in_words(sizes)}",
         verdict_of(difference),
-        f"At {sizes_in_words(sizes)} fine-tuning {helps} {shown(difference)}, averaged over {len(twins)} pairs."
-        + but_one_draw(difference),
+        f"At {sizes_in_words(sizes)} fine-tuning {helps} {shown(difference)}, averaged over "
+        f"{counted(len(twins), 'pair')}." + but_one_draw(difference),
         difference,
         p_value,
         _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: place[1].freeze_count > 0)),
@@ -57,11 +58,12 @@ def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
     by_size = _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: mostly_frozen(grid, place)))
     return Claim(
         "C5",
-        f"accuracy not fine-tuned minus fine-tuned, mean of {len(twins)} pairs with more than half of the layers "
-        f"frozen at {sizes_in_words(sizes)}",
+        f"accuracy not fine-tuned minus fine-tuned, mean of {counted(len(twins), 'pair')} with more than half of the "
+        f"layers frozen at {sizes_in_words(sizes)}",
         verdict_of(-helped),
         f"At {sizes_in_words(sizes)} with more than half of the layers frozen, cells that are not fine-tuned differ "
-        f"from the same ones fine-tuned by {shown(-helped)}, averaged over {len(twins)} pairs." + but_one_draw(helped),
+        f"from the same ones fine-tuned by {shown(-helped)}, averaged over {counted(len(twins), 'pair')}."
+        + but_one_draw(helped),
         -helped,
         p_value,
         tuple(Number(one.label, -one.points) for one in by_size),

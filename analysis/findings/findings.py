@@ -16,6 +16,7 @@ from analysis.findings.learning_curves import LearningMeasures, Pace, measure_cu
 from analysis.findings.recommendation import Advice, advise
 from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval
+from experiment.errors import counted
 
 MISSING = "-"
 
@@ -134,7 +135,8 @@ def _points(interval: Interval | None) -> str:
 def _epochs(one: LearningMeasures) -> str:
     trained = f"of {one.trained_epochs:.0f}"
     if one.epochs is None:
-        return f"reached in {one.reached} of {one.draws} draws" if one.reached else f"not in {one.trained_epochs:.0f}"
+        reached = f"reached in {one.reached} of {counted(one.draws, 'draw')}"
+        return reached if one.reached else f"not in {one.trained_epochs:.0f}"
     if one.epochs.low == one.epochs.high:
         return f"{one.epochs.estimate:.1f} {trained}"
     return f"{one.epochs.estimate:.1f} [{one.epochs.low:.1f}, {one.epochs.high:.1f}] {trained}"

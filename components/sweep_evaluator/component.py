@@ -18,6 +18,7 @@ from analysis.statistics.classification_metrics import metrics_of
 from components.named_inputs import make_component, named, of_kind
 from components.sweep_evaluator.examples import read_test_images
 from components.sweep_evaluator.results import eval_config, folder_name, write_result
+from experiment.errors import counted
 from ledger.ledger import LEDGER_FILE, read_ledger
 from terminal import progress
 from trainer_module.data.artifact_folders import artifacts_as_folders
@@ -64,7 +65,8 @@ def write_evaluations(folder: Path, domain_uri: str, ledger_folders: Iterable[Pa
     seconds = time.perf_counter() - started
     index = {"seconds": round(seconds, 3), "seconds_per_cell": round(seconds / len(cells), 4), "cells": cells}
     (folder / INDEX_FILE).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
-    progress.console().print(f"  evaluated {len(cells)} cells in {seconds:.1f} s ({seconds / len(cells):.3f} s a cell)")
+    each = seconds / len(cells)
+    progress.console().print(f"  evaluated {counted(len(cells), 'cell')} in {seconds:.1f} s ({each:.3f} s a cell)")
     return index
 
 

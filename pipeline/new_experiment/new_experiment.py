@@ -19,7 +19,7 @@ from acquisition.tfrecords.scarce_classes import scarce_classes
 from acquisition.tfrecords.size_checks import check_sizes
 from experiment.changes import changed
 from experiment.config import Data, ExperimentConfig
-from experiment.errors import ThawError, home_expanded
+from experiment.errors import ThawError, counted, home_expanded
 from experiment.machine import usable_cores
 from pipeline.new_experiment.output_folder import CONFIG, check_output, written_whole
 from pipeline.new_experiment.own_pictures import from_images
@@ -156,7 +156,7 @@ def show_made(made: Made, terminal: Console, command: str = "thaw") -> None:
 
 def _lines(made: Made, command: str) -> Iterator[str]:
     height, width, channels = made.image_shape
-    yield f"Image size: {height} x {width} pixels, {channels} channels ({made.size_reason})."
+    yield f"Image size: {height} x {width} pixels, {counted(channels, 'channel')} ({made.size_reason})."
     yield f"Mirror images: {'' if made.mirror else 'not '}added to the training images ({made.mirror_reason})."
     yield f"Target: {_against(made.target)}, with n = {', '.join(map(str, made.sizes))} training images."
     for name, words in made.sources.items():
@@ -203,8 +203,8 @@ def _least_offered(own: OwnData, inspection: Inspection) -> int:
     for one in counts:
         if one.train < LEAST_TRAIN or one.test < LEAST_TEST:
             raise ThawError(
-                f"The class {one.name!r} has {one.train + one.val} training and {one.test} test images. Expected "
-                f"{LEAST_TRAIN + 1} and {LEAST_TEST} at least. Add some, or leave the class out with --target."
+                f"The class {one.name!r} has {one.train + one.val} training and {counted(one.test, 'test image')}. "
+                f"Expected {LEAST_TRAIN + 1} and {LEAST_TEST} at least. Add some, or leave the class out with --target."
             )
     return min(one.train for one in counts)
 
@@ -217,7 +217,7 @@ def _counted(name: str, inspection: Inspection, data: Data) -> ClassCount:
 def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) -> Iterator[str]:
     tested = sum(inspection.test_counts[name] for name in config.target.classes)
     if tested < FEW_TEST_IMAGES:
-        yield f"{tested} test images in all: only large gains can be told from chance."
+        yield f"{counted(tested, 'test image')} in all: only large gains can be told from chance."
     yield from scarce_classes(inspection, config)
     used = {name for source in config.sources.values() for name in source.classes} | set(config.target.classes)
     unused = [name for name in config.data.classes if name not in used]

@@ -23,7 +23,7 @@ from acquisition.splits.units import joined_units
 from acquisition.tfrecords.record_files import find_record_files
 from acquisition.tfrecords.tfrecords import write_examples
 from experiment.config import Data
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted
 from pipeline.new_experiment.output_folder import RECORDS
 from pipeline.new_experiment.own_records import FindCifar, OwnData, all_domains, cifar_labels, other_sources
 from pipeline.new_experiment.own_settings import chosen_target
@@ -112,7 +112,8 @@ def _read_and_divided(
     target: Sequence[str], options: PictureOptions, terminal: Console,
 ) -> tuple[PicturesRead, Division]:  # fmt: skip
     if len(journal):
-        terminal.print(f"{len(journal):,} images were read before and are not read again.")
+        were = counted(len(journal), "image was read before and is", "images were read before and are")
+        terminal.print(f"{were} not read again.")
     with _told(terminal, "reading every image", len(files)) as tell:
         read = read_pictures(files, headers, journal, reduce=reduces(headers, options.keep_originals), on_progress=tell)
     check_joined_groups(read)

@@ -18,7 +18,7 @@ from acquisition.tfrecords.record_layout import find_layout
 from acquisition.tfrecords.tfrecords import write_examples
 from experiment.changes import changed
 from experiment.config import Data
-from experiment.errors import ThawError
+from experiment.errors import ThawError, worded
 from pipeline.new_experiment.output_folder import RECORDS
 from pipeline.new_experiment.own_settings import chosen_target, own_domains
 from pipeline.new_experiment.wanted import Wanted
@@ -146,8 +146,9 @@ def other_sources(
         return None, {}, notes
     dataset = find_cifar()
     if dataset is None or dataset.synthetic:
-        return None, {}, (*notes, f"CIFAR-10 is not available, so {' and '.join(domains)} are not sources. Name its "
-                          "folder with CIFAR10_DIR to add them.")  # fmt: skip
+        return None, {}, (*notes, f"CIFAR-10 is not available, so {' and '.join(domains)} "
+                          f"{worded(len(domains), 'is not a source', 'are not sources')}. Name its folder with "
+                          f"CIFAR10_DIR to add {worded(len(domains), 'it', 'them')}.")  # fmt: skip
     return dataset.files, domains, notes
 
 

@@ -14,7 +14,7 @@ from acquisition.image_folders.picture_reading import MOST_BYTES, REDUCED_PX
 from acquisition.splits.division import Division
 from acquisition.splits.names import LEFT_OUT, SPLITS, TEST, TRAIN, VAL
 from acquisition.splits.near_duplicates_file import NEAR
-from experiment.errors import printable
+from experiment.errors import counted, printable, worded
 from pipeline.new_experiment.output_folder import IMAGES
 
 UNBALANCED = 2
@@ -55,21 +55,24 @@ def notes_on_hidden(folder: Path) -> Iterator[str]:
     """What was left out of a folder since its name begins with a dot."""
     hidden = [] if is_table(folder) else hidden_images(folder)
     if hidden:
-        yield (f"{len(hidden):,} images are left out, since their name or that of their folder begins with a dot, such "
-               f"as {printable(hidden[0])}. Rename what should take part.")  # fmt: skip
+        whose = worded(len(hidden), "its name or that of its", "their name or that of their")
+        yield (f"{counted(len(hidden), 'image is', 'images are')} left out, since {whose} folder begins with a dot, "
+               f"such as {printable(hidden[0])}. Rename what should take part.")  # fmt: skip
 
 
 def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
     """What the user should know of what was read and how it was split."""
     if read.repeated:
-        yield (f"{len(read.repeated)} of the files are copies of another of their class and are left out, such "
-               f"as {read.repeated[0]}.")  # fmt: skip
+        copies = counted(len(read.repeated), "file is a copy of another of its class and is",
+                         "files are copies of another of their class and are")  # fmt: skip
+        yield f"{copies} left out, such as {read.repeated[0]}."
     if read.copied:
-        yield (f"{read.copied:,} of your test pictures were in train or val too, pixel for pixel; they stay in test "
-               "alone.")  # fmt: skip
+        yield (f"{read.copied:,} of your test pictures {worded(read.copied, 'was', 'were')} in train or val too, pixel "
+               f"for pixel; {worded(read.copied, 'it stays', 'they stay')} in test alone.")  # fmt: skip
     if read.reduced:
-        yield (f"All records would take more than {MOST_BYTES / 2**20:.0f} MiB, so {read.reduced:,} pictures are kept "
-               f"smaller, with {REDUCED_PX} pixels on the shorter side, as JPEG of quality 92. For these alone, served "
+        yield (f"All records would take more than {MOST_BYTES / 2**20:.0f} MiB, so "
+               f"{counted(read.reduced, 'picture is', 'pictures are')} kept smaller, with {REDUCED_PX} pixels on the "
+               f"shorter side, as JPEG of quality 92. For {worded(read.reduced, 'this', 'these')} alone, served "
                "originals get probabilities that differ a little from evaluation's. --keep-originals keeps all as they "
                "are.")  # fmt: skip
     yield from _on_split(read, division)
@@ -99,7 +102,7 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
     elif groups:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
         counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
-        yield f"{len(groups):,} groups, each in one split alone ({counts})."
+        yield f"{counted(len(groups), 'group')}, each in one split alone ({counts})."
     if read.joined:
         first, second, *_ = read.joined[0]
         yield (f"{sum(map(len, read.joined)):,} of the groups hold the very same picture as another and stay in one "
@@ -140,20 +143,21 @@ def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Itera
     mixed = [places for places in near.sets if len({images[place].source.class_name for place in places}) > 1]
     if mixed:
         one, other = _of_two_classes(images, mixed[0])
-        yield (f"{len(mixed):,} of {len(near.sets):,} sets have pictures of different classes, such as {one} and "
-               f"{other}: check their labels.")  # fmt: skip
+        yield (f"{len(mixed):,} of {_sets(len(near.sets))} {worded(len(mixed), 'has', 'have')} pictures of different "
+               f"classes, such as {one} and {other}: check their labels.")  # fmt: skip
     if left_out:
         total = division.splits.count(TEST)
         without = Counter(image.source.split for image, split in zip(images, division.splits, strict=True)
                           if split == LEFT_OUT)  # fmt: skip
         words = " and ".join(f"{count:,} of {split or TRAIN}" for split, count in sorted(without.items(), key=str))
-        yield (f"{division.duplicated:,} of your {total:,} test pictures have a near-duplicate in another split of "
-               f"yours. {words} are left out, since they would inflate every accuracy; --near-duplicates ignore "
-               "keeps them.")  # fmt: skip
+        yield (f"{division.duplicated:,} of your {counted(total, 'test picture')} "
+               f"{worded(division.duplicated, 'has', 'have')} a near-duplicate in another split of yours. {words} "
+               f"{worded(left_out, 'is left out, since it', 'are left out, since they')} would inflate every accuracy; "
+               f"--near-duplicates ignore keeps {worded(left_out, 'it', 'them')}.")  # fmt: skip
 
 
 def _sets(count: int) -> str:
-    return "1 set" if count == 1 else f"{count:,} sets"
+    return counted(count, "set")
 
 
 def _of_two_classes(images: Sequence[OwnImage], places: Sequence[int]) -> tuple[str, str]:

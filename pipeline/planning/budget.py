@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiment.config import ExperimentConfig
+from experiment.errors import counted
 from experiment.machine import CONFIRMATION, Share
 from experiment.schedules import Search
 from pipeline.planning.run_costs import RunCosts
@@ -69,7 +70,7 @@ class BudgetPlan:
             cells = f"all {planned} cells"
         else:
             cells = f"about {trained} of {planned} cells, the most frozen first,"
-        draws = f"{self.draws} draw{'s' if self.draws > 1 else ''}"
+        draws = counted(self.draws, "draw")
         confirmed = [f"n = {n} on {count} fresh draws" for n, count in self.fresh_draws.items() if count]
         undecided = [f"n = {n}" for n, count in self.fresh_draws.items() if not count]
         found = [

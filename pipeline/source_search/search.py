@@ -13,6 +13,7 @@ from rich.console import Console
 from analysis.cells.cell_summaries import CellSummary, summarise
 from analysis.cells.paired_ledgers import pair_ledgers
 from experiment.config import ExperimentConfig
+from experiment.errors import counted
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
 from pipeline.runs.finished_run import FinishedRun, open_run
@@ -100,10 +101,9 @@ def _search(
     began = time.perf_counter()
     candidates = list(candidates_of(run, config, wanted.n))
     whole = grid_seconds(candidates, wanted.draws)
-    many = "s" * (len(config.transfers) > 1)
     terminal.print(
-        f"n = {wanted.n}: {len(candidates)} cells of {len(config.transfers)} transfer{many}; the grid would take "
-        f"{wanted.draws * len(candidates)} trainings",
+        f"n = {wanted.n}: {counted(len(candidates), 'cell')} of {counted(len(config.transfers), 'transfer')}; the grid "
+        f"would take {counted(wanted.draws * len(candidates), 'training')}",
     )  # fmt: skip
     oracle = AdvisedOracle(candidates, wanted.draws, wanted.share * whole, config.seed)
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from experiment.changes import as_written, changed
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted
 from experiment.loading import validate_config
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.dag.node_settings import model_settings, sweep_settings
@@ -104,8 +104,8 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
             try:
                 said = tuple(LABEL_ESTIMATORS[name](features, images.labels) for name in ESTIMATORS)
             except ValueError as error:
-                raise ThawError(f"{transfer.id} with {count} layers frozen can't be judged before training: {error} "
-                                "Run without this transfer, and search that run.") from error  # fmt: skip
+                raise ThawError(f"{transfer.id} with {counted(count, 'layer')} frozen can't be judged before training: "
+                                f"{error} Run without this transfer, and search that run.") from error  # fmt: skip
             for tuned in config.fine_tune:
                 if tuned and count == 0 and (config.schedule.tuning or config.schedule.max_steps is not None):
                     continue

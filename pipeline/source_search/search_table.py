@@ -6,6 +6,7 @@ from rich.console import Console
 
 from analysis.statistics import formats
 from experiment.backbones import from_scratch_in_words
+from experiment.errors import counted
 from pipeline.source_search.search import Found, in_words
 from terminal.tables import FittingTable, empty_table
 
@@ -31,7 +32,7 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
         f"({formats.draws([chosen.draws])}, which it was chosen on: fresh ones would show a little less).",
     )  # fmt: skip
     terminal.print(
-        f"{found.trainings} of {found.cells * found.wanted.draws} trainings, {found.share:.0%} of the grid's expected "
-        f"time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
+        f"{found.trainings} of {counted(found.cells * found.wanted.draws, 'training')}, {found.share:.0%} of the "
+        f"grid's expected time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
         f"{found.expected_loss:.1f} points.",
     )  # fmt: skip

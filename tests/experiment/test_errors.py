@@ -10,7 +10,7 @@ import pytest
 
 import thaw_entry
 from acquisition.image_folders import image_files
-from experiment.errors import OURS, Damaged, ThawError, home_expanded, is_own_mistake
+from experiment.errors import OURS, Damaged, ThawError, counted, home_expanded, is_own_mistake, worded
 from pipeline.runs.finished_run import reading
 
 
@@ -83,3 +83,16 @@ def test_a_header_that_our_own_code_fails_on_is_not_called_no_image(monkeypatch,
 
 def test_an_error_that_nobody_raised_is_no_mistake():
     assert not is_own_mistake(ValueError())
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 images are"), (1, "1 image is"), (2, "2 images are"), (2000, "2,000 images are")]
+)
+def test_the_words_fit_the_number(count, words):
+    assert counted(count, "image is", "images are") == words
+
+
+def test_without_other_words_an_s_is_added():
+    assert (counted(1, "cell"), counted(3, "cell"), worded(1, "it", "them"), worded(2, "it", "them")) == (
+        "1 cell", "3 cells", "it", "them",
+    )  # fmt: skip

@@ -76,3 +76,19 @@ def test_who_is_told_to_move_the_record_of_runs_is_told_to_move_the_artifacts_to
 
 def is_text(node: ast.AST) -> TypeGuard[ast.expr]:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+VERBS = re.compile(r"\{\} (?:(?:of|the|your|other|test|training) )*\w+s (?:are|have|were|lie)\b")
+ALWAYS_SEVERAL = (
+    "bytes are", "pictures are near-duplicates", "pictures are so alike", "workers were lost",
+    "test images are of one group",
+)  # fmt: skip
+"""Words behind a number that is never 1."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_verb_behind_a_number_fits_one_too(path: Path) -> None:
+    """`1 files are`; experiment.errors has the words for one and for several."""
+    texts = [literal(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.JoinedStr)]
+    found = [text for text in texts if VERBS.search(text)]
+    assert [text for text in found if not any(words in text for words in ALWAYS_SEVERAL)] == []

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.statistics import formats
+from experiment.errors import counted
 from experiment.schedules import layers_in_table
 from terminal.tables import FittingTable
 
@@ -149,4 +150,4 @@ def divergence_notes(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _trainings(count: int) -> str:
-    return f"{count} training{'s' if count != 1 else ''}"
+    return counted(count, "training")

@@ -27,6 +27,7 @@ from components.transfer_report.page.before_training import BeforeTrainingShown
 from components.transfer_report.page.closing_table import budget_notes, divergence_notes
 from components.transfer_report.page.controls import ControlsShown
 from components.transfer_report.page.labels_ahead import label_rows, label_sentences
+from experiment.errors import counted, worded
 from experiment.schedules import layers_in_table
 from ledger.cell_selection import Cell
 
@@ -81,7 +82,7 @@ def template_of(name: str, **filters: Callable[..., str]) -> jinja2.Template:
     )
     environment.filters.update(
         percent=formats.percent, percent_interval=formats.percent_interval, points=formats.points,
-        points_interval=formats.points_interval, layers=layers_in_table, **filters,
+        points_interval=formats.points_interval, layers=layers_in_table, counted=counted, worded=worded, **filters,
     )  # fmt: skip
     return environment.get_template(name)
 

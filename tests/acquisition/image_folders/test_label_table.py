@@ -63,7 +63,7 @@ def test_a_table_as_excel_pandas_and_windows_write_it_is_read(folder: Path) -> N
     assert read(folder, ",file,label", *(f"{number},{row}" for number, row in enumerate(rows()))) == plain
     windows = [row.replace("/", "\\") for row in rows()]
     assert read(folder, "file,label", *windows) == plain
-    with pytest.raises(ThawError, match="line 4: 1 cells"):
+    with pytest.raises(ThawError, match="line 4: 1 cell"):
         read(folder, "sep=;", "file;label", "in/0.jpg;rose", "in/1.jpg")
     with pytest.raises(ThawError, match="unknown column ''"):
         read(folder, ",file,label", *(f"{number + 1},{row}" for number, row in enumerate(rows())))
@@ -113,7 +113,7 @@ def test_texts_of_cells_are_never_markup_or_patterns(folder: Path) -> None:
         (["file,label", *rows(), f"{'x' * 300}.jpg,rose"], "1 file that does not exist"),
         (["file,label", *rows(), "../in.jpg,rose"], r"line 18: '\.\./in\.jpg' lies outside"),
         (["file,label", *rows(), "/etc/passwd,rose"], "'/etc/passwd' lies outside"),
-        (["file,label", *rows(), "in/3.jpg"], "line 18: 1 cells. Expected 2"),
+        (["file,label", *rows(), "in/3.jpg"], "line 18: 1 cell. Expected 2"),
         (["file,label", *rows(), "in/3.jpg,"], "line 18: the label is empty"),
         (["file,label", *rows(), '"in/3.jpg,rose'], "not valid CSV"),
         (["file,label,split", *rows("somewhere")], "unknown split 'somewhere'. Expected train, val or test"),
@@ -121,7 +121,7 @@ def test_texts_of_cells_are_never_markup_or_patterns(folder: Path) -> None:
         (["file,label,split", *rows("test")], "'rose' has no image in your train split"),
         (["file,label", *rows(), *(row.replace("rose", "Rose") for row in rows()[:8])], "has two labels"),
         (["file,label"], "lists no image"),
-        (["file,label", *rows()[:9]], "'tulip' has 1 images .*Expected 8"),
+        (["file,label", *rows()[:9]], "'tulip' has 1 image .*Expected 8"),
         (["file,label", *rows()[:8]], "holds one class, 'rose'"),
         (["file,label,group,split", *rows("anna", "train")[1:], "in/0.jpg,rose,anna,test"],
          r"The group 'anna' is in .*test \(in/0\.jpg\)"),

@@ -133,6 +133,13 @@ def test_the_sentence_and_the_numbers_of_c5_have_the_sign_of_what_was_compared(g
     assert [round(one.points.estimate, 3) for one in claim.numbers] == [5.0]
 
 
+def test_one_cell_is_not_called_cells(grid_of: Callable[..., Grid]) -> None:
+    grid = grid_of(with_gain({10: -0.1}), BOTH[:2], sizes=(10,), counts=(8,))
+    claims = judged(grid)
+    assert "Of 2 cells at n = 10, " in claims["C2"].sentence and "averaged over 1 pair." in claims["C5"].sentence
+    assert "mean of 1 pair with" in claims["C5"].compared
+
+
 def test_imagenet_is_no_domain_of_the_data(grid_of: Callable[..., Grid]) -> None:
     def accuracy(sweep: str, n: int, freeze_count: int, fine_tune: bool) -> float:
         return 0.3 if sweep.startswith("imagenet") else 0.7 if sweep.startswith(("cats", "ships")) else 0.6

@@ -64,3 +64,11 @@ def test_a_dash_under_labels_saved_is_explained_where_a_transfer_was_not_confirm
         table = page[page.index("<h2>Labels saved</h2>") :].partition("</table>")[0]
         explained = "A dash: not confirmed. Thaw confirms every transfer at n = 400, and at each other" in table
         assert (">-<" in table) is explained is not every
+
+
+def test_one_cell_is_not_called_cells(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
+    kept = [(header, [row for row in rows if row.n == 400 and not row.fine_tune and row.freeze_count in (0, 8)])
+            for header, rows in quick_ledgers]  # fmt: skip
+    _, page = written(tmp_path, kept, every_transfer=True)
+    assert "<summary>The only cell as a table</summary>" in page and "Of 1 cell, " in page
+    assert re.search(r"\b1 (cells|others|are undecided|show a)\b", page) is None

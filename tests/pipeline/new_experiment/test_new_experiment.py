@@ -203,7 +203,7 @@ def test_too_few_images_to_test_on_are_named(tmp_path, init):
     [file] = (folder / "test").iterdir()
     write_examples(file, [(png_bytes(picture(7001, (24, 20))), 0, b""), (png_bytes(picture(7002, (24, 20))), 1, b"")],
                    ("picture", "kind", None))  # fmt: skip
-    with pytest.raises(ThawError, match="'class_0' has 10 training and 1 test images"):
+    with pytest.raises(ThawError, match="'class_0' has 10 training and 1 test image"):
         init(folder)
 
 
