@@ -32,7 +32,7 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
     sys.exit(int(worst(findings) == "problem"))
 
 
-@click.command(epilog=examples("thaw data", "thaw data --data /my/records --set data.classes=[rose,tulip] --json"))
+@click.command(epilog=examples("thaw data", "thaw data --data /my/records --set 'data.classes=[rose,tulip]' --json"))
 @as_json
 @experiment
 def data(config: ExperimentConfig, in_json: bool) -> None:
