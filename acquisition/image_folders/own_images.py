@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from acquisition.image_folders.labelled_files import LabelledFile
-from experiment.errors import ThawError, counted
+from experiment.errors import ThawError
 
 _AGAIN = "Do not change the images while Thaw reads them, and run the same command again."
 
@@ -81,23 +81,11 @@ class PicturesRead:
                 names.setdefault(group, set()).add(image.source.group)
         return sorted(sorted(found) for found in names.values() if len(found) > 1)
 
-
-def check_joined_groups(read: PicturesRead) -> None:
-    """Checks that groups that hold the same picture lie in one split of the user's, as check_splits does of a group.
-
-    Raises:
-      ThawError: names two such groups.
-    """
-    places: dict[str, dict[str, OwnImage]] = {}
-    for image, group in zip(read.images, read.groups, strict=True):
-        if group is not None and image.source.split is not None:
-            places.setdefault(group, {}).setdefault(image.source.split, image)
-    torn = [list(found.items()) for found in places.values() if len(found) > 1]
-    if torn:
-        where = " and ".join(f"{image.source.group!r} in {split} ({image.source.file})" for split, image in torn[0])
-        others = counted(len(torn) - 1, "more such set of groups does", "more such sets of groups do")
-        more = f" {others} too." if len(torn) > 1 else ""
-        raise ThawError(f"Groups that hold the very same picture lie in several of your splits: {where}.{more} "
-                        "Expected them in one split: they count as one group, and a group in train and test inflates "
-                        "test accuracy. Move their files together, take the picture out of one of the groups, or leave "
-                        "the split to Thaw.")  # fmt: skip
+    @property
+    def torn(self) -> list[dict[str, OwnImage]]:
+        """Of each set of joined groups that lies in several splits of the user's, a picture by split."""
+        places: dict[str, dict[str, OwnImage]] = {}
+        for image, group in zip(self.images, self.groups, strict=True):
+            if group is not None and image.source.split is not None:
+                places.setdefault(group, {}).setdefault(image.source.split, image)
+        return [found for found in places.values() if len(found) > 1]

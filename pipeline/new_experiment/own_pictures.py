@@ -14,7 +14,7 @@ from acquisition.image_folders.cifar_sources import PREFIX, cifar_images
 from acquisition.image_folders.image_files import Header
 from acquisition.image_folders.label_table import is_table, read_labels
 from acquisition.image_folders.labelled_files import LabelledFile
-from acquisition.image_folders.own_images import OwnImage, PicturesRead, check_joined_groups
+from acquisition.image_folders.own_images import OwnImage, PicturesRead
 from acquisition.image_folders.picture_reading import read_pictures, reduces
 from acquisition.image_folders.reading_journal import ReadingJournal, reading_journal
 from acquisition.splits.division import Division, Pictures, divide
@@ -116,7 +116,6 @@ def _read_and_divided(
         terminal.print(f"{were} not read again.")
     with _told(terminal, "reading every image", len(files)) as tell:
         read = read_pictures(files, headers, journal, reduce=reduces(headers, options.keep_originals), on_progress=tell)
-    check_joined_groups(read)
     pictures = Pictures(
         [image.image_id for image in read.images],
         [own.index(image.source.class_name) for image in read.images],

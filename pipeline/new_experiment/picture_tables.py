@@ -103,11 +103,22 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
         counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
         yield f"{counted(len(groups), 'group')}, each in one split alone ({counts})."
-    if read.joined:
+    yield from _on_joined_groups(read)
+    yield from _uneven(images, division)
+
+
+def _on_joined_groups(read: PicturesRead) -> Iterator[str]:
+    """Groups that hold the very same picture, in one split or, of the user's own, in several."""
+    if read.torn:
+        where = " and ".join(f"{image.source.group!r} in {split}" for split, image in read.torn[0].items())
+        more = counted(len(read.torn), "set of groups that hold", "sets of groups that hold")
+        yield (f"{more} the very same picture {worded(len(read.torn), 'is', 'are')} in several of your splits, such as "
+               f"{where}. The picture stays in one; if others of these groups are alike, test accuracy is too high. "
+               "Move their files together, or leave the split to Thaw.")  # fmt: skip
+    elif read.joined:
         first, second, *_ = read.joined[0]
         yield (f"{sum(map(len, read.joined)):,} of the groups hold the very same picture as another and stay in one "
                f"split with it, such as {first!r} and {second!r}.")  # fmt: skip
-    yield from _uneven(images, division)
 
 
 def _uneven(images: Sequence[OwnImage], division: Division) -> Iterator[str]:

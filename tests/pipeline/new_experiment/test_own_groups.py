@@ -1,9 +1,6 @@
 """`thaw init` on splits of the user's whose groups have pictures in common. Builds records of a few photos."""
 
-import pytest
-
 from acquisition.image_folders.labelled_files import grouping_from
-from experiment.errors import ThawError
 from experiment.loading import load_config
 from tests.pipeline.new_experiment.test_own_pictures import CLASSES, groups_of, init, photo  # noqa: F401
 
@@ -19,16 +16,16 @@ def split_folder(folder):
     return folder
 
 
-def test_groups_with_a_picture_in_common_are_refused_in_several_splits_of_the_users(tmp_path, init):
+def test_groups_with_a_picture_in_common_are_named_in_several_splits_of_the_users(tmp_path, init):
     folder, grouping = split_folder(tmp_path / "in"), grouping_from(r"^([a-z]+\d+)_")
     photo(500).save(folder / "train" / "cat" / "traincat0_copy.png")  # the very picture of testcat0_0
-    with pytest.raises(ThawError) as caught:
-        init(folder, grouping=grouping)
-    said = str(caught.value)
-    assert "Groups that hold the very same picture lie in several of your splits:" in said
-    assert "'traincat0' in train (train/cat/traincat0_" in said and "'testcat0' in test (test/cat/testcat0_" in said
+    made, _ = init(folder, grouping=grouping)
+    [note] = [note for note in made.notes if "very same picture" in note]
+    assert note.startswith("1 set of groups that hold the very same picture is in several of your splits, such as ")
+    assert "'traincat0' in train" in note and "'testcat0' in test" in note
     (folder / "train" / "cat" / "traincat0_copy.png").unlink()
-    init(folder, grouping=grouping)
+    made, _ = init(folder, grouping=grouping, force=True)
+    assert not any("very same picture" in note for note in made.notes)
 
 
 def test_a_near_duplicate_that_is_left_out_joins_no_groups_of_two_splits(tmp_path, init):
