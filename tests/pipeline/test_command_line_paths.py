@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -133,7 +134,10 @@ def nobodys():
     [
         (["init", "labels.csv"], "labels.csv can't be read: Permission denied. Expected a CSV file that you may read"),
         (["init", "photos"], "photos can't be read: Permission denied. Expected a folder that you may read."),
-        (["data", "--data=photos"], "photos can't be read: Permission denied. Expected a folder that you may read."),
+        (
+            ["data", "--config={place}/quick.yaml", "--data=photos"],
+            "photos can't be read: Permission denied. Expected a folder that you may read.",
+        ),
         (["report", "--runs=photos"], "Can't use photos: Permission denied. Expected a path that Thaw can read"),
     ],
 )
@@ -143,10 +147,14 @@ def test_a_path_that_may_not_be_read_is_answered_as_other_mistakes_are(call, mon
         place = Path(temporary)
         (place / "photos").mkdir(mode=0)
         (place / "labels.csv").touch(mode=0)
+        # The project's own may be below a folder that is closed to others.
+        Path(shutil.copy(PRESETS / "quick.yaml", place)).chmod(0o644)
         place.chmod(0o777)
         monkeypatch.chdir(place)
+        given = [one.format(place=place) for one in arguments]
+        call(*given)  # imports what the command needs
         with nobodys():
-            status, said = call(*arguments)
+            status, said = call(*given)
         (place / "photos").chmod(0o755)
         monkeypatch.chdir("/")
     assert status == 1 and expected in said and "Usage" not in said, said
