@@ -33,7 +33,7 @@ test: setup ## run every check and every test
 	@$(MAKE) --no-print-directory --jobs=2 lint docs
 	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
-unit: setup ## run the quick tests (under a minute)
+unit: setup ## run the quick tests (six minutes on two slow cores)
 	@$(BIN)/python -m pytest -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)
 
 lint: setup ## check style, types, import contracts, the Dockerfile and the pages' prose
