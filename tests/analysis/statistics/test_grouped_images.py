@@ -122,7 +122,11 @@ def coverage(sizes: Sequence[int], alike: float, draws: int, repeats: int) -> di
             gain, _ = paired_gain_interval(cell, baseline, groups=some)
             half = (gain.high - gain.low) / 2
             held[name].append((accuracy.low <= 0.70 <= accuracy.high, gain.low <= 5 <= gain.high, half))
-    return {name: tuple(np.mean(one, axis=0).tolist()) for name, one in held.items()}  # type: ignore[misc]
+    found = {}
+    for name, one in held.items():
+        of_accuracy, of_gain, half = np.mean(one, axis=0).tolist()
+        found[name] = of_accuracy, of_gain, half
+    return found
 
 
 def test_intervals_of_copies_cover_the_truth_where_those_of_single_images_do_not() -> None:
