@@ -76,10 +76,12 @@ def train(places: Sequence[Place], record: Path, out: Path, until: float) -> Non
     for place in places:
         if time.monotonic() > until:
             return
+        began = time.process_time()  # whatever else runs, and however long this process was stopped
         found = engine.run(place.cell, place.draw)
+        seconds = time.process_time() - began
         correct = found.test.probabilities.argmax(axis=1) == engine.data.test.labels
-        append(record, FreshRow(place, found.val.accuracy, found.train_accuracy, found.seconds, correct, code))
-        print(f"{place}: test {100 * found.test.accuracy:.1f}%, {found.seconds:.1f} s", flush=True)
+        append(record, FreshRow(place, found.val.accuracy, found.train_accuracy, seconds, correct, code))
+        print(f"{place}: test {100 * found.test.accuracy:.1f}%, {seconds:.1f} s", flush=True)
 
 
 def _engine(places: Sequence[Place], config: ExperimentConfig, out: Path) -> SweepEngine:

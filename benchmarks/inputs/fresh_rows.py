@@ -38,7 +38,7 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class FreshRow:
-    """What a place came to: accuracies are fractions, seconds those of one core.
+    """What a place came to: accuracies are fractions, seconds those of a core (CPU time).
 
     Attributes:
       correct: bool [test images], in the order of their ids.

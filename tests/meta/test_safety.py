@@ -4,8 +4,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,10 +30,10 @@ def dangers(tree: ast.AST) -> Iterator[str]:
                 yield f"calls {ast.unparse(node.func)} unsafely"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_a_module_reads_cannot_run_code(path: Path) -> None:
-    allowed = ["imports pickle"] if str(path.relative_to(ROOT)) == UNPICKLES_ARRAYS_ALONE else []
-    assert list(dangers(ast.parse(path.read_text()))) == allowed
+def test_what_a_module_reads_cannot_run_code() -> None:
+    trees = {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+    found = {name: every for name, tree in trees.items() if (every := list(dangers(tree)))}
+    assert found == {UNPICKLES_ARRAYS_ALONE: ["imports pickle"]}
 
 
 def test_each_danger_is_seen() -> None:

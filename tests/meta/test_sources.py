@@ -2,10 +2,9 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from tests.packages import PACKAGES
 
@@ -28,6 +27,7 @@ READS_ENVIRONMENT = (
 # freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
 MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/networks/weight_values.py")
 RANDOM_MAKERS = {"default_rng", "Generator", "RandomState", "SeedSequence", "Random", "set_seed", "set_random_seed"}
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 
@@ -148,11 +148,15 @@ def globs_and_ascii(tree: ast.AST) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if "tests" not in path.parts], ids=name_of)
-def test_files_are_read_whatever_the_locale_and_the_folders_name(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert calls_by_locale(tree) == [], "say encoding='utf-8'"
-    assert globs_and_ascii(tree) == [], "use matching_files and texts of trainer_module"
+def found_in(paths: list[Path], check: Callable[[ast.Module], Any]) -> dict[str, Any]:
+    """What a check finds, by file; files without a finding are left out."""
+    return {name_of(path): found for path in paths if (found := check(TREES[path]))}
+
+
+def test_files_are_read_whatever_the_locale_and_the_folders_name() -> None:
+    paths = [path for path in MODULES if "tests" not in path.relative_to(ROOT).parts]
+    assert found_in(paths, calls_by_locale) == {}, "say encoding='utf-8'"
+    assert found_in(paths, globs_and_ascii) == {}, "use matching_files and texts of trainer_module"
 
 
 def test_the_check_of_files_sees_each_way_to_open_them() -> None:
@@ -169,37 +173,39 @@ def test_every_package_is_looked_at() -> None:
     assert {f.relative_to(ROOT).parts[0] for f in PACKAGE_MODULES} == set(PACKAGES)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_the_first_line_is_a_docstring(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert ast.get_docstring(tree), f"{name_of(path)} should begin by saying what lives there"
-    assert tree.body[0].lineno == 1
+def test_the_first_line_is_a_docstring() -> None:
+    """It says what lives in the file."""
+    missing = found_in(MODULES, lambda tree: not ast.get_docstring(tree) or tree.body[0].lineno != 1)
+    assert list(missing) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_files_and_functions_are_short(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= MAX_FILE_LINES
-    spans = {f.name: (f.end_lineno or f.lineno) - f.lineno + 1 for f in functions_of(ast.parse(text))}
-    assert {name: lines for name, lines in spans.items() if lines > MAX_FUNCTION_LINES} == {}
+def too_long(tree: ast.Module) -> dict[str, int]:
+    """Lines of the functions that have too many, by name."""
+    spans = {f.name: (f.end_lineno or f.lineno) - f.lineno + 1 for f in functions_of(tree)}
+    return {name: lines for name, lines in spans.items() if lines > MAX_FUNCTION_LINES}
 
 
-@pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
-def test_documented_parameters_match_the_signature(path: Path) -> None:
-    for name, documented, real in documented_callables(ast.parse(path.read_text())):
-        assert documented == real, f"{name}: Args documents {documented}, the signature has {real}"
+def test_files_and_functions_are_short() -> None:
+    lines = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {name: number for name, number in lines.items() if number > MAX_FILE_LINES} == {}
+    assert found_in(MODULES, too_long) == {}
 
 
-@pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
-def test_random_numbers_come_from_named_streams_alone(path: Path) -> None:
-    if name_of(path) not in MAKES_RANDOM_NUMBERS:
-        assert random_numbers(ast.parse(path.read_text())) == [], "take a stream of experiment.random_streams"
+def test_documented_parameters_match_the_signature() -> None:
+    def other_parameters(tree: ast.Module) -> list[tuple[str, list[str], list[str]]]:
+        return [one for one in documented_callables(tree) if one[1] != one[2]]
+
+    assert found_in(PACKAGE_MODULES, other_parameters) == {}, "(name, documented in Args, in the signature)"
 
 
-@pytest.mark.parametrize("path", PACKAGE_MODULES, ids=name_of)
-def test_environment_variables_are_left_alone(path: Path) -> None:
-    if not name_of(path).startswith(READS_ENVIRONMENT):
-        assert environment_reads(ast.parse(path.read_text())) == [], "take an argument instead"
+def test_random_numbers_come_from_named_streams_alone() -> None:
+    paths = [path for path in PACKAGE_MODULES if name_of(path) not in MAKES_RANDOM_NUMBERS]
+    assert found_in(paths, random_numbers) == {}, "take a stream of experiment.random_streams"
+
+
+def test_environment_variables_are_left_alone() -> None:
+    paths = [path for path in PACKAGE_MODULES if not name_of(path).startswith(READS_ENVIRONMENT)]
+    assert found_in(paths, environment_reads) == {}, "take an argument instead"
 
 
 def test_the_parameter_check_sees_each_kind_of_parameter() -> None:
