@@ -59,6 +59,7 @@ def answers(grid: Grid, rows: Rows, *, solved: bool = False) -> dict[str, Any]:
       ThawError: no question has all its draws.
     """
     found = confirmation(grid, rows, solved=solved)
+    counted = [row for place, row in rows.items() if place.solved == (solved and not _is_baseline(place.sweep))]
     best = best_transfers(grid)
     known = [answer for answer in found.answers if answer.question.chosen[0] == best[answer.question.n]]
     of_best = dataclasses.replace(found, answers=tuple(known))
@@ -74,8 +75,8 @@ def answers(grid: Grid, rows: Rows, *, solved: bool = False) -> dict[str, Any]:
             {"id": one.id, "claim": one.text, "verdict": one.verdict, "sentence": one.sentence}
             for one in claims(grid, rows, solved=solved)
         ],
-        "trainings": len(rows),
-        "core_hours": round(sum(row.seconds for row in rows.values()) / 3600, 1),
+        "trainings": len(counted),
+        "core_hours": round(sum(row.seconds for row in counted) / 3600, 1),
     }
 
 
@@ -137,7 +138,11 @@ def _ledgers(places: Iterable[SweepCell], rows: Rows, *, solved: bool) -> Ledger
 
 def _place(place: SweepCell, draw: int, solved: bool) -> Place:
     name, cell = trained(place)
-    return Place(name, solved and not name.startswith(BASELINE_PREFIX), "float32", cell, draw)
+    return Place(name, solved and not _is_baseline(name), "float32", cell, draw)
+
+
+def _is_baseline(sweep: str) -> bool:
+    return sweep.startswith(BASELINE_PREFIX)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,10 @@ def test_solved_heads_are_compared_with_the_same_baselines(grid):
     found = confirmation(grid, rows, solved=True)
     assert {answer.question.chosen[0] for answer in found.answers} == {"imagenet__mobilenet_v2"}
     assert all(answer.summary.accuracy.estimate == pytest.approx(0.95) for answer in found.answers)
+    trainings = len(rows_of(grid, better, {name for name in cells_to_train(grid) if name.startswith("baseline")}))
+    solved = sum(place.solved for place in rows)
+    assert answers(grid, rows, solved=True)["trainings"] == trainings + solved
+    assert answers(grid, rows)["trainings"] == len(rows) - solved
     with pytest.raises(ThawError):
         confirmation(grid, {}, solved=False)
 
