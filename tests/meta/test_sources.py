@@ -28,7 +28,7 @@ READS_ENVIRONMENT = (
 MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/networks/weight_values.py")
 RANDOM_MAKERS = {"default_rng", "Generator", "RandomState", "SeedSequence", "Random", "set_seed", "set_random_seed"}
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
-MAX_FILE_LINES = 300
+MAX_FILE_LINES, MAX_TEST_FILE_LINES = 250, 300
 MAX_FUNCTION_LINES = 60
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -187,7 +187,8 @@ def too_long(tree: ast.Module) -> dict[str, int]:
 
 def test_files_and_functions_are_short() -> None:
     lines = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
-    assert {name: number for name, number in lines.items() if number > MAX_FILE_LINES} == {}
+    most = {name: MAX_TEST_FILE_LINES if name.startswith("tests/") else MAX_FILE_LINES for name in lines}
+    assert {name: number for name, number in lines.items() if number > most[name]} == {}
     assert found_in(MODULES, too_long) == {}
 
 
