@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from analysis.confirmation.collapse import is_collapsed
 from analysis.statistics import formats
 from benchmarks.inputs import grid
-from benchmarks.inputs.fresh_rows import FreshRow, Place, read_rows
+from benchmarks.inputs.fresh_rows import FreshRow, Place, is_plain, read_rows
 from benchmarks.published_draws import RECORD
 from ledger.cell_selection import Cell
 from ledger.rows import TRAIN_IMAGES
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
 def pairs_of(rows: Mapping[Place, FreshRow], what: What) -> list[Pair]:
     """The cells and draws that were trained in both ways."""
     change = {"solved": True} if what == "solved" else {"precision": "bfloat16"}
-    plain = {place: row for place, row in rows.items() if not place.solved and place.precision == "float32"}
+    plain = {place: row for place, row in rows.items() if is_plain(place)}
     other = {place: dataclasses.replace(place, **change) for place in plain}
     return [Pair(plain[place], rows[changed]) for place, changed in other.items() if changed in rows]
 

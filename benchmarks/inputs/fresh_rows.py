@@ -57,6 +57,11 @@ COLUMNS = ("sweep", "solved", "precision", "n", "freeze_count", "fine_tune", "dr
            "seconds", "code", "images", "correct")  # fmt: skip
 
 
+def is_plain(place: Place) -> bool:
+    """Whether it was trained as the published grid was: by the report's recipe, in float32."""
+    return not place.solved and place.precision == "float32"
+
+
 def fresh_draws(n: int) -> range:
     """The draws of a cell, which took no part in the grid."""
     return range(FIRST_FRESH_DRAW, FIRST_FRESH_DRAW + (MANY_DRAWS if n <= SMALL else DRAWS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from analysis.cells.paired_ledgers import BASELINE_PREFIX
 from analysis.statistics.paired_intervals import Interval
+from benchmarks.inputs.fresh_rows import fresh_draws, is_plain, read_rows
 from pipeline.runs.run_files import damaged
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "results"
@@ -148,21 +151,39 @@ class Published:
 
 
 def read_published(folder: Path) -> Published:
-    """The ledger, the fresh draws and the claims that docs_build.results_page has written.
+    """The ledger and the claims that docs_build.results_page has written, and fresh draws of what the grid chose.
 
     Raises:
       ThawError: a file is missing or can't be read.
     """
     try:
         rows = pd.read_csv(folder / "ledger.csv.gz")
-        fresh = folder / "confirmed.csv.gz"
-        confirmed = _by_size(pd.read_csv(fresh)) if fresh.exists() else {}
+        fresh = _by_size(_fresh(folder))
         about = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise damaged(folder, error) from error
     transferred = rows["source"].notna()
     claims = {one["id"]: one["verdict"] for one in about["claims"]}
-    return Published(_by_size(rows[transferred]), _by_size(rows[~transferred]), confirmed, claims, about)
+    return Published(_by_size(rows[transferred]), _by_size(rows[~transferred]), fresh, claims, about)
+
+
+def _fresh(folder: Path) -> pd.DataFrame:
+    """Fresh draws of a run that was published, or the cells of the record that have all their draws.
+
+    With nothing frozen a baseline has nothing to fine-tune, so its rows are those of both ways.
+    """
+    if (folder / "confirmed.csv.gz").exists():
+        return pd.read_csv(folder / "confirmed.csv.gz")
+    known = [row for row in read_rows(folder / "fresh_draws.csv").values() if is_plain(row.place)]
+    trained = Counter((row.place.sweep, row.place.cell) for row in known)
+    values = [
+        (place.sweep, place.sweep.split("__")[1], place.cell.n, place.cell.freeze_count, tuned, place.draw,
+         row.val_accuracy, row.correct.mean(), row.seconds)
+        for row in known for place in [row.place] if trained[place.sweep, place.cell] == len(fresh_draws(place.cell.n))
+        for tuned in ((False, True) if place.sweep.startswith(BASELINE_PREFIX) else (place.cell.fine_tune,))
+    ]  # fmt: skip
+    return pd.DataFrame(values, columns=["transfer", "architecture", "n", "freeze_count", "fine_tune", "draw",
+                                         "val_accuracy", "test_accuracy", "seconds"])  # fmt: skip
 
 
 def _by_size(rows: pd.DataFrame) -> dict[int, Grid]:
