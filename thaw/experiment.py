@@ -113,3 +113,17 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
     terminal = console()
     terminal.print(tables.progress_table(config.name, state))
     terminal.print(in_words(state), soft_wrap=True)
+    if other := _newer_experiment(config):
+        terminal.print(
+            f"The newest run in {config.runs} is of another experiment, {other}. `thaw status --config FILE` shows it: "
+            "FILE is what its `thaw run` had.", soft_wrap=True,
+        )  # fmt: skip
+
+
+def _newer_experiment(config: ExperimentConfig) -> str:
+    """The experiment of the newest run, if that is another than the one asked about."""
+    from pipeline.runs.run_files import RUN_NAME, order_of
+
+    names = [path.name for path in config.runs.iterdir() if path.is_dir()] if config.runs.is_dir() else []
+    runs = [match for name in sorted(names, key=order_of) if (match := RUN_NAME.fullmatch(name))]
+    return runs[-1]["experiment"] if runs and runs[-1]["experiment"] != config.name else ""

@@ -109,6 +109,14 @@ def test_status_of_an_experiment_that_never_ran(thaw):
     assert "Nothing ran yet" in thaw("status").stdout
 
 
+def test_status_says_that_the_newest_run_is_of_another_experiment(thaw, tmp_path):
+    config = load_config(PRESETS / "tiny.yaml", (f"runs={tmp_path}/runs", "name=photos"))
+    run_folder.new_run_folder(config, "photos")
+    asked = ("status", "--set", f"runs={tmp_path}/runs")
+    assert "is of another experiment, photos. `thaw status --config FILE` shows it" in thaw(*asked).stdout
+    assert "another experiment" not in thaw(*asked, "--set", "name=photos").stdout
+
+
 def test_the_report_of_a_stopped_run_asks_for_the_least_and_for_another_than_that_of_an_earlier_one(thaw, tmp_path):
     config, minutes = load_config(PRESETS / "tiny.yaml", (f"runs={tmp_path}/runs", "budget_minutes=5")), set()
     for folder in (run_folder.new_run_folder(config, "photos") for _ in range(2)):
