@@ -93,7 +93,7 @@ def made_found():
         p_value=0.01, verdict="gain",
     )  # fmt: skip
     tried = tuple(search.Tried("sides__remastered", count, True, 3, 0.91 - count / 100) for count in range(9))
-    return search.Found("SYNTHETIC squares", search_space.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 90.0)
+    return search.Found("SYNTHETIC squares", search_space.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 2, 90.0)
 
 
 def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
@@ -107,4 +107,5 @@ def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
     )
     assert "9 of 39 trainings, 20% of the grid's expected time; 1.5 minutes." in text
     assert "may be better on val by about 0.1 points" in text
+    assert "asked for 2 cells at once, one for each worker: with another number of workers it may" in text
     assert text.count("sides__remastered") == 9  # eight rows and the sentence
