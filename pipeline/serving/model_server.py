@@ -8,12 +8,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import concurrent.futures
+import importlib.util
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__" and importlib.util.find_spec("tornado") is None:
+    sys.exit("\nthaw: The model server needs Tornado, which is not installed. Install it (pip install tornado), or "
+             "Thaw with its extra `serving` (docs/serving.md).")  # fmt: skip
 
 import tornado.httpserver
 import tornado.netutil
@@ -170,7 +176,7 @@ async def serve(predict: Predict, host: str, port: int) -> bool:
         body_timeout=MOST_SECONDS,
         idle_connection_timeout=MOST_SECONDS,
     )
-    server.add_sockets(sockets := tornado.netutil.bind_sockets(port, host))
+    server.add_sockets(sockets := _listening_at(host, port))
     shown = f"[{host}]" if ":" in host else host  # IPv6
     print(f"Serving at http://{shown}:{sockets[0].getsockname()[1]}{MODEL_PATH}:predict", flush=True)
     await ended.wait()
@@ -181,6 +187,16 @@ async def serve(predict: Predict, host: str, port: int) -> bool:
         await asyncio.sleep(0.1)  # what is answered is sent
         return not unfinished
     return True
+
+
+def _listening_at(host: str, port: int) -> list[socket.socket]:
+    try:
+        return tornado.netutil.bind_sockets(port, host)
+    except (OSError, UnicodeError) as error:  # the latter: a name that can't be one of a machine
+        reason = getattr(error, "strerror", None) or error
+        raise ThawError(f"Can't listen at {host}, port {port}: {reason}. Expected an address of this machine and a "
+                        "port that is free. Name others with --host and --port; port 0 is any that is free."
+                        ) from error  # fmt: skip
 
 
 def run(predict: Predict, host: str, port: int) -> None:
@@ -221,7 +237,7 @@ def main(argv: list[str]) -> int:
     try:
         own_temporary_folder(os.environ)
         run(load(arguments.model), arguments.host, arguments.port)
-    except (ThawError, OSError, UnicodeError) as error:  # the latter two: the port is taken, or no such address
+    except (ThawError, OSError) as error:
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1
     return 0

@@ -177,7 +177,8 @@ def test_a_port_that_is_taken_is_named(programs, server, exported_model):
     told = [str(exported_model.folder), "--port", str(server.port)]
     finished = programs.run([sys.executable, "-m", "pipeline.serving.model_server", *told], ROOT, os.environ)
     assert finished.returncode == 1
-    assert "Address already in use" in finished.stderr and "Traceback" not in finished.stderr
+    assert f"Can't listen at 127.0.0.1, port {server.port}: Address already in use." in finished.stderr
+    assert "Name others with --host and --port" in finished.stderr and "Traceback" not in finished.stderr
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
