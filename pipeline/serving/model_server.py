@@ -30,7 +30,7 @@ from experiment.machine import usable_cores
 from pipeline.runner.options import path_of
 from pipeline.runner.process import own_temporary_folder, prepare_process, stop_at_once
 from pipeline.runs.run_lock import check_no_pattern
-from pipeline.serving.predict_requests import SIGNATURES, Refused, read_request
+from pipeline.serving.predict_requests import SIGNATURES, Refused, read_request, reason_in
 
 MODEL_PATH = "/v1/models/thaw"
 MOST_BYTES = 16 << 20  # of a request's body: a phone's photo in base64
@@ -69,7 +69,7 @@ def load(folder: Path) -> Predict:
         try:
             outputs = signatures[name](**{SIGNATURES[name]: tf.constant(inputs, tf.string)})
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-            raise Refused(400, f"The model refuses the request: {' '.join(error.message.split())[:300]}") from error
+            raise Refused(400, f"The model refuses the request: {reason_in(error.message)}") from error
         except TypeError as error:
             # TensorFlow's message quotes the request, and Python can't decode what is not UTF-8 in it.
             if "codec can't decode byte" not in str(error):
