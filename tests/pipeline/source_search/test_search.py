@@ -1,6 +1,7 @@
 """What `thaw search` asks for and what it says, on a small run made by hand. SYNTHETIC squares."""
 
 import dataclasses
+import types
 
 import pytest
 from rich.console import Console
@@ -82,6 +83,22 @@ def test_the_grid_costs_each_cell_once_with_its_twin():
 )
 def test_a_cell_in_words(cell, words):
     assert search.in_words(*cell) == words
+
+
+def test_a_budget_that_is_too_little_for_one_training_says_how_much_it_takes(run, config, monkeypatch):
+    """It ended in a traceback."""
+    cells = [SearchCandidate(SearchPoint("a", count / 4, False), count, 10.0, (0.0,)) for count in range(5)]
+    monkeypatch.setattr(search, "candidates_of", lambda *_: cells)
+    with pytest.raises(
+        ThawError, match=r"--budget 0\.01 of .* too little for one training\. Give --budget 0\.067 or more"
+    ):
+        search._search(
+            run,
+            config,
+            search_space.Wanted(n=12, draws=3, share=0.01),
+            types.SimpleNamespace(workers=2),
+            Console(quiet=True),
+        )
 
 
 def made_found():
