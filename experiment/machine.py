@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from pathlib import Path
 
@@ -12,11 +14,28 @@ CONFIRMATION = "confirmation"
 """Whose share the Confirmer's is."""
 
 
-def usable_cores() -> int:
-    """Cores that this process may use; on macOS, which does not tell, all of the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells a container its limits."""
+
+
+def usable_cores(cgroup: Path = CGROUP) -> int:
+    """Cores that this process may use; on macOS, which does not tell, all of the machine.
+
+    Docker's `--cpus` and the limits of Kubernetes leave all of a machine's cores to a container, and bound its time on
+    them: 64 workers in the time of two cores would take the memory of 64.
+
+    Args:
+      cgroup: see CGROUP.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # of versions 2 and 1
+        with contextlib.suppress(OSError, ValueError):  # not there; `max` where there is no limit
+            quota, period = (
+                int(word) for name in names for word in (cgroup / name).read_text(encoding="utf-8").split()
+            )
+            if quota > 0:
+                return min(cores, max(1, math.ceil(quota / period)))
+    return cores
 
 
 class Share(pydantic.BaseModel):

@@ -32,6 +32,8 @@ class Stream(enum.Enum):
     PHASE_2_BATCHES = "batches of phase 2 (draw, n)"
     PHASE_2_DROPOUT = "dropout masks of phase 2 (draw)"
     ORACLE = "choices of the search's oracle"
+    """One sequence for the oracles of all n and transfers: each is random in itself, and no figure compares what two of
+    them tried. A place here would change what every search so far has tried."""
     FORESIGHT = "what the oracle expects to ask for, for the time left"
     SYNTHETIC_LABELS = "labels of synthetic images (split)"
     SYNTHETIC_IMAGES = "pixels of synthetic images (split, index)"

@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pipeline.runner.process import exit_status, prepare_process
+from pipeline.runner.process import end_with, exit_status, prepare_process
 
 prepare_process(os.environ)
 warnings.filterwarnings("ignore", category=FutureWarning)
@@ -143,4 +143,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(lambda: main(sys.argv[1:]))

@@ -17,8 +17,9 @@ from ledger.rows import ROW_COUNT, Header, Row, header_of, header_values, row_of
 from ledger.sealed_lines import COMPUTE_AGAIN, SealedLines, digest_of, sealed_line
 
 LEDGER_FILE = "ledger.jsonl"
-UNDECISIVE = ("baseline",)
-"""Fields of a header that decide no row, and so are in no key: a sweep's rows stay where these change."""
+UNDECISIVE = ("baseline", "test_groups")
+"""Fields of a header that decide no row, and so are in no key: a sweep's rows stay where these change. Groups decide
+how wide intervals are, which are computed from the rows."""
 
 
 class Ledger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -110,16 +111,39 @@ def header_of(lines: SealedLines) -> Header:
     """The header of lines that were read.
 
     Raises:
-      ThawError: it is not one.
+      ThawError: it is not one, or of another version.
     """
+    _check_version(lines, lines.header.keys() - {ROW_COUNT}, Header)
     try:
         lists = {name: tuple(lines.header[name]) for name in ("classes", "test_labels", "val_images", "test_groups")}
         named = {name: value for name, value in lines.header.items() if name != ROW_COUNT}
+        _check_version(lines, lines.header["stack"].keys(), Stack)
         return Header(**{**named, **lists, "stack": Stack(**lines.header["stack"])})
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ThawError(f"{lines.path} is not a ledger of Thaw: its first line should be the header, with "
-                        f"{[field.name for field in dataclasses.fields(Header)]}. Move it away, or use another "
-                        "workspace.") from error  # fmt: skip
+                        f"{_fields(Header)}. Move it away, or use another workspace.") from error  # fmt: skip
+
+
+def _check_version(lines: SealedLines, found: Collection[str], expected: type[Header | Row | Stack]) -> None:
+    """Refuses content that another version of Thaw wrote: its digest is right, and some names are ours, not all.
+
+    Raises:
+      ThawError: the names are not those of this version.
+    """
+    names = set(_fields(expected))
+    optional = {one.name for one in dataclasses.fields(expected) if one.default is not dataclasses.MISSING}
+    lacking, surplus = sorted(names - optional - set(found)), sorted(set(found) - names)
+    if names & set(found) and (lacking or surplus):
+        parts = [f"{words} {', '.join(some)}" for words, some in (("lacks", lacking), ("has also", surplus)) if some]
+        raise ThawError(
+            f"{lines.path} was written by another version of Thaw: its {expected.__name__.lower()} "
+            f"{' and '.join(parts)}. Expected a ledger of this version. Move the file away, or use another workspace, "
+            "to train again what is in it; or run the version that wrote it."
+        )
+
+
+def _fields(of: type[Header | Row | Stack]) -> list[str]:
+    return [field.name for field in dataclasses.fields(of)]
 
 
 def row_values(row: Row) -> dict[str, Any]:
@@ -137,8 +161,9 @@ def row_of(lines: SealedLines, values: dict[str, Any]) -> Row:
     """The row that was read last.
 
     Raises:
-      ThawError: it is not one.
+      ThawError: it is not one, or of another version.
     """
+    _check_version(lines, values.keys(), Row)
     try:
         packed = values["test_probabilities"]
         flat = np.frombuffer(base64.b64decode(packed["float32"]), FLOAT)

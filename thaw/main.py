@@ -43,7 +43,7 @@ for command in (
 
 def main() -> None:
     """Runs the command; what the user can correct ends it with a message and status 1."""
-    sys.exit(process.exit_status(_run, os.environ))
+    process.end_with(lambda: process.exit_status(_run, os.environ))
 
 
 def _run() -> None:

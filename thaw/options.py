@@ -165,6 +165,10 @@ def own_images_options(command: Command) -> Command:
         click.option("--image-key", type=Named(), help="TFRecords: feature with the image, if several could be it."),
         click.option("--label-key", type=Named(), help="TFRecords: feature with the label."),
         click.option("--id-key", type=Named(), help="TFRecords: feature with the id."),
+        click.option("--val-key", type=Named(),
+                     help="TFRecords: feature that is 1 for training images that are val, else 0."),
+        click.option("--group-key", type=Named(),
+                     help="TFRecords: feature with the name of the image's group; requires --val-key."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

@@ -151,10 +151,14 @@ def _build(folder: Path, write: Callable[[Path], None], say: Callable[[str], Non
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with filled_alone(folder.parent, say):
+        with filled_alone(folder.parent, say) as held:
+            prefix = f".{folder.name}-"
+            if held:
+                for left in folder.parent.glob(f"{prefix}{'?' * 8}"):  # as tempfile names them, by one that was killed
+                    shutil.rmtree(left)
             if _is_usable(folder):
                 return
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as temporary:
                 finished = Path(temporary) / folder.name
                 write(finished)
                 if folder.exists():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def filled_alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+def filled_alone(folder: Path, say: Callable[[str], None]) -> Iterator[bool]:
     """Holds a folder while something is made in it, so that another process neither mixes its bytes in nor removes it.
 
     What was missing before may be there when the block begins. The folder itself is locked: no file is left behind, and
@@ -20,17 +20,22 @@ def filled_alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
       folder: exists.
       say: called with one line where this process has to wait.
 
+    Yields:
+      Whether it is held.
+
     Raises:
       OSError: the folder can't be opened.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
+        held = False
         with contextlib.suppress(OSError):
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 say(f"Another command downloads or generates data in {folder}. Waiting until it has ended.")
                 fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+            held = True
+        yield held
     finally:
         os.close(handle)

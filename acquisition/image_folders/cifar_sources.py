@@ -73,6 +73,11 @@ def cifar_images(
             return
 
 
+def is_val(image_id: bytes) -> bool:
+    """Whether an image of cifar_images is val, by its id: every fifth training image of a class."""
+    return image_id.startswith(f"{PREFIX}train_".encode()) and int(image_id.rpartition(b"_")[2]) % 5 == 0
+
+
 def _parsed(path: Path, number: int, raw: bytes) -> tuple[bytes, str]:
     import tensorflow as tf
     from google.protobuf.message import DecodeError

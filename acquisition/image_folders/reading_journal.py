@@ -92,17 +92,18 @@ class ReadingJournal:
 
 
 @contextlib.contextmanager
-def reading_journal(folder: Path | None) -> Iterator[ReadingJournal]:
+def reading_journal(folder: Path | None, place: Path | None = None) -> Iterator[ReadingJournal]:
     """A journal that lies in a folder, and stays there when the block does not end well.
 
     Args:
       folder: of the journal, made where it is missing; none, or held by another process: nothing is kept.
+      place: folder with room for what is not kept; none: the system's for temporary files.
     """
     # Beside the journal of another process there is no other place to continue from.
     with contextlib.ExitStack() as opened:
         notes = None if folder is None else opened.enter_context(_held_notes(folder))
         if folder is None or notes is None:
-            yield ReadingJournal(opened.enter_context(tempfile.TemporaryFile()), None)
+            yield ReadingJournal(opened.enter_context(tempfile.TemporaryFile(dir=place)), None)
             return
         (folder / _WRITTEN).touch()
         yield ReadingJournal(opened.enter_context((folder / _WRITTEN).open("r+b")), notes)

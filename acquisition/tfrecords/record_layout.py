@@ -28,14 +28,17 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
 
     Args:
       files: the records.
-      asked: names of the features `image`, `label` and `id` that the user gave; none: it is found.
+      asked: names of the features `image`, `label` and `id` that the user gave; none: it is found. What `val` and
+        `group` name is none of the three.
       names: of the classes, by label; none: `class_0` and on, as many as there are labels.
 
     Raises:
       ThawError: the records are not tf.train.Examples, have no image or label that can be distinguished from the rest,
         or labels that are not numbers of classes; the message says what was found.
     """
-    place, records = _first_records(files)
+    place, found = _first_records(files)
+    taken = asked.get("val"), asked.get("group")  # a 0 or 1 would pass for a label, a group's name for an id
+    records: list[Features] = [{key: value for key, value in one.items() if key not in taken} for one in found]
     image_key = asked["image"] or _only("image", "PNG or JPEG bytes", _image_keys(records), place, records[0])
     label_key = asked["label"] or _label_key(records, place)
     unlike = {image_key, label_key}

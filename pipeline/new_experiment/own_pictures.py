@@ -10,7 +10,7 @@ from typing import BinaryIO
 from rich.console import Console
 
 from acquisition.image_folders import image_folder
-from acquisition.image_folders.cifar_sources import PREFIX, cifar_images
+from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, is_val
 from acquisition.image_folders.image_files import Header
 from acquisition.image_folders.label_table import is_table, read_labels
 from acquisition.image_folders.labelled_files import LabelledFile
@@ -64,7 +64,8 @@ def from_images(
     sizes = image_folder.sizes_of(headers)
     size, reason = image_folder.choose_size(sizes, wanted.image_size_px)
     journal_folder = out.parent / f".{out.name}-reading" if len(files) >= RESUMED_FROM else None
-    with reading_journal(journal_folder) as journal:
+    # Beside the records: /tmp may be small, or in memory.
+    with reading_journal(journal_folder, draft) as journal:
         read, division = _read_and_divided(files, headers, journal, own, target, wanted.pictures, terminal)
         cifar, domains, notes = other_sources(own, size, find_cifar)
         classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
@@ -77,10 +78,10 @@ def from_images(
                 shards = [(_examples(images, labels, journal.written, tell), _among(splits[VAL]))]
                 if cifar is not None:
                     others = cifar_images(cifar, split, cifar_labels(labels), size, {*map(_id, read.images)})
-                    shards.append((others, _every_fifth if split == TRAIN else _none))
-                for number, (shard, is_val) in enumerate(shards):
+                    shards.append((others, is_val))
+                for number, (shard, in_val) in enumerate(shards):
                     file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
-                    write_examples(draft / RECORDS / split / file, shard, val=(VAL_KEY, is_val), group=group)
+                    write_examples(draft / RECORDS / split / file, shard, val=(VAL_KEY, in_val), group=group)
         write_tables(draft, read.images, division)
     # A PNG's orientation is seen only when it is read, so one that was made again may have changed its sides.
     turned = size[0] != size[1] and any(image.start is not None for image in read.images)
@@ -97,7 +98,7 @@ def from_images(
 def _found(folder: Path, wanted: Wanted) -> list[LabelledFile]:
     options = wanted.pictures
     if wanted.classes or any(wanted.keys.values()):
-        raise ThawError("--classes, --image-key, --label-key and --id-key describe TFRecords; "
+        raise ThawError("--classes, --image-key, --val-key and the like describe TFRecords; "
                         f"{folder} holds images, whose classes are the folders' names. Leave them out.")  # fmt: skip
     if is_table(folder):
         return read_labels(folder, options.columns, options.ignored, options.grouping)
@@ -173,15 +174,6 @@ def _examples(
 def _among(images: Sequence[OwnImage]) -> Callable[[bytes], bool]:
     ids = {image.image_id.encode() for image in images}
     return lambda image_id: image_id in ids
-
-
-def _every_fifth(image_id: bytes) -> bool:
-    """Which of CIFAR-10's training images are val: their ids end with their number within the class."""
-    return int(image_id.rpartition(b"_")[2]) % 5 == 0
-
-
-def _none(_image_id: bytes) -> bool:
-    return False
 
 
 def _id(image: OwnImage) -> str:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pydantic
 from rich.console import Console
 
 from acquisition.data_sources.locate_dataset import Dataset
-from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, foreign_domains
+from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, foreign_domains, is_val
 from acquisition.image_folders.image_folder import IMAGE_SUFFIXES
 from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
@@ -104,7 +105,7 @@ def from_records(
     if wanted.image_size_px is not None:
         raise ThawError(f"{folder} holds TFRecords, whose images stay as they are. Leave --image-size out.")
     files = find_record_files(folder)
-    data = find_layout(files, wanted.keys, wanted.classes)
+    data = _layout(files, wanted)
     *size, channels = data.image_shape
     if channels not in (1, 3):
         raise ThawError(f"The images in {files.folder} have {channels} channels. Expected 3 (RGB) or 1 (grey); convert "
@@ -120,12 +121,24 @@ def from_records(
         classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
         labels = cifar_labels({name: label for label, name in enumerate(classes)})
         keys = data.image_key, data.label_key, data.id_key if inspection.has_ids else None
+        val = (data.val_key, is_val) if data.val_key else None
+        group = (data.group_key, lambda name: name) if data.group_key else None  # each image alone
         for split, paths in (("train", files.train), ("test", files.test)):
             linked = _link(paths, draft / RECORDS / split, f"{wanted.name}-{split}")
-            write_examples(linked, cifar_images(cifar, split, labels, (size[0], size[1]), ()), keys)
+            write_examples(linked, cifar_images(cifar, split, labels, (size[0], size[1]), ()), keys, val, group)
         data = changed(data, path=out.absolute() / RECORDS, classes=classes)
         files = find_record_files(draft / RECORDS)
     return OwnData(data, files, own, target, all_domains(own, target, domains), reason, notes)
+
+
+def _layout(files: RecordFiles, wanted: Wanted) -> Data:
+    try:
+        found = find_layout(files, wanted.keys, wanted.classes)
+        return changed(found, val_key=wanted.keys.get("val"), group_key=wanted.keys.get("group"))
+    except pydantic.ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ThawError(f"The features of the records in {files.folder} don't go together: {reason}. Correct --id-key "
+                        "and the like.") from error  # fmt: skip
 
 
 def other_sources(

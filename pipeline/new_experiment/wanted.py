@@ -18,6 +18,10 @@ DEFAULT_BACKBONE = "mobilenet_v2"
 """There wherever images have three channels, asked for or not."""
 
 
+KEYS = ("image", "label", "id", "val", "group")
+"""What features of TFRecords hold."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """What the user asks for in addition to the folder.
@@ -27,7 +31,8 @@ class Wanted:
       target: classes to tell apart; empty: all.
       image_size_px: side of the square that images are fitted to; none: it is chosen.
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
-      keys: names of the features `image`, `label` and `id` of TFRecords; none: they are found.
+      keys: names of the features of TFRecords, by what they hold (KEYS). None: image, label and id are found; there is
+        no val and no group.
       backbones: families and .keras files to transfer from, beside MobileNetV2, by name.
       pictures: what is asked of pictures that are not TFRecords.
       mirror: mirror images are added to the training images; none: what the images say.
@@ -37,7 +42,7 @@ class Wanted:
     target: tuple[str, ...] = ()
     image_size_px: int | None = None
     classes: tuple[str, ...] = ()
-    keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(("image", "label", "id")))
+    keys: Mapping[str, str | None] = dataclasses.field(default_factory=lambda: dict.fromkeys(KEYS))
     backbones: Mapping[str, Backbone] = dataclasses.field(default_factory=dict)
     pictures: PictureOptions = dataclasses.field(default_factory=PictureOptions)
     mirror: bool | None = None
@@ -78,7 +83,7 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
 
     Args:
       name: of the experiment.
-      asked: `target` and `classes`, see names_in; `image_size`, `image_key`, `label_key` and `id_key`;
+      asked: `target` and `classes`, see names_in; `image_size`, `image_key` and the like, for each of KEYS;
         `backbone`, families and files, and `scale`, what the files' pixels are; `mirror`.
 
     Raises:
@@ -89,7 +94,7 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
         raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
                         f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
     target, classes = (names_in(asked[key]) for key in ("target", "classes"))
-    keys = {key: asked[f"{key}_key"] for key in ("image", "label", "id")}
+    keys = {key: asked[f"{key}_key"] for key in KEYS}
     backbones = _backbones(asked["backbone"], asked["scale"])
     return Wanted(name, target, asked["image_size"], classes, keys, backbones, mirror=asked["mirror"])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import platform
 import shutil
 import sys
@@ -14,7 +16,7 @@ from typing import Literal
 from acquisition.data_sources.base_folders import usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
-from experiment.machine import usable_cores
+from experiment.machine import CGROUP, usable_cores
 from pipeline.dag.beam_options import beam_options
 from pipeline.runner.supported_stacks import STACKS, SupportedStack, stack_of
 from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
@@ -105,17 +107,28 @@ def _cores() -> Finding:
     )
 
 
-def _memory() -> Finding:
+def _memory(cgroup: Path = CGROUP) -> Finding:
     if not Path("/proc/meminfo").exists():
         return Finding("memory", "ok", "not known on this system")
     with open("/proc/meminfo", encoding="utf-8") as file:
         sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.split()[1].isdigit()}
-    free_gb = sizes["MemAvailable"] * 1024 / 1e9
-    found = f"{free_gb:.1f} GB free of {sizes['MemTotal'] * 1024 / 1e9:.1f}"
+    free_gb, total_gb = (sizes[name] * 1024 / 1e9 for name in ("MemAvailable", "MemTotal"))
+    found = f"{free_gb:.1f} GB free of {total_gb:.1f}"
+    if (limit_gb := _container_gb(cgroup)) < total_gb:
+        free_gb = min(free_gb, limit_gb)
+        found += f"; this container may use {limit_gb:.1f}"
     if free_gb >= LEAST_MEMORY_GB:
         return Finding("memory", "ok", found)
     advice = f"The preset quick needs {LEAST_MEMORY_GB:.0f} GB: close other programs, or run with --workers 1."
     return Finding("memory", "warning", found, advice)
+
+
+def _container_gb(cgroup: Path) -> float:
+    """What a container may use; infinite where it has no limit of its own."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # of versions 2 and 1
+        with contextlib.suppress(OSError, ValueError):  # not there; `max`
+            return int((cgroup / name).read_text(encoding="utf-8")) / 1e9
+    return math.inf
 
 
 def _folder(name: str, folder: Path) -> Finding:

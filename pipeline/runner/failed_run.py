@@ -1,11 +1,12 @@
-"""The message of a run that failed. Imports only errors."""
+"""The messages of a run that failed, and of what the system refuses any command. Imports only errors."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiment.errors import ThawError
+from experiment.errors import ThawError, printable
 
 DISK_FULL = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 """What the system and SQLite say of it."""
@@ -30,7 +31,7 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
     for cause in reported_causes(error):
         if isinstance(cause, ThawError):
             return ThawError(f"{where}: {cause}")
-        if any(words in str(cause) for words in DISK_FULL):
+        if is_full_disk(cause):
             return ThawError(f"{where}: the disk is full{_named(cause)}. Expected room for the workspace and the run's "
                              f"folder; make some, and run the same command again. {kept}")  # fmt: skip
     if node == AFTER_NODES and isinstance(error, OSError) and gone:
@@ -41,6 +42,45 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
                          f"written; correct its permissions, and run the same command again. {kept}")  # fmt: skip
     failed = f"The node {node} failed" if node and node != AFTER_NODES else where
     return ThawError(f"{failed}: {type(error).__name__}: {error}\n{kept}")
+
+
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """The signal's exception that an error comes from; none: it is an error.
+
+    Beam makes a RuntimeError of one that hits its code, and libraries of C hide one that hits their import.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
+def refused(error: BaseException) -> str | None:
+    """What the system refused a command, in words; None where the error is another one."""
+    for cause in reported_causes(error):
+        if is_full_disk(cause):  # what is raised by a write names no file
+            return (f"The disk is full{_named(cause)}. Expected room for the workspace, the folder of runs and "
+                    "temporary files (TMPDIR). Make some, and run the same command again: what was finished is not "
+                    "repeated.")  # fmt: skip
+    if isinstance(error, OSError) and error.filename is not None:
+        # Any path of the user's may be too long, closed, or on a disk that fails, wherever it is first looked at.
+        return (f"Can't use {_name_of(error)}: {error.strerror}. Expected a path that Thaw can read, and write to if "
+                "it makes something there. Correct it, and run the same command again.")  # fmt: skip
+    return None
+
+
+def check_working_folder() -> None:
+    """Raises a ThawError where the working folder was removed."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ThawError("The working folder of this terminal or job no longer exists. Expected one that does, since "
+                        "paths are relative to it. Change to it (cd) and run the same command.") from error  # fmt: skip
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether it says so itself, whatever raised it."""
+    return any(words in str(error) for words in DISK_FULL)
 
 
 def reported_causes(error: BaseException) -> Iterator[BaseException]:
@@ -58,5 +98,9 @@ def reported_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _named(error: BaseException) -> str:
+    return f" ({name})" if (name := _name_of(error)) else ""
+
+
+def _name_of(error: BaseException) -> str:
     name = getattr(error, "filename", None)
-    return f" ({name})" if name else ""
+    return printable(os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name or ""))

@@ -18,9 +18,8 @@ from experiment.machine import Machine
 from pipeline.dag.node_settings import asked_digests
 from pipeline.planning.plan import Plan, sides_in_words
 from pipeline.runner.artifact_store import open_store
-from pipeline.runner.failed_run import AFTER_NODES, explained
+from pipeline.runner.failed_run import AFTER_NODES, explained, interruption
 from pipeline.runner.prepare import Prepared, check_room, free_gb, prepare
-from pipeline.runner.process import interruption
 from pipeline.runs import run_log
 from pipeline.runs.run_lock import locked
 from terminal import progress

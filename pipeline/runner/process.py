@@ -16,9 +16,10 @@ from collections.abc import Callable, MutableMapping
 from multiprocessing import util
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-from experiment.errors import ThawError, printable
+from experiment.errors import ThawError
+from pipeline.runner.failed_run import check_working_folder, interruption, refused
 from pipeline.runner.quiet_tensorflow import QuietTensorFlow, write_to_terminal
 from terminal.output import Output, flushed, open_closed_streams
 
@@ -100,11 +101,29 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
       Exception: what no input should cause.
     """
     stop_by_exception()
+    try:
+        return _status_of(command, environment)
+    finally:
+        stop_by_exception()
+
+
+def end_with(run: Callable[[], int]) -> NoReturn:
+    """Ends the process with the status that `run` returns. A signal while Python ends would be a traceback."""
+    try:
+        sys.exit(run())
+    finally:
+        stop_at_once()
+
+
+def _status_of(command: Callable[[], object], environment: MutableMapping[str, str]) -> int:
     status = 0
     try:
-        _check_working_folder()
-        own_temporary_folder(environment)
-        command()
+        try:
+            check_working_folder()
+            own_temporary_folder(environment)
+            command()
+        finally:
+            stop_at_once()  # an exception in what follows would be a traceback
     except ThawError as error:
         print(f"\nthaw: {error}", file=sys.stderr)
         status = 1
@@ -121,38 +140,16 @@ def exit_status(command: Callable[[], object], environment: MutableMapping[str, 
     return status or 1
 
 
-def _check_working_folder() -> None:
-    try:
-        os.getcwd()
-    except OSError as error:
-        raise ThawError("The working folder of this terminal or job no longer exists. Expected one that does, since "
-                        "paths are relative to it. Change to it (cd) and run the same command.") from error  # fmt: skip
-
-
 def _status_of_ended(error: BaseException) -> int:
-    """Says that a signal stopped the process, or that the system refused it a path; raises any other error."""
+    """Says that a signal stopped the process, or what the system refused it; raises any other error."""
     if (cause := interruption(error)) is not None:
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
             print(f"\n{STOPPED}", file=sys.stderr, flush=True)
         return 128 + _number_of(cause)
-    if isinstance(error, OSError) and error.filename is not None:
-        # Any path of the user's may be too long, closed, or on a disk that fails, wherever it is first looked at.
-        name = printable(os.fsdecode(error.filename))
-        print(f"\nthaw: Can't use {name}: {error.strerror}. Expected a path that Thaw can read, and write to if "
-              "it makes something there. Correct it, and run the same command again.", file=sys.stderr)  # fmt: skip
+    if (words := refused(error)) is not None:
+        print(f"\nthaw: {words}", file=sys.stderr)
         return 1
     raise error
-
-
-def interruption(error: BaseException) -> KeyboardInterrupt | None:
-    """The signal's exception that an error comes from; none: it is an error.
-
-    Beam makes a RuntimeError of one that hits its code, and libraries of C hide one that hits their import.
-    """
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, KeyboardInterrupt):
-        cause = cause.__cause__ or cause.__context__
-    return cause
 
 
 def _number_of(cause: KeyboardInterrupt) -> int:
@@ -238,10 +235,14 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
     environment["TMPDIR"] = tempfile.tempdir = str(folder)
     # Workers that outlive the process for a moment may still write: hence twice.
     script = 'cat >/dev/null; rm -rf -- "$0"; sleep 2; rm -rf -- "$0"'
-    cleaner = subprocess.Popen(
-        ["/bin/sh", "-c", script, str(folder)], cwd="/", start_new_session=True, stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    try:
+        cleaner = subprocess.Popen(
+            ["/bin/sh", "-c", script, str(folder)], cwd="/", start_new_session=True, stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     _OWN_FOLDERS[os.getpid()] = folder, cleaner
     # Not by atexit: whatever imported multiprocessing first would have it look for its own folder in this one when this
     # one is gone. Its finalizers remove that at priority -100; they run after TensorFlow's, and in no child.

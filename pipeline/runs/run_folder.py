@@ -50,19 +50,27 @@ def new_run_folder(config: ExperimentConfig, data: str) -> Path:
     names = (RUN_NAME.fullmatch(path.name) for path in config.runs.iterdir())
     begun = [(match["time"], int(match["number"] or 1)) for match in names if match]
     stamp, taken = max([(datetime.datetime.now().strftime("%Y%m%d-%H%M%S"), 0), *begun])
-    for number in itertools.count(taken + 1):
-        folder = config.runs.absolute() / f"{stamp}-{config.name}{f'-{number}' if number > 1 else ''}"
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-            break
     # `thaw report` may continue it from another folder.
     started = with_own_digest({"data": data, "settings": settings_of(with_whole_paths(config))})
+    numbers = itertools.count(taken + 1)
+    folders = (config.runs.absolute() / f"{stamp}-{config.name}{f'-{one}' if one > 1 else ''}" for one in numbers)
+    return next(folder for folder in folders if _begun(folder, started))
+
+
+def _begun(folder: Path, started: Mapping[str, Any]) -> bool:
+    """Makes a run's folder with its started.json in one step; False if there is one of that name.
+
+    A folder without that file is one that nobody can tell anything of: `thaw status` asks to move it away.
+    """
     try:
-        (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
+        with _beside(folder) as fresh:
+            (fresh / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
+            fresh.rename(folder)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, FileExistsError) or os.path.lexists(folder):
+            return False
         raise unusable(folder, error) from error
-    return folder
+    return True
 
 
 def finish_run_folder(

@@ -6,12 +6,12 @@ import contextlib
 import datetime
 import errno
 import fcntl
+import io
 import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 from experiment.errors import ThawError
 
@@ -36,26 +36,34 @@ def locked(folder: Path, *, searching: bool = False) -> Iterator[None]:
         them too).
     """
     check_writable(folder)
-    with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
+    with _lock_file(folder) as file:
         try:
             _take(file)
+            file.truncate(0)
+            now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+            command = SEARCH if searching else "a run"
+            file.write(f"{command}, process {os.getpid()} on {socket.gethostname()}, since {now}".encode())
         except BlockingIOError as error:
             file.seek(0)
+            holder = file.read().decode(errors="replace").strip()
             raise ThawError(
-                f"Another command works in {folder}: {file.read().strip() or 'it has just begun'}. Wait until it has "
+                f"Another command works in {folder}: {holder or 'it has just begun'}. Wait until it has "
                 "ended or stop it; or give this run a folder of its own with --set workspace=..."
             ) from error
         except OSError as error:
             raise unusable(folder, error) from error
-        file.truncate(0)
-        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-        command = SEARCH if searching else "a run"
-        file.write(f"{command}, process {os.getpid()} on {socket.gethostname()}, since {now}")
-        file.flush()
         yield
 
 
-def _take(file: TextIO) -> None:
+def _lock_file(folder: Path) -> io.FileIO:
+    """Without a buffer: what a full disk refuses is refused once, and not again when the file is closed."""
+    try:
+        return io.FileIO(folder / LOCK_FILE, "a+")
+    except OSError as error:
+        raise unusable(folder, error) from error
+
+
+def _take(file: io.FileIO) -> None:
     """Locks the file; tries for half a second, for `has_run` of another process holds it for a moment.
 
     Raises:
@@ -132,4 +140,5 @@ def check_usable(folder: Path) -> None:
 def unusable(folder: Path, error: OSError) -> ThawError:
     """The error for a folder that can't be written."""
     return ThawError(f"Can't use the folder {folder.absolute()}: {error.strerror}. Expected one that can be written; "
-                     "correct its permissions, or name another with --set workspace=... or runs=...")  # fmt: skip
+                     "make room or correct its permissions, or name another with --set workspace=... or runs=..."
+                     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -10,7 +11,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 RUN_LOG = "log.txt"
 """In a run's folder."""
@@ -46,10 +50,22 @@ def output_to_log(path: Path) -> Iterator[None]:
 def _opened(path: Path) -> TextIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        file = _LastingFile(path, "a")
     except OSError as error:
         print(f"Can't write {path}: {error.strerror}. What libraries print is not kept.", file=sys.stderr)
-        return Path(os.devnull).open("a", buffering=1, encoding="utf-8")
+        file = _LastingFile(os.devnull, "a")
+    return io.TextIOWrapper(io.BufferedWriter(file), "utf-8", "backslashreplace", line_buffering=True)
+
+
+class _LastingFile(io.FileIO):
+    """A file that drops what its disk has no room for: whoever prints a line would else fail by it."""
+
+    def write(self, content: ReadableBuffer) -> int:
+        """Bytes that were taken or dropped."""
+        try:
+            return super().write(content)
+        except OSError:
+            return memoryview(content).nbytes
 
 
 class NodeWatcher(logging.Handler):

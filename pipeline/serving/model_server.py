@@ -8,12 +8,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import concurrent.futures
+import importlib.util
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__" and importlib.util.find_spec("tornado") is None:
+    sys.exit("\nthaw: The model server needs Tornado, which is not installed. Install it (pip install tornado), or "
+             "Thaw with its extra `serving` (docs/serving.md).")  # fmt: skip
 
 import tornado.httpserver
 import tornado.netutil
@@ -24,7 +30,7 @@ from experiment.machine import usable_cores
 from pipeline.runner.options import path_of
 from pipeline.runner.process import own_temporary_folder, prepare_process, stop_at_once
 from pipeline.runs.run_lock import check_no_pattern
-from pipeline.serving.predict_requests import SIGNATURES, Refused, read_request
+from pipeline.serving.predict_requests import SIGNATURES, Refused, read_request, reason_in
 
 MODEL_PATH = "/v1/models/thaw"
 MOST_BYTES = 16 << 20  # of a request's body: a phone's photo in base64
@@ -63,7 +69,7 @@ def load(folder: Path) -> Predict:
         try:
             outputs = signatures[name](**{SIGNATURES[name]: tf.constant(inputs, tf.string)})
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-            raise Refused(400, f"The model refuses the request: {' '.join(error.message.split())[:300]}") from error
+            raise Refused(400, f"The model refuses the request: {reason_in(error.message)}") from error
         except TypeError as error:
             # TensorFlow's message quotes the request, and Python can't decode what is not UTF-8 in it.
             if "codec can't decode byte" not in str(error):
@@ -170,7 +176,7 @@ async def serve(predict: Predict, host: str, port: int) -> bool:
         body_timeout=MOST_SECONDS,
         idle_connection_timeout=MOST_SECONDS,
     )
-    server.add_sockets(sockets := tornado.netutil.bind_sockets(port, host))
+    server.add_sockets(sockets := _listening_at(host, port))
     shown = f"[{host}]" if ":" in host else host  # IPv6
     print(f"Serving at http://{shown}:{sockets[0].getsockname()[1]}{MODEL_PATH}:predict", flush=True)
     await ended.wait()
@@ -181,6 +187,16 @@ async def serve(predict: Predict, host: str, port: int) -> bool:
         await asyncio.sleep(0.1)  # what is answered is sent
         return not unfinished
     return True
+
+
+def _listening_at(host: str, port: int) -> list[socket.socket]:
+    try:
+        return tornado.netutil.bind_sockets(port, host)
+    except (OSError, UnicodeError) as error:  # the latter: a name that can't be one of a machine
+        reason = getattr(error, "strerror", None) or error
+        raise ThawError(f"Can't listen at {host}, port {port}: {reason}. Expected an address of this machine and a "
+                        "port that is free. Name others with --host and --port; port 0 is any that is free."
+                        ) from error  # fmt: skip
 
 
 def run(predict: Predict, host: str, port: int) -> None:
@@ -221,7 +237,7 @@ def main(argv: list[str]) -> int:
     try:
         own_temporary_folder(os.environ)
         run(load(arguments.model), arguments.host, arguments.port)
-    except (ThawError, OSError, UnicodeError) as error:  # the latter two: the port is taken, or no such address
+    except (ThawError, OSError) as error:
         print(f"\nthaw: {error}", file=sys.stderr)
         return 1
     return 0

@@ -52,6 +52,12 @@ def read_request(body: bytes) -> tuple[str, list[bytes]]:
     return name, [_decoded(instance, place, SIGNATURES[name]) for place, instance in enumerate(instances)]
 
 
+def reason_in(message: str) -> str:
+    """What TensorFlow says of a request, without the names of its nodes: they fill the first 150 characters."""
+    words = " ".join(message.split()).rpartition("<stack traces unavailable> ")[2].removeprefix("assertion failed: ")
+    return words.partition(" [[{{node")[0][:300]
+
+
 def _decoded(instance: Any, place: int, key: str) -> bytes:
     """An instance's bytes: {"b64": text}, or {<the input's name>: {"b64": text}}."""
     if isinstance(instance, dict) and list(instance) == [key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from analysis.cells.cell_summaries import CellSummary, summarise
 from analysis.cells.paired_ledgers import pair_ledgers
 from experiment.config import ExperimentConfig
-from experiment.errors import counted
+from experiment.errors import ThawError, counted
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
 from pipeline.runs.finished_run import FinishedRun, open_run
@@ -55,6 +56,7 @@ class Found:
       trainings: that were asked for, baselines apart; those that a ledger held already among them.
       share: of the whole grid's expected seconds.
       expected_loss: points of val accuracy that the choice may lose on average, by the search's own beliefs.
+      at_once: trainings that each round asked for, one for each worker process. It has a part in what was tried.
       seconds: by the clock, estimates and baselines among them.
     """
 
@@ -66,6 +68,7 @@ class Found:
     trainings: int
     share: float
     expected_loss: float
+    at_once: int
     seconds: float
 
 
@@ -81,7 +84,8 @@ def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: 
       terminal: is told what is trained.
 
     Raises:
-      ThawError: the run can't be opened, another run works in its workspace, n can't be drawn, or a training failed.
+      ThawError: the run can't be opened, another run works in its workspace, n can't be drawn, the share is too small
+        for a training, or a training failed.
     """
     run = open_run(folder)
     one_thread()
@@ -116,13 +120,17 @@ def _search(
         return found
 
     folder = keras_tuner_folder(config.ledger_folder)
-    SearchTuner(oracle, wanted.n, folder, config.workers or default_workers()).search(train)
+    SearchTuner(oracle, wanted.n, folder, sweeps.workers).search(train)
+    if not oracle.done:
+        least = min(candidates[place].seconds for place in oracle.first_of_each_transfer()) / whole
+        raise ThawError(f"--budget {wanted.share:g} of the grid's time is too little for one training. Give --budget "
+                        f"{math.ceil(1000 * least) / 1000:g} or more.")  # fmt: skip
     best = candidates[oracle.best()]
     chosen = _against_baseline(sweeps, best.place.transfer, Cell(wanted.n, best.freeze_count, best.place.fine_tune),
                                sorted(draw for place, draw in oracle.done if place == oracle.best()))  # fmt: skip
     return Found(
         str(run.summary["data"]), wanted, chosen, _tried(oracle), len(candidates), len(oracle.done),
-        oracle.spent_seconds / whole, oracle.expected_loss, time.perf_counter() - began,
+        oracle.spent_seconds / whole, oracle.expected_loss, sweeps.workers, time.perf_counter() - began,
     )  # fmt: skip
 
 

@@ -34,5 +34,6 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
     terminal.print(
         f"{found.trainings} of {counted(found.cells * found.wanted.draws, 'training')}, {found.share:.0%} of the "
         f"grid's expected time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
-        f"{found.expected_loss:.1f} points.",
+        f"{found.expected_loss:.1f} points. The search asked for {counted(found.at_once, 'cell')} at once, one for "
+        "each worker: with another number of workers it may try and choose other cells.",
     )  # fmt: skip

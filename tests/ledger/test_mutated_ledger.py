@@ -12,7 +12,7 @@ import pytest
 from experiment.errors import ThawError
 from ledger.ledger import Ledger, LedgerParts, read_ledger, write_ledger
 from ledger.rows import Header
-from ledger.sealed_lines import sealed_line
+from ledger.sealed_lines import digest_of, sealed_line
 from tests.stacks import STACK
 
 HEADER = Header(
@@ -128,10 +128,38 @@ def test_a_ledger_whose_header_has_no_digest_is_refused(bare, whole, tmp_path):
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Header)])
-def test_a_header_that_lacks_a_field_is_refused(name, tmp_path):
+def test_a_header_that_lacks_a_field_is_of_another_version(name, tmp_path):
     content = {key: value for key, value in dataclasses.asdict(HEADER).items() if key != name}
     (tmp_path / "sweep.jsonl").write_bytes(sealed_line("header", content))
-    with pytest.raises(ThawError, match=r"is not a ledger of Thaw: its first line should be the header"):
+    for reading in (read_ledger, lambda path: Ledger(path, HEADER)):
+        with pytest.raises(
+            ThawError, match=rf"sweep\.jsonl was written by another version .*: its header lacks {name}\."
+        ):
+            reading(tmp_path / "sweep.jsonl")
+
+
+def test_what_another_version_wrote_is_not_said_to_be_damaged(whole, tmp_path):
+    content = dataclasses.asdict(HEADER)
+    old_stack, newer = {**content["stack"]}, {**content, "weather": "fine"}
+    del old_stack["scipy"]
+    row = json.loads(whole.splitlines()[1])["row"]
+    old_row = {key: value for key, value in row.items() if key not in ("train_accuracy", "held_from")}
+    lines = {
+        "its header has also weather.": [sealed_line("header", newer)],
+        "its stack lacks scipy.": [sealed_line("header", {**content, "stack": old_stack})],
+        "its row lacks train_accuracy.": [
+            sealed_line("header", content), sealed_line("row", old_row, digest_of(json.loads(json.dumps(content))))
+        ],
+    }  # fmt: skip
+    for said, written in lines.items():
+        (tmp_path / "sweep.jsonl").write_bytes(b"".join(written))
+        with pytest.raises(ThawError, match=f"another version of Thaw: {said}.*Move the file away"):
+            read_ledger(tmp_path / "sweep.jsonl")
+
+
+def test_a_header_of_something_else_is_not_a_ledger(tmp_path):
+    (tmp_path / "sweep.jsonl").write_bytes(sealed_line("header", {"weather": "fine"}))
+    with pytest.raises(ThawError, match="is not a ledger of Thaw: its first line should be the header"):
         read_ledger(tmp_path / "sweep.jsonl")
 
 

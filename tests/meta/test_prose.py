@@ -154,3 +154,9 @@ def test_tables_code_and_templates_are_not_read_as_prose() -> None:
         "| promise | mend |\n\n```\nsettle loudly\n```\n\n`in vain` and {{ by turns }}, {% promise %}."
     )
     assert len(findings_in("- It mends one.\n- It settles another.")) == 2
+
+
+def test_no_cell_of_a_table_waits_for_its_text() -> None:
+    """engines.md had `MULTI` where the result of a trial should have been written."""
+    cells = {(path.name, cell) for path in PAGES for cell in re.findall(r"(?<=\| )[A-Z_]{4,}(?= \|)", path.read_text())}
+    assert {(name, cell) for name, cell in cells if cell != "LEEP"} == set()

@@ -75,8 +75,19 @@ def test_init_makes_no_folder_of_that_name(home, call):
 
 
 def test_a_model_in_the_home_folder_is_the_one_that_is_transferred(home):
-    asked = {"target": None, "classes": None, "image_key": None, "label_key": None, "id_key": None, "scale": None,
-             "backbone": ["~/mine.keras"], "image_size": None, "mirror": None}  # fmt: skip
+    none = (
+        "target",
+        "classes",
+        "image_key",
+        "label_key",
+        "id_key",
+        "val_key",
+        "group_key",
+        "scale",
+        "image_size",
+        "mirror",
+    )
+    asked = {**dict.fromkeys(none), "backbone": ["~/mine.keras"]}
     assert wanted.wanted_from("photos", asked).backbones["mine"].model == home / "mine.keras"
 
 

@@ -41,11 +41,12 @@ class SearchCandidate:
 class AdvisedOracle(keras_tuner.Oracle):
     """Orders and prunes the cells of one n by estimates and by the trainings so far.
 
-    It begins with each transfer's first cell by the estimates and then ignores them: they order freeze counts no better
-    than chance (docs/prediction.md). From then on every step samples the posterior of all cells (Beliefs) and trains
-    one more draw of the cell that is best in the most samples per second of training: Thompson sampling (Russo et al.
-    2018, section 4). Cells that are never best are never trained. It ends when the leading cell has `draws` trainings
-    and the samples lose less than TOLERANCE_POINTS by it on average, or when `budget_seconds` are spent.
+    It begins with each transfer's first cell by the estimates, if the budget allows it, and then ignores them: they
+    order freeze counts no better than chance (docs/prediction.md). From then on every step samples the posterior of all
+    cells (Beliefs) and trains one more draw of the cell that is best in the most samples per second of training:
+    Thompson sampling (Russo et al. 2018, section 4). Cells that are never best are never trained. It ends when the
+    leading cell has `draws` trainings and the samples lose less than TOLERANCE_POINTS by it on average, or when
+    `budget_seconds` are spent.
 
     Args:
       candidates: the cells.
@@ -167,14 +168,16 @@ class AdvisedOracle(keras_tuner.Oracle):
 
     def _next(self) -> tuple[int, int] | None:
         begun = {place for place, _ in self._given.values()} | {place for place, _ in self.done}
-        for place in self._first_of_each_transfer():
-            if place not in begun:
-                return self._if_affordable(place)
+        for place in self.first_of_each_transfer():
+            if place not in begun and (first := self._if_affordable(place)) is not None:
+                return first
         if not self.done:  # other workers have what was handed out
             return None
         mean, covariance = self._posterior()
         samples = points(self._beliefs.samples(mean, covariance, SAMPLES, self._random))  # [samples, candidates]
-        leader = int(np.argmax(mean))
+        transfers = {self.candidates[place].place.transfer for place in begun}  # all, if the budget allows their first
+        reached = np.array([one.place.transfer in transfers for one in self.candidates])
+        leader = int(np.argmax(np.where(reached, mean, -math.inf)))
         self.expected_loss = float(np.mean(samples.max(axis=1) - samples[:, leader]))
         counts = self._counts()
         if self.expected_loss < TOLERANCE_POINTS and counts[leader] >= self.draws:
@@ -198,7 +201,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         taken = {*self.done, *self._given.values()}
         return next((draw for draw in range(self.draws) if (place, draw) not in taken), None)
 
-    def _first_of_each_transfer(self) -> list[int]:
+    def first_of_each_transfer(self) -> list[int]:
         """For each transfer the cell that the estimates put first, not fine-tuned where there is such a cell."""
 
         def rank(candidate: int) -> tuple[bool, float, float]:

@@ -64,8 +64,6 @@ class SweepRecord:
             "stack": dataclasses.asdict(facts.stack),
             "settings": _decisive(settings),
         }
-        if facts.test_groups:  # they decide no result, but a ledger has one header
-            self._content["test_groups"] = facts.test_groups
         self.name = f"{settings.name}-{ledger.content_key(**self._content)[:12]}"
         self.keys = [self.key(*execution) for execution in self.plan]
 

@@ -111,7 +111,8 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
             scratch = [one for one in summaries.baselines[baseline] if not one.cell.fine_tune]
             figure = draw_overview(lines, {baseline: scratch} if scratch else {}, "how much is frozen")
             title = f"{transfer} with and without freezing, on {data}, {_draws([*cells, *scratch])}"
-            freezing[transfer] = save_picture(figure, folder / f"freezing_{transfer}.png", title, data)
+            # Not freezing_<transfer>: a source may be called so. No name of a source or network has two underscores.
+            freezing[transfer] = save_picture(figure, folder / f"{transfer}__freezing.png", title, data)
     n = min(grid.sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
     overview = _write_overview(folder, summaries, grid)
     return Pictures(overview, heat_maps, freezing, _write_curves(folder, grid, pace, n), n)

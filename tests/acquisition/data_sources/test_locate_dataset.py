@@ -213,6 +213,14 @@ class MetAt(list[str]):
             self.barrier.wait()
 
 
+def test_what_a_killed_command_left_half_written_in_the_cache_goes(world: World) -> None:
+    cache = world.root / "cache"
+    for half in (".cifar10-x7f_k2aa", ".of-the-users"):
+        (cache / half / "cifar10").mkdir(parents=True)
+    world.locate()
+    assert not (cache / ".cifar10-x7f_k2aa").exists() and (cache / ".of-the-users" / "cifar10").exists()
+
+
 def test_images_that_two_commands_begin_to_generate_are_not_replaced_under_the_first_one(world: World) -> None:
     world.said = MetAt("generates a synthetic data set", parties=2)
     found: list[tuple[Path, int]] = []

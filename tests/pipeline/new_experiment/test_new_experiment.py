@@ -17,7 +17,7 @@ from experiment.config import Backbone
 from experiment.errors import ThawError
 from experiment.loading import load_config
 from pipeline.new_experiment.new_experiment import make_experiment, show_made
-from pipeline.new_experiment.wanted import Wanted
+from pipeline.new_experiment.wanted import KEYS, Wanted
 from terminal.console import console
 from tests.acquisition.mirror_images.test_mirror_check import triangle
 
@@ -165,6 +165,33 @@ def test_records_stay_where_they_are_and_cifar10_joins_them(tmp_path, init):
     assert [(one.train + one.val, one.test) for one in made.classes] == [(10, 4), (10, 4)]
     links = [path for path in (tmp_path / "out" / "records").rglob("*") if path.is_symlink()]
     assert {path.resolve(): path.read_bytes() for path in links} == before
+
+
+def test_val_and_groups_of_records_are_kept_and_cifar10s_records_have_both(tmp_path, init):
+    """The configuration alone could not name them: records of CIFAR-10 without them were refused."""
+    for split, count, first in (("train", 10, 0), ("test", 4, 500)):
+        rows = [(png_bytes(picture(first + 1000 * label + number, (24, 20))), label, b"%d" % number)
+                for number in range(count) for label in range(2)]  # fmt: skip
+        write_examples(
+            tmp_path / "mine" / split / f"mine-{split}.tfrecord", rows, ("picture", "kind", None),
+            ("held", lambda name, split=split: split == "train" and name in b"67"),
+            ("who", lambda name, split=split: b"%s %d" % (split.encode(), int(name) // 2)),
+        )  # fmt: skip
+    keys = {**dict.fromkeys(KEYS), "val": "held", "group": "who"}
+    made = init(tmp_path / "mine", keys=keys)
+    data = load_config(made.config).data
+    assert (data.val_key, data.group_key) == ("held", "who")
+    assert [(one.train, one.val, one.test) for one in made.classes] == [(8, 2, 4)] * 2
+    found = inspect_records(find_record_files(data.path), data)
+    assert (found.val_counts["class_0"], found.val_counts["cifar10_cat"]) == (2, 2)
+    assert len(set(found.test_groups["class_0"])) == 2
+
+
+def test_one_feature_for_two_things_is_refused_in_words(tmp_path, init):
+    folder = write_records(tmp_path / "mine", 2)
+    with pytest.raises(ThawError, match=r"don't go together: label_key and id_key both name the feature 'kind'"):
+        init(folder, keys={**dict.fromkeys(KEYS), "id": "kind"})
+    assert not (tmp_path / "out").exists()
 
 
 def test_grey_records_take_their_own_classes_alone(tmp_path, init):

@@ -1,4 +1,9 @@
-"""`thaw init` on splits of the user's whose groups have pictures in common. Builds records of a few photos."""
+"""`thaw init` on splits of the user's whose groups have pictures in common, and with a full folder for temporary files.
+
+Builds records of a few photos."""
+
+import contextlib
+import tempfile
 
 from acquisition.image_folders.labelled_files import grouping_from
 from experiment.loading import load_config
@@ -35,3 +40,19 @@ def test_a_near_duplicate_that_is_left_out_joins_no_groups_of_two_splits(tmp_pat
     assert [row["file"] for row in rows if row["split"] == "left out"] == ["train/cat/traincat0_again.jpg"]
     group_of, ids = groups_of(load_config(made.config).data), {row["file"]: row["id"] for row in rows}
     assert group_of[ids["train/cat/traincat0_1.png"]] != group_of[ids["test/cat/testcat0_1.png"]]
+
+
+def test_pictures_that_are_encoded_again_need_no_room_in_the_folder_for_temporary_files(
+    tmp_path, init, small_disk, monkeypatch
+):
+    """/tmp is often small, or in memory; what it said was that the output could not be written."""
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    with (small_disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    for offset, name in enumerate(CLASSES):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for number in range(16):
+            photo(1000 * offset + number).save(tmp_path / "in" / name / f"{number}.bmp")
+    made, rows = init(tmp_path / "in")
+    assert len(rows) == 32 and load_config(made.config)

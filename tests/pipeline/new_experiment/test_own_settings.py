@@ -19,7 +19,7 @@ from pipeline.new_experiment.own_settings import (
 from pipeline.new_experiment.wanted import name_from, names_in, wanted_from
 
 ASKED = {"target": None, "classes": None, "image_size": None, "image_key": None, "label_key": None, "id_key": None,
-         "backbone": (), "scale": None, "mirror": None}  # fmt: skip
+         "val_key": None, "group_key": None, "backbone": (), "scale": None, "mirror": None}  # fmt: skip
 MOBILENET = Backbone(family="MobileNetV2", alpha=1.0, image_size_px=96)
 DATA = Data(path="/records", image_shape=(40, 30, 3), classes=("rose", "tulip", "iris", "fern"))
 

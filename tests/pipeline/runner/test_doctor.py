@@ -78,6 +78,15 @@ def test_memory_and_disk_are_held_against_what_quick_needs(monkeypatch, tmp_path
     assert found("disk", f"workspace={tmp_path / 'not' / 'yet'}").state == state
 
 
+@pytest.mark.parametrize(("name", "content"), [("memory.max", "2000000000"), ("memory.max", "max"), ("none", "")])
+def test_memory_is_what_a_container_may_use_and_not_the_machines(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    limited = content.isdigit()
+    said = doctor._memory(tmp_path)
+    assert said.found.endswith("; this container may use 2.0") == limited
+    assert said.state == "warning" or not limited
+
+
 def test_a_workspace_that_cannot_be_written_is_a_problem():
     assert found("workspace", "workspace=/proc/thaw").state == "problem"
 

@@ -130,6 +130,67 @@ def test_a_file_that_the_system_refuses_is_said_and_no_other_error_hidden(capsys
         status_after(OSError("no name"))
 
 
+def test_a_full_disk_is_said_though_what_a_write_raises_names_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="No space left") as full, Path("/dev/full").open("wb", buffering=0) as file:
+        file.write(b"x")
+    assert full.value.filename is None and status_after(full.value) == 1
+    said = capsys.readouterr().err
+    assert "thaw: The disk is full. Expected room" in said and "TMPDIR" in said and "run the same command" in said
+
+
+def test_nothing_is_left_where_the_shell_that_would_remove_it_cannot_start(folder):
+    code = (f"import os, resource, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+            "from pipeline.runner.process import own_temporary_folder\n"
+            "limit = len(os.listdir('/proc/self/fd'))\n"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))\n"
+            "try: own_temporary_folder(os.environ)\n"
+            "except OSError as error: print(error.strerror)")  # fmt: skip
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("Too many open files\n", "")
+    assert not any(folder.iterdir())
+
+
+ENDING = """
+import atexit, os, signal, sys, threading, time
+sys.path.insert(0, {root!r})
+from pipeline.runner.process import end_with, exit_status
+def signalled(seconds):
+    threading.Timer(0.2, os.kill, (os.getpid(), {sent})).start()
+    time.sleep(seconds)
+if {when!r} == "as Python ends":
+    atexit.register(signalled, 5)
+class Slow:
+    def write(self, text): return len(text)
+    def flush(self): signalled(5)
+def command():
+    if {when!r} == "as its last words are written":
+        sys.stderr.flush()
+        sys.stderr = Slow()
+        raise KeyboardInterrupt
+end_with(lambda: exit_status(command, os.environ))
+"""
+
+
+@pytest.mark.parametrize("when", ["as Python ends", "as its last words are written"])
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_when_a_command_has_ended_is_no_traceback(folder, when, sent, status):
+    code = ENDING.format(root=str(ROOT), sent=int(sent), when=when)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True, timeout=50)
+    assert (ended.returncode, ended.stderr) == (status, f"\n{process.STOPPED}\n")
+    assert is_empty_soon(folder)
+
+
+def test_whoever_goes_on_after_a_command_gets_signals_as_exceptions() -> None:
+    """A notebook calls local_runner.main; its kernel is interrupted by SIGINT, which must not end it."""
+    assert process.exit_status(lambda: None, os.environ) == 0
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    process.leave_signals_alone()
+
+
 def test_the_status_says_whether_the_user_must_act_or_a_signal_came(capsys: pytest.CaptureFixture[str]) -> None:
     assert process.exit_status(lambda: None, os.environ) == 0
     assert status_after(ThawError("Do this.")) == 1

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -139,6 +140,34 @@ def test_a_clock_that_was_set_back_changes_no_order_of_runs(tmp_path):
     assert names == ["20990101-000000-quick-4", "20990101-000000-quick-5"]
     assert [path.name for path in runs_of("quick", tmp_path)] == ["20990101-000000-quick", *names]
     assert unfinished_run("latest", tmp_path).name == names[-1]
+
+
+def test_a_run_has_its_settings_from_the_moment_that_its_folder_is_there(tmp_path):
+    """`thaw status` of another terminal looks at any moment, and a kill may come at any: what it found without them, it
+    asked to move away."""
+    config = load_config(_quick(), (f"runs={tmp_path}",))
+    bare, ended = [], threading.Event()
+
+    def look():
+        while not ended.is_set():
+            bare.extend(path for path in runs_of("quick", tmp_path)[-1:] if not (path / "started.json").exists())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    names = [run_folder.new_run_folder(config, "photos").name for _ in range(60)]
+    ended.set()
+    looking.join()
+    assert bare == [] and sorted(path.name for path in tmp_path.iterdir()) == sorted(set(names))
+    assert len(set(names)) == 60
+
+
+def test_an_old_run_without_settings_is_left_alone(tmp_path):
+    config = load_config(_quick(), (f"runs={tmp_path}",))
+    (tmp_path / "20990101-000000-quick").mkdir()
+    (tmp_path / "20990101-000000-quick-2").write_text("a file of the user's")
+    folder = run_folder.new_run_folder(config, "photos")
+    assert folder.name == "20990101-000000-quick-3" and read_started(folder)
+    assert sorted(path.name for path in tmp_path.iterdir())[:2] == ["20990101-000000-quick", "20990101-000000-quick-2"]
 
 
 def test_what_began_is_found_from_another_folder_by_the_places_that_it_had(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """One run at a time in a folder, and folders that can't be written. Starts real processes, no TensorFlow."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,6 +45,20 @@ def test_a_folder_has_run_while_a_run_works_there_and_looking_takes_nothing(hold
     assert not has_run(tmp_path / "work")
     assert not has_run(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_full_disk_is_named(small_disk):
+    with (small_disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    with (
+        pytest.raises(ThawError, match=r"Can't use the folder .*: No space left on device\..* make room"),
+        locked(small_disk),
+    ):
+        pass
+    (small_disk / "filler").unlink()
+    with locked(small_disk, searching=True):
+        assert (small_disk / "run.lock").read_text().startswith("`thaw search`, process ")
 
 
 def test_a_run_that_begins_while_another_process_looks_is_not_refused(tmp_path):

@@ -54,3 +54,12 @@ def test_names_beyond_ascii_are_logged_whatever_the_locale(tmp_path):
     ended = subprocess.run([sys.executable, "-c", code], cwd=root, env=ascii_alone, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert "gänse 日本" in (tmp_path / "log.txt").read_text(encoding="utf-8")
+
+
+def test_a_log_that_its_disk_has_no_room_for_stops_nothing(capfd):
+    """Keras prints where it writes a model; the command would fail by that line."""
+    with output_to_log(Path("/dev/full")):
+        print("python noise")
+        os.write(1, b"done\n")
+    print("said to the user", file=sys.stderr)
+    assert capfd.readouterr() == ("done\n", "said to the user\n")

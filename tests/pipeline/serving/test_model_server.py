@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import http.client
 import importlib.util
+import io
 import json
 import os
 import random
@@ -19,6 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytestmark = [
     pytest.mark.component,
@@ -158,6 +160,17 @@ def test_a_request_that_the_client_has_to_put_right_is_refused_with_words(server
     assert given == status and list(answer) == ["error"] and message in answer["error"]
 
 
+def test_a_refusal_begins_with_what_was_expected_and_names_the_image(server, exported_model):
+    """TensorFlow's names of nodes filled half of the 300 characters, and the number of the image was cut off."""
+    turned, upright = Image.Exif(), Image.open(io.BytesIO(exported_model.pngs[1])).convert("RGB")
+    turned[0x0112] = 6
+    upright.save(encoded := io.BytesIO(), "JPEG", exif=turned)
+    given, answer = server.post(ask(exported_model.pngs[0], encoded.getvalue()))
+    assert given == 400
+    assert answer["error"].startswith("The model refuses the request: [the model was trained on other images (")
+    assert answer["error"].endswith("those of the request:] [1]")
+
+
 def test_another_path_or_method_is_refused(server):
     assert server.post({}, path="/v1/models/other:predict")[0] == 404
     assert server.post({}, path=PATH.removesuffix(":predict"))[0] == 405
@@ -177,7 +190,8 @@ def test_a_port_that_is_taken_is_named(programs, server, exported_model):
     told = [str(exported_model.folder), "--port", str(server.port)]
     finished = programs.run([sys.executable, "-m", "pipeline.serving.model_server", *told], ROOT, os.environ)
     assert finished.returncode == 1
-    assert "Address already in use" in finished.stderr and "Traceback" not in finished.stderr
+    assert f"Can't listen at 127.0.0.1, port {server.port}: Address already in use." in finished.stderr
+    assert "Name others with --host and --port" in finished.stderr and "Traceback" not in finished.stderr
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -52,3 +53,12 @@ def test_a_port_that_is_none_is_wrong_usage(serve, port):
 def test_an_empty_text_is_neither_every_address_nor_the_working_folder(serve, told):
     finished = serve(*told)
     assert finished.returncode == 2 and "got an empty text" in finished.stderr and "Traceback" not in finished.stderr
+
+
+def test_without_tornado_it_says_what_to_install():
+    """The package `thaw` has it only with the extra `serving`."""
+    code = ("import runpy, sys; sys.modules['tornado'] = None; sys.argv = ['model_server', 'model']\n"
+            "runpy.run_module('pipeline.serving.model_server', run_name='__main__')")  # fmt: skip
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("\nthaw: The model server needs Tornado") and "Traceback" not in ended.stderr

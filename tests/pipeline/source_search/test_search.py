@@ -1,6 +1,7 @@
 """What `thaw search` asks for and what it says, on a small run made by hand. SYNTHETIC squares."""
 
 import dataclasses
+import types
 
 import pytest
 from rich.console import Console
@@ -84,6 +85,22 @@ def test_a_cell_in_words(cell, words):
     assert search.in_words(*cell) == words
 
 
+def test_a_budget_that_is_too_little_for_one_training_says_how_much_it_takes(run, config, monkeypatch):
+    """It ended in a traceback."""
+    cells = [SearchCandidate(SearchPoint("a", count / 4, False), count, 10.0, (0.0,)) for count in range(5)]
+    monkeypatch.setattr(search, "candidates_of", lambda *_: cells)
+    with pytest.raises(
+        ThawError, match=r"--budget 0\.01 of .* too little for one training\. Give --budget 0\.067 or more"
+    ):
+        search._search(
+            run,
+            config,
+            search_space.Wanted(n=12, draws=3, share=0.01),
+            types.SimpleNamespace(workers=2),
+            Console(quiet=True),
+        )
+
+
 def made_found():
     interval = Interval(estimate=0.9, low=0.85, high=0.95, draws=3)
     chosen = CellSummary(
@@ -93,7 +110,7 @@ def made_found():
         p_value=0.01, verdict="gain",
     )  # fmt: skip
     tried = tuple(search.Tried("sides__remastered", count, True, 3, 0.91 - count / 100) for count in range(9))
-    return search.Found("SYNTHETIC squares", search_space.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 90.0)
+    return search.Found("SYNTHETIC squares", search_space.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 2, 90.0)
 
 
 def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
@@ -107,4 +124,5 @@ def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
     )
     assert "9 of 39 trainings, 20% of the grid's expected time; 1.5 minutes." in text
     assert "may be better on val by about 0.1 points" in text
+    assert "asked for 2 cells at once, one for each worker: with another number of workers it may" in text
     assert text.count("sides__remastered") == 9  # eight rows and the sentence

@@ -1,5 +1,6 @@
 """AdvisedOracle and its tuner on worlds whose best cell is known; KerasTuner is the real one."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -132,6 +133,18 @@ def test_a_budget_for_nothing_is_an_error_that_says_so(tmp_path):
     with pytest.raises(ValueError, match="is too small for one training"):
         oracle.best()
     assert oracle.place_of("nobody", 0, False) is None
+
+
+def test_a_transfer_that_the_budget_is_too_small_for_leaves_the_others_their_draws(tmp_path):
+    """The search ended there, with one draw of one cell, and the answer was expected to lose infinitely many points."""
+    candidates = [
+        dataclasses.replace(one, seconds=1000.0) if one.place.transfer == "good" else one
+        for one in made_candidates(["bad", "good"])
+    ]
+    oracle = searched(tmp_path, World(clear), candidates, budget=65.0)
+    assert {candidates[place].place.transfer for place, _ in oracle.done} == {"bad"}
+    assert sum(place == oracle.best() for place, _ in oracle.done) == 3
+    assert oracle.spent_seconds <= 65 and math.isfinite(oracle.expected_loss)
 
 
 def test_what_is_still_affordable_was_not_asked_for_and_fits_the_budget():

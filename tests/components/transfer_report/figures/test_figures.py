@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Interval
 from components.transfer_report.figures.accuracy_curves import draw_overview
 from components.transfer_report.figures.curves_figure import draw_curves
-from components.transfer_report.figures.figures import curve_pairs, freezing_lines, shared_scales
+from components.transfer_report.figures.figures import curve_pairs, freezing_lines, shared_scales, write_figures
 from components.transfer_report.figures.heat_map import Scales, draw_heat_map, hover_text
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
@@ -169,6 +170,18 @@ def test_a_backbone_is_frozen_by_parts(quick: Summaries) -> None:
     assert draw_heat_map(cells, (), SCALES).axes[0].get_ylabel() == "frozen parts k"
     assert "all parts frozen" in freezing_lines(cells)
     assert not freezing_lines([dataclasses.replace(one, max_freeze_count=9) for one in cells if one.cell.freeze_count])
+
+
+def test_no_two_transfers_write_the_same_file(report_ledgers: list[Ledger], tmp_path: Path) -> None:
+    """A source may be called `freezing_imagenet`."""
+    ledgers = [(header, [row for row in rows if row.n == 10])
+               for header, rows in report_ledgers if header.architecture == "mobilenet_v2"]  # fmt: skip
+    [(header, rows)] = [one for one in ledgers if one[0].source]
+    named = dataclasses.replace(header, sweep="freezing_imagenet__mobilenet_v2", source="freezing_imagenet")
+    grid = Grid(pair_ledgers([*ledgers, (named, rows)]))
+    drawn = write_figures(tmp_path, summarise(grid.ledgers), grid, Pace(3, 32))
+    shown = [drawn.overview, *drawn.heat_maps.values(), *drawn.freezing.values()]
+    assert len(drawn.freezing) == 2 and len({one.path for one in shown}) == len(shown) == 5
 
 
 def test_learning_curves_have_a_panel_a_transfer_and_mark_where_fine_tuning_begins(
