@@ -14,6 +14,8 @@ from components.transfer_report.report import Summary, write_report
 from tests.analysis.report_ledgers import confirmation_of
 from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS, Ledger
 
+pytestmark = pytest.mark.slow  # writes whole reports
+
 SUMMARY = "Fresh draws of every transfer at every n, as a table"
 
 
