@@ -47,9 +47,11 @@ TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebo
             "last_lines": "experiment"}  # fmt: skip
 """End-to-end files that read what others change: they go to one worker, after each other."""
 LONGEST_FIRST = (
-    "kubeflow", "end_to_end", "narrow_terminal", "last_lines", "notebooks", "own_images", "distributed_sweep",
-    "killed_sweep", "engine", "engines", "determinism", "sweep", "tuner", "coverage", "model_server", "surroundings",
-    "thaw_command", "own_backbones", "tflite", "tfma",
+    "end_to_end", "narrow_terminal", "last_lines", "notebooks", "kubeflow", "own_images", "kubeflow_photos",
+    "determinism", "distributed_sweep", "killed_sweep", "stacks", "engine", "keras_applications", "joint_pool",
+    "process_pool", "component", "engines", "sweep_tuner", "model_server", "surroundings", "tfma", "wheel",
+    "thaw_command", "kubeflow_failures", "solved_head_recipe", "library_names", "tuner", "search_sweeps",
+    "confirmed_coverage", "dag", "coverage", "tflite",
 )  # fmt: skip
 """Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
 

@@ -34,8 +34,8 @@ SETTINGS = {
     "search": "grid",
     "draws": 2,
     "confirmation": {"draws": 5, "most_draws": 10},
-    "schedule": {"epochs": 2, "max_steps": 6},
-    "source_schedule": {"epochs": 20, "batch_size": 32, "max_steps": 240},
+    "schedule": {"epochs": 2, "max_steps": 6, "tuning": {"epochs": 2, "max_steps": 6}},
+    "source_schedule": {"epochs": 20, "batch_size": 32, "max_steps": 120},
 }
 
 

@@ -47,6 +47,15 @@ def test_no_conftest_leaves_tests_out() -> None:
     assert [str(f.relative_to(ROOT)) for f in files if "collect_ignore" in f.read_text()] == []
 
 
+def test_files_that_are_begun_first_or_kept_together_are_there() -> None:
+    lists = (ROOT / "tests" / "conftest.py").read_text().partition("TOGETHER = ")[2].partition("\ndef ")[0]
+    values = [
+        ast.literal_eval(node.value) for node in ast.parse(f"TOGETHER = {lists}").body if isinstance(node, ast.Assign)
+    ]
+    names = {f.stem.removeprefix("test_") for f in PYTHON_FILES}
+    assert len(values) == 2 and [name for value in values for name in value if name not in names] == []
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [

@@ -16,6 +16,8 @@ from pipeline.runs import run_folder
 from thaw.options import typed_command
 from thaw.results import least_of
 
+pytestmark = pytest.mark.slow  # starts processes
+
 ROOT = Path(__file__).parents[2]
 SUMMARY = {
     "experiment": "quick", "data": "CIFAR-10", "synthetic": False, "winner": "a", "left_out": {},

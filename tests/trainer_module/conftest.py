@@ -1,13 +1,17 @@
 """A target domain small enough to train on in a second. Imports no TFX."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from experiment import features
+from experiment.changes import changed
 from experiment.config import Backbone, Schedule
 from experiment.training_settings import SweepSettings
 from tests.ledger.rows import make_row  # noqa: F401
+from tests.trainer_module.keras_models import six_convolutions
 from trainer_module.cell_training.target_data import TargetData
 from trainer_module.data.input_pipeline import Records
 from trainer_module.sweep.job import SweepJob
@@ -53,6 +57,21 @@ def baseline_job(tmp_path_factory, target_data):
         freeze_counts=(0,), fine_tune=(False, True), draws=2, deployed_size=16, ledger_dir=folder,
     )  # fmt: skip
     return SweepJob(settings, (f"{folder}/Split-train/*",), (f"{folder}/Split-val/*",), "")
+
+
+@pytest.fixture(scope="session")
+def six_layers(tmp_path_factory):
+    """A small network with six layers that can be frozen, as a user's model."""
+    path = tmp_path_factory.mktemp("model") / "six.keras"
+    six_convolutions().save(path)
+    return Backbone(model=path)
+
+
+@pytest.fixture(scope="session")
+def small_job(baseline_job, six_layers):
+    """The same sweep of a small network, for what does not depend on the network."""
+    settings = changed(baseline_job.settings, architecture="six", backbone=six_layers)
+    return dataclasses.replace(baseline_job, settings=settings)
 
 
 def write_records(path, records):

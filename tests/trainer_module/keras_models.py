@@ -46,6 +46,12 @@ def small():
     )  # fmt: skip
 
 
+def six_convolutions():
+    """Six layers that can be frozen, as `remastered` has, but compiled in a third of the time."""
+    inner = [layers.Conv2D(4, 3, strides=2 if k < 3 else 1, padding="same", activation="relu") for k in range(6)]
+    return chain(*inner, end=[layers.Flatten()])
+
+
 def residual():
     inputs = keras.Input((24, 24, 3))
     x = layers.Conv2D(8, 3, padding="same", name="stem")(layers.Rescaling(1 / 127.5, -1)(inputs))

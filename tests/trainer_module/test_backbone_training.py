@@ -10,6 +10,8 @@ from trainer_module.networks import weight_values
 from trainer_module.training.activation_cache import InMemory
 from trainer_module.training.training_loop import Program
 
+pytestmark = pytest.mark.slow  # builds networks
+
 
 @pytest.mark.parametrize("saved_frozen", [True, False])
 def test_what_was_frozen_when_the_file_was_saved_is_trained_all_the_same(saved, saved_frozen):

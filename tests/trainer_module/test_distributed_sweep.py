@@ -139,12 +139,13 @@ def decisive(rows):
 
 
 @pytest.fixture(scope="module")
-def job(baseline_job):
+def job(small_job):
     # So that processes begin with everything imported; first of all what sets the environment of the imports.
     fork_server.CONTEXT.set_forkserver_preload(["pipeline.runner.sweep_worker", "trainer_module.distributed.chief"])
     multiprocessing.forkserver.ensure_running()
-    changes = {"schedule": Schedule(epochs=6, batch_size=16), "code": source_fingerprint(*SWEEP_CODE)}
-    return dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update=changes))
+    # Long enough that a worker can be killed while it trains.
+    changes = {"schedule": Schedule(epochs=40, batch_size=16), "code": source_fingerprint(*SWEEP_CODE)}
+    return dataclasses.replace(small_job, settings=small_job.settings.model_copy(update=changes))
 
 
 @pytest.fixture(scope="module")

@@ -50,9 +50,9 @@ def test_a_row_for_which_there_is_no_room_is_refused_and_fits_once_there_is(smal
     assert list(again.rows) == list(ledger.rows) and not again.dropped
 
 
-def test_a_sweep_that_found_the_disk_full_goes_on_when_there_is_room(small_disk, baseline_job):
-    settings = baseline_job.settings.model_copy(update={"ledger_dir": small_disk})
-    tuner = SweepTuner(WorkerPool(baseline_job, 1), settings)
+def test_a_sweep_that_found_the_disk_full_goes_on_when_there_is_room(small_disk, small_job):
+    settings = small_job.settings.model_copy(update={"ledger_dir": small_disk})
+    tuner = SweepTuner(WorkerPool(small_job, 1), settings)
     filler = fill(small_disk)
     with pytest.raises(ThawError, match=r"Can't write the ledger .*: No space left on device"):
         tuner.search()
@@ -61,7 +61,7 @@ def test_a_sweep_that_found_the_disk_full_goes_on_when_there_is_room(small_disk,
     assert 0 < len(kept) < len(tuner.record.plan)
     filler.unlink()
 
-    again = SweepTuner(WorkerPool(baseline_job, 1), settings)
+    again = SweepTuner(WorkerPool(small_job, 1), settings)
     again.search()
     assert again.ledger.path.read_bytes().startswith(written)
     keys = [json.loads(line)["row"]["key"] for line in again.ledger.path.read_bytes().splitlines()[1:]]

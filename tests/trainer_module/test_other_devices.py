@@ -1,9 +1,7 @@
 """Training on another device than the first processor, without a GPU: TensorFlow is asked what would run there."""
 
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from tensorflow.python.framework import kernels
@@ -52,12 +50,9 @@ WITHOUT_GPU_KERNEL = {("GatherV2", "uint8"), ("MirrorPad", "uint8")}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_program_trains_on_the_device_that_it_was_built_on_to_the_same_bits(precision):
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run(
-        [sys.executable, "-c", BOTH, precision], cwd=root, env=environment, capture_output=True, text=True
-    )
+def test_a_program_trains_on_the_device_that_it_was_built_on_to_the_same_bits(precision, programs, tmp_path):
+    (tmp_path / "both.py").write_text(BOTH)
+    done = programs.run([sys.executable, str(tmp_path / "both.py"), precision], tmp_path, os.environ)
     assert done.returncode == 0, done.stderr
 
 

@@ -13,6 +13,8 @@ from trainer_module.cell_training.step_schedule import StepSchedule
 from trainer_module.networks import weight_values
 from trainer_module.sweep.engine import SweepEngine
 
+pytestmark = pytest.mark.slow  # builds networks
+
 
 def normalised_first():
     """As ResNetV2 and DenseNet: what a block begins with lies above the place where the one before it can be cut."""

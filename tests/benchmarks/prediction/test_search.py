@@ -40,6 +40,7 @@ def test_a_training_is_paid_once_and_its_twin_with_it(grid):
     assert purse.is_empty
 
 
+@pytest.mark.slow  # runs KerasTuner's searches
 def test_every_method_stays_near_its_budget_and_ours_finds_the_best_cell(grid):
     estimates = pd.DataFrame([
         {"transfer": transfer, "freeze_count": count, "estimator": name, "draw": 0, "value": float(transfer == "good")}

@@ -23,6 +23,8 @@ from tests.analysis.report_ledgers import as_fresh
 from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS, Ledger
 from tests.components.transfer_report.written_report import report_of
 
+pytestmark = pytest.mark.slow  # writes whole reports
+
 
 def test_every_claim_stands_in_the_page(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
     report_of(tmp_path, quick_ledgers, OUTCOMES, SETTINGS, BEFORE)

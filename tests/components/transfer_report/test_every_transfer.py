@@ -6,11 +6,15 @@ import html
 import re
 from pathlib import Path
 
+import pytest
+
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.statistics import formats
 from components.transfer_report.report import Summary, write_report
 from tests.analysis.report_ledgers import confirmation_of
 from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS, Ledger
+
+pytestmark = pytest.mark.slow  # writes whole reports
 
 SUMMARY = "Fresh draws of every transfer at every n, as a table"
 
@@ -21,8 +25,20 @@ def written(folder: Path, ledgers: list[Ledger], *, every_transfer: bool) -> tup
     return summary, html.unescape((folder / "report.html").read_text())
 
 
-def test_every_answer_is_in_the_summary_and_on_the_page(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
-    summary, page = written(tmp_path, quick_ledgers, every_transfer=True)
+@pytest.fixture(scope="module")
+def every(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, str]:
+    """Summary and page of a report in which every transfer was confirmed at every n."""
+    return written(tmp_path_factory.mktemp("every"), quick_ledgers, every_transfer=True)
+
+
+@pytest.fixture(scope="module")
+def chosen_alone(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, str]:
+    """Of one in which the others were confirmed at the size to deploy alone."""
+    return written(tmp_path_factory.mktemp("chosen"), quick_ledgers, every_transfer=False)
+
+
+def test_every_answer_is_in_the_summary_and_on_the_page(every: tuple[Summary, str]) -> None:
+    summary, page = every
     answers = summary["confirmed_transfers"]
     transfers = {row["transfer"] for row in summary["closing_table"]}
     assert {(one["transfer"], one["n"]) for one in answers} == {(name, n) for name in transfers for n in (20, 100, 400)}
@@ -38,10 +54,8 @@ def test_every_answer_is_in_the_summary_and_on_the_page(quick_ledgers: list[Ledg
             assert formats.points(one[name]) in fields
 
 
-def test_answers_at_the_size_to_deploy_are_those_of_the_closing_table(
-    quick_ledgers: list[Ledger], tmp_path: Path
-) -> None:
-    summary, _ = written(tmp_path, quick_ledgers, every_transfer=True)
+def test_answers_at_the_size_to_deploy_are_those_of_the_closing_table(every: tuple[Summary, str]) -> None:
+    summary, _ = every
     deployed = {one["transfer"]: one for one in summary["confirmed_transfers"] if one["n"] == SETTINGS.deployed_size}
     assert len(deployed) == len(summary["closing_table"]) > 1
     for row in summary["closing_table"]:
@@ -51,19 +65,18 @@ def test_answers_at_the_size_to_deploy_are_those_of_the_closing_table(
         assert (one["gain_points"], one["verdict"]) == (lead["lead_points"], lead["verdict"])
 
 
-def test_the_table_is_left_out_where_the_others_have_all_its_rows(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
-    summary, page = written(tmp_path, quick_ledgers, every_transfer=False)
+def test_the_table_is_left_out_where_the_others_have_all_its_rows(chosen_alone: tuple[Summary, str]) -> None:
+    summary, page = chosen_alone
     assert len(summary["confirmed_transfers"]) > len(summary["confirmed"]) and SUMMARY not in page
 
 
 def test_a_dash_under_labels_saved_is_explained_where_a_transfer_was_not_confirmed(
-    quick_ledgers: list[Ledger], tmp_path: Path
+    every: tuple[Summary, str], chosen_alone: tuple[Summary, str]
 ) -> None:
-    for every in (False, True):
-        _, page = written(tmp_path / str(every), quick_ledgers, every_transfer=every)
+    for page, lacks_some in ((every[1], False), (chosen_alone[1], True)):
         table = page[page.index("<h2>Labels saved</h2>") :].partition("</table>")[0]
         explained = "A dash: not confirmed. Thaw confirms every transfer at n = 400, and at each other" in table
-        assert (">-<" in table) is explained is not every
+        assert (">-<" in table) is explained is lacks_some
 
 
 def test_one_cell_is_not_called_cells(quick_ledgers: list[Ledger], tmp_path: Path) -> None:

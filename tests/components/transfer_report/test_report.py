@@ -25,6 +25,8 @@ from ledger.rows import Header, Row
 from tests.analysis.report_ledgers import make_sweep
 from tests.components.transfer_report.written_report import report_of
 
+pytestmark = pytest.mark.slow  # writes whole reports
+
 Ledger = tuple[Header, list[Row]]
 SETTINGS = ReportSettings(
     experiment="quick",

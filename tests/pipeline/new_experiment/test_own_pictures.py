@@ -229,6 +229,7 @@ def test_unbalanced_classes_are_named(tmp_path, init):
     assert any("from 10 to 30 pictures" in note for note in made.notes) and made.sizes[-1] <= 2 * 6
 
 
+@pytest.mark.slow  # writes 800 pictures
 def test_a_hundred_classes_are_shown_and_run(tmp_path, init):
     made, _ = init(write(tmp_path / "in", 8, classes=[f"ship_{number:02}" for number in range(98)] + [*CLASSES]))
     for width in (80, 120):

@@ -14,6 +14,8 @@ from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from pipeline.runner.backbone_files import fitted, located, looked_at, with_files
 
+pytestmark = pytest.mark.slow  # builds networks
+
 QUICK = PRESETS / "quick.yaml"
 NET = (
     "sources={net: {}}",

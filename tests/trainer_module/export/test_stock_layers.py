@@ -14,6 +14,8 @@ from tests.trainer_module.keras_models import IMAGES, network_of, recalibrated
 from trainer_module.export.stock_layers import in_stock_layers
 from trainer_module.networks.architectures import build_network
 
+pytestmark = pytest.mark.slow  # builds networks
+
 READ = """
 import glob, keras, numpy
 images = numpy.load("images.npy")

@@ -10,6 +10,8 @@ from tests.trainer_module.keras_models import SHIPPED, built
 from trainer_module.networks import weight_values
 from trainer_module.networks.architectures import build_network, weight_counts
 
+pytestmark = pytest.mark.slow  # builds networks
+
 CONVOLUTIONS = [896, 128, 9248, 128, 18496, 256, 36928, 256, 73856, 512, 147584, 512]
 
 

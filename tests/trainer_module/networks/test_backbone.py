@@ -17,6 +17,8 @@ from trainer_module.networks.backbone import ScaledPixels, read_model
 from trainer_module.networks.cut_points import cuts_of
 from trainer_module.networks.normalization import FusedBatchNormalization
 
+pytestmark = pytest.mark.slow  # builds networks
+
 
 def test_a_sequential_model_is_cut_behind_each_kernel_and_loses_its_classification_layer(saved):
     network = network_of(saved(small()))

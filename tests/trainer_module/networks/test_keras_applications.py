@@ -18,8 +18,9 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.networks.keras_applications import IMAGENET_MEAN, IMAGENET_STDDEV
 from trainer_module.sources.source import KERAS_FILE, source_weights
 
+pytestmark = pytest.mark.slow  # builds networks
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize(
     ("name", "width"),
     [
@@ -43,7 +44,6 @@ def test_the_classification_layer_of_keras_applications_is_left_out(saved, name,
 IN_CI = ("MobileNet", "MobileNetV3Small", "EfficientNetB0")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

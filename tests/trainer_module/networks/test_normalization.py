@@ -9,6 +9,8 @@ from tests.trainer_module.keras_models import built
 from trainer_module.networks import normalization, weight_values
 from trainer_module.networks.normalization import FusedBatchNormalization
 
+pytestmark = pytest.mark.slow  # builds networks
+
 
 @pytest.fixture
 def twins():

@@ -12,6 +12,8 @@ from trainer_module.networks.weight_values import initial_weights, model_variabl
 from trainer_module.training.activation_cache import InMemory
 from trainer_module.training.training_loop import Program
 
+pytestmark = pytest.mark.slow  # builds networks
+
 IMAGES = np.random.default_rng(5).integers(0, 256, (16, 32, 32, 3), np.uint8)
 LABELS = np.arange(16) % 2
 

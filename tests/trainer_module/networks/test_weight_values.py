@@ -7,6 +7,8 @@ import pytest
 from trainer_module.networks import normalization, weight_values
 from trainer_module.networks.architectures import build_network
 
+pytestmark = pytest.mark.slow  # builds networks
+
 
 @pytest.fixture(scope="module")
 def network():

@@ -192,5 +192,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.table.all_ended
 
 
-TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder = pytest.mark.slow(AnyOrder.TestCase)  # 8,000 steps
 TestAnyOrder.settings = hypothesis.settings(max_examples=200, stateful_step_count=40, deadline=None)

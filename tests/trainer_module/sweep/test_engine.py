@@ -25,10 +25,10 @@ pytestmark = pytest.mark.slow  # trains real networks
 SCHEDULE = Schedule(tuning=None, epochs=3, batch_size=8, learning_rate=1e-3)
 
 
-def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, backbone=None, schedule=None):
+def make_engine(target_data, source_seed=11, architecture="remastered", budget=None, backbone=None):
     network = build_network(architecture, (32, 32, 3), 2, backbone)
     source = None if source_seed is None else weight_values.initial_weights(network.backbone_layers, source_seed)
-    return SweepEngine(network, source, target_data, schedule or StepSchedule(SCHEDULE), seed=1, budget=budget)
+    return SweepEngine(network, source, target_data, StepSchedule(SCHEDULE), seed=1, budget=budget)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,7 @@ def without_dropout(network):
             layer.rate = 0.0
 
 
-IN_CI = [("original", 0), ("original", 3), ("original", 6), ("original", 8), ("remastered", 2), ("remastered", 5),
-         ("mobilenet_v2", 16)]  # fmt: skip
+IN_CI = [("original", 6), ("original", 8), ("remastered", 2), ("mobilenet_v2", 16)]
 EVERY = [(name, k) for name, most in SHIPPED.items() for k in range(most + 1)]
 
 
@@ -58,7 +57,7 @@ def test_so_they_do_at_every_other_freeze_count(target_data, architecture, freez
     check_cached_equals_uncached(target_data, architecture, freeze_count)
 
 
-@pytest.mark.parametrize("freeze_count", [0, 1, 3, 4])
+@pytest.mark.parametrize("freeze_count", [0, 3, *(pytest.param(k, marks=pytest.mark.exhaustive) for k in (1, 4))])
 def test_so_they_do_in_a_model_of_the_users(target_data, tmp_path, freeze_count):
     residual().save(tmp_path / "mine.keras")
     check_cached_equals_uncached(target_data, "mine", freeze_count, Backbone(model=tmp_path / "mine.keras"))
@@ -123,22 +122,21 @@ def test_the_same_cell_and_draw_give_the_same_result(engine):
     assert other_first.test.loss != pytest.approx(first.test.loss, rel=0.01)
 
 
-def test_a_fine_tuned_cell_goes_on_from_its_twin_and_is_the_same_without_it(target_data):
-    together, alone = make_engine(target_data), make_engine(target_data)
-    twin = together.run(Cell(16, 6, False), 0)
-    after_twin, by_itself = together.run(Cell(16, 6, True), 0), alone.run(Cell(16, 6, True), 0)
+def test_a_fine_tuned_cell_goes_on_from_its_twin_and_is_the_same_without_it(engine, target_data):
+    twin = engine.run(Cell(16, 6, False), 0)
+    after_twin, by_itself = engine.run(Cell(16, 6, True), 0), make_engine(target_data).run(Cell(16, 6, True), 0)
     np.testing.assert_array_equal(after_twin.val.probabilities, by_itself.val.probabilities)
     assert after_twin.steps == twin.steps + 4  # a third of 12
     assert after_twin.curve[:-1] == twin.curve
 
 
-def test_fine_tuning_that_ends_worse_on_val_leaves_the_network_as_it_was_and_says_so(target_data):
+def test_fine_tuning_that_ends_worse_on_val_leaves_the_network_as_it_was_and_says_so(engine, monkeypatch):
     settings = SCHEDULE.model_copy(update={"epochs": 30, "fine_tune_learning_rate": 3e-4, "max_steps": None})
 
     def uphill_in_phase_2(learning_rate, steps):
         return one_cycle(-learning_rate if learning_rate == settings.fine_tune_learning_rate else learning_rate, steps)
 
-    engine = make_engine(target_data, schedule=StepSchedule(settings, uphill_in_phase_2))
+    monkeypatch.setattr(engine, "schedule", StepSchedule(settings, uphill_in_phase_2))
     twin = engine.run(Cell(16, 6, False), 0)
     weights = weight_values.read_weights(weight_values.model_variables(engine.network))
     tuned = engine.run(Cell(16, 6, True), 0)
@@ -150,8 +148,8 @@ def test_fine_tuning_that_ends_worse_on_val_leaves_the_network_as_it_was_and_say
         np.testing.assert_array_equal(value, weights[path])
 
 
-def test_under_a_bound_a_network_that_was_trained_whole_is_not_fine_tuned(target_data):
-    engine = make_engine(target_data, schedule=StepSchedule(SCHEDULE.model_copy(update={"max_steps": 12})))
+def test_under_a_bound_a_network_that_was_trained_whole_is_not_fine_tuned(engine, monkeypatch):
+    monkeypatch.setattr(engine, "schedule", StepSchedule(SCHEDULE.model_copy(update={"max_steps": 12})))
     twin, tuned = engine.run(Cell(16, 0, False), 0), engine.run(Cell(16, 0, True), 0)
     np.testing.assert_array_equal(tuned.test.probabilities, twin.test.probabilities)
     assert (tuned.steps, tuned.curve, tuned.seconds) == (twin.steps, twin.curve, 0.0)
@@ -166,12 +164,11 @@ def test_the_learning_curve_begins_before_training_and_has_the_ends_of_the_first
 
 
 @pytest.mark.parametrize("memory", [1, pytest.param(20_000_000, marks=pytest.mark.exhaustive)])
-def test_spilling_to_disk_changes_nothing(target_data, tmp_path, memory):
+def test_spilling_to_disk_changes_nothing(engine, target_data, tmp_path, memory):
     """One byte holds no batch, so that every step is read by itself; 20 MB hold a cell's records but not the cut."""
-    kept = make_engine(target_data)
     spilled = make_engine(target_data, budget=Budget(memory, tmp_path))
     for cell in (Cell(16, 1, False), Cell(16, 3, True), Cell(8, 3, False)):
-        one, other = kept.run(cell, 0), spilled.run(cell, 0)
+        one, other = engine.run(cell, 0), spilled.run(cell, 0)
         np.testing.assert_array_equal(other.test.probabilities, one.test.probabilities)
         assert other.curve[0] == one.curve[0]
     assert list(tmp_path.iterdir()) == []  # the file has no name, so that nothing is left by a kill

@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def job(baseline_job, tmp_path_factory) -> SweepJob:
-    settings = changed(baseline_job.settings, ledger_dir=tmp_path_factory.mktemp("ledgers"))
-    return dataclasses.replace(baseline_job, settings=settings, keep_weights=True)
+def job(small_job, tmp_path_factory) -> SweepJob:
+    settings = changed(small_job.settings, ledger_dir=tmp_path_factory.mktemp("ledgers"))
+    return dataclasses.replace(small_job, settings=settings, keep_weights=True)
 
 
 @pytest.fixture(scope="module")

@@ -31,8 +31,8 @@ def settings(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def engine(target_data):
-    network = build_network("remastered", (32, 32, 3), 2)
+def engine(target_data, six_layers):
+    network = build_network("six", (32, 32, 3), 2, six_layers)
     source = weight_values.initial_weights(network.backbone_layers, 5)
     return SweepEngine(network, source, target_data, StepSchedule(Schedule(epochs=1, batch_size=16)), seed=1)
 

@@ -26,17 +26,17 @@ FIRST, SECOND = (CELL, FIRST_FRESH_DRAW), (CELL, FIRST_FRESH_DRAW + 1)
 
 
 @pytest.fixture(scope="module")
-def searched(baseline_job):
+def searched(small_job):
     """The search's record and one of its executions."""
-    with checked_pool(baseline_job, 1) as pool:
+    with checked_pool(small_job, 1) as pool:
         [(_, _, execution)] = pool.run([(CELL, 0)])
-        return SweepRecord(baseline_job.settings, pool.facts), execution
+        return SweepRecord(small_job.settings, pool.facts), execution
 
 
 @pytest.fixture
-def fresh(baseline_job, searched, tmp_path):
+def fresh(small_job, searched, tmp_path):
     """Of a search with a ledger folder of its own."""
-    job = dataclasses.replace(baseline_job, settings=changed(baseline_job.settings, ledger_dir=tmp_path))
+    job = dataclasses.replace(small_job, settings=changed(small_job.settings, ledger_dir=tmp_path))
     return lambda: FreshDraws(job, searched[0].header, 2)
 
 

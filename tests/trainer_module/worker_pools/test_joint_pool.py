@@ -25,14 +25,26 @@ SMALL, LARGE = Cell(8, 0, False), Cell(16, 0, False)
 
 
 @pytest.fixture(scope="module")
-def sweeps(baseline_job):
-    """Three sweeps by name, which differ in the seed of their draws and weights."""
-    found = {}
+def sweeps_and_results(small_job):
+    """Three sweeps by name, which differ in the seed of their draws and weights; and what a pool for each gives."""
+    sweeps, alone = {}, {}
     for seed, name in enumerate("abc", start=1):
-        job = dataclasses.replace(baseline_job, settings=baseline_job.settings.model_copy(update={"seed": seed}))
+        job = dataclasses.replace(small_job, settings=small_job.settings.model_copy(update={"seed": seed}))
         with WorkerPool(job, 1) as pool:
-            found[name] = KnownSweep(job, pool.facts, lambda cell, each=SECONDS[name]: each)
-    return found
+            sweeps[name] = KnownSweep(job, pool.facts, lambda cell, each=SECONDS[name]: each)
+            for cell, draw, execution in pool.run(asked_of({name: 2})[name]):
+                alone[name, cell, draw] = execution.test.probabilities.tobytes()
+    return sweeps, alone
+
+
+@pytest.fixture(scope="module")
+def sweeps(sweeps_and_results):
+    return sweeps_and_results[0]
+
+
+@pytest.fixture(scope="module")
+def alone(sweeps_and_results):
+    return sweeps_and_results[1]
 
 
 @pytest.fixture
@@ -65,17 +77,6 @@ def results(pool, executions):
     for name, cell, draw, execution in pool.run(executions):
         assert (name, cell, draw) not in found
         found[name, cell, draw] = execution.test.probabilities.tobytes()
-    return found
-
-
-@pytest.fixture(scope="module")
-def alone(sweeps):
-    """What a pool for each sweep gives."""
-    found = {}
-    for name, sweep in sweeps.items():
-        with WorkerPool(sweep.job, 1) as pool:
-            for cell, draw, execution in pool.run(asked_of({name: 2})[name]):
-                found[name, cell, draw] = execution.test.probabilities.tobytes()
     return found
 
 

@@ -33,9 +33,9 @@ def test_the_first_error_ends_the_waiting():
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_an_execution_is_trained_once_and_lies_in_the_sweeps_ledger(baseline_job, tmp_path):
-    settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 1})
-    job = dataclasses.replace(baseline_job, settings=settings)
+def test_an_execution_is_trained_once_and_lies_in_the_sweeps_ledger(small_job, tmp_path):
+    settings = small_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 1})
+    job = dataclasses.replace(small_job, settings=settings)
     first = SearchSweep(job)
     rows = first.rows([(CELL, 0), (TUNED, 0)])
     assert [(row.fine_tune, row.draw) for row in rows] == [(False, 0), (True, 0)]
@@ -51,9 +51,9 @@ def test_an_execution_is_trained_once_and_lies_in_the_sweeps_ledger(baseline_job
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_search_that_ends_while_a_sweep_begins_leaves_no_process(baseline_job, tmp_path):
-    settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 1})
-    sweep = SearchSweep(dataclasses.replace(baseline_job, settings=settings))
+def test_a_search_that_ends_while_a_sweep_begins_leaves_no_process(small_job, tmp_path):
+    settings = small_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 1})
+    sweep = SearchSweep(dataclasses.replace(small_job, settings=settings))
     before = set(multiprocessing.active_children())
 
     def begin():
@@ -74,9 +74,9 @@ def test_a_search_that_ends_while_a_sweep_begins_leaves_no_process(baseline_job,
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_sweep_has_a_process_for_each_unit_asked_for_and_one_while_it_rests(baseline_job, tmp_path):
-    settings = baseline_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 3})
-    with contextlib.closing(SearchSweep(dataclasses.replace(baseline_job, settings=settings))) as sweep:
+def test_a_sweep_has_a_process_for_each_unit_asked_for_and_one_while_it_rests(small_job, tmp_path):
+    settings = small_job.settings.model_copy(update={"ledger_dir": tmp_path, "workers": 3})
+    with contextlib.closing(SearchSweep(dataclasses.replace(small_job, settings=settings))) as sweep:
         sweep.rows([(CELL, 0), (TUNED, 0)], most=3)  # both continue from one phase 1
         assert sweep.processes == 1
         sweep.rows([(CELL, 1), (Cell(16, 0, False), 0)], most=3)
