@@ -76,8 +76,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return FileScheduling(config, log)
 
 
-MOST_BYTES = 2 << 30
-"""Memory that a process may take whatever its input."""
+MOST_BYTES, ROOM_BYTES = 2 << 30, 256 << 20
+"""Memory that a process may take whatever its input; and more than it has, where earlier tests took as much."""
 MOST_SECONDS = 30.0
 """What one input may take; far more than any does, for machines that are busy."""
 
@@ -114,7 +114,8 @@ def mutations() -> Callable[..., Iterator[bytes]]:
     """A function that yields damaged samples, and fails where one took too long or the process grew too large."""
 
     def mutations(samples: Sequence[bytes], numbers: range) -> Iterator[bytes]:
-        limit_kib = max(MOST_BYTES // 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        limit_kib = max(MOST_BYTES // 1024, before_kib + ROOM_BYTES // 1024)
         for number in numbers:
             content = mutated(samples, number)
             began = time.monotonic()
