@@ -35,7 +35,8 @@ SETTINGS = {
     "draws": 2,
     "confirmation": {"draws": 5, "most_draws": 10},
     "schedule": {"epochs": 2, "max_steps": 6, "tuning": {"epochs": 2, "max_steps": 6}},
-    "source_schedule": {"epochs": 20, "batch_size": 32, "max_steps": 120},
+    # With half of the steps, a training of ten collapsed on one of the two stacks.
+    "source_schedule": {"epochs": 20, "batch_size": 32, "max_steps": 240},
 }
 
 
