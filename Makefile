@@ -33,7 +33,7 @@ test: setup ## run every check and every test
 	@$(MAKE) --no-print-directory --jobs=2 lint docs
 	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
-unit: setup ## run the quick tests (six minutes on two slow cores)
+unit: setup ## run the quick tests: none of a component, a whole run or a training
 	@$(BIN)/python -m pytest --numprocesses=2 -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)
 
 lint: setup ## check style, types, import contracts, the Dockerfile and the pages' prose
