@@ -28,8 +28,8 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
 
     Args:
       files: the records.
-      asked: names of the features `image`, `label` and `id` that the user gave; none: it is found. What `val` and
-        `group` name is none of the three.
+      asked: names of the features `image`, `label` and `id` that the user gave; none: it is found. Features that are
+        given as `val` or `group` are not considered.
       names: of the classes, by label; none: `class_0` and on, as many as there are labels.
 
     Raises:
