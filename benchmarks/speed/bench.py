@@ -1,8 +1,13 @@
-"""make bench: cells of the report's grid in stock Keras and in Thaw, alternating, on one core, for a given time."""
+"""make bench: cells of the report's grid in stock Keras and in Thaw, alternating, on one core, for a given time.
+
+Seconds are CPU seconds of this process, which has one thread and one core: they are the wall time of a quiet core, and
+stay nearly the same where other work shares it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -49,7 +54,17 @@ def main(argv: list[str]) -> int:
     until = time.monotonic() + 60 * arguments.minutes
     one_thread()
     dataset = target.find_dataset()
-    ways = all_ways(dataset, arguments.out)
+    with one_core():
+        result = time_grid(dataset, arguments.out, until)
+    if arguments.all:
+        further(dataset, arguments.out, result)
+    print(json.dumps({key: value for key, value in result.items() if key != "cells"}, indent=1))
+    return 0
+
+
+def time_grid(dataset: Dataset, out: Path, until: float) -> dict[str, Any]:
+    """Times cells until the time is over; writes what is known after each."""
+    ways = all_ways(dataset, out)
     result: dict[str, Any] = {"data": dataset.name, "matrix_gflops": matrix_gflops()}
     first_runs: dict[int, float] = {}
     timings: list[Timing] = []
@@ -57,11 +72,8 @@ def main(argv: list[str]) -> int:
         timings.append(timing)
         print(told(timing), flush=True)
         result |= summarise(timings, first_runs, ways.engines["own", "float32"])
-        write(result, arguments.out)
-    if arguments.all:
-        further(dataset, arguments.out, result)
-    print(json.dumps({key: value for key, value in result.items() if key != "cells"}, indent=1))
-    return 0
+        write(result, out)
+    return result
 
 
 def further(dataset: Dataset, out: Path, result: dict[str, Any]) -> None:
@@ -145,9 +157,8 @@ def first_run(engine: SweepEngine, k: int) -> float:
     # The last draw is timed nowhere else, and so leaves no phase 1 behind for the cells to come.
     for draw in (0, MOST_DRAWS):
         for fine_tune in (False, True):
-            started = time.perf_counter()
-            engine.run(Cell(min(grid.TIMED_SIZES), k, fine_tune), draw)
-            seconds.append(time.perf_counter() - started)
+            cell = Cell(min(grid.TIMED_SIZES), k, fine_tune)
+            seconds.append(timed(engine.run, cell, draw)[0])
     return max(0.0, sum(seconds[:2]) - sum(seconds[2:]))
 
 
@@ -170,10 +181,24 @@ def time_cells(ways: Ways, n: int, k: int, draw: int) -> Iterator[Timing]:
 
 
 def timed(train: Callable[..., Any], *arguments: object) -> tuple[float, Any]:
-    """Seconds, and what came out."""
-    started = time.perf_counter()
+    """CPU seconds, and the result."""
+    started = time.process_time()
     result = train(*arguments)
-    return time.perf_counter() - started, result
+    return time.process_time() - started, result
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Keeps this process on one core, where the system allows it: stock Keras has threads beside TensorFlow's own."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def told(t: Timing) -> str:
