@@ -50,7 +50,9 @@ class Suffixes:
             model, held = self.model(freeze_count), None
             if held_from:
                 model, held = self.network.segment(freeze_count, held_from), self.network.segment(held_from)
-            self._programs[key] = Program(model, variables, statistics_held=statistics_held, held=held)
+            self._programs[key] = Program(
+                model, variables, statistics_held=statistics_held, precision=self.network.precision, held=held
+            )
         return Suffix(self._programs[key], cut)
 
     def cut(self, freeze_count: int) -> Cut:

@@ -18,7 +18,7 @@ from experiment.stack import Precision
 from trainer_module.networks.backbone import backbone_parts
 from trainer_module.networks.cut_points import kernels_of
 from trainer_module.networks.normalization import FusedBatchNormalization
-from trainer_module.networks.precision import layer_dtype
+from trainer_module.networks.precision import HEAD
 
 _Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """Features, the names of the cuts, and the names of the layers with weights, grouped by freezable layer."""
@@ -44,7 +44,7 @@ class Network:
       cuts: name of the layer whose output is the input of the (k+1)th freezable layer, for k = 0, 1, ... Dropout at a
         cut belongs to the part above it, pooling and flattening of frozen output to the part below.
       freezable: the layers that own weights, grouped by freezable layer, input to output.
-      precision: of activations and kernels.
+      precision: of a training step's activations and kernels; the model itself is float32 (networks.precision).
     """
 
     model: keras.Model
@@ -116,7 +116,7 @@ def build_network(
       image_shape: height, width, channels of the uint8 input.
       num_classes: two give one logit, more give one logit for each class.
       backbone: of that name; none for the report's networks.
-      precision: of activations and kernels; weights, statistics and logits are float32 (networks.precision).
+      precision: of training steps, kept in the network.
 
     Raises:
       KeyError: the architecture is neither of the report's networks, and there is no backbone.
@@ -129,9 +129,9 @@ def build_network(
         features, cuts, freezable = _mobilenet_v2(images, backbone)
     else:
         features, cuts, freezable = backbone_parts(images, backbone)
-    head = keras.layers.Dense(logit_units(num_classes), name="head")
+    head = keras.layers.Dense(logit_units(num_classes), name=HEAD)
     plain = keras.Model(images, head(features), name=architecture)
-    model = keras.models.clone_model(plain, clone_function=functools.partial(_copied, precision=precision))
+    model = keras.models.clone_model(plain, clone_function=_copied)
     layers = tuple(tuple(model.get_layer(name) for name in group) for group in freezable)
     network = Network(model, model.get_layer(head.name), tuple(cuts), layers, precision)
     assert network.max_freeze_count <= (backbone.most_frozen if backbone else MAX_FREEZE_COUNT[architecture])
@@ -193,15 +193,13 @@ def _mobilenet_v2(images: keras.KerasTensor, backbone: Backbone) -> _Parts:
     return features, cuts, _weighted_layers_between(base.layers, cuts)
 
 
-def _copied(layer: Layer, precision: Precision) -> Layer:
-    """A copy in its precision; a BatchNormalization gets NORMALIZATION_MOMENTUM, and is fused where possible."""
+def _copied(layer: Layer) -> Layer:
+    """A copy; a BatchNormalization gets NORMALIZATION_MOMENTUM, and is fused where possible."""
     settings, made = layer.get_config(), layer.__class__
     if isinstance(layer, keras.layers.BatchNormalization):
         fusible = layer.scale and layer.center and layer.axis in (-1, 3) and len(layer.input.shape) == 4
         made = FusedBatchNormalization if fusible else keras.layers.BatchNormalization
         settings["momentum"] = NORMALIZATION_MOMENTUM
-    if precision == "bfloat16" and not isinstance(layer, keras.layers.InputLayer):
-        settings["dtype"] = layer_dtype(made, layer.name, precision)
     return made.from_config(settings)
 
 

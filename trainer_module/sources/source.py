@@ -12,7 +12,6 @@ import numpy as np
 from experiment.config import Backbone, SourceSchedule
 from experiment.errors import ThawError
 from experiment.random_streams import Stream, stream_generator, stream_seed
-from experiment.stack import Precision
 from experiment.training_settings import ModelSettings
 from terminal import progress
 from terminal.time_left import Piece, TimeLeft
@@ -88,7 +87,9 @@ def _program(network: Network, settings: ModelSettings) -> Program:
     """Trains every layer, batch statistics among them, ready to begin."""
     trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
     shift_px = settings.schedule.shift_px if isinstance(settings.schedule, SourceSchedule) else 0
-    program = Program(network.segment(0), trained, statistics_held=False, shift_px=shift_px)
+    program = Program(
+        network.segment(0), trained, statistics_held=False, shift_px=shift_px, precision=network.precision
+    )
     program.reset(
         stream_seed(settings.seed, Stream.SOURCE_DROPOUT), shift_seed=stream_seed(settings.seed, Stream.SOURCE_SHIFT)
     )
@@ -120,15 +121,12 @@ def load_pretrained(network: Network, backbone: Backbone) -> None:
         layer.set_weights(model.get_layer(layer.name).get_weights())
 
 
-def network_of(settings: ModelSettings, precision: Precision = "float32") -> Network:
-    """The settings' architecture, its weights still to be set.
-
-    Args:
-      settings: of the model.
-      precision: that of the settings where it is trained; what is written is float32, which all devices have.
-    """
+def network_of(settings: ModelSettings) -> Network:
+    """The settings' architecture, its weights still to be set."""
     classes = max(2, len(settings.classes))
-    return build_network(settings.architecture, settings.image_shape, classes, settings.backbone, precision)
+    return build_network(
+        settings.architecture, settings.image_shape, classes, settings.backbone, settings.precision
+    )  # fmt: skip
 
 
 def source_weights(model_folder: str, network: Network) -> Weights:

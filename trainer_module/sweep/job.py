@@ -91,7 +91,7 @@ class SweepJob:
         Raises:
           ThawError: the source does not fit the architecture.
         """
-        network = source.network_of(self.settings, self.settings.precision)
+        network = source.network_of(self.settings)
         weights = source.source_weights(self.base_model, network) if self.base_model else None
         memory = int(self.settings.activations_gib * 2**30 / self.workers)
         # Beside the ledger: the system's folder for temporary files may be in memory itself.

@@ -39,7 +39,7 @@ def trained_source(
     Raises:
       ThawError: training diverged, or a record can't be read.
     """
-    network = source.network_of(settings, settings.precision)
+    network = source.network_of(settings)
     if settings.control == "random":
         controls.keep_initial_weights(network, settings.seed)
         return weight_values.read_weights(weight_values.model_variables(network)), {"control": settings.control}
@@ -93,7 +93,7 @@ class DeployedJob:
         """
         settings, classes = self.settings, len(self.settings.classes)
         assert isinstance(settings.schedule, Schedule)  # of the target
-        network, transferred = source.network_of(settings, settings.precision), None
+        network, transferred = source.network_of(settings), None
         if self.base_model:
             transferred = source.source_weights(self.base_model, network)
             check_unaltered(self.base_model, weight_values.weights_hash(transferred))

@@ -53,4 +53,4 @@ def _program(
 ) -> Program:  # fmt: skip
     network = build_network(architecture, image_shape, 2, backbone, precision)
     variables = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
-    return Program(network.model, variables, statistics_held=False)
+    return Program(network.model, variables, statistics_held=False, precision=precision)

@@ -10,7 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from experiment.stack import Precision
 from trainer_module.networks import normalization, weight_values
+from trainer_module.networks.precision import computed_in
 from trainer_module.training.activation_cache import Activations
 
 RECALIBRATION_BATCHES = 20
@@ -43,6 +45,7 @@ class Program:
       statistics_held: True normalises by the moving statistics and leaves them as they are (phase 2).
       shift_px: images are shifted by up to so many pixels in each direction while training; 0 for activations of other
         cuts.
+      precision: of training steps; recalibration and scores are float32.
       held: from the model's output to logits, always in inference mode, where the model does not reach that far.
     """
 
@@ -53,12 +56,14 @@ class Program:
         *,
         statistics_held: bool,
         shift_px: int = 0,
+        precision: Precision = "float32",
         held: keras.Model | None = None,
     ):
         self.model = model
         self.variables = list(variables)
         self.statistics_held = statistics_held
         self.shift_px = shift_px
+        self.precision = precision
         self.held = held
         self._moments = [
             tuple(tf.Variable(tf.zeros_like(variable.value), trainable=False) for _ in range(2))
@@ -72,8 +77,7 @@ class Program:
         self._steps_taken = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._shift_seed = tf.Variable(0, dtype=tf.int64, trainable=False)
         inputs = model.inputs[0]
-        # Kept activations are float32 whatever they were computed in; Keras casts them to what the model takes.
-        activations = tf.TensorSpec([None, *inputs.shape[1:]], "uint8" if inputs.dtype == "uint8" else "float32")
+        activations = tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)
         self._train = tf.function(
             self._train_steps,
             input_signature=[
@@ -165,7 +169,8 @@ class Program:
     def _train_step(self, activations: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         held = normalization.normalization_held(self.model) if self.statistics_held else contextlib.nullcontext()
         values = [variable.value for variable in self.variables]
-        with held, tf.GradientTape(watch_accessed_variables=False) as tape:
+        layers = [*self.model.layers, *(self.held.layers if self.held else ())]
+        with held, computed_in(self.precision, layers), tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             logits = self._forward(activations, training=True)  # [batch, units]
             loss = cross_entropy(logits, labels)

@@ -22,8 +22,8 @@ SCHEDULE = Schedule(tuning=Tuning(epochs=3, learning_rate=1e-3), batch_size=8)
 MOST = 6
 
 
-def make_engine(target_data, transferred=True):
-    network = build_network("remastered", (32, 32, 3), 2)
+def make_engine(target_data, transferred=True, precision="float32"):
+    network = build_network("remastered", (32, 32, 3), 2, None, precision)
     source = weight_values.initial_weights(network.backbone_layers, 11)
     return SweepEngine(network, source if transferred else None, target_data, StepSchedule(SCHEDULE), seed=1)
 
@@ -64,6 +64,13 @@ def test_with_everything_frozen_the_head_is_solved_and_nothing_trained(engine):
     np.testing.assert_allclose(head.bias.numpy(), expected.bias, atol=1e-4)
     assert execution.steps == 0 and execution.outcome == "trained"
     assert [step for step, _ in execution.curve] == [0]
+
+
+def test_without_a_training_step_a_cell_in_bfloat16_is_that_in_float32_bit_for_bit(engine, target_data):
+    cell = Cell(16, MOST, False)
+    one, other = (each.run(cell, 0) for each in (engine, make_engine(target_data, precision="bfloat16")))
+    np.testing.assert_array_equal(one.test.probabilities, other.test.probabilities)
+    assert one.val.loss == other.val.loss
 
 
 @pytest.mark.parametrize("rate", [1e-3, 0.3])

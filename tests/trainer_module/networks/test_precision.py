@@ -1,4 +1,4 @@
-"""What a network computes in bfloat16, and what stays float32. Trains a few steps."""
+"""What a training step computes in bfloat16, and what stays float32. Trains a few steps."""
 
 import keras
 import numpy as np
@@ -8,6 +8,7 @@ import tensorflow as tf
 from experiment.backbones import Backbone
 from trainer_module.networks.architectures import build_network
 from trainer_module.networks.normalization import FusedBatchNormalization
+from trainer_module.networks.precision import computed_in
 from trainer_module.networks.weight_values import initial_weights, model_variables, read_weights, set_weights
 from trainer_module.training.activation_cache import InMemory
 from trainer_module.training.training_loop import Program
@@ -25,37 +26,62 @@ def network_in(precision, architecture="original"):
     return network
 
 
-def dtypes(network, kind):
-    return {layer.compute_dtype for layer in network.model.layers if type(layer) is kind and layer is not network.head}
+def traced_dtypes(function, operation):
+    """Of an operation's inputs in a traced program, the bodies of its loops among them."""
+    graph = function.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for one in graph.library.function for node in one.node_def)]
+    return {tf.dtypes.as_dtype(node.attr["T"].type).name for node in nodes if node.op == operation}
 
 
 @pytest.mark.parametrize("architecture", ["original", "remastered", "mobilenet_v2"])
-def test_kernels_and_normalisation_compute_in_bfloat16_and_weights_statistics_and_logits_are_float32(architecture):
+def test_training_steps_convolve_and_normalise_in_bfloat16_and_scores_and_recalibration_are_float32(architecture):
     network = network_in("bfloat16", architecture)
-    assert dtypes(network, keras.layers.Conv2D) == dtypes(network, FusedBatchNormalization) == {"bfloat16"}
-    assert dtypes(network, keras.layers.DepthwiseConv2D) | dtypes(network, keras.layers.Dropout) == {"float32"}
+    trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
+    program = Program(network.segment(0), trained, statistics_held=False, precision=network.precision)
+    for operation in ("Conv2D", "Conv2DBackpropFilter", "FusedBatchNormV3"):
+        assert traced_dtypes(program._train, operation) == {"bfloat16"}
+    assert traced_dtypes(program._train, "DepthwiseConv2dNative") <= {"float32"}
+    for function in (program._logits, program._recalibrate):
+        assert traced_dtypes(function, "Conv2D") == {"float32"}
     assert {weight.dtype for weight in network.model.weights} <= {"float32", "uint32"}  # seeds of dropout
-    assert network.head.compute_dtype == "float32" and network.model(IMAGES).dtype == tf.float32
+    assert {layer.compute_dtype for layer in network.model.layers[1:]} == {"float32"}  # as before the trace
+
+
+def test_the_head_and_its_logits_are_float32_in_a_training_step():
+    network = network_in("bfloat16")
+    with computed_in("bfloat16", network.model.layers):
+        dtypes = {layer.name: layer.compute_dtype for layer in network.model.layers}
+        assert network.model(IMAGES, training=True).dtype == tf.float32
+    assert dtypes["dense_1"] == dtypes["conv_1"] == "bfloat16"
+    assert dtypes["head"] == dtypes["dropout_2"] == "float32"
 
 
 def test_a_network_is_float32_throughout_where_nothing_is_said():
     network = build_network("original", (32, 32, 3), 2)
+    program = Program(network.segment(0), network.head.trainable_weights, statistics_held=False)
+    assert traced_dtypes(program._train, "Conv2D") == {"float32"} and network.precision == "float32"
+
+
+def test_layers_compute_in_float32_again_after_an_error():
+    network = network_in("bfloat16")
+    with pytest.raises(KeyError), computed_in("bfloat16", network.model.layers):
+        raise KeyError
     assert {layer.compute_dtype for layer in network.model.layers[1:]} == {"float32"}
-    assert network.precision == "float32"
 
 
-def test_both_precisions_begin_with_the_same_weights_by_the_same_names():
-    one, other = (read_weights(model_variables(network_in(precision))) for precision in ("float32", "bfloat16"))
-    assert one.keys() == other.keys()
-    assert all(np.array_equal(one[path], other[path]) for path in one)
+def test_both_precisions_have_the_same_features_and_scores_bit_for_bit_until_they_are_trained():
+    one, other = (network_in(precision) for precision in ("float32", "bfloat16"))
+    assert np.array_equal(*(network.segment_to_head(0)(IMAGES, training=False) for network in (one, other)))
+    assert read_weights(model_variables(one)).keys() == read_weights(model_variables(other)).keys()
 
 
-def test_features_differ_by_the_rounding_of_bfloat16():
+def test_features_of_a_step_differ_by_the_rounding_of_bfloat16():
     """A product's factors are rounded to 8 bits each; rounding errors of eight layers add up to few times that."""
-    one, other = (network_in(precision).segment_to_head(0)(IMAGES, training=False) for precision in
-                  ("float32", "bfloat16"))  # fmt: skip
-    difference = np.linalg.norm(tf.cast(other, tf.float32) - one) / np.linalg.norm(one)
-    assert 0 < difference < 8 * 2**-7
+    part = network_in("float32").segment_to_head(0)
+    one = part(IMAGES, training=False)
+    with computed_in("bfloat16", part.layers):
+        other = tf.cast(part(IMAGES, training=False), tf.float32)
+    assert 0 < np.linalg.norm(other - one) / np.linalg.norm(one) < 8 * 2**-7
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -73,11 +99,12 @@ def test_held_and_remembered_statistics_normalise_as_in_float32(held):
 
 
 @pytest.mark.parametrize("cut", [0, 3])
-def test_a_part_above_a_cut_learns_from_float32_activations_and_keeps_float32_weights(cut):
+def test_a_part_above_a_cut_learns_in_bfloat16_from_float32_activations_and_keeps_float32_weights(cut):
     network = network_in("bfloat16")
-    below = IMAGES if not cut else np.asarray(tf.cast(network.segment(0, cut)(IMAGES), tf.float32))
+    below = IMAGES if not cut else np.asarray(network.segment(0, cut)(IMAGES))
     variables = [one for group in network.freezable[cut:] for layer in group for one in layer.trainable_weights]
-    program = Program(network.segment(cut), [*variables, *network.head.trainable_weights], statistics_held=False)
+    variables = [*variables, *network.head.trainable_weights]
+    program = Program(network.segment(cut), variables, statistics_held=False, precision=network.precision)
     data = InMemory(below, LABELS)
     before, order = read_weights(variables), np.tile(np.arange(16, dtype=np.int32), (30, 1))
     program.reset(1)
