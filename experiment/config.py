@@ -114,8 +114,8 @@ class ExperimentConfig(Settings):
     """Time limit of a run in minutes, from the command to the report: first the search, then as many fresh draws as
     there is time for. The report says what was not trained. None: everything is trained."""
     precision: Literal["auto", Precision] = "float32"
-    """Of activations and kernels in training; weights are float32. `auto`: bfloat16 if a training step of every network
-    is at least 1.3 times as fast with it on this machine, else float32; on a cluster float32 (docs/precision.md)."""
+    """Of training steps; weights, features of frozen layers and scores are float32. `auto`: bfloat16 if training steps
+    are at least 1.3 times as fast with it on this machine, else float32; on a cluster float32 (docs/precision.md)."""
     workers: Annotated[int, pydantic.Field(ge=1, le=1024)] | None = None
     """Processes that run a sweep in parallel, one thread each, 1,024 at most; none: one per core, or one if there
     is a GPU."""

@@ -21,11 +21,14 @@ from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
 from experiment.stack import Precision
+from pipeline.planning.run_costs import RunCosts
 
 WORTH = 1.3
-"""How many times as fast a training step of every network must be in bfloat16."""
-MEASUREMENT = 2
+"""How many times as fast an experiment's trainings must be in bfloat16."""
+MEASUREMENT = 3
 """Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
+NOMINAL_GFLOPS = 100.0
+"""Only the shares of an experiment's seconds count here, and they hardly depend on the core's rate."""
 GPUS = "nvidia[0-9]*"
 """Names of NVIDIA devices."""
 DECISION_FILE = "precision.json"
@@ -40,11 +43,13 @@ class Decision:
       precision: see there.
       why: for the plan and the report, without the final full stop.
       tensorflow: its version; no row of another one is used again.
+      times_as_fast: as in float32, trainings are expected to be; 1 where nobody measured it.
     """
 
     precision: Precision
     why: str
     tensorflow: str
+    times_as_fast: float = 1.0
 
     @property
     def in_words(self) -> str:
@@ -56,11 +61,12 @@ class Decision:
         _write(folder / DECISION_FILE, dataclasses.asdict(self))
 
 
-def decided(config: ExperimentConfig, say: Callable[[str], None]) -> Decision:
+def decided(config: ExperimentConfig, images: int, say: Callable[[str], None]) -> Decision:
     """What to train in: as configured, as in the ledgers that there are, or as this machine's speed suggests.
 
     Args:
       config: the experiment, its transfers being those that can run.
+      images: records in the data; they decide how long each network is trained.
       say: called with what was taken, and why.
 
     Raises:
@@ -77,7 +83,7 @@ def decided(config: ExperimentConfig, say: Callable[[str], None]) -> Decision:
         if kept:
             say(f"The ledgers were begun in {kept.precision} by TensorFlow {kept.tensorflow}; {tensorflow} trains all "
                 "again, so precision is decided again.")  # fmt: skip
-        found = _measured(config, tensorflow, say) if computes_in_bfloat16() else Decision(
+        found = _measured(config, images, tensorflow, say) if computes_in_bfloat16() else Decision(
             "float32", "this processor has no instructions for bfloat16", tensorflow
         )  # fmt: skip
     if config.precision != "float32":  # the default needs no line
@@ -90,21 +96,18 @@ def resolved(config: ExperimentConfig, decision: Decision) -> ExperimentConfig:
     return changed(config, precision=decision.precision)
 
 
-def _measured(config: ExperimentConfig, tensorflow: str, say: Callable[[str], None]) -> Decision:
-    """The report's networks first: they are measured sooner, and one that is too slow decides."""
-    names = dict.fromkeys((*config.architectures, *config.baseline_architectures))
-    told = []
-    for name in sorted(names, key=lambda one: one in config.backbones):
-        speedup = _speedup(config, name, tensorflow, say)
-        told.append(f"{name} {speedup:.2f}")
-        if speedup < WORTH:
-            break
-    slow = speedup < WORTH
+def _measured(config: ExperimentConfig, images: int, tensorflow: str, say: Callable[[str], None]) -> Decision:
+    """By the sum of all trainings: a network that is slower in bfloat16 counts by its share of the planned seconds."""
+    seconds = RunCosts(config, images, NOMINAL_GFLOPS, workers=1).by_network()
+    speedups = {name: _speedup(config, name, tensorflow, say) for name in seconds}
+    whole = sum(seconds.values()) / sum(seconds[name] / speedups[name] for name in seconds)
+    each = ", ".join(f"{name} {speedup:.2f}" for name, speedup in speedups.items())
+    by_share = f" ({each}, weighted by planned seconds)" if len(speedups) > 1 else ""
     why = (
-        f"a training step in bfloat16 is {', '.join(told)} times as fast as in float32 on this machine, "
-        f"{'less than' if slow else 'at least'} {WORTH}"
+        f"training steps in bfloat16 are {whole:.2f} times as fast as in float32 on this machine{by_share}, "
+        f"{'less than' if whole < WORTH else 'at least'} {WORTH}"
     )
-    return Decision("float32" if slow else "bfloat16", why, tensorflow)
+    return Decision("float32", why, tensorflow) if whole < WORTH else Decision("bfloat16", why, tensorflow, whole)
 
 
 def _speedup(

@@ -148,6 +148,20 @@ class RunCosts:
         """One fresh draw of what may be chosen at n: the most expensive cells."""
         return max(1.0, sum(self._training(name, n) for name in self.confirmed(n)) / self._workers)
 
+    def by_network(self) -> dict[Architecture, float]:
+        """Seconds of one core in trainings of each network: sources, sweeps, and fresh draws of every size."""
+        config = self._config
+        found = dict.fromkeys((architecture for architecture, _ in self.sweeps.values()), 0.0)
+        for pair in config.transfers:
+            if config.sources[pair.source].is_trained:
+                found[pair.architecture] += source_seconds(config, pair.architecture, self._images, self._gflops, 1)
+        for name, (architecture, _) in self.sweeps.items():
+            found[architecture] += self.searched(name, config.draws) * self._workers
+        for n in config.sizes:
+            for name in self.confirmed(n):
+                found[self.sweeps[name][0]] += config.confirmation.draws * self._training(name, n)
+        return found
+
     def preparing(self) -> float:
         """What comes before the first training."""
         return PREPARING + PREPARING_PER_IMAGE * self._images

@@ -86,11 +86,11 @@ def prepare(
     for sentence in scarce_classes(inspection, config):
         terminal.print(f"!! {sentence}")
     config, left_out = with_files(config, project_root, terminal.print)
-    precision = decided(config, terminal.print)
-    config = resolved(config, precision)
     images = sum(inspection.train_counts.values()) + sum(inspection.test_counts.values())
+    precision = decided(config, images, terminal.print)
+    config = resolved(config, precision)
     workers = config.workers or usable_cores()
-    gflops = measure_gflops()
+    gflops = measure_gflops() * precision.times_as_fast
     budget = plan_budget(config, images, gflops, workers)
     if budget:
         config = changed(config, draws=budget.draws)

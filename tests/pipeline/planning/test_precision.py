@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,8 +12,9 @@ from experiment.errors import ThawError
 from experiment.loading import validate_config
 from pipeline.planning import precision
 from pipeline.planning.precision import DECISION_FILE, Decision, computes_in_bfloat16, decided, resolved
+from pipeline.planning.run_costs import RunCosts
 
-SPEEDUPS = {"original": 1.6, "remastered": 1.31, "mobilenet_v2": 1.1}
+IMAGES = 6000
 
 
 def experiment(folder, *architectures, **changes) -> ExperimentConfig:
@@ -30,49 +32,80 @@ def experiment(folder, *architectures, **changes) -> ExperimentConfig:
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Networks whose speed was asked for, in their order; nothing is measured."""
-    names = []
+    """`speedups` by network, which a test may change, and the `networks` that were asked for; nothing is measured."""
+    asked = SimpleNamespace(speedups={"original": 1.6, "remastered": 1.31, "mobilenet_v2": 1.1}, networks=[])
 
     def speedup(config, name, tensorflow, say):
-        names.append(name)
-        return SPEEDUPS[name]
+        asked.networks.append(name)
+        return asked.speedups[name]
 
     monkeypatch.setattr(precision, "_speedup", speedup)
     monkeypatch.setattr(precision, "computes_in_bfloat16", lambda: True)
-    return names
+    return asked
 
 
 @pytest.mark.parametrize(
-    ("architectures", "expected"),
-    [(["original"], "bfloat16"), (["original", "remastered"], "bfloat16"),
-     (["mobilenet_v2", "original"], "float32")],
+    ("speedups", "expected"),
+    [({"original": 1.31}, "bfloat16"), ({"original": 1.29}, "float32"),
+     ({"original": 1.6, "remastered": 1.6}, "bfloat16"), ({"original": 1.1, "mobilenet_v2": 1.1}, "float32")],
 )  # fmt: skip
-def test_auto_is_bfloat16_if_every_network_gains_enough(architectures, expected, asked, tmp_path):
-    found = decided(experiment(tmp_path, *architectures), lambda line: None)
+def test_auto_is_bfloat16_if_trainings_are_at_least_1_3_times_as_fast(speedups, expected, asked, tmp_path):
+    asked.speedups.update(speedups)
+    found = decided(experiment(tmp_path, *speedups), IMAGES, lambda line: None)
     assert found.precision == expected and "on this machine" in found.why
-    assert set(asked) == set(architectures)
+
+
+def test_each_network_counts_by_its_planned_seconds(asked, tmp_path, monkeypatch):
+    """300 s at 2.0 and 100 s at 0.5: 400 / (150 + 200) = 1.14; the other way round 400 / (50 + 600) = 0.62."""
+    asked.speedups.update(original=2.0, mobilenet_v2=0.5)
+    config = experiment(tmp_path, "original", "mobilenet_v2")
+    monkeypatch.setattr(RunCosts, "by_network", lambda costs: {"original": 300.0, "mobilenet_v2": 100.0})
+    found = decided(config, IMAGES, lambda line: None)
+    assert found.why.startswith("training steps in bfloat16 are 1.14 times as fast") and "original 2.00" in found.why
+    monkeypatch.setattr(RunCosts, "by_network", lambda costs: {"original": 100.0, "mobilenet_v2": 300.0})
+    assert " 0.62 times" in decided(config, IMAGES, lambda line: None).why
+
+
+def test_the_plan_counts_with_the_speed_of_bfloat16_where_it_is_taken(asked, tmp_path):
+    assert decided(experiment(tmp_path, "original"), IMAGES, lambda line: None).times_as_fast == 1.6
+    asked.speedups["original"] = 1.2
+    assert decided(experiment(tmp_path, "original"), IMAGES, lambda line: None).times_as_fast == 1.0
+
+
+def test_the_baseline_from_scratch_outweighs_a_transfer_that_trains_little(tmp_path):
+    config = experiment(tmp_path, "mobilenet_v2", baselines={"mobilenet_v2": "original"},
+                        schedule={"tuning": {"epochs": 5}}, freeze_counts={"mobilenet_v2": [18]},
+                        sizes=[200])  # fmt: skip
+    seconds = RunCosts(config, IMAGES, 100.0, workers=1).by_network()
+    assert seconds["original"] > 2 * seconds["mobilenet_v2"] > 0
+
+
+def test_workers_divide_no_core_seconds(tmp_path):
+    config = experiment(tmp_path, "original")
+    one, four = (RunCosts(config, IMAGES, 100.0, workers).by_network()["original"] for workers in (1, 4))
+    assert four == pytest.approx(one, rel=0.5)
 
 
 def test_a_baseline_s_network_counts_too(asked, tmp_path):
     config = experiment(tmp_path, "original", baselines={"original": "remastered"})
-    decided(config, lambda line: None)
-    assert asked == ["original", "remastered"]
+    decided(config, IMAGES, lambda line: None)
+    assert set(asked.networks) == {"original", "remastered"}
 
 
 def test_what_is_configured_is_not_measured(asked, tmp_path):
     said = []
     config = experiment(tmp_path, "original", precision="bfloat16")
-    assert resolved(config, decided(config, said.append)).trained_precision == "bfloat16"
-    assert said == ["Precision: bfloat16 (as configured)."] and not asked
+    assert resolved(config, decided(config, IMAGES, said.append)).trained_precision == "bfloat16"
+    assert said == ["Precision: bfloat16 (as configured)."] and not asked.networks
 
 
 def test_a_run_that_goes_on_keeps_what_its_ledgers_have_whatever_this_machine_is(asked, tmp_path):
     config, said = experiment(tmp_path, "mobilenet_v2"), []
-    kept = Decision("bfloat16", "another machine was fast", decided(config, said.append).tensorflow)
+    kept = Decision("bfloat16", "another machine was fast", decided(config, IMAGES, said.append).tensorflow)
     kept.write(config.ledger_folder)
-    assert decided(config, said.append).precision == "float32"  # no ledger: nothing was trained in it
+    assert decided(config, IMAGES, said.append).precision == "float32"  # no ledger: nothing was trained in it
     (config.ledger_folder / "sweep.jsonl").write_text("")
-    assert decided(config, said.append) == kept
+    assert decided(config, IMAGES, said.append) == kept
     assert said[-1].endswith("The ledgers of this experiment have it, so it stays.")
 
 
@@ -80,7 +113,7 @@ def test_another_tensorflow_decides_again_and_says_why(asked, tmp_path):
     config, said = experiment(tmp_path, "mobilenet_v2"), []
     Decision("bfloat16", "x", "1.0").write(config.ledger_folder)
     (config.ledger_folder / "sweep.jsonl").write_text("")
-    assert decided(config, said.append).precision == "float32"
+    assert decided(config, IMAGES, said.append).precision == "float32"
     assert "begun in bfloat16 by TensorFlow 1.0" in said[0]
 
 
@@ -103,21 +136,21 @@ def test_a_processor_without_instructions_for_it_is_not_measured(flags, gpu, exp
     found = computes_in_bfloat16(cpuinfo, devices)
     assert found is expected
     monkeypatch.setattr(precision, "computes_in_bfloat16", lambda: found)
-    decision = decided(experiment(tmp_path, "original"), lambda line: None)
-    assert (decision.precision, bool(asked)) == (("bfloat16", True) if expected else ("float32", False))
+    decision = decided(experiment(tmp_path, "original"), IMAGES, lambda line: None)
+    assert (decision.precision, bool(asked.networks)) == (("bfloat16", True) if expected else ("float32", False))
 
 
 @pytest.mark.slow
 def test_a_network_is_measured_once_and_the_figure_is_in_the_decision(tmp_path, monkeypatch):
     monkeypatch.setattr(precision, "computes_in_bfloat16", lambda: True)
     config = experiment(tmp_path, "remastered", schedule={"batch_size": 4})
-    first = decided(config, lambda line: None)
+    first = decided(config, IMAGES, lambda line: None)
     [path] = (tmp_path / "precision").glob("*.json")
     speedup = json.loads(path.read_text())["times_as_fast"]
-    assert speedup > 0 and f"remastered {speedup:.2f} times" in first.why
+    assert speedup > 0 and f"are {speedup:.2f} times as fast" in first.why
     assert first.precision == ("bfloat16" if speedup >= 1.3 else "float32")
     path.write_text(json.dumps({"times_as_fast": 9.0}))
-    assert decided(config, lambda line: None).precision == "bfloat16"
+    assert decided(config, IMAGES, lambda line: None).precision == "bfloat16"
 
 
 def test_a_workspace_that_can_t_be_written_is_said(tmp_path):

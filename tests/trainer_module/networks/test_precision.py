@@ -1,6 +1,5 @@
 """What a training step computes in bfloat16, and what stays float32. Trains a few steps."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
