@@ -69,7 +69,10 @@ def table(pairs: Sequence[Pair]) -> str:
     test images.
     """
     groups: dict[str, list[Pair]] = {"all": list(pairs)}
-    for name in ("`{0.sweep}`", "n = {0.cell.n:,}", "`{0.sweep}`, n = {0.cell.n:,}"):
+    names = ["`{0.sweep}`", "n = {0.cell.n:,}", "`{0.sweep}`, n = {0.cell.n:,}"]
+    if len({pair.before.place.sweep for pair in pairs}) == 1:  # the last would repeat the second
+        names.pop()
+    for name in names:
         for pair in sorted(pairs, key=lambda one: (one.before.place.sweep, one.before.place.cell.n)):
             groups.setdefault(name.format(pair.before.place), []).append(pair)
     rows = [HEAD, ("---",) * len(HEAD), *(_row(name, group) for name, group in groups.items())]

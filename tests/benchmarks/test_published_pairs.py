@@ -44,10 +44,18 @@ def test_a_fine_tuned_cell_and_its_counterpart_count_as_one():
 def test_collapsed_trainings_are_counted_and_one_pair_has_no_interval():
     rows = [row(100, val=0.5), row(100, solved=True), row(150, n=50), row(160, n=50, solved=True)]
     lines = table(pairs_of(by_place(rows), "solved")).splitlines()
-    assert [line.split(" | ")[0] for line in lines[2:]] == [
-        "| all", "| `a__original`", "| n = 20", "| n = 50", "| `a__original`, n = 20", "| `a__original`, n = 50",
-    ]  # fmt: skip
     assert "| n = 20 | 1 | 1 | 50.0% | 50.0% | 0.0 | 1, 0 |" in lines
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "further"),
+    [(("a__original",), []), (("a__original", "b__original"), ["`a__original`, n = 20", "`b__original`, n = 20"])],
+)
+def test_rows_of_a_sweep_and_a_size_are_there_if_there_are_several_sweeps(sweeps, further):
+    rows = [row(100 + 5 * solved, sweep=name, solved=solved) for name in sweeps for solved in (False, True)]
+    lines = table(pairs_of(by_place(rows), "solved")).splitlines()[2:]
+    names = ["all", *(f"`{name}`" for name in sweeps), "n = 20", *further]
+    assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in names]
 
 
 def test_the_command_prints_the_table_and_refuses_a_record_without_pairs(tmp_path, capsys):
