@@ -8,8 +8,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import pickle
 import platform
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +21,7 @@ from pathlib import Path
 import pydantic
 
 from acquisition.whole_files import written_whole
+from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import Architecture, ExperimentConfig
 from experiment.errors import ThawError
@@ -29,6 +34,8 @@ MEASUREMENT = 3
 """Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
 NOMINAL_GFLOPS = 100.0
 """Only the shares of an experiment's seconds count here, and they hardly depend on the core's rate."""
+MEASURES = "import sys; del sys.path[0]; from trainer_module.training.step_speed import main; main()"
+"""The program that measures; without the working folder, which may hold anything."""
 GPUS = "nvidia[0-9]*"
 """Names of NVIDIA devices."""
 DECISION_FILE = "precision.json"
@@ -113,7 +120,11 @@ def _measured(config: ExperimentConfig, images: int, tensorflow: str, say: Calla
 def _speedup(
     config: ExperimentConfig, architecture: Architecture, tensorflow: str, say: Callable[[str], None]
 ) -> float:  # fmt: skip
-    """Of a network on this machine; measured in a process of one thread, once."""
+    """Of a network on this machine, measured once.
+
+    Raises:
+      ThawError: it can't be trained, or its figure can't be written.
+    """
     backbone, batch_size = config.backbones.get(architecture), config.schedule.batch_size
     made = backbone.model_dump(mode="json", exclude={"weights", "model", "mflop"}) if backbone else None
     about = [MEASUREMENT, architecture, config.data.image_shape, made, batch_size, tensorflow, processor()]
@@ -124,13 +135,30 @@ def _speedup(
     except (OSError, ValueError, KeyError, TypeError):  # not measured yet, or damaged
         pass
     say(f"Measuring how fast {architecture} trains in bfloat16 (precision: auto), once on this machine.")
-    from trainer_module.processes.fixed_threads import run_alone
-    from trainer_module.training.step_speed import bfloat16_speedup
-
-    asked = architecture, config.data.image_shape, backbone, batch_size
-    speedup = run_alone(bfloat16_speedup, *asked, task=f"measured how fast {architecture} trains")
+    speedup = _measured_alone((architecture, config.data.image_shape, backbone, batch_size))
     _write(path, {"network": architecture, "times_as_fast": speedup, "tensorflow": tensorflow})
     return speedup
+
+
+def _measured_alone(asked: tuple[Architecture, tuple[int, int, int], Backbone | None, int]) -> float:
+    """In a process of its own, whose messages are not the user's.
+
+    The server from which workers are forked can't start yet: they would inherit this terminal instead of the run's log.
+    """
+    path = os.pathsep.join(folder for folder in sys.path if folder)
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; del sys.path[0]; from trainer_module.training import step_speed as s; s.main()",
+    ]
+    done = subprocess.run(
+        command, input=pickle.dumps(asked), capture_output=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    if done.returncode:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
+        raise ThawError(f"How fast {asked[0]} trains in bfloat16 could not be measured (exit status {done.returncode}: "
+                        f"{last}). Set precision to float32 or bfloat16, or remove the cause.")  # fmt: skip
+    return float(done.stdout.splitlines()[-1])
 
 
 def computes_in_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo"), devices: Path = Path("/dev")) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+import sys
 import time
 from typing import get_args
 
@@ -12,12 +14,19 @@ from experiment.backbones import Backbone
 from experiment.domains import Architecture
 from experiment.stack import Precision
 from trainer_module.networks.architectures import build_network
+from trainer_module.processes.fixed_threads import one_thread
 from trainer_module.training.activation_cache import InMemory
 from trainer_module.training.training_loop import Program
 
 LEAST_ROUNDS, MOST_ROUNDS, SECONDS = 2, 10, 1.0
 """Both precisions are timed alternating, a step at a time, until the seconds are over. The fastest step of each counts,
 so that an interruption does not."""
+
+
+def main() -> None:
+    """Reads the pickled arguments of bfloat16_speedup from the standard input and prints what it returns."""
+    one_thread()
+    print(bfloat16_speedup(*pickle.load(sys.stdin.buffer)))
 
 
 def bfloat16_speedup(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from experiment.backbones import Backbone
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.loading import validate_config
@@ -151,6 +152,14 @@ def test_a_network_is_measured_once_and_the_figure_is_in_the_decision(tmp_path, 
     assert first.precision == ("bfloat16" if speedup >= 1.3 else "float32")
     path.write_text(json.dumps({"times_as_fast": 9.0}))
     assert decided(config, IMAGES, lambda line: None).precision == "bfloat16"
+
+
+@pytest.mark.slow
+def test_a_network_that_can_not_be_measured_is_said_with_the_reason_and_nothing_else_is_printed(tmp_path, capfd):
+    asked = "mobilenet_v2", (32, 32, 1), Backbone(family="MobileNetV2", image_size_px=32, alpha=0.35), 4
+    with pytest.raises(ThawError, match=r"could not be measured .exit status 1: .*3 channels.*Set precision"):
+        precision._measured_alone(asked)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_workspace_that_can_t_be_written_is_said(tmp_path):
