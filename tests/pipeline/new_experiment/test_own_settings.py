@@ -146,6 +146,10 @@ def test_networks_from_scratch_see_the_images_of_the_largest_n_thirty_times(clas
     assert settings["blessing"] == {"min_accuracy": round(0.2 + 0.8 / classes, 2)}
 
 
+def test_a_users_images_are_trained_in_the_precision_that_is_fast_on_the_machine():
+    assert own_settings("a", DATA, ("rose", "tulip"), {}, 60, {})["precision"] == "auto"
+
+
 def test_a_choice_between_transfers_is_made_on_more_than_one_draw():
     """24 val images and one draw once chose a source that fresh draws found 24 points below another."""
     one = own_settings("a", DATA.model_copy(update={"image_shape": (200, 200, 3)}), ("rose", "tulip"), {}, 60, {})
