@@ -8,8 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import pickle
 import platform
 import re
 import subprocess
@@ -34,12 +32,20 @@ MEASUREMENT = 3
 """Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
 NOMINAL_GFLOPS = 100.0
 """Only the shares of an experiment's seconds count here, and they hardly depend on the core's rate."""
-MEASURES = "import sys; del sys.path[0]; from trainer_module.training.step_speed import main; main()"
-"""The program that measures; without the working folder, which may hold anything."""
+MEASURES = """import json, sys
+given = json.load(sys.stdin)
+sys.path[:] = given["path"]
+from trainer_module.training.step_speed import main
+main(given["asked"])
+"""
 GPUS = "nvidia[0-9]*"
 """Names of NVIDIA devices."""
 DECISION_FILE = "precision.json"
 """Beside the ledgers: what the experiment's last run took."""
+
+
+Asked = tuple[Architecture, tuple[int, int, int], Backbone | None, int]
+"""Arguments of bfloat16_speedup."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,20 +146,13 @@ def _speedup(
     return speedup
 
 
-def _measured_alone(asked: tuple[Architecture, tuple[int, int, int], Backbone | None, int]) -> float:
+def _measured_alone(asked: Asked) -> float:
     """In a process of its own, whose messages are not the user's.
 
     The server from which workers are forked can't start yet: they would inherit this terminal instead of the run's log.
     """
-    path = os.pathsep.join(folder for folder in sys.path if folder)
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; del sys.path[0]; from trainer_module.training import step_speed as s; s.main()",
-    ]
-    done = subprocess.run(
-        command, input=pickle.dumps(asked), capture_output=True, env={**os.environ, "PYTHONPATH": path}
-    )
+    given = {"path": sys.path, "asked": pydantic.TypeAdapter(Asked).dump_python(asked, mode="json")}
+    done = subprocess.run([sys.executable, "-c", MEASURES], input=json.dumps(given).encode(), capture_output=True)
     if done.returncode:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
         raise ThawError(f"How fast {asked[0]} trains in bfloat16 could not be measured (exit status {done.returncode}: "

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import pickle
-import sys
 import time
-from typing import get_args
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import numpy as np
 
@@ -23,10 +22,12 @@ LEAST_ROUNDS, MOST_ROUNDS, SECONDS = 2, 10, 1.0
 so that an interruption does not."""
 
 
-def main() -> None:
-    """Reads the pickled arguments of bfloat16_speedup from the standard input and prints what it returns."""
+def main(asked: Sequence[Any]) -> None:
+    """Prints bfloat16_speedup of its arguments, given as JSON values, in a process of its own."""
     one_thread()
-    print(bfloat16_speedup(*pickle.load(sys.stdin.buffer)))
+    architecture, image_shape, backbone, batch_size = asked
+    made = None if backbone is None else Backbone.model_validate(backbone)
+    print(bfloat16_speedup(architecture, tuple(image_shape), made, batch_size))
 
 
 def bfloat16_speedup(
