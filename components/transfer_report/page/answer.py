@@ -30,7 +30,7 @@ def headline(summary: Mapping[str, Any]) -> str:
         return (
             f"Deploy none of these networks: neither {row['transfer']}, the best transfer on val, nor "
             f"{network_in_words(scratch['architecture'])} from scratch gets more than {reached}% of the test images "
-            f"right, and the floor is {least}%."
+            f"right, and the floor (blessing.min_accuracy) is {least}%."
         )
     if scratch["verdict"] == "loss":
         return (

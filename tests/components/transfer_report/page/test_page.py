@@ -97,7 +97,7 @@ def test_no_network_is_the_answer_if_none_reaches_the_floor(lead: float, verdict
     reached = "52.4" if lead > 1 else "51.6" if lead > 0 else "51.2"
     assert headline(summary_of(row)) == (
         "Deploy none of these networks: neither a__original, the best transfer on val, nor the original network from "
-        f"scratch gets more than {reached}% of the test images right, and the floor is 60.0%."
+        f"scratch gets more than {reached}% of the test images right, and the floor (blessing.min_accuracy) is 60.0%."
     )
 
 
