@@ -25,7 +25,8 @@ def headline(summary: Mapping[str, Any]) -> str:
             "best network trained from scratch."
         )
     floor = summary["blessing"]["min_accuracy"]
-    if rounded_off(max(row["accuracy"], scratch["accuracy"])) < floor:
+    ahead = scratch["verdict"] == "undecided" and round(scratch["lead_points"], 1) < 0  # as it would be shown
+    if (ahead or scratch["verdict"] == "loss") and rounded_off(max(row["accuracy"], scratch["accuracy"])) < floor:
         reached, least = formats.apart(100 * max(row["accuracy"], scratch["accuracy"]), 100 * floor)
         return (
             f"Deploy none of these networks: neither {row['transfer']}, the best transfer on val, nor "
@@ -37,7 +38,7 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"Do not transfer: {network_in_words(scratch['architecture'])} trained from scratch is better than "
             f"{row['transfer']}, the best transfer on val."
         )
-    if scratch["verdict"] == "undecided" and round(scratch["lead_points"], 1) < 0:  # as it would be shown
+    if ahead:
         return (
             f"Train {network_in_words(scratch['architecture'])} from scratch: it gets "
             f"{_more(-scratch['lead_points'])} of the test images right than {row['transfer']}, the best transfer on "

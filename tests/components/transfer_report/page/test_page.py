@@ -85,19 +85,17 @@ def test_an_undecided_difference_is_the_answer_unless_the_floor_is_missed() -> N
         "Undecided: the original network, transferred from a, gets 92.6% of the test images right, the remastered "
         "network from scratch 92.6%; the difference may be chance."
     )
-    better = {**row, "from_scratch": {**close, "accuracy": 0.96}}
-    assert headline(summary_of(better, floor=0.95)).startswith("Do not deploy a transfer yet: ")
+    assert headline(summary_of(row, floor=0.95)).startswith("Do not deploy a transfer yet: ")
 
 
-@pytest.mark.parametrize(("lead", "verdict"), [(-1.2, "undecided"), (0.4, "undecided"), (-1.2, "loss"), (1.2, "gain")])
-def test_no_network_is_the_answer_if_none_reaches_the_floor(lead: float, verdict: str) -> None:
+@pytest.mark.parametrize("verdict", ["undecided", "loss"])
+def test_no_network_from_scratch_is_the_answer_if_none_reaches_the_floor(verdict: str) -> None:
     """Of labels that nothing can be learned from, the network that guessed better by chance is not advised."""
-    scratch = {**CELL["from_scratch"], "accuracy": 0.512, "lead_points": lead, "verdict": verdict}
-    row = {**CELL, "accuracy": 0.512 + lead / 100, "from_scratch": scratch, "blessed": False}
-    reached = "52.4" if lead > 1 else "51.6" if lead > 0 else "51.2"
+    scratch = {**CELL["from_scratch"], "accuracy": 0.512, "lead_points": -1.2, "verdict": verdict}
+    row = {**CELL, "accuracy": 0.5, "from_scratch": scratch, "blessed": False}
     assert headline(summary_of(row)) == (
         "Deploy none of these networks: neither a__original, the best transfer on val, nor the original network from "
-        f"scratch gets more than {reached}% of the test images right, and the floor (blessing.min_accuracy) is 60.0%."
+        "scratch gets more than 51.2% of the test images right, and the floor (blessing.min_accuracy) is 60.0%."
     )
 
 
