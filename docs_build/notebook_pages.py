@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import nbformat
@@ -25,6 +26,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PARAMETERS = "parameters"
 """Tag of the cell that says which run is read; the same as papermill's."""
 SECONDS_PER_CELL = 600
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+"""In IPython's tracebacks; a message shows control characters as escapes."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,9 +37,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("build/notebooks"), help="where the pages go")
     arguments = parser.parse_args(argv)
     try:
-        run = open_run(arguments.run).folder
+        run = open_run(arguments.run)
         for path in notebooks():
-            page = render(path, run, arguments.out)
+            others = set(run.config.data.classes) - set(run.config.target.classes)
+            if lacking := lacking_classes(path, others):
+                print(f"{path.name} is left out: it takes images of {' and '.join(lacking)} outside of the target, "
+                      "and this run has none.", flush=True)  # fmt: skip
+                continue
+            page = render(path, run.folder, arguments.out)
             print(f"{page} ({page.stat().st_size / 1e6:.1f} MB)", flush=True)
     except ThawError as error:
         print(f"thaw: {error}", file=sys.stderr)
@@ -47,6 +55,12 @@ def main(argv: Sequence[str]) -> int:
 def notebooks() -> list[Path]:
     """The notebooks, in the order in which they are to be read."""
     return sorted(FOLDER.glob("*.ipynb"))
+
+
+def lacking_classes(path: Path, classes: Collection[str]) -> list[str]:
+    """Classes that a notebook's metadata asks for (`thaw.classes`) and that are not among these."""
+    wanted = nbformat.read(path, as_version=4).metadata.get("thaw", {}).get("classes", ())
+    return [name for name in wanted if name not in classes]
 
 
 def render(path: Path, run: Path, out: Path) -> Path:
@@ -98,7 +112,7 @@ def execute(notebook: NotebookNode, run: Path, name: str) -> NotebookNode:
     try:
         client.execute()
     except CellExecutionError as error:
-        raise ThawError(f"{name}: a cell failed on {run}.\n{error}") from error
+        raise ThawError(f"{name}: a cell failed on {run}.\n{_COLOURS.sub('', str(error))}") from error
     # A reader's run lies elsewhere.
     parameters.source = shown
     return executed

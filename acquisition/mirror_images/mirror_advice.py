@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,22 +36,21 @@ class MirrorAdvice:
 
 
 def mirror_advice(
-    files: RecordFiles, data: Data, target: Sequence[str], groups: Mapping[bytes, str], asked: bool | None,
+    files: RecordFiles, data: Data, target: Sequence[str], asked: bool | None,
     on_progress: Callable[[int], None] | None = None,
 ) -> MirrorAdvice:  # fmt: skip
     """Looks at training images of the target; test images take no part.
 
     Args:
       files: records that inspect_records has found sound.
-      data: their layout.
+      data: their layout; without a group_key each image stands alone.
       target: classes to look at.
-      groups: by id, what belongs together; an image without an entry stands alone.
       asked: what the user wants; none: it is found out.
       on_progress: told the images looked at so far.
     """
     if asked is not None:
         return MirrorAdvice(asked, f"as --{'' if asked else 'no-'}mirror says")
-    check = check_mirror(*_sampled(files, data, target, groups, on_progress))
+    check = check_mirror(*_sampled(files, data, target, on_progress))
     if check is None:
         return MirrorAdvice(True, "too few images to find out whether left and right matter; if so, say --no-mirror")
     counts = (f"a simple classifier recognizes {check.recognized:,} of {check.images:,} training images and "
@@ -64,8 +63,7 @@ def mirror_advice(
 
 
 def _sampled(
-    files: RecordFiles, data: Data, target: Sequence[str], groups: Mapping[bytes, str],
-    on_progress: Callable[[int], None] | None,
+    files: RecordFiles, data: Data, target: Sequence[str], on_progress: Callable[[int], None] | None
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:  # fmt: skip
     """Histograms float32 [images, LENGTH], labels and groups of the first training images of each class."""
     import tensorflow as tf
@@ -87,8 +85,7 @@ def _sampled(
                     load_image(features[data.image_key].bytes_list.value[0], place, 2 * SIDE)
                 ))  # fmt: skip
                 labels.append(label)
-                image_id = features[data.id_key].bytes_list.value if data.id_key in features else ()
-                names.append(groups.get(image_id[0], place) if image_id else place)
+                names.append(features[data.group_key].bytes_list.value[0].decode() if data.group_key else place)
                 if on_progress:
                     on_progress(len(labels))
     return np.array(histograms), np.array(labels), names

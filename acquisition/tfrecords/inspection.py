@@ -55,7 +55,7 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
       ThawError: names the file and the record (counted from 0) that is truncated, corrupt or no
         tf.train.Example; whose image is missing, undecodable or of another size or channel count; whose label
         is missing, not one integer or out of range; whose id is missing where others have one, or is found
-        twice; the same image in both splits, or with two labels; a group in two splits. Also a split without
+        twice; the same image in two splits, or with two labels; a group in two splits. Also a split without
         records.
     """
     undecodable = make_decoder(data.image_shape)

@@ -30,7 +30,7 @@ class RecordsSeen:
     ids: dict[bytes, tuple[str, RecordPosition]] = field(default_factory=dict)
     """The split and place of each id."""
     images: dict[bytes, tuple[str, RecordPosition, int]] = field(default_factory=dict)
-    """The split, place and label of each image, by the hash of its bytes."""
+    """The split (train, val or test), place and label of each image, by the hash of its bytes."""
     groups: dict[bytes, tuple[str, RecordPosition, int]] = field(default_factory=dict)
     """The split (train, val or test), first place and number of each group."""
     records: int = 0
@@ -83,13 +83,14 @@ def _note_ids(seen: RecordsSeen, split: str, path: Path, first: int, records: Se
 def _note_images(
     seen: RecordsSeen, split: str, path: Path, first: int, records: Sequence[CheckedRecord], classes: Sequence[str]
 ) -> None:  # fmt: skip
-    """Checks that no image is in both splits, under whatever ids, and that none has two labels."""
+    """Checks that no image is in two splits, under whatever ids, and that none has two labels."""
     for position, record in enumerate(records):
         place, key = RecordPosition(path, first + position), hashlib.blake2b(record.image, digest_size=16).digest()
-        other, first_place, label = seen.images.setdefault(key, (split, place, record.label))
-        if other != split:
-            raise ThawError(f"{place} ({split}): the very same image is also in {first_place} ({other}). Expected each "
-                            "image in one split; leave one of the two out.")  # fmt: skip
+        inside = _inside(record, split)
+        other, first_place, label = seen.images.setdefault(key, (inside, place, record.label))
+        if other != inside:
+            raise ThawError(f"{place} ({inside}): the very same image is also in {first_place} ({other}). Expected "
+                            "each image in one split; leave one of the two out.")  # fmt: skip
         if label != record.label:
             raise ThawError(
                 f"{place}: the very same image is also in {first_place}, with the label {label} ({classes[label]}) "
@@ -99,14 +100,19 @@ def _note_images(
 
 
 def _note_groups(seen: RecordsSeen, split: str, path: Path, first: int, records: Sequence[CheckedRecord]) -> None:
-    """Checks that no group is in two splits; val, which the records mark, is one of them."""
+    """Checks that no group is in two splits."""
     for position, record in enumerate(records):
         if record.group is None:
             continue
         place = RecordPosition(path, first + position)
-        inside = "val" if record.in_val and split == "train" else split
+        inside = _inside(record, split)
         other, first_place, _ = seen.groups.setdefault(record.group, (inside, place, len(seen.groups)))
         if other != inside:
             raise ThawError(f"{place} ({inside}): the group {record.group.decode()!r} is also in "
                             f"{first_place} ({other}). Expected each group in one split; move its records to one of "
                             "the two.")  # fmt: skip
+
+
+def _inside(record: CheckedRecord, split: str) -> str:
+    """The record's split; val, which the records mark, is one."""
+    return "val" if record.in_val and split == "train" else split

@@ -28,9 +28,9 @@ class Confirmed:
       question: what was asked.
       summary: the chosen cell against its baseline; its `val_accuracy` is what the search chose it by.
       scratch: the chosen cell against the best network from scratch.
-      collapsed: of the fresh draws, how many ended no better than chance, by `chosen`, `baseline` and `scratch`.
-        Accuracies and differences are those of the others; verdicts allow for all.
-      trained: the fresh draws that did not collapse, by the same names.
+      collapsed: of the fresh draws, how many ended no better than chance, by `chosen`, `baseline` and, if it is
+        another cell, `scratch`. Accuracies and differences are those of the others; verdicts allow for all.
+      trained: the fresh draws that did not collapse, by `chosen`, `baseline` and `scratch`.
       train_accuracy: see train_accuracy_of, by the same names; a fraction.
       classes: of the target.
     """
@@ -60,9 +60,8 @@ class Confirmed:
     def collapses(self) -> list[str]:
         """Sentences on the cells that collapsed: how often they did, with the exact bound, and what that leaves."""
         found = []
-        for name, place in self._cells:
-            count = self.collapsed.get(name, 0)
-            if count:
+        for name, place in self.question.different_cells:
+            if count := self.collapsed[name]:
                 low, high = (100 * bound for bound in collapse_rate_interval(count, self.draws))
                 figures = "figures are of the other draws" if count < self.draws else "no other draws are left"
                 found.append(f"n = {self.question.n}: {place[0]} ended no better than chance in {count} of {self.draws}"
@@ -76,15 +75,9 @@ class Confirmed:
             f"n = {self.question.n}: {place[0]} is right on {100 * self.train_accuracy[name]:.0f}% of its own training "
             f"images, so it was not trained to the end. With more steps (schedule.max_steps) it may be better, and the "
             f"gain over it smaller."
-            for name, place in self._cells
+            for name, place in self.question.different_cells
             if name != "chosen" and is_underfit(self.train_accuracy[name], self.classes)
         ]
-
-    @property
-    def _cells(self) -> list[tuple[str, SweepCell]]:
-        """Names and cells; `scratch` only if it is not the baseline."""
-        cells = self.question.by_name
-        return [(name, place) for name, place in cells.items() if name != "scratch" or place != cells["baseline"]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +182,7 @@ def _confirmed(
         question,
         summary,
         FromScratch(scratch, _points(lead, arms["chosen"], arms["scratch"]), size.lead_verdict),
-        collapsed={name: int(arm.collapsed.sum()) for name, arm in arms.items()},
+        collapsed={name: int(arms[name].collapsed.sum()) for name, _ in question.different_cells},
         trained={
             name: frozenset(draw for draw, collapsed in zip(draws, arm.collapsed, strict=True) if not collapsed)
             for name, arm in arms.items()

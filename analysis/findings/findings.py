@@ -33,7 +33,8 @@ class Findings:
 
 
 def find(
-    grid: Grid, summaries: Summaries, confirmation: Confirmation, pace: Pace, *, complete: bool = True
+    grid: Grid, summaries: Summaries, confirmation: Confirmation, pace: Pace, *, complete: bool = True,
+    floor: float = 0.0,
 ) -> Findings:  # fmt: skip
     """Computes all of it.
 
@@ -42,12 +43,13 @@ def find(
       confirmation: of what it chose.
       pace: of its curves.
       complete: see judge_claims.
+      floor: see Advice.
 
     Raises:
       ThawError: as `Ledgers.baseline_rows` and `Grid.values`.
     """
     claims = judge_claims(grid, summaries, Grid(confirmation.ledgers), complete=complete)
-    return Findings(advise(confirmation), claims, labels_needed(confirmation), measure_curves(grid, pace))
+    return Findings(advise(confirmation, floor), claims, labels_needed(confirmation), measure_curves(grid, pace))
 
 
 def labels_table(labels: Sequence[LabelsNeeded], confirmation: Confirmation) -> dict[str, Any]:

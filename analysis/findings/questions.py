@@ -39,6 +39,11 @@ class Question:
         return dict(zip(PLACES, (self.chosen, self.baseline, self.scratch), strict=True))
 
     @property
+    def different_cells(self) -> list[tuple[str, SweepCell]]:
+        """Names and cells, without `scratch` if that is `baseline`."""
+        return [(name, place) for name, place in self.by_name.items() if name != "scratch" or place != self.baseline]
+
+    @property
     def cells(self) -> list[SweepCell]:
         """All of them, each once."""
         return list(dict.fromkeys(self.by_name.values()))

@@ -10,7 +10,7 @@ from analysis.findings.confirmed import Confirmation, Confirmed
 from analysis.statistics import formats
 from experiment.backbones import network_in_words, unit_of
 from experiment.schedules import tuned_in_words
-from ledger.cell_selection import Cell
+from ledger.cell_selection import Cell, rounded_off
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,9 +19,11 @@ class Advice:
 
     Attributes:
       answer: both, with the verdict.
+      floor: the accuracy, a fraction, below which no network is to be deployed.
     """
 
     answer: Confirmed
+    floor: float = 0.0
 
     @property
     def n(self) -> int:
@@ -49,6 +51,8 @@ class Advice:
             worth = f", {shown(lead)} over {network_in_words(self.answer.scratch.best.architecture)} from scratch"
         if self.answer.scratch.verdict == "undecided":
             worth += f", undecided: {'it may be no better' if self._from_scratch else 'the transfer may gain nothing'}"
+        if rounded_off(self.best.accuracy.estimate) < self.floor:
+            worth += f"; but it is below the floor of {formats.percent(self.floor)}"
         return f"With {self.n} labelled images: {model_in_words(self.best)}, {_accuracy(self.best)}{worth}."
 
 
@@ -57,9 +61,9 @@ def _accuracy(measured: MeasuredCell) -> str:
     return f"{formats.percent(accuracy.estimate)} {formats.percent_interval((accuracy.low, accuracy.high))}"
 
 
-def advise(confirmation: Confirmation) -> list[Advice]:
-    """One Advice for each n that was confirmed, rising."""
-    return [Advice(answer) for answer in confirmation.best]
+def advise(confirmation: Confirmation, floor: float = 0.0) -> list[Advice]:
+    """One Advice for each n that was confirmed, rising; `floor` as in Advice."""
+    return [Advice(answer, floor) for answer in confirmation.best]
 
 
 def model_in_words(measured: MeasuredCell) -> str:

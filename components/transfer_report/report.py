@@ -71,7 +71,7 @@ def write_report(
     pace = Pace(settings.records_per_image, settings.batch_size)
     undone = left_undone(everything, grid, confirmation, settings)
     complete = settings.search == "grid" or not undone["not_trained"]
-    found = find(grid, summaries, confirmation, pace, complete=complete)
+    found = find(grid, summaries, confirmation, pace, complete=complete, floor=settings.blessing.min_accuracy)
     summary = summarised(everything, confirmation, decision, settings, found) | undone
     winner = decision.winner.candidate.transfer
     summary["labels"] = labels_ahead_json(labels_ahead(grid, confirmation, settings.deployed_size, winner))

@@ -174,7 +174,7 @@ def _lines(made: Made, command: str) -> Iterator[str]:
 def _mirror_advice(own: OwnData, wanted: Wanted, terminal: Console) -> MirrorAdvice:
     with progress_in(terminal, transient=True) as bar:
         task = bar.add_task("looking at mirror images", total=None)
-        return mirror_advice(own.files, own.data, own.target, own.groups, wanted.mirror,
+        return mirror_advice(own.files, own.data, own.target, wanted.mirror,
                              lambda done: bar.update(task, completed=done))  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def from_images(
     )  # fmt: skip
     found = find_record_files(draft / RECORDS)
     notes += (*notes_on_hidden(folder), *notes_on(read, division))
-    return OwnData(data, found, own, target, all_domains(own, target, domains), reason, notes, groups)
+    return OwnData(data, found, own, target, all_domains(own, target, domains), reason, notes)
 
 
 def _found(folder: Path, wanted: Wanted) -> list[LabelledFile]:

@@ -44,7 +44,6 @@ class OwnData:
       domains: classes of each source.
       size_reason: why the images have their size.
       notes: what the user should know.
-      groups: by id, what belongs together: a group, a set of near-duplicates; other images stand alone.
     """
 
     data: Data
@@ -54,7 +53,6 @@ class OwnData:
     domains: dict[str, tuple[str, ...]]
     size_reason: str
     notes: tuple[str, ...]
-    groups: Mapping[bytes, str] = dataclasses.field(default_factory=dict)
 
 
 def holds_records(folder: Path) -> bool:

@@ -32,8 +32,9 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
         if isinstance(cause, ThawError):
             return ThawError(f"{where}: {cause}")
         if is_full_disk(cause):
-            return ThawError(f"{where}: the disk is full{_named(cause)}. Expected room for the workspace and the run's "
-                             f"folder; make some, and run the same command again. {kept}")  # fmt: skip
+            return ThawError(f"{where}: the disk is full{_named(cause) or _written_last(node, folder)}. Expected room "
+                             "for the workspace, the run's folder and temporary files (TMPDIR). Make some, and run the "
+                             f"same command again. {kept if gone else _kept_in_part(log)}")  # fmt: skip
     if node == AFTER_NODES and isinstance(error, OSError) and gone:
         return ThawError(f"{node}: {folder} is gone; it was deleted, moved or renamed during the run. Expected the "
                          f"folder that the run made; run the command again for a new one. {NOT_REPEATED}")  # fmt: skip
@@ -42,6 +43,16 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
                          f"written; correct its permissions, and run the same command again. {kept}")  # fmt: skip
     failed = f"The node {node} failed" if node and node != AFTER_NODES else where
     return ThawError(f"{failed}: {type(error).__name__}: {error}\n{kept}")
+
+
+def _written_last(node: str, folder: Path) -> str:
+    """After the nodes only the run's folder is written, also by what names no file, as shutil.copytree."""
+    return f" ({folder})" if node == AFTER_NODES else ""
+
+
+def _kept_in_part(log: Path) -> str:
+    """Of a log that may lie on the full disk itself."""
+    return f"{log} has the output and the traceback, as far as there was room. {NOT_REPEATED}"
 
 
 def interruption(error: BaseException) -> KeyboardInterrupt | None:

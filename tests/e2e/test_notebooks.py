@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 
-from docs_build.notebook_pages import execute, notebooks, render
+from docs_build.notebook_pages import execute, lacking_classes, notebooks, render
 from experiment.errors import ThawError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
@@ -33,8 +33,14 @@ def test_a_notebook_executes_and_its_page_shows_pictures(path, run, tmp_path):
 def test_a_cell_that_fails_is_shown_with_its_notebook(run):
     cell = nbformat.v4.new_code_cell
     broken = nbformat.v4.new_notebook(cells=[cell("RUN = 0", metadata={"tags": ["parameters"]}), cell("1 / len('')")])
-    with pytest.raises(ThawError, match=r"(?s)broken.ipynb: a cell failed.*ZeroDivisionError"):
+    with pytest.raises(ThawError, match=r"(?s)broken.ipynb: a cell failed.*ZeroDivisionError") as raised:
         execute(broken, run, "broken.ipynb")
+    assert "x1b" not in str(raised.value)
+
+
+def test_only_the_notebook_on_cifar_10_asks_for_classes():
+    lacking = {path.stem[:2]: lacking_classes(path, {"ants", "deer"}) for path in notebooks()}
+    assert lacking == {"01": [], "02": [], "03": [], "04": ["horse"]}
 
 
 def test_a_notebook_that_cannot_be_told_its_run_is_refused(run):

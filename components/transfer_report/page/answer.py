@@ -24,18 +24,27 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"{formats.percent(row['accuracy'])} of the test images right, {_more(scratch['lead_points'])} than the "
             "best network trained from scratch."
         )
+    floor = summary["blessing"]["min_accuracy"]
+    ahead = scratch["verdict"] == "undecided" and round(scratch["lead_points"], 1) < 0  # as it would be shown
+    if (ahead or scratch["verdict"] == "loss") and rounded_off(max(row["accuracy"], scratch["accuracy"])) < floor:
+        reached, least = formats.apart(100 * max(row["accuracy"], scratch["accuracy"]), 100 * floor)
+        return (
+            f"Deploy none of these networks: neither {row['transfer']}, the best transfer on val, nor "
+            f"{network_in_words(scratch['architecture'])} from scratch gets more than {reached}% of the test images "
+            f"right, and the floor (blessing.min_accuracy) is {least}%."
+        )
     if scratch["verdict"] == "loss":
         return (
             f"Do not transfer: {network_in_words(scratch['architecture'])} trained from scratch is better than "
             f"{row['transfer']}, the best transfer on val."
         )
-    if scratch["verdict"] == "undecided" and round(scratch["lead_points"], 1) < 0:  # as it would be shown
+    if ahead:
         return (
             f"Train {network_in_words(scratch['architecture'])} from scratch: it gets "
             f"{_more(-scratch['lead_points'])} of the test images right than {row['transfer']}, the best transfer on "
             "val, but the difference is undecided."
         )
-    if scratch["verdict"] == "undecided" and rounded_off(row["accuracy"]) >= summary["blessing"]["min_accuracy"]:
+    if scratch["verdict"] == "undecided" and rounded_off(row["accuracy"]) >= floor:
         return (
             f"Undecided: {network_in_words(row['architecture'])}, transferred from {row['source']}, gets "
             f"{formats.percent(row['accuracy'])} of the test images right, "

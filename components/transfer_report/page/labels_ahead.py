@@ -98,8 +98,8 @@ def _takes(curve: Values, wished: str) -> str:
                 f"than {last} agrees with what was measured.")  # fmt: skip
     if images["expected"] is None:
         low = _bound(images["low"], smallest, curve["sizes"][-1])
-        return (f"For {wished} it takes more than {last} images, as far as the curve is known; the lower bound is "
-                f"{low}.")  # fmt: skip
+        return (f"For {wished} it is expected to take more than {last} images, as far as the curve is known, but may "
+                f"take only {low}.")  # fmt: skip
     return f"For {wished} it takes {images_of(curve)} images."
 
 

@@ -96,6 +96,8 @@ def test_figures_are_of_the_draws_that_did_not_collapse_and_of_all_where_none_is
     some = answer({"cats_dogs__original": {1000}, "baseline__original": {2001}})
     assert some.shown_draws("chosen") == {1001, 1002, 2000, 2001, 2002}
     assert some.shown_draws("chosen", "baseline") == {1001, 1002, 2000, 2002}
+    # The baseline is the best network from scratch too: its draw that collapsed is one training.
+    assert some.collapsed == {"chosen": 1, "baseline": 1}
     every = {first + draw for first in (1000, 2000) for draw in range(3)}
     assert answer({"cats_dogs__original": set(), "baseline__original": every}).shown_draws("chosen", "baseline") is None
 

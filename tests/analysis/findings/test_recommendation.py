@@ -38,6 +38,13 @@ def test_where_the_transfer_loses_the_network_from_scratch_is_advised(grid_of: C
     assert found.sentence.endswith("the best transfer on val.")
 
 
+def test_an_accuracy_below_the_floor_is_told_with_the_floor(grid_of: Callable[..., Grid]) -> None:
+    found = advised(grid_of, dict(zip(SWEEPS, (0.51, 0.5, 0.5, 0.5), strict=True)))
+    assert "floor" not in found.sentence
+    assert Advice(found.answer, 0.6).sentence.endswith("; but it is below the floor of 60.0%.")
+    assert "floor" not in Advice(found.answer, 0.51).sentence
+
+
 def test_a_lead_that_may_be_nothing_is_told_so(grid_of: Callable[..., Grid]) -> None:
     found = advised(grid_of, dict(zip(SWEEPS, (0.699, 0.6, 0.7, 0.6), strict=True)))
     assert found.sentence.endswith(", undecided: the transfer may gain nothing.")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_an_error_that_repeats_what_it_wraps_is_reported_as_the_wrapped_one_and_
 def test_a_full_disk_is_said_in_words_whoever_found_it(error):
     said = explained(error, "Transform", Path("log.txt"))
     assert str(said).startswith("Transform: the disk is full. Expected room") and "log.txt" in str(said)
+
+
+def test_the_full_disk_of_the_runs_folder_is_named_and_its_log_is_not_said_to_be_whole(tmp_path):
+    """The log lies on that disk, so it has what there was room for."""
+    full = shutil.Error([("a.csv", "b.csv", f"[Errno 28] {os.strerror(errno.ENOSPC)}")])  # copytree's names no file
+    said = str(explained(full, AFTER_NODES, tmp_path / "log.txt"))
+    assert f"Writing the run's folder: the disk is full ({tmp_path}). Expected room" in said and "TMPDIR" in said
+    assert "as far as there was room" in said and "All output" not in said
 
 
 def test_any_other_error_names_node_and_log(tmp_path):

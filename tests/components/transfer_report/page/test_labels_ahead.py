@@ -68,12 +68,15 @@ def test_a_curve_that_ends_before_twice_the_users_images_says_so():
 @pytest.mark.parametrize(
     ("takes", "said"),
     [
-        ((None, None, None), "more than 2,000 images, as far as the curve is known."),
-        ((640.0, None, None), "more than 2,000 images, as far as the curve is known; the lower bound is 640."),
+        ((None, None, None), "takes more than 2,000 images, as far as the curve is known."),
+        (
+            (640.0, None, None),
+            "is expected to take more than 2,000 images, as far as the curve is known, but may take only 640.",
+        ),
     ],
 )
 def test_an_accuracy_out_of_reach_is_told_as_an_open_interval(takes, said):
-    assert label_sentences(labels(curve(takes=takes), curve("from scratch")))[1] == f"For 95.0% it takes {said}"
+    assert label_sentences(labels(curve(takes=takes), curve("from scratch")))[1] == f"For 95.0% it {said}"
 
 
 def test_an_interval_over_all_sizes_gives_no_number():

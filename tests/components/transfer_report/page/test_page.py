@@ -21,6 +21,10 @@ CELL = {
 }  # fmt: skip
 
 
+def summary_of(row: dict[str, Any], floor: float = 0.6) -> dict[str, Any]:
+    return {"winner": row["transfer"], "closing_table": [row], "blessing": {"min_accuracy": floor}}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -53,7 +57,7 @@ def test_a_better_network_from_scratch_is_named_in_the_answer() -> None:
     better = {**CELL["from_scratch"], "architecture": "remastered", "accuracy": 0.926, "lead_points": -2.6,
               "lead_interval_points": [-4.0, -1.2], "verdict": "loss"}  # fmt: skip
     row = {**CELL, "from_scratch": better, "blessed": False}
-    assert headline({"winner": "a__original", "closing_table": [row]}) == (
+    assert headline(summary_of(row)) == (
         "Do not transfer: the remastered network trained from scratch is better than a__original, the best transfer on "
         "val."
     )
@@ -67,7 +71,7 @@ def test_a_network_from_scratch_that_was_more_accurate_is_the_answer_though_unde
     close = {**CELL["from_scratch"], "architecture": "remastered", "lead_points": -0.4,
              "lead_interval_points": [-1.5, 0.7], "verdict": "undecided"}  # fmt: skip
     row = {**CELL, "from_scratch": close, "blessed": False}
-    assert headline({"winner": "a__original", "closing_table": [row]}) == (
+    assert headline(summary_of(row)) == (
         "Train the remastered network from scratch: it gets 0.4 points more of the test images right than a__original, "
         "the best transfer on val, but the difference is undecided."
     )
@@ -77,13 +81,22 @@ def test_an_undecided_difference_is_the_answer_unless_the_floor_is_missed() -> N
     close = {**CELL["from_scratch"], "architecture": "remastered", "accuracy": 0.926, "lead_points": -0.04,
              "lead_interval_points": [-1.5, 1.4], "verdict": "undecided"}  # fmt: skip
     row = {**CELL, "accuracy": 0.926, "from_scratch": close, "blessed": False}
-    summary = {"winner": "a__original", "closing_table": [row], "blessing": {"min_accuracy": 0.6}}
-    assert headline(summary) == (
+    assert headline(summary_of(row)) == (
         "Undecided: the original network, transferred from a, gets 92.6% of the test images right, the remastered "
         "network from scratch 92.6%; the difference may be chance."
     )
-    summary["blessing"] = {"min_accuracy": 0.95}
-    assert headline(summary).startswith("Do not deploy a transfer yet: ")
+    assert headline(summary_of(row, floor=0.95)).startswith("Do not deploy a transfer yet: ")
+
+
+@pytest.mark.parametrize("verdict", ["undecided", "loss"])
+def test_no_network_from_scratch_is_the_answer_if_none_reaches_the_floor(verdict: str) -> None:
+    """Of labels that nothing can be learned from, the network that guessed better by chance is not advised."""
+    scratch = {**CELL["from_scratch"], "accuracy": 0.512, "lead_points": -1.2, "verdict": verdict}
+    row = {**CELL, "accuracy": 0.5, "from_scratch": scratch, "blessed": False}
+    assert headline(summary_of(row)) == (
+        "Deploy none of these networks: neither a__original, the best transfer on val, nor the original network from "
+        "scratch gets more than 51.2% of the test images right, and the floor (blessing.min_accuracy) is 60.0%."
+    )
 
 
 @pytest.mark.parametrize(
