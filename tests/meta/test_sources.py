@@ -1,6 +1,7 @@
 """Habits that every Python file of the project keeps. Reads the files as text and imports none of them."""
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,11 +28,16 @@ READS_ENVIRONMENT = (
 # freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
 MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/networks/weight_values.py")
 RANDOM_MAKERS = {"default_rng", "Generator", "RandomState", "SeedSequence", "Random", "set_seed", "set_random_seed"}
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 MAX_FILE_LINES, MAX_TEST_FILE_LINES = 250, 300
 MAX_FUNCTION_LINES = 60
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """Parsed by the first test that asks, not by each process that collects tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def name_of(path: Path) -> str:
@@ -150,7 +156,7 @@ def globs_and_ascii(tree: ast.AST) -> list[int]:
 
 def found_in(paths: list[Path], check: Callable[[ast.Module], Any]) -> dict[str, Any]:
     """What a check finds, by file; files without a finding are left out."""
-    return {name_of(path): found for path in paths if (found := check(TREES[path]))}
+    return {name_of(path): found for path in paths if (found := check(tree_of(path)))}
 
 
 def test_files_are_read_whatever_the_locale_and_the_folders_name() -> None:
