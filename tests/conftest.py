@@ -49,8 +49,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebooks": "experiment",
-            "last_lines": "experiment"}  # fmt: skip
-"""End-to-end files that read what others change: they go to one worker, after each other."""
+            "last_lines": "experiment", "sources": "parsed", "messages": "parsed", "markup": "parsed",
+            "safety": "parsed"}  # fmt: skip
+"""Files that go to one worker, after each other: end-to-end files that read what others change, and what looks at the
+same parsed files."""
 LONGEST_FIRST = (
     "end_to_end", "narrow_terminal", "last_lines", "notebooks", "kubeflow", "own_images", "kubeflow_photos",
     "distributed_sweep", "keras_applications", "determinism", "joint_pool", "killed_sweep", "component",

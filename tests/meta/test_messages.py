@@ -1,13 +1,12 @@
 """Messages of errors are sentences in plain words. Reads the sources as text; `pytest -s` prints all of them."""
 
 import ast
-import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
 
-from tests.packages import MODULES, PACKAGES
+from tests.packages import MODULES, PACKAGES, tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*(ROOT / name for name in MODULES), *(f for name in PACKAGES for f in (ROOT / name).rglob("*.py"))])
@@ -20,10 +19,8 @@ NOT_A = re.compile(r"\b(?:is|are) no (?!longer\b|{)\w+")
 """`is no folder` for `is not a folder`; `there is no folder` is English."""
 
 
-@functools.cache
 def trees() -> dict[str, ast.Module]:
-    """Parsed by the first test that asks, not by each process that collects tests."""
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+    return {str(path.relative_to(ROOT)): tree_of(path) for path in FILES}
 
 
 def literal(node: ast.expr) -> str:

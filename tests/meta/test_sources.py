@@ -1,13 +1,12 @@
 """Habits that every Python file of the project keeps. Reads the files as text and imports none of them."""
 
 import ast
-import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.packages import PACKAGES
+from tests.packages import PACKAGES, tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (*PACKAGES, "benchmarks", "docs_build", "kubeflow", "tests", "third_party")
@@ -32,12 +31,6 @@ MAX_FILE_LINES, MAX_TEST_FILE_LINES = 250, 300
 MAX_FUNCTION_LINES = 60
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@functools.cache
-def tree_of(path: Path) -> ast.Module:
-    """Parsed by the first test that asks, not by each process that collects tests."""
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def name_of(path: Path) -> str:
