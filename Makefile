@@ -3,6 +3,9 @@
 .PHONY: setup run compile notebooks test unit lint docs bench clean help
 .DELETE_ON_ERROR:
 
+# Containers often set it; then each process of pytest compiles every test file again.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 # The presets: tiny, quick, report-mini, report, controls.
 CONFIG = experiment/presets/quick.yaml

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import resource
+import signal
 import subprocess
 import time
 import types
@@ -25,6 +26,10 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # As whatever decides a result: one thread adds up in one order, so that the same computation gives the same bits.
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
+# Where pytest runs in the background, the shell has Ctrl-C ignored, also by what tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # All that tests, pytest and their processes write to the temporary folder goes away at the end.
 own_temporary_folder(os.environ)
 
@@ -32,7 +37,7 @@ own_temporary_folder(os.environ)
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
-WHOLE_FILE_MARK = re.compile(r"^pytestmark = \[?pytest\.mark\.(component|e2e|slow)\b", re.MULTILINE)
+WHOLE_FILE_MARK = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.(component|e2e|slow)\b", re.MULTILINE)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -44,14 +49,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebooks": "experiment",
-            "last_lines": "experiment"}  # fmt: skip
-"""End-to-end files that read what others change: they go to one worker, after each other."""
+            "last_lines": "experiment", "sources": "parsed", "messages": "parsed", "markup": "parsed",
+            "safety": "parsed"}  # fmt: skip
+"""Files that go to one worker, after each other: end-to-end files that read what others change, and what looks at the
+same parsed files."""
 LONGEST_FIRST = (
     "end_to_end", "narrow_terminal", "last_lines", "notebooks", "kubeflow", "own_images", "kubeflow_photos",
-    "determinism", "distributed_sweep", "killed_sweep", "stacks", "engine", "keras_applications", "joint_pool",
-    "process_pool", "component", "engines", "sweep_tuner", "model_server", "surroundings", "tfma", "wheel",
-    "thaw_command", "kubeflow_failures", "solved_head_recipe", "library_names", "tuner", "search_sweeps",
-    "confirmed_coverage", "dag", "coverage", "tflite",
+    "distributed_sweep", "keras_applications", "determinism", "joint_pool", "killed_sweep", "component",
+    "library_names", "engine", "engines", "tuner", "model_server", "process_pool", "wheel", "stacks", "stock",
+    "stock_layers", "test_split_apart", "sweep_tuner", "surroundings", "tfma", "thaw_command", "kubeflow_failures",
+    "solved_head_recipe", "report", "left_undone", "labels_saved", "search_sweeps", "confirmed_coverage", "dag",
+    "coverage", "tflite",
 )  # fmt: skip
 """Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
 
@@ -162,23 +170,20 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleName
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
         pngs.append(buffer.getvalue())
-    folder = tmp_path_factory.mktemp("serving")
-    network = export_model(folder, pngs[:2], resize=False)
-    return types.SimpleNamespace(folder=folder / "model", network=network, images=images, pngs=pngs)
+
+    def make(folder: Path) -> Path:
+        export_model(folder, pngs[:2], resize=False)
+        return folder / "model"
+
+    folder = made_once(tmp_path_factory, "serving", make)
+    return types.SimpleNamespace(folder=folder, network=untrained(resize=False)[0], images=images, pngs=pngs)
 
 
-def export_model(folder: Path, encoded: list[bytes], *, resize: bool) -> Any:
-    """Transforms the images by Beam, and exports an untrained network of 32 x 32 pixels to `folder`/model."""
-    import apache_beam as beam
-    import tensorflow as tf
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
-
+def untrained(*, resize: bool) -> tuple[Any, Any]:
+    """A network of 32 x 32 pixels with the same random weights each time, and its settings."""
     from experiment.config import Schedule
     from experiment.training_settings import ModelSettings
-    from trainer_module.export import saved_model
     from trainer_module.networks import weight_values
-    from trainer_module.preprocessing import preprocessing_fn
     from trainer_module.sources import source
 
     settings = ModelSettings(
@@ -189,7 +194,20 @@ def export_model(folder: Path, encoded: list[bytes], *, resize: bool) -> Any:
     network = source.network_of(settings)
     variables = weight_values.model_variables(network)
     weight_values.set_weights(variables, weight_values.initial_weights(network.weighted_layers, 1))
+    return network, settings
 
+
+def export_model(folder: Path, encoded: list[bytes], *, resize: bool) -> Any:
+    """Transforms the images by Beam, and exports the untrained network to `folder`/model."""
+    import apache_beam as beam
+    import tensorflow as tf
+    import tensorflow_transform.beam as tft_beam
+    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+    from trainer_module.export import saved_model
+    from trainer_module.preprocessing import preprocessing_fn
+
+    network, settings = untrained(resize=resize)
     raw = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(raw))
     told = {

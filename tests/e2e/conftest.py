@@ -33,10 +33,11 @@ SETTINGS = {
     "freeze_counts": {"remastered": [5, 6]},
     "search": "grid",
     "draws": 2,
+    "workers": 1,  # each process compiles every program; a run of two is test_end_to_end.py's with one more size
     "confirmation": {"draws": 5, "most_draws": 10},
     "schedule": {"epochs": 2, "max_steps": 6, "tuning": {"epochs": 2, "max_steps": 6}},
     # With half of the steps, a training of ten collapsed on one of the two stacks.
-    "source_schedule": {"epochs": 20, "batch_size": 32, "max_steps": 240},
+    "source_schedule": {"epochs": 20, "batch_size": 32, "max_steps": 240, "shift_px": 1},
 }
 
 
@@ -48,22 +49,31 @@ UNTRAINED = {
 few fresh draws."""
 
 
+IMAGE_SHAPE = [16, 16, 3]
+"""Half as high and wide as CIFAR-10's: convolutions are most of what a run of few steps computes."""
+
+
 def write_images(folder: Path, train_per_class: int, test_per_class: int) -> None:
-    """Ten classes of drawn images as `write_synthetic` writes them, but few of those that nothing is trained on."""
+    """Ten classes of small drawn images in `write_synthetic`'s files, but few of those that nothing is trained on."""
     for name, per_class, others in (("train", train_per_class, 8), ("test", test_per_class, 2)):
         counts = [per_class if of in SETTINGS["target"]["classes"] else others for of in CIFAR10_CLASSES]
         labels = np.repeat(np.arange(10), counts)
         examples = (
             (
-                encode_png(
-                    draw_image(CIFAR10_CLASSES[label], stream_generator(0, Stream.SYNTHETIC_IMAGES, name, index))
-                ),
+                encode_png(draw_small_image(CIFAR10_CLASSES[label], name, index)),
                 int(label),
                 f"{NAME}_{name}_{index:05d}".encode(),
             )
             for index, label in enumerate(np.random.default_rng(0).permutation(labels))
         )
         write_examples(folder / name / f"{NAME}-{name}.tfrecord-00000-of-00001", examples)
+
+
+def draw_small_image(of: str, split: str, index: int) -> np.ndarray:
+    """Each pixel is the mean of four."""
+    image = draw_image(of, stream_generator(0, Stream.SYNTHETIC_IMAGES, split, index))
+    height, width, channels = IMAGE_SHAPE
+    return image.reshape(height, 2, width, 2, channels).mean((1, 3)).astype(np.uint8)
 
 
 class Experiment:
@@ -94,7 +104,8 @@ class Experiment:
             return
         write_images(self.data, *per_class)
         places = {"workspace": str(folder / "workspace"), "runs": str(folder / "runs")}
-        self.config.write_text(yaml.safe_dump({**SETTINGS, **changes, **places, "data": {"path": str(self.data)}}))
+        data = {"path": str(self.data), "image_shape": IMAGE_SHAPE}
+        self.config.write_text(yaml.safe_dump({**SETTINGS, **changes, **places, "data": data}))
 
     def run(self, *options: str) -> subprocess.CompletedProcess:
         """Runs local_runner.py on the experiment in a process of its own, from another folder."""
@@ -192,7 +203,7 @@ def compile_tiny(experiment):
             "--config", str(experiment.config), "--output", str(file), "--gpus", "0", "--data", "/nowhere",
             "--cluster-set", "data={path: /nowhere, name: SYNTHETIC, train: train/*, test: test/*}",
             "--cluster-set", f"volume.mount={experiment.folder}/{volume}", "--cluster-set", "retries.first_wait_s=1",
-            "--cluster-set", "training.cpus=2",
+            "--cluster-set", "training.cpus=1",
         ]  # fmt: skip
         finished = experiment.call(command)
         assert finished.returncode == 0, finished.stdout + finished.stderr

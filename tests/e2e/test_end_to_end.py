@@ -23,7 +23,7 @@ NODES = [
     "Confirmer", "SweepEvaluator", "TransferReport", "Pusher",
 ]  # fmt: skip
 
-ONE_MORE_SIZE = ("--set", "sizes=[10, 20, 30]", "--set", "candidate_size=20")
+ONE_MORE_SIZE = ("--set", "sizes=[10, 20, 30]", "--set", "candidate_size=20", "--set", "workers=2")
 
 
 def computed_nodes(experiment):

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import sys
+import time
 
 import keras
 import numpy as np
@@ -43,7 +45,7 @@ OPTIONS = tuple(part for setting in SETTINGS for part in ("--set", setting))
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory, programs):
-    """The folder of an experiment that was run on this machine: `made`, `workspace` and `runs`."""
+    """The folder of an experiment that was run on this machine until the Tuners had ended."""
 
     def make(folder):
         save_pictures(folder / "pictures")
@@ -54,15 +56,43 @@ def photos(tmp_path_factory, programs):
         ]).save(folder / "backbone.keras")  # fmt: skip
         thaw = str(ROOT / "thaw_entry.py")
         call(programs, folder, thaw, "init", "pictures", "--out", "made", "--backbone", "backbone.keras", "--mirror")
-        call(programs, folder, thaw, "run", "--config", "made/config.yaml", *OPTIONS)
+        run_until_tuners_ended(programs, folder)
         return folder
 
     return made_once(tmp_path_factory, "photos", make)
 
 
+RUN = (str(ROOT / "thaw_entry.py"), "run", "--config", "made/config.yaml", *OPTIONS)
+
+
+def run_until_tuners_ended(programs, folder):
+    """What comes after them takes half of a run."""
+    with (folder / "run.txt").open("w+") as output:
+        process = programs.start([sys.executable, *RUN], folder, environment(folder), output, output)
+        while "] Confirmer" not in (printed := (folder / "run.txt").read_text()):
+            assert process.poll() is None, printed
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait() == 128 + signal.SIGINT, (folder / "run.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def finished(photos, tmp_path_factory, programs):
+    """Summary of the same run when it has ended."""
+
+    def make(_):
+        call(programs, photos, *RUN)
+        return json.loads((photos / "runs" / "latest" / "summary.json").read_text())
+
+    return made_once(tmp_path_factory, "finished_photos", make)
+
+
+def environment(folder):
+    return {**os.environ, "LOCAL_HOME": str(folder / "tfx_home")}
+
+
 def call(programs, folder, *command):
-    environment = {**os.environ, "LOCAL_HOME": str(folder / "tfx_home")}
-    done = programs.run([sys.executable, *command], folder, environment)
+    done = programs.run([sys.executable, *command], folder, environment(folder))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -77,7 +107,7 @@ def cluster_of(photos, tmp_path, programs):
         call(
             programs, photos, str(ROOT / "kubeflow" / "kubeflow_runner.py"), "--config", "made/config.yaml", *OPTIONS,
             "--output", str(file), "--data", "/nowhere", "--gpus", "0", "--cluster-set", "retries.first_wait_s=1",
-            "--cluster-set", f"data={{path: /nowhere, name: {told_by(photos)['data']}, train: train/*, test: test/*}}",
+            "--cluster-set", f"data={{path: /nowhere, name: {data_name(photos)}, train: train/*, test: test/*}}",
             "--cluster-set", f"volume.mount={volume}",
         )  # fmt: skip
         return LocalCluster(file, tmp_path / "cluster", engine, [photos / "made" / "records"], start=programs.start)
@@ -85,9 +115,9 @@ def cluster_of(photos, tmp_path, programs):
     return cluster_of
 
 
-def told_by(photos):
-    """Summary of the run on this machine."""
-    return json.loads((photos / "runs" / "latest" / "summary.json").read_text())
+def data_name(photos):
+    started = next((photos / "runs").glob("2*/started.json"))
+    return json.loads(started.read_text())["data"]
 
 
 def run_all(cluster, photos, only=None):
@@ -114,7 +144,7 @@ def test_pods_train_what_this_machine_does_on_a_users_pictures(photos, tmp_path,
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("engine", ENGINES)
-def test_pods_answer_as_this_machine_does_on_a_users_pictures(engine, photos, tmp_path, cluster_of):
+def test_pods_answer_as_this_machine_does_on_a_users_pictures(engine, photos, finished, tmp_path, cluster_of):
     cluster = cluster_of(engine)
     results = run_all(cluster, photos)
     assert set(results) == set(cluster.spec["root"]["dag"]["tasks"])
@@ -122,7 +152,7 @@ def test_pods_answer_as_this_machine_does_on_a_users_pictures(engine, photos, tm
     report = cluster.files(results["transferreport"].outputs["report"])
     there = json.loads((report / "summary.json").read_text())
     for key in ("blessed", "transfer", "reason"):
-        assert there["pushed"].get(key) == told_by(photos)["pushed"].get(key), key
+        assert there["pushed"].get(key) == finished["pushed"].get(key), key
     again = cluster.run({"data_path": str(photos / "made" / "records")})
     assert {task.state for task in again.values()} == {"cached"}
 

@@ -7,6 +7,9 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -74,14 +77,17 @@ def test_a_folder_that_is_read_only_is_named_before_any_node(experiment, read_on
 
 def test_a_second_run_in_the_folder_of_one_that_goes_on_is_refused(make_experiment):
     experiment = make_experiment("taken")
-    first = experiment.start(*SMALL)
-    try:
-        while not (line := first.stdout.readline()).startswith("[1/"):
-            assert line, "the run ended before its first node"
-        second = experiment.run(*SMALL)
-    finally:
-        os.killpg(first.pid, signal.SIGKILL)
-        first.communicate()
+    command = [sys.executable, str(experiment.runner), "--config", str(experiment.config), *SMALL]
+    with (experiment.folder / "first.txt").open("w+") as output:
+        first = experiment.programs.start(command, experiment.folder, experiment.environment, output, output)
+        try:
+            while "[1/" not in (printed := Path(output.name).read_text()):
+                assert first.poll() is None, printed
+                time.sleep(0.02)
+            second = experiment.run(*SMALL)
+        finally:
+            os.killpg(first.pid, signal.SIGKILL)
+            first.wait()
     assert second.returncode == 1 and "[1/" not in second.stdout
     assert f"Another command works in {experiment.metadata.parent}: a run, process {first.pid}" in second.stderr
 

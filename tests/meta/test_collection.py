@@ -1,6 +1,7 @@
 """No test is out of pytest's reach. Reads the test files and imports none of them."""
 
 import ast
+import functools
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -11,6 +12,7 @@ OWN_FOLDERS = [f for f in ROOT.iterdir() if f.is_dir() and not f.name.startswith
 PYTHON_FILES = sorted([*ROOT.glob("*.py"), *(f for folder in OWN_FOLDERS for f in folder.rglob("*.py"))])
 
 
+@functools.cache
 def names_of_tests(text: str) -> list[str]:
     """Names of the test functions and methods in a module."""
     nodes = ast.walk(ast.parse(text))

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.packages import PACKAGES
+from tests.packages import PACKAGES, tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (*PACKAGES, "benchmarks", "docs_build")
@@ -32,7 +32,7 @@ def readers_of_markup(tree: ast.AST) -> Iterator[str]:
 
 
 def test_no_module_makes_what_reads_markup() -> None:
-    trees = {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+    trees = {str(path.relative_to(ROOT)): tree_of(path) for path in MODULES}
     assert {name: found for name, tree in trees.items() if (found := list(readers_of_markup(tree)))} == {}
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
 
-from tests.packages import MODULES, PACKAGES
+from tests.packages import MODULES, PACKAGES, tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*(ROOT / name for name in MODULES), *(f for name in PACKAGES for f in (ROOT / name).rglob("*.py"))])
-TREES = {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 READ_BY_USERS = ("ThawError", "ValueError")
 HOME_MADE = (
     "None if", "not to be had", "mend", "in vain", "loudly", "holds 0", "are no finite", "is no finite", "no row is",
@@ -18,6 +17,10 @@ HOME_MADE = (
 )  # fmt: skip
 NOT_A = re.compile(r"\b(?:is|are) no (?!longer\b|{)\w+")
 """`is no folder` for `is not a folder`; `there is no folder` is English."""
+
+
+def trees() -> dict[str, ast.Module]:
+    return {str(path.relative_to(ROOT)): tree_of(path) for path in FILES}
 
 
 def literal(node: ast.expr) -> str:
@@ -50,7 +53,7 @@ def complaints(name: str, text: str) -> list[str]:
 
 
 def test_messages_are_sentences_in_plain_words() -> None:
-    found = [(f"{file}:{line}", name, text) for file, tree in TREES.items() for line, name, text in messages(tree)]
+    found = [(f"{file}:{line}", name, text) for file, tree in trees().items() for line, name, text in messages(tree)]
     for place, name, text in found:
         print(f"{place} {name}: {text}")
     assert len(found) > 300
@@ -67,7 +70,7 @@ def test_each_kind_of_message_and_each_fault_is_seen() -> None:
 
 def test_who_is_told_to_move_the_record_of_runs_is_told_to_move_the_artifacts_too() -> None:
     """A run refuses artifacts without a record (metadata_file.check_metadata): to remove it alone does not help."""
-    texts = [(file, literal(node)) for file, tree in TREES.items() for node in ast.walk(tree) if is_text(node)]
+    texts = [(file, literal(node)) for file, tree in trees().items() for node in ast.walk(tree) if is_text(node)]
     advice = [one for one in texts if "metadata.sqlite" in one[1] and re.search(r"\b(?:re)?move\b", one[1].lower())]
     assert advice and [one for one in advice if "`artifacts`" not in one[1]] == []
 
@@ -86,7 +89,7 @@ ALWAYS_SEVERAL = (
 
 def test_a_verb_behind_a_number_fits_one_too() -> None:
     """`1 files are`; experiment.errors has the words for one and for several."""
-    nodes = [(file, node) for file, tree in TREES.items() for node in ast.walk(tree)]
+    nodes = [(file, node) for file, tree in trees().items() for node in ast.walk(tree)]
     found = [
         (file, text) for file, node in nodes if isinstance(node, ast.JoinedStr) and VERBS.search(text := literal(node))
     ]

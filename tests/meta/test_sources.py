@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.packages import PACKAGES
+from tests.packages import PACKAGES, tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (*PACKAGES, "benchmarks", "docs_build", "kubeflow", "tests", "third_party")
@@ -27,7 +27,6 @@ READS_ENVIRONMENT = (
 # freezing seeds Keras's initialisers from a stream, which take their seeds from Python's own generator.
 MAKES_RANDOM_NUMBERS = ("experiment/random_streams.py", "trainer_module/networks/weight_values.py")
 RANDOM_MAKERS = {"default_rng", "Generator", "RandomState", "SeedSequence", "Random", "set_seed", "set_random_seed"}
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 MAX_FILE_LINES, MAX_TEST_FILE_LINES = 250, 300
 MAX_FUNCTION_LINES = 60
 
@@ -150,7 +149,7 @@ def globs_and_ascii(tree: ast.AST) -> list[int]:
 
 def found_in(paths: list[Path], check: Callable[[ast.Module], Any]) -> dict[str, Any]:
     """What a check finds, by file; files without a finding are left out."""
-    return {name_of(path): found for path in paths if (found := check(TREES[path]))}
+    return {name_of(path): found for path in paths if (found := check(tree_of(path)))}
 
 
 def test_files_are_read_whatever_the_locale_and_the_folders_name() -> None:

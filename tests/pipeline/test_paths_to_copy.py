@@ -5,7 +5,11 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.pipeline.test_thaw_command import SUMMARY
+
+pytestmark = pytest.mark.slow  # starts the process that imports TFX
 
 ENTRY = Path(__file__).parents[2] / "thaw_entry.py"
 ROW = {

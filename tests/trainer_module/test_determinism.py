@@ -22,6 +22,7 @@ from pathlib import Path
 
 job_path, folder, cores = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+from tests.forked_programs import start_fork_server
 from trainer_module.networks import weight_values
 from trainer_module.sources import source
 from trainer_module.sweep.model_jobs import DeployedJob, trained_cell, trained_source
@@ -31,6 +32,7 @@ from trainer_module.tuners.sweep_tuner import SweepTuner
 from trainer_module.worker_pools.process_pool import WorkerPool
 
 if __name__ == "__main__":
+    start_fork_server()  # of this new process, which has imported TensorFlow with its own environment
     settings, target, domain = pickle.loads(job_path.read_bytes())
     files = target.train_files, target.val_files
     weights, about = run_alone(trained_source, domain, *files, task="trained", threads=SOURCE_THREADS)

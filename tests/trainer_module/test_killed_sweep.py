@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from experiment.config import Schedule
 from ledger.ledger import read_ledger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -102,14 +103,21 @@ def forker():
 
 
 @pytest.fixture
-def make_sweep(baseline_job, tmp_path):
-    return lambda name, **changes: Sweep(tmp_path / name, baseline_job, **changes)
+def make_sweep(job, tmp_path):
+    return lambda name, **changes: Sweep(tmp_path / name, job, **changes)
 
 
 @pytest.fixture(scope="module")
-def never_killed(forker, baseline_job, tmp_path_factory):
+def job(small_job):
+    """Trainings of a small network that are long enough to be killed in."""
+    settings = small_job.settings.model_copy(update={"schedule": Schedule(epochs=40, batch_size=16)})
+    return dataclasses.replace(small_job, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def never_killed(forker, job, tmp_path_factory):
     """Results of the sweep when nothing happens to it, and the seconds that it took."""
-    sweep = Sweep(tmp_path_factory.mktemp("never_killed") / "sweep", baseline_job)
+    sweep = Sweep(tmp_path_factory.mktemp("never_killed") / "sweep", job)
     began = time.monotonic()
     forker.finish(sweep)
     return sweep.results(), time.monotonic() - began

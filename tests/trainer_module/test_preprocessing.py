@@ -11,6 +11,8 @@ from experiment import features
 from trainer_module.data.image_decoding import decode_images, image_bands
 from trainer_module.preprocessing import preprocessing_fn
 
+pytestmark = pytest.mark.slow  # imports TensorFlow
+
 CONFIG = {
     "image_key": "image",
     "label_key": "label",

@@ -34,6 +34,8 @@ from trainer_module.preprocessing import preprocessing_fn
 from trainer_module.sources import source
 from trainer_module.sweep.engine import SweepEngine
 
+pytestmark = pytest.mark.slow  # trains networks
+
 SCHEDULE = StepSchedule(Schedule(epochs=2, batch_size=8))
 
 
@@ -67,7 +69,6 @@ def executions(data):
     return found
 
 
-@pytest.mark.slow
 def test_with_other_test_images_an_execution_ends_with_the_same_weights_val_and_curve(target_data):
     test = target_data.test
     noise = np.random.default_rng(0).integers(0, 256, test.images.shape).astype(np.uint8)
@@ -81,7 +82,6 @@ def test_with_other_test_images_an_execution_ends_with_the_same_weights_val_and_
             np.testing.assert_array_equal(value, other_weights[path], err_msg=path)
 
 
-@pytest.mark.slow
 def test_the_candidates_trainer_works_where_no_test_split_is(baseline_job, tmp_path, monkeypatch):
     for split in ("train", "val"):
         patterns = baseline_job.train_files if split == "train" else baseline_job.val_files

@@ -129,6 +129,7 @@ def copied(sound: Path, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow  # builds MobileNetV2
 def test_what_passes_is_loaded_by_keras(sound: Path) -> None:
     check_weights(sound, MOBILENET)
     keras.applications.MobileNetV2((64, 64, 3), alpha=0.35, include_top=False, weights=str(sound))
@@ -144,6 +145,7 @@ def test_the_weights_of_a_whole_saved_model_pass(sound: Path, tmp_path: Path) ->
     check_weights(path, MOBILENET)
 
 
+@pytest.mark.slow  # builds MobileNetV2
 def test_another_alpha_names_the_first_layer_that_differs(sound: Path) -> None:
     expected = r"layer Conv1 should have weights of shapes \[\(3, 3, 3, 32\)\]; the file has \[\(3, 3, 3, 16\)\]"
     with pytest.raises(ThawError, match=expected):

@@ -124,7 +124,7 @@ def simulated(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("draws", [3, 5])
+@pytest.mark.parametrize("draws", [3, pytest.param(5, marks=pytest.mark.exhaustive)])
 def test_the_interval_holds_the_truth_in_95_of_100(
     draws: int, header_of: Callable[..., Header], row_of: Callable[..., Row]
 ) -> None:

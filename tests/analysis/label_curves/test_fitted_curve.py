@@ -27,6 +27,7 @@ def fitted(curve, seed=0, test_images=None):
     return band_of(GRID, sample_curves(curve, PRIOR, GRID, test_images, seed))
 
 
+@pytest.mark.slow  # fits 120 curves
 def test_nine_of_ten_simulated_truths_lie_within_the_interval():
     held = []
     for seed in range(120):
@@ -39,6 +40,7 @@ def test_nine_of_ten_simulated_truths_lie_within_the_interval():
     assert 0.85 <= np.mean(held) <= 0.95
 
 
+@pytest.mark.slow  # fits 120 curves
 def test_images_for_an_accuracy_hold_nine_of_ten_simulated_truths():
     held, at = [], np.array([*SIZES, 900], float)
     for seed in range(120):

@@ -36,6 +36,7 @@ def test_the_rule_is_the_normal_equations_solved_by_hand():
     assert rule.predict([[1.0], [2.0]]) == pytest.approx([3.0, 3 + 4 / 2.02])
 
 
+@pytest.mark.slow  # fits a rule for each group
 def test_intervals_hold_their_share_of_rows_of_groups_never_seen():
     x, y, member = made(60, 40, 1.0, 1.0, seed=3)
     seen = member < 40

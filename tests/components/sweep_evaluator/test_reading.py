@@ -5,6 +5,8 @@ import tensorflow_model_analysis as tfma
 
 from components.sweep_evaluator.reading import SliceFigure, figures_by_slice
 
+pytestmark = pytest.mark.slow  # importing TFMA takes seconds
+
 BOUNDED = {"boundedValue": {"value": 0.75, "lowerBound": 0.5, "upperBound": 0.875}}
 
 

@@ -11,6 +11,8 @@ from tests.analysis.report_ledgers import Ledger
 from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS
 from tests.components.transfer_report.written_report import report_of
 
+pytestmark = pytest.mark.slow  # writes whole reports
+
 
 def test_draws_that_collapsed_are_in_no_figure_of_the_closing_table(
     quick_ledgers: list[Ledger], tmp_path: Path

@@ -16,6 +16,8 @@ from tests.analysis.report_ledgers import confirmation_of
 from tests.components.transfer_report.test_report import BEFORE, OUTCOMES, SETTINGS, Ledger
 from tests.components.transfer_report.written_report import report_of
 
+pytestmark = pytest.mark.slow  # writes whole reports
+
 
 def test_what_a_budget_left_undone_is_in_the_summary_and_on_the_page(
     quick_ledgers: list[Ledger], tmp_path: Path

@@ -11,6 +11,8 @@ import pytest
 from tests.components.transfer_report.test_report import OUTCOMES, SETTINGS, Ledger
 from tests.components.transfer_report.written_report import report_of
 
+pytestmark = pytest.mark.slow  # writes whole reports
+
 
 @pytest.fixture(scope="module")
 def page(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory, before_of: Any) -> str:

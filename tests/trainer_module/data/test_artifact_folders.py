@@ -14,6 +14,8 @@ from trainer_module.data.artifact_folders import (
     written_folder,
 )
 
+pytestmark = pytest.mark.slow  # imports TFX
+
 
 def artifact(uri):
     made = Examples()

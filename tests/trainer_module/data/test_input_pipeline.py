@@ -8,6 +8,8 @@ from experiment import features
 from experiment.errors import Damaged
 from trainer_module.data.input_pipeline import read_split, records_hash, sibling_split
 
+pytestmark = pytest.mark.slow  # imports TensorFlow
+
 
 def write(path, rows, groups=None):
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ from PIL import Image, PngImagePlugin
 from acquisition.tfrecords import image_headers
 from trainer_module.export import image_blocks
 
+pytestmark = pytest.mark.slow  # imports TensorFlow
+
 PIXELS = Image.fromarray(np.random.default_rng(3).integers(0, 256, (16, 16, 3), np.uint8))
 LITTLE_6, BIG_6 = (
     b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",

@@ -41,40 +41,56 @@ def test_the_classification_layer_of_keras_applications_is_left_out(saved, name,
     assert network_of(saved(model, "0..255")).head.input.shape == (None, width)
 
 
-IN_CI = ("MobileNet", "MobileNetV3Small", "EfficientNetB0")
+def families(*in_ci):
+    """Names of all families; in `make test` these alone."""
+    others = [name for name in FAMILIES if name not in (*in_ci, MOBILENET_V2)]
+    return [*in_ci, *(pytest.param(name, marks=pytest.mark.exhaustive) for name in others)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *IN_CI,
-        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in FAMILIES if name not in (*IN_CI, MOBILENET_V2)),
-    ],
-)
+ARGUMENTS = {"include_top": False, "input_shape": (96, 96, 3)}
+
+
+@pytest.fixture
+def with_weights(tmp_path):
+    """A function that writes a family's weights in the layout of Keras's file, and gives the backbone."""
+
+    def with_weights(name):
+        path = tmp_path / "weights.h5"
+        saved = recalibrated(getattr(keras.applications, name)(**ARGUMENTS, weights=None))
+        if name.startswith("EfficientNetB"):  # as Keras's files have it
+            next(one for one in saved.layers if isinstance(one, keras.layers.Normalization)).set_weights(
+                [np.array(IMAGENET_MEAN), np.array(IMAGENET_STDDEV), np.array(0)]
+            )
+        save_weights(saved, path)
+        backbone = Backbone(family=name, image_size_px=96, weights=path)
+        check_weights(path, backbone)
+        return backbone
+
+    return with_weights
+
+
+# Pixels are scaled outside the model, or by layers in it.
+@pytest.mark.parametrize("name", families("MobileNet", "EfficientNetB0"))
 @pytest.mark.filterwarnings("ignore:`input_shape` is undefined or non-square")
-def test_a_family_gives_the_features_that_keras_gives_with_its_imagenet_weights(name, tmp_path, monkeypatch):
-    path, asked = tmp_path / "weights.h5", []
-    monkeypatch.setattr(file_utils, "get_file", lambda file, *_, **__: asked.append(file) or str(path))
-    make, arguments = getattr(keras.applications, name), {"include_top": False, "input_shape": (96, 96, 3)}
-    saved = recalibrated(make(**arguments, weights=None))
-    if name.startswith("EfficientNetB"):  # as Keras's files have it
-        next(one for one in saved.layers if isinstance(one, keras.layers.Normalization)).set_weights(
-            [np.array(IMAGENET_MEAN), np.array(IMAGENET_STDDEV), np.array(0)]
-        )
-    save_weights(saved, path)
-    backbone = Backbone(family=name, image_size_px=96, weights=path)
-    check_weights(path, backbone)
+def test_a_family_gives_the_features_that_keras_gives_with_its_imagenet_weights(name, with_weights, monkeypatch):
+    backbone, asked, make = with_weights(name), [], getattr(keras.applications, name)
     network = network_of(backbone)
-
-    expected_of = make(**arguments, weights="imagenet")
+    monkeypatch.setattr(file_utils, "get_file", lambda file, *_, **__: asked.append(file) or str(backbone.weights))
+    expected_of = make(**ARGUMENTS, weights="imagenet")
     assert asked == [backbone.keras_weights]
     levels = keras.ops.image.resize(IMAGES[:2].astype(np.float32), (96, 96), interpolation="bilinear").numpy()
     expected = np.array(expected_of(sys.modules[make.__module__].preprocess_input(levels), training=False))
     expected = expected.mean(axis=(1, 2))
-    parts = network.max_freeze_count
-    assert parts == (2 if name.startswith("NASNet") else 8)
-    found = network.segment(0, parts)(IMAGES[:2], training=False).numpy()
+    found = network.segment(0, network.max_freeze_count)(IMAGES[:2], training=False).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-2 * np.abs(expected).max() + 1e-12)
+
+
+# Branches and multiplications between the cuts.
+@pytest.mark.parametrize("name", families("MobileNetV3Small"))
+@pytest.mark.filterwarnings("ignore:`input_shape` is undefined or non-square")
+def test_a_family_is_cut_anywhere_and_saved_with_its_weights(name, with_weights, tmp_path):
+    network = network_of(with_weights(name))
+    assert network.max_freeze_count == (2 if name.startswith("NASNet") else 8)
     check_cuts(network)
     in_stock_layers(network.model).save(tmp_path / KERAS_FILE)
     weights = weight_values.read_weights(weight_values.backbone_variables(network))

@@ -8,6 +8,8 @@ import pytest
 from trainer_module import trainer
 from trainer_module.processes.fixed_threads import SOURCE_THREADS, run_alone
 
+pytestmark = pytest.mark.slow  # starts processes that import TensorFlow
+
 POOL = "(__import__('tensorflow').config.threading.get_intra_op_parallelism_threads(), " \
        "[one['num_threads'] for one in __import__('threadpoolctl').threadpool_info()])"  # fmt: skip
 

@@ -15,6 +15,8 @@ from transferability.estimators import LABEL_ESTIMATORS
 from transferability.leep import leep
 from transferability.logme import logme
 
+pytestmark = pytest.mark.slow  # computes features of networks
+
 SEED, SHAPE = 7, (32, 32, 3)
 COUNTS = (0, 3, 6, 8)
 

@@ -12,6 +12,8 @@ from experiment.errors import ThawError
 from trainer_module.data import draws
 from trainer_module.training.activation_cache import READ_BATCH, Budget, InMemory, OnDisk, kept, read_batch
 
+pytestmark = pytest.mark.slow  # imports TensorFlow
+
 VALUES = np.random.default_rng(0).normal(size=(1203, 3, 2)).astype(np.float32)
 LABELS = np.arange(1203) % 2
 RECORD_BYTES = 24

@@ -172,6 +172,7 @@ def test_a_backbone_is_frozen_by_parts(quick: Summaries) -> None:
     assert not freezing_lines([dataclasses.replace(one, max_freeze_count=9) for one in cells if one.cell.freeze_count])
 
 
+@pytest.mark.slow  # draws a picture for each transfer
 def test_no_two_transfers_write_the_same_file(report_ledgers: list[Ledger], tmp_path: Path) -> None:
     """A source may be called `freezing_imagenet`."""
     ledgers = [(header, [row for row in rows if row.n == 10])

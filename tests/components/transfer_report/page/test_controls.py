@@ -18,6 +18,8 @@ from experiment.errors import ThawError
 from ledger.rows import Header, Row
 from tests.components.transfer_report.written_report import report_of
 
+pytestmark = pytest.mark.slow  # writes whole reports
+
 Ledger = tuple[Header, list[Row]]
 PLAIN = ReportSettings(
     experiment="quick", deployed_size=400, blessing=Blessing(), transfers_left_out={}, versions={}, seed=2022,
