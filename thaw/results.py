@@ -74,10 +74,10 @@ def report(run: str, runs: Path, in_json: bool) -> None:
               help="Accuracy to reach, such as 0.9.  [default: 0.95]")  # fmt: skip
 @as_json
 def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
-    """Estimate how many images an accuracy takes.
+    """Estimate how many images an accuracy needs.
 
     From RUN's learning curves: the accuracy expected with 2, 5 and 20 times the images, and the images that an
-    accuracy takes.
+    accuracy needs.
     """
     from analysis.findings.labels_ahead import wishing
     from components.transfer_report.page.labels_ahead import label_sentences, silent_sentences
