@@ -107,7 +107,7 @@ def missing_in_words(name: str, backbone: Backbone, places: Places, *, tried: bo
     whose = f"ImageNet's weights of the backbone {name} ({backbone.in_words})"
     if is_downloaded(backbone) and not tried:
         return (
-            f"{whose} are not on this machine. `thaw run` downloads them; without a network, give the file "
+            f"{whose} are not on this machine. `thaw run` downloads them; without a network, give it the file "
             f"{backbone.keras_weights} as {given}."
         )
     return (

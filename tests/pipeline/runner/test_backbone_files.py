@@ -172,7 +172,7 @@ def test_before_a_download_the_message_says_that_a_run_downloads_what_keras_offe
     def missing(tried, **of_family):
         return missing_in_words("mobilenet_v2", Backbone(**of_family), usual_places(nowhere), tried=tried)
 
-    runs = "`thaw run` downloads them; without a network, give the file mobilenet_v2_weights_"
+    runs = "`thaw run` downloads them; without a network, give it the file mobilenet_v2_weights_"
     assert runs in missing(False, family="MobileNetV2", alpha=0.35)
     for other in (missing(True, family="MobileNetV2"), missing(False, family="EfficientNetB0")):
         assert "thaw run" not in other and "Put it there or give it as --weights FILE" in other

@@ -41,6 +41,18 @@ def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
     assert "| contrast low | 30 | 80.0% [61.4, 92.3] |" in markdown
 
 
+def test_the_best_network_from_scratch_is_named_where_it_is_not_the_baseline(written):
+    assert all("lead over it" in text for text in written())
+    assert all("lead over it" not in text for text in written(winner="cats_dogs__original"))
+
+
+def test_brackets_are_explained_where_there_are_some(written):
+    assert all("Brackets: 90%" not in text for text in written())
+    curve = {"name": "all_but_target__remastered", "points": [], "collapsed": [], "silent": "Only [1] is known."}
+    labels = {"n": 2000, "level": 0.9, "wished_accuracy": 0.95, "met": None, "winner": curve["name"], "curves": [curve]}
+    assert all("Brackets: 90% intervals." in text for text in written(labels=labels))
+
+
 def test_both_forms_say_how_to_use_the_model_and_which_images_it_takes(written):
     photos = {"name": "mine", "data": {"image_shape": [224, 224, 3], "resize": True}}
     for text in written():
