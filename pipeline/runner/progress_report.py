@@ -139,7 +139,8 @@ def in_words(state: ExperimentState) -> str:
     if state.running:
         at = f" at the node {state.node}" if state.node else ""
         return f"The newest run, {state.run}, is running{at}."
-    at = f" at the node {state.node}" if state.node else f"; its log ends: {state.last_line}"
+    # Not the log's last line: after Ctrl-C it can be a traceback of a process that was still importing.
+    at = f" at the node {state.node}" if state.node else " before its first node"
     return (f"The newest run, {state.run}, stopped{at}. `thaw run` continues it and repeats no training; `thaw report` "
             "reports on what was trained. Its log.txt has all messages.")  # fmt: skip
 

@@ -210,8 +210,8 @@ def test_a_run_on_a_folder_named_from_another_one_is_found(make_config, tmp_path
 def test_the_newest_run_is_told_in_a_sentence(config):
     assert in_words(state_of(config)) == "Nothing ran yet: start with `thaw run`."
     folder = add_run(config, "20261124-110000-quick")
-    (folder / "log.txt").write_text("sweep: 3 of 9\n")
-    assert "stopped; its log ends: sweep: 3 of 9. `thaw run` continues it" in in_words(state_of(config))
+    (folder / "log.txt").write_text("FileNotFoundError: [Errno 2] No such file or directory: b'/tmp/thaw-a/scipy-b'\n")
+    assert "stopped before its first node. `thaw run` continues it" in in_words(state_of(config))
     (folder / "log.txt").write_text("Component Pusher is running.\n")
     assert "stopped at the node Pusher. `thaw run` continues it" in in_words(state_of(config))
     with locked(config.pipeline_folder):
