@@ -28,9 +28,6 @@ from thaw.options import (
     runs_option,
 )
 
-NO_TIME = 0.01
-"""Minutes that are over before anything is trained: the smallest complete answer."""
-
 
 @click.command(epilog=examples("thaw report", "thaw report 20261126-101500-quick --json"))
 @run_argument
@@ -137,5 +134,7 @@ def least_of(folder: Path) -> ExperimentConfig:
     Raises:
       ThawError: its started.json is damaged.
     """
+    from pipeline.planning.budget import NO_TIME
+
     config = validate_config(read_started(folder)["settings"], str(folder / STARTED_FILE))
     return changed(config, budget_minutes=NO_TIME + int(digest({"run": folder.name}), 16) % 10**6 / 1e9)
