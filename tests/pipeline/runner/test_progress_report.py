@@ -1,5 +1,6 @@
 """How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
 
+import dataclasses
 import json
 import tracemalloc
 
@@ -248,7 +249,8 @@ def test_a_time_limit_is_no_other_experiment_and_is_said(config, make_config):
     folder = add_run(make_config("budget_minutes=2"), "20261124-110000-quick", finished=True)
     state = state_of(config)
     assert (state.run, state.finished, state.run_minutes) == (folder, True, 2)
-    assert "It had a time limit of 2 minutes. `thaw run` with more time" in in_words(state)
+    assert "It had a limit of 2 minutes. `thaw run` with more, or none" in in_words(state)
+    assert "`thaw report` made it from a run that stopped." in in_words(dataclasses.replace(state, run_minutes=0.0101))
     assert state_of(make_config("budget_minutes=3")).run == folder
 
 
