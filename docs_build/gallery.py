@@ -25,7 +25,7 @@ PHOTO_SECTIONS = ("What it gets wrong", "Near-duplicates")
 LEFT_OUT = "<p>This copy of the page leaves out the pictures of the data.</p>"
 HEAD = (
     "# Gallery\n\n"
-    "Finished experiments with their reports, as `thaw run` left them but for photos of the data. Written by "
+    "Finished experiments with their reports, as `thaw run` wrote them, without photos of the data. Written by "
     "`python -m docs_build.gallery` from the runs' folders; {at}. Brackets are 95% intervals of fresh draws. "
     "[Reading the report](howto/read_the_report.md) explains the pages.\n"
 )

@@ -102,11 +102,11 @@ class Backbone(Settings):
     """Name of the layer of a model whose output the head classifies; none: the input of the last dense layer, or the
     model's output."""
     sha256: str = ""
-    """Of the file; filled in by a run."""
+    """SHA-256 of the file; filled in by a run."""
     mflop: float = 0.0
     """Millions of operations of one image; filled in by a run."""
     parts: int = 0
-    """That it can be cut into; filled in by a run."""
+    """Number of parts that it can be cut into; filled in by a run."""
 
     def problems(self) -> Iterator[str]:
         """Neither or both of family and model, or what does not go with the one that is there."""

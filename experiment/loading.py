@@ -12,6 +12,7 @@ import pydantic
 import yaml
 
 from experiment.checks.hidden_problems import Place, hidden_problems
+from experiment.checks.refusals import closest_key, expected
 from experiment.config import ExperimentConfig
 from experiment.domains import Settings
 from experiment.errors import ThawError
@@ -102,7 +103,7 @@ def validated(model: type[Model], settings: dict[str, Any], origin: str, documen
             if one["type"] == "extra_forbidden" or not any(_overlap(one["loc"], place) for place, _ in strange)
         ]  # fmt: skip
     problems = [_at(place, text) for place, text in strange]
-    problems += [line for one in errors for line in _described(one, documented_in)]
+    problems += [line for one in errors for line in _described(one, model, documented_in)]
     wrong = [*(place for place, _ in strange), *(one["loc"] for one in errors)]
     problems += [_at(place, text) for place, text in hidden_problems(model, settings, wrong)]
     raise ThawError("\n  ".join([f"The configuration {origin} is not valid:", *problems]))
@@ -113,14 +114,17 @@ def _overlap(one: Place, other: Place) -> bool:
     return all(a == b for a, b in zip(one, other, strict=False))
 
 
-def _described(problem: Any, documented_in: str) -> Iterator[str]:
+def _described(problem: Any, model: type[Settings], documented_in: str) -> Iterator[str]:
     """Lines of one of pydantic's errors, each beginning with its key."""
-    place, text, found = problem["loc"], problem["msg"].removeprefix("Value error, "), problem["input"]
+    place, found = problem["loc"], problem["input"]
+    text = expected(problem["type"], problem["msg"].removeprefix("Value error, "))
     if problem["type"] == "value_error":
         yield from (_at(place, line) for line in text.split("\n"))  # ours, several at once
         return
     if problem["type"] == "extra_forbidden":
-        text = f"unknown key; check its spelling against {documented_in}"
+        close = closest_key(model, place)
+        meant = f"did you mean {close}? If not, " if close else ""
+        text = f"unknown key; {meant}check its spelling against {documented_in}"
     elif problem["type"] in ("string_type", "path_type"):
         text = f"expected text, got {found!r}. {READ_BY_YAML}"
     elif problem["type"] == "literal_error" and not isinstance(found, str):

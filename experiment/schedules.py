@@ -25,7 +25,7 @@ class Tuning(Settings):
     epochs: Epochs = 10
     """Epochs of each phase."""
     learning_rate: LearningRate = 3e-4
-    """Adam's at the first step; it falls to zero by a cosine."""
+    """Adam's learning rate at the first step; it falls to zero by a cosine."""
     max_steps: PositiveInt | None = 800
     """Upper bound on the steps of each phase; none: only epochs decide."""
 
@@ -38,7 +38,7 @@ class TrainingSchedule(Settings):
     batch_size: BatchSize = 32
     """Records per step."""
     learning_rate: LearningRate = 6e-3
-    """Adam's at its highest in phase 1; it rises over the first fifth of the steps and falls to zero (one cycle)."""
+    """Adam's highest rate in phase 1; it rises over the first fifth of the steps, then falls to 0 (one cycle)."""
     max_steps: PositiveInt | None = 800
     """Upper bound on the steps of phase 1. Phase 2 has up to half of it: the share grows with the number of frozen
     layers. None: only epochs decide, as in phase 1 if only dense layers are trained (under a twentieth of the

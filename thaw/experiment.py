@@ -114,16 +114,18 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
     terminal.print(tables.progress_table(config.name, state))
     terminal.print(in_words(state), soft_wrap=True)
     if other := _newer_experiment(config):
-        terminal.print(
-            f"The newest run in {config.runs} is of another experiment, {other}. `thaw status --config FILE` shows it: "
-            "FILE is what its `thaw run` had.", soft_wrap=True,
-        )  # fmt: skip
+        terminal.print(other, soft_wrap=True)
 
 
 def _newer_experiment(config: ExperimentConfig) -> str:
-    """The experiment of the newest run, if that is another than the one asked about."""
-    from pipeline.runs.run_files import RUN_NAME, order_of
+    """A sentence on the newest run, if that is of another experiment than the one asked about; else empty."""
+    from pipeline.runs.run_files import CONFIG_FILE, RUN_NAME, order_of
 
     names = [path.name for path in config.runs.iterdir() if path.is_dir()] if config.runs.is_dir() else []
     runs = [match for name in sorted(names, key=order_of) if (match := RUN_NAME.fullmatch(name))]
-    return runs[-1]["experiment"] if runs and runs[-1]["experiment"] != config.name else ""
+    if not runs or runs[-1]["experiment"] == config.name:
+        return ""
+    written = config.runs / runs[-1][0] / CONFIG_FILE  # once the run has ended
+    file, which = (written, "") if written.exists() else ("FILE", ", with the file that was given to `thaw run`")
+    return (f"The newest run in {config.runs} is of another experiment, {runs[-1]['experiment']}. "
+            f"`thaw status --config {file}` shows it{which}.")  # fmt: skip

@@ -28,9 +28,6 @@ from thaw.options import (
     runs_option,
 )
 
-NO_TIME = 0.01
-"""Minutes that are over before anything is trained: the smallest complete answer."""
-
 
 @click.command(epilog=examples("thaw report", "thaw report 20261126-101500-quick --json"))
 @run_argument
@@ -74,10 +71,10 @@ def report(run: str, runs: Path, in_json: bool) -> None:
               help="Accuracy to reach, such as 0.9.  [default: 0.95]")  # fmt: skip
 @as_json
 def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
-    """Estimate how many images an accuracy takes.
+    """Estimate how many images an accuracy needs.
 
     From RUN's learning curves: the accuracy expected with 2, 5 and 20 times the images, and the images that an
-    accuracy takes.
+    accuracy needs.
     """
     from analysis.findings.labels_ahead import wishing
     from components.transfer_report.page.labels_ahead import label_sentences, silent_sentences
@@ -137,5 +134,7 @@ def least_of(folder: Path) -> ExperimentConfig:
     Raises:
       ThawError: its started.json is damaged.
     """
+    from pipeline.planning.budget import NO_TIME
+
     config = validate_config(read_started(folder)["settings"], str(folder / STARTED_FILE))
     return changed(config, budget_minutes=NO_TIME + int(digest({"run": folder.name}), 16) % 10**6 / 1e9)

@@ -105,8 +105,8 @@ def _transfer(url: str, part: Path, size_bytes: int | None, timeout_s: float, ba
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             part.unlink()  # longer than the server's file: of no use
             return _transfer(url, part, size_bytes, timeout_s, bar)
-        raise ThawError(f"{url} answered {error.code} {error.reason}. Expected the file; get it by other "
-                        "means, or try again later.") from error  # fmt: skip
+        raise ThawError(f"{url} answered {error.code} {error.reason}. Expected the file; try again later, or put "
+                        f"the file at {part.with_suffix('')}.") from error  # fmt: skip
     with response:
         resumed = have > 0 and (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
         start = have if resumed else 0
@@ -114,7 +114,7 @@ def _transfer(url: str, part: Path, size_bytes: int | None, timeout_s: float, ba
         total = start + int(announced) if announced and announced.isdecimal() else None
         if size_bytes is not None and total not in (None, size_bytes):
             raise ThawError(f"{url} offers {total:,} bytes; expected {size_bytes:,}. Another page may "
-                            "answer there, such as a login page. Get the file by other means.")  # fmt: skip
+                            f"answer there, such as a login page. Put the file at {part.with_suffix('')}.")  # fmt: skip
         with _appending(part, anew=not resumed) as write:
             done = start
             while chunk := response.read(_CHUNK_BYTES):
@@ -211,6 +211,6 @@ def _check(url: str, part: Path, size_bytes: int | None, md5: str | None) -> Non
 def _gave_up(url: str, part: Path, cause: object) -> str:
     kept = f" {_size(part):,} bytes are kept in {part}; the next run continues from there." if _size(part) else ""
     return (
-        f"{url} can't be downloaded: {cause}. Expected the server to answer and to send the file; connect to "
-        f"the network, or get the file by other means.{kept}"
+        f"{url} can't be downloaded: {cause}. Expected the server to send the file; connect to the network, or put "
+        f"the file at {part.with_suffix('')}.{kept}"
     )

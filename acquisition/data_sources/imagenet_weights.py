@@ -61,7 +61,7 @@ def locate_weights(
     if cached.is_file():
         return _taken(cached, "Keras's cache", say)
     reason = f"{cached.name} is not in {cached.parent}"
-    if backbone.is_mobilenet_v2 and allow_download and backbone.width in _ALPHAS:
+    if is_downloaded(backbone) and allow_download:
         try:
             download(base_url + cached.name, cached, timeout_s=download_timeout_s)
             return _taken(cached, "downloaded from Keras", say)
@@ -71,6 +71,11 @@ def locate_weights(
         reason += f"; Keras offers alpha {', '.join(map(str, _ALPHAS))} only"
     say(f"ImageNet weights: MISSING for {backbone.in_words}: {reason}")
     return None
+
+
+def is_downloaded(backbone: Backbone) -> bool:
+    """Whether locate_weights downloads the weights of this family where no place has them."""
+    return backbone.is_mobilenet_v2 and backbone.width in _ALPHAS
 
 
 def check_weights(path: Path, backbone: Backbone) -> None:

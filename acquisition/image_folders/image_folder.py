@@ -133,7 +133,7 @@ def _subfolders(folder: Path) -> list[Path]:
     loose = [path for path in entries if not path.is_dir() and path.suffix.lower() in IMAGE_SUFFIXES]
     if loose:
         raise ThawError(f"{_named(loose)} in {folder}, beside the class folders. Expected every image in the folder "
-                        "of its class. Move the images there, or out of the way.")  # fmt: skip
+                        "of its class. Move the images there, or list files and classes in a CSV file.")  # fmt: skip
     return [path for path in entries if path.is_dir()]
 
 
@@ -146,8 +146,8 @@ def _of_class(folder: Path, place: Path, grouping: Grouping | None, split: str |
         paths = [path for path in paths if not path.is_dir()] + [path for _, inside in deeper for path in inside]
     if nested:
         raise ThawError(f"{nested[0]} is a folder within the class {place.name!r}. Expected only images in the "
-                        "folder of a class. Move them up, leave the folder out, or use `--group folder` if the "
-                        "folders in a class are groups that belong together.")  # fmt: skip
+                        f"folder of a class. If the folders in it are classes, give {place} instead; if they are "
+                        "groups that belong together, use `--group folder`; else move their images up.")  # fmt: skip
     return [
         LabelledFile(
             path, str(path.relative_to(folder)), composed(place.name),
@@ -225,9 +225,8 @@ def check_count(place: str, name: str, count: int, what: str) -> None:
     """
     if count < LEAST_IMAGES:
         raise ThawError(
-            f"The class {name!r} has {counted(count, what)} in {place}. Expected {LEAST_IMAGES} at least: "
-            f"{LEAST_TRAIN} to train on, {LEAST_VAL} to choose on and {LEAST_TEST} to test on. Add some, or leave the "
-            "class out."
+            f"The class {name!r} has {counted(count, what)} in {place}. Expected at least {LEAST_IMAGES}: "
+            f"{LEAST_TRAIN} for train, {LEAST_VAL} for val and {LEAST_TEST} for test. Add some, or leave the class out."
         )
 
 

@@ -141,7 +141,7 @@ def _places(
         named = columns.get(key)
         if named is None and len(fitting) > 1:
             raise ThawError(f"{path}: the column of the {key} could be {' or '.join(map(repr, fitting))}. Name it "
-                            f"with --{key}-column, and skip the other with --ignore-column.")  # fmt: skip
+                            f"with --{key}-column, and ignore the other with --ignore-column.")  # fmt: skip
         name = named if named is not None else next(iter(fitting), None)
         if name is not None:
             found[key] = header.index(name)
@@ -151,9 +151,9 @@ def _places(
                             f"the {key} with --{key}-column.")  # fmt: skip
     unknown = [name for place, name in enumerate(header) if place not in found.values() and name not in ignored]
     if unknown:
-        raise ThawError(f"{path}: unknown column {unknown[0]!r}. Expected {', '.join(COLUMNS)}. Name what it "
-                        f"holds with --group-column or the like, or skip it with --ignore-column "
-                        f"{unknown[0]!r}.")  # fmt: skip
+        raise ThawError(f"{path}: unknown column {unknown[0]!r}. Expected {', '.join(COLUMNS)}. Correct its "
+                        f"name, say what it is (such as --group-column {unknown[0]!r}), or ignore it "
+                        f"(--ignore-column {unknown[0]!r}).")  # fmt: skip
     return found
 
 

@@ -159,8 +159,8 @@ def _check(
         left_out = f" ({without} near-duplicates of other splits are left out)" if without else ""
         why = _why_whole(label, pictures, near) if drawn else ""
         raise ThawError(
-            f"The class {name!r} has {found} images{left_out}. Expected {LEAST[TRAIN]} to train on, {LEAST[VAL]} "
-            f"to choose on and {LEAST[TEST]} to test on at least.{why} Add pictures that are not near-duplicates of "
+            f"The class {name!r} has {found} images{left_out}. Expected at least {LEAST[TRAIN]} train, "
+            f"{LEAST[VAL]} val and {LEAST[TEST]} test.{why} Add pictures that are not near-duplicates of "
             "others, in further groups where there are groups; or leave the class out; or, where they are "
             "not near-duplicates, use --near-duplicates ignore."
         )

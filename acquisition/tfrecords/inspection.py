@@ -142,7 +142,7 @@ def _parse(data: Data, place: RecordPosition, raw: bytes) -> CheckedRecord:
     if not 0 <= labels[0] < len(data.classes):
         raise ThawError(
             f"{place}: label {labels[0]} is out of range. data.classes names {len(data.classes)} classes, so "
-            f"expected 0 to {len(data.classes) - 1}; correct the record or data.classes."
+            f"expected 0 to {len(data.classes) - 1}; correct the record or data.classes (`thaw init`: --classes)."
         )
     if problem := header_problem(images[0], data.image_shape, data.resize):
         raise ThawError(f"{place}: {problem}. Correct or leave out the record.")

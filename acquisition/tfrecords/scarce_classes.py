@@ -45,8 +45,8 @@ def _few_groups(inspection: Inspection, config: ExperimentConfig) -> Iterator[st
     independent = images**2 / max(1, sum(count**2 for count in groups.values()))  # Kish: analysis.cells.paired_ledgers
     if groups and independent < FEWEST_INDEPENDENT and 2 * independent < images:
         yield (f"The {images:,} test images are in {len(groups):,} groups. If those of a group are alike, they say as "
-               f"much as {independent:.0f} images, and only large gains can be told from chance. Add images of other "
-               "groups.")  # fmt: skip
+               f"much as {independent:.0f} images, and only large gains can be distinguished from chance. Add images "
+               "of other groups.")  # fmt: skip
 
 
 def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:

@@ -125,7 +125,7 @@ def _too_few_sizes(curve: MeasuredCurve) -> str:
     found = f"It was measured only at {measured}" if measured else "It was measured at no size"
     if curve.collapsed:
         found += f" (at {_listed(curve.collapsed)} every training collapsed)"
-    return f"{found}; a curve takes {FEWEST_SIZES} sizes or more. Add sizes, each at least twice the one before."
+    return f"{found}; a curve needs {FEWEST_SIZES} sizes or more. Add sizes, each at least twice the one before."
 
 
 def _fall(curve: MeasuredCurve, errors: np.ndarray) -> str | None:

@@ -139,7 +139,7 @@ def forecast(best: PredictedGain, n: int) -> str:
       best, n: as in `sentence`.
     """
     expected = "no source is expected to gain" if best.verdict == "do not transfer" else _in_words(best)
-    return f"forecast from the sources' features, n = {n}: {expected}. Sweeps do not read it and may train other cells."
+    return f"forecast from the sources' features, n = {n}: {expected}. Sweeps do not use it and may train other cells."
 
 
 def _in_words(best: PredictedGain) -> str:

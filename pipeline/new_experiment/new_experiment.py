@@ -163,7 +163,9 @@ def _lines(made: Made, command: str) -> Iterator[str]:
         yield f"Source {name}: {words}"
     for note in made.notes:
         yield f"!! {note}"
-    yield f"Written: {', '.join(made.written)} in {Path(made.config).parent}; the records are in {made.data}."
+    folder = Path(made.config).parent
+    elsewhere = "" if Path(made.data).parent == folder.absolute() else f" The records stay in {made.data}."
+    yield f"Written to {folder}: {', '.join(made.written)}.{elsewhere}"
     trainings = f"{'at most ' if made.plan.at_most else ''}{made.plan.executions} trainings"
     yield f"A run takes about {made.plan.minutes:.0f} minutes ({trainings}) on this machine. Next:"
     config = shlex.quote(str(made.config))
@@ -204,7 +206,7 @@ def _least_offered(own: OwnData, inspection: Inspection) -> int:
         if one.train < LEAST_TRAIN or one.test < LEAST_TEST:
             raise ThawError(
                 f"The class {one.name!r} has {one.train + one.val} training and {counted(one.test, 'test image')}. "
-                f"Expected {LEAST_TRAIN + 1} and {LEAST_TEST} at least. Add some, or leave the class out with --target."
+                f"Expected at least {LEAST_TRAIN + 1} and {LEAST_TEST}. Add some, or leave the class out with --target."
             )
     return min(one.train for one in counts)
 
@@ -217,7 +219,7 @@ def _counted(name: str, inspection: Inspection, data: Data) -> ClassCount:
 def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) -> Iterator[str]:
     tested = sum(inspection.test_counts[name] for name in config.target.classes)
     if tested < FEW_TEST_IMAGES:
-        yield f"{counted(tested, 'test image')} in all: only large gains can be told from chance."
+        yield f"{counted(tested, 'test image')} in all: only large gains can be distinguished from chance."
     yield from scarce_classes(inspection, config)
     used = {name for source in config.sources.values() for name in source.classes} | set(config.target.classes)
     unused = [name for name in config.data.classes if name not in used]
@@ -231,7 +233,7 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) 
     whole = missing.keys() >= set(config.architectures)
     for name, backbone in missing.items():
         then = "A run needs them." if whole else "A run leaves out what lacks its weights."
-        yield f"{missing_in_words(name, backbone, places)} {then}"
+        yield f"{missing_in_words(name, backbone, places, tried=False)} {then}"
 
 
 def _say_nothing(line: str) -> None:

@@ -102,7 +102,7 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
     elif groups:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
         counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
-        yield f"{counted(len(groups), 'group')}, each in one split alone ({counts})."
+        yield f"{counted(len(groups), 'group')}, each in one split ({counts})."
     yield from _on_joined_groups(read)
     yield from _uneven(images, division)
 

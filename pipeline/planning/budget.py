@@ -16,6 +16,8 @@ SEARCH_PART = 0.45
 """Of the time that is left for training: fresh draws, of which the answer is made, get more than choosing."""
 FEWEST_DRAWS = 2
 """Of the size to deploy, whatever the clock says (components.confirmer)."""
+NO_TIME = 0.01
+"""Minutes that are over before anything is trained: `thaw report` asks for the smallest complete answer so."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +79,12 @@ class BudgetPlan:
             f"Within {round(self.minutes, 2):g} minutes, if nothing is cached: the search trains {cells} on {draws}. "
             f"Then it confirms {', '.join(confirmed)} and continues while there is time and a size is undecided."
         ]
+        if self.minutes < 2 * NO_TIME:
+            found = [f"Only what a complete answer needs is trained: about {self.least_minutes:.0f} minutes if nothing "
+                     f"is cached. It confirms {', '.join(confirmed)}."]  # fmt: skip
         if undecided:
             found.append(f"It will not decide {', '.join(undecided)} unless trainings are faster than estimated.")
-        if self.least_minutes > self.minutes:
+        if self.least_minutes > self.minutes >= 2 * NO_TIME:
             found.append(f"!! The smallest complete answer takes about {self.least_minutes:.0f} minutes if nothing is "
                          "cached; the run takes that long, more than the limit.")  # fmt: skip
         return found

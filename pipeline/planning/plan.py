@@ -85,19 +85,19 @@ def sides_in_words(config: ExperimentConfig) -> str:
     """The side in pixels of what each network sees, and what decides it."""
     used = dict.fromkeys([*config.baseline_architectures, *(pair.architecture for pair in config.transfers)])
     said = [f"{name} {_side_in_words(config, name)}" for name in used]
-    return f"Side of the images that networks see, in pixels: {', '.join(said)}."
+    return f"Image side that each network sees, in pixels: {', '.join(said)}."
 
 
 def _side_in_words(config: ExperimentConfig, name: Architecture) -> str:
     backbone, longer = config.backbones.get(name), max(config.data.image_shape[:2])
     if backbone is None:
-        return f"{longer} (that of the images)" if longer < MOST_SIDE_PX else f"{MOST_SIDE_PX} (it sees no more)"
+        return f"{longer} (as the images)" if longer < MOST_SIDE_PX else f"{MOST_SIDE_PX} (its maximum)"
     if backbone.side_px is None:
-        return "as its file says, or that of the images"
+        return "as its file says, or as the images"
     if backbone.image_size_px is None:
-        return f"{backbone.side_px} (its weights were trained at it)"
-    of_images = "that of the images, " if backbone.image_size_px == longer else ""
-    return f"{backbone.side_px} ({of_images}set by backbones.{name}.image_size_px)"
+        return f"{backbone.side_px} (the size its weights were trained at)"
+    of_images = "as the images; " if backbone.image_size_px == longer else ""
+    return f"{backbone.side_px} ({of_images}setting backbones.{name}.image_size_px)"
 
 
 def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from acquisition.data_sources.base_folders import Places, usual_places
-from acquisition.data_sources.imagenet_weights import check_weights, locate_weights
+from acquisition.data_sources.imagenet_weights import check_weights, is_downloaded, locate_weights
 from acquisition.data_sources.kept_files import sha256_of
 from experiment.backbones import Backbone
 from experiment.changes import changed
@@ -48,7 +48,7 @@ def with_files(
         if name in read or backbone.model:
             backbone = located(name, backbone, places, say)
         if name in read and backbone.file is None:
-            missing[name] = missing_in_words(name, backbone, places)
+            missing[name] = missing_in_words(name, backbone, places, tried=True)
         found[name] = looked_at(name, backbone, config.data.image_shape)
         check_counts(name, found[name], config)
     needing = {
@@ -100,13 +100,19 @@ def located(
     return backbone.with_file(path)
 
 
-def missing_in_words(name: str, backbone: Backbone, places: Places) -> str:
-    """The message that a family's weights are missing, and how to get them."""
+def missing_in_words(name: str, backbone: Backbone, places: Places, *, tried: bool) -> str:
+    """The message that a family's weights are missing, and how to get them; `tried`: after the download, if any."""
     width = f", alpha={backbone.width}" if backbone.alpha else ""
     given = f"--weights FILE or as backbones.{name}.weights" if name == OF_OPTION else f"backbones.{name}.weights"
+    whose = f"ImageNet's weights of the backbone {name} ({backbone.in_words})"
+    if is_downloaded(backbone) and not tried:
+        return (
+            f"{whose} are not on this machine. `thaw run` downloads them; without a network, give it the file "
+            f"{backbone.keras_weights} as {given}."
+        )
     return (
-        f"ImageNet's weights of the backbone {name} ({backbone.in_words}) are not available: {backbone.keras_weights} "
-        f"is not in {places.keras / 'models'}. Give it as {given}; with a network, "
+        f"{whose} are not available: {backbone.keras_weights} "
+        f"is not in {places.keras / 'models'}. Put it there or give it as {given}; with a network, "
         f"keras.applications.{backbone.family}(include_top=False{width}) downloads it."
     )
 

@@ -158,8 +158,8 @@ def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
     terminal.print(closing_table(summary))
     for line in (
         *kept_models(summary),
-        f"{len(summary['seconds_per_node'])} nodes in {spent:.0f} s, {cached} of them from TFX's cache; "
-        f"{summary['seconds_total']:.0f} s in all, with what comes before, between and after them.",
+        f"{len(summary['seconds_per_node'])} nodes took {spent:.0f} s, {cached} of them from TFX's cache; "
+        f"the whole run took {summary['seconds_total']:.0f} s.",
         f"Report: {_shown(folder / 'report.html')} ({_shown(folder.parent / 'latest')} points to its folder)",
     ):
         terminal.print(line, soft_wrap=True)

@@ -14,6 +14,7 @@ from experiment.training_settings import BUDGET_KEY
 from ledger.ledger_note import FRESH_DRAWS_FOLDER, note_path
 from ledger.sealed_lines import SealedLines
 from pipeline.dag.node_settings import asked_digest
+from pipeline.planning.budget import NO_TIME
 from pipeline.planning.fresh_cells import fresh_executions
 from pipeline.runs.run_files import (
     SUMMARY_FILE,
@@ -123,23 +124,23 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
 
 def in_words(state: ExperimentState) -> str:
     """What the newest run is at."""
+    if state.run is None and state.other_run is None:
+        return "Nothing ran yet: start with `thaw run`."
     if state.run is None:
-        if state.other_run is None:
-            return "Nothing ran yet: start with `thaw run`."
         return (f"Nothing ran yet with these settings: start with `thaw run`. The newest run, {state.other_run}, "
                 f"differs in {', '.join(state.differing)}.")  # fmt: skip
     if state.finished:
-        limit = ""
-        if state.run_minutes:
-            limit = (f" It had a time limit of {state.run_minutes:g} minutes. `thaw run` with more time, or without a "
-                     "limit, trains what is missing.")  # fmt: skip
+        limit, minutes = "", state.run_minutes
+        if minutes and minutes < 2 * NO_TIME:
+            limit = " `thaw report` made it from a run that stopped. `thaw run` trains what is missing."
+        elif minutes:
+            limit = f" It had a limit of {minutes:g} minutes. `thaw run` with more, or none, trains what is missing."
         if not any(sweep.done for sweep in state.sweeps):
             limit += " This version of Thaw finds none of its trainings in the ledgers: `thaw run` would repeat them."
         return f"The newest run is finished: {state.run / 'report.html'}.{limit}"
+    at = f" at the node {state.node}" if state.node else " before its first node"
     if state.running:
-        at = f" at the node {state.node}" if state.node else ""
-        return f"The newest run, {state.run}, is running{at}."
-    at = f" at the node {state.node}" if state.node else f"; its log ends: {state.last_line}"
+        return f"The newest run, {state.run}, is running{at if state.node else ''}."
     return (f"The newest run, {state.run}, stopped{at}. `thaw run` continues it and repeats no training; `thaw report` "
             "reports on what was trained. Its log.txt has all messages.")  # fmt: skip
 

@@ -28,7 +28,7 @@ def settings(tuned):
         ([[0, 0]], "greater than 0"),
         ([[1]], "tuned.original"),
         ([[1, 2, 3]], "tuned.original"),
-        ([["a", 2]], "valid integer"),
+        ([["a", 2]], "expected a whole number"),
         ([[True, 2]], "expected a number, got True"),
     ],
 )

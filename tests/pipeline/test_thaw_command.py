@@ -89,11 +89,11 @@ def test_help_loads_no_tensorflow():
         (["status", "--config", "nowhere.yaml"], 1, "Can't read the configuration nowhere.yaml"),
         (["status", "--config", "quik"], 1, "or a preset's name: controls, quick, report, report-mini, tiny"),
         (["status", "--workers", "0"], 1, "quick.yaml with --set workers=0 is not valid"),
-        (["report"], 1, "Finished in runs: none"),
-        (["tflite"], 1, "not a finished run"),
-        (["labels"], 1, "not a finished run"),
+        (["report"], 1, "No run in runs is finished. `thaw run` starts one"),
+        (["tflite"], 1, "No run in runs is finished"),
+        (["labels"], 1, "No run in runs is finished"),
         (["labels", "--accuracy", "95"], 2, "95"),
-        (["compare", "a", "b"], 1, "a is not a finished run"),
+        (["compare", "a", "b"], 1, "Finished in runs: none"),
         (["init", "nowhere"], 1, "nowhere does not exist"),
         (["init", "nowhere", "--name", "My Flowers"], 1, "such as my_flowers"),
         (["init"], 2, "Missing argument"),
@@ -113,9 +113,12 @@ def test_status_of_an_experiment_that_never_ran(thaw):
 
 def test_status_says_that_the_newest_run_is_of_another_experiment(thaw, tmp_path):
     config = load_config(PRESETS / "tiny.yaml", (f"runs={tmp_path}/runs", "name=photos"))
-    run_folder.new_run_folder(config, "photos")
+    folder = run_folder.new_run_folder(config, "photos")
     asked = ("status", "--set", f"runs={tmp_path}/runs")
-    assert "is of another experiment, photos. `thaw status --config FILE` shows it" in thaw(*asked).stdout
+    said = "is of another experiment, photos. `thaw status --config FILE` shows it, with the file that was given to"
+    assert said in thaw(*asked).stdout
+    (folder / "config.yaml").write_text("name: photos")
+    assert f"photos. `thaw status --config {folder}/config.yaml` shows it." in thaw(*asked).stdout
     assert "another experiment" not in thaw(*asked, "--set", "name=photos").stdout
 
 

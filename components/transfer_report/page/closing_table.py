@@ -63,7 +63,7 @@ def _row(row: dict[str, Any], is_winner: bool) -> list[Text]:
 
 
 def _against_scratch(row: Mapping[str, Any]) -> str:
-    """The lead over the best network from scratch, which may be of another architecture than the baseline."""
+    """The lead over the best network from scratch where that is not the baseline: otherwise it is the gain."""
     best = row["from_scratch"]
     return (
         f"{row['transfer']} against the best network from scratch on val, {best['sweep']} "
@@ -88,7 +88,8 @@ def _notes(summary: dict[str, Any]) -> Text:
     for row in summary["closing_table"]:
         if not row["blessed"]:
             lines.append(f"{row['transfer']} is not blessed: {'; '.join(row['reasons'])}.")
-    lines += [_against_scratch(row) for row in summary["closing_table"]]
+    lines += [_against_scratch(row) for row in summary["closing_table"]
+              if row["from_scratch"]["architecture"] != row["baseline_architecture"]]  # fmt: skip
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
     lines += [*budget_notes(summary), *divergence_notes(summary)]
     note = (

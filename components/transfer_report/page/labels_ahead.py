@@ -94,7 +94,7 @@ def _takes(curve: Values, wished: str) -> str:
     if images["low"] is None:
         return f"For {wished} it takes more than {last} images, as far as the curve is known."
     if _tells_nothing(images, smallest):
-        return (f"How many images {wished} takes is unknown: every number from {rounded(smallest)} or fewer to more "
+        return (f"How many images {wished} needs is unknown: every number from {rounded(smallest)} or fewer to more "
                 f"than {last} agrees with what was measured.")  # fmt: skip
     if images["expected"] is None:
         low = _bound(images["low"], smallest, curve["sizes"][-1])

@@ -41,13 +41,19 @@ def write_model_card(
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
         "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
-        "more": label_sentences(summary["labels"]),
+        "more": label_sentences(summary["labels"]), "size": _size(configuration["data"]),
         "backbone": backbone, "name": row["architecture"], "network": network[0].upper() + network[1:],
     }  # fmt: skip
     for name in ("model_card.md", "model_card.html"):
         template = template_of(f"{name}.j2", markdown=formats.markdown, in_words=accuracy_in_words)
         (folder / name).write_text(template.render(**facts), encoding="utf-8")
     (folder / CONFIGURATION_FILE).write_text(yaml.safe_dump(dict(configuration), sort_keys=False), encoding="utf-8")
+
+
+def _size(data: Mapping[str, Any]) -> str:
+    """Which sides the model takes images of."""
+    height, width, _ = data["image_shape"]
+    return " of any size" if data["resize"] else f" of {width} x {height} pixels"
 
 
 def with_exact_interval(one: SliceFigure, independent: float = 1.0) -> SliceFigure:

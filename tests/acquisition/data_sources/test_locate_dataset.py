@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import re
 import shutil
 import tarfile
 import threading
@@ -144,6 +145,15 @@ def test_a_download_is_converted_into_the_cache_and_found_again(world: World, si
     assert world.locate(archive=archive).files == dataset.files
     assert len(site.asked) == requests
     assert world.said[-1].endswith("Thaw's cache.")
+
+
+def test_an_archive_that_the_user_puts_where_the_message_says_is_taken_offline(world: World) -> None:
+    tiny, closed = tiny_archive(world.root / "tiny.tar.gz"), "http://127.0.0.1:9/cifar.tar.gz"
+    archive = Archive(closed, tiny.size_bytes, tiny.md5)
+    assert world.locate(archive=archive).synthetic
+    [place] = re.findall(r"put the file at (\S+)\.$", world.said[0])
+    (world.root / "tiny.tar.gz").rename(place)
+    assert world.locate(archive=archive).name == "cifar10"
 
 
 def test_a_broken_cache_is_replaced_by_the_download(world: World, site: Any) -> None:

@@ -164,7 +164,7 @@ def test_one_flipped_byte_in_a_png_is_found(make: Any, tmp_path: Path, position:
         ({"image": None, "label": "gänse".encode()}, r"the label \(feature 'label'\) is text or bytes, 'gänse'\."),
         ({"image": None, "label": [1, 2]}, r"the label \(feature 'label'\) is 2 values \(int64, 1, \.\.\.\)"),
         ({"image": None, "label": []}, r"the label \(feature 'label'\) is nothing"),
-        ({"image": None, "label": 10}, "label 10 is out of range.* expected 0 to 9"),
+        ({"image": None, "label": 10}, "label 10 is out of range.* expected 0 to 9.*--classes"),
         ({"image": None, "label": -1}, "label -1 is out of range"),
         ({"image": None, "label": 0}, "no id, but earlier ones have"),
         ({"image": None, "label": 0, "id": 7}, r"no id\. Expected one byte string in the feature 'id'"),

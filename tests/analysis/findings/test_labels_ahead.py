@@ -92,7 +92,7 @@ def test_one_size_and_two_sizes_get_a_sentence_and_no_number(grid_of, sizes):
     content = labels_ahead_json(found)
     assert found.met is None and content["met"] is None
     for one in content["curves"]:
-        assert "a curve takes 3 sizes or more" in one["silent"]
+        assert "a curve needs 3 sizes or more" in one["silent"]
         assert not {"ahead", "images", "expected"} & one.keys()
         assert wishing(one, 0.9) is None
 

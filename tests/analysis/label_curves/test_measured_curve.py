@@ -45,7 +45,7 @@ def test_a_curve_that_rises_has_no_objection():
 @pytest.mark.parametrize("sizes", [(), (100,), (100, 200)])
 def test_fewer_than_three_sizes_are_no_curve(sizes):
     said = objection(measured([0.5] * len(sizes), sizes), NOISE)
-    assert said and "a curve takes 3 sizes or more" in said
+    assert said and "a curve needs 3 sizes or more" in said
     assert all(f"n = {n}" in said for n in sizes)
 
 

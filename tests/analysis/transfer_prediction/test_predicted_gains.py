@@ -82,7 +82,7 @@ def test_a_runs_output_takes_a_forecast_for_no_advice_of_what_to_do():
     best = ranked(made_predicted_gains())[0]
     assert forecast(best, 100) == (
         "forecast from the sources' features, n = 100: a__original, the first 4 frozen: +6.0 points expected, "
-        "[+1.0, +10.0] for one training. Sweeps do not read it and may train other cells."
+        "[+1.0, +10.0] for one training. Sweeps do not use it and may train other cells."
     )
     losing = dataclasses.replace(best, verdict="do not transfer")
     assert "n = 100: no source is expected to gain. Sweeps" in forecast(losing, 100)

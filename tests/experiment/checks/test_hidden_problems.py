@@ -72,7 +72,7 @@ def test_a_wrong_field_and_what_does_not_fit_together_are_named_at_once(changes,
 def test_a_file_is_told_all_at_once(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text((PRESETS / "quick.yaml").read_text() + "workers: none\nfine_tune: [true, true]\n")
-    with pytest.raises(ThawError, match=r"(?s)workers: Input should be.*\n +fine_tune needs one or more different"):
+    with pytest.raises(ThawError, match=r"(?s)workers: expected a whole.*\n +fine_tune needs one or more different"):
         load_config(path)
 
 

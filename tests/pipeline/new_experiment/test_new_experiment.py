@@ -85,6 +85,7 @@ def test_a_folder_of_images_becomes_an_experiment(tmp_path, init):
         assert sum(row["split"] == "test" for row in csv.DictReader(file)) == 8
     counts = inspect_records(find_record_files(config.data.path), config.data).train_counts
     assert (counts["cifar10_cat"], counts["cifar10_dog"]) == (9, 10)  # the tenth cat is the user's
+    assert f"Written to {tmp_path / 'out'}: config.yaml, images.csv, records.\n" in shown(made)
     assert "thaw run --config" in shown(made) and "Target: rose against tulip" in shown(made)
 
 

@@ -126,7 +126,7 @@ def test_a_group_of_a_pattern_lies_in_one_split(tmp_path, init):
     for row in rows:
         splits[row["group"]].add(row["split"])
     assert len(splits) == 8 and all(len(found) == 1 for found in splits.values())
-    assert any(note.startswith("8 groups, each in one split alone (5 train, 1 val, 2 test)") for note in made.notes)
+    assert any(note.startswith("8 groups, each in one split (5 train, 1 val, 2 test)") for note in made.notes)
 
 
 def test_groups_of_one_picture_each_are_pointed_out(tmp_path, init):

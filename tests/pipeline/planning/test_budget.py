@@ -7,7 +7,7 @@ import pytest
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
 from experiment.machine import CONFIRMATION
-from pipeline.planning.budget import SEARCH_PART, plan_budget
+from pipeline.planning.budget import NO_TIME, SEARCH_PART, plan_budget
 from pipeline.planning.run_costs import NODES, PER_CANDIDATE
 
 ORDER = [
@@ -36,14 +36,22 @@ def test_minutes_that_are_none_are_refused(minutes):
 
 
 def test_a_budget_of_almost_nothing_promises_the_smallest_answer_and_says_what_it_takes():
-    found = budget(0.01, *THREE_DRAWS)
+    found = budget(0.03, *THREE_DRAWS)
     assert found.cells == {"baseline__original": 4, "cats_dogs__original": 2, "ships_planes__original": 2}
     assert (found.draws, found.fresh_draws) == (1, {200: 2, 20: 0})
     first, undecided, least = found.sentences
-    assert first.startswith("Within 0.01 minutes, if nothing is cached: the search trains about 8 of 20 cells")
+    assert first.startswith("Within 0.03 minutes, if nothing is cached: the search trains about 8 of 20 cells")
     assert "confirms n = 200 on 2 fresh draws and continues while there is time" in first
     assert undecided == "It will not decide n = 20 unless trainings are faster than estimated."
     assert f"takes about {found.least_minutes:.0f} minutes" in least
+
+
+def test_the_report_of_a_stopped_run_speaks_of_no_limit_that_the_user_did_not_set():
+    found = budget(NO_TIME, *THREE_DRAWS)
+    needed, undecided = found.sentences
+    assert needed == (f"Only what a complete answer needs is trained: about {found.least_minutes:.0f} minutes if "
+                      "nothing is cached. It confirms n = 200 on 2 fresh draws.")  # fmt: skip
+    assert undecided.startswith("It will not decide n = 20")
 
 
 def test_a_large_budget_promises_everything():

@@ -145,8 +145,8 @@ def test_the_table_has_a_line_for_fresh_draws_and_says_at_most_of_what_is_search
 
 def test_the_plan_says_which_side_each_network_sees_and_why():
     assert sides_in_words(QUICK) == (
-        "Side of the images that networks see, in pixels: original 32 (it sees no more), "
-        "mobilenet_v2 96 (set by backbones.mobilenet_v2.image_size_px)."
+        "Image side that each network sees, in pixels: original 32 (its maximum), "
+        "mobilenet_v2 96 (setting backbones.mobilenet_v2.image_size_px)."
     )
     own = Backbone(model="mine.keras", scale="0..1"), Backbone(family="EfficientNetB0")
     config = QUICK.model_copy(update={
@@ -154,14 +154,14 @@ def test_the_plan_says_which_side_each_network_sees_and_why():
         "transfers": tuple(changed(QUICK.transfers[-1], architecture=name) for name in ("mobilenet_v2", "b0")),
     })  # fmt: skip
     said = sides_in_words(config)
-    assert "mobilenet_v2 as its file says, or that of the images" in said
-    assert "b0 224 (its weights were trained at it)" in said
+    assert "mobilenet_v2 as its file says, or as the images" in said
+    assert "b0 224 (the size its weights were trained at)" in said
 
 
 @pytest.mark.parametrize(
     ("side", "words"),
-    [(28, "original 28 (that of the images), mobilenet_v2 96 (set by"),
-     (96, "original 32 (it sees no more), mobilenet_v2 96 (that of the images, set by")],
+    [(28, "original 28 (as the images), mobilenet_v2 96 (setting"),
+     (96, "original 32 (its maximum), mobilenet_v2 96 (as the images; setting")],
 )  # fmt: skip
 def test_a_network_that_sees_the_images_in_their_own_size_is_said_to(side, words):
     assert words in sides_in_words(changed(QUICK, data=changed(QUICK.data, image_shape=(side, side, 3))))

@@ -7,12 +7,12 @@ import keras
 import pytest
 
 from acquisition.data_sources import imagenet_weights
-from acquisition.data_sources.base_folders import Places
+from acquisition.data_sources.base_folders import Places, usual_places
 from experiment.changes import changed
 from experiment.config import Backbone
 from experiment.errors import ThawError
 from experiment.loading import PRESETS, load_config
-from pipeline.runner.backbone_files import fitted, located, looked_at, with_files
+from pipeline.runner.backbone_files import fitted, located, looked_at, missing_in_words, with_files
 
 pytestmark = pytest.mark.slow  # builds networks
 
@@ -166,6 +166,16 @@ def test_strict_makes_missing_weights_an_error_that_names_the_file_and_where_it_
                  "as backbones.mobilenet_v2.weights",
                  "keras.applications.MobileNetV3Small(include_top=False, alpha=0.75) downloads it"):  # fmt: skip
         assert part in str(caught.value)
+
+
+def test_before_a_download_the_message_says_that_a_run_downloads_what_keras_offers(nowhere):
+    def missing(tried, **of_family):
+        return missing_in_words("mobilenet_v2", Backbone(**of_family), usual_places(nowhere), tried=tried)
+
+    runs = "`thaw run` downloads them; without a network, give it the file mobilenet_v2_weights_"
+    assert runs in missing(False, family="MobileNetV2", alpha=0.35)
+    for other in (missing(True, family="MobileNetV2"), missing(False, family="EfficientNetB0")):
+        assert "thaw run" not in other and "Put it there or give it as --weights FILE" in other
 
 
 def test_nothing_left_to_run_is_an_error_even_without_strict(nowhere):

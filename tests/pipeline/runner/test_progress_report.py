@@ -1,5 +1,6 @@
 """How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
 
+import dataclasses
 import json
 import tracemalloc
 
@@ -210,8 +211,8 @@ def test_a_run_on_a_folder_named_from_another_one_is_found(make_config, tmp_path
 def test_the_newest_run_is_told_in_a_sentence(config):
     assert in_words(state_of(config)) == "Nothing ran yet: start with `thaw run`."
     folder = add_run(config, "20261124-110000-quick")
-    (folder / "log.txt").write_text("sweep: 3 of 9\n")
-    assert "stopped; its log ends: sweep: 3 of 9. `thaw run` continues it" in in_words(state_of(config))
+    (folder / "log.txt").write_text("FileNotFoundError: [Errno 2] No such file or directory: b'/tmp/thaw-a/scipy-b'\n")
+    assert "stopped before its first node. `thaw run` continues it" in in_words(state_of(config))
     (folder / "log.txt").write_text("Component Pusher is running.\n")
     assert "stopped at the node Pusher. `thaw run` continues it" in in_words(state_of(config))
     with locked(config.pipeline_folder):
@@ -248,7 +249,8 @@ def test_a_time_limit_is_no_other_experiment_and_is_said(config, make_config):
     folder = add_run(make_config("budget_minutes=2"), "20261124-110000-quick", finished=True)
     state = state_of(config)
     assert (state.run, state.finished, state.run_minutes) == (folder, True, 2)
-    assert "It had a time limit of 2 minutes. `thaw run` with more time" in in_words(state)
+    assert "It had a limit of 2 minutes. `thaw run` with more, or none" in in_words(state)
+    assert "`thaw report` made it from a run that stopped." in in_words(dataclasses.replace(state, run_minutes=0.0101))
     assert state_of(make_config("budget_minutes=3")).run == folder
 
 

@@ -112,6 +112,19 @@ def documented_requests():
     return [re.sub(r"\"'\"\$\([^)]*\)\"'\"", '"PICTURE"', body) for body in re.findall(r"echo '(\{.*\})' \|", page)]
 
 
+def test_the_model_cards_code_prints_the_networks_answer(base_folder, exported_model, tmp_path, monkeypatch, capsys):
+    card = (ROOT / "components" / "transfer_report" / "page" / "model_card.md.j2").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    [version] = base_folder.iterdir()
+    shutil.copytree(version, tmp_path / "model")
+    (tmp_path / "model" / "photo.jpg").write_bytes(exported_model.pngs[0])
+    monkeypatch.chdir(tmp_path / "model")
+    exec(code, {})
+    expected = tf.sigmoid(exported_model.network.model(exported_model.images[:1], training=False)).numpy()[0, 0]
+    [printed] = re.findall(r"'probabilities': .*?\[\[\S+\s+([\d.e-]+)\s*\]\]", capsys.readouterr().out, re.DOTALL)
+    assert float(printed) == pytest.approx(expected, abs=1e-5)
+
+
 def test_the_documented_requests_are_answered_as_documented(saved, base_folder, exported_model):
     requests = documented_requests()
     assert len(requests) == 2  # to the model server, and on a cluster

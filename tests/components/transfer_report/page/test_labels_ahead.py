@@ -82,7 +82,7 @@ def test_an_accuracy_out_of_reach_is_told_as_an_open_interval(takes, said):
 def test_an_interval_over_all_sizes_gives_no_number():
     """On ants and bees 95% took "90 [≤10, >4,000]" images where 94.9% had been measured with 200."""
     takes = label_sentences(labels(curve(takes=(20.0, 90.0, None)), curve("from scratch")))[1]
-    assert takes == ("How many images 95.0% takes is unknown: every number from 20 or fewer to more than 2,000 agrees "
+    assert takes == ("How many images 95.0% needs is unknown: every number from 20 or fewer to more than 2,000 agrees "
                      "with what was measured.")  # fmt: skip
 
 

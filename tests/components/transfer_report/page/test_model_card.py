@@ -13,6 +13,7 @@ ALL = SliceFigure("", "", 2000, 0.90, 0.89, 0.91)
 DARK = SliceFigure("brightness", "dark", 600, 0.80, 0.76, 0.84)
 LOW = SliceFigure("contrast", "low", 30, 0.80, 0.61, 0.93)  # weaker, but its interval reaches beyond the whole
 SLICES = [ALL, DARK, LOW]
+PLAIN = {"name": "mine", "data": {"image_shape": [32, 32, 3], "resize": False}}
 
 
 @pytest.fixture
@@ -22,8 +23,8 @@ def written(tmp_path):
     def written(slices=SLICES, configuration=None, **changes):
         content = summary(target_classes=["automobile", "truck"], test_images=2000, effective_test_images=2000,
                           test_groups=None, seed=7,
-                          versions={"thaw": "0.1.0"})  # fmt: skip
-        write_model_card(tmp_path, {**content, **changes}, slices, configuration or {"name": "mine"})
+                          stack={"tensorflow": "2.16.2"}, versions={"thaw": "0.1.0"})  # fmt: skip
+        write_model_card(tmp_path, {**content, **changes}, slices, configuration or PLAIN)
         return [(tmp_path / f"model_card.{suffix}").read_text() for suffix in ("md", "html")]
 
     return written
@@ -38,6 +39,26 @@ def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
     markdown, _ = written()
     assert "Weaker than on all images: brightness dark (80.0%)." in markdown
     assert "| contrast low | 30 | 80.0% [61.4, 92.3] |" in markdown
+
+
+def test_the_best_network_from_scratch_is_named_where_it_is_not_the_baseline(written):
+    assert all("lead over it" in text for text in written())
+    assert all("lead over it" not in text for text in written(winner="cats_dogs__original"))
+
+
+def test_brackets_are_explained_where_there_are_some(written):
+    assert all("Brackets: 90%" not in text for text in written())
+    curve = {"name": "all_but_target__remastered", "points": [], "collapsed": [], "silent": "Only [1] is known."}
+    labels = {"n": 2000, "level": 0.9, "wished_accuracy": 0.95, "met": None, "winner": curve["name"], "curves": [curve]}
+    assert all("Brackets: 90% intervals." in text for text in written(labels=labels))
+
+
+def test_both_forms_say_how_to_use_the_model_and_which_images_it_takes(written):
+    photos = {"name": "mine", "data": {"image_shape": [224, 224, 3], "resize": True}}
+    for text in written():
+        assert "with TensorFlow 2.16.2 or later" in text and "PNG or JPEG images of 32 x 32 pixels." in text
+        assert "are of automobile, truck, in this order" in text
+    assert all("PNG or JPEG images of any size." in text for text in written(configuration=photos))
 
 
 def test_both_forms_say_what_more_images_would_bring_or_why_they_cant(written):
@@ -85,7 +106,7 @@ def test_synthetic_images_are_named_first(written):
 
 
 def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
-    configuration = {"name": "mine", "backbones": {"mine": {"model": "net.keras", "sha256": "abc123"}}}
+    configuration = {**PLAIN, "backbones": {"mine": {"model": "net.keras", "sha256": "abc123"}}}
     [row, *_] = summary()["closing_table"]
     own = {**row, "architecture": "mine"}
     for text in written(configuration=configuration, closing_table=[own]):
