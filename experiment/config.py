@@ -57,7 +57,8 @@ class Blessing(Settings):
     """The verdict must be gain, and the lower bounds of the gain's interval and of that of the lead over the best
     network from scratch must lie above this."""
     max_class_loss_points: Points = 5.0
-    """No class may lose more F1 than this (points of 100) compared with the baseline."""
+    """No class may lose more F1 than this (points of 100) compared with the baseline. A loss counts if its interval,
+    which allows for the number of classes, is above 0."""
 
 
 class ExperimentConfig(Settings):

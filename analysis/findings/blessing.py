@@ -154,7 +154,7 @@ def _class_objections(classes: Sequence[ClassF1], most: float) -> list[str]:
         f"the class {c.name} loses {formats.apart(c.loss_points, most)[0]} points of F1 against the baseline "
         f"({formats.percent(c.baseline)} to {formats.percent(c.candidate)}); at most {most:g} are allowed"
         for c in classes
-        if rounded_off(c.loss_points) > most
+        if rounded_off(c.loss_points) > most and c.loses
     ]
 
 

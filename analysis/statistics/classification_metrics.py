@@ -109,6 +109,19 @@ def pseudo_values(probabilities: np.ndarray, labels: np.ndarray) -> PseudoValues
     return PseudoValues(np.concatenate(values), np.concatenate(ones))
 
 
+def f1_pseudo_values(called: np.ndarray, labels: np.ndarray, classes: int) -> PseudoValues:
+    """F1 of each class, 2 TP / (2 TP + FP + FN) = sum(2 y c) / sum(y + c), c = 1 where the class is called.
+
+    Args:
+      called: int [draws, images], the class that each image was called.
+      labels: int [images], each below classes.
+      classes: their number.
+    """
+    each = np.arange(classes)[:, None, None]
+    truth, calls = np.broadcast_to(labels == each, (classes, *called.shape)), called == each  # [classes, draws, images]
+    return PseudoValues(*_ratios(2.0 * (truth & calls), truth.astype(np.float64) + calls))
+
+
 def auc_bins(probabilities: np.ndarray) -> np.ndarray:
     """The interval of TFMA's thresholds that each probability falls into; int, of the same shape.
 

@@ -130,6 +130,44 @@ def test_a_baseline_that_calls_all_images_one_class_is_no_bar_for_that_class(
     assert truck.loss_points < 0
 
 
+def test_few_test_images_in_many_classes_show_no_class_to_lose(
+    header_of: Callable[..., Header], row_of: Callable[..., Row]
+) -> None:
+    """Forty classes of four images, both networks right on 80% of them: some class always loses 5 points by chance."""
+    classes, generator = tuple(f"class {number}" for number in range(40)), np.random.default_rng(3)
+    labels = np.repeat(np.arange(40), 4)
+    lost, over = 0, 0
+    for _ in range(20):
+        ledgers = []
+        for sweep, k in (("baseline__original", 0), ("cats_dogs__original", 4)):
+            header = header_of(sweep, "cats_dogs" if k else "", "original", len(labels), "CIFAR-10")
+            header = dataclasses.replace(header, classes=classes, test_labels=tuple(labels))
+            # An image is easy or hard for a network: draws differ in a fifth of them.
+            easy = generator.random(len(labels)) < 0.8
+            rows = []
+            for draw in range(5):
+                is_right = np.where(generator.random(len(labels)) < 0.2, generator.random(len(labels)) < 0.8, easy)
+                called = np.where(is_right, labels, (labels + generator.integers(1, 40, len(labels))) % 40)
+                row = row_of((10, k, False), draw, right(1, len(labels)))
+                rows.append(dataclasses.replace(row, test_probabilities=np.eye(40, dtype=np.float32)[called]))
+            ledgers.append((header, rows))
+        found = class_f1s(pair_ledgers(ledgers), "cats_dogs__original", Cell(10, 4, False))
+        lost += any(one.loses for one in found)
+        over += any(one.loss_points > 5 for one in found)
+    assert over == 20 and lost <= 4  # of 5% of reports, more than 4 of 20 are seen in 0.3%
+
+
+def test_a_class_that_is_never_recognised_any_more_loses(
+    two_draws: list[Ledger], row_of: Callable[..., Row]
+) -> None:  # fmt: skip
+    only_cars = np.arange(100) % 2 == 0
+    rows = [row_of((10, 4, False), draw, only_cars) for draw in (0, 1)]
+    car, truck = class_f1s(
+        pair_ledgers([two_draws[0], (two_draws[1][0], rows)]), "cats_dogs__original", Cell(10, 4, False)
+    )
+    assert truck.candidate == 0 and truck.loses and not car.loses
+
+
 def test_balanced_accuracy_counts_each_class_alike(
     header_of: Callable[..., Header], row_of: Callable[..., Row]
 ) -> None:

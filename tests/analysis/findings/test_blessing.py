@@ -173,7 +173,7 @@ def test_what_meets_a_bound_but_for_rounding_meets_it() -> None:
     accuracy = float(np.mean([right / 400 for right in (237, 228, 236, 255, 244)]))
     assert accuracy < 0.6
     assert reasons(Blessing(min_accuracy=0.6), accuracy=Interval(0.55, accuracy, 0.65, 5)) == ()
-    lost = ClassF1("truck", 50, 0.7, 0.75)
+    lost = ClassF1("truck", 50, 0.7, 0.75, 1.0)
     assert lost.loss_points > 5 and reasons(classes=(lost,)) == ()
 
 
@@ -185,16 +185,21 @@ def test_of_candidates_that_are_equal_but_for_rounding_the_first_wins() -> None:
 
 def test_no_figure_is_said_to_miss_the_bound_that_it_is_rounded_to() -> None:
     assert reasons(Blessing(min_accuracy=0.8001)) == ("its accuracy of 80.00% is below the floor of 80.01%",)
-    [reason] = reasons(classes=(ClassF1("truck", 50, 0.5496, 0.6),))
+    [reason] = reasons(classes=(ClassF1("truck", 50, 0.5496, 0.6, 1.0),))
     assert "loses 5.04 points of F1" in reason and "at most 5 are allowed" in reason
 
 
 def test_a_class_that_loses_too_much_is_named() -> None:
-    classes = (ClassF1("automobile", 50, 0.9, 0.7), ClassF1("truck", 50, 0.6, 0.7))
+    classes = (ClassF1("automobile", 50, 0.9, 0.7, 9.0), ClassF1("truck", 50, 0.6, 0.7, 9.0))
     [reason] = reasons(classes=classes)
     wanted = "the class truck loses 10.0 points of F1 against the baseline (70.0% to 60.0%); at most 5 are allowed"
     assert reason == wanted
     assert reasons(Blessing(max_class_loss_points=11), classes=classes) == ()
+
+
+def test_a_loss_whose_interval_includes_0_is_no_reason() -> None:
+    lost = ClassF1("truck", 4, 0.6, 0.7, 10.1)
+    assert lost.loss_points == pytest.approx(10) and not lost.loses and reasons(classes=(lost,)) == ()
 
 
 def test_what_the_evaluator_said_is_passed_on() -> None:
