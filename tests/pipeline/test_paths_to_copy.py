@@ -13,11 +13,13 @@ pytestmark = pytest.mark.slow  # starts the process that imports TFX
 
 ENTRY = Path(__file__).parents[2] / "thaw_entry.py"
 ROW = {
-    "transfer": "a__original", "source": "a", "architecture": "original", "n": 20, "freeze_count": 6,
-    "fine_tune": False, "draws": 5, "accuracy": 0.7, "accuracy_interval": [0.6, 0.8], "baseline_accuracy": 0.7,
+    "transfer": "a__original", "source": "a", "architecture": "original", "baseline_architecture": "original", "n": 20,
+    "freeze_count": 6, "fine_tune": False, "draws": 5, "accuracy": 0.7, "accuracy_interval": [0.6, 0.8],
+    "baseline_accuracy": 0.7,
     "baseline_interval": [0.6, 0.8], "gain_points": 0.0, "gain_interval_points": [-10.0, 10.0], "verdict": "undecided",
     "blessed": False, "reasons": ["it is undecided"], "from_scratch": {
-        "sweep": "baseline__original", "accuracy": 0.7, "lead_points": 0.0, "lead_interval_points": [-10.0, 10.0],
+        "sweep": "baseline__original", "architecture": "original", "accuracy": 0.7, "lead_points": 0.0,
+        "lead_interval_points": [-10.0, 10.0],
     },
 }  # fmt: skip
 

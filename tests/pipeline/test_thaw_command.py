@@ -164,7 +164,7 @@ def test_labels_answers_another_accuracy_from_the_summary_and_marks_synthetic_da
     assert asked["curves"][0]["images"] == pytest.approx({"low": 10, "expected": 100, "high": 1000}, rel=1e-6)
     shown = thaw("labels", "run").stdout
     assert "SYNTHETIC images:" in shown and "[red]photos[/red]" in shown
-    assert "For 95.0% it takes more than 1,000 images, as far as the curve is known" in shown
+    assert "For 95.0% it is expected to take more than 1,000 images, as far as the curve is known" in shown
 
 
 def test_labels_says_why_it_can_say_nothing(thaw, tmp_path):

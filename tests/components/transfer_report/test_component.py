@@ -27,6 +27,8 @@ SERVING = "Format-Serving"
 IDS = [f"id{place:03d}" for place in range(500)]
 """Of the test images, in the order of the ledgers."""
 
+DATA = {"image_shape": [4, 4, 3], "resize": False}
+
 
 def write_images(folder, ids):
     """Black images of 4 x 4 pixels as DomainExamples writes them."""
@@ -94,7 +96,7 @@ def run(tmp_path, quick_ledgers, before_of):
         blessing = Blessing(min_accuracy=min_accuracy, max_class_loss_points=100)
         settings = ReportSettings(experiment="small", deployed_size=400, blessing=blessing, transfers_left_out={},
                                 versions={}, records_per_image=3, batch_size=32, seed=1,
-                                configuration={"name": "small", "data": {"image_shape": [4, 4, 3]}})  # fmt: skip
+                                configuration={"name": "small", "data": DATA})  # fmt: skip
         TransferReportExecutor().Do(inputs, outputs, {"settings": settings.model_dump_json(), "code": ""})
         return {name: made for name, [made] in outputs.items()}
 
