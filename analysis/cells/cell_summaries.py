@@ -83,7 +83,7 @@ class Summaries:
 
 @dataclasses.dataclass(frozen=True)
 class ClassF1:
-    """F1 of one class on test, fractions, mean over the same draws for candidate and baseline; NaN if undefined.
+    """F1 of one class on test, fractions, mean over the same draws for candidate and baseline.
 
     F1 = 2 TP / (2 TP + FP + FN) (van Rijsbergen, Information Retrieval, 1979). It counts false
     calls too: a baseline that calls everything `truck` finds all trucks, and no good model could compete with that.

@@ -157,6 +157,26 @@ def test_few_test_images_in_many_classes_show_no_class_to_lose(
     assert over == 20 and lost <= 4  # of 5% of reports, more than 4 of 20 are seen in 0.3%
 
 
+@pytest.mark.parametrize("draws", [(0,), (0, 1)])
+def test_a_class_without_test_images_is_left_out_and_disturbs_no_other(
+    header_of: Callable[..., Header], row_of: Callable[..., Row], draws: tuple[int, ...]
+) -> None:
+    labels = np.arange(100) % 2
+    ledgers = []
+    for sweep, k, correct in (("baseline__original", 0, 60), ("cats_dogs__original", 4, 90)):
+        header = header_of(sweep, "cats_dogs" if k else "", "original", 100, "CIFAR-10")
+        header = dataclasses.replace(header, classes=("a", "b", "never seen"), test_labels=tuple(labels))
+        called = np.where(np.arange(100) < correct, labels, 1 - labels)
+        probabilities = np.eye(3, dtype=np.float32)[called]
+        rows = [dataclasses.replace(row_of((10, k, False), draw, called == labels), test_probabilities=probabilities)
+                for draw in draws]  # fmt: skip
+        ledgers.append((header, rows))
+    found = class_f1s(pair_ledgers(ledgers), "cats_dogs__original", Cell(10, 4, False))
+    assert [one.name for one in found] == ["a", "b"] and not any(one.loses for one in found)
+    assert [one.candidate for one in found] == pytest.approx([0.9, 0.9])
+    assert all(one.half_width_points > 0 for one in found)
+
+
 def test_a_class_that_is_never_recognised_any_more_loses(
     two_draws: list[Ledger], row_of: Callable[..., Row]
 ) -> None:  # fmt: skip
