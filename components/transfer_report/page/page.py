@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import re
 from collections import Counter
@@ -71,6 +72,7 @@ def render_page(
     )
 
 
+@functools.cache
 def template_of(name: str, **filters: Callable[..., str]) -> jinja2.Template:
     """A template of this folder, which writes numbers as everything does; HTML is escaped."""
     environment = jinja2.Environment(
@@ -141,8 +143,9 @@ def _place(cell: Cell) -> str:
 
 
 def _embedded(path: Path) -> str:
-    """The picture as lossless WebP, which every browser since 2020 shows and which is half as large as PNG."""
+    """The picture as lossless WebP, which every browser since 2020 shows and which is smaller than PNG."""
     packed = io.BytesIO()
     with Image.open(path) as picture:
-        picture.save(packed, "WEBP", lossless=True, method=2)
+        # Method 2 takes five times as long for files that are a quarter smaller.
+        picture.save(packed, "WEBP", lossless=True, method=0)
     return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
