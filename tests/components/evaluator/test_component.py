@@ -124,7 +124,7 @@ def figures(folder, model):
     }
 
 
-@pytest.mark.parametrize("name", ["good__original", "bad__original"])
+@pytest.mark.parametrize("name", [pytest.param("good__original", marks=pytest.mark.exhaustive), "bad__original"])
 def test_each_candidate_gets_what_tfx_own_evaluator_gives_it(name, together, examples, models, tmp_path):
     alone = run(
         Executor, tmp_path,
@@ -146,8 +146,10 @@ def test_each_candidate_gets_what_tfx_own_evaluator_gives_it(name, together, exa
     assert written[0] == written[1]
 
 
-def test_the_result_names_the_models_that_it_is_of(together, models):
+def test_the_result_names_the_models_that_it_is_of_and_blesses_the_good_one_alone(together, models):
     for name in ("good__original", "bad__original"):
+        blessed = together[f"blessing_of_{name}"].get_int_custom_property("blessed")
+        assert blessed == int(name == "good__original")
         result = tfma.load_eval_result(together[f"evaluation_of_{name}"].uri, model_name="candidate")
         assert [spec.name for spec in result.config.model_specs] == ["candidate", "baseline"]
         assert result.model_location.startswith(models[name].uri)
