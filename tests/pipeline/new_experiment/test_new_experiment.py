@@ -226,6 +226,12 @@ def test_what_does_not_fit_records_is_refused_and_nothing_written(tmp_path, init
     assert not (tmp_path / "out").exists()
 
 
+def test_a_class_that_no_record_has_is_named(tmp_path, init):
+    made = init(write_records(tmp_path / "mine", 2), classes=("rose", "tulip", "lily"))
+    assert "No image is of lily. Correct the classes' names, or leave these out." in made.notes
+    assert not any("Neither" in note for note in made.notes)
+
+
 def test_too_few_images_to_test_on_are_named(tmp_path, init):
     folder = write_records(tmp_path / "mine", 2)
     [file] = (folder / "test").iterdir()
