@@ -183,7 +183,9 @@ def _parsed(text: str, complaint: str) -> Any:
         _check_extent(text, complaint)
         return _UniqueKeys(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: such as a date with a 13th month
-        raise ThawError(f"{complaint}: {error}") from error
+        in_line = isinstance(error, yaml.MarkedYAMLError) and "\n" not in text
+        found = str(getattr(error, "problem", "")).replace("'<stream end>'", "its end")
+        raise ThawError(f"{complaint}: {found if in_line and found else error}") from error
 
 
 class _UniqueKeys(yaml.SafeLoader):

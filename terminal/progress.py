@@ -29,13 +29,13 @@ def console() -> Console:
 
 @contextlib.contextmanager
 def progress_bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
-    """Shows a bar with the time left; the function it yields counts one done and shows a note.
+    """Shows a bar of trainings with the time left; the function it yields counts one done and shows a note.
 
     Where standard output is not a terminal (CI, a pod's log) it prints a line now and then instead.
     """
     out = console()
     if not out.is_terminal:
-        yield _line_printer(out, label, total)
+        yield _line_printer(out, label, total, "trainings")
         return
     columns = (
         terminal.words("{task.description}"), BarColumn(BAR_WIDTH), MofNCompleteColumn(table_column=terminal.WHOLE),
@@ -48,17 +48,20 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextlib.contextmanager
-def work_bar(label: str, total: int, time_left: TimeLeft) -> Iterator[Callable[[str], None]]:
+def work_bar(
+    label: str, total: int, time_left: TimeLeft, unit: str = "parts"
+) -> Iterator[Callable[[str], None]]:  # fmt: skip
     """Like progress_bar, where pieces take unlike times: the bar and the time left count what they cost.
 
     Args:
       label: in front.
       total: pieces, at most.
       time_left: knows when each ends, before it is counted here.
+      unit: what lines call pieces. A source, whose module is in the keys of ledgers, leaves it out.
     """
     out = console()
     if not out.is_terminal:
-        yield _line_printer(out, label, total, lambda: time_left.seconds)
+        yield _line_printer(out, label, total, unit, lambda: time_left.seconds)
         return
     columns = (
         terminal.words("{task.description}"), BarColumn(BAR_WIDTH),
@@ -94,7 +97,7 @@ def clock_time(seconds: float) -> str:
 
 
 def _line_printer(
-    out: Console, label: str, total: int, seconds_left: Callable[[], float] | None = None
+    out: Console, label: str, total: int, unit: str, seconds_left: Callable[[], float] | None = None
 ) -> Callable[[str], None]:
     done = 0
     every = max(1, total // 4)
@@ -106,6 +109,6 @@ def _line_printer(
             left = seconds_left() if seconds_left else 0.0
             # Rows that a ledger has are counted before it is known what else there is to do.
             about = f", about {clock_time(left)} left" if left >= 1 and done < total else ""
-            out.print(f"  {label}: {done} of {total}{about}  {note}")
+            out.print(f"  {label}: {done} of {total} {unit}{about}  {note}")
 
     return advance

@@ -68,6 +68,11 @@ def _one_line(field: Text) -> Text:
     return joined
 
 
+def between(fewest: int, most: int, bound: str = "") -> str:
+    """A count: `3 to 5` where it may be one of these, else its upper end after the bound, as in `at most 5`."""
+    return f"{fewest} to {most}" if 0 < fewest < most else f"{bound}{most}"
+
+
 def in_two_lines(transfer: str) -> str:
     """A transfer's name, its source above its architecture: whole names need 80 columns for themselves."""
     return transfer.replace("__", "\n")

@@ -28,7 +28,9 @@ def doctor(config: ExperimentConfig, in_json: bool) -> None:
     if in_json:
         print_json([dataclasses.asdict(finding) for finding in findings])
     else:
-        console().print(tables.findings_table(findings))
+        terminal = console()
+        for line in tables.finding_lines(findings):
+            terminal.print(line, soft_wrap=True)
     sys.exit(int(worst(findings) == "problem"))
 
 

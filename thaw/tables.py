@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
 from analysis.statistics import formats
-from terminal.tables import FittingTable, empty_table, in_two_lines
+from terminal.progress import clock_time
+from terminal.tables import FittingTable, between, empty_table, in_two_lines
 
 if TYPE_CHECKING:
     from acquisition.tfrecords.inspection import Inspection
@@ -24,11 +24,11 @@ def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
     """How far each sweep is."""
     title = f"Experiment {experiment}" + (f" on {state.data}" if state.data else "")
     rows = [
-        (one.sweep, str(one.done), f"{one.bound}{one.planned}", str(one.diverged),
-         f"{one.training_s / 3600:.2f}")
+        (one.sweep, str(one.done), between(one.fewest, one.planned, one.bound), str(one.diverged),
+         clock_time(one.training_s))
         for one in state.sweeps
     ]  # fmt: skip
-    table = empty_table("sweep", "done", "of", "diverged", "core-hours", title=title)
+    table = empty_table("sweep", "done", "of", "diverged", "core time", title=title)
     return FittingTable(table, rows)
 
 
@@ -114,15 +114,13 @@ def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> Fi
     return FittingTable(table, rows, [row["name"] for row in said])
 
 
-def findings_table(findings: Iterable[Finding]) -> Table:
-    """What `thaw doctor` found: sentences, which may break between words."""
-    table = Table(show_edge=False)
-    for column in ("", "", "found", "what to do"):
-        table.add_column(column, overflow="fold")
+def finding_lines(findings: Iterable[Finding]) -> Iterator[Text]:
+    """What `thaw doctor` found, a line each, and what to do in a line below: only the terminal breaks a path."""
+    width = len(max(("ok", "warning", "problem"), key=len))
     for one in findings:
-        texts = (Text(text) for text in (one.subject, one.found, one.advice))
-        table.add_row(Text(one.state, style=STYLES[one.state]), *texts)
-    return table
+        yield Text.assemble((one.state.ljust(width), STYLES[one.state]), f"  {one.subject}: {one.found}")
+        if one.advice:
+            yield Text(f"{'':{width}}    {one.advice}")
 
 
 def classes_table(name: str, found: Inspection) -> FittingTable:

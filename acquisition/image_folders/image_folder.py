@@ -15,6 +15,7 @@ from acquisition.image_folders.labelled_files import (
     check_grouped,
     check_splits,
     composed,
+    in_words,
 )
 from acquisition.splits.names import LEAST, OTHER_NAMES
 from experiment.errors import ThawError, counted
@@ -54,6 +55,10 @@ def find_images(folder: Path, grouping: Grouping | None = None) -> list[Labelled
         raise ThawError(f"{folder} {state}. Give a folder that holds a folder of images for each class, or a CSV file "
                         "(*.csv) with the columns file and label.")  # fmt: skip
     classes = _subfolders(folder)
+    if not classes and (loose := _loose(folder)):
+        raise ThawError(f"{_named(loose)} in {folder}, which has no folders. Expected a folder of images for each "
+                        f"class. If {folder.name!r} is itself a class, give the folder above it, {folder.parent}; else "
+                        "move the images into folders, or list files and classes in a CSV file.")  # fmt: skip
     if classes and {path.name.lower() for path in classes} <= OTHER_NAMES.keys():
         files = _in_splits(folder, classes, grouping)
     else:
@@ -129,12 +134,16 @@ def _subfolders(folder: Path) -> list[Path]:
     Raises:
       ThawError: images lie beside them.
     """
-    entries = _visible(folder)
-    loose = [path for path in entries if not path.is_dir() and path.suffix.lower() in IMAGE_SUFFIXES]
-    if loose:
+    found = [path for path in _visible(folder) if path.is_dir()]
+    if found and (loose := _loose(folder)):
         raise ThawError(f"{_named(loose)} in {folder}, beside the class folders. Expected every image in the folder "
                         "of its class. Move the images there, or list files and classes in a CSV file.")  # fmt: skip
-    return [path for path in entries if path.is_dir()]
+    return found
+
+
+def _loose(folder: Path) -> list[Path]:
+    """Images directly in a folder."""
+    return [path for path in _visible(folder) if not path.is_dir() and path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _of_class(folder: Path, place: Path, grouping: Grouping | None, split: str | None) -> list[LabelledFile]:
@@ -238,7 +247,4 @@ def refuse(problems: Sequence[str]) -> None:
 
 
 def _named(paths: Sequence[Path]) -> str:
-    names = ", ".join(path.name for path in paths[:NAMED])
-    return (
-        f"{names} and {len(paths) - NAMED} more lie" if len(paths) > NAMED else f"{names} lie" + "s" * (len(paths) == 1)
-    )
+    return f"{in_words([path.name for path in paths])} lie" + "s" * (len(paths) == 1)

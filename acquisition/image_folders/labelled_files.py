@@ -72,11 +72,11 @@ def grouping_from(text: str | None) -> Grouping | None:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise ThawError(f"--group {text!r} is not a regular expression: {error}. Give `folder` (the folder below the "
+        raise ThawError(f"--group '{text}' is not a regular expression: {error}. Give `folder` (the folder below the "
                         "class's), or a pattern of file names with one group, such as '^([^_]+)_'."
                         ) from error  # fmt: skip
     if pattern.groups != 1:
-        raise ThawError(f"--group {text!r} has {pattern.groups} groups in parentheses. Expected one, around what files "
+        raise ThawError(f"--group '{text}' has {pattern.groups} groups in parentheses. Expected one, around what files "
                         "of one group have in common, such as '^([^_]+)_'; or `folder`. For a column of a CSV file use "
                         "--group-column.")  # fmt: skip
     return Grouping(pattern)
@@ -86,17 +86,23 @@ def check_grouped(files: Sequence[LabelledFile], grouping: Grouping | None) -> N
     """Says which files a pattern does not fit, and whether it groups any: alone, each is a group of its own.
 
     Raises:
-      ThawError: some have no group, or no two have the same.
+      ThawError: some have no group that a pattern should find, no two have the same, or `folder` finds none.
     """
-    if grouping is None or grouping.pattern is None:
+    if grouping is None:
+        return
+    if grouping.pattern is None:
+        if not any(one.group for one in files):
+            raise ThawError(f"--group {BY_FOLDER} finds no group: every image is directly in its class folder. "
+                            "Expected a folder for each group in the class folders, such as deer/herd1/0000.png. "
+                            "Make them, or leave the option out.")  # fmt: skip
         return
     missing = [one.file for one in files if one.group is None]
     if missing:
-        raise ThawError(f"--group {grouping.pattern.pattern!r} is not found in the names of {len(missing)} of "
+        raise ThawError(f"--group '{grouping.pattern.pattern}' is not found in the names of {len(missing)} of "
                         f"{len(files)} files: {in_words(missing)}. Expected it in every name; widen the pattern, or "
                         "leave these files out.")  # fmt: skip
     if len({one.group for one in files}) == len(files):
-        raise ThawError(f"--group {grouping.pattern.pattern!r} puts each of {len(files)} files in a group of its own, "
+        raise ThawError(f"--group '{grouping.pattern.pattern}' puts each of {len(files)} files in a group of its own, "
                         f"such as {files[0].group!r} and {files[-1].group!r}, so it keeps none together. Expected what "
                         "files of one group have in common; narrow the part in parentheses, or give a CSV file with a "
                         "column `group`.")  # fmt: skip

@@ -87,10 +87,11 @@ def _count_labels(files: RecordFiles, key: str) -> int:
                 found = _integers(record, key)
                 label = found[0] if found else -1
                 if not 0 <= label < MOST_CLASSES:
-                    holds = values_in_words(record[key]) if key in record else "nothing"
+                    holds = f"the feature {key!r} holds {values_in_words(record[key])}" if key in record else (
+                        f"there is no feature {key!r} among {sorted(record)}")  # fmt: skip
                     raise ThawError(
-                        f"{RecordPosition(path, number)}: the feature {key!r} holds {holds}. Expected one label from "
-                        f"0 to {MOST_CLASSES - 1} (int64); correct it, or name another feature with --label-key."
+                        f"{RecordPosition(path, number)}: {holds}. Expected one label from 0 to {MOST_CLASSES - 1} "
+                        "(int64); correct it, or name another feature with --label-key."
                     )
                 highest = max(highest, label)
     return highest + 1

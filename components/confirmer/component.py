@@ -90,7 +90,7 @@ def _trained(
     units = sum(len(group_units(executions)) for executions in asked.values())
     searched = {name: {(Cell.of_row(row), row.draw): row.seconds for row in grid.sweeps[name].rows} for name in asked}
     work = JointWork(job.settings.ledger_dir.parent, searched, min(job.workers, units))
-    with progress.work_bar("confirm", sum(map(len, asked.values())), work.time_left) as advance:
+    with progress.work_bar("confirm", sum(map(len, asked.values())), work.time_left, "trainings") as advance:
 
         def count(name: str, row: Row) -> None:
             work.ended(name, Cell.of_row(row), row.draw, row.seconds)

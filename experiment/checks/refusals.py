@@ -19,7 +19,10 @@ _EXPECTED = {
     "dict_type": "expected keys with values, such as {a: 1}",
     "model_type": "expected keys with values, such as {a: 1}",
 }
-"""By the type of pydantic's error; the text of all others is kept."""
+"""By the type of pydantic's error."""
+_SHORTER = (("Input should be ", "expected "), ("greater than or equal to", "at least"),
+            ("less than or equal to", "at most"), ("greater than", "more than"))  # fmt: skip
+"""Words of pydantic's other errors."""
 
 
 def expected(kind: str, text: str) -> str:
@@ -29,6 +32,8 @@ def expected(kind: str, text: str) -> str:
       kind: type of pydantic's error.
       text: its message.
     """
+    for words, shorter in _SHORTER:
+        text = text.replace(words, shorter)
     return _EXPECTED.get(kind, text)
 
 

@@ -223,7 +223,9 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) 
     yield from scarce_classes(inspection, config)
     used = {name for source in config.sources.values() for name in source.classes} | set(config.target.classes)
     unused = [name for name in config.data.classes if name not in used]
-    if unused:
+    if empty := [name for name in unused if not inspection.train_counts[name] + inspection.test_counts[name]]:
+        yield f"No image is of {in_words(empty)}. Correct the classes' names, or leave these out."
+    if unused := [name for name in unused if name not in empty]:
         yield f"Neither in the target nor in a source: {in_words(unused)}."
     missing = {
         name: backbone

@@ -189,8 +189,9 @@ def chosen_target(classes: Sequence[str], asked: Sequence[str]) -> tuple[str, ..
     """
     unknown = [name for name in asked if name not in classes]
     if unknown:
-        raise ThawError(f"--target names {unknown}, which the images do not have. Their classes are {list(classes)}.")
+        raise ThawError(f"--target names {unknown}, which are not classes of the images. Expected some of "
+                        f"{list(classes)}. Correct the names.")  # fmt: skip
     chosen = tuple(asked or classes)
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
-        raise ThawError(f"A target needs two or more different classes; got {list(chosen)}.")
+        raise ThawError(f"--target names {list(chosen)}. Expected two or more different classes; leave it out for all.")
     return chosen

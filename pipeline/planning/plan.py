@@ -25,9 +25,10 @@ class Plan:
       cells: grid points by sweep, baselines among them; each is trained once per draw.
       searched: whether fewer cells of transfers may be trained: where a search chooses them, or time may run out.
       fresh_cells: by n, of what val chooses and what it is compared with, at most; each is trained on fresh draws.
-      fresh_executions: trainings on fresh draws.
-      fresh_at_most: whether fresh_executions is an upper bound: what val chooses says how many cells these are, and a
-        size that stays undecided gets more draws (`most_draws`).
+      fresh_executions: trainings on fresh draws, at most.
+      fresh_fewest: the same, at fewest; 0 with a time limit.
+      fresh_at_most: whether the two differ: what val chooses says how many cells these are, and a size that stays
+        undecided gets more draws (`most_draws`).
       executions: trainings in all.
       at_most: whether `executions` is an upper bound.
       minutes: estimated wall time with nothing cached, if the first fresh draws decide every size.
@@ -38,6 +39,7 @@ class Plan:
     searched: bool
     fresh_cells: Mapping[int, int]
     fresh_executions: int
+    fresh_fewest: int
     fresh_at_most: bool
     executions: int
     at_most: bool
@@ -73,6 +75,7 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
         searched=searched,
         fresh_cells={n: one.most + one.of_claims for n, one in fresh.items()},
         fresh_executions=most,
+        fresh_fewest=fewest,
         fresh_at_most=fresh_at_most,
         executions=executions,
         at_most=searched or fresh_at_most,

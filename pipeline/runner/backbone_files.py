@@ -110,10 +110,11 @@ def missing_in_words(name: str, backbone: Backbone, places: Places, *, tried: bo
             f"{whose} are not on this machine. `thaw run` downloads them; without a network, give it the file "
             f"{backbone.keras_weights} as {given}."
         )
+    loader = f"keras.applications.{backbone.family}(include_top=False{width})"
     return (
         f"{whose} are not available: {backbone.keras_weights} "
         f"is not in {places.keras / 'models'}. Put it there or give it as {given}; with a network, "
-        f"keras.applications.{backbone.family}(include_top=False{width}) downloads it."
+        f"{'Thaw' if is_downloaded(backbone) else loader} downloads it."
     )
 
 

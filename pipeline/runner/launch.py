@@ -23,7 +23,7 @@ from pipeline.runner.prepare import Prepared, check_room, free_gb, prepare
 from pipeline.runs import run_log
 from pipeline.runs.run_lock import locked
 from terminal import progress
-from terminal.tables import FittingTable, empty_table
+from terminal.tables import FittingTable, between, empty_table
 from trainer_module.processes import fork_server
 
 
@@ -87,7 +87,8 @@ def plan_table(config: ExperimentConfig, plan: Plan, data: str) -> FittingTable:
         rows.append((sweep, str(cells), str(config.draws), f"{searched}{cells * config.draws}"))
     bound, asked = most if plan.fresh_at_most else "", config.confirmation
     draws = f"{asked.draws} to {asked.most_draws}" if asked.most_draws > asked.draws else str(asked.draws)
-    rows.append(("fresh draws", f"{bound}{sum(plan.fresh_cells.values())}", draws, f"{bound}{plan.fresh_executions}"))
+    trainings = between(plan.fresh_fewest, plan.fresh_executions, bound)
+    rows.append(("fresh draws", f"{bound}{sum(plan.fresh_cells.values())}", draws, trainings))
     return FittingTable(empty_table("sweep", "cells", "draws", "trainings", title=title), rows)
 
 

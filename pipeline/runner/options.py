@@ -112,4 +112,4 @@ def text_as_yaml(text: str) -> str:
       ThawError: it is not UTF-8.
     """
     check_utf_8(text, "Give the file or folder another name.")
-    return yaml.safe_dump(text, default_style='"', width=math.inf)
+    return yaml.safe_dump(text, default_style='"', width=math.inf).rstrip("\n")

@@ -32,7 +32,7 @@ from pipeline.runs.run_log import RUN_LOG
 FRESH_DRAWS = "fresh draws"
 FILLED_IN = ("sha256", "mflop", "parts")
 """Of a backbone: what a run finds out, and its config.yaml says."""
-Bound = Literal["", "at most ", "at least "]
+Bound = Literal["", "at most "]
 NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
 """What TFX's local runner logs."""
 
@@ -47,7 +47,8 @@ class SweepState:
       planned: executions that the configuration asks for.
       diverged: of those done, how many did not train as planned.
       training_s: seconds of training that they took, all workers together.
-      bound: how `planned` is to be read: a search or a time limit trains a part; an undecided size gets more draws.
+      bound: how `planned` is to be read: a search or a time limit trains a part.
+      fewest: of `planned`, how many are trained in any case; what val chooses, and undecided sizes, take the others.
     """
 
     sweep: str
@@ -56,6 +57,7 @@ class SweepState:
     diverged: int
     training_s: float
     bound: Bound = ""
+    fewest: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,11 +126,10 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
 
 def in_words(state: ExperimentState) -> str:
     """What the newest run is at."""
-    if state.run is None and state.other_run is None:
-        return "Nothing ran yet: start with `thaw run`."
     if state.run is None:
-        return (f"Nothing ran yet with these settings: start with `thaw run`. The newest run, {state.other_run}, "
-                f"differs in {', '.join(state.differing)}.")  # fmt: skip
+        found = "Nothing ran yet with these settings. `thaw run` with the same options starts it."
+        differing = ", ".join(state.differing)
+        return found + f" The newest run, {state.other_run}, differs in {differing}." * (state.other_run is not None)
     if state.finished:
         limit, minutes = "", state.run_minutes
         if minutes and minutes < 2 * NO_TIME:
@@ -141,8 +142,8 @@ def in_words(state: ExperimentState) -> str:
     at = f" at the node {state.node}" if state.node else " before its first node"
     if state.running:
         return f"The newest run, {state.run}, is running{at if state.node else ''}."
-    return (f"The newest run, {state.run}, stopped{at}. `thaw run` continues it and repeats no training; `thaw report` "
-            "reports on what was trained. Its log.txt has all messages.")  # fmt: skip
+    return (f"The newest run, {state.run}, stopped{at}. `thaw run` with the same options continues it and repeats no "
+            "training; `thaw report` reports on what was trained. Its log.txt has all messages.")  # fmt: skip
 
 
 def _sweep_state(
@@ -165,13 +166,12 @@ def _fresh_draws(config: ExperimentConfig, ledgers: Sequence[str]) -> SweepState
     folder = config.ledger_folder / FRESH_DRAWS_FOLDER
     rows = [row for name in ledgers for row in _ledger(folder / name)[1] if row["n"] in config.sizes]
     fewest, most = fresh_executions(config)
-    bound: Bound = "" if fewest == most else "at least " if fewest else "at most "
-    return _counted(FRESH_DRAWS, rows, fewest or most, bound)
+    return _counted(FRESH_DRAWS, rows, most, "" if fewest == most else "at most ", fewest)
 
 
-def _counted(name: str, rows: Sequence[Mapping[str, Any]], planned: int, bound: Bound) -> SweepState:
+def _counted(name: str, rows: Sequence[Mapping[str, Any]], planned: int, bound: Bound, fewest: int = 0) -> SweepState:
     diverged = sum(row["outcome"] in ("retried", "diverged") for row in rows)
-    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows), bound)
+    return SweepState(name, len(rows), planned, diverged, sum(row["seconds"] for row in rows), bound, fewest)
 
 
 def _named_in(note: Path) -> str:

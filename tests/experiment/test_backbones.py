@@ -19,7 +19,7 @@ def settings(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backbones": {"mine": {**MINE, "scale": "bright"}}}, "backbones.mine.scale: Input should be '0..255'"),
+        ({"backbones": {"mine": {**MINE, "scale": "bright"}}}, "backbones.mine.scale: expected '0..255'"),
         ({"backbones": {"original": MINE}}, "original is one of the report's networks; give the backbone another name"),
         ({"backbones": {"a": {"alpha": 1.0}}}, "backbones.a: expected one of `family`, a name of keras.applications"),
         ({"backbones": {"a": {**MINE, "family": "VGG16"}}}, "and `model`, a .keras file; got both"),

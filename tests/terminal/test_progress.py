@@ -26,14 +26,20 @@ def test_the_time_left_is_shown_as_a_clock_shows_it(seconds, shown):
 def test_lines_say_how_long_it_takes_by_cost_and_not_by_count(capfd):
     left = TimeLeft(1, lambda: 0.0)
     left.plan({name: Piece(name, "k", seconds) for name, seconds in (("short", 1.0), ("long", 600.0))})
-    with work_bar("sweep", 2, left) as advance:
+    with work_bar("sweep", 2, left, "trainings") as advance:
         left.ended("short", 1.0)
         advance("first")
         left.ended("long", 600.0)
         advance("last")
     assert capfd.readouterr().out.splitlines() == [
-        "  sweep: 1 of 2, about 0:10:00 left  first", "  sweep: 2 of 2  last",
+        "  sweep: 1 of 2 trainings, about 0:10:00 left  first", "  sweep: 2 of 2 trainings  last",
     ]  # fmt: skip
+
+
+def test_a_source_is_counted_in_parts(capfd):
+    with work_bar("train cats_dogs", 1, TimeLeft(1)) as advance:
+        advance("val 61.0%")
+    assert capfd.readouterr().out == "  train cats_dogs: 1 of 1 parts  val 61.0%\n"
 
 
 @pytest.mark.parametrize("width", [60, 80, 130])

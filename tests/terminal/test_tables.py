@@ -12,6 +12,7 @@ from rich.console import Console
 
 from analysis.statistics.paired_intervals import Interval
 from ledger.cell_selection import Cell
+from pipeline.runner.doctor import Finding
 from pipeline.runner.progress_report import ExperimentState, SweepState
 from pipeline.runs.run_comparison import Change, Comparison
 from terminal.tables import FittingTable
@@ -68,7 +69,7 @@ def test_progress_shows_every_name_and_figure_whole(width: int) -> None:
     state = ExperimentState(sweeps, "CIFAR-10", None, False, "", "")
     text = printed(tables.progress_table("mine", state), width)
     assert all(name in text for name in NAMES)
-    assert text.count("1234") == text.count("5678") == text.count("100.00") == len(NAMES)
+    assert text.count("1234") == text.count("5678") == text.count("100:00:00") == len(NAMES)
 
 
 @pytest.mark.parametrize("width", [80, 60, 40])
@@ -77,6 +78,17 @@ def test_files_of_tensorflow_lite_are_shown_whole(width: int) -> None:
            "saved_model_accuracy": 0.913, "largest_difference": 0.0123}  # fmt: skip
     text = printed(tables.tflite_table({"files": [one], "test_images": 2000, "data": "CIFAR-10"}), width)
     assert all(part in text for part in ("model_dynamic_range.tflite", "12.35", "91.2%", "91.3%", "99.9%", "0.012"))
+
+
+def test_a_finding_is_a_line_which_breaks_no_path_and_what_to_do_one_below() -> None:
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
+    found = [Finding("disk", "ok", "64 GB free at /a"), Finding("backbone b", "warning", "none [/]", f"Get {name}.")]
+    console = Console(file=io.StringIO(), width=40, color_system=None)
+    for line in tables.finding_lines(found):
+        console.print(line, soft_wrap=True)
+    assert console.file.getvalue().splitlines() == [
+        "ok       disk: 64 GB free at /a", "warning  backbone b: none [/]", f"           Get {name}.",
+    ]  # fmt: skip
 
 
 @given(st.lists(st.text("abc[/]_", min_size=1, max_size=30).filter(str.strip), min_size=1, max_size=3),

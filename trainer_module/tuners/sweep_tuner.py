@@ -25,6 +25,9 @@ from trainer_module.sweep.record import Plan, SweepRecord, keras_tuner_folder
 from trainer_module.sweep.rounds import complete_cells, rounds
 from trainer_module.tuners.cell_search import search_cells
 
+OUTCOMES = {"kept": "kept as before tuning", "retried": "repeated at a lower rate"}
+"""Outcomes of rows that need words."""
+
 
 class Runner(Protocol):
     """What trains for the tuner: WorkerPool."""
@@ -141,7 +144,7 @@ class SweepTuner(LedgerTuner):
         settings, record = self.record.settings, self.record
         asked: dict[tuple[Cell, int], None] = {}
         work = ExpectedWork(settings.ledger_dir, settings.name, self.runner.size)
-        with progress.work_bar(label, len(record.plan), work.time_left) as advance:
+        with progress.work_bar(label, len(record.plan), work.time_left, "trainings") as advance:
 
             def train(plan: Plan) -> bool:
                 begun, new = bool(asked), [execution for execution in plan if execution not in asked]
@@ -194,4 +197,4 @@ class SweepTuner(LedgerTuner):
 def row_note(row: Row) -> str:
     """A row in the progress bar's few words."""
     note = f"{Cell.of_row(row).note} val {row.val_accuracy:.1%}"
-    return note if row.outcome == "trained" else f"{note} ({row.outcome})"
+    return note if row.outcome == "trained" else f"{note} ({OUTCOMES.get(row.outcome, row.outcome)})"

@@ -54,7 +54,7 @@ def test_what_systems_leave_behind_is_passed_over(folder: Path) -> None:
         (lambda folder: (folder / "rose").rename(folder / "ro\nse"), "can't be printed"),
         (lambda folder: (folder / "rose").rename(folder.parent / "gone"), "holds one class, 'tulip'"),
         (lambda folder: [(folder / a).rename(folder / b) for a, b in (("rose", "Train"), ("tulip", "test"))],
-         "images.* beside the class folders|lie in .*Train, beside the class folders"),
+         "Train has the name of a split, but no class folders"),
         (lambda folder: [(folder / name).mkdir() for name in ("train", "Validation")]
          and [(folder / name).rename(folder.parent / name) for name in ("rose", "tulip")], "but no class folders"),
     ],
@@ -63,6 +63,12 @@ def test_a_folder_of_another_kind_is_explained(folder: Path, spoil: Callable[[Pa
     spoil(folder)
     with pytest.raises(ThawError, match=message):
         find_images(folder)
+
+
+def test_a_folder_of_one_class_is_told_from_class_folders_with_loose_images(folder: Path) -> None:
+    """As when a user gives the folder of one class: there are no class folders that its images could lie beside."""
+    with pytest.raises(ThawError, match=rf"which has no folders\..*'rose' is itself a class.*, {folder}; else move"):
+        find_images(folder / "rose")
 
 
 def test_a_place_without_classes_is_explained(tmp_path: Path) -> None:
@@ -164,6 +170,12 @@ def test_folders_in_a_class_are_groups_where_it_is_said(folder: Path) -> None:
         find_images(folder, grouping_from("folder"))
 
 
+def test_groups_by_folder_need_a_folder(folder: Path) -> None:
+    """Else a user believes that people are kept together."""
+    with pytest.raises(ThawError, match="--group folder finds no group"):
+        find_images(folder, grouping_from("folder"))
+
+
 def test_a_pattern_tells_groups_by_file_names(folder: Path) -> None:
     for name in ("rose", "tulip"):
         for number in range(8):
@@ -172,6 +184,8 @@ def test_a_pattern_tells_groups_by_file_names(folder: Path) -> None:
     assert groups["rose/p0_2.png"] == groups["tulip/p0_0.png"] == "p0" and groups["rose/p2_7.png"] == "p2"
     with pytest.raises(ThawError, match=r"not found in the names of 6 of 16 files: rose/p1_3\.png"):
         find_images(folder, grouping_from(r"p([02])_"))
+    with pytest.raises(ThawError, match=r"--group '\^\(q\\d\)' is not found"):
+        find_images(folder, grouping_from(r"^(q\d)"))
 
 
 def test_a_pattern_that_puts_no_two_files_together_is_refused(folder: Path) -> None:

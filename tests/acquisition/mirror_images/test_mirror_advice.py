@@ -39,7 +39,7 @@ def test_left_and_right_are_seen_in_the_training_images_of_the_target(records):
     told = []
     advice = mirror_advice(records(120), DATA, ("left", "right"), None, told.append)
     assert not advice.mirror and told == list(range(1, 81))
-    assert advice.reason.startswith("they look like images of other classes: a simple classifier recognizes ")
+    assert advice.reason.startswith("they look like images of other classes: a simple classifier recognises ")
     assert "of 80 training images" in advice.reason and advice.reason.endswith("--mirror adds them")
 
 

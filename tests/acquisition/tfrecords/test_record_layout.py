@@ -64,6 +64,8 @@ def test_records_without_use_are_refused(tmp_path: Path, make: Any) -> None:
         layout(tmp_path, make, [make.example(image=make.png(n), label=-n) for n in range(2)])
     with pytest.raises(ThawError, match=r"record 0: the feature 'label' holds int64, 1000\. Expected"):
         layout(tmp_path, make, [make.example(image=make.png(0), label=1000)])
+    with pytest.raises(ThawError, match=r"there is no feature 'lable' among \['image', 'label'\]\. Expected one label"):
+        layout(tmp_path, make, [make.example(image=make.png(0), label=0)], label="lable")
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_grey_records_take_their_own_classes_alone(tmp_path, init):
     [
         ({"classes": ("a", "b")}, "describe TFRecords"),
         ({"keys": {"image": "x", "label": None, "id": None}}, "describe TFRecords"),
-        ({"target": ("rose", "lily")}, "lily.*do not have"),
+        ({"target": ("rose", "lily")}, "lily.*are not classes of the images"),
     ],
 )
 def test_what_does_not_fit_images_is_refused_and_nothing_written(tmp_path, init, wanted, message):
@@ -224,6 +224,12 @@ def test_what_does_not_fit_records_is_refused_and_nothing_written(tmp_path, init
     with pytest.raises(ThawError, match=r"both TFRecords .*and images"):
         init(folder)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_class_that_no_record_has_is_named(tmp_path, init):
+    made = init(write_records(tmp_path / "mine", 2), classes=("rose", "tulip", "lily"))
+    assert "No image is of lily. Correct the classes' names, or leave these out." in made.notes
+    assert not any("Neither" in note for note in made.notes)
 
 
 def test_too_few_images_to_test_on_are_named(tmp_path, init):

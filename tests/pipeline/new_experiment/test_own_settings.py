@@ -162,7 +162,11 @@ def test_a_choice_between_transfers_is_made_on_more_than_one_draw():
 
 @pytest.mark.parametrize(
     ("asked", "message"),
-    [(["lily"], "lily.*do not have"), (["rose"], "two or more different"), (["rose", "rose"], "two or more different")],
+    [
+        (["lily"], "lily.*are not classes of the images"),
+        (["rose"], "two or more different"),
+        (["rose", "rose"], "two or more different"),
+    ],
 )
 def test_a_target_that_is_none_is_refused(asked, message):
     with pytest.raises(ThawError, match=message):

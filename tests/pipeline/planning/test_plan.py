@@ -42,7 +42,9 @@ def test_a_grid_is_counted_exactly_but_for_what_val_chooses():
 
 
 def test_a_size_may_get_the_most_draws():
-    most = plan(changed(QUICK, confirmation={"draws": 5, "most_draws": 20}))
+    config = changed(QUICK, confirmation={"draws": 5, "most_draws": 20})
+    most = plan(config)
+    assert re.search(r"fresh draws .* at most 11 .* 5 to 20 .* 40 to 220 ", shown(config, most))
     assert most.fresh_executions == 20 * 11 and most.minutes == plan(QUICK).minutes
 
 
@@ -136,7 +138,7 @@ def test_the_table_has_a_line_for_fresh_draws_and_says_at_most_of_what_is_search
     lines = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
     assert "at most 18" in lines["imagenet__mobilenet_v2"]
     assert "at most" not in lines["baseline__original"]
-    assert re.sub("[ │]+", " ", lines["fresh"]).split(" ", 3)[3].strip() == "at most 11 5 at most 55"
+    assert re.sub("[ │]+", " ", lines["fresh"]).split(" ", 3)[3].strip() == "at most 11 5 40 to 55"
     grid = changed(QUICK, search="grid", fine_tune=[False])
     assert "at most" not in shown(grid, plan(grid))
     more = changed(QUICK, confirmation={"draws": 5, "most_draws": 20})

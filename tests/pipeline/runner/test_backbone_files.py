@@ -174,6 +174,7 @@ def test_before_a_download_the_message_says_that_a_run_downloads_what_keras_offe
 
     runs = "`thaw run` downloads them; without a network, give it the file mobilenet_v2_weights_"
     assert runs in missing(False, family="MobileNetV2", alpha=0.35)
+    assert missing(True, family="MobileNetV2").endswith("; with a network, Thaw downloads it.")
     for other in (missing(True, family="MobileNetV2"), missing(False, family="EfficientNetB0")):
         assert "thaw run" not in other and "Put it there or give it as --weights FILE" in other
 

@@ -26,7 +26,7 @@ def launched(tmp_path, monkeypatch):
     """A function that launches the experiment with data that was found and a DAG of no nodes."""
     config = load_config(PRESETS / "quick.yaml", (f"workspace={tmp_path}/workspace", f"runs={tmp_path}/runs"))
     dataset = types.SimpleNamespace(name="photos", origin="found here")
-    nothing = Plan({}, False, {}, 0, False, 0, False, 0.0, 0.0)
+    nothing = Plan({}, False, {}, 0, 0, False, 0, False, 0.0, 0.0)
     prepared = prepare.Prepared(config, config, dataset, {}, nothing, FLOAT32)
     monkeypatch.setattr(launch, "prepare", lambda *_: prepared)
     monkeypatch.setattr(dag, "create_pipeline", lambda *_, **__: types.SimpleNamespace(components=[]))

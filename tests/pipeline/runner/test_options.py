@@ -63,6 +63,8 @@ def test_both_parsers_make_the_same_experiment(arguments):
 def test_a_wrong_value_is_refused_with_the_setting_that_it_stands_for(read):
     with pytest.raises(ThawError, match=r"quick\.yaml with --set workers=0 is not valid"):
         read(["--workers", "0"])
+    with pytest.raises(ThawError, match=r'--set workers=0 --set data\.path="/a" is not valid:\n'):
+        read(["--set", "workers=0", "--data", "/a"])
 
 
 def test_a_command_may_leave_options_out(capsys):

@@ -96,8 +96,7 @@ def sweep(config, name="cats_dogs__original"):
 
 
 def test_nothing_ran_yet(config):
-    state = state_of(config)
-    assert (state.run, state.finished, state.data) == (None, False, "")
+    assert (state := state_of(config)).run is None and (state.finished, state.data) == (False, "")
     # 3 sizes, 2 tunings, 9 draws; a transfer has 2 freeze counts.
     assert {one.sweep: (one.done, one.planned) for one in state.sweeps}["baseline__original"] == (0, 54)
     assert sweep(config).planned == 108
@@ -107,7 +106,7 @@ def test_what_a_search_may_train_is_shown_as_at_most(config, make_config):
     add_ledger(config, "cats_dogs__original-abc.jsonl", ["trained"] * 3)
     shown = {row[0].plain: row[2].plain for row in progress_table("quick", state_of(config)).rows}
     assert shown["cats_dogs__original"] == "at most 108" and shown["baseline__original"] == "54"
-    assert {one.bound for one in state_of(make_config("search=grid")).sweeps} == {"", "at least "}
+    assert {one.bound for one in state_of(make_config("search=grid")).sweeps} == {"", "at most "}
     assert {one.bound for one in state_of(make_config("search=grid", "fine_tune=[false]")).sweeps} == {""}
 
 
@@ -122,10 +121,11 @@ def test_fresh_draws_are_counted_beside_the_search_and_a_size_may_get_more(confi
     folder.mkdir()
     path.rename(folder / path.name)
     add_ledger(config, path.name, ["trained"])
-    *_, fresh = state_of(config).sweeps
+    fresh = state_of(config).sweeps[-1]
     assert (fresh.sweep, fresh.done, fresh.training_s, sweep(config).done) == ("fresh draws", 2, 5.0, 1)
-    # At n = 50 and 100 a transfer and its baseline; at 200 three transfers and two baselines. Five draws each.
-    assert (fresh.bound, fresh.planned) == ("at least ", 5 * 8)
+    # At n = 50 and 100 a transfer and its baseline, at 200 three transfers and two: 8; at most 11. Five draws.
+    shown = progress_table("quick", state_of(config)).rows[-1][2].plain
+    assert (fresh.fewest, fresh.planned, shown) == (5 * 8, 5 * 11, "40 to 55")
 
 
 def test_tuned_ranges_are_planned_and_counted_where_they_are_asked_for(config, make_config):
@@ -209,12 +209,12 @@ def test_a_run_on_a_folder_named_from_another_one_is_found(make_config, tmp_path
 
 
 def test_the_newest_run_is_told_in_a_sentence(config):
-    assert in_words(state_of(config)) == "Nothing ran yet: start with `thaw run`."
+    assert in_words(state_of(config)).endswith("settings. `thaw run` with the same options starts it.")
     folder = add_run(config, "20261124-110000-quick")
     (folder / "log.txt").write_text("FileNotFoundError: [Errno 2] No such file or directory: b'/tmp/thaw-a/scipy-b'\n")
-    assert "stopped before its first node. `thaw run` continues it" in in_words(state_of(config))
+    assert "stopped before its first node. `thaw run` with the same options continues it" in in_words(state_of(config))
     (folder / "log.txt").write_text("Component Pusher is running.\n")
-    assert "stopped at the node Pusher. `thaw run` continues it" in in_words(state_of(config))
+    assert "stopped at the node Pusher. `thaw run` with the same options continues it" in in_words(state_of(config))
     with locked(config.pipeline_folder):
         assert in_words(state_of(config)).endswith("is running at the node Pusher.")
     finish(folder)

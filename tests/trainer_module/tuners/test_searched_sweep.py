@@ -86,7 +86,7 @@ def test_rows_of_an_earlier_grid_do_not_change_what_a_search_chooses(engine, set
 
 def test_a_sweep_that_trains_everything_says_nothing_of_an_early_end(engine, settings, capfd):
     noisy_sweep(engine, settings)
-    assert capfd.readouterr().out.splitlines()[-1].startswith("  sweep cats_dogs__remastered: 8 of 8  ")
+    assert capfd.readouterr().out.splitlines()[-1].startswith("  sweep cats_dogs__remastered: 8 of 8 trainings  ")
 
 
 def test_a_searched_sweep_ends_at_its_deadline_with_one_cell_at_every_n(engine, settings, monkeypatch, capfd):

@@ -15,7 +15,7 @@ from trainer_module.networks.architectures import build_network
 from trainer_module.sweep.engine import SweepEngine
 from trainer_module.sweep.job import facts_of
 from trainer_module.sweep.record import plan_sweep
-from trainer_module.tuners.sweep_tuner import SweepTuner
+from trainer_module.tuners.sweep_tuner import SweepTuner, row_note
 
 pytestmark = pytest.mark.slow  # trains real networks
 
@@ -210,6 +210,15 @@ def test_a_deadline_within_a_sweep_ends_it_and_more_time_goes_on_from_its_rows(e
     again = sweep_until(engine, several, clock, deadline=1000.0)
     assert clock.now == 16 == len(again.planned_rows())
     assert [row.key for row in again.planned_rows()] == SweepTuner(InThisProcess(engine), several).record.keys
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [("trained", "val 50.0%"), ("kept", "(kept as before tuning)"), ("retried", "(repeated at a lower rate)"),
+     ("diverged", "(diverged)")],
+)  # fmt: skip
+def test_a_line_says_what_became_of_a_training(make_row, outcome, said):
+    assert row_note(make_row(val_accuracy=0.5, outcome=outcome)).endswith(said)
 
 
 def test_a_baseline_is_trained_whatever_the_clock_says(engine, settings, monkeypatch):
