@@ -99,7 +99,8 @@ def _found(folder: Path, wanted: Wanted) -> list[LabelledFile]:
     options = wanted.pictures
     if wanted.classes or any(wanted.keys.values()):
         raise ThawError("--classes, --image-key, --val-key and the like describe TFRecords; "
-                        f"{folder} holds images, whose classes are the folders' names. Leave them out.")  # fmt: skip
+                        f"{folder} has none. Leave them out: the classes of images come from the names "
+                        "of their folders, or from a CSV file.")  # fmt: skip
     if is_table(folder):
         return read_labels(folder, options.columns, options.ignored, options.grouping)
     if options.of_table:
