@@ -18,6 +18,7 @@ from components.transfer_report.page.page import template_of
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"
+BY_CHANCE = "Each interval is a 95% interval by itself: of 40 slices that are no weaker, one is called so by chance."
 
 
 def write_model_card(
@@ -40,6 +41,7 @@ def write_model_card(
     network = network_in_words(row["architecture"]) + (f" ({backbone.in_words})" if backbone else "")
     facts = {
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
+        "by_chance": BY_CHANCE,
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
         "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
         "more": label_sentences(summary["labels"]), "size": _size(configuration["data"]),

@@ -101,6 +101,11 @@ def test_as_many_independent_images_as_there_are_give_clopper_and_pearsons_inter
         assert fewer.low <= with_exact_interval(one).low <= one.estimate <= with_exact_interval(one).high <= fewer.high
 
 
+def test_where_slices_are_called_weak_the_card_says_how_many_are_by_chance(written):
+    assert all("of 40 slices that are no weaker, one is called so by chance" in text for text in written())
+    assert all("by chance" not in text for text in written([ALL, LOW]))
+
+
 def test_without_a_weak_slice_it_says_so(written):
     assert all("No slice has an interval below the accuracy on all images" in text for text in written([ALL, LOW]))
 
