@@ -106,7 +106,7 @@ def _run(prepared: Prepared, terminal: Console, began: float) -> None:
     except Exception as error:
         if interruption(error) is not None:
             raise
-        raise explained(error, watcher.node, log) from error
+        raise explained(error, watcher.node, log, prepared.config.pipeline_folder) from error
     if summary is None:
         # `tfx pipeline create` loads this file without running the DAG.
         shutil.rmtree(folder)
