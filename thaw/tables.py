@@ -64,8 +64,8 @@ def _cells_table(changes: Sequence[Change], draws: str) -> FittingTable:
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
         title=f"The same cell in both, on {draws}",
-        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws; one draw has none, "
-        "nor have draws that are all equal."
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test "
+        "images alone; one draw has none, nor have draws that are all equal."
         + " Draws of the search took part in each run's choice." * (not changes[0].fresh),
     )  # fmt: skip
     return FittingTable(table, rows, [one.first_cell[0] for one in changes])
@@ -79,7 +79,8 @@ def _answers_table(changes: Sequence[Change], draws: str) -> FittingTable:
     ]  # fmt: skip
     table = empty_table(
         "n", "A uses", "B uses", "A %\nB %", "points", "verdict", title=f"What each run chose, on {draws}",
-        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals. No cell was chosen on these draws.",
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test "
+        "images alone. No cell was chosen on these draws.",
     )  # fmt: skip
     return FittingTable(table, rows, [f"n = {one.first_cell[1].n}" for one in changes])
 

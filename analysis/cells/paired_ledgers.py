@@ -39,12 +39,9 @@ class Sweep:
 
     @property
     def effective_images(self) -> float:
-        """So many independent test images say as much, if images of one group are all alike.
-
-        Kish, Survey Sampling, 1965, ch. 5: I^2 / sum of squares of the groups' sizes.
-        """
+        """Of the test images, see effective_images."""
         images = len(self.header.test_labels)
-        return images if self.groups is None else images**2 / float((np.bincount(self.groups) ** 2.0).sum())
+        return images if self.groups is None else effective_images(self.groups)
 
     def called(self, rows: Iterable[Row]) -> np.ndarray:
         """int [draws, test images]: the most probable class of each image."""
@@ -53,6 +50,17 @@ class Sweep:
     def correct(self, rows: Iterable[Row]) -> np.ndarray:
         """bool [draws, test images]: where the most probable class is the label."""
         return np.asarray(self.called(rows) == self.labels)
+
+
+def effective_images(groups: np.ndarray) -> float:
+    """So many independent images say as much, if images of one group are all alike.
+
+    Kish, Survey Sampling, 1965, ch. 5: I^2 / sum of squares of the groups' sizes.
+
+    Args:
+      groups: int [images], one image or more.
+    """
+    return len(groups) ** 2 / float((np.bincount(groups) ** 2.0).sum())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ Each measure compares a cell with its baseline of the same draw (Taylor and Ston
 Reinforcement Learning Domains, JMLR 10, 2009, section 2, where they are called jumpstart, time to threshold,
 total reward and asymptotic performance):
 
-* higher start: accuracy before any training on the target, and after the first epoch;
+* higher start: accuracy before any step on the target (a solved head is fitted by then), and after the first epoch;
 * higher slope: the area between the two curves over the first epochs, divided by their number, so in points;
   and the epochs after which the transfer reaches what the baseline has at its end;
 * higher asymptote: accuracy at the end.
@@ -58,7 +58,7 @@ class LearningMeasures:
 
     Attributes:
       transfer, cell: which.
-      start: before any training.
+      start: before any training step.
       first_epoch: after the first epoch; None if no point of the curves lies there.
       slope: mean height of the transfer's curve above the baseline's over the first FIRST_EPOCHS epochs (fewer
         where training was shorter); None if the curves hold no point within them.

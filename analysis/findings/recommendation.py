@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from analysis.cells.cell_summaries import MeasuredCell
 from analysis.claims.claim import shown
+from analysis.confirmation.collapse import chance_of
 from analysis.findings.confirmed import Confirmation, Confirmed
 from analysis.statistics import formats
 from experiment.backbones import network_in_words, unit_of
@@ -20,10 +23,12 @@ class Advice:
     Attributes:
       answer: both, with the verdict.
       floor: the accuracy, a fraction, below which no network is to be deployed.
+      chance: what always answering the test images' most frequent class has right, a fraction.
     """
 
     answer: Confirmed
     floor: float = 0.0
+    chance: float = 0.0
 
     @property
     def n(self) -> int:
@@ -53,6 +58,8 @@ class Advice:
             worth += f", undecided: {'it may be no better' if self._from_scratch else 'the transfer may gain nothing'}"
         if rounded_off(self.best.accuracy.estimate) < self.floor:
             worth += f"; but it is below the floor of {formats.percent(self.floor)}"
+        elif self.best.accuracy.low <= self.chance:
+            worth += f"; but its accuracy is {formats.no_better_than_chance(self.chance)}"
         return f"With {self.n} labelled images: {model_in_words(self.best)}, {_accuracy(self.best)}{worth}."
 
 
@@ -63,7 +70,9 @@ def _accuracy(measured: MeasuredCell) -> str:
 
 def advise(confirmation: Confirmation, floor: float = 0.0) -> list[Advice]:
     """One Advice for each n that was confirmed, rising; `floor` as in Advice."""
-    return [Advice(answer, floor) for answer in confirmation.best]
+    header = next(iter(confirmation.ledgers.transfers.values())).header
+    chance = chance_of(np.bincount(header.test_labels).tolist())
+    return [Advice(answer, floor, chance) for answer in confirmation.best]
 
 
 def model_in_words(measured: MeasuredCell) -> str:

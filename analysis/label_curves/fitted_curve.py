@@ -103,7 +103,10 @@ def sample_curves(
     left += MISFIT * np.sqrt(left * (1 - left)) * about_form[:, None]
     accuracy = 1 - curve.chance_error * np.clip(left, 0, 1)
     if test_images is not None:
-        accuracy += np.sqrt(accuracy * (1 - accuracy) / test_images) * about_images[:, None]
+        # With one image's worth of disagreement, as in statistics/uncertainty.py: of 20 that are all right the next may
+        # not be.
+        spread = np.sqrt(accuracy * (1 - accuracy) / test_images + 1 / test_images**2)
+        accuracy += spread * about_images[:, None]
     # Matrix products differ in the last bit with where the arrays lie in memory.
     return np.clip(accuracy.round(9), 1 - curve.chance_error, 1)[np.argsort(order)]
 

@@ -30,6 +30,11 @@ def apart(value: float, bound: float) -> tuple[str, str]:
     return shown
 
 
+def no_better_than_chance(chance: float) -> str:
+    """Of an accuracy whose interval reaches down to that of always giving the same answer, a fraction."""
+    return f"not shown to be better than that of always answering one class ({percent(chance)})"
+
+
 def percent_interval(bounds: Sequence[float]) -> str:
     """(0.801, 0.845) as `[80.1, 84.5]`."""
     return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 ALL_IMAGES = "all test images"
@@ -32,6 +33,12 @@ class SliceFigure:
         return f"{self.feature} {self.value}" if self.feature else ALL_IMAGES
 
 
+def slice_words(key: Iterable[tuple[object, object]]) -> tuple[str, str]:
+    """Feature and value of a SliceFigure, from TFMA's pairs of both; empty for all images."""
+    pairs = [(str(feature).removesuffix("_xf"), str(value)) for feature, value in key]
+    return " x ".join(feature for feature, _ in pairs), " x ".join(value for _, value in pairs)
+
+
 def figures_by_slice(result: Any, metric: str, class_id: int | None = None) -> list[SliceFigure]:
     """One metric of every slice that has it: all images first, then in the order of feature and value.
 
@@ -51,8 +58,7 @@ def figures_by_slice(result: Any, metric: str, class_id: int | None = None) -> l
         bounds = value.get("boundedValue") or {"value": value["doubleValue"]}
         found.append(
             SliceFigure(
-                feature=" x ".join(str(feature).removesuffix("_xf") for feature, _ in key),
-                value=" x ".join(str(part) for _, part in key),
+                *slice_words(key),
                 images=None if count is None else int(_plain(count)),
                 estimate=bounds["value"], low=bounds.get("lowerBound"), high=bounds.get("upperBound"),
             )

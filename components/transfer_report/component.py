@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,18 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import io_utils, path_utils
 
+from analysis.cells.paired_ledgers import effective_images
 from analysis.transfer_prediction.predicted_gains import ADVICE_FILE, read_before_training
 from components.confirmer.confirmation_files import read_confirmation
 from components.named_inputs import make_component, named, of_kind
-from components.sweep_evaluator.reading import figures_by_slice
+from components.sweep_evaluator.examples import read_test_images
+from components.sweep_evaluator.reading import SliceFigure, figures_by_slice, slice_words
 from components.transfer_report.figures.mistakes import TargetImages
 from components.transfer_report.page.model_card import write_model_card
 from components.transfer_report.report import Evaluation, write_report
 from components.transfer_report.settings import ReportSettings
 from ledger.ledger import LEDGER_FILE, read_ledger
+from ledger.rows import Header
 from trainer_module.data.artifact_folders import artifacts_as_folders
 from trainer_module.data.input_pipeline import Records, read_split
 
@@ -56,7 +59,30 @@ class TransferReportExecutor(base_executor.BaseExecutor):
         # Pusher copies only this folder.
         model = Path(path_utils.serving_model_dir(output_dict["winner"][0].uri))
         measured = tfma.load_eval_result(evaluations[winner].uri, model_name=CANDIDATE)
-        write_model_card(model, summary, figures_by_slice(measured, "accuracy"), settings.configuration)
+        slices, header = figures_by_slice(measured, "accuracy"), confirmation.ledgers.transfers[winner].header
+        independent = independent_images(slices, inputs["target"].uri, header)
+        write_model_card(model, summary, slices, settings.configuration, independent)
+
+
+def independent_images(slices: Sequence[SliceFigure], target_uri: str, header: Header) -> dict[str, float]:
+    """Effective test images of each slice, by its name; none where no image depends on another.
+
+    A slice need not have the groups of all images: of people who signed each digit once, a class has one image.
+
+    Args:
+      slices: by one feature, or of all images.
+      target_uri: of the target's examples.
+      header: of a ledger of the same test images.
+
+    Raises:
+      ThawError: they are not the same images.
+    """
+    if not header.test_groups:
+        return {}
+    images, groups = read_test_images(target_uri), np.asarray(header.test_groups)
+    images.check(header)
+    in_slice = {slice_words(key): mask for key, mask in images.slices().items()}
+    return {one.name: effective_images(groups[in_slice[one.feature, one.value]]) for one in slices}
 
 
 def _shown_images(uri: str, settings: ReportSettings) -> TargetImages:

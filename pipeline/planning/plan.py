@@ -9,12 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 import threadpoolctl
 
-from experiment.backbones import MOST_SIDE_PX
+from experiment.backbones import MOST_SIDE_PX, Backbone
 from experiment.config import Architecture, ExperimentConfig
 from pipeline.planning.fresh_cells import fresh_cells, fresh_executions
 from pipeline.planning.run_costs import RunCosts
 
 MB_PER_ROW = 0.05  # of a ledger and its copy, 2,000 test images of two classes
+OWN_NETWORK_MB, MOBILENET_V2_MB = 3.5, 9.5  # weights of `original`; of MobileNetV2 of full width
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
     executions = sum(cells.values()) * config.draws + most
     pixels = int(np.prod(config.data.image_shape)) + 200
     copied = images * (1 + config.augmentation.copies * _shares(config))
-    disk_mb = (size_bytes + copied * pixels) / 1e6 + 30 * len(config.transfers) + executions * MB_PER_ROW
+    disk_mb = (size_bytes + copied * pixels) / 1e6 + _networks_mb(config) + executions * MB_PER_ROW
     return Plan(
         cells=cells,
         searched=searched,
@@ -82,6 +83,27 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
         minutes=seconds / 60,
         disk_mb=disk_mb,
     )
+
+
+def _networks_mb(config: ExperimentConfig) -> float:
+    """What networks take: an exported one three times its weights, as model.keras and in the SavedModel.
+
+    A backbone's file is kept, and written as a source. Each transfer's candidate and each baseline are exported, and
+    their sweeps keep the best cell's weights; the winner is exported thrice more (report, Pusher, pushed/).
+    """
+    backbones = {name: _weights_mb(one) for name, one in config.backbones.items()}
+    sizes = [backbones.get(pair.architecture, OWN_NETWORK_MB) for pair in config.transfers]
+    scratch = [backbones.get(name, OWN_NETWORK_MB) for name in config.baseline_architectures]
+    exported = [*sizes, *scratch, 3 * max(sizes, default=0.0)]
+    return sum(backbones.values()) + 2 * sum(sizes) + sum(scratch) + 3 * sum(exported)
+
+
+def _weights_mb(backbone: Backbone) -> float:
+    """Of its file, where there is one yet."""
+    try:
+        return backbone.file.stat().st_size / 1e6 if backbone.file else MOBILENET_V2_MB
+    except OSError:
+        return MOBILENET_V2_MB
 
 
 def sides_in_words(config: ExperimentConfig) -> str:

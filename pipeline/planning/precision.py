@@ -40,6 +40,7 @@ main(given["asked"])
 """
 GPUS = "nvidia[0-9]*"
 """Names of NVIDIA devices."""
+CONFIGURED = "as configured"
 DECISION_FILE = "precision.json"
 """Beside the ledgers: what the experiment's last run took."""
 
@@ -87,10 +88,12 @@ def decided(config: ExperimentConfig, images: int, say: Callable[[str], None]) -
     """
     tensorflow = version("tensorflow")
     if config.precision != "auto":
-        found = Decision(config.precision, "as configured", tensorflow)
+        found = Decision(config.precision, CONFIGURED, tensorflow)
     else:
         kept = _kept(config.ledger_folder / DECISION_FILE) if any(config.ledger_folder.glob("*.jsonl")) else None
         if kept and kept.tensorflow == tensorflow:
+            if kept.why == CONFIGURED:  # an earlier run was: this one asks for auto
+                kept = dataclasses.replace(kept, why="as configured for an earlier run of this experiment")
             say(f"{kept.in_words} The ledgers of this experiment have it, so it stays.")
             return kept
         if kept:
@@ -107,6 +110,12 @@ def decided(config: ExperimentConfig, images: int, say: Callable[[str], None]) -
 def resolved(config: ExperimentConfig, decision: Decision) -> ExperimentConfig:
     """The experiment with its `auto` decided."""
     return changed(config, precision=decision.precision)
+
+
+def as_last_run(config: ExperimentConfig) -> ExperimentConfig:
+    """The experiment with its `auto` as its last run decided it; nothing is measured, and without a run it stays."""
+    kept = _kept(config.ledger_folder / DECISION_FILE) if config.precision == "auto" else None
+    return resolved(config, kept) if kept else config
 
 
 def _measured(config: ExperimentConfig, images: int, tensorflow: str, say: Callable[[str], None]) -> Decision:

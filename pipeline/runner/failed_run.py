@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,18 +13,23 @@ from experiment.errors import ThawError, printable
 
 DISK_FULL = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 """What the system and SQLite say of it."""
+UNDONE = "cannot commit - no transaction is active"
+"""What ML Metadata says where SQLite undid a change by itself, as on a full disk (sqlite.org/lang_transaction.html)."""
+LEAST_FREE = 2**20
+"""Bytes: a disk with fewer is full, for files are removed when a node fails."""
 AFTER_NODES = "Writing the run's folder"
 """Where a run is when its nodes have ended."""
 NOT_REPEATED = "Nodes that had finished, and trainings that are in the ledger, are not repeated."
 
 
-def explained(error: Exception, node: str, log: Path) -> ThawError:
+def explained(error: Exception, node: str, log: Path, workspace: Path) -> ThawError:
     """The ThawError that a node raised, wherever TFX and Beam wrapped it, or one that names node and log.
 
     Args:
       error: what ended the run.
       node: what ran when it was raised; empty before the first node.
       log: the run's.
+      workspace: the run's.
     """
     where = node or "Before the first node"
     folder = log.parent
@@ -31,8 +39,10 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
     for cause in reported_causes(error):
         if isinstance(cause, ThawError):
             return ThawError(f"{where}: {cause}")
-        if is_full_disk(cause):
-            return ThawError(f"{where}: the disk is full{_named(cause) or _written_last(node, folder)}. Expected room "
+        full = _full_places(workspace, folder)
+        if is_full_disk(cause) or (UNDONE in str(cause) and full):
+            named = _named(cause) or _written_last(node, folder) or full
+            return ThawError(f"{where}: the disk is full{named}. Expected room "
                              "for the workspace, the run's folder and temporary files (TMPDIR). Make some, and run the "
                              f"same command again. {kept if gone else _kept_in_part(log)}")  # fmt: skip
     if node == AFTER_NODES and isinstance(error, OSError) and gone:
@@ -43,6 +53,16 @@ def explained(error: Exception, node: str, log: Path) -> ThawError:
                          f"written; correct its permissions, and run the same command again. {kept}")  # fmt: skip
     failed = f"The node {node} failed" if node and node != AFTER_NODES else where
     return ThawError(f"{failed}: {type(error).__name__}: {error}\n{kept}")
+
+
+def _full_places(*folders: Path) -> str:
+    """In brackets, those of a run's folders and that of temporary files whose disk has no room; empty if all have."""
+    full = []
+    for folder in (*folders, Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(folder).free < LEAST_FREE:
+                full.append(printable(str(folder)))
+    return f" ({', '.join(full)})" if full else ""
 
 
 def _written_last(node: str, folder: Path) -> str:

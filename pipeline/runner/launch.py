@@ -17,6 +17,7 @@ from experiment.errors import ThawError
 from experiment.machine import Machine
 from pipeline.dag.node_settings import asked_digests
 from pipeline.planning.plan import Plan, sides_in_words
+from pipeline.planning.precision import resolved
 from pipeline.runner.artifact_store import open_store
 from pipeline.runner.failed_run import AFTER_NODES, explained, interruption
 from pipeline.runner.prepare import Prepared, check_room, free_gb, prepare
@@ -96,7 +97,7 @@ def _run(prepared: Prepared, terminal: Console, began: float) -> None:
     """Runs the DAG with everything but our own lines in the run's log, and shows what came out."""
     from pipeline.runs import run_folder
 
-    folder = run_folder.new_run_folder(prepared.asked, prepared.dataset.name)
+    folder = run_folder.new_run_folder(prepared.asked, prepared.dataset.name, prepared.precision.precision)
     log = folder / run_log.RUN_LOG
     watcher = run_log.NodeWatcher(terminal.print)
     try:
@@ -105,7 +106,7 @@ def _run(prepared: Prepared, terminal: Console, began: float) -> None:
     except Exception as error:
         if interruption(error) is not None:
             raise
-        raise explained(error, watcher.node, log) from error
+        raise explained(error, watcher.node, log, prepared.config.pipeline_folder) from error
     if summary is None:
         # `tfx pipeline create` loads this file without running the DAG.
         shutil.rmtree(folder)
@@ -128,7 +129,7 @@ def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, b
     keep_files(config)
     pipeline = create_pipeline(config, prepared.dataset, prepared.left_out, asked_draws=prepared.asked.draws,
                                precision_why=prepared.precision.why)  # fmt: skip
-    asked = asked_digests(prepared.asked)
+    asked = asked_digests(resolved(prepared.asked, prepared.precision))
     machine = Machine(workers=config.workers, activations_gib=config.activations_gib, asked=asked,
                       expected=dict(prepared.expected))  # fmt: skip
     if config.budget_minutes and prepared.budget:

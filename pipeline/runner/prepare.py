@@ -17,6 +17,7 @@ from acquisition.tfrecords.inspection import Inspection
 from acquisition.tfrecords.kept_inspections import inspect_once
 from acquisition.tfrecords.scarce_classes import scarce_classes
 from acquisition.tfrecords.size_checks import check_sizes
+from analysis.statistics.formats import apart
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
@@ -149,6 +150,7 @@ def check_room(prepared: Prepared) -> None:
       ThawError: the run needs more.
     """
     place, needed_gb = prepared.config.workspace, prepared.plan.disk_mb / 1000
-    if needed_gb > free_gb(place):
-        raise ThawError(f"{place.absolute()} has {free_gb(place):.1f} GB free; the run needs about {needed_gb:.1f} GB. "
+    if needed_gb > (there_gb := free_gb(place)):
+        free, needed = apart(there_gb, needed_gb)
+        raise ThawError(f"{place.absolute()} has {free} GB free; the run needs about {needed} GB. "
                         "Free some, or set workspace to another disk.")  # fmt: skip

@@ -16,6 +16,7 @@ from ledger.sealed_lines import SealedLines
 from pipeline.dag.node_settings import asked_digest
 from pipeline.planning.budget import NO_TIME
 from pipeline.planning.fresh_cells import fresh_executions
+from pipeline.planning.precision import as_last_run
 from pipeline.runs.run_files import (
     SUMMARY_FILE,
     comparable,
@@ -27,7 +28,7 @@ from pipeline.runs.run_files import (
     with_whole_paths,
 )
 from pipeline.runs.run_lock import has_run
-from pipeline.runs.run_log import RUN_LOG
+from pipeline.runs.run_log import RUN_LOG, lines_of
 
 FRESH_DRAWS = "fresh draws"
 FILLED_IN = ("sha256", "mflop", "parts")
@@ -94,6 +95,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     Raises:
       ThawError: a ledger or a file of a run is damaged.
     """
+    config = as_last_run(config)
     from_scratch = ways_of((0,), config.fine_tune, ())
     sweeps: dict[str, tuple[str, Architecture, Sequence[Way]]] = {
         f"baseline__{name}": ("", name, from_scratch) for name in config.baseline_architectures
@@ -103,7 +105,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
     fresh = _fresh_draws(config, [name for *_, name in found.values() if name])
     run, other, differing = _newest_runs(config)
     finished = run is not None and (run / SUMMARY_FILE).exists()
-    lines = [] if finished or run is None else _lines(run / RUN_LOG)
+    lines = [] if finished or run is None else lines_of(run / RUN_LOG)
     begun = (match[1] for line in reversed(lines) if (match := NODE_BEGUN.search(line)))
     names = [name for _, name, _ in found.values() if name]
     minutes = None
@@ -209,7 +211,10 @@ def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
 def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tuple[str, ...]]:
     """The newest run with these settings; else the newest of the experiment, and what differs in it."""
     asked, runs = _but_for_time(settings_of(with_whole_paths(config))), runs_of(config.name, config.runs.absolute())
-    settings = {run: _but_for_time(read_started(run)["settings"]) for run in reversed(runs)}
+    begun = {run: read_started(run) for run in reversed(runs)}
+    # With what an `auto` became, which an earlier Thaw did not write.
+    settings = {run: _but_for_time({**one["settings"], **{key: one[key] for key in one if key == "precision"}})
+                for run, one in begun.items()}  # fmt: skip
     run = next((run for run, found in settings.items() if not _differing(asked, found)), None)
     if run is not None or not runs:
         return run, None, ()
@@ -235,16 +240,3 @@ def _known_to_both(settings: Mapping[str, Any], others: Mapping[str, Any]) -> di
 def _but_for_time(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a run trains: a time limit changes only how much of it."""
     return {name: value for name, value in comparable(settings).items() if name != BUDGET_KEY}
-
-
-def _lines(log: Path) -> list[str]:
-    """A log's lines that say something.
-
-    Raises:
-      ThawError: it can't be read, as where a folder stands in its place.
-    """
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    except OSError as error:
-        raise damaged(log, error) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -17,6 +17,7 @@ import yaml
 from tfx.dsl.io import fileio
 
 from experiment.config import ExperimentConfig
+from experiment.stack import Precision
 from ledger.ledger import LEDGER_FILE, read_ledger
 from pipeline.runs import tensorboard_log
 from pipeline.runs.ml_metadata import MetadataRecord, NodeRun
@@ -34,7 +35,7 @@ from pipeline.runs.run_lock import check_writable, unusable
 from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
 
 
-def new_run_folder(config: ExperimentConfig, data: str) -> Path:
+def new_run_folder(config: ExperimentConfig, data: str, precision: Precision | None = None) -> Path:
     """Makes runs/<time>-<name>/ for a run that begins now; with a number behind it where the clock was there before.
 
     Where it was set back, as in autumn, the folder has the time of the newest one: later runs come after earlier ones.
@@ -42,6 +43,7 @@ def new_run_folder(config: ExperimentConfig, data: str) -> Path:
     Args:
       config: as the user asked for it.
       data: name of the data.
+      precision: what is trained in, where the configuration does not say.
 
     Raises:
       ThawError: nothing can be written there.
@@ -51,7 +53,8 @@ def new_run_folder(config: ExperimentConfig, data: str) -> Path:
     begun = [(match["time"], int(match["number"] or 1)) for match in names if match]
     stamp, taken = max([(datetime.datetime.now().strftime("%Y%m%d-%H%M%S"), 0), *begun])
     # `thaw report` may continue it from another folder.
-    started = with_own_digest({"data": data, "settings": settings_of(with_whole_paths(config))})
+    settings = settings_of(with_whole_paths(config))
+    started = with_own_digest({"data": data, "settings": settings, "precision": precision or config.precision})
     numbers = itertools.count(taken + 1)
     folders = (config.runs.absolute() / f"{stamp}-{config.name}{f'-{one}' if one > 1 else ''}" for one in numbers)
     return next(folder for folder in folders if _begun(folder, started))

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from pipeline.runs.run_files import damaged
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -115,3 +117,16 @@ def watched(watcher: NodeWatcher) -> Iterator[None]:
         del vars(logger)["setLevel"]
         logger.setLevel(level)
         logger.removeHandler(watcher)
+
+
+def lines_of(log: Path) -> list[str]:
+    """A log's lines that say something.
+
+    Raises:
+      ThawError: it can't be read, as where a folder stands in its place.
+    """
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    except OSError as error:
+        raise damaged(log, error) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -5,10 +5,17 @@ from __future__ import annotations
 from rich.console import Console
 
 from analysis.statistics import formats
+from analysis.statistics.paired_intervals import Verdict
 from experiment.backbones import from_scratch_in_words
 from experiment.errors import counted
 from pipeline.source_search.search import Found, in_words
 from terminal.tables import FittingTable, empty_table
+
+ADVICE: dict[Verdict, str] = {
+    "gain": "Take", "undecided": "Best on val, though it may gain nothing:",
+    "loss": "Do not transfer: training from scratch is better than the best on val,",
+}  # fmt: skip
+"""How the sentence on the chosen cell begins."""
 
 
 def show(found: Found, terminal: Console, most: int = 8) -> None:
@@ -25,8 +32,8 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
     chosen, gain = found.chosen, found.chosen.gain_points
     baseline = from_scratch_in_words(chosen.architecture, chosen.baseline_architecture)
     terminal.print(
-        f"Take {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test accuracy "
-        f"{formats.percent(chosen.accuracy.estimate)} "
+        f"{ADVICE[chosen.verdict]} {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test "
+        f"accuracy {formats.percent(chosen.accuracy.estimate)} "
         f"{formats.percent_interval((chosen.accuracy.low, chosen.accuracy.high))}, against {baseline} "
         f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}: {chosen.verdict} "
         f"({formats.draws([chosen.draws])}, which it was chosen on: fresh ones would show a little less).",

@@ -50,6 +50,7 @@ def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> N
     assert all(whole_name(name, before) for name in NAMES) and all(whole_name(name, after) for name in NAMES[:2])
     assert before.count("undecided") == before.count("-10.1 [-12.3, -7.9]") == before.count("88.8") == len(NAMES)
     assert all(word in after for word in ("66.6", "55.5", "-10.1 [-12.3, -7.9]", "k=18 fine-tuned", "loss"))
+    assert all("over draws, on these test images alone" in " ".join(part.split()) for part in (before, after))
 
 
 def test_a_difference_of_one_draw_has_no_interval() -> None:

@@ -68,8 +68,9 @@ class Pictures:
       overview: every transfer and baseline by n.
       heat_maps: by transfer id; Figures 4 to 7 of the report.
       freezing: by id of a transfer of a backbone; Figure 8.
-      curves: learning curves, Figure 2 measured; None if the ledgers hold no points between start and end.
+      curves: learning curves, Figure 2 measured; None if no cell has one to draw at that size.
       curves_n: the size they are drawn at.
+      without_curve: transfers with cells of that size that the curves leave out: see curve_pairs.
       mistakes: what a model classifies wrongly; None where it makes no mistake, or there are no test images.
       near_duplicates: pictures that were kept in one split; None where there are none.
       labels: curves beyond the sizes that were run; None where there is no estimate of any.
@@ -80,6 +81,7 @@ class Pictures:
     freezing: dict[str, Picture]
     curves: Picture | None
     curves_n: int
+    without_curve: tuple[str, ...]
     mistakes: Picture | None = None
     near_duplicates: Picture | None = None
     labels: Picture | None = None
@@ -115,7 +117,9 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
             freezing[transfer] = save_picture(figure, folder / f"{transfer}__freezing.png", title, data)
     n = min(grid.sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
     overview = _write_overview(folder, summaries, grid)
-    return Pictures(overview, heat_maps, freezing, _write_curves(folder, grid, pace, n), n)
+    pairs = curve_pairs(grid, pace, n)
+    without = tuple(name for name, cells in grid.chosen.transfers.items() if n in cells and name not in pairs)
+    return Pictures(overview, heat_maps, freezing, _write_curves(folder, grid, pairs, n), n, without)
 
 
 def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -> Picture | None:
@@ -172,9 +176,12 @@ def shared_scales(summaries: Summaries) -> Scales:
     return Scales(accuracy=(low, max(high, low + 5)), gain=max(5, 5 * math.ceil(max(gains) / 5)))
 
 
-def curve_pairs(grid: Grid, pace: Pace, n: int) -> list[CurvePair]:
-    """Each transfer's best cell on val at n, and its baseline, where both curves have points on the way."""
-    pairs = []
+def curve_pairs(grid: Grid, pace: Pace, n: int) -> dict[str, CurvePair]:
+    """Each transfer's best cell on val at n, and its baseline, where both curves have points on the way.
+
+    A solved head that nothing is tuned after takes no steps, and a training of few steps has no points between.
+    """
+    pairs = {}
     for transfer, chosen in grid.chosen.transfers.items():
         if n not in chosen:
             continue
@@ -187,7 +194,7 @@ def curve_pairs(grid: Grid, pace: Pace, n: int) -> list[CurvePair]:
         phase_2 = pace.epochs(twin[0].curve[-1][0], n) if cell.fine_tune and twin else None
         header = grid.sweeps[transfer].header
         title = f"{transfer}:\n{way_in_words(cell, header.architecture, header.max_freeze_count)}"
-        pairs.append(CurvePair(title, mean_curve(rows, pace), mean_curve(baseline_rows, pace), phase_2))
+        pairs[transfer] = CurvePair(title, mean_curve(rows, pace), mean_curve(baseline_rows, pace), phase_2)
     return pairs
 
 
@@ -200,13 +207,12 @@ def _write_overview(folder: Path, summaries: Summaries, grid: Grid) -> Picture:
     return save_picture(figure, folder / "overview.png", title, grid.ledgers.data)
 
 
-def _write_curves(folder: Path, grid: Grid, pace: Pace, n: int) -> Picture | None:
-    pairs = curve_pairs(grid, pace, n)
+def _write_curves(folder: Path, grid: Grid, pairs: Mapping[str, CurvePair], n: int) -> Picture | None:
     if not pairs:
         return None
-    counts = [len(grid.sweeps[name].cells[cells[n]]) for name, cells in grid.chosen.transfers.items() if n in cells]
+    counts = [len(grid.sweeps[name].cells[grid.chosen.transfers[name][n]]) for name in pairs]
     title = f"Learning curves at n = {n}, on {grid.ledgers.data}, mean of {formats.draws(counts)}"
-    return save_picture(draw_curves(pairs), folder / "learning_curves.png", title, grid.ledgers.data)
+    return save_picture(draw_curves([*pairs.values()]), folder / "learning_curves.png", title, grid.ledgers.data)
 
 
 def _picked(cells: Sequence[MeasuredCell], chosen: Mapping[int, Cell]) -> list[MeasuredCell]:

@@ -15,7 +15,7 @@ UNBALANCED = 1.2
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """What to do, in one sentence."""
+    """What to do, in one sentence; in a second one, that what is advised may be no better than chance."""
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
     scratch = row["from_scratch"]
     if row["blessed"]:
@@ -36,22 +36,29 @@ def headline(summary: Mapping[str, Any]) -> str:
     if scratch["verdict"] == "loss":
         return (
             f"Do not transfer: {network_in_words(scratch['architecture'])} trained from scratch is better than "
-            f"{row['transfer']}, the best transfer on val."
+            f"{row['transfer']}, the best transfer on val.{_of_chance(summary, scratch['accuracy_interval'])}"
         )
     if ahead:
         return (
             f"Train {network_in_words(scratch['architecture'])} from scratch: it gets "
             f"{_more(-scratch['lead_points'])} of the test images right than {row['transfer']}, the best transfer on "
-            "val, but the difference is undecided."
+            f"val, but the difference is undecided.{_of_chance(summary, scratch['accuracy_interval'])}"
         )
     if scratch["verdict"] == "undecided" and rounded_off(row["accuracy"]) >= floor:
         return (
             f"Undecided: {network_in_words(row['architecture'])}, transferred from {row['source']}, gets "
             f"{formats.percent(row['accuracy'])} of the test images right, "
             f"{network_in_words(scratch['architecture'])} from scratch {formats.percent(scratch['accuracy'])}; the "
-            "difference may be chance."
+            f"difference may be chance.{_of_chance(summary, row['accuracy_interval'])}"
         )
     return f"Do not deploy a transfer yet: {row['transfer']}, the best on val, did not pass every check."
+
+
+def _of_chance(summary: Mapping[str, Any], interval: Sequence[float]) -> str:
+    """A sentence where the interval of the advised network's accuracy reaches down to chance."""
+    images = summary["test_images_of_classes"]
+    chance = max(images) / sum(images)
+    return f" Its accuracy is {formats.no_better_than_chance(chance)}." if interval[0] <= chance else ""
 
 
 def _more(lead_points: float) -> str:

@@ -92,7 +92,7 @@ def write_controls(
     pairs, curves = curve_pairs(grid, pace, n), None
     if pairs:
         title = f"Learning curves of controls at n = {n}, on {data}, mean of {_draws(everything)}"
-        curves = save_picture(draw_curves(pairs), folder / "learning_curves_controls.png", title, data)
+        curves = save_picture(draw_curves([*pairs.values()]), folder / "learning_curves_controls.png", title, data)
     sections = [(name, WHAT[kinds[name]], group) for name, group in cells.transfers.items()]
     return ControlsShown(n, sections, by_freeze_count, curves)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from scipy.stats import binomtest
+from scipy.stats import beta
 
 from analysis.statistics import formats
 from components.sweep_evaluator.reading import SliceFigure
@@ -18,11 +18,13 @@ from components.transfer_report.page.page import template_of
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"
+BY_CHANCE = "Each interval is a 95% interval by itself: of 40 slices that are no weaker, one is called so by chance."
 
 
 def write_model_card(
-    folder: Path, summary: Mapping[str, Any], slices: Sequence[SliceFigure], configuration: Mapping[str, Any]
-) -> None:
+    folder: Path, summary: Mapping[str, Any], slices: Sequence[SliceFigure], configuration: Mapping[str, Any],
+    independent: Mapping[str, float] | None = None,
+) -> None:  # fmt: skip
     """Writes model_card.md, model_card.html and the configuration that repeats the run.
 
     Args:
@@ -30,15 +32,16 @@ def write_model_card(
       summary: the content of summary.json; the card is its winner's.
       slices: accuracies of the winner's model, of all images among them.
       configuration: of the experiment, without the places where it kept things.
+      independent: effective test images (effective_images) of slices, by name; a slice that is missing has no groups.
     """
-    independent = summary["effective_test_images"] / summary["test_images"]
-    slices = [with_exact_interval(one, independent) for one in slices]
+    slices = [with_exact_interval(one, (independent or {}).get(one.name)) for one in slices]
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
     settings = configuration.get("backbones", {}).get(row["architecture"])
     backbone = Backbone.model_validate(settings) if settings else None
     network = network_in_words(row["architecture"]) + (f" ({backbone.in_words})" if backbone else "")
     facts = {
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
+        "by_chance": BY_CHANCE,
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
         "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
         "more": label_sentences(summary["labels"]), "size": _size(configuration["data"]),
@@ -56,20 +59,23 @@ def _size(data: Mapping[str, Any]) -> str:
     return " of any size" if data["resize"] else f" of {width} x {height} pixels"
 
 
-def with_exact_interval(one: SliceFigure, independent: float = 1.0) -> SliceFigure:
+def with_exact_interval(one: SliceFigure, independent: float | None = None) -> SliceFigure:
     """The same accuracy with Clopper and Pearson's 95% interval (Biometrika 26, 1934).
 
     TFMA's is that of a normal distribution: of 22 images that are all right it is 100% to 100%, and of 45 with three
-    mistakes 85% to 101%.
+    mistakes 85% to 101%. Where images of a group depend on each other, it is that of as many independent images with
+    the same accuracy (Korn and Graubard, Survey Methodology 24, 1998), which need not be whole numbers.
 
     Args:
       one: of the slice.
-      independent: effective test images (Sweep.effective_images) as a share of all: so many of the slice's count.
+      independent: so many of its images; None: all.
     """
     if not one.images:
         return one
-    images = max(1, round(one.images * independent))
-    low, high = binomtest(round(one.estimate * images), images).proportion_ci(0.95, method="exact")
+    share = round(one.estimate * one.images) / one.images
+    images = one.images if independent is None else independent
+    low = beta.ppf(0.025, share * images, (1 - share) * images + 1) if share else 0.0
+    high = beta.ppf(0.975, share * images + 1, (1 - share) * images) if share < 1 else 1.0
     return dataclasses.replace(one, low=float(low), high=float(high))
 
 

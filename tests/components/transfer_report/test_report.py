@@ -177,20 +177,6 @@ def test_a_run_of_one_size_says_why_it_can_say_nothing_of_more_images(refused: t
     assert not (folder / "figures" / "labels.png").exists()
 
 
-def test_ledgers_without_points_along_training_leave_the_curves_out_and_say_so(
-    quick_ledgers: list[Ledger], tmp_path: Path
-) -> None:
-    ends = [
-        (header, [dataclasses.replace(row, curve=(row.curve[0], row.curve[-1])) for row in rows if row.draw == 0])
-        for header, rows in quick_ledgers
-    ]
-    report_of(tmp_path, ends, OUTCOMES, SETTINGS, BEFORE)
-    assert not (tmp_path / "figures" / "learning_curves.png").exists()
-    page = (tmp_path / "report.html").read_text()
-    assert "No figure: the ledgers have only the accuracies before and after training" in page
-    assert "first 4 epochs</th>" not in page
-
-
 def test_class_names_and_reasons_are_escaped(written: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = written
     page = (folder / "report.html").read_text()

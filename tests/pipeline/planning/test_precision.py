@@ -110,6 +110,19 @@ def test_a_run_that_goes_on_keeps_what_its_ledgers_have_whatever_this_machine_is
     assert said[-1].endswith("The ledgers of this experiment have it, so it stays.")
 
 
+def test_an_auto_after_a_run_with_a_given_precision_does_not_call_itself_configured(asked, tmp_path):
+    """The plan and the report of `auto` said `float32 (as configured)`."""
+    said = []
+    given = experiment(tmp_path, "original", precision="float32")
+    decided(given, IMAGES, said.append).write(given.ledger_folder)
+    (given.ledger_folder / "sweep.jsonl").write_text("")
+    found = decided(experiment(tmp_path, "original"), IMAGES, said.append)
+    assert found.precision == "float32" and found.why == "as configured for an earlier run of this experiment"
+    assert not asked.networks and found.in_words in said[-1]
+    found.write(given.ledger_folder)
+    assert decided(experiment(tmp_path, "original"), IMAGES, said.append) == found
+
+
 def test_another_tensorflow_decides_again_and_says_why(asked, tmp_path):
     config, said = experiment(tmp_path, "mobilenet_v2"), []
     Decision("bfloat16", "x", "1.0").write(config.ledger_folder)

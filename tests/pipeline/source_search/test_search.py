@@ -126,3 +126,16 @@ def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
     assert "may be better on val by about 0.1 points" in text
     assert "asked for 2 cells at once, one for each worker: with another number of workers it may" in text
     assert text.count("sides__remastered") == 9  # eight rows and the sentence
+
+
+@pytest.mark.parametrize(
+    ("verdict", "begins"),
+    [("undecided", "Best on val, though it may gain nothing: sides__remastered, the first 3 frozen"),
+     ("loss", "Do not transfer: training from scratch is better than the best on val, sides__remastered, the first 3")],
+)  # fmt: skip
+def test_a_search_that_found_no_gain_does_not_say_take(verdict, begins):
+    found = made_found()
+    console = Console(record=True, width=300)
+    search_table.show(dataclasses.replace(found, chosen=dataclasses.replace(found.chosen, verdict=verdict)), console)
+    text = console.export_text()
+    assert begins in text and f": {verdict} (3 draws" in text and "Take" not in text

@@ -189,8 +189,11 @@ def test_learning_curves_have_a_panel_a_transfer_and_mark_where_fine_tuning_begi
     quick_ledgers: list[Ledger],
 ) -> None:
     grid = Grid(pair_ledgers(quick_ledgers))
-    pairs = curve_pairs(grid, Pace(3, 32), 100)
-    assert [pair.title.split(":")[0] for pair in pairs] == ["all_but_target__original", "cats_dogs__original"]
+    found = curve_pairs(grid, Pace(3, 32), 100)
+    pairs = [*found.values()]
+    assert (
+        [pair.title.split(":")[0] for pair in pairs] == [*found] == ["all_but_target__original", "cats_dogs__original"]
+    )
     tuned = [grid.chosen.transfers[name][100].fine_tune for name in grid.chosen.transfers]
     assert [pair.phase_2 is not None for pair in pairs] == tuned
     panels = [axes for axes in draw_curves(pairs).axes if axes.get_visible()]
@@ -200,7 +203,7 @@ def test_learning_curves_have_a_panel_a_transfer_and_mark_where_fine_tuning_begi
 
 
 def test_five_panels_stand_in_two_rows_and_the_sixth_is_empty(quick_ledgers: list[Ledger]) -> None:
-    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    pair = next(iter(curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100).values()))
     figure = draw_curves([pair] * 5)
     assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
 
@@ -209,7 +212,7 @@ def test_five_panels_stand_in_two_rows_and_the_sixth_is_empty(quick_ledgers: lis
 def test_a_baseline_that_trains_longer_than_the_transfer_is_not_cut(
     quick_ledgers: list[Ledger], end: float, last_ticks: list[str]
 ) -> None:
-    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    pair = next(iter(curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100).values()))
     shorter = [one for one in pair.transfer if one[0] <= 10]
     longer = [*shorter, (end, pair.transfer[-1][1])]
     [axes] = draw_curves([dataclasses.replace(pair, transfer=shorter, baseline=longer)]).axes
@@ -231,7 +234,7 @@ def test_curves_of_many_classes_which_begin_low_are_within_the_picture(
     quick_ledgers: list[Ledger], level: float, floor: float
 ) -> None:
     """Curves of 100 classes lay below axes that began at 35%."""
-    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    pair = next(iter(curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100).values()))
     low = [(epoch, Interval(level, level, level, 3)) for epoch, _ in pair.baseline]
     [axes] = draw_curves([dataclasses.replace(pair, transfer=low, baseline=low)]).axes
     assert axes.get_ylim() == (pytest.approx(floor), 101)
@@ -240,7 +243,7 @@ def test_curves_of_many_classes_which_begin_low_are_within_the_picture(
 @pytest.mark.parametrize("longer", ["transfer", "baseline"])
 def test_both_learning_curves_are_shown_to_their_ends(quick_ledgers: list[Ledger], longer: str) -> None:
     """A baseline of 30 epochs was cut off at the 10 of its transfer, and its end could not be compared."""
-    pair = curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100)[0]
+    pair = next(iter(curve_pairs(Grid(pair_ledgers(quick_ledgers)), Pace(3, 32), 100).values()))
     end = Interval(0.7, 0.8, 0.9, 3)
     curves = {"transfer": [*pair.transfer[:2], (8.0, end)], "baseline": [*pair.baseline[:2], (8.0, end)]}
     [axes] = draw_curves([dataclasses.replace(pair, **{**curves, longer: [*curves[longer][:2], (300.0, end)]})]).axes

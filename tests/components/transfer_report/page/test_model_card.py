@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from scipy.stats import binomtest
 
 from components.sweep_evaluator.reading import SliceFigure
 from components.transfer_report.page.model_card import weak_slices, with_exact_interval, write_model_card
@@ -20,11 +21,10 @@ PLAIN = {"name": "mine", "data": {"image_shape": [32, 32, 3], "resize": False}}
 def written(tmp_path):
     """A function that writes a card and returns its Markdown and its page."""
 
-    def written(slices=SLICES, configuration=None, **changes):
-        content = summary(target_classes=["automobile", "truck"], test_images=2000, effective_test_images=2000,
-                          test_groups=None, seed=7,
+    def written(slices=SLICES, configuration=None, independent=None, **changes):
+        content = summary(target_classes=["automobile", "truck"], test_images=2000, test_groups=None, seed=7,
                           stack={"tensorflow": "2.16.2"}, versions={"thaw": "0.1.0"})  # fmt: skip
-        write_model_card(tmp_path, {**content, **changes}, slices, configuration or PLAIN)
+        write_model_card(tmp_path, {**content, **changes}, slices, configuration or PLAIN, independent)
         return [(tmp_path / f"model_card.{suffix}").read_text() for suffix in ("md", "html")]
 
     return written
@@ -83,12 +83,27 @@ def test_no_interval_reaches_beyond_100_percent_or_has_no_width(written):
         assert "100.0% [84.6, 100.0]" in text and "93.3% [81.7, 98.6]" in text
 
 
-def test_groups_of_test_images_widen_the_intervals_and_are_named(written):
-    for text in written(test_groups=40, effective_test_images=20, test_images=2000):
+def test_groups_of_test_images_widen_the_intervals_of_their_slices_and_are_named(written):
+    sure, nearly = SliceFigure("a", "sure", 200, 1.0, None, None), SliceFigure("a", "nearly", 50, 0.9, None, None)
+    fewer = {"a sure": 20.0, "all test images": 40.0}
+    for text in written([ALL, sure, nearly], test_groups=40, independent=fewer):
         assert "(2000 in 40 groups, which they allow for)" in text and "as if those of a group were all alike" in text
-    one = SliceFigure("a", "sure", 200, 1.0, None, None)
-    assert with_exact_interval(one, 0.1).low == with_exact_interval(SliceFigure("a", "sure", 20, 1.0, None, None)).low
-    assert with_exact_interval(one).low > with_exact_interval(one, 0.1).low > 0
+        assert "100.0% [83.2, 100.0]" in text and "90.0% [78.2, 96.7]" in text and "90.0% [76.3, 97.2]" in text
+
+
+def test_as_many_independent_images_as_there_are_give_clopper_and_pearsons_interval():
+    for right in range(31):
+        one = SliceFigure("a", "some", 30, right / 30, None, None)
+        low, high = binomtest(right, 30).proportion_ci(0.95, method="exact")
+        assert with_exact_interval(one) == with_exact_interval(one, 30.0)
+        assert (with_exact_interval(one).low, with_exact_interval(one).high) == pytest.approx((low, high))
+        fewer = with_exact_interval(one, 4.4)
+        assert fewer.low <= with_exact_interval(one).low <= one.estimate <= with_exact_interval(one).high <= fewer.high
+
+
+def test_where_slices_are_called_weak_the_card_says_how_many_are_by_chance(written):
+    assert all("of 40 slices that are no weaker, one is called so by chance" in text for text in written())
+    assert all("by chance" not in text for text in written([ALL, LOW]))
 
 
 def test_without_a_weak_slice_it_says_so(written):

@@ -22,7 +22,9 @@ CELL = {
 
 
 def summary_of(row: dict[str, Any], floor: float = 0.6) -> dict[str, Any]:
-    return {"winner": row["transfer"], "closing_table": [row], "blessing": {"min_accuracy": floor}}
+    images = [10, 10]
+    return {"winner": row["transfer"], "closing_table": [row], "blessing": {"min_accuracy": floor},
+            "test_images_of_classes": images}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -117,3 +119,16 @@ def test_balanced_accuracy_is_named_where_classes_differ_in_their_test_images():
     assert "Classes have 10 to 90 test images" in " ".join(evidence(row, 2, [90, 10]))
     assert "(balanced accuracy), a__original reaches 71.2%" in " ".join(evidence(row, 2, [90, 10]))
     assert "balanced" not in " ".join(evidence(row, 2, [50, 50]))
+
+
+@pytest.mark.parametrize(("lead", "verdict"), [(-16.7, "undecided"), (-16.7, "loss"), (1.0, "undecided")])
+def test_advice_that_may_rest_on_chance_says_so(lead: float, verdict: str) -> None:
+    """With shuffled labels the page advised to train from scratch, with 63.0% [40.5, 85.4] of two classes."""
+    wide, sure = [0.405, 0.854], [0.58, 0.68]
+    for interval in (wide, sure):
+        scratch = {**CELL["from_scratch"], "accuracy": 0.63, "accuracy_interval": interval, "lead_points": lead,
+                   "verdict": verdict}  # fmt: skip
+        row = {**CELL, "accuracy": 0.64, "accuracy_interval": interval, "from_scratch": scratch, "blessed": False}
+        said = " Its accuracy is not shown to be better than that of always answering one class (50.0%)."
+        assert headline(summary_of(row)).endswith(said) is (interval is wide)
+    assert said not in headline(summary_of(CELL))
