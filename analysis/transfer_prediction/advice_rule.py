@@ -17,9 +17,12 @@ from experiment.errors import ThawError
 
 CALIBRATION_FILE = Path(__file__).parent / "calibration.yaml"
 PREDICTORS = (
-    "pixels", "here", "top", "log n", "log n squared", "share", "share squared", "share x log n", "here x log n",
-    "top x log n", "top x share", "tuned", "tuned x share", "tuned x log n", "mobilenet", "mobilenet x log n",
+    "pixels", "here", "top", "log m", "log classes", "share", "share squared", "share x log m", "here x log m",
+    "top x log m", "top x share", "mobilenet", "mobilenet x log m",
 )  # fmt: skip
+"""m: images of a class in n."""
+PER_CLASS = 50
+"""Images of a class at which log m is 0."""
 
 Verdict = Literal["transfer", "may gain nothing", "do not transfer"]
 
@@ -35,6 +38,8 @@ class AdviceRule(pydantic.BaseModel):
     """Share of gains that intervals were made to hold."""
     coverage: float
     """Share that they held, over targets left out."""
+    coverage_of_kinds: float
+    """Share that they held over kinds of data left out, of gains that a rule without the kind predicts."""
     error_points: float
     """Root mean square error for targets left out."""
     predictors: tuple[str, ...]
@@ -43,26 +48,20 @@ class AdviceRule(pydantic.BaseModel):
     scale: tuple[float, ...]
     weights: tuple[float, ...]
     intercept: float
-    sizes: tuple[int, ...]
+    per_class: tuple[int, ...]
+    """Images of a class in n, rising."""
     low: tuple[float, ...]
-    """Points to add to an expected gain, by size."""
+    """Points to add to an expected gain, by images of a class."""
     high: tuple[float, ...]
-    few_classes: int
-    """Targets of so many classes at most are like those of the calibration."""
-    low_of_many: float
-    """In place of `low`, for targets of more classes: the rule expects too much of them."""
 
-    def in_words(self, classes: int) -> str:
-        """What the intervals of a target of so many classes rest on."""
-        targets, data = (self.provenance.get(key, "?") for key in ("targets", "data"))
-        if classes > self.few_classes:
-            return (
-                f"Calibrated on {targets} targets of {data}, of two classes. On targets of more than "
-                f"{self.few_classes} classes this rule expected too much. Their intervals are wide to allow for it."
-            )
+    @property
+    def in_words(self) -> str:
+        """What the intervals rest on."""
+        targets, kinds = (self.provenance.get(key, "?") for key in ("targets", "kinds"))
         return (
-            f"Calibrated on {targets} targets of {data}. On targets left out, the intervals included "
-            f"{self.coverage:.0%} of the gains (aim {self.level:.0%}). Other data may differ more."
+            f"Calibrated on {targets} targets ({kinds}). On targets left out, the intervals included "
+            f"{self.coverage:.0%} of the gains (aim {self.level:.0%}); on kinds of data left out, "
+            f"{self.coverage_of_kinds:.0%}."
         )
 
     def expected(self, x: np.ndarray) -> np.ndarray:
@@ -70,36 +69,36 @@ class AdviceRule(pydantic.BaseModel):
         return self.intercept + (np.asarray(x) - self.mean) / self.scale @ np.asarray(self.weights)
 
     def bounds(self, n: int, classes: int) -> tuple[float, float]:
-        """What to add to an expected gain for its interval: between two sizes by the logarithm of n.
+        """What to add to an expected gain for its interval, interpolated by the logarithm of the images of a class.
 
         Args:
           n: labelled images.
           classes: of the target.
         """
-        at = np.log(self.sizes)
-        low, high = (float(np.interp(math.log(n), at, values)) for values in (self.low, self.high))
-        return (low if classes <= self.few_classes else min(low, self.low_of_many)), high
+        at, here = np.log(self.per_class), math.log(n / classes)
+        low, high = (float(np.interp(here, at, values)) for values in (self.low, self.high))
+        return low, high
 
 
 def predictors_of(
-    architecture: Architecture, n: int, freeze_count: int, fine_tune: bool, probes: Mapping[int, float],
-    most_frozen: int,
-) -> list[float]:  # fmt: skip
-    """A cell's predictors, in the order of PREDICTORS.
+    architecture: Architecture, n: int, classes: int, freeze_count: int, probes: Mapping[int, float], most_frozen: int
+) -> list[float]:
+    """A cell's predictors, in the order of PREDICTORS; whether it is fine-tuned is not among them.
 
     Args:
-      architecture, n, freeze_count, fine_tune: the cell.
+      architecture, n, freeze_count: the cell.
+      classes: of the target.
       probes: by cut, less the squared error of a linear probe on its features (`probe_error`); with cut 0, the pixels.
       most_frozen: layers or parts of the architecture that can be frozen.
     """
     pixels, top = probes[0], probes[max(probes)]
-    here, log_n = probes[freeze_count], math.log(n / 100)
-    share, tuned = freeze_count / most_frozen, float(fine_tune)
+    here, share = probes[freeze_count] - pixels, freeze_count / most_frozen
+    log_m = math.log(n / classes / PER_CLASS)
     # Calibrated only on MobileNetV2: other backbones, whose weights were made elsewhere too, are taken for it.
     mobile = float(is_backbone(architecture))
     return [
-        pixels, here - pixels, top - pixels, log_n, log_n**2, share, share**2, share * log_n, (here - pixels) * log_n,
-        (top - pixels) * log_n, (top - pixels) * share, tuned, tuned * share, tuned * log_n, mobile, mobile * log_n,
+        pixels, here, top - pixels, log_m, math.log(classes), share, share**2, share * log_m, here * log_m,
+        (top - pixels) * log_m, (top - pixels) * share, mobile, mobile * log_m,
     ]  # fmt: skip
 
 

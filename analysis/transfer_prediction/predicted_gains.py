@@ -104,7 +104,7 @@ def predicted_gains_of(
     """
     errors = {cut: -error for cut, (_, error) in probes.items()}
     cells = [(count, tuned) for count in sorted(freeze_counts) for tuned in fine_tune]
-    x = np.array([predictors_of(architecture, n, count, tuned, errors, most_frozen) for count, tuned in cells])
+    x = np.array([predictors_of(architecture, n, classes, count, errors, most_frozen) for count, _ in cells])
     below, above = rule.bounds(n, classes)
     for (count, tuned), expected in zip(cells, rule.expected(x).tolist(), strict=True):
         low, high = expected + below, expected + above

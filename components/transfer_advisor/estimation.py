@@ -97,7 +97,7 @@ def before_training(
         for n in settings.sizes
     }
     return BeforeTraining(
-        calibration=settings.rule.in_words(len(settings.classes)), level=settings.rule.level, predicted_gains=predicted,
+        calibration=settings.rule.in_words, level=settings.rule.level, predicted_gains=predicted,
         estimates=tuple(estimates), seconds=time.perf_counter() - began,
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ IMAGENET, FROM_FILES = "imagenet", "pretrained"
 """Sources of the families' backbones, and of those of .keras files."""
 GRID: dict[str, Any] = {
     "fine_tune": [False],
+    "precision": "auto",
     "confirmation": {"draws": 5, "most_draws": 5},
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }

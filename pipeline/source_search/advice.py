@@ -106,9 +106,7 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
         raise ThawError(f"No source of {run.folder} can estimate {list(target)} at n = {n}: {left_out}. Give "
                         "another --n, or choose another run.")  # fmt: skip
     data = str(run.summary["data"])
-    return Advice(
-        target, n, data, ranked(predicted_gains), left_out, rule.in_words(len(target)), time.perf_counter() - began
-    )
+    return Advice(target, n, data, ranked(predicted_gains), left_out, rule.in_words, time.perf_counter() - began)
 
 
 def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:

@@ -27,7 +27,7 @@ TINY = (
     "transfers=[{source: cats_dogs, architecture: original}]", "freeze_counts={original: [8]}", "fine_tune=[false]",
     "draws=1", "workers=1", "schedule={epochs: 1, max_steps: 4}", "allow_untrained_sources=true",
     "confirmation={draws: 2, most_draws: 2}",
-    "source_schedule={epochs: 1, batch_size: 16, max_steps: 4}",
+    "source_schedule={epochs: 1, batch_size: 16, max_steps: 4}", "precision=float32",  # whatever the processor
 )  # fmt: skip
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]

@@ -1,11 +1,10 @@
-"""The targets of short_probes: pairs and triples of CIFAR-10, hand signs, ants and bees. Imports no engine."""
+"""Targets to calibrate `thaw advise` on: CIFAR-10, hand signs, ants and bees. Imports no engine."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +61,8 @@ TARGETS = tuple(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Images:
-    """uint8 [images, side, side, 3], names of classes, and one of train, val and test for each image."""
+class Images:
+    """Of one kind: uint8 [images, side, side, 3], names of classes, and one of train, val and test for each image."""
 
     images: np.ndarray
     classes: np.ndarray
@@ -81,7 +80,7 @@ def data_of(target: Target, side: int, per_class: int, draw: int, photos: Path, 
       photos: folder with `signs` and `ants_bees`.
       cache: where decoded images are kept.
     """
-    source = _images(target.kind, side, photos, cache)
+    source = images_of(target.kind, side, photos, cache)
     splits = {}
     for split in ("train", "val", "test"):
         places, labels = [], []
@@ -106,27 +105,19 @@ def records(images: np.ndarray, places: np.ndarray, labels: np.ndarray, mirrored
     return Records(both, labels.repeat(2), ids.repeat(2), np.tile([0, 1], len(places)).astype(np.int64))
 
 
-def halves(data: TargetData, n: int, draw: int) -> TargetData:
-    """The n images of a draw as data of their own: half to train on, the other half as val and test."""
-    train = data.train
-    chosen = drawn_records(train, n, data.num_classes, SEED, [draw])
-    half = drawn_records(chosen, n // data.num_classes // 2 * data.num_classes, data.num_classes, SEED, [draw])
-    rest = chosen.select(~np.isin(chosen.ids, half.ids) & (chosen.copies == 0))
-    return TargetData(half, rest, rest, data.num_classes, content_hash="")
-
-
 @functools.cache
-def _images(kind: str, side: int, photos: Path, cache: Path) -> _Images:
+def images_of(kind: str, side: int, photos: Path, cache: Path) -> Images:
+    """All images of `cifar10` or of a folder of photos, squares of that side; decoded once, and kept in `cache`."""
     path = cache / f"{kind}_{side}.npz"
     if not path.exists():
         made = _cifar(find_dataset(), side) if kind == "cifar10" else _photos(photos / kind, side)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, images=made.images, classes=made.classes, split=made.split)
     with np.load(path) as kept:
-        return _Images(kept["images"], kept["classes"], kept["split"])
+        return Images(kept["images"], kept["classes"], kept["split"])
 
 
-def _cifar(dataset: Dataset, side: int) -> _Images:
+def _cifar(dataset: Dataset, side: int) -> Images:
     """The first images of each class in the order of the files: train and val, and test."""
     assert side == SMALL_PX
     images, classes, split = [], [], []
@@ -146,10 +137,10 @@ def _cifar(dataset: Dataset, side: int) -> _Images:
                 seen[name] += 1
             elif min(seen.values()) >= len(queue):
                 break
-    return _Images(np.stack(images), np.array(classes), np.array(split))
+    return Images(np.stack(images), np.array(classes), np.array(split))
 
 
-def _photos(folder: Path, side: int) -> _Images:
+def _photos(folder: Path, side: int) -> Images:
     """Photos cut to squares; a random quarter of each class is test, a fifth of the rest val."""
     images, classes, split = [], [], []
     for number, inner in enumerate(sorted(path for path in folder.iterdir() if path.is_dir())):
@@ -163,7 +154,7 @@ def _photos(folder: Path, side: int) -> _Images:
             images.append(_square(file, side))
             classes.append(inner.name)
             split.append(part)
-    return _Images(np.stack(images), np.array(classes), np.array(split))
+    return Images(np.stack(images), np.array(classes), np.array(split))
 
 
 def _square(file: Path, side: int) -> np.ndarray:
@@ -172,8 +163,3 @@ def _square(file: Path, side: int) -> np.ndarray:
     cut = tf.image.resize_with_crop_or_pad(image, shortest, shortest)
     resized = tf.image.resize(cut, (side, side), antialias=True)
     return np.clip(np.rint(resized.numpy()), 0, 255).astype(np.uint8)
-
-
-def sizes_of(target: Target, per_class: Sequence[int]) -> list[int]:
-    """n for numbers of images a class."""
-    return [count * len(target.classes) for count in per_class]
