@@ -34,6 +34,8 @@ MOST_FROZEN = {**MAX_FREEZE_COUNT, "mobilenet_v2": MOBILENET_V2_BLOCKS}
 SCRATCH = "scratch"
 """The source of a network from random weights."""
 FEW_CLASSES = 3
+MOST_STRATUM = 50
+"""Images of a class: with more there are too few gains for an interval of their own, and it would be narrower."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -43,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=CALIBRATION_FILE)
     arguments = parser.parse_args(argv)
     gains = gains_of(pd.read_csv(arguments.record))
-    x, y, strata = np.array(gains["x"].tolist()), gains["gain_points"].to_numpy(), gains["per_class"].to_numpy()
+    x, y = np.array(gains["x"].tolist()), gains["gain_points"].to_numpy()
+    strata = gains["per_class"].clip(upper=MOST_STRATUM).to_numpy()
     print(f"{len(gains)} gains on {gains['target'].nunique()} targets, spread {y.std():.1f} points")
     found, by_kind = (calibrate(x, y, gains[group].to_numpy(), strata, LEVEL) for group in ("target", "kind"))
     table = {

@@ -219,7 +219,7 @@ def _predicted_gains(
     most = run.config.most_frozen(pair.architecture)
     chance = float(np.bincount(images.labels).max() / len(images.labels))
     return predicted_gains_of(
-        pair.id, pair.architecture, n, counts, run.config.fine_tune, probes, rule,
+        pair.id, pair.architecture, n, counts, sorted(run.config.fine_tune)[:1], probes, rule,
         most_frozen=most, classes=len(np.unique(images.labels)), chance=chance,
     )  # fmt: skip
 
@@ -228,13 +228,12 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
     """Prints the answer, the largest predicted gains, and what their intervals mean."""
     shown = advice.predicted_gains[:most]
     rows = [
-        (in_two_lines(one.transfer), str(one.freeze_count), "yes" if one.fine_tune else "no",
-         f"{100 * one.probe_accuracy:.1f}", formats.points(one.gain_points),
-         ", ".join(map(formats.points, (one.low, one.high))), one.verdict)
+        (in_two_lines(one.transfer), str(one.freeze_count), f"{100 * one.probe_accuracy:.1f}",
+         formats.points(one.gain_points), ", ".join(map(formats.points, (one.low, one.high))), one.verdict)
         for one in shown
     ]  # fmt: skip
     title = f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}"
-    columns = ("transfer", "k", "fine-\ntuned", "probe %", "gain", "interval", "verdict")
+    columns = ("transfer", "k", "probe %", "gain", "interval", "verdict")
     console.print(FittingTable(empty_table(*columns, title=title), rows, [one.transfer for one in shown]))
     console.print(sentence(advice.predicted_gains[0], advice.target, advice.n))
     console.print("Gain: points over the baseline from random weights, of one training. " + advice.calibration)

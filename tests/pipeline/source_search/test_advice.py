@@ -71,11 +71,10 @@ def run(tmp_path_factory):
     return FinishedRun(folder, {"data": "SYNTHETIC squares"}, config, folder / "none.sqlite", nodes)
 
 
-def test_every_way_is_ranked_by_its_expected_gain_and_controls_are_left_out(run):
+def test_every_freeze_count_is_ranked_by_its_expected_gain_and_controls_are_left_out(run):
+    """Whether a cell is fine-tuned is not among the predictors."""
     found = advice.advise(run, ("dark", "bright"), 16, made_rule())
-    assert {(one.freeze_count, one.fine_tune) for one in found.predicted_gains} == {
-        (4, False), (4, True), (6, False), (6, True),
-    }  # fmt: skip
+    assert sorted((one.freeze_count, one.fine_tune) for one in found.predicted_gains) == [(4, False), (6, False)]
     gains = [one.gain_points for one in found.predicted_gains]
     assert gains == sorted(gains, reverse=True)
     assert all(one.low < one.gain_points < one.high for one in found.predicted_gains)
