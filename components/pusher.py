@@ -12,7 +12,8 @@ from typing import Any
 
 from google.protobuf import json_format
 from tfx import types
-from tfx.components.pusher import component, executor
+from tfx.components.pusher.component import Pusher as TfxPusher
+from tfx.components.pusher.executor import Executor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import artifact_utils
@@ -23,7 +24,7 @@ DESTINATION, VERSION = "pushed_destination", "pushed_version"
 """TFX's properties of a PushedModel."""
 
 
-class PusherExecutor(executor.Executor):
+class PusherExecutor(Executor):
     """Writes beside the versions, then renames."""
 
     def Do(
@@ -50,7 +51,7 @@ class PusherExecutor(executor.Executor):
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
-class Pusher(component.Pusher):
+class Pusher(TfxPusher):
     """TFX's component, with that executor."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(PusherExecutor)
