@@ -1,5 +1,6 @@
 """Every `thaw run` and `thaw plan` with --set that a page or notebook shows has settings that Thaw accepts."""
 
+import itertools
 import json
 import re
 import shlex
@@ -26,7 +27,7 @@ def commands():
     for path, text in texts():
         for found in COMMAND.finditer(text.replace("\\\n", " ")):
             arguments = shlex.split(found[1], comments=True)
-            options = list(zip(arguments, arguments[1:], strict=False))
+            options = list(itertools.pairwise(arguments))
             config = [Path(value) for name, value in options if name == "--config"]
             # A finished run's is that of the preset which the pages run; a reader's own is not here.
             if not config or config[0].parts[0] == "runs":
