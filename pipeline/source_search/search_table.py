@@ -41,7 +41,7 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
     if scratch:
         terminal.print(
             f"Best from scratch on val is {network_in_words(scratch.best.architecture)}, test accuracy "
-            f"{formats.percent(scratch.best.accuracy.estimate)}: the transfer is ahead of it by "
+            f"{formats.percent(scratch.best.accuracy.estimate)}: the transfer's lead over it is "
             f"{formats.points(scratch.lead.estimate)} points "
             f"{formats.points_interval((scratch.lead.low, scratch.lead.high))}: {scratch.verdict}.",
         )  # fmt: skip

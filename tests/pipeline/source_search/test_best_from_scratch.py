@@ -45,8 +45,8 @@ def shown(found) -> str:
 def test_where_another_network_from_scratch_is_better_nothing_is_to_be_taken(found_among):
     text = shown(found_among(95, 0.9))
     assert "Take" not in text and "Do not transfer: training from scratch is better than the best on val" in text
-    assert "Best from scratch on val is the original network, test accuracy 96.0%: the transfer is ahead" in text
-    assert "by -15.0 points [" in text and text.count(": loss.") == 1
+    assert "Best from scratch on val is the original network, test accuracy 96.0%: the transfer's lead" in text
+    assert "over it is -15.0 points [" in text and text.count(": loss.") == 1
 
 
 def test_where_it_may_be_as_good_the_gain_is_undecided(found_among):
