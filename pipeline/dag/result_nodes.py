@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-from tfx.components.pusher.component import Pusher
 from tfx.dsl.components.base.base_component import BaseComponent as Node
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import BaseChannel as Channel
 
 from acquisition.splits.near_duplicates_file import NEAR, read_sets
 from components.evaluator.component import evaluator as make_evaluator
+from components.pusher import Pusher
 from components.sweep_evaluator.component import sweep_evaluator as make_sweep_evaluator
 from components.transfer_report.component import transfer_report
 from components.transfer_report.settings import ReportSettings

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis.cells.cell_summaries import CellSummary, summarise
-from analysis.cells.paired_ledgers import pair_ledgers
+from analysis.cells.cell_summaries import CellSummary
+from analysis.cells.paired_ledgers import BASELINE_PREFIX, pair_ledgers
+from analysis.findings.from_scratch import FromScratch
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, counted
 from ledger.cell_selection import Cell
@@ -20,6 +21,7 @@ from ledger.rows import Header, Row
 from pipeline.runs.finished_run import FinishedRun, open_run
 from pipeline.runs.run_lock import locked
 from pipeline.runs.run_log import output_to_log
+from pipeline.source_search.best_from_scratch import compared_with_scratch
 from pipeline.source_search.search_space import Wanted, candidates_of, grid_seconds, jobs_of, searched_config
 from trainer_module.oracles.advised_oracle import AdvisedOracle
 from trainer_module.processes import fork_server
@@ -50,7 +52,8 @@ class Found:
     Attributes:
       data: name of the data.
       wanted: what was searched.
-      chosen: the cell to take, on test, against its baseline on the same draws.
+      chosen: the best cell on val, on test, against its baseline on the same draws.
+      scratch: the same against the best network from scratch on val; None where that is its baseline.
       tried: all cells that were trained; those with most draws first, and of these the best on val.
       cells: that there are.
       trainings: that were asked for, baselines apart; those that a ledger held already among them.
@@ -63,6 +66,7 @@ class Found:
     data: str
     wanted: Wanted
     chosen: CellSummary
+    scratch: FromScratch | None
     tried: tuple[Tried, ...]
     cells: int
     trainings: int
@@ -126,10 +130,10 @@ def _search(
         raise ThawError(f"--budget {wanted.share:g} of the grid's time is too little for one training. Give --budget "
                         f"{math.ceil(1000 * least) / 1000:g} or more.")  # fmt: skip
     best = candidates[oracle.best()]
-    chosen = _against_baseline(sweeps, best.place.transfer, Cell(wanted.n, best.freeze_count, best.place.fine_tune),
+    chosen, scratch = _on_test(sweeps, best.place.transfer, Cell(wanted.n, best.freeze_count, best.place.fine_tune),
                                sorted(draw for place, draw in oracle.done if place == oracle.best()))  # fmt: skip
     return Found(
-        str(run.summary["data"]), wanted, chosen, _tried(oracle), len(candidates), len(oracle.done),
+        str(run.summary["data"]), wanted, chosen, scratch, _tried(oracle), len(candidates), len(oracle.done),
         oracle.spent_seconds / whole, oracle.expected_loss, sweeps.workers, time.perf_counter() - began,
     )  # fmt: skip
 
@@ -145,17 +149,19 @@ def _trained(sweeps: SearchSweeps, asked: Sequence[Asked]) -> list[list[float]]:
     return [[found[one.transfer, cell.freeze_count, cell.fine_tune, one.draw] for cell in one.cells] for one in asked]
 
 
-def _against_baseline(sweeps: SearchSweeps, transfer: str, cell: Cell, draws: Sequence[int]) -> CellSummary:
-    """The chosen cell on test, and its baseline on the same draws, trained now."""
-    baseline = f"baseline__{sweeps.sweeps[transfer].job.settings.baseline}"
-    asked = {transfer: cell, baseline: Cell(cell.n, 0, cell.fine_tune)}
+def _on_test(
+    sweeps: SearchSweeps, transfer: str, cell: Cell, draws: Sequence[int]
+) -> tuple[CellSummary, FromScratch | None]:  # fmt: skip
+    """The chosen cell on test, and every network from scratch on the same draws, trained now."""
+    baselines = [name for name in sweeps.sweeps if name.startswith(BASELINE_PREFIX)]
+    asked = {transfer: cell, **dict.fromkeys(baselines, Cell(cell.n, 0, cell.fine_tune))}
     ledgers: list[tuple[Header, list[Row]]] = []
     for name, one in asked.items():
         twins = [Cell(one.n, one.freeze_count, tuned) for tuned in sorted({False, one.fine_tune})]
         rows = sweeps.rows({name: [(twin, draw) for draw in draws for twin in twins]})[name]
         record, _ = sweeps.sweeps[name].open()
         ledgers.append((record.header, [row for row in rows if row.fine_tune == one.fine_tune]))
-    return summarise(pair_ledgers(ledgers)).transfers[transfer][0]
+    return compared_with_scratch(pair_ledgers(ledgers), transfer)
 
 
 def _tried(oracle: AdvisedOracle) -> tuple[Tried, ...]:

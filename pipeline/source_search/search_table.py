@@ -6,7 +6,7 @@ from rich.console import Console
 
 from analysis.statistics import formats
 from analysis.statistics.paired_intervals import Verdict
-from experiment.backbones import from_scratch_in_words
+from experiment.backbones import from_scratch_in_words, network_in_words
 from experiment.errors import counted
 from pipeline.source_search.search import Found, in_words
 from terminal.tables import FittingTable, empty_table
@@ -29,18 +29,31 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
     title = f"n = {found.wanted.n}, on {found.data}"
     table = empty_table("transfer", "k", "fine-\ntuned", "draws", "val %", title=title)
     terminal.print(FittingTable(table, rows))
-    chosen, gain = found.chosen, found.chosen.gain_points
+    chosen, gain, scratch = found.chosen, found.chosen.gain_points, found.scratch
     baseline = from_scratch_in_words(chosen.architecture, chosen.baseline_architecture)
     terminal.print(
-        f"{ADVICE[chosen.verdict]} {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test "
+        f"{ADVICE[worst(found)]} {chosen.sweep}, {in_words(chosen.cell.freeze_count, chosen.cell.fine_tune)}: test "
         f"accuracy {formats.percent(chosen.accuracy.estimate)} "
         f"{formats.percent_interval((chosen.accuracy.low, chosen.accuracy.high))}, against {baseline} "
         f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}: {chosen.verdict} "
         f"({formats.draws([chosen.draws])}, which it was chosen on: fresh ones would show a little less).",
     )  # fmt: skip
+    if scratch:
+        terminal.print(
+            f"Best from scratch on val is {network_in_words(scratch.best.architecture)}, test accuracy "
+            f"{formats.percent(scratch.best.accuracy.estimate)}: the transfer's lead over it is "
+            f"{formats.points(scratch.lead.estimate)} points "
+            f"{formats.points_interval((scratch.lead.low, scratch.lead.high))}: {scratch.verdict}.",
+        )  # fmt: skip
     terminal.print(
         f"{found.trainings} of {counted(found.cells * found.wanted.draws, 'training')}, {found.share:.0%} of the "
         f"grid's expected time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
         f"{found.expected_loss:.1f} points. The search asked for {counted(found.at_once, 'cell')} at once, one for "
         "each worker: with another number of workers it may try and choose other cells.",
     )  # fmt: skip
+
+
+def worst(found: Found) -> Verdict:
+    """Of the verdicts over its own baseline and over the best network from scratch."""
+    verdicts = {found.chosen.verdict, *([found.scratch.verdict] if found.scratch else [])}
+    return next(one for one in ("loss", "undecided", "gain") if one in verdicts)

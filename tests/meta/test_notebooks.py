@@ -56,3 +56,11 @@ def test_a_request_to_another_server_is_seen():
     assert foreign_requests('<a href="https://a.b"> <script async src="https://c.d/e.js"> <link href=\'//f.g\'>') == [
         "c.d/e.js", "f.g",
     ]  # fmt: skip
+
+
+def test_where_precision_and_recall_are_shown_their_threshold_is_said():
+    """Of ten classes a model may have answered one in 44% of its images, with a recall of 25%."""
+    [path] = (one for one in NOTEBOOKS if one.name.startswith("02"))
+    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+    [place] = (number for number, text in enumerate(cells) if '"recall"' in text)
+    assert "above 0.5" in cells[place - 1] and "may have no predicted class" in cells[place - 1]

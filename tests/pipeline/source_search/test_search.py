@@ -110,7 +110,9 @@ def made_found():
         p_value=0.01, verdict="gain",
     )  # fmt: skip
     tried = tuple(search.Tried("sides__remastered", count, True, 3, 0.91 - count / 100) for count in range(9))
-    return search.Found("SYNTHETIC squares", search_space.Wanted(12, 3, 0.25), chosen, tried, 13, 9, 0.2, 0.12, 2, 90.0)
+    return search.Found(
+        "SYNTHETIC squares", search_space.Wanted(12, 3, 0.25), chosen, None, tried, 13, 9, 0.2, 0.12, 2, 90.0
+    )
 
 
 def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():

@@ -16,10 +16,10 @@ import pytest
 import tensorflow as tf
 import yaml
 from tensorflow.core.protobuf import saved_model_pb2
-from tfx.components.pusher.executor import Executor
 from tfx.types import channel, standard_artifacts
 from tfx.utils import path_utils
 
+from components.pusher import PusherExecutor
 from experiment.loading import PRESETS, load_config
 from pipeline.dag import result_nodes
 
@@ -42,7 +42,7 @@ def base_folder(exported_model, tmp_path_factory):
         artifact.uri = str(folder / name)
     shutil.copytree(exported_model.folder, path_utils.serving_model_dir(artifacts["winner"].uri))
     artifacts["blessing"].set_int_custom_property("blessed", 1)
-    Executor().Do(
+    PusherExecutor().Do(
         {"model": [artifacts["winner"]], "model_blessing": [artifacts["blessing"]]},
         {"pushed_model": [artifacts["pushed"]]},
         {name: value for name, value in settings.items() if value is not None},
