@@ -86,8 +86,9 @@ def predictors_of(
     """A cell's predictors, in the order of PREDICTORS; whether it is fine-tuned is not among them.
 
     Args:
-      architecture, n, freeze_count: the cell.
+      architecture, n: of the cell.
       classes: of the target.
+      freeze_count: of the cell.
       probes: by cut, less the squared error of a linear probe on its features (`probe_error`); with cut 0, the pixels.
       most_frozen: layers or parts of the architecture that can be frozen.
     """

@@ -40,7 +40,9 @@ def test_the_time_left_is_that_of_the_parts_that_ended(make_records, monkeypatch
     monkeypatch.setattr(source.time, "monotonic", lambda: float(next(clock)))
     source.train_source(source.network_of(SETTINGS), make_records(40, "train"), make_records(30, "val"), SETTINGS)
     lines = [line for line in capfd.readouterr().out.splitlines() if "train cats_dogs__remastered" in line]
-    expected = [f" {done} of 5, about 0:{left} left " for done, left in ((1, "06:40"), (2, "05:00"), (4, "01:40"))]
+    expected = [
+        f" {done} of 5 parts, about 0:{left} left " for done, left in ((1, "06:40"), (2, "05:00"), (4, "01:40"))
+    ]
     assert len(lines) == 5 and "left" not in lines[-1]
     assert all(any(said in line for line in lines) for said in expected)
 
