@@ -24,6 +24,7 @@ prepare_process(os.environ)
 import numpy as np
 
 from benchmarks.inputs import grid
+from benchmarks.inputs.csv_record import append_rows
 from benchmarks.inputs.target import SEED
 from benchmarks.prediction.targets import SMALL_PX, Images, images_of, records
 from experiment.config import Schedule
@@ -61,7 +62,10 @@ def main(argv: Sequence[str]) -> int:
         done = [row for row in read_rows(arguments.record) if (row["kind"], row["n"], row["split"]) == of_split]
         if len(done) < len(ARMS) * arguments.draws:
             data = split_of(images, n, split, range(arguments.draws))
-            append(arguments.record, [[*of_split, *pair] for pair in trained(data, n, range(arguments.draws))])
+            rows = [
+                dict(zip(COLUMNS, (*of_split, *one), strict=True)) for one in trained(data, n, range(arguments.draws))
+            ]
+            append_rows(arguments.record, COLUMNS, rows)
     print(summary([row for row in read_rows(arguments.record) if (row["kind"], row["n"]) == (arguments.kind, str(n))]))
     return 0
 
@@ -110,16 +114,6 @@ def read_rows(record: Path) -> list[dict[str, str]]:
         return []
     with record.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def append(record: Path, rows: Sequence[Sequence[object]]) -> None:
-    """Adds rows, below the names of the columns where the record is new."""
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with record.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        if not file.tell():
-            writer.writerow(COLUMNS)
-        writer.writerows(rows)
 
 
 def summary(rows: Sequence[Mapping[str, str]]) -> str:

@@ -68,8 +68,8 @@ def read_labels(
     places = _places(path, header, columns, ignored)
     if grouping is not None and (grouping.pattern is None or GROUP in places):
         other = f"the column {header[places[GROUP]]!r}" if GROUP in places else "a column `group`, or a pattern"
-        asked = BY_FOLDER if grouping.pattern is None else grouping.pattern.pattern
-        raise ThawError(f"--group '{asked}' can't be used with {path}, whose groups come from {other}. Leave one of "
+        option = BY_FOLDER if grouping.pattern is None else grouping.pattern.pattern
+        raise ThawError(f"--group '{option}' can't be used with {path}, whose groups come from {other}. Leave one of "
                         "them out.")  # fmt: skip
     files = _files(path, [(line, {key: cells[place] for key, place in places.items()}) for line, cells in rows])
     if grouping is not None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.inputs import grid
+from benchmarks.inputs.csv_record import append_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +62,8 @@ def read_pairs(record: Path, code: str) -> dict[Place, Pair]:
 
 
 def append(record: Path, pair: Pair, code: str) -> None:
-    """Adds a row, below the names of the columns where the record is new."""
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with record.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*COLUMNS, "code"])
-        if not file.tell():
-            writer.writeheader()
-        writer.writerow(pair.as_row(code))
+    """Adds a row to the record."""
+    append_rows(record, [*COLUMNS, "code"], [pair.as_row(code)])
 
 
 def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:

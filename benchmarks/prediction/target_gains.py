@@ -24,6 +24,7 @@ from pipeline.runner.process import prepare_process
 prepare_process(os.environ)
 
 from analysis.confirmation.collapse import is_collapsed
+from benchmarks.inputs.csv_record import append_rows
 from benchmarks.inputs.target import SEED
 from benchmarks.prediction.calibrate import MOST_FROZEN, RECORD, SCRATCH
 from benchmarks.prediction.targets import LARGE_PX, SMALL_PX, TARGETS, Target, data_of
@@ -129,13 +130,8 @@ def _is_there(arguments: argparse.Namespace, target: Target, draw: int, name: st
 
 
 def append(record: Path, rows: Sequence[Row]) -> None:
-    """Adds rows, below the names of the columns where the record is new."""
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with record.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Row)])
-        if not file.tell():
-            writer.writeheader()
-        writer.writerows(dataclasses.asdict(row) for row in rows)
+    """Adds rows to the record."""
+    append_rows(record, [field.name for field in dataclasses.fields(Row)], map(dataclasses.asdict, rows))
 
 
 def trained(arguments: argparse.Namespace, target: Target, draw: int, name: str) -> Iterator[Row]:
