@@ -28,7 +28,7 @@ from pipeline.planning.run_costs import RunCosts
 
 WORTH = 1.3
 """How many times as fast an experiment's trainings must be in bfloat16."""
-MEASUREMENT = 3
+MEASUREMENT = 4
 """Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
 NOMINAL_GFLOPS = 100.0
 """Only the shares of an experiment's seconds count here, and they hardly depend on the core's rate."""

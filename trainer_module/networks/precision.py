@@ -3,7 +3,7 @@
 Only training steps do: features of frozen layers, recalibrated statistics and every score are float32, so a ledger
 holds the accuracy of the network that is served. Weights, batch statistics, losses and logits are float32 always. A
 kernel is rounded to bfloat16 where it is used, and the sums of its products are kept in float32 by the processor. On a
-CPU (docs/precision.md) dropout, depthwise convolutions, ReLU6 and additions are faster in float32, the casts included.
+CPU (docs/precision.md) dropout, depthwise and narrow convolutions, ReLU6 and additions are faster in float32.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from keras.layers import Layer
 from experiment.stack import Precision
 from trainer_module.networks.normalization import FusedBatchNormalization
 
-IN_BFLOAT16 = (
-    keras.layers.Conv2D, keras.layers.Dense, keras.layers.Flatten, keras.layers.MaxPooling2D, FusedBatchNormalization,
-)  # fmt: skip
-"""By exact type; every other layer computes in float32, and Keras casts what it takes."""
+AS_LAYER_BEFORE = (keras.layers.Flatten, keras.layers.MaxPooling2D, FusedBatchNormalization)
+"""Do little with each value, so they compute in the type that they are given. By exact type, as below."""
+LEAST_PRODUCTS = 16
+"""Of a convolution in bfloat16, for each value that it reads or writes; with fewer, casts take longer than it saves."""
 HEAD = "head"
 """The classification layer's name; it computes in float32."""
 
@@ -33,15 +33,31 @@ def computed_in(precision: Precision, layers: Iterable[Layer]) -> Iterator[None]
 
     Args:
       precision: float32 changes nothing.
-      layers: float32 layers; those of other types than IN_BFLOAT16, and the head, stay as they are.
+      layers: float32 layers, each after the one whose output it takes.
     """
-    changed = [layer for layer in layers if type(layer) in IN_BFLOAT16 and layer.name != HEAD]
+    changed = _in_bfloat16(layers) if precision == "bfloat16" else []
     before = [layer.dtype_policy for layer in changed]
-    if precision == "bfloat16":
-        for layer in changed:
-            layer.dtype_policy = "mixed_bfloat16"
+    for layer in changed:
+        layer.dtype_policy = "mixed_bfloat16"
     try:
         yield
     finally:
         for layer, policy in zip(changed, before, strict=True):
             layer.dtype_policy = policy
+
+
+def _in_bfloat16(layers: Iterable[Layer]) -> list[Layer]:
+    """Those that are faster in it; Keras casts what the others take."""
+    found: list[Layer] = []
+    fits = False
+    for layer in layers:
+        fits = fits if type(layer) in AS_LAYER_BEFORE else _is_faster(layer)
+        found += [layer] * fits
+    return found
+
+
+def _is_faster(layer: Layer) -> bool:
+    if type(layer) is keras.layers.Conv2D:
+        height, width, channels, filters = layer.kernel.shape
+        return height * width * channels * filters >= LEAST_PRODUCTS * (channels + filters)
+    return type(layer) is keras.layers.Dense and layer.name != HEAD

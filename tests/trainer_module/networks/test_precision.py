@@ -1,5 +1,6 @@
 """What a training step computes in bfloat16, and what stays float32. Trains a few steps."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -37,8 +38,9 @@ def test_training_steps_convolve_and_normalise_in_bfloat16_and_scores_and_recali
     network = network_in("bfloat16", architecture)
     trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
     program = Program(network.segment(0), trained, statistics_held=False, precision=network.precision)
+    narrow = {"float32"} if architecture == "mobilenet_v2" else set()
     for operation in ("Conv2D", "Conv2DBackpropFilter", "FusedBatchNormV3"):
-        assert traced_dtypes(program._train, operation) == {"bfloat16"}
+        assert traced_dtypes(program._train, operation) == {"bfloat16"} | narrow
     assert traced_dtypes(program._train, "DepthwiseConv2dNative") <= {"float32"}
     for function in (program._logits, program._recalibrate):
         assert traced_dtypes(function, "Conv2D") == {"float32"}
@@ -53,6 +55,20 @@ def test_the_head_and_its_logits_are_float32_in_a_training_step():
         assert network.model(IMAGES, training=True).dtype == tf.float32
     assert dtypes["dense_1"] == dtypes["conv_1"] == "bfloat16"
     assert dtypes["head"] == dtypes["dropout_2"] == "float32"
+
+
+def test_a_narrow_convolution_and_what_follows_it_are_float32():
+    """1 x 1 from 16 to 96 channels: 16 * 96 / 112 = 13.7 products a value; from 24 to 144: 24 * 144 / 168 = 20.6."""
+    inputs = keras.Input((8, 8, 16))
+    found = FusedBatchNormalization(name="after_narrow")(keras.layers.Conv2D(96, 1, name="narrow")(inputs))
+    found = keras.layers.ReLU(name="relu")(keras.layers.Conv2D(24, 1, name="between")(found))
+    found = FusedBatchNormalization(name="after_wide")(keras.layers.Conv2D(144, 1, name="wide")(found))
+    found = keras.layers.DepthwiseConv2D(3, name="depthwise")(found)
+    model = keras.Model(inputs, keras.layers.MaxPooling2D(name="after_depthwise")(found))
+    with computed_in("bfloat16", model.layers):
+        dtypes = {layer.name: layer.compute_dtype for layer in model.layers[1:]}
+    # 96 * 24 / 120 = 19.2
+    assert {name for name, dtype in dtypes.items() if dtype == "bfloat16"} == {"between", "wide", "after_wide"}
 
 
 def test_a_network_is_float32_throughout_where_nothing_is_said():
