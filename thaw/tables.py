@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from analysis.cells.paired_ledgers import BASELINE_PREFIX
 from analysis.statistics import formats
 from terminal.progress import clock_time
 from terminal.tables import FittingTable, between, empty_table, in_two_lines
@@ -78,11 +79,17 @@ def _answers_table(changes: Sequence[Change], draws: str) -> FittingTable:
         for one in changes
     ]  # fmt: skip
     table = empty_table(
-        "n", "A uses", "B uses", "A %\nB %", "points", "verdict", title=f"What each run chose, on {draws}",
+        "n", "A's", "B's", "A %\nB %", "points", "verdict", title=f"Best transfers on val, on {draws}",
         caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test "
         "images alone. No cell was chosen on these draws.",
     )  # fmt: skip
     return FittingTable(table, rows, [f"n = {one.first_cell[1].n}" for one in changes])
+
+
+def advised_from_scratch(summary: Mapping[str, Any]) -> dict[int, str]:
+    """By n, the sentence with which a run's report advises a network from scratch, though it chose a transfer too."""
+    return {one["n"]: one["sentence"] for one in summary.get("advice", ())
+            if one.get("sweep", "").startswith(BASELINE_PREFIX)}  # fmt: skip
 
 
 def _choice(place: SweptCell) -> str:
