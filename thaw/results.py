@@ -128,7 +128,7 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
         terminal.print(words)
     for name, sentences in zip("AB", scratch, strict=True):
         for n in {one.first_cell[1].n for one in compared.answers} & set(sentences):
-            terminal.print(f"{name} advises no transfer at n = {n}: {sentences[n]}", markup=False, soft_wrap=True)
+            terminal.print(f"{name} advises no transfer at n = {n:,}: {sentences[n]}", markup=False, soft_wrap=True)
 
 
 def least_of(folder: Path) -> ExperimentConfig:

@@ -41,7 +41,7 @@ def tflite_table(about: Mapping[str, Any]) -> FittingTable:
         rows.append((one["file"], f"{one['size_bytes'] / 1e6:.2f}", *shares, f"{one['largest_difference']:.2g}"))
     table = empty_table(
         "file", "MB", "accuracy", "Saved-\nModel's", "equal\ndecisions", "largest\ndifference",
-        caption=f"Against the SavedModel, on {about['test_images']} test images of {about['data']}.",
+        caption=f"Against the SavedModel, on {about['test_images']:,} test images of {about['data']}.",
     )  # fmt: skip
     return FittingTable(table, rows)
 

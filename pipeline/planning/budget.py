@@ -66,15 +66,15 @@ class BudgetPlan:
         """What the run will and will not decide."""
         trained, planned = sum(self.cells.values()), sum(self.planned.values())
         if self.search == "bayesian":
-            some = "at most" if trained == planned else f"about {trained} of at most"
-            cells = f"{some} {planned} cells, chosen one after another,"
+            some = "at most" if trained == planned else f"about {trained:,} of at most"
+            cells = f"{some} {planned:,} cells, chosen one after another,"
         elif trained == planned:
-            cells = f"all {planned} cells"
+            cells = f"all {planned:,} cells"
         else:
-            cells = f"about {trained} of {planned} cells, the most frozen first,"
+            cells = f"about {trained:,} of {planned:,} cells, the most frozen first,"
         draws = counted(self.draws, "draw")
-        confirmed = [f"n = {n} on {count} fresh draws" for n, count in self.fresh_draws.items() if count]
-        undecided = [f"n = {n}" for n, count in self.fresh_draws.items() if not count]
+        confirmed = [f"n = {n:,} on {count} fresh draws" for n, count in self.fresh_draws.items() if count]
+        undecided = [f"n = {n:,}" for n, count in self.fresh_draws.items() if not count]
         found = [
             f"Within {round(self.minutes, 2):g} minutes, if nothing is cached: the search trains {cells} on {draws}. "
             f"Then it confirms {', '.join(confirmed)} and continues while there is time and a size is undecided."

@@ -81,7 +81,7 @@ def plan_table(config: ExperimentConfig, plan: Plan, data: str) -> FittingTable:
       data: name of the data.
     """
     most = "at most "
-    title = f"Plan: {most if plan.at_most else ''}{plan.executions} trainings on {data}"
+    title = f"Plan: {most if plan.at_most else ''}{plan.executions:,} trainings on {data}"
     rows = []
     for sweep, cells in plan.cells.items():
         searched = most if plan.searched and not sweep.startswith("baseline__") else ""

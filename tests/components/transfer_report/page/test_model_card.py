@@ -33,7 +33,7 @@ def written(tmp_path):
 def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
     for text in written():
         for part in ("all_but_target__remastered", "automobile from truck", "freeze the first 4 layers",
-                     "2000 labelled", "91.2% [85.6, 96.8]", "62.6% [55.0, 70.2]", "+28.6 points [+17.7, +39.5], gain",
+                     "2,000 labelled", "91.2% [85.6, 96.8]", "62.6% [55.0, 70.2]", "+28.6 points [+17.7, +39.5], gain",
                      "2 draws", "thaw run --config experiment.yaml", "seed 7"):  # fmt: skip
             assert part in " ".join(text.split()), part
     markdown, _ = written()
