@@ -167,7 +167,7 @@ def _lines(made: Made, command: str) -> Iterator[str]:
     elsewhere = "" if Path(made.data).parent == folder.absolute() else f" The records stay in {made.data}."
     yield f"Written to {folder}: {', '.join(made.written)}.{elsewhere}"
     trainings = f"{'at most ' if made.plan.at_most else ''}{made.plan.executions:,} trainings"
-    yield f"A run takes about {made.plan.minutes:.0f} minutes ({trainings}) on this machine. Next:"
+    yield f"A run takes about {counted(made.plan.in_minutes, 'minute')} ({trainings}) on this machine. Next:"
     config = shlex.quote(str(made.config))
     yield f"  {command} plan --config {config}"
     yield f"  {command} run --config {config}"
