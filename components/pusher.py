@@ -43,16 +43,16 @@ def version_of(model: str, served: Path) -> str:
     """
     versions = [int(path.name) for path in served.iterdir() if path.name.isdigit()] if served.exists() else []
     newest = max(versions, default=0)
-    if newest and _same(model, str(served / str(newest))):
+    if newest and _holds(str(served / str(newest)), model):
         return str(newest)
     return str(max(int(time.time()), newest + 1))  # whatever the clock says, a server takes the highest
 
 
-def _same(first: str, second: str) -> bool:
-    """Whether two folders hold the same files."""
-    names = _files(first)
-    return names == _files(second) and all(
-        _content(f"{first}/{name}") == _content(f"{second}/{name}") for name in names
+def _holds(version: str, model: str) -> bool:
+    """Whether a served folder has all files of a model; a user may have added some, such as requests to warm up by."""
+    names = _files(model)
+    return names <= _files(version) and all(
+        _content(f"{model}/{name}") == _content(f"{version}/{name}") for name in names
     )
 
 

@@ -114,6 +114,9 @@ def test_a_server_finds_the_model_of_the_last_run_also_where_another_run_pushed_
     assert run_pusher("a") == ("a", False)
     assert run_pusher("a") == ("a", True)
     assert run_pusher("b", blessed=False) == ("a", False)
+    newest = max((tmp_path / "served").iterdir(), key=lambda path: int(path.name))
+    (newest / "assets.extra").mkdir()
+    (newest / "assets.extra" / "tf_serving_warmup_requests").write_text("mine")
     assert run_pusher("a") == ("a", True)
     assert len(list((tmp_path / "served").iterdir())) == 3
     shutil.rmtree(tmp_path / "served")
