@@ -127,7 +127,7 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
     for words in run_comparison.called(compared):
         terminal.print(words)
     for name, sentences in zip("AB", scratch, strict=True):
-        for n in {one.first_cell[1].n for one in compared.answers} & set(sentences):
+        for n in sorted({one.first_cell[1].n for one in compared.answers} & set(sentences)):
             terminal.print(f"{name} advises no transfer at n = {n:,}: {sentences[n]}", markup=False, soft_wrap=True)
 
 
