@@ -121,10 +121,14 @@ def summary(rows: Sequence[Mapping[str, str]]) -> str:
     accuracies = {(row["split"], row["draw"], row["precision"]): 100 * float(row["test"]) for row in rows}
     pairs = {(split, draw) for split, draw, _ in accuracies}
     apart = [(split, accuracies[split, draw, "bfloat16"] - accuracies[split, draw, "float32"]) for split, draw in pairs]
-    mean, low, high = grid.paired_difference(grid.means_by_group(apart))
+    splits = grid.means_by_group(apart)
+    difference = f"{np.mean(splits):+.1f} points, of one split, so there is no interval"
+    if len(splits) > 1:
+        mean, low, high = grid.paired_difference(splits)
+        difference = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] points"
     means = (np.mean([value for (*_, arm), value in accuracies.items() if arm == name]) for name in ARMS)
     shown = ", ".join(f"{name} {value:.1f}%" for name, value in zip(ARMS, means, strict=True))
-    return f"{len(pairs)} pairs: {shown}, difference {mean:+.1f} [{low:+.1f}, {high:+.1f}] points"
+    return f"{len(pairs)} pairs: {shown}, difference {difference}"
 
 
 if __name__ == "__main__":

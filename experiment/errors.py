@@ -92,6 +92,6 @@ def counted(count: int, one: str, several: str = "") -> str:
     return f"{count:,} {worded(count, one, several)}"
 
 
-def worded(count: int, one: str, several: str = "") -> str:
+def worded(count: float, one: str, several: str = "") -> str:
     """The same words without the number."""
     return one if count == 1 else several or f"{one}s"

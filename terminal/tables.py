@@ -11,7 +11,7 @@ from rich.text import Text
 
 UNBOUNDED = 10_000
 """Columns of a terminal that every table fits."""
-WORDS = ("sweep", "transfer", "curve", "class", "file", "verdict", "A uses", "B uses")
+WORDS = ("sweep", "transfer", "curve", "class", "file", "verdict", "A's", "B's")
 """Columns that are read from the left; figures are aligned on the right."""
 
 

@@ -95,12 +95,13 @@ def find_run(run: str, runs: Path) -> Path:
     places = (latest,) if latest else (path, runs / run)
     folder = next((place for place in places if (place / SUMMARY_FILE).exists()), None)
     if folder is None:
+        missing = "" if runs.is_dir() else ", since there is no such folder (--runs names another)"
         if run == LATEST:
-            raise ThawError(f"No run in {runs} is finished. `thaw run` starts one, or continues one that stopped; "
-                            "`thaw status` says how far it is.")  # fmt: skip
+            raise ThawError(f"No run in {runs} is finished{missing}. `thaw run` starts one, or continues one that "
+                            "stopped; `thaw status` says how far it is.")  # fmt: skip
         raise ThawError(f"{run} is not a finished run: neither {path} nor {runs / run} has a summary.json. "
-                        f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}. `thaw run` starts a run, "
-                        "or continues one that stopped; `thaw status` says how far it is.")  # fmt: skip
+                        f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}{missing}. `thaw run` starts a "
+                        "run, or continues one that stopped; `thaw status` says how far it is.")  # fmt: skip
     return folder.resolve()
 
 

@@ -104,18 +104,21 @@ def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
 @runs_option
 @as_json
 def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
-    """Compare two runs' answers and cells, with intervals.
+    """Compare two runs' best transfers and cells, with intervals.
 
-    Is RUN_B better than RUN_A? Draws are paired. `latest` is the newest finished run.
+    Are RUN_B's transfers better than RUN_A's? Draws are paired. `latest` is the newest finished run.
     """
     from pipeline.runs import run_comparison
 
     folders = find_run(first, runs), find_run(second, runs)
     compared = run_comparison.compare_runs(*folders)
     differing = run_comparison.settings_that_differ(*folders)
-    data, stacks = read_summary(folders[0])["data"], run_comparison.stacks_that_differ(*folders)
+    summaries, stacks = [read_summary(folder) for folder in folders], run_comparison.stacks_that_differ(*folders)
+    data, scratch = summaries[0]["data"], [tables.advised_from_scratch(one) for one in summaries]
     if in_json:
-        return print_json({"data": data, "settings": differing, "stack": stacks, **compared.as_json()})
+        advised = {"first": sorted(scratch[0]), "second": sorted(scratch[1])}
+        return print_json({"data": data, "settings": differing, "stack": stacks, "advised_from_scratch": advised,
+                           **compared.as_json()})  # fmt: skip
     terminal = console()
     for line in (f"data: {data}", *run_comparison.differences_in_words(differing, stacks)):
         terminal.print(line)
@@ -123,6 +126,9 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
         terminal.print(table)
     for words in run_comparison.called(compared):
         terminal.print(words)
+    for name, sentences in zip("AB", scratch, strict=True):
+        for n in sorted({one.first_cell[1].n for one in compared.answers} & set(sentences)):
+            terminal.print(f"{name} advises no transfer at n = {n:,}: {sentences[n]}", markup=False, soft_wrap=True)
 
 
 def least_of(folder: Path) -> ExperimentConfig:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from analysis.cells.paired_ledgers import BASELINE_PREFIX
 from analysis.statistics import formats
 from terminal.progress import clock_time
 from terminal.tables import FittingTable, between, empty_table, in_two_lines
@@ -40,7 +41,7 @@ def tflite_table(about: Mapping[str, Any]) -> FittingTable:
         rows.append((one["file"], f"{one['size_bytes'] / 1e6:.2f}", *shares, f"{one['largest_difference']:.2g}"))
     table = empty_table(
         "file", "MB", "accuracy", "Saved-\nModel's", "equal\ndecisions", "largest\ndifference",
-        caption=f"Against the SavedModel, on {about['test_images']} test images of {about['data']}.",
+        caption=f"Against the SavedModel, on {about['test_images']:,} test images of {about['data']}.",
     )  # fmt: skip
     return FittingTable(table, rows)
 
@@ -78,11 +79,17 @@ def _answers_table(changes: Sequence[Change], draws: str) -> FittingTable:
         for one in changes
     ]  # fmt: skip
     table = empty_table(
-        "n", "A uses", "B uses", "A %\nB %", "points", "verdict", title=f"What each run chose, on {draws}",
+        "n", "A's", "B's", "A %\nB %", "points", "verdict", title=f"Best transfers on val, on {draws}",
         caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test "
         "images alone. No cell was chosen on these draws.",
     )  # fmt: skip
     return FittingTable(table, rows, [f"n = {one.first_cell[1].n}" for one in changes])
+
+
+def advised_from_scratch(summary: Mapping[str, Any]) -> dict[int, str]:
+    """By n, the sentence with which a run's report advises a network from scratch, though it chose a transfer too."""
+    return {one["n"]: one["sentence"] for one in summary.get("advice", ())
+            if one.get("sweep", "").startswith(BASELINE_PREFIX)}  # fmt: skip
 
 
 def _choice(place: SweptCell) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from acquisition.data_sources.download import download
 from acquisition.data_sources.one_at_a_time import filled_alone
 from acquisition.synthetic_images import synthetic
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
+from experiment.domains import CIFAR10_CLASSES
 from experiment.errors import ThawError, home_expanded
 
 _SYNTHETIC = "SYNTHETIC"
@@ -43,6 +44,7 @@ def locate_dataset(
     environment: Mapping[str, str],
     *,
     say: Callable[[str], None],
+    classes: Sequence[str] = CIFAR10_CLASSES,
     download_timeout_s: float = 5.0,
     archive: cifar10.Archive = cifar10.OFFICIAL,
     synthetic_counts: tuple[int, int] = (1500, 300),
@@ -57,13 +59,20 @@ def locate_dataset(
       places: where to look.
       environment: the process's environment; `CIFAR10_DIR` is read.
       say: called with one line that says which was taken, and in one line for each that was there but failed.
+      classes: names of the labels. Without an explicit path they must be CIFAR-10's: other images would get the names.
       download_timeout_s: how long to wait for the server.
       archive: what to download.
       synthetic_counts: training and test images per class of the synthetic set.
 
     Raises:
-      ThawError: the explicit path or CIFAR10_DIR can't be used, or the cache can't be written.
+      ThawError: the explicit path or CIFAR10_DIR can't be used, the cache can't be written, or there is no path to
+        images of other classes.
     """
+    if explicit is None and tuple(classes) != CIFAR10_CLASSES:
+        named = ", ".join(map(repr, classes[:3]))
+        raise ThawError(f"The configuration does not say where its images are: its classes ({named}, ...) are not "
+                        "CIFAR-10's, which Thaw finds by itself. Expected the folder of their records, such as "
+                        "`records` in what `thaw init` wrote: give --data FOLDER (the setting data.path).")  # fmt: skip
     if explicit is not None:
         # TFX's cache knows the folder by its name: written in another way, it would be other data.
         return _taken(find_record_files(home_expanded(explicit).absolute()), "given explicitly", say)

@@ -64,17 +64,18 @@ class Confirmed:
             if count := self.collapsed[name]:
                 low, high = (100 * bound for bound in collapse_rate_interval(count, self.draws))
                 figures = "figures are of the other draws" if count < self.draws else "no other draws are left"
-                found.append(f"n = {self.question.n}: {place[0]} ended no better than chance in {count} of {self.draws}"
-                             f" draws (95% interval of the rate: {low:.0f} to {high:.0f}%); {figures}.")  # fmt: skip
+                found.append(f"n = {self.question.n:,}: {place[0]} ended no better than chance in {count} of "
+                             f"{self.draws} draws (95% interval of the rate: {low:.0f} to {high:.0f}%); "
+                             f"{figures}.")  # fmt: skip
         return found
 
     @property
     def underfit(self) -> list[str]:
         """Sentences on networks from scratch that do not even fit the images that they were trained on."""
         return [
-            f"n = {self.question.n}: {place[0]} is right on {100 * self.train_accuracy[name]:.0f}% of its own training "
-            f"images, so it was not trained to the end. With more steps (schedule.max_steps) it may be better, and the "
-            f"gain over it smaller."
+            f"n = {self.question.n:,}: {place[0]} is right on {100 * self.train_accuracy[name]:.0f}% of its own "
+            f"training images, so it was not trained to the end. With more steps (schedule.max_steps) it may be "
+            f"better, and the gain over it smaller."
             for name, place in self.question.different_cells
             if name != "chosen" and is_underfit(self.train_accuracy[name], self.classes)
         ]

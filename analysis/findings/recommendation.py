@@ -60,7 +60,7 @@ class Advice:
             worth += f"; but it is below the floor of {formats.percent(self.floor)}"
         elif self.best.accuracy.low <= self.chance:
             worth += f"; but its accuracy is {formats.no_better_than_chance(self.chance)}"
-        return f"With {self.n} labelled images: {model_in_words(self.best)}, {_accuracy(self.best)}{worth}."
+        return f"With {self.n:,} labelled images: {model_in_words(self.best)}, {_accuracy(self.best)}{worth}."
 
 
 def _accuracy(measured: MeasuredCell) -> str:

@@ -128,7 +128,7 @@ def sentence(best: PredictedGain, target: Sequence[str], n: int) -> str:
       n: labelled images of it.
     """
     if best.verdict == "do not transfer":
-        return f"Do not transfer: no source is expected to gain for {' and '.join(target)} at n = {n}."
+        return f"Do not transfer: no source is expected to gain for {' and '.join(target)} at n = {n:,}."
     return f"Try {_in_words(best)}."
 
 
@@ -139,7 +139,9 @@ def forecast(best: PredictedGain, n: int) -> str:
       best, n: as in `sentence`.
     """
     expected = "no source is expected to gain" if best.verdict == "do not transfer" else _in_words(best)
-    return f"forecast from the sources' features, n = {n}: {expected}. Sweeps do not use it and may train other cells."
+    return (
+        f"forecast from the sources' features, n = {n:,}: {expected}. Sweeps do not use it and may train other cells."
+    )
 
 
 def _in_words(best: PredictedGain) -> str:

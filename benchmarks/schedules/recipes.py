@@ -102,7 +102,7 @@ def compare(out: Path, draws: int) -> Iterator[Pair]:
 
 
 def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
-    """Mean difference (solved minus report, points) with its 95% interval over draws, and what both took.
+    """Mean difference (solved minus report, points) with its 95% interval over draws, of two or more; what both took.
 
     A draw's cells share its images, so a draw counts once: its cells are averaged first.
     """
@@ -118,8 +118,10 @@ def _summary(pairs: Sequence[Pair]) -> dict[str, float]:
     by_draw: dict[int, list[float]] = {}
     for pair in pairs:
         by_draw.setdefault(pair.draw, []).append(pair.points)
-    mean, low, high = grid.paired_difference([statistics.fmean(points) for points in by_draw.values()])
-    found = {"points": mean, "low": low, "high": high, "draws": len(by_draw), "pairs": len(pairs)}
+    points = [statistics.fmean(of_draw) for of_draw in by_draw.values()]
+    found = {"points": statistics.fmean(points), "draws": len(points), "pairs": len(pairs)}
+    if len(points) > 1:
+        _, found["low"], found["high"] = grid.paired_difference(points)
     for name in RECIPES:
         trained = [getattr(pair, name) for pair in pairs]
         found[f"{name}_accuracy"] = 100 * statistics.fmean(one.accuracy for one in trained)

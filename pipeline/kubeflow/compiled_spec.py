@@ -16,6 +16,8 @@ from pipeline.kubeflow.pod_resources import Document, add_pod_resources
 
 DATA_PATH = "data_path"
 """The pipeline's one parameter: the folder of the raw records as the pods see it."""
+NEVER_CACHED = "pusher"
+"""The task whose result is what a server finds, which another run may have replaced since."""
 
 
 def finished_spec(compiled: Document, cluster: ClusterConfig, expected: Document) -> Document:
@@ -33,6 +35,8 @@ def finished_spec(compiled: Document, cluster: ClusterConfig, expected: Document
     spec["defaultPipelineRoot"] = cluster.pipeline_root
     parameter = spec["root"]["inputDefinitions"]["parameters"][DATA_PATH]
     parameter |= {"defaultValue": cluster.data.path, "isOptional": True}
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        task["cachingOptions"] = {"enableCache": name != NEVER_CACHED}
     add_pod_resources(spec, cluster)
     for executor in spec["deploymentSpec"]["executors"].values():
         container = executor["container"]

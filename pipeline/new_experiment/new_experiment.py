@@ -158,7 +158,7 @@ def _lines(made: Made, command: str) -> Iterator[str]:
     height, width, channels = made.image_shape
     yield f"Image size: {height} x {width} pixels, {counted(channels, 'channel')} ({made.size_reason})."
     yield f"Mirror images: {'' if made.mirror else 'not '}added to the training images ({made.mirror_reason})."
-    yield f"Target: {_against(made.target)}, with n = {', '.join(map(str, made.sizes))} training images."
+    yield f"Target: {_against(made.target)}, with n = {', '.join(f'{n:,}' for n in made.sizes)} training images."
     for name, words in made.sources.items():
         yield f"Source {name}: {words}"
     for note in made.notes:
@@ -166,8 +166,8 @@ def _lines(made: Made, command: str) -> Iterator[str]:
     folder = Path(made.config).parent
     elsewhere = "" if Path(made.data).parent == folder.absolute() else f" The records stay in {made.data}."
     yield f"Written to {folder}: {', '.join(made.written)}.{elsewhere}"
-    trainings = f"{'at most ' if made.plan.at_most else ''}{made.plan.executions} trainings"
-    yield f"A run takes about {made.plan.minutes:.0f} minutes ({trainings}) on this machine. Next:"
+    trainings = f"{'at most ' if made.plan.at_most else ''}{made.plan.executions:,} trainings"
+    yield f"A run takes about {counted(made.plan.in_minutes, 'minute')} ({trainings}) on this machine. Next:"
     config = shlex.quote(str(made.config))
     yield f"  {command} plan --config {config}"
     yield f"  {command} run --config {config}"

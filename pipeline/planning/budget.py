@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiment.config import ExperimentConfig
-from experiment.errors import counted
+from experiment.errors import counted, worded
 from experiment.machine import CONFIRMATION, Share
 from experiment.schedules import Search
 from pipeline.planning.run_costs import RunCosts
@@ -66,26 +66,27 @@ class BudgetPlan:
         """What the run will and will not decide."""
         trained, planned = sum(self.cells.values()), sum(self.planned.values())
         if self.search == "bayesian":
-            some = "at most" if trained == planned else f"about {trained} of at most"
-            cells = f"{some} {planned} cells, chosen one after another,"
+            some = "at most" if trained == planned else f"about {trained:,} of at most"
+            cells = f"{some} {planned:,} cells, chosen one after another,"
         elif trained == planned:
-            cells = f"all {planned} cells"
+            cells = f"all {planned:,} cells"
         else:
-            cells = f"about {trained} of {planned} cells, the most frozen first,"
+            cells = f"about {trained:,} of {planned:,} cells, the most frozen first,"
         draws = counted(self.draws, "draw")
-        confirmed = [f"n = {n} on {count} fresh draws" for n, count in self.fresh_draws.items() if count]
-        undecided = [f"n = {n}" for n, count in self.fresh_draws.items() if not count]
+        confirmed = [f"n = {n:,} on {count} fresh draws" for n, count in self.fresh_draws.items() if count]
+        minutes, least = worded(round(self.minutes, 2), "minute"), counted(max(1, round(self.least_minutes)), "minute")
+        undecided = [f"n = {n:,}" for n, count in self.fresh_draws.items() if not count]
         found = [
-            f"Within {round(self.minutes, 2):g} minutes, if nothing is cached: the search trains {cells} on {draws}. "
+            f"Within {round(self.minutes, 2):g} {minutes}, if nothing is cached: the search trains {cells} on {draws}. "
             f"Then it confirms {', '.join(confirmed)} and continues while there is time and a size is undecided."
         ]
         if self.minutes < 2 * NO_TIME:
-            found = [f"Only what a complete answer needs is trained: about {self.least_minutes:.0f} minutes if nothing "
-                     f"is cached. It confirms {', '.join(confirmed)}."]  # fmt: skip
+            found = [f"Only what a complete answer needs is trained: about {least} if nothing is "
+                     f"cached. It confirms {', '.join(confirmed)}."]  # fmt: skip
         if undecided:
             found.append(f"It will not decide {', '.join(undecided)} unless trainings are faster than estimated.")
         if self.least_minutes > self.minutes >= 2 * NO_TIME:
-            found.append(f"!! The smallest complete answer takes about {self.least_minutes:.0f} minutes if nothing is "
+            found.append(f"!! The smallest complete answer takes about {least} if nothing is "
                          "cached; the run takes that long, more than the limit.")  # fmt: skip
         return found
 

@@ -47,6 +47,11 @@ class Plan:
     minutes: float
     disk_mb: float
 
+    @property
+    def in_minutes(self) -> int:
+        """`minutes` as shown: none takes 0."""
+        return max(1, round(self.minutes))
+
 
 def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: float, workers: int) -> Plan:
     """Counts cells and estimates time and disk.

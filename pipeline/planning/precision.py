@@ -5,6 +5,7 @@ One precision for all trainings: transfer, baseline and the best network from sc
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -28,7 +29,7 @@ from pipeline.planning.run_costs import RunCosts
 
 WORTH = 1.3
 """How many times as fast an experiment's trainings must be in bfloat16."""
-MEASUREMENT = 4
+MEASUREMENT = 5
 """Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
 NOMINAL_GFLOPS = 100.0
 """Only the shares of an experiment's seconds count here, and they hardly depend on the core's rate."""
@@ -155,10 +156,10 @@ def _speedup(
     about = [MEASUREMENT, architecture, config.data.image_shape, made, batch_size, tensorflow, processor()]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
     path = config.workspace / "precision" / f"{name}.json"
-    try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["times_as_fast"])
-    except (OSError, ValueError, KeyError, TypeError):  # not measured yet, or damaged
-        pass
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # not measured yet, or damaged
+        kept = float(json.loads(path.read_text(encoding="utf-8"))["times_as_fast"])
+        if 0 < kept < float("inf"):
+            return kept
     say(f"Measuring how fast {architecture} trains in bfloat16 (precision: auto), once on this machine.")
     speedup = _measured_alone((architecture, config.data.image_shape, backbone, batch_size))
     _write(path, {"network": architecture, "times_as_fast": speedup, "tensorflow": tensorflow})
@@ -173,7 +174,9 @@ def _measured_alone(asked: Asked) -> float:
     given = {"path": sys.path, "asked": pydantic.TypeAdapter(Asked).dump_python(asked, mode="json")}
     done = subprocess.run([sys.executable, "-c", MEASURES], input=json.dumps(given).encode(), capture_output=True)
     if done.returncode:
-        last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+        if done.returncode < 0:
+            last = "killed, most often because memory ran out"
         raise ThawError(f"How fast {asked[0]} trains in bfloat16 could not be measured (exit status {done.returncode}: "
                         f"{last}). Set precision to float32 or bfloat16, or remove the cause.")  # fmt: skip
     return float(done.stdout.splitlines()[-1])

@@ -188,7 +188,8 @@ def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str
 
     said: list[str] = []
     try:
-        dataset = locate_dataset(config.data.path, usual_places(project_root), environment, say=said.append)
+        places, classes = usual_places(project_root), config.data.classes
+        dataset = locate_dataset(config.data.path, places, environment, say=said.append, classes=classes)
     except ThawError as error:
         return Finding("data", "problem", "none", str(error))
     if dataset.synthetic:

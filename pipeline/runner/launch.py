@@ -13,7 +13,7 @@ from rich.console import Console
 from acquisition.data_sources.kept_files import keep_files
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
-from experiment.errors import ThawError
+from experiment.errors import ThawError, counted
 from experiment.machine import Machine
 from pipeline.dag.node_settings import asked_digests
 from pipeline.planning.plan import Plan, sides_in_words
@@ -63,8 +63,8 @@ def _show_plan(prepared: Prepared, terminal: Console) -> None:
     asked = config.confirmation
     decided = f" and {asked.draws} fresh draws decide every size" if asked.most_draws > asked.draws else ""
     terminal.print(
-        f"About {plan.minutes:.0f} minutes if nothing is cached{decided}; {plan.disk_mb / 1000:.1f} GB of disk "
-        f"({free_gb(config.workspace):.0f} GB free).",
+        f"About {counted(plan.in_minutes, 'minute')} if nothing is cached{decided}; {plan.disk_mb / 1000:.1f} GB "
+        f"of disk ({free_gb(config.workspace):.0f} GB free).",
     )
     if prepared.budget:
         for sentence in prepared.budget.sentences:
@@ -81,7 +81,7 @@ def plan_table(config: ExperimentConfig, plan: Plan, data: str) -> FittingTable:
       data: name of the data.
     """
     most = "at most "
-    title = f"Plan: {most if plan.at_most else ''}{plan.executions} trainings on {data}"
+    title = f"Plan: {most if plan.at_most else ''}{plan.executions:,} trainings on {data}"
     rows = []
     for sweep, cells in plan.cells.items():
         searched = most if plan.searched and not sweep.startswith("baseline__") else ""

@@ -124,7 +124,8 @@ def find_data(
     Raises:
       ThawError: no images were found, or a record is damaged or not as configured.
     """
-    dataset = locate_dataset(config.data.path, usual_places(project_root), environment, say=terminal.print)
+    places, classes = usual_places(project_root), config.data.classes
+    dataset = locate_dataset(config.data.path, places, environment, say=terminal.print, classes=classes)
     check_writable(config.workspace)
     return dataset, _inspect(config, dataset, terminal)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiment.config import Architecture, ExperimentConfig
+from experiment.errors import worded
 from experiment.schedules import Way, ways_of
 from experiment.training_settings import BUDGET_KEY
 from ledger.ledger_note import FRESH_DRAWS_FOLDER, note_path
@@ -137,7 +138,8 @@ def in_words(state: ExperimentState) -> str:
         if minutes and minutes < 2 * NO_TIME:
             limit = " `thaw report` made it from a run that stopped. `thaw run` trains what is missing."
         elif minutes:
-            limit = f" It had a limit of {minutes:g} minutes. `thaw run` with more, or none, trains what is missing."
+            limit = (f" It had a limit of {minutes:g} {worded(minutes, 'minute')}. `thaw run` with more, or none, "
+                     "trains what is missing.")  # fmt: skip
         if not any(sweep.done for sweep in state.sweeps):
             limit += " This version of Thaw finds none of its trainings in the ledgers: `thaw run` would repeat them."
         return f"The newest run is finished: {state.run / 'report.html'}.{limit}"

@@ -65,7 +65,8 @@ class Comparison:
     """Two runs side by side.
 
     Attributes:
-      answers: what each run chose, for each n that both confirmed on fresh draws.
+      answers: each run's best transfer on val, for each n that both confirmed on fresh draws. A report may advise a
+        network from scratch instead.
       cells: every cell that both trained; on fresh draws where both have some, else on the search's.
     """
 
@@ -240,7 +241,7 @@ def _judged(compared: Sequence[tuple[Change, float]]) -> tuple[Change, ...]:
 
 def called(compared: Comparison) -> Iterator[str]:
     """How many differences are a gain, a loss, or undecided: a line for the cells, one for the answers."""
-    for name, changes in (("Cells", compared.cells), ("Answers", compared.answers)):
+    for name, changes in (("Cells", compared.cells), ("Best transfers", compared.answers)):
         counts = {word: sum(change.verdict == word for change in changes) for word in get_args(Verdict)}
         if changes:
             yield f"{name}: {', '.join(f'{count} {word}' for word, count in counts.items())}."

@@ -67,6 +67,8 @@ class _Row(pydantic.BaseModel):
 
 
 class _Advice(pydantic.BaseModel):
+    n: int = 0  # the first runs have the sentence alone
+    sweep: str = ""
     sentence: str
 
 

@@ -232,7 +232,7 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
          formats.points(one.gain_points), ", ".join(map(formats.points, (one.low, one.high))), one.verdict)
         for one in shown
     ]  # fmt: skip
-    title = f"{' and '.join(advice.target)}, n = {advice.n}, on {advice.data}"
+    title = f"{' and '.join(advice.target)}, n = {advice.n:,}, on {advice.data}"
     columns = ("transfer", "k", "probe %", "gain", "interval", "verdict")
     console.print(FittingTable(empty_table(*columns, title=title), rows, [one.transfer for one in shown]))
     console.print(sentence(advice.predicted_gains[0], advice.target, advice.n))

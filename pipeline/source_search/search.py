@@ -18,11 +18,20 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, counted
 from ledger.cell_selection import Cell
 from ledger.rows import Header, Row
+from pipeline.planning.plan import measure_gflops
 from pipeline.runs.finished_run import FinishedRun, open_run
 from pipeline.runs.run_lock import locked
 from pipeline.runs.run_log import output_to_log
 from pipeline.source_search.best_from_scratch import compared_with_scratch
-from pipeline.source_search.search_space import Wanted, candidates_of, grid_seconds, jobs_of, searched_config
+from pipeline.source_search.search_space import (
+    Wanted,
+    candidates_of,
+    grid_seconds,
+    jobs_of,
+    most_seconds,
+    scored_images,
+    searched_config,
+)
 from trainer_module.oracles.advised_oracle import AdvisedOracle
 from trainer_module.processes import fork_server
 from trainer_module.processes.fixed_threads import one_thread
@@ -109,9 +118,12 @@ def _search(
     began = time.perf_counter()
     candidates = list(candidates_of(run, config, wanted.n))
     whole = grid_seconds(candidates, wanted.draws)
+    most = most_seconds(config, wanted, whole, scored_images(run), measure_gflops())
     terminal.print(
-        f"n = {wanted.n}: {counted(len(candidates), 'cell')} of {counted(len(config.transfers), 'transfer')}; the grid "
-        f"would take {counted(wanted.draws * len(candidates), 'training')}",
+        f"n = {wanted.n:,}: {counted(len(candidates), 'cell')} of {counted(len(config.transfers), 'transfer')}; the "
+        f"grid would take {counted(wanted.draws * len(candidates), 'training')}. The search takes at most about "
+        f"{counted(max(1, math.ceil(most / 60)), 'minute')} if nothing is cached.",
+        soft_wrap=True,
     )  # fmt: skip
     oracle = AdvisedOracle(candidates, wanted.draws, wanted.share * whole, config.seed)
 

@@ -12,7 +12,7 @@ from experiment.errors import ThawError, counted
 from experiment.loading import validate_config
 from pipeline.dag.fingerprint import SWEEP_CODE, source_fingerprint
 from pipeline.dag.node_settings import model_settings, sweep_settings
-from pipeline.planning.training_costs import SECONDS_PER_PROGRAM, training_seconds
+from pipeline.planning.training_costs import SECONDS_PER_PROGRAM, SECONDS_PER_SWEEP, training_seconds
 from pipeline.runs.finished_run import FinishedRun
 from pipeline.source_search.advice import features_of, target_images
 from trainer_module.oracles.advised_oracle import SearchCandidate
@@ -25,7 +25,8 @@ from transferability.estimators import LABEL_ESTIMATORS
 ESTIMATORS = ("logme", "probe")
 """Names of LABEL_ESTIMATORS; on the images of draw 0."""
 USUAL_GFLOPS = 50.0
-"""Of a core; not measured, so that a search that stopped asks for the same again. Only shares of seconds count."""
+"""Of a core; not measured, so that a search that stopped asks for the same again. What is tried follows from shares of
+seconds alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +113,25 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
                 seconds = training_seconds(config, architecture, n, count, tuned, scored, USUAL_GFLOPS)
                 seconds += SECONDS_PER_PROGRAM / config.draws
                 yield SearchCandidate(SearchPoint(transfer.id, count / max(counts), tuned), count, seconds, said)
+
+
+def most_seconds(config: ExperimentConfig, wanted: Wanted, whole: float, scored: int, gflops: float) -> float:
+    """About how long a search takes at most: its budget, then the networks from scratch on the chosen cell's draws.
+
+    Args:
+      config: of the search.
+      wanted: what is searched.
+      whole: the grid's seconds at USUAL_GFLOPS.
+      scored: images that every training is scored on.
+      gflops: what a core of this machine reaches.
+    """
+    tuned = True in config.fine_tune
+    scratch = sum(
+        training_seconds(config, name, wanted.n, 0, tuned, scored, gflops, transferred=False) + SECONDS_PER_PROGRAM
+        for name in config.baseline_architectures
+    )
+    trained = wanted.share * whole * USUAL_GFLOPS / gflops + wanted.draws * scratch
+    return SECONDS_PER_SWEEP + trained / (config.workers or default_workers())
 
 
 def grid_seconds(candidates: Sequence[SearchCandidate], draws: int) -> float:

@@ -26,7 +26,7 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
          f"{100 * one.val_accuracy:.1f}")
         for one in shown
     ]  # fmt: skip
-    title = f"n = {found.wanted.n}, on {found.data}"
+    title = f"n = {found.wanted.n:,}, on {found.data}"
     table = empty_table("transfer", "k", "fine-\ntuned", "draws", "val %", title=title)
     terminal.print(FittingTable(table, rows))
     chosen, gain, scratch = found.chosen, found.chosen.gain_points, found.scratch
@@ -46,7 +46,7 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
             f"{formats.points_interval((scratch.lead.low, scratch.lead.high))}: {scratch.verdict}.",
         )  # fmt: skip
     terminal.print(
-        f"{found.trainings} of {counted(found.cells * found.wanted.draws, 'training')}, {found.share:.0%} of the "
+        f"{found.trainings:,} of {counted(found.cells * found.wanted.draws, 'training')}, {found.share:.0%} of the "
         f"grid's expected time; {found.seconds / 60:.1f} minutes. The grid's choice may be better on val by about "
         f"{found.expected_loss:.1f} points. The search asked for {counted(found.at_once, 'cell')} at once, one for "
         "each worker: with another number of workers it may try and choose other cells.",

@@ -30,6 +30,8 @@ def test_the_interval_is_over_splits_not_over_draws():
     ]
     # Splits differ by +3 and 0 points: mean 1.5, half width 12.706 * 2.1213 / sqrt(2) = 19.06.
     assert summary(rows) == "4 pairs: float32 50.0%, bfloat16 51.5%, difference +1.5 [-17.6, +20.6] points"
+    one = "2 pairs: float32 50.0%, bfloat16 53.0%, difference +3.0 points, of one split, so there is no interval"
+    assert summary([row for row in rows if row["split"] == "0"]) == one
 
 
 def test_the_published_record_has_both_precisions_of_every_pair():

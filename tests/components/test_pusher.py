@@ -1,13 +1,15 @@
 """What a model server finds in the served folder while and after Pusher writes. Runs the executor on a small disk."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components.pusher import UNFINISHED, PusherExecutor
+from components.pusher import UNFINISHED, Pusher, PusherExecutor
+from pipeline.runs import ml_metadata
 
 pytestmark = pytest.mark.component
 
@@ -64,3 +66,71 @@ def test_a_pushed_model_is_recorded_where_it_is_served_and_what_a_killed_push_le
 def test_of_a_model_that_is_not_blessed_nothing_is_served(push, small_disk):
     assert push(10, 10, blessed=False).get_int_custom_property("pushed") == 0
     assert not list(small_disk.rglob(GRAPH))
+
+
+@pytest.fixture
+def run_pusher(tmp_path):
+    """A function that runs the node on a blessed model in TFX's runner, with its cache; gives the served version's
+    content and whether the cache answered."""
+    from tfx.dsl.components.common.importer import Importer
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+    from tfx.orchestration.metadata import sqlite_metadata_connection_config
+    from tfx.orchestration.pipeline import Pipeline
+    from tfx.proto.pusher_pb2 import PushDestination
+
+    store = tmp_path / "metadata.sqlite"
+
+    def run_pusher(content: str, *, blessed: bool = True) -> tuple[str, bool]:
+        folder = tmp_path / f"model_{content}"
+        (folder / "Format-Serving").mkdir(parents=True, exist_ok=True)
+        (folder / "Format-Serving" / GRAPH).write_text(content)
+        winner = Importer(str(folder), standard_artifacts.Model).with_id("winner")
+        blessing = Importer(
+            str(tmp_path / f"blessing_{blessed}"), standard_artifacts.ModelBlessing,
+            custom_properties={"blessed": int(blessed)},
+        ).with_id("blessing")  # fmt: skip
+        pusher = Pusher(
+            model=winner.outputs["result"], model_blessing=blessing.outputs["result"],
+            push_destination=PushDestination(
+                filesystem=PushDestination.Filesystem(base_directory=str(tmp_path / "served"))
+            ),
+        )  # fmt: skip
+        LocalDagRunner().run(Pipeline(
+            "pushes", str(tmp_path / "artifacts"), components=[winner, blessing, pusher], enable_cache=True,
+            metadata_connection_config=sqlite_metadata_connection_config(str(store)),
+        ))  # fmt: skip
+        opened = ml_metadata.open_store(store)
+        nodes = ml_metadata.nodes_of_run(opened, ml_metadata.latest_run_context(opened))
+        newest = max((tmp_path / "served").iterdir(), key=lambda path: int(path.name), default=None)
+        return (newest / GRAPH).read_text() if newest else "", nodes["Pusher"].cached
+
+    return run_pusher
+
+
+def test_a_server_finds_the_model_of_the_last_run_also_where_another_run_pushed_since(run_pusher, tmp_path):
+    assert run_pusher("a") == ("a", False)
+    assert run_pusher("a") == ("a", True)
+    assert run_pusher("b") == ("b", False)  # within a second of the first, too
+    assert run_pusher("a") == ("a", False)
+    assert run_pusher("a") == ("a", True)
+    assert run_pusher("b", blessed=False) == ("a", False)
+    newest = max((tmp_path / "served").iterdir(), key=lambda path: int(path.name))
+    (newest / "assets.extra").mkdir()
+    (newest / "assets.extra" / "tf_serving_warmup_requests").write_text("mine")
+    assert run_pusher("a") == ("a", True)
+    assert len(list((tmp_path / "served").iterdir())) == 3
+    shutil.rmtree(tmp_path / "served")
+    assert run_pusher("a") == ("a", False)
+
+
+def test_where_the_clock_was_set_back_the_pushed_model_is_the_highest_version_still(run_pusher, tmp_path):
+    run_pusher("a")
+    [first] = (tmp_path / "served").iterdir()
+    first.rename(first.with_name("99999999999"))
+    assert run_pusher("b") == ("b", False)
+
+
+def test_a_pod_which_gets_no_version_pushes_after_the_newest_or_finds_its_model_served(push, small_disk):
+    versions = [push(*sizes).get_string_custom_property("pushed_version") for sizes in ((1, 2), (3, 4), (1, 2), (1, 2))]
+    assert versions[0] < versions[1] < versions[2] == versions[3]
+    assert {path.name for path in (small_disk / "served").iterdir()} == set(versions)

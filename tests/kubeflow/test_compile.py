@@ -157,9 +157,9 @@ def test_only_training_is_bound_to_nodes_and_every_task_sees_the_volume(document
     assert executors["exec-tuner-baseline-original"]["tolerations"] == [toleration]
 
 
-def test_every_task_is_cached_and_tried_again(documents):
-    for task in documents[0]["root"]["dag"]["tasks"].values():
-        assert task["cachingOptions"] == {"enableCache": True}
+def test_every_task_but_the_one_that_pushes_is_cached_and_all_are_tried_again(documents):
+    for name, task in documents[0]["root"]["dag"]["tasks"].items():
+        assert task["cachingOptions"] == {"enableCache": name != "pusher"}
         assert task["retryPolicy"] == {
             "maxRetryCount": 3, "backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "600s"
         }  # fmt: skip

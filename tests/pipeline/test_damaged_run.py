@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import hypothesis.strategies as st
@@ -166,6 +167,21 @@ def test_whatever_is_missing_in_a_summary_is_named_or_not_needed(run, call):
         assert (status, named) in ((0, False), (1, True)), said
         refused |= {name} if status else set()
     assert whole.keys() - refused == {"advice", "not_trained", "search"}
+
+
+def test_compare_says_where_a_report_advises_a_network_from_scratch_and_not_the_transfer_that_it_chose(run, call):
+    path, chosen = run / "summary.json", {"transfer": CELL["transfer"], "freeze_count": 8, "fine_tune": False}
+    shutil.copy(run / "cells.csv", run / "confirmed.csv")
+    for n, sweep, advised in ((10, "baseline__original", True), (10, "a__original", False)):
+        advice = {"n": n, "sweep": sweep, "sentence": "With 10 labelled images: this."}
+        summary = {**json.loads(path.read_text()), "advice": [advice], "confirmed": [{"n": 10, **chosen}]}
+        path.write_text(json.dumps(summary))
+        status, said = call("compare")
+        assert status == 0 and "Best transfers" in said
+        assert ("A advises no transfer at n = 10: With 10 labelled images: this." in said) == advised, said
+        assert ("B advises no transfer at n = 10" in said) == advised
+    path.write_text(json.dumps({**summary, "advice": [{**advice, "sweep": 3}]}))
+    assert "advice.0.sweep: Input should be a valid string" in call("compare")[1]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_comparison_shows_every_name_figure_and_verdict_whole(width: int) -> N
     cells = tuple(Change(one, one, False, 0.888, 0.777, points, "undecided") for one in places)
     answers = (Change(places[0], places[1], True, 0.666, 0.555, dataclasses.replace(points, draws=5), "loss"),)
     text = printed_comparison(width, cells, answers)
-    before, after = text.split("What each run chose, on 5 fresh draws")
+    before, after = text.split("Best transfers on val, on 5 fresh draws")
     assert "on 3 draws of the search" in " ".join(before.split())
     assert all(whole_name(name, before) for name in NAMES) and all(whole_name(name, after) for name in NAMES[:2])
     assert before.count("undecided") == before.count("-10.1 [-12.3, -7.9]") == before.count("88.8") == len(NAMES)

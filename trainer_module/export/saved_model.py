@@ -69,7 +69,10 @@ class ServedModel(tf.Module):
             return decode_images(tf.identity(encoded), self._settings.image_shape, self._settings.resize)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = self._infer(tf.ensure_shape(images, [None, *self._settings.image_shape]))
+        # One black image where there is none: oneDNN's convolutions take no empty batch.
+        count = tf.shape(images)[0]
+        padded = tf.pad(images, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
+        logits = self._infer(tf.ensure_shape(padded, [None, *self._settings.image_shape]))[:count]
         if logits.shape[-1] == 1:
             positive = tf.sigmoid(logits)
             probabilities = tf.concat([1 - positive, positive], axis=-1)  # [batch, 2]
@@ -130,10 +133,11 @@ def assert_usable(encoded: tf.Tensor, image_shape: tuple[int, int, int], resize:
     padded = tf.strings.join([encoded, "\0" * 26])
     is_png = tf.strings.substr(padded, 0, 8) == b"\x89PNG\r\n\x1a\n"
     is_jpeg = tf.strings.substr(padded, 0, 3) == b"\xff\xd8\xff"
-    sizes = tf.io.decode_raw(
-        tf.strings.substr(padded, 16, 8), tf.int32, little_endian=False
-    )  # [batch, (width, height)]
-    kinds = tf.cast(tf.io.decode_raw(tf.strings.substr(padded, 24, 2), tf.uint8), tf.int32)  # [batch, (bits, colours)]
+    # Of an empty batch, decode_raw gives an array without columns.
+    sizes = tf.io.decode_raw(tf.strings.substr(padded, 16, 8), tf.int32, little_endian=False)
+    sizes = tf.reshape(sizes, [-1, 2])  # [batch, (width, height)]
+    kinds = tf.io.decode_raw(tf.strings.substr(padded, 24, 2), tf.uint8)
+    kinds = tf.reshape(tf.cast(kinds, tf.int32), [-1, 2])  # [batch, (bits, colours)]
     jpeg_shapes = tf.map_fn(tf.io.extract_jpeg_shape, tf.boolean_mask(encoded, is_jpeg),
                             fn_output_signature=tf.TensorSpec([3], tf.int32))  # fmt: skip
     sizes = tf.tensor_scatter_nd_update(sizes, tf.where(is_jpeg), jpeg_shapes[:, 1::-1])

@@ -112,7 +112,7 @@ def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int]
         choice = f"There was no other transfer to choose; what to freeze was chosen on val ({val})"
     baseline = from_scratch_in_words(row["architecture"], row["baseline_architecture"])
     return [
-        f"With {row['n']} labelled images, {row['transfer']} reaches {formats.percent(row['accuracy'])} "
+        f"With {row['n']:,} labelled images, {row['transfer']} reaches {formats.percent(row['accuracy'])} "
         f"{formats.percent_interval(row['accuracy_interval'])} on test ({how(row)}).",
         f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
         f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",

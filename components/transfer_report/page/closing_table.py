@@ -117,14 +117,14 @@ def budget_notes(summary: Mapping[str, Any]) -> list[str]:
     if searched:
         planned = summary["planned_trainings"]
         reason = ", or had no time for" if summary.get("budget_minutes") else ""
-        notes.append(f"The search made {planned - sum(missing.values())} of the grid's {planned} trainings and "
+        notes.append(f"The search made {planned - sum(missing.values()):,} of the grid's {planned:,} trainings and "
                      f"left out those that it expected no gain from{reason}. search=grid makes all.")  # fmt: skip
     elif missing:
-        by_sweep = ", ".join(f"{count} of {name}" for name, count in missing.items())
-        share = f"{sum(missing.values())} of the search's {summary['planned_trainings']} trainings"
+        by_sweep = ", ".join(f"{count:,} of {name}" for name, count in missing.items())
+        share = f"{sum(missing.values()):,} of the search's {summary['planned_trainings']:,} trainings"
         notes.append(f"Unfinished: there was no time for {share} ({by_sweep}). Thaw chose the best of the others.")
     if unconfirmed:
-        sizes = ", ".join(f"n = {n}" for n in unconfirmed)
+        sizes = ", ".join(f"n = {n:,}" for n in unconfirmed)
         notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so the report has no answer there.")
     if unconfirmed or (missing and summary.get("budget_minutes")):
         notes.append("Start the same run with more minutes, or without a time limit: it continues from here.")

@@ -16,6 +16,7 @@ from components.transfer_report.page.answer import how
 from components.transfer_report.page.labels_ahead import label_sentences
 from components.transfer_report.page.page import template_of
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
+from experiment.domains import CIFAR10_CLASSES
 
 CONFIGURATION_FILE = "experiment.yaml"
 BY_CHANCE = "Each interval is a 95% interval by itself: of 40 slices that are no weaker, one is called so by chance."
@@ -44,6 +45,7 @@ def write_model_card(
         "by_chance": BY_CHANCE,
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
         "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
+        "own_data": tuple(configuration["data"].get("classes", CIFAR10_CLASSES)) != CIFAR10_CLASSES,
         "more": label_sentences(summary["labels"]), "size": _size(configuration["data"]),
         "backbone": backbone, "name": row["architecture"], "network": network[0].upper() + network[1:],
     }  # fmt: skip

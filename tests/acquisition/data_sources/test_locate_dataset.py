@@ -9,6 +9,7 @@ import re
 import shutil
 import tarfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from acquisition.data_sources.base_folders import Places
 from acquisition.data_sources.cifar10 import Archive
 from acquisition.data_sources.locate_dataset import Dataset, locate_dataset
 from acquisition.tfrecords.inspection import inspect_records
-from experiment.config import Data
+from experiment.config import CIFAR10_CLASSES, Data
 from experiment.errors import ThawError
 
 NOWHERE = Archive("http://127.0.0.1:9/cifar-10-python.tar.gz", 1, "")
@@ -42,12 +43,15 @@ class World:
         self.project = root / "project"
         self.project.mkdir()
 
-    def locate(self, explicit: Path | None = None, archive: Archive = NOWHERE) -> Dataset:
+    def locate(
+        self, explicit: Path | None = None, archive: Archive = NOWHERE, classes: Sequence[str] = CIFAR10_CLASSES
+    ) -> Dataset:  # fmt: skip
         return locate_dataset(
             explicit,
             Places(self.root / "shared" / "data", self.root / "cache", self.root / "tfds", self.root / "keras"),
             self.environment,
             say=self.said.append,
+            classes=classes,
             download_timeout_s=60.0,  # what is given up at once is not waited for
             archive=archive,
             synthetic_counts=(2, 1),
@@ -246,3 +250,15 @@ def test_images_that_two_commands_begin_to_generate_are_not_replaced_under_the_f
         thread.join()
     assert [folder for folder, _ in found] == [world.root / "cache" / "synthetic-1-2-1"] * 2
     assert {inode for _, inode in found} == {found[0][0].stat().st_ino}
+
+
+@pytest.mark.parametrize("classes", [("ants", "bees"), CIFAR10_CLASSES[::-1]])
+def test_images_of_other_classes_are_never_taken_for_those_that_thaw_finds_by_itself(
+    world: World, classes: Sequence[str]
+) -> None:
+    """CIFAR-10's images would be trained on under the names of the user's classes."""
+    world.environment["CIFAR10_DIR"] = str(world.fill("elsewhere"))
+    with pytest.raises(ThawError, match=r"does not say where its images are.*give --data FOLDER"):
+        world.locate(classes=classes)
+    assert not world.said
+    assert world.locate(world.fill("mine"), classes=classes).files.folder.name == "mine"

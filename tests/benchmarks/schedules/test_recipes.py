@@ -16,6 +16,8 @@ def test_a_draw_counts_once_however_many_cells_it_has():
     again = summarise([pair(20, 0, 0.0), pair(100, 0, 2.0), pair(20, 1, 2.0), pair(100, 1, 4.0)])["all"]
     assert (one["points"], one["draws"]) == (again["points"], again["draws"]) == (2.0, 2)
     assert (one["low"], one["high"]) == (again["low"], again["high"])
+    alone = summarise([pair(20, 0, 1.0)])["all"]
+    assert alone["points"] == 1.0 and not {"low", "high"} & set(alone)
 
 
 def test_what_both_took_stands_beside_the_difference():

@@ -1,5 +1,6 @@
 """What a run with a budget says in advance, and how it divides its time. No TensorFlow."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -52,6 +53,12 @@ def test_the_report_of_a_stopped_run_speaks_of_no_limit_that_the_user_did_not_se
     assert needed == (f"Only what a complete answer needs is trained: about {found.least_minutes:.0f} minutes if "
                       "nothing is cached. It confirms n = 200 on 2 fresh draws.")  # fmt: skip
     assert undecided.startswith("It will not decide n = 20")
+
+
+def test_one_minute_is_one():
+    assert budget(1).sentences[0].startswith("Within 1 minute, if nothing is cached")
+    found = dataclasses.replace(budget(NO_TIME), least_minutes=1.2)
+    assert "about 1 minute if nothing is cached. It" in found.sentences[0]
 
 
 def test_a_large_budget_promises_everything():

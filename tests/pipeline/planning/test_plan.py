@@ -1,5 +1,6 @@
 """The plan shown before the work. No TensorFlow."""
 
+import dataclasses
 import re
 
 import pytest
@@ -31,6 +32,11 @@ def test_every_cell_of_every_sweep_is_counted_once_per_draw():
     assert counted.fresh_cells == {50: 3, 100: 3, 200: 5}
     assert counted.executions == 48 + 5 * 11
     assert counted.at_most and counted.searched
+
+
+@pytest.mark.parametrize(("minutes", "shown"), [(0.2, 1), (1.4, 1), (1.6, 2)])
+def test_a_plan_shows_whole_minutes_and_no_plan_takes_none(minutes, shown):
+    assert dataclasses.replace(plan(QUICK), minutes=minutes).in_minutes == shown
 
 
 def test_a_grid_is_counted_exactly_but_for_what_val_chooses():

@@ -181,12 +181,35 @@ def test_a_network_is_measured_once_and_the_figure_is_in_the_decision(tmp_path, 
     assert decided(config, IMAGES, lambda line: None).precision == "bfloat16"
 
 
+@pytest.mark.parametrize("kept", ["0", "-1", "NaN", "Infinity", '"x"', "null"])
+def test_a_figure_that_no_measurement_gives_is_measured_again(tmp_path, monkeypatch, kept):
+    monkeypatch.setattr(precision, "computes_in_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "_measured_alone", lambda asked: 1.5)
+    config = experiment(tmp_path, "remastered")
+    decided(config, IMAGES, lambda line: None)
+    [path] = (tmp_path / "precision").glob("*.json")
+    path.write_text(f'{{"times_as_fast": {kept}}}')
+    assert "are 1.50 times as fast" in decided(config, IMAGES, lambda line: None).why
+    assert json.loads(path.read_text())["times_as_fast"] == 1.5
+
+
 @pytest.mark.slow
 def test_a_network_that_can_not_be_measured_is_said_with_the_reason_and_nothing_else_is_printed(tmp_path, capfd):
     asked = "mobilenet_v2", (32, 32, 1), Backbone(family="MobileNetV2", image_size_px=32, alpha=0.35), 4
     with pytest.raises(ThawError, match=r"could not be measured .exit status 1: .*3 channels.*Set precision"):
         precision._measured_alone(asked)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [("import os; os.kill(os.getpid(), 9)", "exit status -9: killed, most often because memory ran out"),
+     ("import os; os._exit(3)", "exit status 3: it said nothing")],
+)  # fmt: skip
+def test_a_measurement_that_ends_without_a_word_is_said(monkeypatch, program, said):
+    monkeypatch.setattr(precision, "MEASURES", program)
+    with pytest.raises(ThawError, match=said):
+        precision._measured_alone(("original", (8, 8, 3), None, 4))
 
 
 def test_a_workspace_that_can_t_be_written_is_said(tmp_path):

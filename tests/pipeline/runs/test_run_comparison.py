@@ -115,7 +115,7 @@ def test_what_two_runs_chose_is_compared_though_the_cells_differ(make_run):
     assert not compared.cells  # none is common
     assert [answer.first_cell[0], answer.second_cell[0]] == ["cats_dogs__original", "imagenet__mobilenet_v2"]
     assert answer.second_cell[1] == Cell(20, 13, True, 0) and answer.fresh and answer.verdict == "gain"
-    assert list(called(compared)) == ["Answers: 1 gain, 0 loss, 0 undecided."]
+    assert list(called(compared)) == ["Best transfers: 1 gain, 0 loss, 0 undecided."]
 
 
 def test_where_a_fresh_draw_of_a_chosen_cell_collapsed_nothing_is_called(make_run):

@@ -128,6 +128,7 @@ def test_a_run_is_exported_with_its_agreement_as_numbers(run):
     about = tflite.export_run(run)
     assert about == json.loads((run / "tflite" / "agreement.json").read_text())
     assert (about["test_images"], about["calibration_images"]) == (24, 24)
+    assert about["input_shape"] == [1, 32, 32, 3]
     model = keras.saving.load_model(run.parent / "pushed" / KERAS_FILE, compile=False)
     expected = probabilities(model, IMAGES)
     for one in about["files"]:
@@ -140,6 +141,18 @@ def test_a_run_is_exported_with_its_agreement_as_numbers(run):
         assert one["saved_model_accuracy"] == np.mean(expected.argmax(1) == LABELS)
     in_floats, in_integers = about["files"]
     assert in_floats["largest_difference"] < 1e-5 < in_integers["largest_difference"] < 0.02
+
+
+def test_large_photos_are_served_a_few_at_a_time_since_all_at_once_take_gigabytes(tmp_path):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serve_bytes(image_bytes):
+        tf.debugging.assert_less(tf.size(image_bytes), 3)
+        levels = tf.map_fn(lambda png: tf.io.decode_png(png)[0, 0], image_bytes, fn_output_signature=tf.uint8)
+        return {"probabilities": tf.cast(levels, tf.float32)}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path), signatures={"serving_bytes": serve_bytes})
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1000, 1000, 3), np.uint8)
+    assert tflite._served_probabilities(tmp_path, images)[:, 0].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_an_export_for_which_there_is_no_room_leaves_the_earlier_one_whole(run, file_limit):

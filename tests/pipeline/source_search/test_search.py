@@ -77,6 +77,13 @@ def test_the_grid_costs_each_cell_once_with_its_twin():
     assert search_space.grid_seconds(candidates, draws=3) == 3 * (2.0 + 4.0)
 
 
+def test_a_search_takes_its_share_of_the_grid_and_the_networks_from_scratch_on_all_workers(config):
+    wanted = search_space.Wanted(n=8, draws=2, share=0.25)
+    took = [search_space.most_seconds(config, wanted, whole, 48, gflops=100.0) for whole in (400.0, 800.0)]
+    assert took[1] - took[0] == pytest.approx(0.25 * 400 / 2 / 2)  # a core twice as fast as the usual one, two workers
+    assert search_space.most_seconds(config, wanted, 400.0, 48, gflops=50.0) > took[0]
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [((0, False), "nothing frozen"), ((3, True), "the first 3 frozen, then fine-tuned")],

@@ -220,6 +220,13 @@ def test_a_request_that_is_no_example_is_refused_among_sound_ones(signatures, na
         signatures[name](tf.constant([sound, sound[:-1]]))
 
 
+@pytest.mark.parametrize("name", ["serving_default", "serving_bytes"])
+def test_a_batch_of_no_images_gets_no_answers(signatures, name):
+    [taken] = signatures[name].structured_input_signature[1]
+    answer = signatures[name](**{taken: tf.constant([], tf.string)})
+    assert answer["probabilities"].shape == (0, 2) and answer["class_names"].shape == (0,)
+
+
 def test_a_batch_of_no_records_is_transformed_to_none(signatures):
     assert signatures["transform_features"](tf.constant([], tf.string))[features.IMAGE].shape == (0,)
 

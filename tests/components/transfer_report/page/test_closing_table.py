@@ -69,7 +69,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "closing_table": [row, refused],
         "winner": "all_but_target__remastered",
         "pushed": {"blessed": True, "transfer": row["transfer"], "path": None, "reason": None},
-        "advice": [{"n": 2000, "sentence": "With 2000 labelled images: the remastered network."}],
+        "advice": [{"n": 2000, "sentence": "With 2,000 labelled images: the remastered network."}],
         "left_out": {},
         "collapsed": [],
         "diverged": [],
@@ -183,7 +183,7 @@ def test_the_title_carries_synthetic_only_where_it_must() -> None:
 
 
 def test_what_to_use_at_each_n_stands_below() -> None:
-    assert "With 2000 labelled images: the remastered network." in printed(summary(), 120)
+    assert "With 2,000 labelled images: the remastered network." in printed(summary(), 120)
 
 
 def test_what_there_was_no_time_for_is_said_and_nothing_where_all_was_trained() -> None:

@@ -7,6 +7,7 @@ from scipy.stats import binomtest
 from components.sweep_evaluator.reading import SliceFigure
 from components.transfer_report.page.model_card import weak_slices, with_exact_interval, write_model_card
 from experiment.changes import as_written
+from experiment.config import CIFAR10_CLASSES
 from experiment.loading import load_config
 from tests.components.transfer_report.page.test_closing_table import summary
 
@@ -33,7 +34,7 @@ def written(tmp_path):
 def test_both_forms_say_what_it_is_how_good_and_where_weak(written):
     for text in written():
         for part in ("all_but_target__remastered", "automobile from truck", "freeze the first 4 layers",
-                     "2000 labelled", "91.2% [85.6, 96.8]", "62.6% [55.0, 70.2]", "+28.6 points [+17.7, +39.5], gain",
+                     "2,000 labelled", "91.2% [85.6, 96.8]", "62.6% [55.0, 70.2]", "+28.6 points [+17.7, +39.5], gain",
                      "2 draws", "thaw run --config experiment.yaml", "seed 7"):  # fmt: skip
             assert part in " ".join(text.split()), part
     markdown, _ = written()
@@ -64,6 +65,16 @@ def test_both_forms_say_how_to_use_the_model_and_which_images_it_takes(written):
 def test_both_forms_say_what_more_images_would_bring_or_why_they_cant(written):
     for text in written():
         assert "What more images would bring" in text and "It was measured at no size." in text
+
+
+def test_the_command_that_repeats_the_run_names_the_folder_of_images_that_thaw_can_not_find_by_itself(written):
+    own = {**PLAIN, "data": {**PLAIN["data"], "classes": ["ants", "bees"]}}
+    for text in written(configuration=own):
+        assert "thaw run --config experiment.yaml --data FOLDER" in text and "FOLDER has their TFRecords" in (
+            " ".join(text.split())
+        )
+    cifar10 = {**PLAIN, "data": {**PLAIN["data"], "classes": list(CIFAR10_CLASSES)}}
+    assert all("--data" not in text for text in written(configuration=cifar10))
 
 
 def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
