@@ -139,6 +139,15 @@ def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
         )
 
 
+def test_a_run_is_repeated_in_a_new_folder_and_on_images_of_the_user_that_are_given(written):
+    """Without --data Thaw would look for CIFAR-10; a run writes beside its configuration."""
+    for text in written(data="cifar10"):
+        assert "--data" not in text and "into a new folder and run this there" in text
+    for text in written(data="my_photos"):
+        assert "thaw run --config experiment.yaml --data FOLDER" in text
+        assert "FOLDER has the images as TFRecords" in text
+
+
 def test_names_of_classes_and_data_are_no_markup(written):
     names = ["[x](y)", "`|`", "<script>", "{{7*7}}", "$a_1$"]
     markdown, page = written(target_classes=names, data="**bold**\n# data")
