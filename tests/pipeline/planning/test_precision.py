@@ -57,14 +57,27 @@ def test_auto_is_bfloat16_if_trainings_are_at_least_1_3_times_as_fast(speedups, 
 
 
 def test_each_network_counts_by_its_planned_seconds(asked, tmp_path, monkeypatch):
-    """300 s at 2.0 and 100 s at 0.5: 400 / (150 + 200) = 1.14; the other way round 400 / (50 + 600) = 0.62."""
-    asked.speedups.update(original=2.0, mobilenet_v2=0.5)
+    """300 s at 1.4 and 100 s at 0.5: 400 / (214.3 + 200) = 0.97; the other way round 400 / (71.4 + 600) = 0.60."""
+    asked.speedups.update(original=1.4, mobilenet_v2=0.5)
     config = experiment(tmp_path, "original", "mobilenet_v2")
     monkeypatch.setattr(RunCosts, "by_network", lambda costs: {"original": 300.0, "mobilenet_v2": 100.0})
     found = decided(config, IMAGES, lambda line: None)
-    assert found.why.startswith("training steps in bfloat16 are 1.14 times as fast") and "original 2.00" in found.why
+    assert found.why.startswith("training steps in bfloat16 are 0.97 times as fast") and "original 1.40" in found.why
     monkeypatch.setattr(RunCosts, "by_network", lambda costs: {"original": 100.0, "mobilenet_v2": 300.0})
-    assert " 0.62 times" in decided(config, IMAGES, lambda line: None).why
+    assert " 0.60 times" in decided(config, IMAGES, lambda line: None).why
+
+
+def test_what_is_fast_enough_with_the_others_at_1_is_not_measured_further(asked, tmp_path, monkeypatch):
+    """300 s at 1.6 and 100 s as in float32: 400 / (187.5 + 100) = 1.39. With 1.3: 400 / (230.8 + 100) = 1.21."""
+    config = experiment(tmp_path, "mobilenet_v2", "original")
+    monkeypatch.setattr(RunCosts, "by_network", lambda costs: {"mobilenet_v2": 100.0, "original": 300.0})
+    found = decided(config, IMAGES, lambda line: None)
+    assert (found.precision, asked.networks) == ("bfloat16", ["original"])
+    assert " 1.39 times" in found.why and "mobilenet_v2 not measured, so counted as 1" in found.why
+    assert found.times_as_fast == pytest.approx(400 / 287.5)
+    asked.speedups.update(original=1.3, mobilenet_v2=1.0)
+    assert " 1.21 times" in decided(config, IMAGES, lambda line: None).why
+    assert asked.networks == ["original", "original", "mobilenet_v2"]
 
 
 def test_the_plan_counts_with_the_speed_of_bfloat16_where_it_is_taken(asked, tmp_path):
@@ -89,6 +102,7 @@ def test_workers_divide_no_core_seconds(tmp_path):
 
 def test_a_baseline_s_network_counts_too(asked, tmp_path):
     config = experiment(tmp_path, "original", baselines={"original": "remastered"})
+    asked.speedups.update(original=1.1, remastered=1.1)
     decided(config, IMAGES, lambda line: None)
     assert set(asked.networks) == {"original", "remastered"}
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -98,12 +99,19 @@ def save_serving(model, folder):
     tf.saved_model.save(served, str(folder), signatures={"serving_bytes": serve_bytes})
 
 
+@pytest.fixture(scope="module")
+def pushed_model(tmp_path_factory):
+    """Only read: the folder of a pushed model."""
+    model, folder = network_of(2), tmp_path_factory.mktemp("model")
+    save_serving(model, folder)
+    model.save(folder / KERAS_FILE)
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(pushed_model, tmp_path):
     """A finished run's folder, as far as the export reads it, and what serves its model."""
-    model, pushed = network_of(2), tmp_path / "pushed"
-    save_serving(model, pushed)
-    model.save(pushed / KERAS_FILE)
+    pushed = shutil.copytree(pushed_model, tmp_path / "pushed")
     write_split(tmp_path / "domain" / "Split-train", copies=3)
     write_split(tmp_path / "domain" / "Split-test", copies=1)
     recorder = Recorder(tmp_path / "metadata.sqlite")
@@ -190,10 +198,15 @@ def test_a_damaged_model_is_named(run, damage):
         tflite.export_run(run)
 
 
+SAVED_MODEL = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+DAMAGES = ("cut", "gone", "a folder")
+
+
 @pytest.mark.parametrize(
-    "name", ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
-)
-@pytest.mark.parametrize("damage", ["cut", "gone", "a folder"])
+    ("name", "damage"),
+    [pytest.param(name, damage, marks=[pytest.mark.exhaustive] * (one != other))  # each once, and all combinations
+     for one, name in enumerate(SAVED_MODEL) for other, damage in enumerate(DAMAGES)],
+)  # fmt: skip
 def test_a_damaged_saved_model_is_named(run, name, damage):
     """By its folder: TensorFlow does not say which of its files it is."""
     path = run.parent / "pushed" / name
