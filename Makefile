@@ -28,7 +28,7 @@ run: setup ## run the experiment of CONFIG on this machine
 compile: setup ## write the experiment of CONFIG for Kubeflow Pipelines, to build/
 	@$(BIN)/python kubeflow/kubeflow_runner.py --config $(CONFIG) $(ARGS)
 
-notebooks: setup ## execute the notebooks on RUN (a tiny one is run where there is none) and write them as pages
+notebooks: setup ## execute the notebooks on RUN (runs the preset tiny first if there is none) and write them as pages
 	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config experiment/presets/tiny.yaml $(ARGS)
 	@$(BIN)/python -m docs_build.notebook_pages --run $(RUN) --out $(PAGES)
 
@@ -36,7 +36,7 @@ test: setup ## run every check and every test
 	@$(MAKE) --no-print-directory --jobs=2 lint docs
 	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
-unit: setup ## run the quick tests: none of a component, a whole run or a training
+unit: setup ## run the quick tests (no component, whole run or training)
 	@$(BIN)/python -m pytest --numprocesses=2 -m "not component and not e2e and not slow and not exhaustive" $(PYTEST_ARGS)
 
 lint: setup ## check style, types, import contracts, the Dockerfile and the pages' prose
@@ -60,5 +60,5 @@ clean: ## remove the environment, caches and build outputs; workspace/ and runs/
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "Variables: CONFIG=$(CONFIG), RUN=$(RUN), PAGES=$(PAGES), ARGS, PYTEST_ARGS"

@@ -34,7 +34,7 @@ is_current() {
   [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(wanted_stamp)" ] && .venv/bin/python -c '' 2>/dev/null
 }
 
-# Versions of Python that will do, the best first. TFX 1.21's packages are built for glibc 2.39.
+# Versions of Python that work here, the best first. TFX 1.21's packages are built for glibc 2.39.
 wanted_pythons() {
   case ${THAW_PYTHON:-} in
     '') if [ -n "$(kept_python)" ]; then kept_python; else default_pythons; fi ;;
@@ -55,7 +55,7 @@ default_pythons() {
     echo 3.10
   else
     fail "no glibc was found on this system ($(uname -sm)); TFX's packages need one, or macOS on Apple silicon." \
-      "Use a Linux container; or, where glibc is there and getconf is not, say THAW_PYTHON=3.13 (or 3.10)."
+      "Use a Linux container; or, if glibc is there and getconf is not, set THAW_PYTHON=3.13 (or 3.10)."
   fi
 }
 # The one Python that .venv was made for, or is to be made for by a setup that was interrupted; nothing if the system may choose, or can no longer run it.

@@ -2,9 +2,9 @@
 
 `python -m benchmarks.photos FOLDER --weights mobilenet_v2_1.0_224_no_top.h5`: FOLDER has a folder of photos for each
 class. For each split a quarter of the photos is test and a fifth of the rest val; `thaw init` and `thaw run` do the
-rest. Ten lines are a logistic regression on frozen features of the same network. They get the very photos of Thaw's
-fresh draws and are scored on the same test photos, so that the difference is not one of drawing. Splits that ran are
-not run again.
+rest. Ten lines are a logistic regression on frozen features of the same network. They train on the photos of Thaw's
+fresh draws and are scored on the same test photos, so that both see the same draws. Splits that ran are not
+run again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Accuracy of training in bfloat16 against float32, pair by pair, on real CIFAR-10. Imports the engine, no stock way.
+"""Accuracy of training in bfloat16 against float32, on real CIFAR-10, by pairs. Imports the engine, not stock Keras.
 
 `python -m benchmarks.precision`: each pair has the same images, head, source and batches. Rows go to
 `precision_pairs.csv` as they come; a second call continues. Both arms start with the source that float32 trained.

@@ -52,14 +52,14 @@ def mirror_advice(
         return MirrorAdvice(asked, f"as --{'' if asked else 'no-'}mirror says")
     check = check_mirror(*_sampled(files, data, target, on_progress))
     if check is None:
-        return MirrorAdvice(True, "too few images to find out whether left and right matter; if so, say --no-mirror")
+        return MirrorAdvice(True, "too few images to find out whether left and right matter; if so, use --no-mirror")
     counts = (f"a simple classifier recognises {check.recognized:,} of {check.images:,} training images and "
               f"{check.mirrored_recognized:,} of their mirror images")  # fmt: skip
     if check.swaps:
         return MirrorAdvice(False, f"they look like images of other classes: {counts}; --mirror adds them")
     if check.differs:
         return MirrorAdvice(True, f"{counts}, so they look different; compare with --no-mirror")
-    return MirrorAdvice(True, f"{counts}; if left and right matter, say --no-mirror")
+    return MirrorAdvice(True, f"{counts}; if left and right matter, use --no-mirror")
 
 
 def _sampled(

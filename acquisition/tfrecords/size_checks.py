@@ -82,5 +82,5 @@ def _too_large(config: ExperimentConfig, offered: int, largest: int) -> str:
     return (
         f"sizes has n = {max(config.sizes)}, but only {counted(offered, 'image')} of each target class "
         f"{worded(offered, 'is', 'are')} left to train on "
-        f"without those for validation ({_val_setting(config)}). Expected n up to {largest}. Use {advice}"
+        f"after val is set aside ({_val_setting(config)}). Expected n up to {largest}. Use {advice}"
     )

@@ -1,4 +1,4 @@
-"""Choosing Thaw's own schedule on val, among candidates that are fast enough. Imports the engine, no stock way."""
+"""Choosing Thaw's own schedule on val, among candidates that are fast enough. Imports the engine, not stock Keras."""
 
 from __future__ import annotations
 

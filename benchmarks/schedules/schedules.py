@@ -1,4 +1,4 @@
-"""Accuracy of Thaw's own schedule against thirty plain epochs, pair by pair. Imports the sweep engine, no stock way."""
+"""Accuracy of Thaw's own schedule against thirty plain epochs, pair by pair. Imports the engine, not stock Keras."""
 
 from __future__ import annotations
 

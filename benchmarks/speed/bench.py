@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     """Times cells and writes bench.json and bench.png after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=42.0, help="begin no cell that would end later (42)")
-    parser.add_argument("--all", action="store_true", help="then accuracy of the schedules, growth and two workers")
+    parser.add_argument("--all", action="store_true", help="afterwards measure schedules, growth and two workers")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
     until = time.monotonic() + 60 * arguments.minutes

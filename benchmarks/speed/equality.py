@@ -1,4 +1,4 @@
-"""Cached against uncached training with everything on: the same accuracies. Imports the sweep engine, no stock way."""
+"""Cached against uncached training with everything on: the same accuracies. Imports the engine, not stock Keras."""
 
 from __future__ import annotations
 

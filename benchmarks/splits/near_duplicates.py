@@ -1,13 +1,13 @@
-"""Which changed copies of a folder's photos are found as near-duplicates, and which different photos are joined.
+"""Which altered copies of a folder's photos are found as near-duplicates, and which different photos are grouped.
 
-python -m benchmarks.splits.near_duplicates FOLDER   prints a line a change; FOLDER holds class folders of photos.
+`python -m benchmarks.splits.near_duplicates FOLDER` prints a line for each alteration. Imports acquisition alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,5 +81,12 @@ def measure(folder: Path) -> None:
               f"{(found * copies).sum(1).min():.2f}; {mixed} sets hold different photos")  # fmt: skip
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and measures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path, help="has a folder of photos for each class")
+    measure(parser.parse_args(arguments).folder)
+
+
 if __name__ == "__main__":
-    measure(Path(sys.argv[1]))
+    main()

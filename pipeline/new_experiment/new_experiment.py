@@ -234,8 +234,8 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) 
     }
     whole = missing.keys() >= set(config.architectures)
     for name, backbone in missing.items():
-        then = "A run needs them." if whole else "A run leaves out what lacks its weights."
-        yield f"{missing_in_words(name, backbone, places, tried=False)} {then}"
+        then = "stops" if whole else "leaves this transfer out"
+        yield f"{missing_in_words(name, backbone, places, tried=False)} Without them a run {then}."
 
 
 def _say_nothing(line: str) -> None:

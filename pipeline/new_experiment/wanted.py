@@ -91,8 +91,8 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
         a family nor a .keras file, or there is a scale without a file.
     """
     if name != name_from(name):
-        raise ThawError(f"{name!r} can't be the name of an experiment. Give one of small letters, digits and single "
-                        f"underscores with --name, such as {name_from(name)}.")  # fmt: skip
+        raise ThawError(f"{name!r} can't be the name of an experiment. Give one of lowercase letters, digits and "
+                        f"single underscores with --name, such as {name_from(name)}.")  # fmt: skip
     target, classes = (names_in(asked[key]) for key in ("target", "classes"))
     keys = {key: asked[f"{key}_key"] for key in KEYS}
     backbones = _backbones(asked["backbone"], asked["scale"])

@@ -211,8 +211,8 @@ def _backbone(config: ExperimentConfig, name: str, project_root: Path) -> Findin
     except ThawError as error:
         return Finding(subject, "problem", "unusable", str(error))
     # Whether a run ends without them is for the run to say: of MobileNetV2 it asks Keras's server first.
-    without = "A run ends without them." if config.strict else "A run leaves out transfers that need them."
-    advice = f"{missing_in_words(name, found, places, tried=False)} {without}"
+    then = "stops" if config.strict else "leaves out the transfers that need them"
+    advice = f"{missing_in_words(name, found, places, tried=False)} Without them a run {then}."
     return Finding(subject, "warning", "no ImageNet weights on this machine", advice)
 
 

@@ -27,6 +27,11 @@ def foreign_requests(html: str) -> list[str]:
     return re.findall(r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=[\"'](?:https?:)?//([^\"']+)", html)
 
 
+def machine_paths(html: str) -> list[str]:
+    """Folders of the machine that rendered a page, as a reader sees them: output may have markup within a path."""
+    return re.findall(r"(?<![\w.~])/(?:home|root|work|tmp|Users|mnt)/[\w./-]+", re.sub(r"<[^>]+>", "", html))
+
+
 def test_there_are_notebooks():
     assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
 
@@ -44,6 +49,7 @@ def test_a_notebook_has_a_page_that_is_small_and_asks_no_other_server(path):
     assert foreign_requests(html) == []
     assert "data:image/png;base64," in html
     assert "Traceback (most recent call last)" not in html
+    assert machine_paths(html) == []
 
 
 def test_what_is_left_of_an_execution_is_seen():
@@ -56,6 +62,10 @@ def test_a_request_to_another_server_is_seen():
     assert foreign_requests('<a href="https://a.b"> <script async src="https://c.d/e.js"> <link href=\'//f.g\'>') == [
         "c.d/e.js", "f.g",
     ]  # fmt: skip
+
+
+def test_a_path_of_the_machine_is_seen_also_with_markup_within():
+    assert machine_paths("in <i>/root/data/</i><b>a.h5</b>, ~/work/b, https://c.d/home/e") == ["/root/data/a.h5"]
 
 
 def test_where_precision_and_recall_are_shown_their_threshold_is_said():

@@ -14,9 +14,8 @@ from analysis.statistics import formats
 from components.sweep_evaluator.reading import SliceFigure
 from components.transfer_report.page.answer import how
 from components.transfer_report.page.labels_ahead import label_sentences
-from components.transfer_report.page.page import template_of
+from components.transfer_report.page.page import is_of_the_original_report, template_of
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
-from experiment.domains import CIFAR10_CLASSES
 
 CONFIGURATION_FILE = "experiment.yaml"
 BY_CHANCE = "Each interval is a 95% interval by itself: of 40 slices that are no weaker, one is called so by chance."
@@ -44,8 +43,9 @@ def write_model_card(
         "summary": summary, "row": row, "how": how(row), "slices": slices, "weak": weak_slices(slices),
         "by_chance": BY_CHANCE,
         "draws": formats.draws([row["draws"]]), "configuration_file": CONFIGURATION_FILE,
+        # Thaw looks for CIFAR-10 itself; the configuration names no folder of this machine.
+        "data_option": "" if is_of_the_original_report(summary["data"]) else " --data FOLDER",
         "baseline": from_scratch_in_words(row["architecture"], row["baseline_architecture"]),
-        "own_data": tuple(configuration["data"].get("classes", CIFAR10_CLASSES)) != CIFAR10_CLASSES,
         "more": label_sentences(summary["labels"]), "size": _size(configuration["data"]),
         "backbone": backbone, "name": row["architecture"], "network": network[0].upper() + network[1:],
     }  # fmt: skip

@@ -45,7 +45,7 @@ def test_left_and_right_are_seen_in_the_training_images_of_the_target(records):
 
 def test_images_that_are_alike_either_way_are_mirrored(records):
     advice = mirror_advice(records(120), DATA, ("other", "right"), None)
-    assert advice.mirror and advice.reason.endswith("if left and right matter, say --no-mirror")
+    assert advice.mirror and advice.reason.endswith("if left and right matter, use --no-mirror")
 
 
 def test_what_belongs_together_counts_as_one(records):

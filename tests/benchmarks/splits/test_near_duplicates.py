@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.splits.near_duplicates import CHANGES, measure
+from benchmarks.splits.near_duplicates import CHANGES, main, measure
 
 
 def test_every_change_has_a_line_with_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,3 +22,9 @@ def test_every_change_has_a_line_with_what_was_found(tmp_path: Path, capsys: pyt
     assert first.startswith("40 photos, 780 pairs") and first.endswith("joined: []")
     assert [line.split(":")[0] for line in lines] == list(CHANGES)
     assert all("40 of 40 found" in line and "; 0 sets" in line for line in lines[:8])
+
+
+def test_without_a_folder_it_says_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert "folder" in capsys.readouterr().err

@@ -7,7 +7,6 @@ from scipy.stats import binomtest
 from components.sweep_evaluator.reading import SliceFigure
 from components.transfer_report.page.model_card import weak_slices, with_exact_interval, write_model_card
 from experiment.changes import as_written
-from experiment.config import CIFAR10_CLASSES
 from experiment.loading import load_config
 from tests.components.transfer_report.page.test_closing_table import summary
 
@@ -65,16 +64,6 @@ def test_both_forms_say_how_to_use_the_model_and_which_images_it_takes(written):
 def test_both_forms_say_what_more_images_would_bring_or_why_they_cant(written):
     for text in written():
         assert "What more images would bring" in text and "It was measured at no size." in text
-
-
-def test_the_command_that_repeats_the_run_names_the_folder_of_images_that_thaw_can_not_find_by_itself(written):
-    own = {**PLAIN, "data": {**PLAIN["data"], "classes": ["ants", "bees"]}}
-    for text in written(configuration=own):
-        assert "thaw run --config experiment.yaml --data FOLDER" in text and "FOLDER has their TFRecords" in (
-            " ".join(text.split())
-        )
-    cifar10 = {**PLAIN, "data": {**PLAIN["data"], "classes": list(CIFAR10_CLASSES)}}
-    assert all("--data" not in text for text in written(configuration=cifar10))
 
 
 def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
@@ -148,6 +137,15 @@ def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
             and "the same images; seed" in text
             and "The remastered network, transferred from" in text
         )
+
+
+def test_a_run_is_repeated_in_a_new_folder_and_on_images_of_the_user_that_are_given(written):
+    """Without --data Thaw would look for CIFAR-10; a run writes beside its configuration."""
+    for text in written(data="cifar10"):
+        assert "--data" not in text and "into a new folder and run this there" in text
+    for text in written(data="my_photos"):
+        assert "thaw run --config experiment.yaml --data FOLDER" in text
+        assert "FOLDER has the images as TFRecords" in text
 
 
 def test_names_of_classes_and_data_are_no_markup(written):
