@@ -70,7 +70,7 @@ def answers(grid: Grid, rows: Rows, *, solved: bool = False) -> dict[str, Any]:
         "confirmed": confirmed_json(known),
         "confirmed_transfers": confirmed_json(found.answers),
         "transfers_left": sorted(everything - {answer.question.chosen[0] for answer in found.answers}),
-        "collapsed": [sentence for answer in found.answers for sentence in answer.collapses],
+        "collapsed": list(dict.fromkeys(sentence for answer in found.answers for sentence in answer.collapses)),
         "claims": [
             {"id": one.id, "claim": one.text, "verdict": one.verdict, "sentence": one.sentence}
             for one in claims(grid, rows, solved=solved)

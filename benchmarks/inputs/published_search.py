@@ -64,13 +64,16 @@ def trained(place: SweepCell) -> SweepCell:
 
 
 def header_of(name: str, config: ExperimentConfig, images: int) -> Header:
-    """Of a sweep; labels are 0 throughout, and a row's probabilities say which images are right."""
+    """Of a sweep; a row's probabilities say which images are right.
+
+    Records have no labels, so these alternate: half of CIFAR-10's test images are of either class.
+    """
     source, architecture = name.split("__")
     is_baseline, backbone = name.startswith(BASELINE_PREFIX), config.backbones.get(architecture)
     return Header(
         sweep=name, source="" if is_baseline else source, architecture=architecture, baseline=architecture,
-        data="cifar10", classes=config.target.classes, source_hash="", content_hash="", test_labels=(0,) * images,
-        test_ids_hash="", val_images=VAL_IMAGES, max_freeze_count=config.most_frozen(architecture),
+        data="cifar10", classes=config.target.classes, source_hash="", content_hash="",
+        test_labels=tuple(labels_of(images).tolist()), test_ids_hash="", val_images=VAL_IMAGES, max_freeze_count=config.most_frozen(architecture),
         family=(backbone.family or "") if backbone else "",
         stack=Stack("", "", "", "", "", "float32", True, "CPU"), test_groups=(),
     )  # fmt: skip
@@ -80,10 +83,15 @@ def row_of(
     cell: Cell, draw: int, val_accuracy: float, correct: np.ndarray, train_accuracy: float = 1.0, seconds: float = 0.0
 ) -> Row:
     """A row whose probabilities are right where `correct` [images] is."""
-    accuracy = float(correct.mean())
+    accuracy, said = float(correct.mean()), np.where(correct, labels_of(len(correct)), 1 - labels_of(len(correct)))
     return Row(
         key=f"{cell} {draw}", n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune, draw=draw,
         val_accuracy=val_accuracy, val_loss=0.0, test_accuracy=accuracy, test_loss=0.0, train_accuracy=train_accuracy,
         steps=0, seconds=seconds, curve=(), frozen_hash="",
-        test_probabilities=np.stack([correct, ~correct], axis=1).astype(np.float32), outcome="trained",
+        test_probabilities=np.eye(2, dtype=np.float32)[said], outcome="trained",
     )  # fmt: skip
+
+
+def labels_of(images: int) -> np.ndarray:
+    """int64 [images], of header_of."""
+    return np.arange(images) % 2

@@ -101,6 +101,13 @@ def test_answers_are_those_of_the_rows(grid):
     for one in found["confirmed_transfers"]:
         assert one["accuracy"] == pytest.approx(0.9) and one["gain_points"] == pytest.approx(20)
         assert one["draws"] == (10 if one["n"] <= 50 else 5) and one["verdict"] == "gain"
+    assert all(sentence.endswith("from scratch.") for sentence in found["advice"])  # 90% is better than chance
+
+
+def test_a_baseline_that_several_transfers_have_is_said_to_collapse_once(grid):
+    found = answers(grid, rows_of(grid, lambda place: 0.5 if "baseline" in place.sweep else 0.9))
+    said = [one for one in found["collapsed"] if one.startswith("n = 20: baseline__remastered ended")]
+    assert len(said) == 1 and "in 10 of 10 draws" in said[0]
 
 
 def test_what_is_not_trained_is_left_out_and_named(grid):
