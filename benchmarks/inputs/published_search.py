@@ -73,7 +73,8 @@ def header_of(name: str, config: ExperimentConfig, images: int) -> Header:
     return Header(
         sweep=name, source="" if is_baseline else source, architecture=architecture, baseline=architecture,
         data="cifar10", classes=config.target.classes, source_hash="", content_hash="",
-        test_labels=tuple(labels_of(images).tolist()), test_ids_hash="", val_images=VAL_IMAGES, max_freeze_count=config.most_frozen(architecture),
+        test_labels=tuple(labels_of(images).tolist()), test_ids_hash="", val_images=VAL_IMAGES,
+        max_freeze_count=config.most_frozen(architecture),
         family=(backbone.family or "") if backbone else "",
         stack=Stack("", "", "", "", "", "float32", True, "CPU"), test_groups=(),
     )  # fmt: skip
