@@ -30,9 +30,10 @@ class Timing:
     """One cell on one draw.
 
     Attributes:
-      seconds: by way. The stock ways train a whole KerasTuner trial; Thaw's this execution alone, phase 1 of a
-        fine-tuned cell not counted again.
+      seconds: of the processor, by way. The stock ways train a whole KerasTuner trial; Thaw's this execution alone,
+        phase 1 of a fine-tuned cell not counted again.
       accuracies: on test, by way, fractions.
+      wall_seconds: as `seconds`, by the clock.
     """
 
     n: int
@@ -41,6 +42,12 @@ class Timing:
     draw: int
     seconds: Mapping[str, float]
     accuracies: Mapping[str, float]
+    wall_seconds: Mapping[str, float]
+
+    @property
+    def by_the_clock(self) -> Timing:
+        """With wall seconds in place of the processor's."""
+        return dataclasses.replace(self, seconds=self.wall_seconds)
 
 
 def steps_of(n: int, fine_tune: bool = False, max_steps: int | None = None, share_of_cost: float = 1.0) -> int:

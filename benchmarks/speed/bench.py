@@ -1,7 +1,8 @@
 """make bench: cells of the report's grid in stock Keras and in Thaw, alternating, on one core, for a given time.
 
-Seconds are CPU seconds of this process, which has one thread and one core: they are the wall time of a quiet core, and
-stay nearly the same where other work shares it.
+This process has one thread and one core. Its CPU seconds stay nearly the same where other work shares the core, but
+stock Keras also waits, a third of a second at the end of every epoch. So ratios are given by CPU seconds and by the
+clock; those by the clock (`grid_ratios_wall`) hold on a quiet core alone.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from benchmarks.speed.ratios import ratios
 from benchmarks.speed.stock import StockData, StockTrial, run_trial
 from experiment.stack import Precision
 from ledger.cell_selection import Cell
+from pipeline.planning.plan import measure_gflops
 from trainer_module.cell_training.target_data import TargetData, record_ranks
 from trainer_module.networks.architectures import build_network
 from trainer_module.processes.fixed_threads import one_thread
@@ -65,7 +67,7 @@ def main(argv: list[str]) -> int:
 def time_grid(dataset: Dataset, out: Path, until: float) -> dict[str, Any]:
     """Times cells until the time is over; writes what is known after each."""
     ways = all_ways(dataset, out)
-    result: dict[str, Any] = {"data": dataset.name, "matrix_gflops": matrix_gflops()}
+    result: dict[str, Any] = {"data": dataset.name, "matrix_gflops": measure_gflops()}
     first_runs: dict[int, float] = {}
     timings: list[Timing] = []
     for timing in timed_until(ways, until, first_runs):
@@ -158,7 +160,7 @@ def first_run(engine: SweepEngine, k: int) -> float:
     for draw in (0, MOST_DRAWS):
         for fine_tune in (False, True):
             cell = Cell(min(grid.TIMED_SIZES), k, fine_tune)
-            seconds.append(timed(engine.run, cell, draw)[0])
+            seconds.append(timed(engine.run, cell, draw)[0][0])
     return max(0.0, sum(seconds[:2]) - sum(seconds[2:]))
 
 
@@ -169,7 +171,7 @@ def time_cells(ways: Ways, n: int, k: int, draw: int) -> Iterator[Timing]:
     stock_data = draw_of(engine.data, n, draw)
     for fine_tune in (False, True):
         cell = Cell(n, k, fine_tune)
-        seconds, accuracies = dict[str, float](), dict[str, float]()
+        seconds, accuracies = dict[str, tuple[float, float]](), dict[str, float]()
         for precision, policy in POLICIES.items():
             for name in ("thaw", "own"):
                 way = f"{name}_{precision}"
@@ -177,14 +179,15 @@ def time_cells(ways: Ways, n: int, k: int, draw: int) -> Iterator[Timing]:
                 accuracies[way] = ran.test.accuracy
             trial = StockTrial(ways.source, layers, cell, stock_data, grid.EPOCHS, seed=draw + 1, policy=policy)
             seconds[f"stock_{precision}"], accuracies[f"stock_{precision}"] = timed(run_trial, trial)
-        yield Timing(n, k, fine_tune, draw, seconds, accuracies)
+        cpu, wall = ({way: both[place] for way, both in seconds.items()} for place in range(2))
+        yield Timing(n, k, fine_tune, draw, cpu, accuracies, wall)
 
 
-def timed(train: Callable[..., Any], *arguments: object) -> tuple[float, Any]:
-    """CPU seconds, and the result."""
-    started = time.process_time()
+def timed(train: Callable[..., Any], *arguments: object) -> tuple[tuple[float, float], Any]:
+    """Seconds of the processor and of the clock, and the result."""
+    cpu, wall = time.process_time(), time.perf_counter()
     result = train(*arguments)
-    return time.process_time() - started, result
+    return (time.process_time() - cpu, time.perf_counter() - wall), result
 
 
 @contextlib.contextmanager
@@ -203,7 +206,10 @@ def one_core() -> Iterator[None]:
 
 def told(t: Timing) -> str:
     """A cell's line."""
-    ways = (f"{way} {seconds:.2f} s, {t.accuracies[way]:.1%}" for way, seconds in sorted(t.seconds.items()))
+    ways = (
+        f"{way} {seconds:.2f} CPU s, {t.wall_seconds[way]:.2f} s, {t.accuracies[way]:.1%}"
+        for way, seconds in sorted(t.seconds.items())
+    )
     return f"n={t.n} k={t.k} fine_tune={t.fine_tune} draw={t.draw}: {'; '.join(ways)}"
 
 
@@ -214,22 +220,14 @@ def draw_of(data: TargetData, n: int, draw: int) -> StockData:
     return StockData(*((split.images, split.labels) for split in (train, data.val, data.test)))
 
 
-def matrix_gflops(size: int = 2048) -> float:
-    """The core's best rate of float32 matrix products by TensorFlow, in 10^9 operations a second."""
-    matrix = tf.random.normal((size, size))
-    product = tf.function(lambda: tf.matmul(matrix, matrix))
-    best = 0.0
-    for _ in range(6):
-        started = time.perf_counter()
-        product().numpy()
-        best = max(best, 2 * size**3 / (time.perf_counter() - started) / 1e9)
-    return best
-
-
 def summarise(timings: list[Timing], first_runs: dict[int, float], own_engine: SweepEngine) -> dict[str, Any]:
     """What bench.json holds of the timed cells and the grid that they stand for."""
     shared = grid.shared_seconds(first_runs, draws=1)
     costs, most = own_engine.network.multiply_adds, own_engine.schedule.settings.max_steps
+
+    def own_steps(n: int, k: int, fine_tune: bool) -> int:
+        return grid.steps_of(n, fine_tune, most, costs[k] / costs[0])
+
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}",
@@ -238,7 +236,8 @@ def summarise(timings: list[Timing], first_runs: dict[int, float], own_engine: S
             for t in timings
         ],
         "shared_s_per_execution": shared,
-        **ratios(timings, shared, lambda n, k, tuned: grid.steps_of(n, tuned, most, costs[k] / costs[0])),
+        **ratios(timings, shared, own_steps),
+        "grid_ratios_wall": ratios([t.by_the_clock for t in timings], shared, own_steps)["grid_ratios"],
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 

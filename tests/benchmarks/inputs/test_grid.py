@@ -12,7 +12,7 @@ from benchmarks.inputs.grid import Timing
 def timings(seconds, k=0, fine_tune=False):
     """A line's sizes on one draw, their seconds a function of steps."""
     return [
-        Timing(n, k, fine_tune, 0, {"way": seconds(grid.steps_of(n, fine_tune))}, {"way": 0.5})
+        Timing(n, k, fine_tune, 0, {"way": seconds(grid.steps_of(n, fine_tune))}, {"way": 0.5}, {})
         for n in grid.TIMED_SIZES
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ def timed(draws=1, counts=grid.TIMED_COUNTS):
         Timing(n, k, tuned, draw, {
             way: 1e-3 if way.startswith("own") and tuned and not k else grid.steps_of(n, tuned) / speed
             for way, speed in SPEEDS.items()
-        }, dict.fromkeys(WAYS, 0.5 + 0.01 * draw))
+        }, dict.fromkeys(WAYS, 0.5 + 0.01 * draw), dict.fromkeys(WAYS, 3.0))
         for draw in range(draws) for k in counts for tuned in (False, True) for n in grid.TIMED_SIZES
     ]  # fmt: skip
 
@@ -48,3 +48,8 @@ def test_what_was_cut_off_by_the_time_limit_is_said():
     found = ratios(timed(counts=(0,))[:-1], 0.0, plain_steps)
     assert found["not_timed"] == [2, 4, 6, 8] and found["timed_lines"] == {"k=0": 1}
     assert ratios(timed(counts=(0,))[:1], 0.0, plain_steps)["grid_ratios"] == {}
+
+
+def test_by_the_clock_every_way_has_its_wall_seconds():
+    found = ratios([one.by_the_clock for one in timed()], 0.0, plain_steps)["grid_ratios"]
+    assert found["stock_float32 / thaw_bfloat16"]["ratio"] == pytest.approx(1)
