@@ -65,12 +65,12 @@ class _SendAgain:
         again.start()
 
 
-def stop_at_once() -> None:
-    """Makes Ctrl-C, SIGTERM and SIGHUP end the process with a line, whatever it does: for the time of imports.
+def stop_at_once(said: str = STOPPED) -> None:
+    """Makes Ctrl-C, SIGTERM and SIGHUP end the process with the line `said`, whatever it does: during imports.
 
     An exception in the middle of an import would be a traceback of files that the user does not know.
     """
-    _handle_by(_end)
+    _handle_by(lambda number, _frame: _end(number, said))
 
 
 def stop_by_exception() -> None:
@@ -166,9 +166,9 @@ def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
             signal.signal(number, handler or usual)
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
+def _end(number: int, said: str) -> NoReturn:
     with contextlib.suppress(OSError):
-        write_to_terminal(f"\n{STOPPED}\n")
+        write_to_terminal(f"\n{said}\n")
     os._exit(128 + number)
 
 

@@ -244,5 +244,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    stop_at_once()  # until it serves, which ends in order
+    stop_at_once("Stopped before it served.")  # once it serves, it ends in order
     sys.exit(main(sys.argv[1:]))

@@ -16,7 +16,7 @@ from analysis.cells.paired_ledgers import BASELINE_PREFIX, pair_ledgers
 from analysis.findings.from_scratch import FromScratch
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, counted
-from ledger.cell_selection import Cell
+from ledger.cell_selection import Cell, rounded_off
 from ledger.rows import Header, Row
 from pipeline.planning.plan import measure_gflops
 from pipeline.runs.finished_run import FinishedRun, open_run
@@ -177,6 +177,7 @@ def _on_test(
 
 
 def _tried(oracle: AdvisedOracle) -> tuple[Tried, ...]:
+    """Cells with most draws first, then in the order in which the oracle prefers them: its choice is the first."""
     by_cell: dict[int, list[float]] = {}
     for (place, _), accuracy in oracle.done.items():
         by_cell.setdefault(place, []).append(accuracy / 100)
@@ -185,7 +186,11 @@ def _tried(oracle: AdvisedOracle) -> tuple[Tried, ...]:
         one = oracle.candidates[place]
         mean = sum(accuracies) / len(accuracies)
         tried.append(Tried(one.place.transfer, one.freeze_count, one.place.fine_tune, len(accuracies), mean))
-    return tuple(sorted(tried, key=lambda one: (-one.draws, -one.val_accuracy)))
+
+    def preferred(one: Tried) -> tuple[int, float, int, bool]:
+        return one.draws, rounded_off(one.val_accuracy), one.freeze_count, not one.fine_tune
+
+    return tuple(sorted(tried, key=preferred, reverse=True))
 
 
 def in_words(freeze_count: int, fine_tune: bool) -> str:

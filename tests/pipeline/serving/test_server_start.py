@@ -55,6 +55,18 @@ def test_an_empty_text_is_neither_every_address_nor_the_working_folder(serve, to
     assert finished.returncode == 2 and "got an empty text" in finished.stderr and "Traceback" not in finished.stderr
 
 
+def test_a_signal_before_it_serves_ends_it_with_a_line_of_its_own(tmp_path):
+    """It said `Run the same command again: what was finished is not repeated`."""
+    code = ("import os, runpy, signal, sys\n"
+            "class Ends:\n"
+            "    def find_spec(self, name, path, target=None):\n"
+            "        if name == 'tensorflow.python': os.kill(os.getpid(), signal.SIGTERM)\n"
+            "sys.meta_path.insert(0, Ends()); sys.argv = ['model_server', sys.argv[1]]\n"
+            "runpy.run_module('pipeline.serving.model_server', run_name='__main__')")  # fmt: skip
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (143, "\nStopped before it served.\n")
+
+
 def test_without_tornado_it_says_what_to_install():
     """The package `thaw` has it only with the extra `serving`."""
     code = ("import runpy, sys; sys.modules['tornado'] = None; sys.argv = ['model_server', 'model']\n"

@@ -15,7 +15,7 @@ from pipeline.runs.finished_run import FinishedRun
 from pipeline.runs.ml_metadata import NodeRun
 from pipeline.source_search import search, search_space, search_table
 from tests.pipeline.serving.test_tflite import write_split
-from trainer_module.oracles.advised_oracle import SearchCandidate
+from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 
 
@@ -148,3 +148,17 @@ def test_a_search_that_found_no_gain_does_not_say_take(verdict, begins):
     search_table.show(dataclasses.replace(found, chosen=dataclasses.replace(found.chosen, verdict=verdict)), console)
     text = console.export_text()
     assert begins in text and f": {verdict} (3 draws" in text and "Take" not in text
+
+
+def test_the_chosen_cell_is_the_first_of_the_table_also_among_equals():
+    """Two means of 0.85 differ by 1e-16; more frozen layers win, then a cell without fine-tuning."""
+    tuned = ((14, False), (16, True), (16, False), (18, False))
+    oracle = AdvisedOracle(
+        [SearchCandidate(SearchPoint("a", k / 18, tune), k, 1.0, (0.0,)) for k, tune in tuned], 3, 100.0, 1
+    )  # fmt: skip
+    for place, accuracies in enumerate(((0.9, 0.8), (0.85, 0.85), (0.8, 0.9), (0.99,))):
+        for draw, accuracy in enumerate(accuracies):
+            oracle.learn(place, draw, accuracy)
+    shown = [(one.freeze_count, one.fine_tune) for one in search._tried(oracle)]
+    assert shown == [(16, False), (16, True), (14, False), (18, False)]
+    assert oracle.best() == tuned.index(shown[0])
