@@ -28,7 +28,7 @@ run: setup ## run the experiment of CONFIG on this machine
 compile: setup ## write the experiment of CONFIG for Kubeflow Pipelines, to build/
 	@$(BIN)/python kubeflow/kubeflow_runner.py --config $(CONFIG) $(ARGS)
 
-notebooks: setup ## execute the notebooks on RUN (runs the preset tiny first if there is none) and write them as pages
+notebooks: setup ## execute the notebooks on RUN (runs the preset tiny first if no run is finished) and write them as pages
 	@test -e $(RUN)/summary.json || $(BIN)/python local_runner.py --config experiment/presets/tiny.yaml $(ARGS)
 	@$(BIN)/python -m docs_build.notebook_pages --run $(RUN) --out $(PAGES)
 

@@ -16,7 +16,7 @@ from analysis.cells.paired_ledgers import BASELINE_PREFIX, pair_ledgers
 from analysis.findings.from_scratch import FromScratch
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError, counted
-from ledger.cell_selection import Cell, rounded_off
+from ledger.cell_selection import Cell, cell_merit
 from ledger.rows import Header, Row
 from pipeline.planning.plan import measure_gflops
 from pipeline.runs.finished_run import FinishedRun, open_run
@@ -186,11 +186,8 @@ def _tried(oracle: AdvisedOracle) -> tuple[Tried, ...]:
         one = oracle.candidates[place]
         mean = sum(accuracies) / len(accuracies)
         tried.append(Tried(one.place.transfer, one.freeze_count, one.place.fine_tune, len(accuracies), mean))
-
-    def preferred(one: Tried) -> tuple[int, float, int, bool]:
-        return one.draws, rounded_off(one.val_accuracy), one.freeze_count, not one.fine_tune
-
-    return tuple(sorted(tried, key=preferred, reverse=True))
+    merits = {one: cell_merit(Cell(0, one.freeze_count, one.fine_tune), one.val_accuracy) for one in tried}
+    return tuple(sorted(tried, key=lambda one: (one.draws, merits[one]), reverse=True))
 
 
 def in_words(freeze_count: int, fine_tune: bool) -> str:

@@ -69,7 +69,7 @@ class ServedModel(tf.Module):
             return decode_images(tf.identity(encoded), self._settings.image_shape, self._settings.resize)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        # One black image where there is none: oneDNN's convolutions take no empty batch.
+        # An empty batch gets one black image: oneDNN's convolutions refuse empty batches.
         count = tf.shape(images)[0]
         padded = tf.pad(images, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
         logits = self._infer(tf.ensure_shape(padded, [None, *self._settings.image_shape]))[:count]
