@@ -126,7 +126,7 @@ def test_a_server_finds_the_model_of_the_last_run_also_where_another_run_pushed_
 def test_where_the_clock_was_set_back_the_pushed_model_is_the_highest_version_still(run_pusher, tmp_path):
     run_pusher("a")
     [first] = (tmp_path / "served").iterdir()
-    first.rename(first.with_name("99999999999"))
+    first.rename(first.with_name("9999999999999"))
     assert run_pusher("b") == ("b", False)
 
 
