@@ -23,7 +23,7 @@ STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green",
 
 def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
     """How far each sweep is."""
-    title = f"Experiment {experiment}" + (f" on {state.data}" if state.data else "")
+    title = f"Experiment {experiment}" + (f" on {state.data}" if state.data not in ("", experiment) else "")
     rows = [
         (one.sweep, str(one.done), between(one.fewest, one.planned, one.bound), str(one.diverged),
          clock_time(one.training_s))

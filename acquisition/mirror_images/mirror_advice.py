@@ -53,7 +53,7 @@ def mirror_advice(
     check = check_mirror(*_sampled(files, data, target, on_progress))
     if check is None:
         return MirrorAdvice(True, "too few images to find out whether left and right matter; if so, use --no-mirror")
-    counts = (f"a simple classifier recognises {check.recognized:,} of {check.images:,} training images and "
+    counts = (f"a simple classifier recognises {check.recognized:,} of {check.images:,} images of train and val and "
               f"{check.mirrored_recognized:,} of their mirror images")  # fmt: skip
     if check.swaps:
         return MirrorAdvice(False, f"they look like images of other classes: {counts}; --mirror adds them")

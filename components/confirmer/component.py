@@ -92,9 +92,9 @@ def _trained(
     work = JointWork(job.settings.ledger_dir.parent, searched, min(job.workers, units))
     with progress.work_bar("confirm", sum(map(len, asked.values())), work.time_left, "trainings") as advance:
 
-        def count(name: str, row: Row) -> None:
+        def count(name: str, row: Row, found: bool) -> None:
             work.ended(name, Cell.of_row(row), row.draw, row.seconds)
-            advance(f"{name} {row_note(row)}")
+            advance("from the ledger" if found else f"{name} {row_note(row)}")
 
         return fresh_rows(sweeps, pool, asked, count, work.begin)
 

@@ -27,7 +27,7 @@ from pipeline.new_experiment.own_records import OwnData, from_records, holds_rec
 from pipeline.new_experiment.own_settings import FROM_FILES, own_settings, shown_px, validated
 from pipeline.new_experiment.wanted import Wanted
 from pipeline.planning.plan import Plan, measure_gflops, plan_run
-from pipeline.runner.backbone_files import fitted, located, missing_in_words
+from pipeline.runner.backbone_files import fitted, located, missing_in_words, then_a_run
 from terminal.console import progress_in
 from terminal.tables import FittingTable, empty_table
 
@@ -232,9 +232,8 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) 
         for name, backbone in config.backbones.items()
         if located(name, backbone, places, _say_nothing, allow_download=False).file is None
     }
-    whole = missing.keys() >= set(config.architectures)
     for name, backbone in missing.items():
-        then = "stops" if whole else "leaves this transfer out"
+        then = then_a_run(config, missing)
         yield f"{missing_in_words(name, backbone, places, tried=False)} Without them a run {then}."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from acquisition.data_sources.base_folders import Places, usual_places
@@ -11,6 +11,7 @@ from acquisition.data_sources.kept_files import sha256_of
 from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
+from experiment.domains import Transfer
 from experiment.errors import ThawError, home_expanded
 from experiment.schedules import range_problems
 from pipeline.planning.training_costs import counted_mflop
@@ -51,12 +52,8 @@ def with_files(
             missing[name] = missing_in_words(name, backbone, places, tried=True)
         found[name] = looked_at(name, backbone, config.data.image_shape)
         check_counts(name, found[name], config)
-    needing = {
-        transfer.id: missing[transfer.architecture]
-        for transfer in config.transfers
-        if config.sources[transfer.source].is_pretrained and transfer.architecture in missing
-    }
-    rest = tuple(transfer for transfer in config.transfers if transfer.id not in needing)
+    rest = _without(config, missing)
+    needing = {pair.id: missing[pair.architecture] for pair in config.transfers if pair not in rest}
     nothing_left = all(config.sources[transfer.source].control for transfer in rest)
     if needing and (config.strict or nothing_left):
         reasons, names = " ".join(dict.fromkeys(needing.values())), ", ".join(needing)
@@ -67,6 +64,20 @@ def with_files(
     for transfer_id, reason in needing.items():
         say(f"!! LEFT OUT: {transfer_id}. {reason}")
     return changed(config, backbones=found, transfers=rest), needing
+
+
+def _without(config: ExperimentConfig, missing: Collection[str]) -> tuple[Transfer, ...]:
+    """The transfers that need none of these backbones' ImageNet weights."""
+    return tuple(
+        pair for pair in config.transfers
+        if pair.architecture not in missing or not config.sources[pair.source].is_pretrained
+    )  # fmt: skip
+
+
+def then_a_run(config: ExperimentConfig, missing: Collection[str]) -> str:
+    """What a run does if it gets the ImageNet weights of none of these backbones, for the end of a message."""
+    nothing_left = all(config.sources[pair.source].control for pair in _without(config, missing))
+    return "stops" if config.strict or nothing_left else "leaves out the transfers that need them"
 
 
 def located(

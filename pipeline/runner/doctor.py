@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from acquisition.data_sources.base_folders import usual_places
+from acquisition.data_sources.base_folders import Places, usual_places
 from experiment.config import ExperimentConfig
 from experiment.errors import ThawError
 from experiment.machine import CGROUP, usable_cores
@@ -199,7 +199,7 @@ def _data(config: ExperimentConfig, project_root: Path, environment: Mapping[str
 
 
 def _backbone(config: ExperimentConfig, name: str, project_root: Path) -> Finding:
-    from pipeline.runner.backbone_files import check_counts, located, looked_at, missing_in_words
+    from pipeline.runner.backbone_files import check_counts, located, looked_at, missing_in_words, then_a_run
 
     subject, places = f"backbone {name}", usual_places(project_root)
     try:
@@ -210,10 +210,19 @@ def _backbone(config: ExperimentConfig, name: str, project_root: Path) -> Findin
             return Finding(subject, "ok", f"{found.file}, {found.parts} parts, {found.mflop:.0f} MFLOP per image")
     except ThawError as error:
         return Finding(subject, "problem", "unusable", str(error))
-    # Whether a run ends without them is for the run to say: of MobileNetV2 it asks Keras's server first.
-    then = "stops" if config.strict else "leaves out the transfers that need them"
-    advice = f"{missing_in_words(name, found, places, tried=False)} Without them a run {then}."
+    missing = [other for other in config.backbones if _lacks_weights(config, other, places)]
+    advice = (f"{missing_in_words(name, found, places, tried=False)} "
+              f"Without them a run {then_a_run(config, missing)}.")  # fmt: skip
     return Finding(subject, "warning", "no ImageNet weights on this machine", advice)
+
+
+def _lacks_weights(config: ExperimentConfig, name: str, places: Places) -> bool:
+    """Whether a backbone's ImageNet weights are not on this machine; a file that is wrong is its own finding."""
+    from pipeline.runner.backbone_files import located
+
+    with contextlib.suppress(ThawError):
+        return located(name, config.backbones[name], places, lambda line: None, allow_download=False).file is None
+    return False
 
 
 def _gpu() -> Finding:

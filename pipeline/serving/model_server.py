@@ -62,8 +62,7 @@ def load(folder: Path) -> Predict:
         signatures = {name: model.signatures[name] for name in SIGNATURES}
     except (OSError, LookupError, ValueError, tf.errors.OpError) as error:
         raise ThawError(f"{folder} holds no model of Thaw ({error}). Expected a folder with a saved_model.pb that has "
-                        f"the signatures {', '.join(SIGNATURES)}; `pushed.path` in runs/latest/summary.json names "
-                        "one.") from error  # fmt: skip
+                        f"the signatures {', '.join(SIGNATURES)}; `thaw report` names one.") from error  # fmt: skip
 
     def predict(name: str, inputs: list[bytes]) -> list[dict[str, Any]]:
         try:
@@ -222,7 +221,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.serving.model_server", description="Answers requests to an exported model over HTTP."
     )
-    parser.add_argument("model", type=path_of, help="folder of the SavedModel; summary.json names it as pushed.path")
+    parser.add_argument("model", type=path_of, help="folder of the SavedModel, which `thaw report` names")
     parser.add_argument(
         "--host", type=_host, default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)"
     )

@@ -69,7 +69,8 @@ def test_progress_shows_every_name_and_figure_whole(width: int) -> None:
     sweeps = tuple(SweepState(name, 1234, 5678, 90, 360_000) for name in NAMES)
     state = ExperimentState(sweeps, "CIFAR-10", None, False, "", "")
     text = printed(tables.progress_table("mine", state), width)
-    assert all(name in text for name in NAMES)
+    assert all(name in text for name in NAMES) and "Experiment mine on CIFAR-10" in text
+    assert "CIFAR-10 on" not in printed(tables.progress_table("CIFAR-10", state), width)
     assert text.count("1234") == text.count("5678") == text.count("100:00:00") == len(NAMES)
 
 

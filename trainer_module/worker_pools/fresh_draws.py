@@ -76,7 +76,7 @@ class FreshDraws:
 
 def fresh_rows(
     sweeps: Mapping[str, FreshDraws], pool: JointPool, asked: Mapping[str, Sequence[Planned]],
-    advance: Callable[[str, Row], None],
+    advance: Callable[[str, Row, bool], None],
     begin: Callable[[Mapping[str, Sequence[Planned]]], None] = lambda lacking: None,
 ) -> dict[str, tuple[Header, list[Row]]]:  # fmt: skip
     """Rows of executions by sweep, in their order; what the ledgers hold does not run again.
@@ -85,7 +85,7 @@ def fresh_rows(
       sweeps: by name.
       pool: of these sweeps' jobs and facts.
       asked: cells and draws by sweep.
-      advance: is called with the sweep and each row that was trained or found.
+      advance: is called with the sweep, each row that was trained or found, and whether it was found.
       begin: is called with what the ledgers lack, after the rows that were found.
 
     Raises:
@@ -93,12 +93,12 @@ def fresh_rows(
     """
     for name, executions in asked.items():
         for row in sweeps[name].rows(executions)[1]:
-            advance(name, row)
+            advance(name, row, True)
     lacking = {name: [one for one in planned if sweeps[name].row(*one) is None] for name, planned in asked.items()}
     begin(lacking)
     for name, missing in lacking.items():
         if missing:
             sweeps[name].check_source()
     for name, cell, draw, execution in pool.run(lacking):
-        advance(name, sweeps[name].add(cell, draw, execution))
+        advance(name, sweeps[name].add(cell, draw, execution), False)
     return {name: sweeps[name].rows(executions) for name, executions in asked.items()}

@@ -41,7 +41,7 @@ class BeforeTrainingShown:
       found: every predicted gain so.
       calibration, level: as in BeforeTraining.
       worth: estimator's name -> question -> tau and regret in words.
-      plots: the picture with a panel for each estimator; None if nothing was estimated.
+      plots: the picture with a panel for each estimator; None if no estimator ordered two trained cells.
       n: the size that it is drawn at.
       draws: of the estimates.
       seconds: that all estimates and probes took.
@@ -95,12 +95,13 @@ def write_before_training(
     write_estimates(out_dir / "estimates.csv", before.estimates, ledgers.data)
     n = min(sizes, key=lambda size: abs(math.log(size / CURVES_AT)))
     measured = worths(agreements(before.estimates, ledgers))
+    table = _table(measured)
     draws = len({one.draw for one in before.estimates})
-    plots = _write_plots(out_dir / "figures", before, ledgers, measured, n) if before.estimates else None
+    plots = _write_plots(out_dir / "figures", before, ledgers, measured, n) if table else None
     firsts = {one.n: one for one in reversed(found)}
     return BeforeTrainingShown(
-        [firsts[size] for size in sorted(firsts)], found, before.calibration, before.level, _table(measured), plots, n,
-        draws, before.seconds,
+        [firsts[size] for size in sorted(firsts)], found, before.calibration, before.level, table, plots, n, draws,
+        before.seconds,
     )  # fmt: skip
 
 

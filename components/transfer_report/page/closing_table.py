@@ -23,7 +23,9 @@ def closing_table(summary: dict[str, Any]) -> FittingTable:
     Args:
       summary: the content of summary.json.
     """
-    title = f"Experiment {summary['experiment']} on {summary['data']}"
+    title, data = f"Experiment {summary['experiment']}", summary["data"]
+    if data != summary["experiment"]:  # `thaw init` gives both the name of the folder
+        title += f" on {data}"
     if summary["synthetic"]:
         title = f"SYNTHETIC images: {title}"
     table = Table(

@@ -40,7 +40,7 @@ def test_left_and_right_are_seen_in_the_training_images_of_the_target(records):
     advice = mirror_advice(records(120), DATA, ("left", "right"), None, told.append)
     assert not advice.mirror and told == list(range(1, 81))
     assert advice.reason.startswith("they look like images of other classes: a simple classifier recognises ")
-    assert "of 80 training images" in advice.reason and advice.reason.endswith("--mirror adds them")
+    assert "of 80 images of train and val" in advice.reason and advice.reason.endswith("--mirror adds them")
 
 
 def test_images_that_are_alike_either_way_are_mirrored(records):

@@ -114,6 +114,18 @@ def test_weights_that_are_not_there_are_a_warning_and_a_wrong_file_a_problem(tmp
     assert found("backbone mobilenet_v2", without_data, f"backbones.mobilenet_v2.weights={wrong}").state == "problem"
 
 
+@pytest.mark.parametrize(
+    ("transfers", "then"),
+    [("[{source: imagenet, architecture: mobilenet_v2}]", "a run stops"),
+     ("[{source: imagenet, architecture: mobilenet_v2}, {source: cats_dogs, architecture: original}]",
+      "a run leaves out the transfers that need them")],
+)  # fmt: skip
+def test_without_weights_a_run_stops_where_no_other_transfer_is_left(tmp_path, monkeypatch, transfers, then):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    changes = (f"data.path={tmp_path / 'nothing'}", f"transfers={transfers}")
+    assert found("backbone mobilenet_v2", *changes, root=tmp_path / "project").advice.endswith(f"Without them {then}.")
+
+
 def test_a_model_of_the_users_is_looked_at(tmp_path):
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
     model.save(tmp_path / "net.keras")

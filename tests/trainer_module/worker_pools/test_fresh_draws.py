@@ -40,7 +40,7 @@ def fresh(small_job, searched, tmp_path):
     return lambda: FreshDraws(job, searched[0].header, 2)
 
 
-def trained(sweep: FreshDraws, executions, advance=lambda name, row: None, begin=lambda lacking: None):
+def trained(sweep: FreshDraws, executions, advance=lambda name, row, found: None, begin=lambda lacking: None):
     with JointPool({NAME: KnownSweep(sweep.job, sweep.facts, lambda cell: 1.0)}, 2) as pool:
         return fresh_rows({NAME: sweep}, pool, {NAME: executions}, advance, begin)[NAME]
 
@@ -51,7 +51,9 @@ def test_fresh_draws_have_rows_of_their_own_beside_the_search(fresh, searched, t
     header, rows = trained(fresh(), [FIRST, SECOND], lambda *one: told.append(one), lacking.append)
     assert lacking == [{NAME: [FIRST, SECOND]}]
     assert [row.draw for row in rows] == [FIRST[1], SECOND[1]]
-    assert sorted((name, row.draw) for name, row in told) == [(NAME, FIRST[1]), (NAME, SECOND[1])]
+    assert sorted((name, row.draw, found) for name, row, found in told) == [
+        (NAME, FIRST[1], False), (NAME, SECOND[1], False)
+    ]  # fmt: skip
     assert header == record.header and header.val_images == (15, 15)
     assert not {row.key for row in rows} & set(record.keys)
     assert all((row.test_probabilities != execution.test.probabilities).any() for row in rows)
@@ -64,9 +66,9 @@ def test_what_the_ledger_holds_is_known_and_not_trained_again(fresh):
     again, told, lacking = fresh(), [], []
     assert again.row(*FIRST).seconds == first.seconds
     assert again.row(*SECOND) is None and again.row(Cell(8, 0, False), FIRST[1]) is None
-    _, rows = trained(again, [SECOND, FIRST], lambda name, row: told.append(row.draw), lacking.append)
+    _, rows = trained(again, [SECOND, FIRST], lambda name, row, found: told.append((row.draw, found)), lacking.append)
     assert lacking == [{NAME: [SECOND]}]
-    assert told == [FIRST[1], SECOND[1]]  # what was found comes first
+    assert told == [(FIRST[1], True), (SECOND[1], False)]  # what was found comes first
     assert [row.draw for row in rows] == [SECOND[1], FIRST[1]] and rows[1].seconds == first.seconds
 
 

@@ -153,6 +153,14 @@ def test_the_picture_has_a_panel_for_each_estimator_and_the_table_a_row(shown):
     assert section.worth["LEEP"]["layers"] == ("-", section.worth["at random"]["layers"][1])
 
 
+def test_of_a_single_estimated_cell_there_is_no_picture_and_no_table(header_of, row_of, tmp_path):
+    estimates = estimated("logme", {"a": (0.3, 0.5)})[:1]
+    before = BeforeTraining(calibration="", level=0.9, predicted_gains={}, estimates=estimates, seconds=0.0)
+    (tmp_path / "figures").mkdir()
+    section = write_before_training(tmp_path, before, made_ledgers(header_of, row_of, {"a": (0.9, 0.8)}), (20,))
+    assert section.plots is None and section.worth == {}
+
+
 def test_without_estimates_there_is_no_picture(quick_ledgers, before_of, tmp_path):
     (tmp_path / "figures").mkdir()
     before = before_of(quick_ledgers).model_copy(update={"estimates": ()})

@@ -182,6 +182,13 @@ def test_the_title_carries_synthetic_only_where_it_must() -> None:
     assert "SYNTHETIC images:" in title
 
 
+def test_the_title_names_the_data_only_where_its_name_is_not_the_experiments() -> None:
+    assert printed(summary(experiment="birds", data="CIFAR-10"), 120).splitlines()[0].strip() == (
+        "Experiment birds on CIFAR-10"
+    )
+    assert printed(summary(experiment="birds", data="birds"), 120).splitlines()[0].strip() == "Experiment birds"
+
+
 def test_what_to_use_at_each_n_stands_below() -> None:
     assert "With 2,000 labelled images: the remastered network." in printed(summary(), 120)
 
