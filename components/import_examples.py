@@ -57,10 +57,10 @@ class CopyFiles(BaseBeamExecutor):
 
 
 class ContentDriver(FileBasedDriver):
-    """TFX's driver, but the cache key has what the files hold and not when they were written.
+    """TFX's driver, except that the cache key depends on the files' contents and not on their times.
 
-    Images that were copied or downloaded again are the same images; by their times every source would be trained again.
-    Vertex AI runs TFX's own driver instead, and so still depends on times.
+    Images that were copied or downloaded again are the same images; a key of their times would train every source
+    again. Vertex AI runs TFX's own driver instead, and so still depends on times.
     """
 
     def resolve_exec_properties(
@@ -79,7 +79,7 @@ def split_files(input_base: str, pattern: str) -> list[str]:
     """A split's files, sorted.
 
     Args:
-      input_base: the folder, taken as it is written whatever characters are in its name.
+      input_base: the folder; its name is never read as a pattern.
       pattern: of the files, relative to the folder; every part of it may hold * and the like.
     """
     found = [input_base.rstrip("/")]

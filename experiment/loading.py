@@ -1,4 +1,4 @@
-"""Reads configurations from YAML and the command line, and says all that is wrong. Imports config and checks."""
+"""Reads configurations from YAML and the command line, and reports all that is wrong. Imports config and checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiment.domains import Settings
 from experiment.errors import ThawError
 
 PRESETS = Path(__file__).resolve().parent / "presets"
-"""Folder of the configurations that Thaw brings."""
+"""Folder of the configurations that come with Thaw."""
 
 Model = TypeVar("Model", bound=Settings)
 
@@ -27,14 +27,15 @@ READ_BY_YAML = (
     "such; put text in quotes, such as 'on'"
 )
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
-"""What YAML's escapes can write and no file system, TensorFlow or UTF-8 takes."""
+"""Characters that YAML's escapes can write, but no file system, TensorFlow or UTF-8 accepts."""
 OCTAL = re.compile(r"[-+]?0[0-7_]+")
 MOST_ALIASES = 20
-"""In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
+"""Most aliases in one file. A few lines of aliases of aliases can expand to more values than memory holds; this many
+can't."""
 MOST_QUOTED = 60
-"""Letters of a wrong value that a message repeats."""
+"""Characters of a wrong value that a message quotes."""
 MOST_DEPTH = 20
-"""Of brackets within brackets; the time to parse them grows with the square of it."""
+"""Most nested brackets; parsing time grows with the square of the depth."""
 
 
 def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
@@ -110,7 +111,7 @@ def validated(model: type[Model], settings: dict[str, Any], origin: str, documen
 
 
 def _overlap(one: Place, other: Place) -> bool:
-    """Whether one of two values holds the other."""
+    """Whether one of two values contains the other."""
     return all(a == b for a, b in zip(one, other, strict=False))
 
 
@@ -135,15 +136,15 @@ def _described(problem: Any, model: type[Settings], documented_in: str) -> Itera
 
 
 def _at(place: Place, text: str) -> str:
-    """The sentence with the key before it; between fields of the top level it begins with one itself."""
+    """The sentence with its key in front; one about several top-level fields already begins with a key."""
     return f"{'.'.join(map(str, place))}: {text}" if place else text
 
 
 def _not_plain(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Places of keys that are not text, and of dates, text and other values that no setting takes; what is wrong there.
+    """Places of keys that are not text and of values that no setting takes, such as dates, with what is wrong there.
 
     Raises:
-      RecursionError: a value holds itself.
+      RecursionError: a value contains itself.
     """
     if isinstance(value, dict) and (wrong := [name for name in value if not isinstance(name, str)]):
         for name in wrong:
@@ -174,7 +175,7 @@ def _apply_override(settings: dict[str, Any], override: str) -> None:
 
 
 def _parsed(text: str, complaint: str) -> Any:
-    """What the YAML holds.
+    """The values of a YAML text.
 
     Raises:
       ThawError: beginning with the complaint.
@@ -189,7 +190,7 @@ def _parsed(text: str, complaint: str) -> Any:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a mapping that has a key twice: YAML would take the last one, whatever the first one asked for."""
+    """Rejects a mapping that has a key twice: YAML would take the last one without a warning."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         if node.tag == "tag:yaml.org,2002:int" and OCTAL.fullmatch(str(node.value)):
@@ -219,7 +220,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _check_extent(text: str, complaint: str) -> None:
-    """Refuses text that takes minutes to parse, or more memory than there is, before it does."""
+    """Rejects text that would take minutes to parse, or more memory than there is."""
     aliases = depth = 0
     for token in yaml.scan(text):
         aliases += isinstance(token, yaml.AliasToken)

@@ -22,7 +22,7 @@ STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green",
 
 
 def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
-    """How far each sweep is."""
+    """The progress of each sweep."""
     title = f"Experiment {experiment}" + (f" on {state.data}" if state.data else "")
     rows = [
         (one.sweep, str(one.done), between(one.fewest, one.planned, one.bound), str(one.diverged),
@@ -65,9 +65,9 @@ def _cells_table(changes: Sequence[Change], draws: str) -> FittingTable:
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
         title=f"The same cell in both, on {draws}",
-        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test "
-        "images alone; one draw has none, nor have draws that are all equal."
-        + " Draws of the search took part in each run's choice." * (not changes[0].fresh),
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test images "
+        "alone. There is none for one draw, or if all draws are equal."
+        + " Each run chose its cells on the draws of its search." * (not changes[0].fresh),
     )  # fmt: skip
     return FittingTable(table, rows, [one.first_cell[0] for one in changes])
 
@@ -108,7 +108,7 @@ def _difference(change: Change) -> tuple[str, Text]:
 
 
 def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> FittingTable:
-    """What more images are expected to bring, a row for each curve that says something."""
+    """The accuracy expected with more images, a row for each curve with a forecast."""
     from components.transfer_report.page.labels_ahead import label_rows, wished_in_words
 
     said = [row for row in label_rows(labels) if not row["silent"]]
@@ -123,7 +123,7 @@ def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> Fi
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[Text]:
-    """What `thaw doctor` found, a line each, and what to do in a line below: only the terminal breaks a path."""
+    """What `thaw doctor` found, a line each, with what to do in the line below; only the terminal breaks a path."""
     width = len(max(("ok", "warning", "problem"), key=len))
     for one in findings:
         yield Text.assemble((one.state.ljust(width), STYLES[one.state]), f"  {one.subject}: {one.found}")

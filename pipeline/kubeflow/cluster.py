@@ -1,4 +1,5 @@
-"""What a Kubeflow cluster gives a pipeline: image, data, volume, GPUs, tries. Decides no result. Imports experiment."""
+"""What a Kubeflow cluster gives a pipeline: image, data, volume, GPUs, retries. Decides no result. Imports
+experiment."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import pydantic
 from experiment.domains import Settings
 from experiment.loading import read_settings, validated
 
-# TFX and Beam take these paths for patterns of files, so none may hold *, ?, [ or a backslash.
+# TFX and Beam read these paths as patterns of files, so none may contain *, ?, [ or a backslash.
 Uri = Annotated[str, pydantic.Field(pattern=r"^(gs|s3|minio)://[^/*?\[\\]+(/[^*?\[\\]*)?$")]
 PodPath = Annotated[str, pydantic.Field(pattern=r"^/[^*?\[\\]+$")]
 Cores = Annotated[float, pydantic.Field(gt=0, le=10_000)]
@@ -41,10 +42,10 @@ class Volume(Settings):
 
 
 class Training(Settings):
-    """What each Trainer and Tuner asks for; every other step asks for nothing."""
+    """What each Trainer and Tuner requests; every other step requests nothing."""
 
     gpus: Annotated[int, pydantic.Field(ge=0, le=1024)] = 0
-    """Accelerators a pod; none: it trains on its cores."""
+    """Accelerators per pod; none: it trains on its cores."""
     gpu_type: str = pydantic.Field(default="nvidia.com/gpu", min_length=1)
     """Kubernetes' name of the resource (Vertex AI: of the accelerator, such as NVIDIA_TESLA_T4)."""
     cpus: Cores = 4.0
@@ -56,7 +57,7 @@ class Training(Settings):
 
 
 class NodeResources(Settings):
-    """What the pods of one node ask for, in place of what `training` says or where they would ask for nothing."""
+    """What the pods of one node request, in place of `training` or of nothing."""
 
     cpus: Cores
     """Cores a pod."""
@@ -74,16 +75,16 @@ class Secret(Settings):
 
 
 class Retries(Settings):
-    """How often a step whose pod was pre-empted or failed is tried again."""
+    """How often a step is retried whose pod was pre-empted or failed."""
 
     times: Annotated[int, pydantic.Field(ge=0, le=1000)] = 3
-    """Tries after the first."""
+    """Attempts after the first."""
     first_wait_s: Annotated[int, pydantic.Field(ge=0, le=DAY_S)] = 30
-    """Wait before the second try."""
+    """Wait before the second attempt."""
     factor: Annotated[float, pydantic.Field(ge=1, le=1000)] = 2.0
-    """Each further wait is so many times the one before."""
+    """Factor between one wait and the next."""
     longest_wait_s: Annotated[int, pydantic.Field(ge=1, le=DAY_S)] = 600
-    """No wait is longer."""
+    """Longest wait."""
 
 
 class Toleration(Settings):
@@ -100,30 +101,31 @@ class Toleration(Settings):
 
 
 class ClusterConfig(Settings):
-    """Everything about a cluster that the compiled pipeline says; none of it changes what is computed."""
+    """All settings of a cluster in the compiled pipeline; none of them changes what is computed."""
 
     image: str = pydantic.Field(pattern=r"^\S+$")
     """The image of kubeflow/Dockerfile, as the cluster pulls it; a digest or a tag that never moves."""
     pipeline_root: Uri
-    """Where artifacts lie unless the submission says otherwise."""
+    """Root of the artifacts, unless the submission gives another."""
     data: ClusterData
     """The images."""
     volume: Volume
-    """What pods share."""
+    """The volume that pods share."""
     weights: PodPath | None = None
     """Folder where the pods see the files of backbones; none: `weights/` on the volume."""
     training: Training = Training()
-    """What Trainers and Tuners ask for."""
+    """What Trainers and Tuners request."""
     retries: Retries = Retries()
-    """Of every step."""
+    """Retries of every step."""
     node_selector: dict[str, str] = pydantic.Field(default={})
     """Labels of the nodes that Trainers and Tuners may run on, such as a GPU's model."""
     tolerations: tuple[Toleration, ...] = ()
-    """Of Trainers and Tuners."""
+    """Tolerations of Trainers and Tuners."""
     nodes: dict[str, NodeResources] = pydantic.Field(default={})
-    """By task of the compiled file, such as transform, or by the beginning of its name, such as `evaluator-`."""
+    """Requests by task of the compiled file, such as transform, or by the beginning of its name, such as
+    `evaluator-`."""
     timeout_s: Annotated[int, pydantic.Field(ge=1, le=366 * DAY_S)] | None = None
-    """Longest time of a step's pod; none: no limit. A pod that took longer has failed and counts as a try."""
+    """Longest time of a step's pod; none: no limit. A pod that takes longer fails and counts as an attempt."""
     secrets: tuple[Secret, ...] = ()
     """What every pod's environment gets from secrets."""
     image_pull_secrets: tuple[str, ...] = ()

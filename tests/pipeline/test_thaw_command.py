@@ -179,7 +179,7 @@ def test_labels_of_a_run_by_an_earlier_thaw_are_refused_with_what_to_do(thaw, tm
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "summary.json").write_text(json.dumps(SUMMARY))
     done = thaw("labels", "run")
-    assert done.returncode == 1 and "holds no learning curves" in done.stderr and "again" in done.stderr
+    assert done.returncode == 1 and "has no learning curves" in done.stderr and "again" in done.stderr
 
 
 @pytest.mark.parametrize(

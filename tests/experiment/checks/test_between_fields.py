@@ -9,7 +9,7 @@ from experiment.loading import PRESETS, load_config
 @pytest.mark.parametrize("name", ["baseline", "target"])
 def test_a_source_with_a_name_of_the_pipelines_own_is_refused(name):
     asked = f"sources={{{name}: {{classes: [cat, dog]}}}}", f"transfers=[{{source: {name}, architecture: original}}]"
-    with pytest.raises(ThawError, match=rf"sources\.{name}: Thaw names .* so; give the source another name"):
+    with pytest.raises(ThawError, match=rf"sources\.{name}: Thaw uses this name for .*; give the source another name"):
         load_config(PRESETS / "tiny.yaml", asked)
     renamed = (one.replace(name, f"{name}_domain") for one in asked)
     assert load_config(PRESETS / "tiny.yaml", tuple(renamed)).transfers[0].id == f"{name}_domain__original"

@@ -150,8 +150,8 @@ def test_groups_with_a_picture_in_common_lie_in_one_split(tmp_path, init):
             if group % 3:
                 photo(offset + 10 * (group - 1)).save(folder / name / f"{name}{group}_copy.png")
     made, rows = init(folder, grouping=grouping_from(r"^([a-z]+\d+)_"), together=False)
-    [note] = [note for note in made.notes if "very same picture" in note]
-    assert note.startswith("24 of the groups hold") and note.endswith("such as 'cat0' and 'cat1'.")
+    [note] = [note for note in made.notes if "the same picture" in note]
+    assert note.startswith("24 of the groups contain") and note.endswith("such as 'cat0' and 'cat1'.")
     splits = {row["file"]: row["split"] for row in rows}
     for name in ("cat", "ship"):
         for group in range(0, 12, 3):

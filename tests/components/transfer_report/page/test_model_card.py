@@ -102,7 +102,7 @@ def test_as_many_independent_images_as_there_are_give_clopper_and_pearsons_inter
 
 
 def test_where_slices_are_called_weak_the_card_says_how_many_are_by_chance(written):
-    assert all("of 40 slices that are no weaker, one is called so by chance" in text for text in written())
+    assert all("of 40 slices not weaker, about one is marked by chance" in text for text in written())
     assert all("by chance" not in text for text in written([ALL, LOW]))
 
 
