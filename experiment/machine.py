@@ -77,6 +77,7 @@ class Machine(pydantic.BaseModel):
     asked: dict[str, str] = {}
     """By sweep, the hash of its settings (`asked_digest` of training_settings), which names the note of its ledger."""
     expected: dict[str, Expected] = {}
+    """Expected seconds by sweep."""
 
     def deadline_of(self, name: str, now: float) -> float | None:
         """When a node that begins now must stop assigning work; None if there is no limit.

@@ -161,7 +161,7 @@ def _check(
         raise ThawError(
             f"The class {name!r} has {found} images{left_out}. Expected at least {LEAST[TRAIN]} train, {LEAST[VAL]} "
             f"val and {LEAST[TEST]} test.{why} Add pictures that are not near-duplicates of others, in further groups "
-            "if there are groups; or leave the class out; or, if the pictures are no near-duplicates, use "
+            "if there are groups; or leave the class out; or, if they are not near-duplicates, use "
             "--near-duplicates ignore."
         )
 

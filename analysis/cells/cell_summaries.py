@@ -142,6 +142,8 @@ def class_f1s(
       ledgers: of both.
       transfer, cell: which.
       draws: the draws to use; None: all of the cell.
+
+    Raises:
       ThawError: as `Ledgers.baseline_rows`.
     """
     sweep = ledgers.transfers[transfer]

@@ -74,6 +74,7 @@ def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> t
 
     Args:
       collapsed: how many trainings did.
+      draws: number of trainings.
       level: share of such intervals that include the truth, at least.
 
     Raises:

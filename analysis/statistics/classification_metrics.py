@@ -111,8 +111,11 @@ def pseudo_values(probabilities: np.ndarray, labels: np.ndarray) -> PseudoValues
 
 def f1_pseudo_values(called: np.ndarray, labels: np.ndarray, classes: int) -> PseudoValues:
     """F1 of each class, 2 TP / (2 TP + FP + FN) = sum(2 y c) / sum(y + c), c = 1 if the class is predicted.
-    labels: int [images], each below classes.
-    classes: their number.
+
+    Args:
+      called: int [draws, images], the predicted class of each image.
+      labels: int [images], each below classes.
+      classes: their number.
     """
     each = np.arange(classes)[:, None, None]
     truth, calls = np.broadcast_to(labels == each, (classes, *called.shape)), called == each  # [classes, draws, images]

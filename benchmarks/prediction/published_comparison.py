@@ -66,6 +66,7 @@ class Line:
 
     Attributes:
       asked: the requirement in words.
+      figures: the findings, each with whether it meets the requirement.
     """
 
     asked: str

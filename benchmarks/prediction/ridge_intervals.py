@@ -34,6 +34,7 @@ class Calibrated:
       rule: fitted on all rows; see `fit`.
       strata: values of the stratum (n), rising.
       low, high: of each stratum, the amounts to add to a prediction for the interval's bounds.
+      widening: factor that they include.
       coverage: share of rows whose value the interval included, over groups that neither rule nor quantiles had seen.
       error: root mean square of predictions for groups left out.
       residuals: float64 [rows], measured minus predicted for the group left out.
@@ -60,6 +61,7 @@ def calibrate(x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarr
     Args:
       x: real numbers [rows, predictors].
       y: real numbers [rows], the target of the regression.
+      groups: [rows], the rows that are left out together; three or more groups.
       strata: int [rows]; an interval's width may differ from stratum to stratum.
       level: nominal coverage, between 0 and 1.
 

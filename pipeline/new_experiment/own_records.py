@@ -38,6 +38,7 @@ class OwnData:
 
     Attributes:
       data: their layout and their final place.
+      files: their current place.
       own_classes: the user's.
       target: classes to tell apart.
       domains: classes of each source.

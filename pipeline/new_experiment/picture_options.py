@@ -21,6 +21,7 @@ class PictureOptions:
       columns: names of the CSV file's columns `file`, `label`, `group` and `split`; none: they are found.
       ignored: names of its columns to ignore.
       together: whether near-duplicates are kept in one split.
+      keep_originals: whether all pictures keep their size.
     """
 
     grouping: Grouping | None = None

@@ -29,6 +29,7 @@ class BudgetPlan:
       least_minutes: for the smallest complete answer.
       draws: of every cell in the search; fewer than configured if all cells on all draws take too long.
       cells: how many of each sweep's cells are expected to be trained.
+      planned: how many cells each sweep has.
       fresh_draws: expected at each n, the size to deploy first; 0: not confirmed.
       weights: shares of the training time of each sweep and CONFIRMATION.
       fixed_s: seconds of each node that nothing can cut short.

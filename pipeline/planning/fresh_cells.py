@@ -17,6 +17,7 @@ class FreshCells:
 
     Attributes:
       fewest, most: cells that are trained on every fresh draw.
+      of_claims: the most cells of claims only, trained on the fresh draws of the first look.
     """
 
     fewest: int

@@ -28,6 +28,7 @@ class Plan:
       fresh_cells: by n, the most cells that val chooses or that these are compared with; each is trained on fresh
         draws.
       fresh_executions: the most trainings on fresh draws.
+      fresh_fewest: the fewest; 0 with a time limit.
       fresh_at_most: whether the two differ: the number of cells depends on val's choice, and a size that stays
         undecided gets more draws (`most_draws`).
       executions: trainings in all.

@@ -28,6 +28,7 @@ def explained(error: Exception, node: str, log: Path, workspace: Path) -> ThawEr
 
     Args:
       error: the one that ended the run.
+      node: the node that ran then; empty before the first node.
       log: the run's.
       workspace: the run's.
     """

@@ -30,6 +30,7 @@ class Short:
       setting: the key, such as `data.path`.
       kind: of its value; none: a switch, which sets true.
       metavar: the value's name in the help.
+      help: its description.
     """
 
     name: str
@@ -104,6 +105,8 @@ def _as_yaml(value: object) -> str:
 
 def text_as_yaml(text: str) -> str:
     """The text in quotes, or YAML would read `photos #2` as `photos`.
+
+    Characters that JSON leaves are escaped: YAML rejects some control characters, and reads one as a line feed.
 
     Raises:
       ThawError: it is not UTF-8.

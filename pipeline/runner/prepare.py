@@ -44,6 +44,9 @@ class Prepared:
       dataset: the images.
       left_out: transfers that can't run, and why.
       plan: of the run.
+      precision: of trainings, and why.
+      budget: what there is time for; none if the run has no budget.
+      expected: expected seconds of trainings, by sweep.
     """
 
     asked: ExperimentConfig

@@ -210,11 +210,9 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
     """Gives this process and its children a folder for temporary files, which is removed when the process ends.
 
     A second call in the same process returns the first one's folder: folders within folders would soon make paths that
-    are too long for sockets.
-
-    TensorFlow's autograph, Beam and multiprocessing leave files in the temporary folder if a signal ends the process. A
-    shell waits until this process ends, in any way, and removes the folder; it belongs to a session of its own, so that
-    Ctrl-C does not reach it.
+    are too long for sockets. TensorFlow's autograph, Beam and multiprocessing leave files in the temporary folder if a
+    signal ends the process. A shell waits until this process ends, in any way, and removes the folder; it belongs to a
+    session of its own, so that Ctrl-C does not reach it.
 
     Args:
       environment: the process's; TMPDIR is set.

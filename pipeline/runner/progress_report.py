@@ -47,6 +47,7 @@ class SweepState:
       sweep: its name.
       done: executions in the ledger that a sweep with these settings used last.
       planned: executions of the configuration.
+      diverged: how many of those done did not train as planned.
       training_s: seconds of training that they took, all workers together.
       bound: how to read `planned`: a search or a time limit trains a part.
       fewest: how many of `planned` are trained in any case; the others depend on val's choice and on undecided sizes.
@@ -68,11 +69,13 @@ class ExperimentState:
     Attributes:
       data: name of the data; empty if it is not known yet.
       run: folder of the newest run with these settings, whatever its time limit; None if there was no run with them.
+      run_minutes: that run's time limit, if it had one.
       finished: whether that run came to its end.
       running: whether that run is working in the workspace now, and not a later one with other settings.
       node: the last node that began by its log; empty if the run is finished, or no node began.
       last_line: the last line of its log; empty if the run is finished.
       other_run: folder of the experiment's newest run, if its settings differ.
+      differing: names of the settings that differ.
     """
 
     sweeps: tuple[SweepState, ...]
@@ -176,7 +179,11 @@ def _counted(name: str, rows: Sequence[Mapping[str, Any]], planned: int, bound: 
 
 
 def _named_in(note: Path) -> str:
-    """The ledger's file name in a note."""
+    """The ledger's file name in a note.
+
+    Raises:
+      ThawError: it has none.
+    """
     try:
         name = note.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:

@@ -23,6 +23,7 @@ class Step:
       node: the node's id.
       distance: executions between it and the artifact; 0 wrote the artifact itself.
       began: its start.
+      seconds: its duration.
       settings: its parameters (TFX's execution properties) by name.
       inputs, outputs: URIs by the channel's name.
     """

@@ -56,7 +56,11 @@ def run_name(store: MetadataStore, context_id: int) -> str:
 
 
 def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
-    """Each node's execution in a run, by node id, in the order they ran."""
+    """Each node's execution in a run, by node id, in the order they ran.
+
+    Raises:
+      Damaged: related rows are missing.
+    """
     nodes = {}
     for execution in sorted(store.get_executions_by_context(context_id), key=lambda execution: execution.id):
         spent_ms = execution.last_update_time_since_epoch - execution.create_time_since_epoch

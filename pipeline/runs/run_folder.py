@@ -90,6 +90,9 @@ def finish_run_folder(
       folder: made by new_run_folder.
       config: the resolved configuration.
       nodes: the executions of the run's nodes.
+      origin: where the data was found.
+      record: ML Metadata's record of the run.
+      began: start of the command, by time.monotonic.
 
     Returns:
       The content of summary.json.

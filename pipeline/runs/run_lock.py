@@ -107,7 +107,11 @@ def check_no_pattern(place: Path | str) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes the folder, and for a moment a file in it."""
+    """Makes the folder, and for a moment a file in it.
+
+    Raises:
+      ThawError: that can't be done, or its path would be read as a pattern.
+    """
     check_no_pattern(folder)
     probe = folder / f".writable-{os.getpid()}"
     try:

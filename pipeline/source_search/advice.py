@@ -49,6 +49,7 @@ class Advice:
       predicted_gains: by falling expected gain.
       left_out: transfer -> why.
       calibration: the evidence for the intervals, in words.
+      seconds: duration.
     """
 
     target: tuple[str, ...]

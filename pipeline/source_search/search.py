@@ -65,8 +65,12 @@ class Found:
       chosen: the best cell on val, on test, against its baseline on the same draws.
       scratch: the same against the best network from scratch on val; None if that is its baseline.
       tried: all cells that were trained; those with most draws first, and of these the best on val.
+      cells: number of all cells.
+      trainings: number requested, without baselines, including those already in a ledger.
+      share: of the whole grid's expected seconds.
       expected_loss: points of val accuracy that the choice may lose on average, by the search's own posterior.
       at_once: trainings that each round requested, one for each worker process; it affects which cells are tried.
+      seconds: wall time, including estimates and baselines.
     """
 
     data: str

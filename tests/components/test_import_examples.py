@@ -99,7 +99,7 @@ def test_the_cache_goes_by_what_files_hold_and_not_by_when_they_were_written(imp
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_folder_is_taken_as_it_is_written(tmp_path, name):
-    """Where its name were a pattern, files would be found in one of the folders beside it, or nowhere."""
+    """If its name were read as a pattern, files would be found in a sibling folder, or nowhere."""
     for folder in {name, "photos 2 v1", "axb", "whatx", "x"}:
         for split in ("train", "test"):
             path = tmp_path / folder / split / folder

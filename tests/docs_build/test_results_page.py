@@ -1,4 +1,4 @@
-"""The page of results is made of a run's own files. Writes into temporary folders alone."""
+"""The page of results is made of a run's own files. Writes only into temporary folders."""
 
 import csv
 import gzip

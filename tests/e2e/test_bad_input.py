@@ -1,4 +1,4 @@
-"""Bad input ends a run at once, before any node, with a message and status 1. Runs the real command line."""
+"""Invalid input ends a run at once, before any node, with a message and status 1. Runs the real command line."""
 
 import json
 import shutil

@@ -1,4 +1,5 @@
-"""Which setting is in which key, of TFX's cache and of the ledgers: what decides it, and nothing else. Runs nothing."""
+"""Which setting is in which key, of TFX's cache and of the ledgers: only settings that decide the result. Runs
+nothing."""
 
 import copy
 import dataclasses

@@ -1,4 +1,4 @@
-"""Agreement of estimates with measurements: hand-computed values, invariants, refusals. Imports no TensorFlow."""
+"""Agreement of estimates with measurements: hand-computed values, invariants, errors. Imports no TensorFlow."""
 
 import numpy as np
 import pytest

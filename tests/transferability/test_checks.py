@@ -1,4 +1,4 @@
-"""What the estimators refuse, and what they make of what they take. Imports no TensorFlow."""
+"""What the estimators reject, and the results for what they accept. Imports no TensorFlow."""
 
 import numpy as np
 import pytest

@@ -25,6 +25,7 @@ class TargetData:
 
     Attributes:
       train: the records that the draws use, copies included.
+      val: on which cells are chosen.
       test: scored for the ledger after training, and never chosen on.
       num_classes: of the target.
       content_hash: of the whole splits, before `train` was narrowed to what the draws use.

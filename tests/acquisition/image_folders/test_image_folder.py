@@ -1,4 +1,4 @@
-"""Folders of class folders, with splits and groups: what is found, refused and chosen. Imports no TensorFlow."""
+"""Folders of class folders, with splits and groups: what is found, rejected and chosen. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_folder_of_another_kind_is_explained(folder: Path, spoil: Callable[[Pa
 
 
 def test_a_folder_of_one_class_is_told_from_class_folders_with_loose_images(folder: Path) -> None:
-    """As when a user gives the folder of one class: there are no class folders that its images could lie beside."""
+    """As when a user gives the folder of one class: there are no class folders next to its images."""
     with pytest.raises(ThawError, match=rf"which has no subfolders\..*'rose' is itself a class.*, {folder}; else move"):
         find_images(folder / "rose")
 
@@ -171,7 +171,7 @@ def test_folders_in_a_class_are_groups_where_it_is_said(folder: Path) -> None:
 
 
 def test_groups_by_folder_need_a_folder(folder: Path) -> None:
-    """Else a user believes that people are kept together."""
+    """Otherwise a user believes that people are kept together."""
     with pytest.raises(ThawError, match="--group folder finds no group"):
         find_images(folder, grouping_from("folder"))
 

@@ -1,4 +1,4 @@
-"""CSV files of images and labels: what is read, and what is refused by name. Imports no TensorFlow."""
+"""CSV files of images and labels: what is read, and what is rejected with a message. Imports no TensorFlow."""
 
 from __future__ import annotations
 

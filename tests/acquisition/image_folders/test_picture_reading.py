@@ -1,4 +1,5 @@
-"""Reading pictures: kept, re-encoded or reduced, once each, and gone on with. Uses real files, no TensorFlow."""
+"""Reading pictures: kept, re-encoded or reduced, once each, and continued after an interruption. Uses real files, no
+TensorFlow."""
 
 from __future__ import annotations
 
@@ -129,7 +130,7 @@ def with_a_wrong_checksum(content: bytes) -> bytes:
 
 
 def with_text_that_says_idat(content: bytes) -> bytes:
-    """Before the block of transparency, which is after it for who looks for the letters alone."""
+    """Before the block of transparency; a search for the letters alone would place it after it."""
     block = b"tEXtComment\0IDAT"
     text = (len(block) - 4).to_bytes(4, "big") + block + zlib.crc32(block).to_bytes(4, "big")
     place = content.index(b"tRNS") - 4

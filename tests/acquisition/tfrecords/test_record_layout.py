@@ -1,4 +1,4 @@
-"""The layout of a user's TFRecords is told from the records, and what can't be told is asked for. Real files."""
+"""The layout of a user's TFRecords is found from the records; the rest must be given by options. Real files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description of a cluster: what it refuses, and what it takes when told nothing. Imports no TFX."""
+"""The description of a cluster: what it rejects, and its defaults. Imports no TFX."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`thaw init` on small folders of images and TFRecords: what it writes, and what it refuses. Trains nothing."""
+"""`thaw init` on small folders of images and TFRecords: what it writes, and what it rejects. Trains nothing."""
 
 import csv
 import io

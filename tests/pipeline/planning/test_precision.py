@@ -1,4 +1,4 @@
-"""Which precision `auto` becomes, and when it stays what it was. Measures one small network for real."""
+"""Which precision `auto` becomes, and when it stays unchanged. Measures one small network for real."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Files of backbones before a run: found, counted, fitted, left out, refused. Builds small Keras models."""
+"""Files of backbones before a run: found, counted, fitted, left out, rejected. Builds small Keras models."""
 
 import hashlib
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_what_the_file_says_of_itself_is_filled_in(saved, monkeypatch):
     ],
 )  # fmt: skip
 def test_a_model_whose_pixels_would_be_scaled_twice_or_never_is_refused(tmp_path, layers, scale, message):
-    """It would be a run of a useless source, without a word."""
+    """It would be a run of a useless source, without a warning."""
     backbone = Backbone(model=written(tmp_path / "net.keras", layers), scale=scale)
     with pytest.raises(ThawError, match=message):
         looked_at("net", backbone, (32, 32, 3))

@@ -1,4 +1,4 @@
-"""A model server that can't start: no model, a model cut short, a port that is none."""
+"""A model server that can't start: no model, an incomplete model, an invalid port."""
 
 import importlib.util
 import os

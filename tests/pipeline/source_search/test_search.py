@@ -1,4 +1,4 @@
-"""What `thaw search` asks for and what it says, on a small run made by hand. SYNTHETIC squares."""
+"""The trainings and messages of `thaw search`, on a small run made by hand. SYNTHETIC squares."""
 
 import dataclasses
 import types

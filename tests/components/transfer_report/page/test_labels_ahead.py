@@ -1,4 +1,4 @@
-"""What is said of further images, in words: every kind of answer, and none. Imports no TensorFlow."""
+"""Sentences on further images: every kind of answer, and none. Imports no TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card of the pushed model: what it says, of whom, and that it can be repeated. Imports no TensorFlow."""
+"""The card of the pushed model: its content, and that the run can be repeated. Imports no TensorFlow."""
 
 import pytest
 import yaml
@@ -140,7 +140,7 @@ def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
 
 
 def test_a_run_is_repeated_in_a_new_folder_and_on_images_of_the_user_that_are_given(written):
-    """Without --data Thaw would look for CIFAR-10; a run writes beside its configuration."""
+    """Without --data Thaw would look for CIFAR-10; a run writes next to its configuration."""
     for text in written(data="cifar10"):
         assert "--data" not in text and "into a new folder and run this there" in text
     for text in written(data="my_photos"):

@@ -92,7 +92,7 @@ def test_an_undecided_difference_is_the_answer_unless_the_floor_is_missed() -> N
 
 @pytest.mark.parametrize("verdict", ["undecided", "loss"])
 def test_no_network_from_scratch_is_the_answer_if_none_reaches_the_floor(verdict: str) -> None:
-    """Of labels that nothing can be learned from, the network that guessed better by chance is not advised."""
+    """With labels that can't be learned, the network that is better by chance is not advised."""
     scratch = {**CELL["from_scratch"], "accuracy": 0.512, "lead_points": -1.2, "verdict": verdict}
     row = {**CELL, "accuracy": 0.5, "from_scratch": scratch, "blessed": False}
     assert headline(summary_of(row)) == (
