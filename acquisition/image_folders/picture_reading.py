@@ -103,7 +103,7 @@ def read_pictures(
         groups.setdefault(image.image_id, set()).update([one.group] if one.group is not None else [])
         other, _ = found.setdefault(image.image_id, (image, picture.fingerprint))
         if other.source.class_name != one.class_name:
-            problems.append(f"{one.path}: the very same image is in {other.source.path}; leave one of them out")
+            problems.append(f"{one.path}: the same image is in {other.source.path}; leave one of them out")
         elif other is not image:
             kept, left_out = sorted((other, image), key=_rank, reverse=True)
             found[image.image_id] = kept, picture.fingerprint

@@ -115,7 +115,9 @@ def test_status_says_that_the_newest_run_is_of_another_experiment(thaw, tmp_path
     config = load_config(PRESETS / "tiny.yaml", (f"runs={tmp_path}/runs", "name=photos"))
     folder = run_folder.new_run_folder(config, "photos")
     asked = ("status", "--set", f"runs={tmp_path}/runs")
-    said = "is of another experiment, photos. `thaw status --config FILE` shows it, with the file that was given to"
+    said = (
+        "belongs to another experiment, photos. `thaw status --config FILE` shows it, with the file that was given to"
+    )
     assert said in thaw(*asked).stdout
     (folder / "config.yaml").write_text("name: photos")
     assert f"photos. `thaw status --config {folder}/config.yaml` shows it." in thaw(*asked).stdout

@@ -190,5 +190,5 @@ def test_a_question_whose_cells_share_no_draw_is_refused(grid: Grid, tmp_path) -
     header, of_baseline = rows["baseline__original"]
     rows["baseline__original"] = header, [dataclasses.replace(row, draw=row.draw + 50) for row in of_baseline]
     write_confirmation(tmp_path, questions, rows, settings.confirmation)
-    with pytest.raises(ThawError, match=r"no execution with n=10|ended before all of these cells"):
+    with pytest.raises(ThawError, match=r"no execution with n=10|is complete for all of these cells"):
         read_confirmation(tmp_path)

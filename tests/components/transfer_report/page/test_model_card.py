@@ -57,7 +57,7 @@ def test_both_forms_say_how_to_use_the_model_and_which_images_it_takes(written):
     photos = {"name": "mine", "data": {"image_shape": [224, 224, 3], "resize": True}}
     for text in written():
         assert "with TensorFlow 2.16.2 or later" in text and "PNG or JPEG images of 32 x 32 pixels." in text
-        assert "are of automobile, truck, in this order" in text
+        assert "are automobile, truck, in this order" in text
     assert all("PNG or JPEG images of any size." in text for text in written(configuration=photos))
 
 
@@ -128,7 +128,7 @@ def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
         shown = " ".join(text.split())
         assert "The backbone mine (net.keras), transferred from" in shown and "the first 4 parts" in shown
         assert (
-            "the same images (and the file net.keras of SHA-256 abc123" in shown
+            "the same images (and the file net.keras with SHA-256 abc123" in shown
             and "--set backbones.mine.model=FILE" in shown
         )
     for text in written(configuration=configuration):  # another transfer has won

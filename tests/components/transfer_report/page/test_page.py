@@ -129,6 +129,6 @@ def test_advice_that_may_rest_on_chance_says_so(lead: float, verdict: str) -> No
         scratch = {**CELL["from_scratch"], "accuracy": 0.63, "accuracy_interval": interval, "lead_points": lead,
                    "verdict": verdict}  # fmt: skip
         row = {**CELL, "accuracy": 0.64, "accuracy_interval": interval, "from_scratch": scratch, "blessed": False}
-        said = " Its accuracy is not shown to be better than that of always answering one class (50.0%)."
+        said = " Its accuracy is not shown to be better than that of always predicting one class (50.0%)."
         assert headline(summary_of(row)).endswith(said) is (interval is wide)
     assert said not in headline(summary_of(CELL))
