@@ -110,7 +110,7 @@ def _source(name: str, architecture: str, config: ExperimentConfig, out: Path) -
         return read_weights(backbone_variables(network))
     place = out / f"published_source_{name}__{architecture}" / "model.keras"
     if not place.exists():
-        run_alone(_train_source, name, architecture, config, place, task=f"training {name}", threads=SOURCE_THREADS)
+        run_alone(_train_source, name, architecture, config, place, task=f"trained {name}", threads=SOURCE_THREADS)
     return target.source_backbone(place, network)
 
 
