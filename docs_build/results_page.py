@@ -74,7 +74,7 @@ def publish(
         can't be read.
     """
     if not (run / SUMMARY_FILE).exists():
-        raise ThawError(f"{run} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
+        raise ThawError(f"{run} is not a finished run. Give a folder such as runs/latest that has a summary.json.")
     scored = json.loads(sources.read_text(encoding="utf-8")) if sources else []
     summary = read_origin(run)
     others = sorted({one["data"] for one in scored} - {summary["data"]})

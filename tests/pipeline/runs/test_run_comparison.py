@@ -206,7 +206,7 @@ def test_another_stack_is_named(make_run):
     assert found == {"tensorflow": ("2.16.2", "2.21.0")} and stacks_that_differ(first, first) == {}
     assert list(differences_in_words({"seed": (1, 2)}, found)) == [
         "seed: 1 -> 2",
-        "Trained by another stack, which alone may change every figure: tensorflow 2.16.2 -> 2.21.0",
+        "Trained with a different stack, which alone may change every figure: tensorflow 2.16.2 -> 2.21.0",
     ]
     assert list(differences_in_words({}, {})) == []
 
