@@ -21,6 +21,7 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK")
 """Pillow's names of what has eight bits a channel, or fewer."""
 KEPT_FORMATS, KEPT_MODES = ("PNG", "JPEG", "MPO"), ("1", "L", "P", "RGB")
 """What TensorFlow decodes as a viewer shows it, where nothing turns it or makes a part of it transparent."""
+_GREY_MODES = ("1", "L")
 _JPEGS = ("JPEG", "MPO")
 """Pillow calls a JPEG with further pictures behind it MPO, such as a phone's photo with a depth map."""
 _PNG_BYTES_PER_PIXEL = 2
@@ -54,11 +55,13 @@ class Header:
     Attributes:
       width, height: pixels, as the image is displayed (with EXIF's orientation).
       size_bytes: what a record of it takes: the file, or about as much as the PNG that is made of it.
+      grey: it has one channel.
     """
 
     width: int
     height: int
     size_bytes: int
+    grey: bool
 
 
 def image_header(path: Path) -> Header:
@@ -79,11 +82,12 @@ def image_header(path: Path) -> Header:
             sideways = turned and image.getexif().get(_ORIENTATION) in _TURNED
             kept = image.format in KEPT_FORMATS and image.mode in KEPT_MODES and not turned
             size_bytes = path.stat().st_size if kept else _PNG_BYTES_PER_PIXEL * width * height
+            grey = image.mode in _GREY_MODES
     except _DAMAGE as error:
         if is_own_mistake(error):
             raise
         raise ThawError(f"{path}: {_unreadable(path, error)}") from error
-    return Header(height, width, size_bytes) if sideways else Header(width, height, size_bytes)
+    return Header(*((height, width) if sideways else (width, height)), size_bytes, grey)
 
 
 def load_image(source: Path | bytes, name: str, enough_px: int | None = None) -> Image.Image:

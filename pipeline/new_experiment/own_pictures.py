@@ -85,7 +85,9 @@ def from_images(
         write_tables(draft, read.images, division)
     # A PNG's orientation is seen only when it is read, so one that was made again may have changed its sides.
     turned = size[0] != size[1] and any(image.start is not None for image in read.images)
-    same = not read.reduced and not turned and set(sizes) == {(size[1], size[0])}
+    # Records of a fixed shape have three channels; a grey file has one.
+    grey = any(header.grey for header in headers)
+    same = not (read.reduced or turned or grey) and set(sizes) == {(size[1], size[0])}
     data = Data(
         path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes, val_key=VAL_KEY,
         group_key=GROUP_KEY if groups else None,
