@@ -40,7 +40,9 @@ class ClusterData(Settings):
     """Pattern of the test files."""
 
     def problems(self) -> Iterator[str]:
-        """Test images that are training images."""
+        """Test images that are training images, or a name that only almost says that Thaw generated them."""
+        if self.name != "SYNTHETIC" and self.name.upper().startswith("SYNTHETIC"):
+            yield f"name is {self.name!r}; write SYNTHETIC for images that Thaw generated, another name for others"
         if self.train == self.test:
             yield f"train and test are both {self.train!r}, so test images would be training images; name other files"
 

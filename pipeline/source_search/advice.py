@@ -93,8 +93,8 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
     left_out = _left_out(run.config, target)
     pairs = [pair for pair in run.config.transfers if pair.id not in left_out]
     if not pairs:
-        raise ThawError(f"No source of {run.folder} can be compared on {list(target)}: {left_out}. Choose other "
-                        "classes, or another run.")  # fmt: skip
+        raise ThawError(f"No source of {run.folder} can be compared on {list(target)}: {_reasons(left_out)}. Choose "
+                        "other classes, or another run.")  # fmt: skip
     images = target_images(run, target, n)
     predicted_gains: list[PredictedGain] = []
     for pair in pairs:
@@ -103,8 +103,8 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
         except ValueError as error:  # such as features that are the same for every image
             left_out[pair.id] = str(error).rstrip(".")
     if not predicted_gains:
-        raise ThawError(f"No source of {run.folder} can estimate {list(target)} at n = {n}: {left_out}. Give "
-                        "another --n, or choose another run.")  # fmt: skip
+        raise ThawError(f"No source of {run.folder} can estimate {list(target)} at n = {n}: {_reasons(left_out)}. "
+                        "Give another --n, or choose another run.")  # fmt: skip
     data = str(run.summary["data"])
     return Advice(target, n, data, ranked(predicted_gains), left_out, rule.in_words, time.perf_counter() - began)
 
@@ -186,6 +186,10 @@ def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]
         elif shared:
             reasons[pair.id] = f"its source has seen {', '.join(shared)}"
     return reasons
+
+
+def _reasons(left_out: Mapping[str, str]) -> str:
+    return "; ".join(f"{transfer}, {reason}" for transfer, reason in left_out.items())
 
 
 def probes_of(run: FinishedRun, pair: Transfer, images: Records) -> dict[int, Probe]:

@@ -46,6 +46,7 @@ def test_told_nothing_it_asks_for_no_gpu_and_tries_again(least):
         ("image=a b", "image: expected the name of an image, without spaces, got 'a b'"),
         ("data.test='*-train.tfrecord*'", "data: train and test are both '*-train.tfrecord*'"),
         ("data.train=''", "data.train"),
+        ("data.name=synthetic", "data: name is 'synthetic'; write SYNTHETIC for images that Thaw generated"),
         ("tolerations=[{key: a, value: b}]", "tolerations.0: value is 'b', which counts only with operator Equal"),
         ("tolerations=[{key: '', operator: Equal}]", "tolerations.0: operator Equal needs a key"),
         ("secrets=[{name: a, variables: {'A B': key}}]", "expected the name of an environment variable"),
