@@ -62,7 +62,7 @@ class Volume(Settings):
 
 
 class Training(Settings):
-    """What each Trainer and Tuner asks for; every other step asks for nothing."""
+    """What each Trainer, each Tuner and the Confirmer asks for; every other step asks for nothing."""
 
     gpus: Annotated[int, pydantic.Field(ge=0, le=1024)] = 0
     """Accelerators a pod; none: it trains on its cores."""
@@ -108,7 +108,7 @@ class Retries(Settings):
 
 
 class Toleration(Settings):
-    """A taint that Trainers' and Tuners' pods tolerate, such as that of pre-emptible nodes or of nodes with GPUs."""
+    """A taint that pods that train tolerate, such as that of pre-emptible nodes or of nodes with GPUs."""
 
     key: str
     """The taint's key."""
@@ -141,13 +141,13 @@ class ClusterConfig(Settings):
     weights: PodPath | None = None
     """Folder where the pods see the files of backbones; none: `weights/` on the volume."""
     training: Training = Training()
-    """What Trainers and Tuners ask for."""
+    """What pods that train ask for."""
     retries: Retries = Retries()
     """Of every step."""
     node_selector: dict[str, str] = pydantic.Field(default={})
-    """Labels of the nodes that Trainers and Tuners may run on, such as a GPU's model."""
+    """Labels of the nodes that pods that train may run on, such as a GPU's model."""
     tolerations: tuple[Toleration, ...] = ()
-    """Of Trainers and Tuners."""
+    """Of pods that train."""
     nodes: dict[Key, NodeResources] = pydantic.Field(default={})
     """By task of the compiled file, such as transform, or by the beginning of its name, such as `evaluator-`. A task
     gets the resources of its own name, else of the longest beginning. The whole name of a task is no beginning."""
