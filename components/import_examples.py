@@ -16,6 +16,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
+from experiment.errors import ThawError
 from trainer_module.data.artifact_folders import matching_files
 
 PAYLOAD_PROPERTY = "payload_format"
@@ -40,14 +41,21 @@ class CopyFiles(BaseBeamExecutor):
         """Copies `input_base`'s files that match each split's pattern.
 
         Raises:
-          ValueError: a split's pattern matches no file.
+          ThawError: a split's pattern matches no file, or a file of another split.
         """
         [examples] = output_dict["examples"]
         splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
+        taken: dict[str, str] = {}
         for split in splits:
             found = split_files(exec_properties["input_base"], split.pattern)
             if not found:
-                raise ValueError(f"No file matches {split.pattern} in {exec_properties['input_base']}")
+                raise ThawError(f"No file matches {split.pattern} in {exec_properties['input_base']}. Expected the "
+                                f"TFRecords of the split {split.name}. Correct the folder or the pattern.")  # fmt: skip
+            for path in found:
+                if taken.setdefault(path, split.name) != split.name:
+                    raise ThawError(f"{path} matches the patterns of the splits {taken[path]} and {split.name}, so "
+                                    "test images would be training images. Expected different files. Correct the "
+                                    "patterns.")  # fmt: skip
             folder = os.path.join(examples.uri, f"Split-{split.name}")
             fileio.makedirs(folder)
             for path in found:

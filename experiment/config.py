@@ -14,7 +14,7 @@ from experiment.checks.between_fields import problems_between_fields
 from experiment.domains import CIFAR10_CLASSES as CIFAR10_CLASSES
 from experiment.domains import Architecture as Architecture
 from experiment.domains import Augmentation as Augmentation
-from experiment.domains import Control, Name, Settings
+from experiment.domains import Control, Name, Settings, like
 from experiment.domains import Data as Data
 from experiment.domains import Source as Source
 from experiment.domains import Target as Target
@@ -26,7 +26,7 @@ from experiment.schedules import SourceSchedule as SourceSchedule
 from experiment.schedules import Tuning as Tuning
 from experiment.stack import Precision
 
-BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
+BeamArg = Annotated[str, like(r"--[a-z]\w*(=.*)?", "--name or --name=value")]
 PositiveInt = pydantic.PositiveInt
 Points = Annotated[float, pydantic.Field(ge=0, le=100)]
 
@@ -124,7 +124,7 @@ class ExperimentConfig(Settings):
     is a GPU."""
     activations_gib: Annotated[float, pydantic.Field(ge=0.001, le=1_000_000)] = 4.0
     """Memory for activations of frozen layers, all workers together, in GiB; the rest goes to disk."""
-    pipeline_root: Annotated[str, pydantic.Field(pattern=r"^(gs|s3)://[^/]+(/[^/]+)*$")] | None = None
+    pipeline_root: Annotated[str, like("(gs|s3)://[^/]+(/[^/]+)*", "such as s3://bucket/thaw")] | None = None
     """Where TFX artifacts are stored, such as s3://bucket/thaw (docs/storage.md); none: in the workspace."""
     beam_args: tuple[BeamArg, ...] = ()
     """Options of Beam, each as `--name=value`: where Beam nodes run (docs/engines.md); none: in their own process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,7 +15,23 @@ Asked = ParamSpec("Asked")
 Control = Literal["self", "random", "shuffled_labels"]
 MOST_LETTERS = 100
 """Bytes of a name, which is part of names of files and folders; these have 255 at most."""
-Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=MOST_LETTERS)]
+
+
+def like(pattern: str, words: str) -> pydantic.AfterValidator:
+    """Rejects text that the pattern does not match as a whole, in words; pydantic's own message shows the pattern."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {words}, got {text!r}")
+        return text
+
+    return pydantic.AfterValidator(check)
+
+
+Name = Annotated[
+    str, pydantic.Field(max_length=MOST_LETTERS),
+    like("[a-z][a-z0-9]*(_[a-z0-9]+)*", "lower-case letters and digits, joined by _, beginning with a letter"),
+]  # fmt: skip
 Architecture = Name
 """`original` or `remastered`, the report's two networks, or one of `backbones`."""
 

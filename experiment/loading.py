@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 from collections.abc import Iterator
@@ -49,8 +50,22 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
     return validate_config(read_settings(Path(path), overrides), f"{path}{' with' if given else ''}{given}")
 
 
-def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """What messages give as examples: an option that overrides a setting, a setting, a file of settings."""
+
+    option: str = "--set"
+    setting: str = "draws=3"
+    file: str = "experiment/presets/quick.yaml"
+
+
+def read_settings(path: Path, overrides: tuple[str, ...], examples: Examples = Examples()) -> dict[str, Any]:
     """Reads a mapping from YAML and applies `key.subkey=value` overrides; values are not checked.
+
+    Args:
+      path: of the file.
+      overrides: each `key=value`.
+      examples: for messages.
 
     Raises:
       ThawError: the file can't be read, is not YAML or not a mapping, or an override is not `key=value`.
@@ -59,16 +74,16 @@ def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         inside = path / "config.yaml"
-        wanted = inside if inside.is_file() else "the path of a YAML file, such as experiment/presets/quick.yaml"
+        wanted = inside if inside.is_file() else f"the path of a YAML file, such as {examples.file}"
         raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give {wanted}.") from error
     except ValueError as error:
         raise ThawError(f"The configuration {path} is not text in UTF-8: {error}. Give the path of a YAML file, such "
-                        "as experiment/presets/quick.yaml.") from error  # fmt: skip
+                        f"as {examples.file}.") from error  # fmt: skip
     settings = _parsed(text, f"{path} is not YAML")
     if not isinstance(settings, dict):
         raise ThawError(f"{path} should hold `key: value` settings, but holds {type(settings).__name__}.")
     for override in overrides:
-        _apply_override(settings, override)
+        _apply_override(settings, override, examples)
     return settings
 
 
@@ -160,18 +175,19 @@ def _not_plain(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
         yield place, f"expected text, got {value!r}. {READ_BY_YAML}"
 
 
-def _apply_override(settings: dict[str, Any], override: str) -> None:
+def _apply_override(settings: dict[str, Any], override: str, examples: Examples) -> None:
+    option = examples.option
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise ThawError(f"--set takes key=value, such as --set draws=3; got {override!r}.")
+        raise ThawError(f"{option} takes key=value, such as {option} {examples.setting}; got {override!r}.")
     *parents, last = key.split(".")
     place = settings
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise ThawError(f"--set {override}: {parent!r} is a value and has no keys. Give its whole "
+            raise ThawError(f"{option} {override}: {parent!r} is a value and has no keys. Give its whole "
                             "value, or name another key.")  # fmt: skip
-    place[last] = _parsed(value, f"--set {override}: the value is not YAML")
+    place[last] = _parsed(value, f"{option} {override}: the value is not YAML")
 
 
 def _parsed(text: str, complaint: str) -> Any:

@@ -99,7 +99,8 @@ def find_run(run: str, runs: Path) -> Path:
         if run == LATEST:
             raise ThawError(f"No run in {runs} is finished{missing}. `thaw run` starts one, or continues one that "
                             "stopped; `thaw status` says how far it is.")  # fmt: skip
-        raise ThawError(f"{run} is not a finished run: neither {path} nor {runs / run} has a summary.json. "
+        raise ThawError(f"{run} is not a finished run: there is no summary.json in "
+                        f"{' or '.join(dict.fromkeys(map(str, places)))}. "
                         f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}{missing}. `thaw run` starts a "
                         "run, or continues one that stopped; `thaw status` says how far it is.")  # fmt: skip
     return folder.resolve()

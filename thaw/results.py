@@ -120,7 +120,7 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
         return print_json({"data": data, "settings": differing, "stack": stacks, "advised_from_scratch": advised,
                            **compared.as_json()})  # fmt: skip
     terminal = console()
-    for line in (f"data: {data}", *run_comparison.differences_in_words(differing, stacks)):
+    for line in (f"data: {data}", *tables.differences_in_words(differing, stacks)):
         terminal.print(line)
     for table in tables.comparison_tables(compared):
         terminal.print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -135,3 +136,27 @@ def classes_table(name: str, found: Inspection) -> FittingTable:
     """Images of each class."""
     rows = [(label, f"{count:,}", f"{found.test_counts[label]:,}") for label, count in found.train_counts.items()]
     return FittingTable(empty_table("class", "train", "test", title=name), rows)
+
+
+def differences_in_words(
+    settings: Mapping[str, tuple[Any, Any]], stacks: Mapping[str, tuple[Any, Any]]
+) -> Iterator[str]:  # fmt: skip
+    """A line for each setting that differs, within sections that both runs have; and one for the stack."""
+    for name, (before, after) in settings.items():
+        yield from _changes(name, before, after)
+    if stacks:
+        parts = "; ".join(f"{name} {_as_yaml(one)} -> {_as_yaml(other)}" for name, (one, other) in stacks.items())
+        yield f"Trained with a different stack, which alone may change every figure: {parts}"
+
+
+def _changes(name: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in (key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)):
+            yield from _changes(f"{name}.{key}", before.get(key), after.get(key))
+    else:
+        yield f"{name}: {_as_yaml(before)} -> {_as_yaml(after)}"
+
+
+def _as_yaml(value: Any) -> str:
+    """JSON is YAML too; text without quotes, as most would write it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -21,6 +21,7 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK")
 """Pillow's modes with up to eight bits per channel."""
 KEPT_FORMATS, KEPT_MODES = ("PNG", "JPEG", "MPO"), ("1", "L", "P", "RGB")
 """Formats that TensorFlow decodes as a viewer shows them, if nothing rotates the image or makes a part transparent."""
+_GREY_MODES = ("1", "L")
 _JPEGS = ("JPEG", "MPO")
 """Pillow's name for a JPEG followed by further pictures, such as a phone's photo with a depth map."""
 _PNG_BYTES_PER_PIXEL = 2
@@ -54,11 +55,13 @@ class Header:
     Attributes:
       width, height: pixels, as the image is displayed (with EXIF's orientation).
       size_bytes: bytes of its record: the file's, or about those of the PNG that is made of it.
+      grey: whether it has one channel.
     """
 
     width: int
     height: int
     size_bytes: int
+    grey: bool
 
 
 def image_header(path: Path) -> Header:
@@ -79,11 +82,12 @@ def image_header(path: Path) -> Header:
             sideways = turned and image.getexif().get(_ORIENTATION) in _TURNED
             kept = image.format in KEPT_FORMATS and image.mode in KEPT_MODES and not turned
             size_bytes = path.stat().st_size if kept else _PNG_BYTES_PER_PIXEL * width * height
+            grey = image.mode in _GREY_MODES
     except _DAMAGE as error:
         if is_own_mistake(error):
             raise
         raise ThawError(f"{path}: {_unreadable(path, error)}") from error
-    return Header(height, width, size_bytes) if sideways else Header(width, height, size_bytes)
+    return Header(*((height, width) if sideways else (width, height)), size_bytes, grey)
 
 
 def load_image(source: Path | bytes, name: str, enough_px: int | None = None) -> Image.Image:

@@ -64,6 +64,20 @@ class AdviceRule(pydantic.BaseModel):
             f"{self.coverage_of_kinds:.0%}."
         )
 
+    def in_words_at(self, n: int, classes: int) -> str:
+        """The same for one size, and whether it has fewer images of a class than any target of the calibration.
+
+        Args:
+          n: labelled images.
+          classes: of the target.
+        """
+        if n >= self.per_class[0] * classes:
+            return self.in_words
+        return (
+            f"{self.in_words} They had {self.per_class[0]} images of each class or more; with {n // classes}, gains "
+            "and intervals are extrapolated."
+        )
+
     def expected(self, x: np.ndarray) -> np.ndarray:
         """Expected gains in points, float64 [rows], of predictors [rows, len(PREDICTORS)]."""
         return self.intercept + (np.asarray(x) - self.mean) / self.scale @ np.asarray(self.weights)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pydantic
 
 _EXPECTED = {
+    "missing": "required, and not given",
     "tuple_type": "expected a list, such as [a, b]",
     "int_parsing": "expected a whole number",
     "int_type": "expected a whole number",

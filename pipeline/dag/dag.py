@@ -52,11 +52,15 @@ def create_pipeline(
       precision_why: why the networks are trained in their precision; for the report.
 
     Raises:
-      ThawError: `beam_args` are not for Beam; a cluster was given a budget.
+      ThawError: `beam_args` are not for Beam; a cluster was given a budget or the
+        `pipeline_root` of one machine.
     """
     if cluster and config.budget_minutes:
         raise ThawError("budget_minutes works only on one machine, not on a cluster. Leave it "
                         "out; fewer sizes, freeze_counts and draws make a smaller run.")  # fmt: skip
+    if cluster and config.pipeline_root:
+        raise ThawError(f"pipeline_root of the experiment is {config.pipeline_root}, which only a run on one machine "
+                        "reads. Leave it out, and give pipeline_root of the cluster.")  # fmt: skip
     examples = data_nodes.example_gen(dataset.files, cluster.data_path if cluster else None)
     schema = data_nodes.schema_gen(config.data)
     statistics = data_nodes.statistics_gen(examples)

@@ -26,11 +26,13 @@ def add_pod_resources(spec: Document, cluster: ClusterConfig) -> None:
         task["retryPolicy"] = _retry_policy(cluster)
     for name in _training_tasks(spec):
         executor_of(spec, name)["container"]["resources"] = _resources(cluster)
-    for given, asked in cluster.nodes.items():
-        names = [name for name in spec["root"]["dag"]["tasks"] if name == given or name.startswith(given)]
+    tasks = spec["root"]["dag"]["tasks"]
+    # From short to long: what is said of few tasks replaces what is said of many.
+    for given, asked in sorted(cluster.nodes.items(), key=lambda one: len(one[0])):
+        names = [given] if given in tasks else [name for name in tasks if name.startswith(given)]
         if not names:
             raise ThawError(f"nodes.{given} of the cluster's settings matches no task. Give the name of a task, or the "
-                            f"beginning of several names: {listed(sorted(spec['root']['dag']['tasks']))}.")  # fmt: skip
+                            f"beginning of several names: {listed(sorted(tasks))}.")  # fmt: skip
         for name in names:
             container = executor_of(spec, name)["container"]
             container["resources"] = container.get("resources", {}) | _bounds(asked.cpus, asked.memory_gb)

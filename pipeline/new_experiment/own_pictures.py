@@ -86,7 +86,9 @@ def from_images(
         write_tables(draft, read.images, division)
     # A PNG's orientation is known only after reading, so a re-encoded one may have swapped its sides.
     turned = size[0] != size[1] and any(image.start is not None for image in read.images)
-    same = not read.reduced and not turned and set(sizes) == {(size[1], size[0])}
+    # Records of a fixed shape have three channels; a grey file has one.
+    grey = any(header.grey for header in headers)
+    same = not (read.reduced or turned or grey) and set(sizes) == {(size[1], size[0])}
     data = Data(
         path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes, val_key=VAL_KEY,
         group_key=GROUP_KEY if groups else None,

@@ -135,17 +135,6 @@ def stacks_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
     return {name: (one.get(name), other.get(name)) for name in one if one.get(name) != other.get(name)}
 
 
-def differences_in_words(
-    settings: Mapping[str, tuple[Any, Any]], stacks: Mapping[str, tuple[Any, Any]]
-) -> Iterator[str]:  # fmt: skip
-    """A line for each setting that differs, and one for the stack."""
-    for name, (before, after) in settings.items():
-        yield f"{name}: {before} -> {after}"
-    if stacks:
-        parts = "; ".join(f"{name} {before} -> {after}" for name, (before, after) in stacks.items())
-        yield f"Trained with a different stack, which alone may change every figure: {parts}"
-
-
 def _check_comparable(first: Path, second: Path) -> None:
     differing = settings_that_differ(first, second)
     apart = [name for name in PAIRED_BY if name in differing]

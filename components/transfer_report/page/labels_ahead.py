@@ -86,7 +86,7 @@ def silent_sentences(labels: Values) -> list[str]:
 
 def wished_in_words(accuracy: float) -> str:
     """Such as 95.0%, with as many digits as were asked for: 99.9999% is not 100.0%."""
-    return formats.percent(accuracy) if round(accuracy, 3) == accuracy else f"{100 * accuracy:.10g}%"
+    return formats.percent(accuracy) if round(accuracy, 3) == accuracy else f"{100 * accuracy:.10f}".rstrip("0") + "%"
 
 
 def _takes(curve: Values, wished: str) -> str:

@@ -170,6 +170,16 @@ def test_a_turned_png_among_pictures_of_one_size_is_fitted(tmp_path, init):
     assert load_config(made.config).data.resize
 
 
+@pytest.mark.parametrize("names", [("cat/p0_0.png",), ("cat/p0_0.png", "ship/p7_15.png")])
+def test_grey_pictures_among_pictures_of_one_size_are_taken(tmp_path, init, names):
+    folder = write(tmp_path / "in")
+    for name in names:
+        Image.open(folder / name).convert("L").save(folder / name)
+    made, _ = init(folder)
+    data = load_config(made.config).data
+    assert (data.image_shape, data.resize) == ((45, 60, 3), True)
+
+
 def test_a_table_gives_labels_groups_and_splits(tmp_path, init):
     write(tmp_path / "in")
     table = tmp_path / "in" / "labels.csv"

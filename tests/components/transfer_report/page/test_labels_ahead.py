@@ -127,7 +127,8 @@ def test_rows_name_the_winner_and_what_was_measured_last():
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "words"), [(0.95, "95.0%"), (0.999, "99.9%"), (0.9999, "99.99%"), (0.999999, "99.9999%")]
+    ("accuracy", "words"),
+    [(0.95, "95.0%"), (0.999, "99.9%"), (0.9999, "99.99%"), (0.999999, "99.9999%"), (1e-9, "0.0000001%")],
 )
 def test_a_wished_accuracy_is_not_rounded_up_to_100_percent(accuracy, words):
     assert wished_in_words(accuracy) == words
