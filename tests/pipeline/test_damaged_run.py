@@ -163,7 +163,7 @@ def test_whatever_is_missing_in_a_summary_is_named_or_not_needed(run, call):
         (run / "summary.json").write_text(json.dumps({key: value for key, value in whole.items() if key != name}))
         status, said = call("report")
         assert "Traceback" not in said, said
-        named = f"{name}: required, and not given" in said or "planned_trainings" in said
+        named = f"{name}: Field required" in said or "planned_trainings" in said
         assert (status, named) in ((0, False), (1, True)), said
         refused |= {name} if status else set()
     assert whole.keys() - refused == {"advice", "not_trained", "search"}
