@@ -1,1 +1,1 @@
-"""Finds, fetches, checks or draws images and ImageNet weights. Imports no component and no trainer code."""
+"""Finds, fetches, checks or generates images, and ImageNet weights. Imports no component and no trainer code."""

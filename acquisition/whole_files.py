@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all. Imports nothing of ours."""
+"""Atomic writing: files that are written completely or not at all. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Gives a place beside the file to write to, which takes the file's place where the block ends well, and else goes.
+    """Yields a temporary path next to the file; it replaces the file if the block succeeds, and is removed otherwise.
 
-    Whoever reads meanwhile finds the earlier file. Another process may write the same.
+    A reader finds the earlier file in the meantime. Several processes may write the same file.
 
     Args:
       path: of the file; its folder exists.
 
     Raises:
-      OSError: it can't be put there.
+      OSError: the file can't be replaced.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:

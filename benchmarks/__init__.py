@@ -1,1 +1,1 @@
-"""Benchmarks against the stock way; `make bench` runs them. Imported by nothing."""
+"""Benchmarks against stock Keras and TFX; `make bench` runs the main one. Imported by nothing."""

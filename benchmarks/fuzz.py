@@ -1,8 +1,8 @@
-"""Fuzzes what reads files, along the code's branches: `python -m benchmarks.fuzz ledger`. Nothing imports this.
+"""Coverage-guided fuzzing of readers of files: `python -m benchmarks.fuzz ledger`. Nothing imports this.
 
 It needs Atheris, which is not in the lock (`uv pip install --only-binary atheris atheris`). An error that is not Thaw's
-own, 30 seconds or 2 GiB of memory end it with the input in a file `crash-...`; what a reader takes is not judged here,
-the mutation tests do that.
+own, 30 seconds or 2 GiB of memory end it with the input in a file `crash-...`. Whether a reader accepts too much is
+tested by the mutation tests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHAPE = (8, 8, 3)
 
 
 def reader(name: str, folder: Path) -> Callable[[bytes], object]:
-    """What is called with each input; raises ThawError where that is refused."""
+    """Called with each input; raises ThawError if it rejects the input."""
     path = folder / "input.yaml"
     data = Data(image_shape=SHAPE)
     undecodable = image_checks.make_decoder(data.image_shape)
@@ -57,7 +57,7 @@ def seeds(name: str, folder: Path, given: list[Path]) -> Path:
 
 def main() -> None:
     """Reads the command line and fuzzes until so many inputs were read."""
-    parser = argparse.ArgumentParser(description="Fuzzes a reader of Thaw along its branches.")
+    parser = argparse.ArgumentParser(description="Fuzzes a reader of Thaw, guided by coverage.")
     parser.add_argument("reader", choices=("config", "ledger", "record"))
     parser.add_argument("--runs", type=int, default=100_000, help="inputs to read (100,000)")
     parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="valid ledgers or records to begin with")

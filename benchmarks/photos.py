@@ -3,8 +3,7 @@
 `python -m benchmarks.photos FOLDER --weights mobilenet_v2_1.0_224_no_top.h5`: FOLDER has a folder of photos for each
 class. For each split a quarter of the photos is test and a fifth of the rest val; `thaw init` and `thaw run` do the
 rest. Ten lines are a logistic regression on frozen features of the same network. They train on the photos of Thaw's
-fresh draws and are scored on the same test photos, so that both see the same draws. Splits that ran are not
-run again.
+fresh draws and are scored on the same test photos, so that both see the same draws. Finished splits are not run again.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ TEST, VAL = 1 / 4, 1 / 5
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """One split's photos and what Thaw reached on them.
+    """One split's photos and Thaw's results on them.
 
     Attributes:
       photos: the rows of init's images.csv: file, class, split, id.
@@ -124,7 +123,7 @@ def frozen_features(paths: Sequence[Path], weights: Path) -> np.ndarray:
 def _by_thaw(
     number: int, split: np.ndarray, files: Sequence[tuple[str, Path]], weights: Path, out: Path
 ) -> Split:  # fmt: skip
-    """What `thaw init` made of the split, and what `thaw run` confirmed."""
+    """The result of `thaw init` on the split, and the answers of `thaw run`."""
     table, experiment, runs = (
         out / "photos" / f"split_{number}.csv",
         out / f"experiment_{number}",

@@ -42,13 +42,13 @@ from trainer_module.sweep.engine import SweepEngine
 COUNTS = {"original": (0, 2, 4, 6, 8), "remastered": (0, 3, 6), "mobilenet_v2": (9, 13, 18)}
 SMALL, LARGE = (20, 50, 100, 200), (400,)
 FIRST_DRAW, BLOCK, BLOCKS, THIRDS = 700, 6, 2, 3
-"""Draws that no setting was chosen on, so many at a time: an engine holds the images of one block."""
+"""Draws on which no setting was chosen, in blocks: an engine holds the images of one block."""
 MOBILENET = Backbone(family="MobileNetV2", alpha=0.35, image_size_px=96)
 ARMS: tuple[Precision, ...] = get_args(Precision)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains what the record lacks until the time is over, and prints the summary."""
+    """Trains the pairs that the record lacks until the time is over, and prints the summary."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no pair after so long (60)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
@@ -114,7 +114,7 @@ def compare(out: Path, until: float) -> Iterator[Pair]:
 
 
 class Engines:
-    """One engine for each role, architecture and precision, built when it is first asked for.
+    """One engine for each role, architecture and precision, built at its first use.
 
     Args:
       data: of the draws.
@@ -153,7 +153,7 @@ class Engines:
 
 
 def _source(architecture: str, out: Path) -> Weights:
-    """Backbone weights that transfers start with."""
+    """Initial backbone weights of transfers."""
     backbone = MOBILENET if architecture == "mobilenet_v2" else None
     network = build_network(architecture, target.IMAGE_SHAPE, 2, backbone)
     if backbone:

@@ -1,9 +1,9 @@
 """Accuracy from scratch in bfloat16 against float32, on random splits of photos. Imports the sweep engine.
 
 `python -m benchmarks.precision_splits KIND --photos FOLDER`: KIND is a folder of FOLDER with a folder for each class.
-Every split takes other photos to train and to test on, so that the interval (Student's t over splits) covers the choice
-of test photos too; draws of one split share theirs. Each pair has the same images, initial weights and batches. Rows
-go to precision_splits.csv as they come; a second call continues. One thread.
+Every split has different photos for training and test, so that the interval (Student's t over splits) also covers the
+choice of test photos; draws of one split share their test photos. Each pair has the same images, initial weights and
+batches. Rows go to precision_splits.csv as they come; a second call continues. One thread.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FIRST_SEED, TIMES = 1000, 4
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains what the record lacks and prints the difference."""
+    """Trains the pairs that the record lacks and prints the difference."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind")
     parser.add_argument("--photos", type=Path, required=True)
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def split_of(images: Images, n: int, split: int, draws: Sequence[int]) -> TargetData:
-    """Other photos to draw from, for val and for test in every split.
+    """The photos of a split to draw from, for val and for test.
 
     Args:
       images: all photos.

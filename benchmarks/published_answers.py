@@ -1,4 +1,4 @@
-"""What the fresh draws of the published grid's choices say, for docs/results. Reads the record; trains nothing.
+"""Evaluates the fresh draws of the published grid's choices, for docs/results. Reads the record; trains nothing.
 
 `python -m benchmarks.published_answers` writes docs/results/confirmed.json from docs/results/fresh_draws.csv and the
 grid's ledger. Sizes and transfers whose draws are not all in the record are left out, and claims that compare them.
@@ -48,12 +48,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def answers(grid: Grid, rows: Rows, *, solved: bool = False) -> dict[str, Any]:
-    """For the page: what to use at each n whose best transfer was trained, every transfer, claims, and what it cost.
+    """For the page: what to use at each n whose best transfer was trained, every transfer, claims, and the cost.
 
     Args:
       grid: the published search.
       rows: in float32.
-      solved: of transfers, which recipe.
+      solved: whether transfers are from a solved head.
 
     Raises:
       ThawError: no question has all its draws.
@@ -92,7 +92,7 @@ def confirmation(grid: Grid, rows: Rows, *, solved: bool) -> Confirmation:
 
 
 def claims(grid: Grid, rows: Rows, *, solved: bool) -> list[Claim]:
-    """Those of the report's claims that fresh draws decide, if every transfer's are there."""
+    """The report's claims that fresh draws decide, if every transfer's draws are there."""
     places = [*(place for question in asked(grid) for place in question.cells), *cells_of_claims(grid)]
     if not _are_there(places, rows, solved=solved):
         return []

@@ -3,7 +3,7 @@
 `python -m benchmarks.published_draws --sweeps imagenet__mobilenet_v2 baseline__original`: ten draws up to n = 50, five
 above, on real CIFAR-10, with one thread; so run several processes on different sweeps. Rows go to the record
 (docs/results/fresh_draws.csv) as they come; a second call continues. `--solved` trains transfers from a solved head,
-`--precision bfloat16` in that type. The sources of the preset `report` are trained where `--out` has none.
+`--precision bfloat16` in that type. The sources of the preset `report` are trained if `--out` has none.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RECORD = PUBLISHED / "fresh_draws.csv"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains what the record lacks of some sweeps, until the time is over."""
+    """Trains the rows of some sweeps that the record lacks, until the time is over."""
     cells = cells_to_train(search_grid(PUBLISHED / "ledger.csv.gz"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sweeps", nargs="+", choices=list(cells), default=list(cells), help="all by default")
@@ -76,7 +76,7 @@ def train(places: Sequence[Place], record: Path, out: Path, until: float) -> Non
     for place in places:
         if time.monotonic() > until:
             return
-        began = time.process_time()  # whatever else runs, and however long this process was stopped
+        began = time.process_time()  # independent of other processes, and of pauses of this one
         found = engine.run(place.cell, place.draw)
         seconds = time.process_time() - began
         correct = found.test.probabilities.argmax(axis=1) == engine.data.test.labels
@@ -99,7 +99,7 @@ def _engine(places: Sequence[Place], config: ExperimentConfig, out: Path) -> Swe
 
 
 def _source(name: str, architecture: str, config: ExperimentConfig, out: Path) -> Weights:
-    """Backbone weights of a source of the preset, trained where there are none yet."""
+    """Backbone weights of a source of the preset, trained if there are none yet."""
     backbone = config.backbones.get(architecture)
     network = build_network(architecture, target.IMAGE_SHAPE, 2, backbone)
     if backbone is not None:
@@ -110,7 +110,7 @@ def _source(name: str, architecture: str, config: ExperimentConfig, out: Path) -
         return read_weights(backbone_variables(network))
     place = out / f"published_source_{name}__{architecture}" / "model.keras"
     if not place.exists():
-        run_alone(_train_source, name, architecture, config, place, task=f"training {name}", threads=SOURCE_THREADS)
+        run_alone(_train_source, name, architecture, config, place, task=f"trained {name}", threads=SOURCE_THREADS)
     return target.source_backbone(place, network)
 
 

@@ -36,7 +36,7 @@ class Pair:
 
     @property
     def points(self) -> float:
-        """By which `after` is more accurate on test."""
+        """Points by which `after` is more accurate on test."""
         return 100 * float(self.after.correct.mean() - self.before.correct.mean())
 
 
@@ -64,8 +64,8 @@ def pairs_of(rows: Mapping[Place, FreshRow], what: What) -> list[Pair]:
 def table(pairs: Sequence[Pair]) -> str:
     """Mean accuracies and their difference with its 95% interval: all, by sweep, by n, and by sweep and n.
 
-    A fine-tuned cell continues its counterpart's training, so both count as one. Each n has as many draws as it has;
-    the row `all` is the mean over all cells and draws. Intervals are Student's t over them: of other draws on these
+    A fine-tuned cell continues its counterpart's training, so both count as one. The number of draws differs between n;
+    the row `all` is the mean over all cells and draws. Intervals are Student's t over them, for other draws on these
     test images.
     """
     groups: dict[str, list[Pair]] = {"all": list(pairs)}

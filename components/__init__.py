@@ -1,1 +1,1 @@
-"""Thaw's own TFX components, one a file or a small folder. Imports trainer_module, never pipeline.dag.dag."""
+"""Thaw's own TFX components, each in a file or a small folder. Imports trainer_module, never pipeline.dag.dag."""

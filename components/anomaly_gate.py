@@ -34,7 +34,8 @@ def AnomalyGate(
 def describe_anomalies(uri: str) -> list[str]:
     """One line per anomaly in an ExampleAnomalies artifact: split, feature, what is wrong.
 
-    Features that the schema does not name are not an anomaly here: Thaw reads image, label and id, and leaves the rest.
+    Features that the schema does not name are not an anomaly here: Thaw reads image, label and id, and ignores the
+    rest.
     """
     lines = []
     for folder in matching_files(f"{uri}/Split-*"):

@@ -16,6 +16,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 
+from experiment.errors import ThawError
 from trainer_module.data.artifact_folders import matching_files
 
 PAYLOAD_PROPERTY = "payload_format"
@@ -40,14 +41,21 @@ class CopyFiles(BaseBeamExecutor):
         """Copies `input_base`'s files that match each split's pattern.
 
         Raises:
-          ValueError: a split's pattern matches no file.
+          ThawError: a split's pattern matches no file, or a file of another split.
         """
         [examples] = output_dict["examples"]
         splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
+        taken: dict[str, str] = {}
         for split in splits:
             found = split_files(exec_properties["input_base"], split.pattern)
             if not found:
-                raise ValueError(f"No file matches {split.pattern} in {exec_properties['input_base']}")
+                raise ThawError(f"No file matches {split.pattern} in {exec_properties['input_base']}. Expected the "
+                                f"TFRecords of the split {split.name}. Correct the folder or the pattern.")  # fmt: skip
+            for path in found:
+                if taken.setdefault(path, split.name) != split.name:
+                    raise ThawError(f"{path} matches the patterns of the splits {taken[path]} and {split.name}, so "
+                                    "test images would be training images. Expected different files. Correct the "
+                                    "patterns.")  # fmt: skip
             folder = os.path.join(examples.uri, f"Split-{split.name}")
             fileio.makedirs(folder)
             for path in found:
@@ -57,10 +65,10 @@ class CopyFiles(BaseBeamExecutor):
 
 
 class ContentDriver(FileBasedDriver):
-    """TFX's driver, but the cache key has what the files hold and not when they were written.
+    """TFX's driver, except that the cache key depends on the files' contents and not on their times.
 
-    Images that were copied or downloaded again are the same images; by their times every source would be trained again.
-    Vertex AI runs TFX's own driver instead, and so still depends on times.
+    Images that were copied or downloaded again are the same images; a key of their times would train every source
+    again. Vertex AI runs TFX's own driver instead, and so still depends on times.
     """
 
     def resolve_exec_properties(
@@ -79,7 +87,7 @@ def split_files(input_base: str, pattern: str) -> list[str]:
     """A split's files, sorted.
 
     Args:
-      input_base: the folder, taken as it is written whatever characters are in its name.
+      input_base: the folder; its name is never read as a pattern.
       pattern: of the files, relative to the folder; every part of it may hold * and the like.
     """
     found = [input_base.rstrip("/")]

@@ -1,4 +1,4 @@
-"""The ImportSchemaGen node: writes a schema that it is told as text. Imports no other of our packages."""
+"""The ImportSchemaGen node: writes a schema that it receives as text. Imports no other of our packages."""
 
 # No `from __future__ import annotations`: TFX reads the annotations themselves.
 import os

@@ -24,7 +24,7 @@ def named(kind: str, values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def of_kind(kind: str, inputs: Mapping[str, Value]) -> dict[str, Value]:
-    """Of the inputs those that `named` gave this kind, by what it was given, in the order of the inputs."""
+    """The inputs to which `named` gave this kind, by their original names, in the order of the inputs."""
     prefix = f"{kind}_of_"
     return {name.removeprefix(prefix): value for name, value in inputs.items() if name.startswith(prefix)}
 
@@ -36,11 +36,11 @@ def make_component(
     outputs: Mapping[str, type[types.Artifact]],
     parameters: Mapping[str, str],
 ) -> base_component.BaseComponent:
-    """Makes a node; TFX reads inputs off the class of a specification, so each set of inputs has a class of its own.
+    """Makes a node; TFX reads the inputs from the class of a specification, so each set of inputs needs its own class.
 
     Args:
       name: of the component.
-      executor: its module passes for the component's.
+      executor: its module counts as the component's.
       inputs: by name.
       outputs: type by name; a type of our own could not be read back in Kubeflow.
       parameters: text by name; in the key of TFX's cache.

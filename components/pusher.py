@@ -1,10 +1,10 @@
 """The Pusher node: TFX's, but a version appears in the served folder when it is complete. Imports TFX.
 
-TFX's writes where a model server looks. A full disk or a kill left a version without `saved_model.pb` there, or with
-a part of it: the highest number, so a server that starts loads that one, fails and serves nothing.
+TFX's Pusher writes directly into the served folder. After a full disk or a kill, an incomplete version stays there. It
+has the highest number, so a server that starts loads it, fails and serves nothing.
 
-TFX's cache knows what was pushed once, not what is served: after a run pushed another model, the first run again was
-taken from the cache, and a server kept the other model. So the version is one of the settings that the cache compares.
+TFX's cache knows what was once pushed, not what is served. If run A pushed, then run B, then run A again, the last push
+was taken from the cache and the server kept B's model. So the version is one of the settings that the cache compares.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes docs/advisories.md: the locked packages that have known advisories, by stack. Imports locked_packages and osv.
 
 Run `python -m docs_build.advisories DATABASE docs/advisories.md`, where DATABASE is a clone of
-github.com/pypa/advisory-database. advisories.yaml beside this module says what in Thaw can reach each package; without
+github.com/pypa/advisory-database. advisories.yaml next to this module says what in Thaw can reach each package; without
 such a text, a package with an advisory is an error. DATABASE may also be a part of it with part.yaml in it:
 
     source: which repository, when, at which commits      (printed)
@@ -87,7 +87,7 @@ def read_database(folder: Path, packages: Sequence[str]) -> Database:
         told = yaml.safe_load(part.read_text(encoding="utf-8"))
         return Database(found, read, told["source"].strip(), told["folders"])
     command = ["git", "-C", str(folder), "log", "-1", "--format=commit %H of %cs"]
-    if not (folder / ".git").exists():  # git itself would look in the folders above, too
+    if not (folder / ".git").exists():  # git itself would also look in the parent folders
         raise ThawError(f"{folder} is not a git clone and has no part.yaml. Clone github.com/pypa/advisory-database, "
                         "or write part.yaml as docs_build/advisories.py says at its beginning.")  # fmt: skip
     commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -23,7 +23,7 @@ overrides one setting. An unknown key is refused.
 
 def reference() -> str:
     """The page as Markdown: one table for the experiment, one for each section within it."""
-    # Where a section has a default of its own, that one's values are shown, not its type's.
+    # If a section has its own default, its values are shown instead of the type's.
     sections: list[tuple[str, type[pydantic.BaseModel], object]] = [("", ExperimentConfig, None)]
     parts = [HEADING]
     for prefix, model, example in sections:
@@ -55,7 +55,7 @@ def _plain(value: object) -> object:
 
 
 def _models_within(annotation: object) -> list[tuple[type[pydantic.BaseModel], str]]:
-    """Settings models in a field's type, each with what stands for its place in a list or mapping."""
+    """Settings models in a field's type, each with a placeholder for its place in a list or mapping."""
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         return [(annotation, "")]
     kinds = {dict: ".<name>", tuple: "[]"}

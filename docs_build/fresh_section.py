@@ -1,7 +1,7 @@
 """Puts fresh draws of the published grid's choices into docs/results.md. Imports nothing that trains.
 
 Run `python -m docs_build.fresh_section docs` after `python -m benchmarks.published_answers`: what to use, the tables of
-transfers and what changed come from docs/results/confirmed.json and take the place of what the page had.
+transfers and what changed come from docs/results/confirmed.json and replace those of the page.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) ->
     missing = f" Still to be trained: {', '.join(f'`{name}`' for name in left)}." if left else ""
     sections = {
         ADVICE: (
-            "The grid's val chose; every figure here is of fresh draws, which took no part in the choice. A size is "
+            "The grid's val chose; every figure here is from fresh draws, which the grid did not use. A size is "
             f"missing if its choice is not trained yet.{missing}\n\n"
             + "\n".join(f"- {sentence}" for sentence in answers["advice"])
         ),
@@ -63,7 +63,8 @@ def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) ->
             + "".join(f"\n\n- {sentence}" for sentence in answers["collapsed"])
         ),
         CHANGES: (
-            "Before: what the grid's val chose, on the draws that chose it, so a little too high. Now: fresh draws.\n\n"
+            "Before: the cells that the grid's val chose, on the draws that chose them, so slightly overestimated. "
+            "Now: fresh draws.\n\n"
             + table_of_changes(answers["confirmed"], earlier)
         ),
     }  # fmt: skip
@@ -80,7 +81,7 @@ def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) ->
 
 
 def _with_section(page: str, title: str, text: str) -> str:
-    """The page with a section replaced, or put before the figures where there is none."""
+    """The page with a section replaced, or inserted before the figures if there is none."""
     section = f"## {title}\n\n{text}\n\n"
     found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     start, end = found.span() if found else (page.index(f"## {BEFORE}\n"),) * 2

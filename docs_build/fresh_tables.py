@@ -1,4 +1,4 @@
-"""Tables of fresh draws for the page of results, and of an earlier grid beside them. Imports nothing that trains."""
+"""Tables of fresh draws for the page of results, with those of an earlier grid. Imports nothing that trains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FROM_SCRATCH = "the best network from scratch"
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What a grid's val chose at one n.
+    """The choice of a grid's val at one n.
 
     Attributes:
       name: of its sweep.
@@ -40,7 +40,7 @@ EarlierGrid = Mapping[tuple[str, int], Choice]
 
 
 def read_earlier(ledger: Path) -> EarlierGrid:
-    """What an earlier ledger.csv.gz chose.
+    """The choices of an earlier ledger.csv.gz.
 
     Raises:
       ThawError: it is missing or can't be read.
@@ -50,7 +50,7 @@ def read_earlier(ledger: Path) -> EarlierGrid:
         with gzip.open(ledger, "rt", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 group = row["transfer"] if row["source"] else FROM_SCRATCH
-                held_from = int(row.get("held_from") or 0)  # ledgers from before layers could be held have none
+                held_from = int(row.get("held_from") or 0)  # missing in ledgers from before held layers
                 cell = Cell(int(row["n"]), int(row["freeze_count"]), truth(row["fine_tune"]), held_from)
                 accuracies = float(row["val_accuracy"]), float(row["test_accuracy"])
                 cells.setdefault((group, row["transfer"], cell), []).append(accuracies)
@@ -83,7 +83,7 @@ def tables_of_transfers(answers: Sequence[Mapping[str, Any]], earlier: EarlierGr
 
 
 def table_of_changes(best: Sequence[Mapping[str, Any]], earlier: EarlierGrid) -> str:
-    """At each n the earlier grid's choice and what is confirmed now.
+    """At each n the earlier grid's choice and the confirmed one.
 
     Args:
       best: `confirmed` of summary.json.

@@ -1,4 +1,5 @@
-"""Which packages `pip install thaw[kubeflow,serving]` brings on one Python, by uv.lock. Imports no package but errors.
+"""The packages that `pip install thaw[kubeflow,serving]` installs on one Python, by uv.lock. Imports no package but
+errors.
 
 The lock is one for all Pythons and platforms: markers say which of its packages a machine installs.
 """

@@ -24,7 +24,7 @@ from pipeline.runs.finished_run import open_run
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PARAMETERS = "parameters"
-"""Tag of the cell that says which run is read; the same as papermill's."""
+"""Tag of the cell that names the run to read; the same as papermill's."""
 SECONDS_PER_CELL = 600
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 """In IPython's tracebacks; a message shows control characters as escapes."""

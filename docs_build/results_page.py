@@ -74,7 +74,7 @@ def publish(
         can't be read.
     """
     if not (run / SUMMARY_FILE).exists():
-        raise ThawError(f"{run} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
+        raise ThawError(f"{run} is not a finished run. Give a folder such as runs/latest that has a summary.json.")
     scored = json.loads(sources.read_text(encoding="utf-8")) if sources else []
     summary = read_origin(run)
     others = sorted({one["data"] for one in scored} - {summary["data"]})
@@ -130,15 +130,15 @@ def _confirmed(summary: Mapping[str, Any], earlier: EarlierGrid) -> list[str]:
         else ""
     )
     found = [
-        "## Every transfer on fresh draws\n\nThe cell that val chose at each n, trained on draws that took no part in "
-        "the choice. Baseline: the same architecture from random weights, on the same draws. Collapsed: trainings that "
+        "## Every transfer on fresh draws\n\nThe cell that val chose at each n, trained on draws that the search did "
+        "not use. Baseline: the same architecture from random weights, on the same draws. Collapsed: trainings that "
         f"ended no better than chance, of all that the row compares.{of_earlier}\n\n"
         + tables_of_transfers(summary["confirmed_transfers"], earlier)
     ]
     if earlier:
         found.append(
-            "## What changed\n\nBefore: what the earlier grid's val chose, on the draws that chose it, so a little too "
-            "high. Now: fresh draws.\n\n" + table_of_changes(summary["confirmed"], earlier)
+            "## What changed\n\nBefore: what the earlier grid's val chose, on the draws that chose it, so slightly "
+            "overestimated. Now: fresh draws.\n\n" + table_of_changes(summary["confirmed"], earlier)
         )
     return found
 
@@ -217,7 +217,7 @@ def claims_section(claims: list[dict[str, Any]]) -> str:
     Args:
       claims: of claims.json.
     """
-    table = ["| | the report says | verdict | what was found |", "|---|---|---|---|"]
+    table = ["| | the report says | verdict | finding |", "|---|---|---|---|"]
     for claim in claims:
         verdict = claim["verdict"] if claim["measured"] else "not measured"
         table.append(f"| {claim['id']} | {claim['claim']} | {verdict} | {claim['sentence']} |")

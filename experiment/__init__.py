@@ -1,1 +1,1 @@
-"""What is asked: configuration, domains, backbones, presets, and the vocabulary of all packages. No TensorFlow."""
+"""The experiment's configuration: domains, backbones, presets, and names that all packages share. No TensorFlow."""

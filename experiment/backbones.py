@@ -14,19 +14,19 @@ from experiment.changes import changed
 from experiment.domains import Settings
 
 Small = Literal["original", "remastered"]
-"""The report's two networks, which can be trained from random weights wherever images can be."""
+"""The report's two networks."""
 MAX_FREEZE_COUNT: dict[str, int] = {"original": 8, "remastered": 6}
 """Their freezable layers, input to output (Tables 1 and 2 of the report)."""
 MOST_SIDE_PX = 32
-"""At which they see larger images: they were made for it, and on photos of 64 pixels they are less accurate in the same
-time (docs/adr/0025-baselines-at-32-pixels.md)."""
+"""Side that larger images are reduced to for them. They were designed for it; at 64 pixels they are less accurate after
+the same training time (docs/adr/0025-baselines-at-32-pixels.md)."""
 MOBILENET_V2 = "MobileNetV2"
 MOBILENET_V2_BLOCKS = 18
 """The parts of MobileNetV2: its blocks."""
 MOST_PARTS = 8
-"""That any other backbone is cut into."""
+"""Parts that any other backbone is cut into."""
 LEAST_FAMILY_PX = 32
-"""Side of the smallest images that the families of keras.applications take; some ask for more."""
+"""Side of the smallest images that the families of keras.applications take; some require more."""
 
 Scale = Literal["0..255", "0..1", "-1..1", "torch", "caffe"]
 """What a model expects pixels to be; the last two as keras.applications.imagenet_utils.preprocess_input has them."""
@@ -34,7 +34,7 @@ Scale = Literal["0..255", "0..1", "-1..1", "torch", "caffe"]
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """What Thaw knows of a family of keras.applications.
+    """What Thaw knows about a family of keras.applications.
 
     Attributes:
       scale: what its preprocess_input makes of pixels; 0..255 where layers of the model itself do that.
@@ -77,7 +77,7 @@ FAMILIES: dict[str, Family] = {
         for name in ("Tiny", "Small", "Base", "Large", "XLarge")
     },
 }
-"""By the name that keras.applications has for it."""
+"""By its name in keras.applications."""
 
 
 class Backbone(Settings):
@@ -89,12 +89,12 @@ class Backbone(Settings):
     """A .keras file: one input of images, one output (docs/howto/own_source.md). Its classification layer is left
     out."""
     image_size_px: Annotated[int, pydantic.Field(ge=16, le=1024)] | None = None
-    """Images are resized to this inside the network; none: the side that the family was trained at; for a model its own
-    size, or that of the data."""
+    """Images are resized to this inside the network; none: for a family, the side of its ImageNet training; for a
+    model, its own input size, or that of the data."""
     alpha: PositiveFloat | None = None
     """Width multiplier of a MobileNet family; none: 1."""
     weights: Path | None = None
-    """A family's ImageNet weights (.h5, no top); none: the first place that has them (docs/howto/data.md)."""
+    """A family's ImageNet weights (.h5, no top); none: the first place where Thaw finds them (docs/howto/data.md)."""
     scale: Scale | None = None
     """Pixel values that a model expects (`torch` and `caffe` are names of keras.applications). None: `0..255`, for a
     model that begins with a layer that scales them."""
@@ -109,7 +109,7 @@ class Backbone(Settings):
     """Number of parts that it can be cut into; filled in by a run."""
 
     def problems(self) -> Iterator[str]:
-        """Neither or both of family and model, or what does not go with the one that is there."""
+        """What is wrong: neither or both of family and model, or settings that don't apply to the one given."""
         if (self.family is None) == (self.model is None):
             yield ("expected one of `family`, a name of keras.applications such as MobileNetV2, and `model`, a .keras "
                    f"file; got {'neither' if self.family is None else 'both'}")  # fmt: skip
@@ -139,7 +139,7 @@ class Backbone(Settings):
 
     @property
     def most_frozen(self) -> int:
-        """Parts that can be frozen; where they were not counted yet, the most that there may be."""
+        """Parts that can be frozen; their upper bound if they were not counted yet."""
         return MOBILENET_V2_BLOCKS if self.is_mobilenet_v2 else self.parts or MOST_PARTS
 
     @property
@@ -154,7 +154,7 @@ class Backbone(Settings):
 
     @property
     def pixels(self) -> Scale:
-        """What the network's first layer is to be given."""
+        """Pixel values that the network's first layer expects."""
         return FAMILIES[self.family].scale if self.family else self.scale or "0..255"
 
     @property
@@ -172,7 +172,7 @@ class Backbone(Settings):
         return self.model or self.weights
 
     def with_file(self, path: Path) -> Backbone:
-        """The same, its weights read from there."""
+        """A copy that reads its weights from this file."""
         return changed(self, **{"model" if self.model else "weights": path})
 
     @property

@@ -10,10 +10,10 @@ Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 def changed(model: Model, /, **changes: Any) -> Model:
-    """The same with other values of some fields, checked as a whole: pydantic's model_copy would check nothing.
+    """A copy with other values for some fields, validated as a whole; pydantic's model_copy would validate nothing.
 
     Args:
-      model: what to begin with; positional, for there are fields of that name.
+      model: the settings to copy; positional, because some settings have a field of that name.
       changes: field to value.
 
     Raises:
@@ -26,7 +26,7 @@ def changed(model: Model, /, **changes: Any) -> Model:
 def as_written(model: pydantic.BaseModel, **dumping: Any) -> dict[str, Any]:
     """JSON values that give the same settings when they are read; null is left out where it is the default.
 
-    A null that is not the default, such as `schedule.max_steps`, says something: pydantic's exclude_none would lose it.
+    A null that is not the default, such as `schedule.max_steps`, has a meaning: pydantic's exclude_none would lose it.
 
     Args:
       model: the settings.

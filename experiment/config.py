@@ -14,7 +14,7 @@ from experiment.checks.between_fields import problems_between_fields
 from experiment.domains import CIFAR10_CLASSES as CIFAR10_CLASSES
 from experiment.domains import Architecture as Architecture
 from experiment.domains import Augmentation as Augmentation
-from experiment.domains import Control, Name, Settings
+from experiment.domains import Control, Name, Settings, like
 from experiment.domains import Data as Data
 from experiment.domains import Source as Source
 from experiment.domains import Target as Target
@@ -26,43 +26,43 @@ from experiment.schedules import SourceSchedule as SourceSchedule
 from experiment.schedules import Tuning as Tuning
 from experiment.stack import Precision
 
-BeamArg = Annotated[str, pydantic.Field(pattern=r"^--[a-z]\w*(=.*)?$")]
+BeamArg = Annotated[str, like(r"--[a-z]\w*(=.*)?", "--name or --name=value")]
 PositiveInt = pydantic.PositiveInt
 Points = Annotated[float, pydantic.Field(ge=0, le=100)]
 
 
 class Confirmation(Settings):
-    """Fresh draws of what the search chose. They took no part in the choice, and all advice comes from them."""
+    """Fresh draws of the cells that the search chose. The search does not use them, and all advice is based on them."""
 
     draws: Annotated[int, pydantic.Field(ge=2, le=100)] = 5
     """Fresh draws of the chosen cell, its baseline and the best network from scratch, at each n."""
     most_draws: Annotated[int, pydantic.Field(ge=2, le=100)] = 20
-    """An n that is undecided gets twice as many fresh draws, and twice as many again, up to this."""
+    """An n that is undecided gets twice as many fresh draws, again and again, up to this number."""
     every_transfer: bool = False
-    """True: the chosen cell of every transfer is confirmed at each n. False: at the size to deploy that of every
-    transfer, at each other n that of the best."""
+    """True: the chosen cell of every transfer is confirmed at each n. False: every transfer's at the size to deploy,
+    and only the best transfer's at each other n."""
 
     def problems(self) -> Iterator[str]:
-        """Fewer draws at most than at first."""
+        """What is wrong: most_draws below draws."""
         if self.most_draws < self.draws:
             yield f"most_draws is {self.most_draws}, fewer than draws ({self.draws}); raise or remove it"
 
 
 class Blessing(Settings):
-    """What a candidate must show on the test split before it is pushed."""
+    """Conditions that a candidate must meet on the test split before it is pushed."""
 
     min_accuracy: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.6
-    """Floor of the accuracy."""
+    """Lowest accuracy, as a fraction."""
     min_gain_points: Points = 0.0
-    """The verdict must be gain, and the lower bounds of the gain's interval and of that of the lead over the best
-    network from scratch must lie above this."""
+    """The verdict must be gain, and two lower bounds must lie above this: that of the gain, and that of the lead over
+    the best network from scratch."""
     max_class_loss_points: Points = 5.0
     """No class may lose more F1 than this (points of 100) compared with the baseline. A loss counts if its interval,
-    which allows for the number of classes, is above 0."""
+    corrected for the number of classes, is above 0."""
 
 
 class ExperimentConfig(Settings):
-    """Everything that decides what a run computes, loaded from YAML and never changed after."""
+    """Everything that decides what a run computes, loaded from YAML and never changed afterwards."""
 
     name: Name
     """Names the pipeline (`thaw-<name>`) and the folders of its runs."""
@@ -105,24 +105,26 @@ class ExperimentConfig(Settings):
     fine_tune: tuple[bool, ...] = (False, True)
     """False: stop after phase 1. True: continue with all layers unfrozen at a low learning rate."""
     search: Search = "bayesian"
-    """Which of a transfer's cells are trained: `grid`: all; `bayesian`: those from which a Gaussian process of the
-    trainings so far expects an improvement, at most half of the cost (docs/adr/0022-search-in-the-tuners.md)."""
+    """Which of a transfer's cells are trained: `grid`: all; `bayesian`: those for which a Gaussian process, fitted to
+    the trainings so far, expects an improvement, for at most half of the grid's cost
+    (docs/adr/0022-search-in-the-tuners.md)."""
     draws: Annotated[int, pydantic.Field(ge=1, le=1000)] = 2
-    """Repeats of every cell in the search, each with other images and another head."""
+    """Repeats of every cell in the search, each with different images and a different head."""
     confirmation: Confirmation = Confirmation()
     """Fresh draws of what the search chose."""
     budget_minutes: Annotated[float, pydantic.Field(gt=0, le=525_600)] | None = None
     """Time limit of a run in minutes, from the command to the report: first the search, then as many fresh draws as
     there is time for. The report says what was not trained. None: everything is trained."""
     precision: Literal["auto", Precision] = "float32"
-    """Of training steps; weights, features of frozen layers and scores are float32. `auto`: bfloat16 if training steps
-    are at least 1.3 times as fast with it on this machine, else float32; on a cluster float32 (docs/precision.md)."""
+    """Precision of training steps; weights, features of frozen layers and scores are float32. `auto`: bfloat16 if
+    training steps are at least 1.3 times as fast with it on this machine, else float32; on a cluster float32
+    (docs/precision.md)."""
     workers: Annotated[int, pydantic.Field(ge=1, le=1024)] | None = None
     """Processes that run a sweep in parallel, one thread each, 1,024 at most; none: one per core, or one if there
     is a GPU."""
     activations_gib: Annotated[float, pydantic.Field(ge=0.001, le=1_000_000)] = 4.0
     """Memory for activations of frozen layers, all workers together, in GiB; the rest goes to disk."""
-    pipeline_root: Annotated[str, pydantic.Field(pattern=r"^(gs|s3)://[^/]+(/[^/]+)*$")] | None = None
+    pipeline_root: Annotated[str, like("(gs|s3)://[^/]+(/[^/]+)*", "such as s3://bucket/thaw")] | None = None
     """Where TFX artifacts are stored, such as s3://bucket/thaw (docs/storage.md); none: in the workspace."""
     beam_args: tuple[BeamArg, ...] = ()
     """Options of Beam, each as `--name=value`: where Beam nodes run (docs/engines.md); none: in their own process."""
@@ -140,7 +142,7 @@ class ExperimentConfig(Settings):
         return home_expanded(path)
 
     def problems(self) -> Iterator[str]:
-        """What does not fit together; see experiment/checks/between_fields.py."""
+        """Problems between fields; see experiment/checks/between_fields.py."""
         return problems_between_fields(self)
 
     @property
@@ -154,7 +156,7 @@ class ExperimentConfig(Settings):
 
     @property
     def ledger_folder(self) -> Path:
-        """Where the sweeps' ledgers and what belongs to this machine lie."""
+        """The folder of the sweeps' ledgers and of this machine's settings."""
         return self.pipeline_folder / "ledgers"
 
     @property
@@ -164,7 +166,8 @@ class ExperimentConfig(Settings):
 
     @property
     def trained_precision(self) -> Precision:
-        """That of all trainings; an `auto` that nobody has resolved (pipeline/planning/precision.py) is float32."""
+        """Precision of all trainings; an `auto` that is not resolved yet (pipeline/planning/precision.py) is
+        float32."""
         return "float32" if self.precision == "auto" else self.precision
 
     @property

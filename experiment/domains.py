@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,8 +14,24 @@ from typing_extensions import Self
 Asked = ParamSpec("Asked")
 Control = Literal["self", "random", "shuffled_labels"]
 MOST_LETTERS = 100
-"""Of a name, which is part of names of files and folders; these have 255 bytes at most."""
-Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=MOST_LETTERS)]
+"""Bytes of a name, which is part of names of files and folders; these have 255 at most."""
+
+
+def like(pattern: str, words: str) -> pydantic.AfterValidator:
+    """Rejects text that the pattern does not match as a whole, in words; pydantic's own message shows the pattern."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {words}, got {text!r}")
+        return text
+
+    return pydantic.AfterValidator(check)
+
+
+Name = Annotated[
+    str, pydantic.Field(max_length=MOST_LETTERS),
+    like("[a-z][a-z0-9]*(_[a-z0-9]+)*", "lower-case letters and digits, joined by _, beginning with a letter"),
+]  # fmt: skip
 Architecture = Name
 """`original` or `remastered`, the report's two networks, or one of `backbones`."""
 
@@ -33,15 +50,16 @@ Fraction = Annotated[float, pydantic.Field(gt=0, lt=1)]
 Epochs = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 BatchSize = Annotated[int, pydantic.Field(ge=1, le=65_536)]
 LearningRate = Annotated[float, pydantic.Field(ge=1e-9, le=1)]
-"""Of Adam. Smaller ones change no float32 weight, and larger ones replace all weights at the first step."""
+"""Adam's learning rates. Smaller ones change no float32 weight, and larger ones replace all weights at the first
+step."""
 SidePx = Annotated[int, pydantic.Field(ge=1, le=4096)]
 Channels = Annotated[int, pydantic.Field(ge=1, le=4)]
 MOST = 2**53
-"""Of any whole number: up to here floats, and whatever reads JSON, know each one."""
+"""Largest whole number: up to here, floats and all readers of JSON represent each one exactly."""
 
 
 def types_in(annotation: Any) -> set[type]:
-    """The types that values of an annotation are made of."""
+    """The types that occur in an annotation."""
     parts = get_args(annotation)
     if get_origin(annotation) is dict:
         parts = parts[1:]
@@ -64,7 +82,7 @@ class NotValid(Exception):
 
 
 def judged(check: Callable[Asked, Iterable[str]], *args: Asked.args, **kwargs: Asked.kwargs) -> Iterator[str]:
-    """What a check says until it asks for a field that has no valid value; of a whole configuration, all that it says.
+    """What a check reports before it reads a field that has no valid value; everything, if all fields are valid.
 
     Args:
       check: gives one problem after the other.
@@ -84,7 +102,7 @@ class Settings(pydantic.BaseModel):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Asked for what the instance does not have; a field that it lacks was left out."""
+            """Called for a missing attribute; a missing field was left out because its value is wrong."""
             if name in type(self).model_fields:
                 raise NotValid(name)
             return super().__getattr__(name)
@@ -122,9 +140,9 @@ class Data(Settings):
     """Where the images are and how their records are laid out."""
 
     path: Path | None = None
-    """Folder of TFRecords; none: the first place that has CIFAR-10 (docs/howto/data.md)."""
+    """Folder of TFRecords; none: the first place where Thaw finds CIFAR-10 (docs/howto/data.md)."""
     image_key: str = "image"
-    """Feature with the PNG or JPEG bytes."""
+    """Feature with the image as PNG or JPEG bytes."""
     label_key: str = "label"
     """Feature with the class's number, from 0."""
     id_key: str = "id"
@@ -146,7 +164,7 @@ class Data(Settings):
     one person. Intervals allow for it. Requires val_key. `thaw init` writes it; none: no image depends on another."""
 
     def problems(self) -> Iterator[str]:
-        """Two things in one feature, or val that would divide groups."""
+        """What is wrong: one feature for two things, or a val split that would divide groups."""
         keys: dict[str, str] = {}
         for key in ("image_key", "label_key", "id_key", "val_key", "group_key"):
             feature = getattr(self, key)
@@ -169,7 +187,7 @@ class Augmentation(Settings):
 
     @property
     def copies(self) -> int:
-        """Records per training image, the image itself among them."""
+        """Records per training image, including the image itself."""
         return 1 + int(self.mirror) + self.noisy_copies
 
 
@@ -177,7 +195,7 @@ class Target(Settings):
     """The domain transferred to; the first class is label 0."""
 
     name: Name = "cars_trucks"
-    """For titles."""
+    """Name for titles."""
     classes: ClassNames = ("automobile", "truck")
     """Classes to tell apart."""
 
@@ -189,15 +207,15 @@ class Source(Settings):
     """Empty: the weights are read from the file of a backbone, and nothing is trained (unless `control` says
     otherwise)."""
     control: Control | None = None
-    """A control after Yosinski et al. (2014), to separate the causes of a gain; never chosen and in no claim. `self`:
-    trained on every training image of the target's own classes, those of the draws among them; `random`: initial
+    """A control after Yosinski et al. (2014), to separate the causes of a gain; never chosen, and part of no claim.
+    `self`: trained on every training image of the target's own classes, including those of the draws; `random`: initial
     weights, nothing is trained; `shuffled_labels`: trained on `classes` with labels permuted. `self` and `random` take
     no classes."""
 
     def problems(self) -> Iterator[str]:
-        """Classes beside a control that takes none, or none beside one that needs them."""
+        """What is wrong: classes for a control that takes none, or no classes for one that needs them."""
         if self.control in ("self", "random") and self.classes:
-            yield f"control {self.control} takes no classes, got {list(self.classes)}; leave them out"
+            yield f"control {self.control} takes no classes, got {', '.join(self.classes)}; leave them out"
         if self.control == "shuffled_labels" and not self.classes:
             yield "control shuffled_labels needs classes: those whose images it is trained on"
 
@@ -226,5 +244,5 @@ class Transfer(Settings):
 
 
 def val_count(images: int, val_fraction: float) -> int:
-    """Val images of a class with that many training images: the rounded share, yet one at least where there is any."""
+    """Val images of a class with that many training images: the rounded share, but at least one if there is any."""
     return min(images, max(1, round(images * val_fraction)))

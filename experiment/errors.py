@@ -1,6 +1,7 @@
-"""The exception whose message a user reads, what counts as damage, paths and counts. Imports nothing of ours."""
+"""Errors that a user reads, what counts as damage, and words for paths, counts and lists. Imports nothing of ours."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 OURS = frozenset({
@@ -22,7 +23,8 @@ class ThawError(Exception):
 
 
 class Damaged(ValueError):
-    """What our own code finds wrong with the content of a file; whoever opened it says which one, and what to do."""
+    """What our own code finds wrong with the content of a file; the caller that opened it adds which file, and what to
+    do."""
 
 
 REPAIR = (
@@ -41,7 +43,7 @@ def printable(text: str) -> str:
 
 
 def check_utf_8(path: str, advice: str) -> None:
-    """TensorFlow and YAML take no other names of files.
+    """Checks that a path is UTF-8: TensorFlow and YAML accept no other names of files.
 
     Raises:
       ThawError: the path has bytes that are not UTF-8; it ends in the advice.
@@ -51,7 +53,7 @@ def check_utf_8(path: str, advice: str) -> None:
 
 
 def home_expanded(path: Path | str) -> Path:
-    """The path with `~` as the home folder; a user's whom the system does not know stays as it is, and is not found.
+    """The path with `~` as the home folder; `~name` of an unknown user stays unchanged, and is then not found.
 
     Shells leave it in quotes and in `--runs=~/runs`, so every path of a command line or setting is expanded by this.
     Path.expanduser raises a RuntimeError for it.
@@ -69,9 +71,9 @@ SLIPS = frozenset({
 def is_own_mistake(error: Exception) -> bool:
     """Whether it is a bug in our own code and not a complaint about damaged input.
 
-    Libraries complain of damaged files by the same exceptions; what differs is whose code raised it. Where our own code
-    finds damage it raises Damaged or ThawError, and checks what it passes to functions written in C, such as numpy's
-    reshape: they have no frame of their own, so what they raise counts as ours.
+    Libraries raise the same exceptions for damaged files; the difference is whose code raised them. Our own code raises
+    Damaged or ThawError for damage, and checks what it passes to functions written in C, such as numpy's reshape: they
+    have no frame of their own, so their exceptions count as ours.
     """
     if type(error) not in SLIPS:
         return False
@@ -86,8 +88,8 @@ def counted(count: int, one: str, several: str = "") -> str:
 
     Args:
       count: how many.
-      one: what stands behind 1.
-      several: behind any other number; empty: `one` with an s.
+      one: the words for 1.
+      several: for any other number; empty: `one` with an s.
     """
     return f"{count:,} {worded(count, one, several)}"
 
@@ -95,3 +97,9 @@ def counted(count: int, one: str, several: str = "") -> str:
 def worded(count: float, one: str, several: str = "") -> str:
     """The same words without the number."""
     return one if count == 1 else several or f"{one}s"
+
+
+def listed(values: Iterable[object]) -> str:
+    """`rose, tulip`, or `none`; text that is empty or has a comma or outer spaces is put in quotes."""
+    texts = map(str, values)
+    return ", ".join(repr(one) if "," in one or one != one.strip() or not one else one for one in texts) or "none"

@@ -1,7 +1,8 @@
-"""Reads configurations from YAML and the command line, and says all that is wrong. Imports config and checks."""
+"""Reads configurations from YAML and the command line, and reports all that is wrong. Imports config and checks."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from experiment.domains import Settings
 from experiment.errors import ThawError
 
 PRESETS = Path(__file__).resolve().parent / "presets"
-"""Folder of the configurations that Thaw brings."""
+"""Folder of the configurations that come with Thaw."""
 
 Model = TypeVar("Model", bound=Settings)
 
@@ -27,14 +28,15 @@ READ_BY_YAML = (
     "such; put text in quotes, such as 'on'"
 )
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
-"""What YAML's escapes can write and no file system, TensorFlow or UTF-8 takes."""
+"""Characters that YAML's escapes can write, but no file system, TensorFlow or UTF-8 accepts."""
 OCTAL = re.compile(r"[-+]?0[0-7_]+")
 MOST_ALIASES = 20
-"""In one file. A few lines of aliases of aliases can stand for more values than memory holds; so few can't."""
+"""Most aliases in one file. A few lines of aliases of aliases can expand to more values than memory holds; this many
+can't."""
 MOST_QUOTED = 60
-"""Letters of a wrong value that a message repeats."""
+"""Characters of a wrong value that a message quotes."""
 MOST_DEPTH = 20
-"""Of brackets within brackets; the time to parse them grows with the square of it."""
+"""Most nested brackets; parsing time grows with the square of the depth."""
 
 
 def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
@@ -48,8 +50,22 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment
     return validate_config(read_settings(Path(path), overrides), f"{path}{' with' if given else ''}{given}")
 
 
-def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """What messages give as examples: an option that overrides a setting, a setting, a file of settings."""
+
+    option: str = "--set"
+    setting: str = "draws=3"
+    file: str = "experiment/presets/quick.yaml"
+
+
+def read_settings(path: Path, overrides: tuple[str, ...], examples: Examples = Examples()) -> dict[str, Any]:
     """Reads a mapping from YAML and applies `key.subkey=value` overrides; values are not checked.
+
+    Args:
+      path: of the file.
+      overrides: each `key=value`.
+      examples: for messages.
 
     Raises:
       ThawError: the file can't be read, is not YAML or not a mapping, or an override is not `key=value`.
@@ -58,16 +74,16 @@ def read_settings(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         inside = path / "config.yaml"
-        wanted = inside if inside.is_file() else "the path of a YAML file, such as experiment/presets/quick.yaml"
+        wanted = inside if inside.is_file() else f"the path of a YAML file, such as {examples.file}"
         raise ThawError(f"Can't read the configuration {path}: {error.strerror}. Give {wanted}.") from error
     except ValueError as error:
         raise ThawError(f"The configuration {path} is not text in UTF-8: {error}. Give the path of a YAML file, such "
-                        "as experiment/presets/quick.yaml.") from error  # fmt: skip
+                        f"as {examples.file}.") from error  # fmt: skip
     settings = _parsed(text, f"{path} is not YAML")
     if not isinstance(settings, dict):
         raise ThawError(f"{path} should hold `key: value` settings, but holds {type(settings).__name__}.")
     for override in overrides:
-        _apply_override(settings, override)
+        _apply_override(settings, override, examples)
     return settings
 
 
@@ -110,7 +126,7 @@ def validated(model: type[Model], settings: dict[str, Any], origin: str, documen
 
 
 def _overlap(one: Place, other: Place) -> bool:
-    """Whether one of two values holds the other."""
+    """Whether one of two values contains the other."""
     return all(a == b for a, b in zip(one, other, strict=False))
 
 
@@ -135,15 +151,15 @@ def _described(problem: Any, model: type[Settings], documented_in: str) -> Itera
 
 
 def _at(place: Place, text: str) -> str:
-    """The sentence with the key before it; between fields of the top level it begins with one itself."""
+    """The sentence with its key in front; one about several top-level fields already begins with a key."""
     return f"{'.'.join(map(str, place))}: {text}" if place else text
 
 
 def _not_plain(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Places of keys that are not text, and of dates, text and other values that no setting takes; what is wrong there.
+    """Places of keys that are not text and of values that no setting takes, such as dates, with what is wrong there.
 
     Raises:
-      RecursionError: a value holds itself.
+      RecursionError: a value contains itself.
     """
     if isinstance(value, dict) and (wrong := [name for name in value if not isinstance(name, str)]):
         for name in wrong:
@@ -159,22 +175,23 @@ def _not_plain(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
         yield place, f"expected text, got {value!r}. {READ_BY_YAML}"
 
 
-def _apply_override(settings: dict[str, Any], override: str) -> None:
+def _apply_override(settings: dict[str, Any], override: str, examples: Examples) -> None:
+    option = examples.option
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise ThawError(f"--set takes key=value, such as --set draws=3; got {override!r}.")
+        raise ThawError(f"{option} takes key=value, such as {option} {examples.setting}; got {override!r}.")
     *parents, last = key.split(".")
     place = settings
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise ThawError(f"--set {override}: {parent!r} is a value and has no keys. Give its whole "
+            raise ThawError(f"{option} {override}: {parent!r} is a value and has no keys. Give its whole "
                             "value, or name another key.")  # fmt: skip
-    place[last] = _parsed(value, f"--set {override}: the value is not YAML")
+    place[last] = _parsed(value, f"{option} {override}: the value is not YAML")
 
 
 def _parsed(text: str, complaint: str) -> Any:
-    """What the YAML holds.
+    """The values of a YAML text.
 
     Raises:
       ThawError: beginning with the complaint.
@@ -189,7 +206,7 @@ def _parsed(text: str, complaint: str) -> Any:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a mapping that has a key twice: YAML would take the last one, whatever the first one asked for."""
+    """Rejects a mapping that has a key twice: YAML would take the last one without a warning."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         if node.tag == "tag:yaml.org,2002:int" and OCTAL.fullmatch(str(node.value)):
@@ -219,7 +236,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _check_extent(text: str, complaint: str) -> None:
-    """Refuses text that takes minutes to parse, or more memory than there is, before it does."""
+    """Rejects text that would take minutes to parse, or more memory than there is."""
     aliases = depth = 0
     for token in yaml.scan(text):
         aliases += isinstance(token, yaml.AliasToken)

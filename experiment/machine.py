@@ -11,18 +11,18 @@ import pydantic
 
 MACHINE_FILE = "machine.json"
 CONFIRMATION = "confirmation"
-"""Whose share the Confirmer's is."""
+"""Name of the Confirmer's share."""
 
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux tells a container its limits."""
+"""Where Linux shows a container its limits."""
 
 
 def usable_cores(cgroup: Path = CGROUP) -> int:
-    """Cores that this process may use; on macOS, which does not tell, all of the machine.
+    """Cores that this process may use; on macOS, which does not report them, all cores of the machine.
 
-    Docker's `--cpus` and the limits of Kubernetes leave all of a machine's cores to a container, and bound its time on
-    them: 64 workers in the time of two cores would take the memory of 64.
+    Docker's `--cpus` and Kubernetes' limits leave a container all cores of the machine, but limit its time on them: 64
+    workers would share the time of two cores and take the memory of 64.
 
     Args:
       cgroup: see CGROUP.
@@ -39,15 +39,14 @@ def usable_cores(cgroup: Path = CGROUP) -> int:
 
 
 class Share(pydantic.BaseModel):
-    """What one node may take of the time that a run has left when the node begins: what earlier nodes did not
-    need is left for it."""
+    """What one node may take of the time that is left when it begins; it can use what earlier nodes did not need."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     part: float
-    """Of what is left, 0 to 1."""
+    """Share of the time left, 0 to 1."""
     reserved_s: float
-    """Seconds that nodes after it need whatever happens; no part of what is left."""
+    """Seconds that later nodes need in any case; they do not count as time left."""
 
 
 class Expected(pydantic.BaseModel):
@@ -58,11 +57,11 @@ class Expected(pydantic.BaseModel):
     cells: tuple[tuple[int, int, bool, int, float], ...]
     """n, freeze_count, fine_tune, held_from and seconds; of a fine-tuned cell those after the phase that it shares."""
     starts: tuple[tuple[int, float], ...]
-    """freeze_count, and seconds more of what a worker trains first with it."""
+    """freeze_count, and the extra seconds of each worker's first training with it."""
 
 
 class Machine(pydantic.BaseModel):
-    """Settings of one machine. TFX would take a node's properties into the key of its cache; a file is in no key."""
+    """Settings of one machine, in a file: TFX would include a node's properties in its cache key."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -72,17 +71,16 @@ class Machine(pydantic.BaseModel):
     """Memory for activations, all processes together."""
 
     ends_at: float | None = None
-    """By time.monotonic of this machine, when a run with a budget must have its report; None: it has no budget."""
+    """When a run with a budget must have its report, by this machine's time.monotonic; None: it has no budget."""
     shares: dict[str, Share] = {}
-    """Of a run with a budget, by sweep, and by CONFIRMATION."""
+    """Shares of a run with a budget, by sweep and CONFIRMATION."""
     asked: dict[str, str] = {}
-    """By sweep, the hash of what the configuration says of it (`asked_digest` of training_settings); a note of its
-    ledger is left under it."""
+    """By sweep, the hash of its settings (`asked_digest` of training_settings), which names the note of its ledger."""
     expected: dict[str, Expected] = {}
-    """By sweep."""
+    """Expected seconds by sweep."""
 
     def deadline_of(self, name: str, now: float) -> float | None:
-        """When a node that begins now has to stop handing out work; None where nothing bounds it.
+        """When a node that begins now must stop assigning work; None if there is no limit.
 
         Args:
           name: a sweep's, or CONFIRMATION.
@@ -94,7 +92,7 @@ class Machine(pydantic.BaseModel):
         return now + max(0.0, self.ends_at - share.reserved_s - now) * share.part
 
     def write(self, folder: Path) -> None:
-        """Writes MACHINE_FILE, all of it at once; the folder is made if it does not exist."""
+        """Writes MACHINE_FILE atomically; makes the folder if it does not exist."""
         folder.mkdir(parents=True, exist_ok=True)
         written = folder / f".{MACHINE_FILE}.new"
         written.write_text(self.model_dump_json() + "\n", encoding="utf-8")
@@ -102,12 +100,13 @@ class Machine(pydantic.BaseModel):
 
 
 def read_machine(folder: Path) -> Machine | None:
-    """What was written there; None if nothing was, as on a cluster, whose pods are told with their settings."""
+    """What was written there; None if there is no file, as on a cluster, whose pods get these values with their
+    settings."""
     path = folder / MACHINE_FILE
     return Machine.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def deadline_on_this_machine(folder: Path, name: str, now: float) -> float | None:
-    """`Machine.deadline_of` by the file there; None where there is no file."""
+    """`Machine.deadline_of` from the file there; None if there is no file."""
     machine = read_machine(folder)
     return machine.deadline_of(name, now) if machine else None

@@ -14,7 +14,7 @@ from experiment.domains import BatchSize, Epochs, LearningRate, Settings
 TunedRanges = tuple[tuple[pydantic.NonNegativeInt, pydantic.PositiveInt], ...]
 """Pairs [from, to]: layers from (counted from 0) up to but not including to are tuned, all others held."""
 Search = Literal["bayesian", "grid"]
-"""How a transfer's cells are chosen for training: by what the trainings so far say of all, or all of them."""
+"""Which of a transfer's cells are trained: those that the trainings so far suggest, or all."""
 Way = tuple[int, bool, int]
 """freeze_count, fine_tune and held_from of a cell (ledger.cell_selection.Cell)."""
 
@@ -78,7 +78,7 @@ class SourceSchedule(TrainingSchedule):
 
 
 def ways_of(freeze_counts: Iterable[int], fine_tune: Iterable[bool], tuned: TunedRanges) -> list[Way]:
-    """Every way that a sweep tries at each n; a range is never fine-tuned, which would train what it holds."""
+    """Every cell that a sweep tries at each n; a range is never fine-tuned, since that would train the held layers."""
     prefixes = [(count, tuning, 0) for count in sorted(freeze_counts) for tuning in sorted(fine_tune)]
     return prefixes + [(start, False, stop) for start, stop in sorted(tuned)]
 
@@ -100,7 +100,7 @@ def range_problems(architecture: str, ranges: TunedRanges, most: int) -> list[st
             f"{setting} asks for {_listed(wrong)}; of the {most} {unit}s of {architecture}, counted from 0, [from, to] "
             f"tunes those from `from` up to but not including `to`: expected 0 <= from < to < {most}"
         )
-    # Of one whose parts are not known yet, `most` is the most that any can have.
+    # If the parts are not known yet, `most` is an upper bound.
     problems += [
         f"{setting} asks for [{start}, {stop}], which holds no layer: that is {start} in freeze_counts."
         f"{architecture}; leave it out of tuned"

@@ -33,7 +33,7 @@ class Stack:
 
     @property
     def in_words(self) -> str:
-        """For a sentence or a table."""
+        """In words, for a sentence or a table."""
         onednn = "with oneDNN" if self.onednn else "without oneDNN"
         return (
             f"TensorFlow {self.tensorflow}, Keras {self.keras}, numpy {self.numpy}, scikit-learn {self.scikit_learn}, "

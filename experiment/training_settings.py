@@ -65,7 +65,7 @@ class ModelSettings(pydantic.BaseModel):
     control: Control | None = None
     """Of a source: what it is a control for; `self` is trained as any source is."""
     activations_gib: float = 4.0
-    """Memory for activations, all processes together; as in machine.Machine, whose file goes before."""
+    """Memory for activations, all processes together; as in machine.Machine, whose file takes precedence."""
     asked: str = ""
     """As in machine.Machine, for this sweep. Empty: no note of the ledger is left."""
     ledger_dir: Path | None = None
@@ -80,7 +80,7 @@ class ModelSettings(pydantic.BaseModel):
         return {SETTINGS_KEY: self.model_dump(mode="json"), CODE_KEY: node_code}
 
     def on_this_machine(self) -> Self:
-        """The same, with what the machine's file says."""
+        """A copy with the values of the machine's file."""
         machine = read_machine(self.ledger_dir) if self.ledger_dir else None
         if machine is None:
             return self

@@ -28,7 +28,7 @@ class Cell:
     held_from: int = 0
 
     def __repr__(self) -> str:
-        """For messages; names what is held where something is."""
+        """For messages; names held_from only if layers are held."""
         held = f", held_from={self.held_from}" if self.held_from else ""
         return f"Cell(n={self.n}, freeze_count={self.freeze_count}, fine_tune={self.fine_tune}{held})"
 

@@ -18,8 +18,8 @@ from ledger.sealed_lines import COMPUTE_AGAIN, SealedLines, digest_of, sealed_li
 
 LEDGER_FILE = "ledger.jsonl"
 UNDECISIVE = ("baseline", "test_groups")
-"""Fields of a header that decide no row, and so are in no key: a sweep's rows stay where these change. Groups decide
-how wide intervals are, which are computed from the rows."""
+"""Fields of a header that decide no row, and so are in no key: a sweep keeps its rows if they change. Groups decide how
+wide intervals are, which are computed from the rows."""
 
 
 class Ledger:

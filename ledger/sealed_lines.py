@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 
 COMPUTE_AGAIN = "Restore the file from a copy, or delete it to compute the sweep again."
 
@@ -89,7 +89,7 @@ class SealedLines:
     def _content(self, line: dict[str, Any], kind: str, file_digest: str) -> dict[str, Any]:
         content = line.get(kind)
         if not isinstance(content, dict) or line.keys() != {kind, "digest"}:
-            raise self.damaged(f"expected a {kind} and its digest, found {sorted(line)}")
+            raise self.damaged(f"expected a {kind} and its digest, found {listed(sorted(line))}")
         if line["digest"] != digest_of(content, file_digest):
             raise self.damaged(f"its content does not match its digest {line['digest']!r}")
         return content

@@ -1,4 +1,4 @@
-"""Consoles and progress bars that take no text for markup. Imports only rich."""
+"""Consoles and progress bars that read no text as markup. Imports only rich."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from terminal.output import Output
 
 USUAL_WIDTH = 80
-"""Characters in a line where a terminal says that it has none."""
+"""Characters in a line if a terminal reports a width of 0."""
 
 
 def console(
@@ -37,16 +37,16 @@ def console(
 
 
 WHOLE = Column(no_wrap=True)
-"""Of a progress bar, a column that is as wide as it must be; Rich narrows those of times first."""
+"""A progress bar's column that keeps its width; Rich would narrow columns of times first."""
 
 
 def words(template: str) -> TextColumn:
-    """A column of a progress bar, such as `{task.description}`; Rich's own takes that for markup."""
+    """A column of a progress bar, such as `{task.description}`; Rich's own would read markup in it."""
     return TextColumn(template, markup=False)
 
 
 class CutWords(TextColumn):
-    """Like `words`, of what may be long: it is cut where the terminal is too narrow, and no other column is."""
+    """Like `words`, for long text: if the terminal is too narrow, only this column is cut."""
 
     def __init__(self, template: str):
         super().__init__(template, markup=False, table_column=Column())

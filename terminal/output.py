@@ -1,4 +1,5 @@
-"""Standard streams that may stop taking text: a reader that ends, a closed terminal, a full disk. Imports nothing."""
+"""Standard streams that may stop accepting text: a reader that ends, a closed terminal, a full disk. Imports
+nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ class Output:
 
     Args:
       stream: standard output or error.
-      lasting: what it does not take is dropped, for work that takes hours, or messages beside a result; else an OSError
-        is raised, as a result that nobody sees is of no use.
+      lasting: text that the stream does not accept is dropped, for work that takes hours or messages next to a result;
+        otherwise it raises OSError, since a result that nobody sees is useless.
     """
 
     lost: OSError | None = None
-    """Why this process's standard output did not take something; none: it took all."""
+    """Why this process's standard output did not accept a text; None: it accepted all."""
 
     def __init__(self, stream: TextIO, *, lasting: bool):
         self._stream = stream
@@ -28,7 +29,7 @@ class Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Characters that were taken or dropped."""
+        """The number of characters, written or dropped."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -46,13 +47,13 @@ class Output:
         if self._stream is not sys.__stderr__:
             Output.lost = Output.lost or error
         if not self._lasting:
-            raise Output.lost or error  # the first: by it the process knows what ended it
+            raise Output.lost or error  # the first one says what ended the process
 
 
 def flushed() -> OSError | None:
-    """Writes what standard output has in its buffer; then as Output.lost.
+    """Writes what standard output has in its buffer and returns Output.lost.
 
-    What it does not take is dropped: Python would try again when the process ends, and fail with a status of its own.
+    What it does not accept is dropped: Python would try again at exit, and fail with another exit status.
     """
     stream = sys.__stdout__
     if stream is None:
@@ -67,7 +68,8 @@ def flushed() -> OSError | None:
 
 
 def open_closed_streams() -> None:
-    """Makes standard streams that are closed /dev/null: the next file opened would else be taken for one of them."""
+    """Opens /dev/null for closed standard streams: otherwise the next file opened would get the number of one of
+    them."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         with contextlib.suppress(OSError):
             os.fstat(number)

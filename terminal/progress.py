@@ -21,7 +21,7 @@ BAR_WIDTH = 20
 def console() -> Console:
     """A console on the terminal itself, whatever Python's own sys.stdout has been redirected to.
 
-    What the terminal does not take ends no training.
+    A terminal that accepts no text does not end a training.
     """
     stream = sys.__stdout__ or sys.stdout
     return terminal.console(file=cast(IO[str], Output(stream, lasting=True)), soft_wrap=not stream.isatty())
@@ -51,7 +51,7 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
 def work_bar(
     label: str, total: int, time_left: TimeLeft, unit: str = "parts"
 ) -> Iterator[Callable[[str], None]]:  # fmt: skip
-    """Like progress_bar, where pieces take unlike times: the bar and the time left count what they cost.
+    """Like progress_bar, for pieces that take different times: the bar and the time left count their cost.
 
     Args:
       label: in front.

@@ -1,4 +1,4 @@
-"""Tables that never cut or break a name or a figure: laid out as blocks where they don't fit. Imports only rich."""
+"""Tables that never cut or break a name or a figure: laid out as blocks if they don't fit. Imports only rich."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 UNBOUNDED = 10_000
-"""Columns of a terminal that every table fits."""
+"""Width of a terminal that every table fits."""
 WORDS = ("sweep", "transfer", "curve", "class", "file", "verdict", "A's", "B's")
-"""Columns that are read from the left; figures are aligned on the right."""
+"""Left-aligned columns; figures are right-aligned."""
 
 
 class FittingTable:
-    """A table where it fits the terminal; else a block a row, `column: field` in lines of their own.
+    """A table if it fits the terminal; otherwise a block per row, with each `column: field` on its own line.
 
     All texts are plain: nothing of a user's is read as markup.
 
@@ -69,7 +69,7 @@ def _one_line(field: Text) -> Text:
 
 
 def between(fewest: int, most: int, bound: str = "") -> str:
-    """A count: `3 to 5` where it may be one of these, else its upper end after the bound, as in `at most 5`."""
+    """A count: `3 to 5` for a range, else its upper end after the bound, as in `at most 5`."""
     return f"{fewest} to {most}" if 0 < fewest < most else f"{bound}{most}"
 
 
@@ -79,7 +79,7 @@ def in_two_lines(transfer: str) -> str:
 
 
 def empty_table(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
-    """A table without rows whose columns of WORDS are read from the left."""
+    """A table without rows whose columns of WORDS are left-aligned."""
     table = Table(
         title=None if title is None else Text(title), title_justify="left",
         caption=None if caption is None else Text(caption), caption_justify="left",

@@ -1,4 +1,4 @@
-"""About how long work continues: what its pieces were expected to take, corrected by those that ended. Imports nothing.
+"""Estimates the time left: the expected times of the pieces, corrected by those that ended. Imports nothing.
 
 Pieces of one kind share a start that each worker makes once, such as a program that it compiles.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from typing import Any
 
 OF_ALL_S = 1.0
-"""Expected seconds for which the speed of all work counts beside what has ended of one kind."""
+"""Weight of the speed of all work, in expected seconds, against the ended pieces of one kind."""
 AT_ONCE_S = 0.05
 
 
@@ -21,10 +21,10 @@ class Piece:
     """What one worker does in one go.
 
     Attributes:
-      name: pieces of one name take the same time, but for the start.
+      name: pieces of one name take the same time, except for the start.
       kind: what shares a start.
-      seconds: expected of it, without the start.
-      start: expected more of the first that a worker does of its kind.
+      seconds: expected time without the start.
+      start: expected extra seconds of a worker's first piece of its kind.
     """
 
     name: Hashable
@@ -98,7 +98,7 @@ class TimeLeft:
         costs, made = _Costs(self._ended, self._before), Counter(kind for kinds in self._kinds for kind in kinds)
         now = sorted(self._with_starts(costs, self._waiting.values(), made), reverse=True)
         later = sum(self._with_starts(costs, self._later, made))
-        # All workers but the one whose piece ended last have one in hand, of which a part is done.
+        # All workers but the one whose piece ended last are in the middle of one.
         others = max(1, self._workers - 1)
         in_hand, untouched = now[:others], now[others:]
         spent = max(0.0, self._workers * (self._clock() - self._began) - self._taken)
@@ -107,14 +107,15 @@ class TimeLeft:
         return max((sum(now) - done) / self._workers, longest, 0.0) + later / self._workers
 
     def _with_starts(self, costs: _Costs, pieces: Collection[Piece], made: Counter[Hashable]) -> Iterator[float]:
-        """Seconds of each, the longest first: those make the starts that workers still have to make; `made` counts."""
+        """Seconds of each, the longest first: these include the starts that workers still have to make; `made`
+        counts."""
         for piece in sorted(pieces, key=costs.of, reverse=True):
             yield costs.of(piece) + (costs.start(piece) if made[piece.kind] < self._starts else 0.0)
             made[piece.kind] += 1
 
 
 class _Costs:
-    """What pieces will take, by those that ended."""
+    """Forecasts what pieces take, from those that ended."""
 
     def __init__(self, ended: Sequence[_Ended], before: Sequence[_Ended]):
         expected, taken = defaultdict[Hashable, float](float), defaultdict[Hashable, float](float)

@@ -1,4 +1,4 @@
-"""What TensorFlow reads while it is imported, set before any test does so; mutated input; an exported model."""
+"""Environment variables that TensorFlow reads on import, set before any test; mutated input; an exported model."""
 
 import contextlib
 import io
@@ -23,14 +23,14 @@ from tests.made_once import made_once
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-# As whatever decides a result: one thread adds up in one order, so that the same computation gives the same bits.
+# Like all code that decides a result: one thread adds in one order, so the same computation gives the same bits.
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
-# Where pytest runs in the background, the shell has Ctrl-C ignored, also by what tests start and interrupt.
+# If pytest runs in the background, the shell lets it ignore Ctrl-C, and so would the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# All that tests, pytest and their processes write to the temporary folder goes away at the end.
+# Everything that tests, pytest and their processes write to the temporary folder is removed at the end.
 own_temporary_folder(os.environ)
 
 # The same examples on every machine, each time, however busy it is; `--hypothesis-profile=default` tries others.
@@ -51,8 +51,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 TOGETHER = {"end_to_end": "experiment", "narrow_terminal": "experiment", "notebooks": "experiment",
             "last_lines": "experiment", "sources": "parsed", "messages": "parsed", "markup": "parsed",
             "safety": "parsed"}  # fmt: skip
-"""Files that go to one worker, after each other: end-to-end files that read what others change, and what looks at the
-same parsed files."""
+"""Files that go to one worker, one after the other: end-to-end files that read what others change, and tests that use
+the same parsed files."""
 LONGEST_FIRST = (
     "end_to_end", "narrow_terminal", "last_lines", "notebooks", "kubeflow", "own_images", "kubeflow_photos",
     "distributed_sweep", "keras_applications", "determinism", "joint_pool", "killed_sweep", "component",
@@ -61,11 +61,11 @@ LONGEST_FIRST = (
     "solved_head_recipe", "report", "left_undone", "labels_saved", "search_sweeps", "confirmed_coverage", "dag",
     "coverage", "tflite",
 )  # fmt: skip
-"""Test files that take ten seconds and more, so that no worker begins a long one when the others are done."""
+"""Test files that take ten seconds and more, so that no worker begins a long one last."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts the longest files first where workers share them out."""
+    """Puts the longest files first if several workers run."""
     if hasattr(config, "workerinput"):
         rank = {f"test_{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
         items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
@@ -87,7 +87,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 MOST_BYTES, ROOM_BYTES = 2 << 30, 256 << 20
 """Memory that a process may take whatever its input; and more than it has, where earlier tests took as much."""
 MOST_SECONDS = 30.0
-"""What one input may take; far more than any does, for machines that are busy."""
+"""Seconds that one input may take; far more than any needs, for busy machines."""
 
 
 def mutated(samples: Sequence[bytes], number: int) -> bytes:
@@ -119,7 +119,7 @@ def mutated(samples: Sequence[bytes], number: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def mutations() -> Callable[..., Iterator[bytes]]:
-    """A function that yields damaged samples, and fails where one took too long or the process grew too large."""
+    """A function that yields damaged samples, and fails if one takes too long or the process grows too large."""
 
     def mutations(samples: Sequence[bytes], numbers: range) -> Iterator[bytes]:
         before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -215,6 +215,11 @@ def start_fork_server() -> None:
             tracker: Any = resource_tracker._resource_tracker
             os.close(tracker._fd)
             tracker._fd = tracker._pid = None
+            # The program prepares its own process before it starts a server. Without, workers of a processor without
+            # AVX-512 would compute without oneDNN, and the program with it.
+            from pipeline.runner.process import prepare_process
+
+            prepare_process(os.environ)
             with contextlib.suppress(SystemExit):  # raised when this process has ended
                 forkserver.main(listener.detach(), lives, [])
             os._exit(0)

@@ -1,4 +1,4 @@
-"""What is made once for all of pytest's worker processes, such as a whole run. Imports only pytest."""
+"""Results that are made once for all of pytest's worker processes, such as a whole run. Imports only pytest."""
 
 from __future__ import annotations
 

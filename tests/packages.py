@@ -1,4 +1,4 @@
-"""Which packages Thaw ships, as pyproject.toml names them for setuptools; and what a file of Python says."""
+"""Which packages Thaw ships, as pyproject.toml names them for setuptools; and parsed Python files."""
 
 import ast
 import functools

@@ -1,4 +1,4 @@
-"""Commands on an experiment: init, plan, run, status. Imports no TensorFlow until one runs."""
+"""Commands on an experiment: init, plan, run, status. Imports no TensorFlow until one of them runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from thaw.picture_options import picture_options
 def init(folder: Path, out: Path | None, name: str | None, force: bool, in_json: bool, **asked: Any) -> None:
     """Make an experiment of your own images.
 
-    FOLDER has a folder of images for each class (also below train, val and test), or TFRecords. It can also be a CSV
+    FOLDER has a subfolder of images for each class (also below train, val and test), or TFRecords. It can also be a CSV
     file with the columns file and label. Nothing in it is changed. Then start `thaw plan` and `thaw run` with --config
     thaw-<name>/config.yaml.
     """
@@ -118,7 +118,7 @@ def status(config: ExperimentConfig, in_json: bool) -> None:
 
 
 def _newer_experiment(config: ExperimentConfig) -> str:
-    """A sentence on the newest run, if that is of another experiment than the one asked about; else empty."""
+    """A sentence on the newest run if it belongs to another experiment than the one asked about; else empty."""
     from pipeline.runs.run_files import CONFIG_FILE, RUN_NAME, order_of
 
     names = [path.name for path in config.runs.iterdir() if path.is_dir()] if config.runs.is_dir() else []
@@ -127,5 +127,5 @@ def _newer_experiment(config: ExperimentConfig) -> str:
         return ""
     written = config.runs / runs[-1][0] / CONFIG_FILE  # once the run has ended
     file, which = (written, "") if written.exists() else ("FILE", ", with the file that was given to `thaw run`")
-    return (f"The newest run in {config.runs} is of another experiment, {runs[-1]['experiment']}. "
-            f"`thaw status --config {file}` shows it{which}.")  # fmt: skip
+    return (f"The newest run in {config.runs} belongs to another experiment, {runs[-1]['experiment']}. `thaw status "
+            f"--config {file}` shows it{which}.")  # fmt: skip

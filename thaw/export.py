@@ -1,4 +1,4 @@
-"""Commands on a pushed model: tflite. Imports no TensorFlow until one runs."""
+"""Commands on a pushed model: tflite. Imports no TensorFlow until one of them runs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from thaw.options import as_json, examples, find_run, print_json, run_argument, 
 def tflite(run: str, runs: Path, in_json: bool) -> None:
     """Write RUN's pushed model for TensorFlow Lite.
 
-    Writes float.tflite and int8.tflite to tflite/ in RUN's folder. Both take one upright image, uint8, of the shape
-    input_shape in tflite/agreement.json: unlike the SavedModel they do not resize. Compares each file with the
-    SavedModel on up to 1,000 test images; agreement.json has the figures.
+    Writes a model in float32 and one in 8-bit integers to tflite/ in RUN's folder. Both take one upright RGB or grey
+    image of the size in agreement.json (input_shape; uint8). Unlike the SavedModel, they do not resize. Compares each
+    file with the SavedModel on up to 1,000 test images; agreement.json has the figures.
     """
     from pipeline.serving.tflite import export_run
 

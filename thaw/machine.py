@@ -20,7 +20,7 @@ from thaw.options import PROJECT_ROOT, as_json, examples, experiment, print_json
 def doctor(config: ExperimentConfig, in_json: bool) -> None:
     """Check this machine, the data and the weights.
 
-    Python, packages, cores, memory, disk, images, weights and GPU; for each problem it says what to do.
+    Checks Python, packages, cores, memory, disk, images, weights and GPU. For each problem it says what to do.
     """
     from pipeline.runner.doctor import examine, worst
 

@@ -37,7 +37,7 @@ Command = Callable[..., None]
 
 
 class HomePath(click.Path):
-    """A path on the command line, with `~` as the home folder. Whoever reads it says what is wrong with it."""
+    """A path on the command line, with `~` as the home folder. The code that reads it reports what is wrong with it."""
 
     def __init__(self) -> None:
         super().__init__(readable=False)  # click's own words would say neither what was expected nor what to do
@@ -51,7 +51,7 @@ class HomePath(click.Path):
 
 
 class Named(click.types.StringParamType):
-    """Text that names something; empty, as a shell's variable is that was never set, it would mean the default."""
+    """A name. Empty text, as from a shell variable that was never set, would mean the default, so it is an error."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """As click has it; empty text is refused."""
@@ -66,7 +66,7 @@ def examples(*lines: str) -> str:
 
 
 def preset_names() -> list[str]:
-    """Names that `--config` takes beside paths."""
+    """Names that `--config` takes in addition to paths."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
@@ -99,7 +99,8 @@ def find_run(run: str, runs: Path) -> Path:
         if run == LATEST:
             raise ThawError(f"No run in {runs} is finished{missing}. `thaw run` starts one, or continues one that "
                             "stopped; `thaw status` says how far it is.")  # fmt: skip
-        raise ThawError(f"{run} is not a finished run: neither {path} nor {runs / run} has a summary.json. "
+        raise ThawError(f"{run} is not a finished run: there is no summary.json in "
+                        f"{' or '.join(dict.fromkeys(map(str, places)))}. "
                         f"Finished in {runs}: {', '.join(finished_runs(runs)) or 'none'}{missing}. `thaw run` starts a "
                         "run, or continues one that stopped; `thaw status` says how far it is.")  # fmt: skip
     return folder.resolve()
@@ -148,7 +149,7 @@ def _short_option(short: Short) -> Callable[[Command], Command]:
 
 
 def own_images_options(command: Command) -> Command:
-    """Adds what `thaw init` can be told beside the folder."""
+    """Adds the options of `thaw init`."""
     options = (
         click.option("--out", type=HomePath(), help="Folder to write.  [default: thaw-<name>]"),
         click.option("--name", type=Named(), help="Name of the experiment.  [default: the folder's name]"),

@@ -10,7 +10,7 @@ from pipeline.new_experiment.picture_options import NEAR_DUPLICATES, TOGETHER
 
 
 def picture_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds what `thaw init` can be told of pictures that are not TFRecords."""
+    """Adds the options of `thaw init` for pictures that are not TFRecords."""
     options = (
         click.option("--group", metavar="HOW",
                      help="Pictures that belong in one split, such as one person's: `folder` (each folder in a class "

@@ -73,8 +73,8 @@ def report(run: str, runs: Path, in_json: bool) -> None:
 def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
     """Estimate how many images an accuracy needs.
 
-    From RUN's learning curves: the accuracy expected with 2, 5 and 20 times the images, and the images that an
-    accuracy needs.
+    Forecasts, from RUN's learning curves, the accuracy with 2, 5 and 20 times the images, and the number of images that
+    an accuracy needs.
     """
     from analysis.findings.labels_ahead import wishing
     from components.transfer_report.page.labels_ahead import label_sentences, silent_sentences
@@ -82,8 +82,8 @@ def labels(run: str, runs: Path, accuracy: float | None, in_json: bool) -> None:
     folder = find_run(run, runs)
     summary = read_summary(folder)
     if summary.get("labels") is None:
-        raise ThawError(f"{folder / SUMMARY_FILE} holds no learning curves: an earlier Thaw wrote it. Run the same "
-                        "configuration again: trainings that are in the ledgers are not repeated.")  # fmt: skip
+        raise ThawError(f"{folder / SUMMARY_FILE} has no learning curves: an earlier version of Thaw wrote it. Run the "
+                        "same configuration again: trainings in the ledgers are not repeated.")  # fmt: skip
     found = summary["labels"]
     if accuracy is not None:
         wished = [one | {"images": wishing(one, accuracy)} for one in found["curves"]]
@@ -120,7 +120,7 @@ def compare(first: str, second: str, runs: Path, in_json: bool) -> None:
         return print_json({"data": data, "settings": differing, "stack": stacks, "advised_from_scratch": advised,
                            **compared.as_json()})  # fmt: skip
     terminal = console()
-    for line in (f"data: {data}", *run_comparison.differences_in_words(differing, stacks)):
+    for line in (f"data: {data}", *tables.differences_in_words(differing, stacks)):
         terminal.print(line)
     for table in tables.comparison_tables(compared):
         terminal.print(table)

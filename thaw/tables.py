@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ STYLES = {"ok": "green", "warning": "yellow", "problem": "red", "gain": "green",
 
 
 def progress_table(experiment: str, state: ExperimentState) -> FittingTable:
-    """How far each sweep is."""
+    """The progress of each sweep."""
     title = f"Experiment {experiment}" + (f" on {state.data}" if state.data not in ("", experiment) else "")
     rows = [
         (one.sweep, str(one.done), between(one.fewest, one.planned, one.bound), str(one.diverged),
@@ -65,9 +66,9 @@ def _cells_table(changes: Sequence[Change], draws: str) -> FittingTable:
     table = empty_table(
         "sweep", "n", "k", "fine-\ntuned", "A %", "B %", "points", "verdict",
         title=f"The same cell in both, on {draws}",
-        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test "
-        "images alone; one draw has none, nor have draws that are all equal."
-        + " Draws of the search took part in each run's choice." * (not changes[0].fresh),
+        caption="Points of test accuracy, RUN_B minus RUN_A, with 95% intervals over draws, on these test images "
+        "alone. There is none for one draw, or if all draws are equal."
+        + " Each run chose its cells on the draws of its search." * (not changes[0].fresh),
     )  # fmt: skip
     return FittingTable(table, rows, [one.first_cell[0] for one in changes])
 
@@ -108,7 +109,7 @@ def _difference(change: Change) -> tuple[str, Text]:
 
 
 def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> FittingTable:
-    """What more images are expected to bring, a row for each curve that says something."""
+    """The accuracy expected with more images, a row for each curve with a forecast."""
     from components.transfer_report.page.labels_ahead import label_rows, wished_in_words
 
     said = [row for row in label_rows(labels) if not row["silent"]]
@@ -123,7 +124,7 @@ def labels_table(labels: Mapping[str, Any], data: str, *, synthetic: bool) -> Fi
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[Text]:
-    """What `thaw doctor` found, a line each, and what to do in a line below: only the terminal breaks a path."""
+    """What `thaw doctor` found, a line each, with what to do in the line below; only the terminal breaks a path."""
     width = len(max(("ok", "warning", "problem"), key=len))
     for one in findings:
         yield Text.assemble((one.state.ljust(width), STYLES[one.state]), f"  {one.subject}: {one.found}")
@@ -135,3 +136,27 @@ def classes_table(name: str, found: Inspection) -> FittingTable:
     """Images of each class."""
     rows = [(label, f"{count:,}", f"{found.test_counts[label]:,}") for label, count in found.train_counts.items()]
     return FittingTable(empty_table("class", "train", "test", title=name), rows)
+
+
+def differences_in_words(
+    settings: Mapping[str, tuple[Any, Any]], stacks: Mapping[str, tuple[Any, Any]]
+) -> Iterator[str]:  # fmt: skip
+    """A line for each setting that differs, within sections that both runs have; and one for the stack."""
+    for name, (before, after) in settings.items():
+        yield from _changes(name, before, after)
+    if stacks:
+        parts = "; ".join(f"{name} {_as_yaml(one)} -> {_as_yaml(other)}" for name, (one, other) in stacks.items())
+        yield f"Trained with a different stack, which alone may change every figure: {parts}"
+
+
+def _changes(name: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in (key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)):
+            yield from _changes(f"{name}.{key}", before.get(key), after.get(key))
+    else:
+        yield f"{name}: {_as_yaml(before)} -> {_as_yaml(after)}"
+
+
+def _as_yaml(value: Any) -> str:
+    """JSON is YAML too; text without quotes, as most would write it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Commands that say what to transfer: advise, search. Imports no TensorFlow until one runs."""
+"""Commands that say what to transfer: advise, search. Imports no TensorFlow until one of them runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from thaw.options import as_json, examples, find_run, print_json, run_argument, 
 def advise(run: str, runs: Path, target: str | None, n: int | None, in_json: bool) -> None:
     """Predict which of RUN's sources to transfer, before training.
 
-    Also how many layers to freeze. Thaw fits linear probes only. RUN must be finished; --target may name other classes.
+    Also predicts how many layers to freeze. Thaw only fits linear probes. RUN must be finished; --target may name other
+    classes.
     """
     from pipeline.new_experiment.wanted import names_in
     from pipeline.source_search.advice import advise_on, show

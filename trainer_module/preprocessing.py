@@ -20,8 +20,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Returns:
       IMAGE: string [batch], a serialized uint8 tensor of image_shape whose last height * width * channels bytes are the
-        pixels; LABEL: int64 [batch]; ID: string [batch]; BRIGHTNESS and CONTRAST: string [batch];
-        VAL: int64 [batch], where there is a `val_key`; GROUP: string [batch], where there is a `group_key`.
+        pixels; LABEL: int64 [batch]; ID: string [batch]; BRIGHTNESS and CONTRAST: string [batch]; VAL: int64 [batch],
+        if there is a `val_key`; GROUP: string [batch], if there is a `group_key`.
     """
     encoded = dense(inputs[custom_config["image_key"]])  # [batch]
     height, width, channels = custom_config["image_shape"]

@@ -1,4 +1,4 @@
-"""run_fn: trains and exports one model: a source, candidate or baseline. Imports sweep and export, no DAG."""
+"""run_fn, which trains and exports one model: a source, candidate or baseline. Imports sweep and export, no DAG."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from trainer_module.sweep.model_jobs import DeployedJob, trained_cell, trained_s
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains the model that custom_config asks for, and writes it to `fn_args.serving_model_dir`.
+    """Trains the model that custom_config describes, and writes it to `fn_args.serving_model_dir`.
 
     Every folder holds source.KERAS_FILE and CARD_FILE (what the model is); candidates and baselines a SavedModel too.
 
@@ -57,7 +57,7 @@ def _write_model(fn_args: FnArgs, settings: ModelSettings, folder: Path) -> None
 
 
 def trained_or_read_source(fn_args: FnArgs, settings: ModelSettings) -> tuple[Network, dict]:
-    """A source's network, trained on its domain or read from a file, and what its card says of it.
+    """A source's network, trained on its domain or read from a file, and its entries in the card.
 
     Args:
       fn_args: where the domain's records lie; not read for a source from a file.

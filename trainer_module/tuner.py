@@ -1,4 +1,4 @@
-"""tuner_fn: what TFX's Tuner calls to get the tuner of a sweep. Imports sweep_tuner and chief, no TFX component."""
+"""tuner_fn, which TFX's Tuner calls to get the tuner of a sweep. Imports sweep_tuner and chief, no TFX component."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How well an estimate orders what was then measured: Kendall's tau and the regret of its first choice. Imports scipy.
+"""How well an estimate orders the later measurements: Kendall's tau and the regret of its first choice. Imports scipy.
 
-Kendall's tau-b (Kendall, Biometrika 33, 1945): of all pairs of candidates, the share that both order alike less the
+Kendall's tau-b (Kendall, Biometrika 33, 1945): of all pairs of candidates, the share that both order alike minus the
 share that they order differently, corrected for ties.
 
 Regret, in the unit of the measurements: the accuracy of the candidate that val would choose, minus that of the
@@ -15,7 +15,7 @@ from scipy import stats
 
 
 def kendall_tau(estimates: np.ndarray, measured: np.ndarray) -> float:
-    """Tau-b of this module's docstring; -1..1, NaN where either has one value for all candidates.
+    """Tau-b of this module's docstring; -1..1, NaN if either has one value for all candidates.
 
     Args:
       estimates: real numbers [candidates], higher is better.
@@ -51,9 +51,9 @@ def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray
     x, y = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if x.ndim != 1 or x.shape != y.shape or x.size < 2:
         raise ValueError(
-            f"estimates and measurements have the shapes {x.shape} and {y.shape}; expected two lists of one length, a "
-            "value for each of two candidates or more."
+            f"estimates and measurements have the shapes {x.shape} and {y.shape}; expected two lists of equal length, "
+            "with a value for each of two or more candidates."
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("an estimate or a measurement is not a finite number; leave that candidate out.")
+        raise ValueError("an estimate or a measurement is not finite; leave that candidate out.")
     return x, y

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 LARGEST = float(np.finfo(np.float32).max)
-"""Values beyond this overflow where their fourth powers are summed."""
+"""Values beyond this overflow in sums of their fourth powers."""
 
 SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
-"""Differences below this vanish there."""
+"""Differences below this underflow there."""
 
 LEAST_ROWS_PER_CLASS = 2
 """With one row a class has a mean and no spread, and the row left out has no other to compare with."""
@@ -23,7 +23,7 @@ def checked_features(features: np.ndarray, name: str = "features") -> np.ndarray
 
     Args:
       features: real numbers [n, d]; each row an image, flattened.
-      name: what the message calls them.
+      name: their name in messages.
 
     Raises:
       ValueError: they are not a table of finite numbers, have fewer than two rows, or all rows are the same.
@@ -70,11 +70,11 @@ def checked_labels(labels: np.ndarray, rows: int) -> np.ndarray:
         raise ValueError(f"labels have the dtype {given.dtype}; expected integers, a class's number for each row.")
     classes = np.unique(given)
     if classes.size < 2:
-        raise ValueError(f"labels name one class alone, {classes[0]}; expected rows of two classes or more.")
+        raise ValueError(f"labels have only the class {classes[0]}; expected rows of two classes or more.")
     if classes[0] != 0 or classes[-1] != classes.size - 1:
         raise ValueError(
-            f"labels lie in {classes[0]}..{classes[-1]} and name {classes.size} classes; expected 0..C-1 with rows "
-            "of every class. Number the classes that occur from 0."
+            f"labels are in {classes[0]}..{classes[-1]} and have {classes.size} classes; expected 0..C-1 with rows of "
+            "every class. Number the classes that occur from 0."
         )
     counts = np.bincount(given.astype(np.int64))
     if counts.min() < LEAST_ROWS_PER_CLASS:
@@ -105,8 +105,8 @@ def checked_probabilities(probabilities: np.ndarray) -> np.ndarray:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"probabilities of row {row} sum to {sums[row]:g} with a minimum of {p[row].min():g}; expected numbers "
-            "from 0 on that sum to 1. Give the softmax of the logits, not the logits."
+            f"probabilities of row {row} sum to {sums[row]:g} with a minimum of {p[row].min():g}; expected "
+            "non-negative numbers that sum to 1. Give the softmax of the logits, not the logits."
         )
     return p / sums[:, None]
 

@@ -1,4 +1,4 @@
-"""All estimators by name: what a table or an oracle asks for. Imports only the estimators."""
+"""All estimators by name, for tables and oracles. Imports only the estimators."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ LABEL_ESTIMATORS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "probe_error": lambda features, labels: -linear_probe(features, labels).squared_error,
     "cka_labels": lambda features, labels: linear_cka(features, np.eye(int(labels.max()) + 1)[labels]),
 }
-"""Of features [n, d] and labels [n]; higher is better."""
+"""Estimators of features [n, d] and labels [n]; higher is better."""
 
 DOMAIN_ESTIMATORS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "frechet": lambda target, source: -frechet_distance(target, source),
     "a_distance": lambda target, source: -proxy_a_distance(target, source),
 }
-"""Of the target's and the source's features [n, d], the same number of images each; nearer is higher."""
+"""Estimators of the target's and the source's features [n, d], the same number of images each; nearer is higher."""
 
 NAMES = {
     "leep": "LEEP", "logme": "LogME", "probe": "linear probe, accuracy", "probe_error": "linear probe, squared error",
     "cka_labels": "CKA with the labels", "gbc": "GBC", "h_score": "H-score, shrunk", "frechet": "Fréchet distance",
     "a_distance": "proxy A-distance",
 }  # fmt: skip
-"""Of all estimators, LEEP among them, in the order of the report's tables."""
+"""Names of all estimators, including LEEP, in the order of the report's tables."""

@@ -6,7 +6,7 @@ all others without training n times, and chooses the ridge with the least square
 mean of the squared singular values. The figures of the chosen one are slightly optimistic, more so for small n, because
 they were used to choose it.
 
-With balanced classes and features that say nothing, a strong ridge predicts the mean of the other rows, which leans to
+With balanced classes and uninformative features, a strong ridge predicts the mean of the other rows, which is closer to
 the class of which no row was left out: accuracies far below chance at small n are an artefact of leave-one-out, not an
 error.
 """
@@ -26,7 +26,7 @@ RIDGES = tuple(float(10.0**exponent) for exponent in range(-4, 4))
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """What the best ridge predicts of rows left out.
+    """Leave-one-out predictions of the best ridge.
 
     Attributes:
       accuracy: 0..1, share of rows whose class has the largest prediction.
@@ -55,7 +55,7 @@ def linear_probe(features: np.ndarray, labels: np.ndarray) -> Probe:
     y = checked_labels(labels, x.shape[0])
     targets = one_hot(y)
     x /= np.sqrt(spectrum_of(x).squares.mean())
-    # Told how to score, it keeps predictions instead of errors; of targets without a mean in every version.
+    # With a scorer it keeps predictions instead of errors; in every version, for targets without a mean.
     found = RidgeCV(RIDGES, scoring="neg_mean_squared_error", store_cv_results=True).fit(x, centred(targets))
     predictions = found.cv_results_[:, :, RIDGES.index(found.alpha_)] + targets.mean(axis=0)
     squared_error = np.mean(np.sum((targets - predictions) ** 2, axis=1))

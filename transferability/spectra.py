@@ -43,7 +43,7 @@ def spectrum_of(x: np.ndarray) -> Spectrum:
 
 
 def centred(x: np.ndarray) -> np.ndarray:
-    """x [n, d] less the mean of its rows."""
+    """x [n, d] minus the mean of its rows."""
     return x - x.mean(axis=0)
 
 

@@ -1,4 +1,4 @@
-"""The folders where images and weights are looked for, and kept once they were downloaded. Imports nothing of ours."""
+"""The folders in which Thaw looks for images and weights and keeps downloads. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Places:
 
     Attributes:
       shared: data that several checkouts share, `../shared/data` from the project's root.
-      cache: Thaw's own, where downloaded and drawn images are kept.
+      cache: Thaw's own, for downloaded and generated images.
       tfds: where TFDS keeps its data sets.
       keras: Keras's own, where downloaded weights are kept.
     """

@@ -17,7 +17,7 @@ from experiment.errors import ThawError
 
 _BATCHES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
 _PIXELS = 3 * 32 * 32
-# All that the official batches are made of, under the names that NumPy has had for them.
+# All classes in the official batches, under each name that NumPy has had for them.
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "_reconstruct"),
@@ -54,8 +54,8 @@ _ADVICE = f"Expected the official CIFAR-10 archive, {OFFICIAL.url}; delete the f
 def convert_archive(archive: Path, folder: Path, on_progress: Callable[[int], None] | None = None) -> None:
     """Writes `train/cifar10-train.tfrecord-...` and `test/cifar10-test.tfrecord-...`, one file a batch.
 
-    Images become PNG (32 x 32 pixels, RGB), with ids `train_00000` and on, `test_00000` and on, in the
-    archive's order. Unpickling allows only NumPy arrays and plain values; check the md5 first nevertheless.
+    Images become PNG (32 x 32 pixels, RGB), with the ids `train_00000`, ... and `test_00000`, ..., in the archive's
+    order. Unpickling allows only NumPy arrays and plain values; check the md5 first nevertheless.
 
     Args:
       archive: cifar-10-python.tar.gz.
@@ -104,7 +104,7 @@ def _read_batch(archive: Path, name: str) -> tuple[np.ndarray, list[int]]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Refuses whatever is not an array: a pickle can otherwise run code."""
+    """Rejects all that is not an array: otherwise a pickle can run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:

@@ -1,4 +1,4 @@
-"""Downloads one file: resumable, checked, and quick to give up offline. Imports no TensorFlow."""
+"""Downloads one file: resumable, checked, and fails quickly when offline. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def download(
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     with filled_alone(destination.parent, lambda line: console.console(stderr=True).print(line)):
-        # Where there is nothing to check it by, a file that is there is one that another process has just received.
+        # Without a size or md5 to check, an existing file is one that another process has just received.
         if not (destination.exists() and size_bytes is None and md5 is None):
             _download(url, destination, size_bytes, md5, timeout_s)
 
@@ -103,7 +103,7 @@ def _transfer(url: str, part: Path, size_bytes: int | None, timeout_s: float, ba
         response = _open_within(request, timeout_s)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            part.unlink()  # longer than the server's file: of no use
+            part.unlink()  # longer than the server's file, so useless
             return _transfer(url, part, size_bytes, timeout_s, bar)
         raise ThawError(f"{url} answered {error.code} {error.reason}. Expected the file; try again later, or put "
                         f"the file at {part.with_suffix('')}.") from error  # fmt: skip
@@ -113,8 +113,8 @@ def _transfer(url: str, part: Path, size_bytes: int | None, timeout_s: float, ba
         announced = response.headers.get("Content-Length")
         total = start + int(announced) if announced and announced.isdecimal() else None
         if size_bytes is not None and total not in (None, size_bytes):
-            raise ThawError(f"{url} offers {total:,} bytes; expected {size_bytes:,}. Another page may "
-                            f"answer there, such as a login page. Put the file at {part.with_suffix('')}.")  # fmt: skip
+            raise ThawError(f"{url} offers {total:,} bytes; expected {size_bytes:,}. The server may have sent another "
+                            f"page, such as a login page. Put the file at {part.with_suffix('')}.")  # fmt: skip
         with _appending(part, anew=not resumed) as write:
             done = start
             while chunk := response.read(_CHUNK_BYTES):
@@ -157,7 +157,7 @@ def _unwritable(part: Path, error: OSError) -> ThawError:
 
 
 def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:
-    """Opens the address, giving up in time even where the look-up of the host's name hangs.
+    """Opens the address, and gives up in time even if the look-up of the host's name hangs.
 
     A socket's timeout does not cover that look-up, which can take half a minute without a network.
     """
@@ -172,7 +172,7 @@ def _open_within(request: urllib.request.Request, timeout_s: float) -> Any:
             return
         try:
             outcome.set_result(answer)
-        except InvalidStateError:  # it was cancelled: the answer came when nobody was waiting
+        except InvalidStateError:  # it was cancelled: the answer came too late
             answer.close()
 
     threading.Thread(target=attempt, daemon=True).start()
@@ -204,8 +204,8 @@ def _check(url: str, part: Path, size_bytes: int | None, md5: str | None) -> Non
             digest.update(chunk)
     if digest.hexdigest() != md5:
         part.unlink()
-        raise ThawError(f"{url}: the md5 of what arrived is {digest.hexdigest()}; expected {md5}. It was "
-                        "deleted. Run again.")  # fmt: skip
+        raise ThawError(f"{url}: the file's md5 is {digest.hexdigest()}; expected {md5}. The download was deleted. Run "
+                        "again.")  # fmt: skip
 
 
 def _gave_up(url: str, part: Path, cause: object) -> str:

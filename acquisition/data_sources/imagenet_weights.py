@@ -14,7 +14,7 @@ from experiment.errors import ThawError
 
 BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 _ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-"""Those that Keras offers weights of MobileNetV2 for."""
+"""Widths for which Keras offers weights of MobileNetV2."""
 
 _Layer = tuple[str, list[tuple[int, ...]]]
 """A layer's name and the shapes of its weights."""
@@ -30,16 +30,16 @@ def locate_weights(
     base_url: str = BASE_URL,
     download_timeout_s: float = 5.0,
 ) -> Path | None:
-    """Finds a family's weights without the classification layer, and says which were taken.
+    """Finds a family's weights without the classification layer, and reports which file it takes.
 
-    Looked for in this order: the backbone's own path; for MobileNetV2 `../shared/data/weights` from the project's root;
+    The order of places: the backbone's own path; for MobileNetV2 `../shared/data/weights` from the project's root;
     Keras's cache; for MobileNetV2 Keras's own download, which is put into that cache.
 
     Args:
       name: of the backbone.
       backbone: of a family.
       places: where to look.
-      say: called with one line that says what was taken, or why there are none.
+      say: called with one line: which file was taken, or why there is none.
       allow_download: false: look no further than this machine.
       base_url, download_timeout_s: where Keras keeps its weights, and how long to wait for an answer.
 
@@ -74,18 +74,18 @@ def locate_weights(
 
 
 def is_downloaded(backbone: Backbone) -> bool:
-    """Whether locate_weights downloads the weights of this family where no place has them."""
+    """Whether locate_weights downloads the weights of this family if no place has them."""
     return backbone.is_mobilenet_v2 and backbone.width in _ALPHAS
 
 
 def check_weights(path: Path, backbone: Backbone) -> None:
     """Checks that a file fits a family without its top, layer by layer, as Keras will load it.
 
-    Keras pairs the file's layers with the model's by their order; names only say which one differs.
+    Keras pairs the file's layers with the model's by their order; names are used only in messages.
 
     Raises:
-      ThawError: the file is missing, not HDF5, not in the layout that Keras loads, holds weights that are not finite
-        numbers, or its layers have other shapes than the model's; the message names the first layer that differs.
+      ThawError: the file is missing, not HDF5, not in the layout that Keras loads, holds weights that are not finite,
+        or its layers' shapes differ from the model's; the message names the first layer that differs.
     """
     family = backbone.family or ""
     width = f", alpha {backbone.width}" if FAMILIES[family].takes_alpha else ""

@@ -1,4 +1,4 @@
-"""Files of weights kept in the workspace under their content: where they came from is in no key. Imports only config.
+"""Copies of weights files in the workspace, named by content, so that no key has their origin. Imports only config.
 
 The keys of TFX's cache and of the ledgers have a node's parameters. A node gets the copy's path, which follows from
 the workspace and the content; so the original may move, and a change of it during a run has no effect.
@@ -19,7 +19,7 @@ FOLDER = "backbones"
 
 
 def kept_path(pipeline_folder: Path, sha256: str, original: Path) -> Path:
-    """Where the copy of a file with this content lies.
+    """The path of the copy of a file with this content.
 
     Args:
       pipeline_folder: the experiment's part of the workspace.
@@ -30,7 +30,7 @@ def kept_path(pipeline_folder: Path, sha256: str, original: Path) -> Path:
 
 
 def with_kept_paths(config: ExperimentConfig) -> ExperimentConfig:
-    """The configuration with the copies' paths, whether they are there yet or not.
+    """The configuration with the copies' paths, even before the copies exist.
 
     Args:
       config: with the files that a run found, and their hashes.
@@ -44,13 +44,13 @@ def with_kept_paths(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def keep_files(config: ExperimentConfig) -> None:
-    """Copies the files where `with_kept_paths` says; one that is there whole is not copied again.
+    """Copies the files where `with_kept_paths` says; a complete copy is not made again.
 
     Args:
       config: as in with_kept_paths.
 
     Raises:
-      ThawError: a file is not the one that was looked at, or can't be copied.
+      ThawError: a file has changed since it was hashed, or can't be copied.
     """
     placed = with_kept_paths(config).backbones
     for name, backbone in config.backbones.items():
@@ -67,13 +67,13 @@ def _keep(original: Path, copy: Path) -> None:
         with written_whole(copy) as fresh:
             shutil.copyfile(original, fresh)
             if sha256_of(fresh) != copy.stem:
-                raise ThawError(f"The file {original} changed while it was read: expected the SHA-256 {copy.stem}. "
-                                "Leave it alone, and run again.")  # fmt: skip
+                raise ThawError(f"The file {original} changed while it was read: expected the SHA-256 {copy.stem}. Do "
+                                "not change it during a run, and run again.")  # fmt: skip
     except OSError as error:
         raise ThawError(f"Can't copy {original} to {copy}: {error.strerror}. Make room, or correct the "
                         "folder's permissions, and run the same command again.") from error  # fmt: skip
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file's content."""
+    """SHA-256 of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Finds the images, in a fixed order of places, or makes them. Imports no TensorFlow itself, no component."""
+"""Finds the images, in a fixed order of places, or generates them. Imports no TensorFlow itself, no component."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def locate_dataset(
     archive: cifar10.Archive = cifar10.OFFICIAL,
     synthetic_counts: tuple[int, int] = (1500, 300),
 ) -> Dataset:
-    """Takes the first data there is, and says which.
+    """Takes the first data that it finds, and reports which.
 
-    Looked for in this order: the explicit path; CIFAR10_DIR; `../shared/data/cifar10` from the project's
-    root; the cache; a TFDS copy; a download of the official archive; last, images that Thaw generates.
+    The order of places: the explicit path; CIFAR10_DIR; `../shared/data/cifar10` from the project's root; the cache; a
+    TFDS copy; a download of the official archive; last, images that Thaw generates.
 
     Args:
       explicit: a folder given by the user.
       places: where to look.
       environment: the process's environment; `CIFAR10_DIR` is read.
-      say: called with one line that says which was taken, and in one line for each that was there but failed.
+      say: called with one line on the data taken, and one on each place whose data can't be used.
       classes: names of the labels. Without an explicit path they must be CIFAR-10's: other images would get the names.
       download_timeout_s: how long to wait for the server.
       archive: what to download.
@@ -74,7 +74,7 @@ def locate_dataset(
                         "CIFAR-10's, which Thaw finds by itself. Expected the folder of their records, such as "
                         "`records` in what `thaw init` wrote: give --data FOLDER (the setting data.path).")  # fmt: skip
     if explicit is not None:
-        # TFX's cache knows the folder by its name: written in another way, it would be other data.
+        # TFX's cache knows the folder by its name: another spelling would be different data.
         return _taken(find_record_files(home_expanded(explicit).absolute()), "given explicitly", say)
     found = locate_cifar10(places, environment, say=say, download_timeout_s=download_timeout_s, archive=archive)
     if found is not None:
@@ -94,7 +94,7 @@ def locate_cifar10(
     download_timeout_s: float = 5.0,
     archive: cifar10.Archive = cifar10.OFFICIAL,
 ) -> Dataset | None:
-    """CIFAR-10 from CIFAR10_DIR or a place after it; None where neither has it; locate_dataset draws images then.
+    """CIFAR-10 from CIFAR10_DIR or a later place; None if no place has it, for which locate_dataset generates images.
 
     Args:
       places, environment, say, download_timeout_s, archive: as in locate_dataset.
@@ -124,7 +124,7 @@ def locate_cifar10(
 
 
 def _taken(files: RecordFiles, origin: str, say: Callable[[str], None]) -> Dataset:
-    # Known by the names of its files, so that a copy of the drawn set never passes for photographs.
+    # Recognised by the names of its files, so that a copy of the generated set never counts as photographs.
     drawn = all(path.name.startswith(f"{synthetic.NAME}-train.") for path in files.train)
     dataset = Dataset(
         name=_SYNTHETIC if drawn else _never_drawn(files.name),
@@ -137,7 +137,7 @@ def _taken(files: RecordFiles, origin: str, say: Callable[[str], None]) -> Datas
 
 
 def _never_drawn(name: str) -> str:
-    """The name of images that Thaw did not draw, which must not read as if it had: a user's folder `synthetic`, say."""
+    """The name of images that Thaw did not generate; a user's folder `synthetic` must not look as if it had."""
     return f"own {name}" if name.upper().startswith(_SYNTHETIC) else name
 
 
@@ -156,14 +156,14 @@ def _fetch(archive: cifar10.Archive, folder: Path, timeout_s: float, say: Callab
 def _build(folder: Path, write: Callable[[Path], None], say: Callable[[str], None]) -> None:
     """Lets `write` fill a temporary folder and renames it, so that a half-written set is never found.
 
-    One process at a time: another may already read what it has made.
+    One process at a time: another may already read the result.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filled_alone(folder.parent, say) as held:
             prefix = f".{folder.name}-"
             if held:
-                for left in folder.parent.glob(f"{prefix}{'?' * 8}"):  # as tempfile names them, by one that was killed
+                for left in folder.parent.glob(f"{prefix}{'?' * 8}"):  # tempfile's, of a killed process
                     shutil.rmtree(left)
             if _is_usable(folder):
                 return
@@ -171,7 +171,7 @@ def _build(folder: Path, write: Callable[[Path], None], say: Callable[[str], Non
                 finished = Path(temporary) / folder.name
                 write(finished)
                 if folder.exists():
-                    shutil.rmtree(folder)  # our own cache, found unusable before
+                    shutil.rmtree(folder)  # our own cache, which was found unusable
                 os.replace(finished, folder)
     except OSError as error:
         raise _unwritable(folder.parent, error) from error

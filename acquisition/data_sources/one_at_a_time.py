@@ -11,17 +11,18 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def filled_alone(folder: Path, say: Callable[[str], None]) -> Iterator[bool]:
-    """Holds a folder while something is made in it, so that another process neither mixes its bytes in nor removes it.
+    """Locks a folder while something is made in it, so that another process neither writes to it nor removes it.
 
-    What was missing before may be there when the block begins. The folder itself is locked: no file is left behind, and
-    the system lets go of it however the process ends. On a file system without such locks, as NFS may be, nobody waits.
+    A missing file may exist when the block begins. The folder itself is locked: no lock file stays behind, and the
+    system releases the lock however the process ends. On a file system without such locks, such as some NFS, nobody
+    waits.
 
     Args:
       folder: exists.
-      say: called with one line where this process has to wait.
+      say: called with one line if this process must wait.
 
     Yields:
-      Whether it is held.
+      Whether the folder is locked.
 
     Raises:
       OSError: the folder can't be opened.

@@ -1,4 +1,4 @@
-"""Takes classes of CIFAR-10 as sources for another target, at its image size. Imports TensorFlow lazily."""
+"""Uses classes of CIFAR-10 as sources for another target, at its image size. Imports TensorFlow lazily."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from experiment.config import CIFAR10_CLASSES
 from experiment.errors import ThawError
 
 PREFIX = "cifar10_"
-"""Before the names of CIFAR-10's classes, so that they are never taken for the user's."""
+"""Prefix of CIFAR-10's class names, which distinguishes them from the user's."""
 DOMAINS = {"cats_dogs": ("cat", "dog"), "ships_planes": ("ship", "airplane")}
 """The sources of the preset `quick`."""
 TRAIN_PER_CLASS, TEST_PER_CLASS = 2500, 100
-"""Half of CIFAR-10's, for the few hundred steps that a source is trained here; its test images are only counted."""
+"""Half of CIFAR-10's images, for the few hundred steps of a source; test images are only counted."""
 
 _ALSO_CALLED = {"ship": {"boat"}, "airplane": {"plane", "aeroplane", "aircraft"}, "cat": {"kitten"}, "dog": {"puppy"}}
 
 
 def foreign_domains(own_classes: Collection[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """The domains that share no class with the user's data, by the names of the classes.
+    """The domains that share no class name with the user's data.
 
     Returns:
-      CIFAR-10's classes by domain; and of each domain left out, the user's class that it has too.
+      CIFAR-10's classes by domain; and for each domain left out, the class that it shares with the user's data.
     """
     own = {_singular(name): name for name in own_classes}
     taken: dict[str, tuple[str, ...]] = {}
@@ -51,10 +51,10 @@ def cifar_images(
       split: `train` or `test`.
       labels: new label by CIFAR-10's name of the class; other classes are ignored.
       size: height and width to fit images to, in pixels.
-      own_ids: content ids of the user's images; none of them is let through.
+      own_ids: content ids of the user's images; these are left out.
 
     Raises:
-      ThawError: a record is not as CIFAR-10's are.
+      ThawError: a record does not have CIFAR-10's layout.
     """
     paths, most = (files.train, TRAIN_PER_CLASS) if split == "train" else (files.test, TEST_PER_CLASS)
     taken: Counter[str] = Counter()

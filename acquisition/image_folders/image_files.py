@@ -1,4 +1,4 @@
-"""Opens a user's image files and says what is wrong with one. Imports Pillow and no TensorFlow."""
+"""Opens a user's image files and reports what is wrong with one. Imports Pillow and no TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from experiment.errors import ThawError, is_own_mistake
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK")
-"""Pillow's names of what has eight bits a channel, or fewer."""
+"""Pillow's modes with up to eight bits per channel."""
 KEPT_FORMATS, KEPT_MODES = ("PNG", "JPEG", "MPO"), ("1", "L", "P", "RGB")
-"""What TensorFlow decodes as a viewer shows it, where nothing turns it or makes a part of it transparent."""
+"""Formats that TensorFlow decodes as a viewer shows them, if nothing rotates the image or makes a part transparent."""
+_GREY_MODES = ("1", "L")
 _JPEGS = ("JPEG", "MPO")
-"""Pillow calls a JPEG with further pictures behind it MPO, such as a phone's photo with a depth map."""
+"""Pillow's name for a JPEG followed by further pictures, such as a phone's photo with a depth map."""
 _PNG_BYTES_PER_PIXEL = 2
-"""Of photographs, about."""
+"""For photographs, approximately."""
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -32,15 +33,15 @@ _UPRIGHT = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
-"""By EXIF's orientation: what makes the image upright. ImageOps.exif_transpose would also write EXIF again,
-which ends in a TypeError where another entry is odd."""
+"""By EXIF's orientation: what makes the image upright. ImageOps.exif_transpose would also write EXIF again, which
+raises a TypeError if another entry is malformed."""
 _TURNED = (5, 6, 7, 8)
-"""Values of EXIF's orientation by which width and height change places."""
+"""Values of EXIF's orientation that swap width and height."""
 _WITH_EXIF = (*_JPEGS, "WEBP")
 """Formats whose EXIF is read without decoding the picture."""
 _ANIMATED = ("GIF", "PNG", "WEBP")
 """The first picture of any other file with several (a camera's preview behind its photograph) is the photograph."""
-# What Pillow raises on bytes that are not an image, or a damaged one; is_own_mistake tells what our own code raised.
+# What Pillow raises for bytes that are not an image, or a damaged one; is_own_mistake recognises our own errors.
 _DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
     NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,
@@ -53,12 +54,14 @@ class Header:
 
     Attributes:
       width, height: pixels, as the image is displayed (with EXIF's orientation).
-      size_bytes: what a record of it takes: the file, or about as much as the PNG that is made of it.
+      size_bytes: bytes of its record: the file's, or about those of the PNG that is made of it.
+      grey: whether it has one channel.
     """
 
     width: int
     height: int
     size_bytes: int
+    grey: bool
 
 
 def image_header(path: Path) -> Header:
@@ -74,16 +77,17 @@ def image_header(path: Path) -> Header:
             if problem := _problem(image):
                 raise ThawError(f"{path}: {problem}")
             width, height = image.size
-            # A PNG would be decoded whole for it.
+            # For a PNG this would decode the whole image.
             turned = image.format in _WITH_EXIF and image.getexif().get(_ORIENTATION) in _UPRIGHT
             sideways = turned and image.getexif().get(_ORIENTATION) in _TURNED
             kept = image.format in KEPT_FORMATS and image.mode in KEPT_MODES and not turned
             size_bytes = path.stat().st_size if kept else _PNG_BYTES_PER_PIXEL * width * height
+            grey = image.mode in _GREY_MODES
     except _DAMAGE as error:
         if is_own_mistake(error):
             raise
         raise ThawError(f"{path}: {_unreadable(path, error)}") from error
-    return Header(height, width, size_bytes) if sideways else Header(width, height, size_bytes)
+    return Header(*((height, width) if sideways else (width, height)), size_bytes, grey)
 
 
 def load_image(source: Path | bytes, name: str, enough_px: int | None = None) -> Image.Image:
@@ -92,8 +96,8 @@ def load_image(source: Path | bytes, name: str, enough_px: int | None = None) ->
     Args:
       source: a file, or its bytes.
       name: of the file, for messages.
-      enough_px: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its shorter side has so
-        many pixels; none: at its own size.
+      enough_px: a JPEG may be decoded at a half, a quarter or an eighth of its size, if its shorter side keeps so many
+        pixels; none: at full size.
 
     Raises:
       ThawError: it can't be decoded.
@@ -119,7 +123,7 @@ def load_image(source: Path | bytes, name: str, enough_px: int | None = None) ->
 
 
 def _rgb_of_inks(image: Image.Image) -> Image.Image:
-    """A CMYK image in sRGB, by its own profile; by simple subtraction where it has none that can be used."""
+    """A CMYK image in sRGB, by its own profile; by simple subtraction if it has no usable profile."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         made = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -129,7 +133,7 @@ def _rgb_of_inks(image: Image.Image) -> Image.Image:
 
 
 def fitted(image: Image.Image, height: int, width: int) -> Image.Image:
-    """The image in that size: what is too long for its proportions is cut off evenly at both ends."""
+    """The image in that size: a side too long for the proportions is cropped evenly at both ends."""
     if image.size == (width, height):
         return image
     return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
@@ -141,7 +145,7 @@ def content_id(image: Image.Image) -> str:
 
 
 def stays_as_it_is(content: bytes) -> bool:
-    """Whether TensorFlow decodes a file that image_header takes as a viewer shows it, so that a record may hold it."""
+    """Whether TensorFlow decodes the file as a viewer shows it, so that a record may hold the file itself."""
     with _opened(content) as image:
         if image.format not in KEPT_FORMATS or image.mode not in KEPT_MODES or found_in(content) is not None:
             return False
@@ -152,9 +156,9 @@ def stays_as_it_is(content: bytes) -> bool:
 
 
 def is_whole_png(content: bytes) -> bool:
-    """Whether a PNG is as TensorFlow's decoder wants it: each block's checksum right, its palette and its end there.
+    """Whether TensorFlow's decoder accepts a PNG: every block's checksum is right, palette and end are present.
 
-    Pillow decodes some that are not.
+    Pillow decodes some PNG files that it does not accept.
     """
     place, names = 8, []
     while place + 12 <= len(content):
@@ -171,7 +175,7 @@ def is_whole_png(content: bytes) -> bool:
 
 
 def reduced(image: Image.Image, side_px: int) -> Image.Image:
-    """The image at a size whose shorter side has so many pixels."""
+    """The image, resized so that its shorter side has so many pixels."""
     scale = side_px / min(image.size)
     size = max(side_px, round(image.width * scale)), max(side_px, round(image.height * scale))
     return image.resize(size, Image.Resampling.LANCZOS)
@@ -193,7 +197,7 @@ def png_bytes(image: Image.Image) -> bytes:
 
 def _opened(source: Path | bytes) -> Image.Image:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of sizes and of broken EXIF: both are looked at here
+        warnings.simplefilter("ignore")  # on sizes and broken EXIF, which are checked here
         return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
 
 

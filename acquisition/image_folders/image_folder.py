@@ -1,4 +1,4 @@
-"""Finds a user's images in class folders, and in splits of such. Imports image_files, no TensorFlow."""
+"""Finds a user's images in class folders, also below folders of splits. Imports image_files, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -22,43 +22,42 @@ from experiment.errors import ThawError, counted
 
 LEAST_TRAIN, LEAST_VAL, LEAST_TEST = LEAST.values()
 LEAST_IMAGES = LEAST_TRAIN + LEAST_VAL + LEAST_TEST
-"""Of a class: to train the smallest experiment on, to choose on, and to test on."""
+"""Fewest images of a class: for the smallest training, for the choice, and for the test."""
 SIDES_PX = (96, 128, 160, 192, 224)
-"""Of squares that networks see of images of different or larger sizes: those that MobileNetV2 was trained at."""
+"""Sides of the squares that networks see if images differ in size or are larger: those of MobileNetV2's training."""
 MOST_PIXELS = 1.3e8
-"""Of all images together at the side that is chosen: records of 2 GiB, which MobileNetV2 walks in minutes."""
+"""Most pixels of all images together at the chosen side: records of 2 GiB, which MobileNetV2 reads in minutes."""
 KEPT_PX = (16, 96)
-"""Images that are all of one size keep it where both sides lie between these."""
+"""Images of one size keep it if both sides lie between these."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-"""In small letters, of files that a user takes for images; the last two are refused in words."""
+"""Endings, in lowercase, of files that a user regards as images; the last two get a message of their own."""
 _OF_THE_SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "$RECYCLE.BIN")
 
 
 def find_images(folder: Path, grouping: Grouping | None = None) -> list[LabelledFile]:
     """The image files of the class folders, class by class; opens none of them.
 
-    Class folders may lie in folders that are called like splits, which are then kept. Hidden files and what systems
-    leave behind are ignored, and so are files beside the class folders that no one would take for images.
+    Class folders may lie in folders named like splits, which are then kept. Hidden files and files of the operating
+    system are ignored, and so are files next to the class folders that are not images.
 
     Args:
       folder: of the class folders.
       grouping: how groups are found; `folder` lets class folders hold folders.
 
     Raises:
-      ThawError: the folder is missing or empty; images lie beside the class folders or folders within them; there are
-        fewer than two classes, or one has too few images; or splits or groups are not as check_splits and check_grouped
-        say.
+      ThawError: the folder is missing or empty; images lie next to the class folders, or folders within them; there are
+        fewer than two classes, or one has too few images; or check_splits or check_grouped finds a fault.
     """
     if not folder.is_dir():
         state = "is a file" if folder.exists() else "does not exist"
-        raise ThawError(f"{folder} {state}. Give a folder that holds a folder of images for each class, or a CSV file "
+        raise ThawError(f"{folder} {state}. Give a folder with a subfolder of images for each class, or a CSV file "
                         "(*.csv) with the columns file and label.")  # fmt: skip
     classes = _subfolders(folder)
     if not classes and (loose := _loose(folder)):
-        raise ThawError(f"{_named(loose)} in {folder}, which has no folders. Expected a folder of images for each "
-                        f"class. If {folder.name!r} is itself a class, give the folder above it, {folder.parent}; else "
-                        "move the images into folders, or list files and classes in a CSV file.")  # fmt: skip
+        raise ThawError(f"{_named(loose)} in {folder}, which has no subfolders. Expected a subfolder of images for "
+                        f"each class. If {folder.name!r} is itself a class, give its parent folder, {folder.parent}; "
+                        "else move the images into subfolders, or list files and classes in a CSV file.")  # fmt: skip
     if classes and {path.name.lower() for path in classes} <= OTHER_NAMES.keys():
         files = _in_splits(folder, classes, grouping)
     else:
@@ -82,7 +81,7 @@ def hidden_images(folder: Path) -> list[str]:
 
 
 def check_classes(place: str, names: Sequence[str], files: Sequence[LabelledFile]) -> None:
-    """Checks that there are two classes or more, each with images enough and a name that can be printed.
+    """Checks that there are two classes or more, each with enough images and a printable name.
 
     Raises:
       ThawError: a class is missing, too small or has an unprintable name.
@@ -116,27 +115,27 @@ def _in_splits(folder: Path, places: Sequence[Path], grouping: Grouping | None) 
         split = OTHER_NAMES[path.name.lower()]
         if split in by_split:
             raise ThawError(f"{by_split[split].name} and {path.name} in {folder} are both your {split} split. Expected "
-                            "one folder for each split. Join them.")  # fmt: skip
+                            "one folder for each split. Merge them.")  # fmt: skip
         by_split[split] = path
     files = []
     for split, place in by_split.items():
         classes = _subfolders(place)
         if not classes:
-            raise ThawError(f"{place} has the name of a split, but no class folders. Expected a folder of images "
-                            "for each class in it; or, where it is itself a class, another name.")  # fmt: skip
+            raise ThawError(f"{place} has the name of a split, but no class folders. Expected a folder of images for "
+                            "each class in it; or, if it is itself a class, another name.")  # fmt: skip
         files += [one for path in classes for one in _of_class(folder, path, grouping, split)]
     return files
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder.
+    """The subfolders of a folder.
 
     Raises:
-      ThawError: images lie beside them.
+      ThawError: images lie next to them.
     """
     found = [path for path in _visible(folder) if path.is_dir()]
     if found and (loose := _loose(folder)):
-        raise ThawError(f"{_named(loose)} in {folder}, beside the class folders. Expected every image in the folder "
+        raise ThawError(f"{_named(loose)} in {folder}, next to the class folders. Expected every image in the folder "
                         "of its class. Move the images there, or list files and classes in a CSV file.")  # fmt: skip
     return found
 
@@ -217,7 +216,7 @@ def _visible(folder: Path) -> list[Path]:
     try:
         paths = sorted(folder.iterdir())
         for path in paths[:1]:
-            path.lstat()  # a folder may be listed and yet be closed
+            path.lstat()  # a folder that is listed may still be unreadable
     except OSError as error:
         raise ThawError(
             f"The folder {folder} can't be read: {error.strerror}. Expected a folder that you may "
@@ -227,7 +226,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def check_count(place: str, name: str, count: int, what: str) -> None:
-    """Checks that a class has images enough for every split.
+    """Checks that a class has enough images for every split.
 
     Raises:
       ThawError: it has too few.
@@ -240,7 +239,7 @@ def check_count(place: str, name: str, count: int, what: str) -> None:
 
 
 def refuse(problems: Sequence[str]) -> None:
-    """Raises ThawError with the first of the problems and the count of the others, where there are any."""
+    """Raises ThawError with the first problems and the count of the others, if there are any."""
     if problems:
         more = f"\nand {len(problems) - NAMED} more" if len(problems) > NAMED else ""
         raise ThawError(f"{counted(len(problems), 'file')} can't be used:\n" + "\n".join(problems[:NAMED]) + more)

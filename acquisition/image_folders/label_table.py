@@ -22,7 +22,7 @@ from acquisition.image_folders.labelled_files import (
     in_words,
 )
 from acquisition.splits.names import OTHER_NAMES
-from experiment.errors import ThawError, counted
+from experiment.errors import ThawError, counted, listed
 
 FILE, LABEL, GROUP, SPLIT = COLUMNS = ("file", "label", "group", "split")
 NAMES = {
@@ -31,13 +31,13 @@ NAMES = {
     GROUP: ("group", "group_id"),
     SPLIT: ("split", "set", "subset"),
 }
-"""What the columns are called, in small letters; options give other names."""
+"""Names of the columns, in lowercase; options give other names."""
 _DELIMITERS = ",;\t"
 _EXCEL = re.compile(r'"?sep=([,;\t|])"?\s*')
-"""A first line by which Excel writes and reads what separates the cells."""
+"""A first line with which Excel writes and reads the separator of the cells."""
 
 Row = tuple[int, dict[str, str]]
-"""The number of a line, and its cells by what they hold."""
+"""The number of a line, and its cells by their meaning."""
 
 
 def is_table(path: Path) -> bool:
@@ -50,8 +50,7 @@ def read_labels(
 ) -> list[LabelledFile]:
     """The images that a CSV file lists; their paths are relative to its folder and may not leave it.
 
-    Commas, semicolons or tabs separate the cells; the first line names the columns. A line that says again what
-    another says counts once.
+    Commas, semicolons or tabs separate the cells; the first line names the columns. A repeated line counts once.
 
     Args:
       path: of the file, UTF-8.
@@ -60,9 +59,9 @@ def read_labels(
       grouping: how groups are found if there is no column.
 
     Raises:
-      ThawError: the file can't be read; a column is unknown, missing or there twice; a cell is empty; an image is
-        missing, outside the folder, or listed with two labels, groups or splits; or classes, groups and splits are not
-        as check_classes, check_grouped and check_splits say.
+      ThawError: the file can't be read; a column is unknown, missing or repeated; a cell is empty; an image is missing,
+        outside the folder, or listed with two labels, groups or splits; or check_classes, check_grouped or check_splits
+        finds a fault.
     """
     header, rows = _without_index(*_cells(path))
     places = _places(path, header, columns, ignored)
@@ -118,7 +117,7 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 def _without_index(
     header: list[str], rows: list[tuple[int, list[str]]]
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The cells without the first column where that is the index that pandas writes: unnamed, 0, 1, 2 and so on."""
+    """The cells without pandas' index, an unnamed first column of 0, 1, 2 and so on."""
     if header[0] or [cells[0] for _, cells in rows] != [str(number) for number in range(len(rows))]:
         return header, rows
     return header[1:], [(line, cells[1:]) for line, cells in rows]
@@ -127,14 +126,14 @@ def _without_index(
 def _places(
     path: Path, header: Sequence[str], columns: Mapping[str, str | None], ignored: Sequence[str]
 ) -> dict[str, int]:
-    """Which column holds what."""
+    """The place of each column by its meaning."""
     columns = {key: None if name is None else composed(name) for key, name in columns.items()}
     ignored = [composed(name) for name in ignored]
     twice = sorted({name for name in header if header.count(name) > 1})
     absent = [name for name in (*columns.values(), *ignored) if name is not None and name not in header]
     if twice or absent:
         what = f"names the column {twice[0]!r} twice" if twice else f"has no column {absent[0]!r}"
-        raise ThawError(f"{path} {what}. Its columns are {list(header)}; correct its first line, or the option.")
+        raise ThawError(f"{path} {what}. Its columns are {listed(header)}; correct its first line, or the option.")
     asked = {name for name in columns.values() if name is not None}
     found: dict[str, int] = {}
     for key in COLUMNS:
@@ -148,7 +147,7 @@ def _places(
             found[key] = header.index(name)
     for key in (FILE, LABEL):
         if key not in found:
-            raise ThawError(f"{path} has no column {key!r}. Its columns are {list(header)}; name the one that holds "
+            raise ThawError(f"{path} has no column {key!r}. Its columns are {listed(header)}; name the one that holds "
                             f"the {key} with --{key}-column.")  # fmt: skip
     unknown = [name for place, name in enumerate(header) if place not in found.values() and name not in ignored]
     if unknown:
@@ -196,7 +195,7 @@ def _file(path: Path, line: int, cells: Mapping[str, str]) -> LabelledFile:
 
 
 def _as_it_is_there(folder: Path, written: str) -> str:
-    """A path as the folder has it where only its writing differs: Windows' separators, or the encoding of an accent."""
+    """A path as the folder has it, if only its spelling differs: Windows' separators, or the encoding of an accent."""
     if os.path.exists(folder / written):
         return written
     slashed = written.replace("\\", "/")
@@ -205,7 +204,7 @@ def _as_it_is_there(folder: Path, written: str) -> str:
 
 
 def _below(folder: Path, file: str) -> str:
-    """An absolute path that lies in the folder, relative to it; any other path as it is."""
+    """An absolute path in the folder, made relative to it; any other path unchanged."""
     if os.path.isabs(file):
         for place in (os.path.abspath(folder), os.path.realpath(folder)):
             if os.path.commonpath((place, file)) == place:

@@ -12,7 +12,7 @@ from acquisition.splits.names import TRAIN
 from experiment.errors import ThawError, counted, worded
 
 BY_FOLDER = "folder"
-"""The grouping by the folder below the class's."""
+"""The grouping by subfolders of the class folder."""
 NAMED = 5
 """Files that a message names; it counts the others."""
 
@@ -29,9 +29,10 @@ class LabelledFile:
     Attributes:
       path: of the file.
       file: the same, relative to the folder of the images, for tables and messages.
-      class_name: what it shows, composed.
-      group: what must stay in one split, composed; the same name is the same group in every class. None: no group.
-      split: where the user put it: train, val or test. None: nowhere yet.
+      class_name: its class, composed (NFC).
+      group: the group, composed, whose files stay in one split; a name means the same group in every class. None: no
+        group.
+      split: the user's choice: train, val or test. None: not chosen yet.
     """
 
     path: Path
@@ -43,16 +44,16 @@ class LabelledFile:
 
 @dataclass(frozen=True)
 class Grouping:
-    """How the group is read from a file's place or name.
+    """How to read the group from a file's place or name.
 
     Attributes:
-      pattern: searched for in the file's name, its one group being the group; none: the folder below the class's.
+      pattern: searched for in the file's name; its one group is the group. None: the subfolder of the class folder.
     """
 
     pattern: re.Pattern[str] | None
 
     def of(self, below_class: Path) -> str | None:
-        """The group of a file, by its path below the class folder; none: it has none, or the pattern is not found."""
+        """The group of a file, by its path below the class folder; None if it has none, or the pattern is not found."""
         if self.pattern is None:
             return composed(below_class.parent.name) or None
         found = self.pattern.search(composed(below_class.name))
@@ -83,10 +84,10 @@ def grouping_from(text: str | None) -> Grouping | None:
 
 
 def check_grouped(files: Sequence[LabelledFile], grouping: Grouping | None) -> None:
-    """Says which files a pattern does not fit, and whether it groups any: alone, each is a group of its own.
+    """Checks that the grouping finds a group for every file, and one with several files.
 
     Raises:
-      ThawError: some have no group that a pattern should find, no two have the same, or `folder` finds none.
+      ThawError: the pattern finds no group for some files, no two files share one, or `folder` finds none.
     """
     if grouping is None:
         return
@@ -102,8 +103,8 @@ def check_grouped(files: Sequence[LabelledFile], grouping: Grouping | None) -> N
                         f"{len(files)} files: {in_words(missing)}. Expected it in every name; widen the pattern, or "
                         "leave these files out.")  # fmt: skip
     if len({one.group for one in files}) == len(files):
-        raise ThawError(f"--group '{grouping.pattern.pattern}' puts each of {len(files)} files in a group of its own, "
-                        f"such as {files[0].group!r} and {files[-1].group!r}, so it keeps none together. Expected what "
+        raise ThawError(f"--group '{grouping.pattern.pattern}' puts each of {len(files)} files in its own group, such "
+                        f"as {files[0].group!r} and {files[-1].group!r}, so no files stay together. Expected what "
                         "files of one group have in common; narrow the part in parentheses, or give a CSV file with a "
                         "column `group`.")  # fmt: skip
 
@@ -136,8 +137,8 @@ def check_splits(files: Sequence[LabelledFile]) -> None:
         others = f"{worded(len(torn) - 1, 'is', 'are')} {counted(len(torn) - 1, 'other group')}"
         more = f", and so {others}" if len(torn) > 1 else ""
         raise ThawError(f"The group {group!r} is in {where} of your splits{more}. Expected every group in one split "
-                        "alone: a group in train and test inflates test accuracy. Move its files together, or "
-                        "leave the split to Thaw.")  # fmt: skip
+                        "only: a group in train and test inflates test accuracy. Move its files together, or leave the "
+                        "split to Thaw.")  # fmt: skip
 
 
 def in_words(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""A user's picture with its file and its bytes, and all of them together. Imports labelled_files, no TensorFlow."""
+"""A user's picture with its file and its bytes, and the set of all pictures. Imports labelled_files, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class OwnImage:
     """One image of the user's.
 
     Attributes:
-      image_id: hash of its pixels, the same for any file that gives them.
+      image_id: hash of its pixels, the same for any file with these pixels.
       source: its file.
-      start: where its bytes lie in the file of those that were re-encoded; none: the user's own file is taken.
+      start: position of its bytes in the file of re-encoded pictures; none: the user's own file is used.
       size_bytes, checksum: of its bytes, PNG or JPEG.
     """
 
@@ -38,7 +38,7 @@ class OwnImage:
           kept: the file that read_pictures wrote.
 
         Raises:
-          ThawError: the user's file was changed since.
+          ThawError: the user's file has changed.
         """
         if self.start is not None:
             kept.seek(self.start)
@@ -58,10 +58,10 @@ class PicturesRead:
 
     Attributes:
       images: ordered by id.
-      groups: of each image; groups that hold the same picture have one name here, since they belong together.
+      groups: of each image; groups that share a picture have one name here, since they belong together.
       fingerprints: float32 [images, LENGTH].
-      repeated: files left out because another of the class is the same.
-      copied: pictures of the user's test split whose very same pixels were in another split too.
+      repeated: files left out because another one of the class has the same pixels.
+      copied: pictures of the user's test split whose pixels were also in another split.
       reduced: pictures whose records are smaller than the user's files.
     """
 
@@ -74,7 +74,7 @@ class PicturesRead:
 
     @property
     def joined(self) -> list[list[str]]:
-        """The user's groups that hold the same picture, directly or through others; names in order."""
+        """The user's groups that share a picture, directly or through others; names in order."""
         names: dict[str, set[str]] = {}
         for image, group in zip(self.images, self.groups, strict=True):
             if group is not None and image.source.group is not None:
@@ -83,7 +83,7 @@ class PicturesRead:
 
     @property
     def torn(self) -> list[dict[str, OwnImage]]:
-        """Of each set of joined groups that lies in several splits of the user's, a picture by split."""
+        """For each set of joined groups that lies in several of the user's splits, one picture per split."""
         places: dict[str, dict[str, OwnImage]] = {}
         for image, group in zip(self.images, self.groups, strict=True):
             if group is not None and image.source.split is not None:

@@ -30,26 +30,27 @@ from experiment.errors import ThawError
 from experiment.machine import usable_cores
 
 MOST_BYTES = 700 * 2**20
-"""Of all records together: above it, large pictures are reduced. A workspace holds records twice (ImportExampleGen)."""
+"""Most bytes of all records together; above it, large pictures are reduced. A workspace holds records twice
+(ImportExampleGen)."""
 REDUCED_PX = 448
-"""Shorter side of a picture that was reduced: twice the 224 that pre-trained networks see at most. At 224 px it differs
+"""Shorter side of a reduced picture: twice the 224 pixels that pre-trained networks see at most. At 224 px it differs
 from the resized original by 1.1 grey levels of 255 in the mean (JPEG of quality 95: 0.9, and a third more bytes; 20
 noisy photos of 3 megapixels)."""
 _PIXELS_AT_ONCE = 48 * 10**6
-"""Decoded by all threads together, 9 bytes each for a while; a larger picture is decoded alone."""
+"""Pixels that all threads decode at a time, with 9 bytes each; a larger picture is decoded alone."""
 _WAITING = 4
 """Pictures read ahead for each core."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What reading one file gives.
+    """The result of reading one file.
 
     Attributes:
       image_id: see OwnImage.
       fingerprint: float32 [LENGTH] as bytes.
       checksum, size_bytes: see OwnImage.
-      written: PNG or JPEG made of it; none: the file itself is kept.
+      written: the re-encoded PNG or JPEG; none: the file itself is kept.
     """
 
     image_id: str
@@ -70,13 +71,13 @@ def read_pictures(
 ) -> PicturesRead:  # fmt: skip
     """Decodes every picture once; a few are in memory at a time.
 
-    A PNG or JPEG that TensorFlow decodes as a viewer shows it is kept as it is. Any other is turned upright, put on a
-    white background and kept as PNG. One that is reduced is kept as JPEG.
+    A PNG or JPEG that TensorFlow decodes as a viewer shows it is kept unchanged. Any other is turned upright, put on a
+    white background and kept as PNG. A reduced picture is kept as JPEG.
 
     Args:
       files: to read.
       headers: of the files.
-      journal: what was read before, and where pictures that are re-encoded go.
+      journal: the pictures read earlier, and the place for re-encoded ones.
       reduce: see reduces.
       on_progress: called with the number of pictures read so far.
 
@@ -102,7 +103,7 @@ def read_pictures(
         groups.setdefault(image.image_id, set()).update([one.group] if one.group is not None else [])
         other, _ = found.setdefault(image.image_id, (image, picture.fingerprint))
         if other.source.class_name != one.class_name:
-            problems.append(f"{one.path}: the very same image is in {other.source.path}; leave one of them out")
+            problems.append(f"{one.path}: the same image is in {other.source.path}; leave one of them out")
         elif other is not image:
             kept, left_out = sorted((other, image), key=_rank, reverse=True)
             found[image.image_id] = kept, picture.fingerprint
@@ -123,7 +124,7 @@ def read_pictures(
 
 
 def _rank(image: OwnImage) -> int:
-    """Of two equal files the one of the later split is kept: a test image is not to be seen in training."""
+    """Of two equal files the one in the later split is kept, so that training sees no test image."""
     return SPLITS.index(image.source.split) if image.source.split else 0
 
 
@@ -132,13 +133,13 @@ def _is_reduced(header: Header, reduce: bool) -> bool:
 
 
 Read = tuple[Picture, int | None] | ThawError
-"""A picture, and where the journal keeps what was re-encoded; or what is wrong with it."""
+"""A picture, and the journal's place of its re-encoded bytes; or what is wrong with it."""
 
 
 def _all_read(
     files: Sequence[LabelledFile], headers: Sequence[Header], journal: ReadingJournal, reduce: bool
 ) -> Iterator[tuple[LabelledFile, Read]]:
-    """Each file in turn with what was read of it."""
+    """Each file in turn with the result of reading it."""
     cores = usable_cores()
     waiting: deque[tuple[LabelledFile, str, int, Future[Picture]]] = deque()
     pixels_ahead = 0
@@ -178,7 +179,7 @@ def read_picture(one: LabelledFile, shrinks: bool) -> Picture:
 
     Args:
       one: its file.
-      shrinks: it is reduced.
+      shrinks: whether it is reduced.
 
     Raises:
       ThawError: it can't be decoded.

@@ -1,4 +1,4 @@
-"""What was read of a user's pictures, so that an interrupted reading continues. Imports nothing of ours."""
+"""A journal of the pictures that were read, so that an interrupted reading continues. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 RULES = 1
-"""Raise it when reading gives something else: what was read under older rules is then read again."""
+"""Raise it when the result of reading changes: pictures read under older rules are then read again."""
 _NOTES, _WRITTEN = "notes.jsonl", "pictures.bin"
 
 Values = tuple[str, bytes, int, int, None]
-"""Id, fingerprint, checksum and size in bytes of a picture; and no bytes, since they were written before."""
+"""Id, fingerprint, checksum and size in bytes of a picture; no bytes, since they were written earlier."""
 
 
 class ReadingJournal:
     """Notes of pictures that were read, and the bytes of those that were re-encoded.
 
-    A note is a line that holds for one path, size and time of change; it is written after the bytes that it names. A
-    line that was cut off ends what is known.
+    A note is a line for one path, size and modification time; it is written after the bytes that it names. Reading ends
+    at a line that is cut off.
 
     Args:
-      written: bytes of pictures; ends where the last note says.
+      written: bytes of pictures, up to the end that the last note gives.
       notes: a file of lines, to continue with; none: nothing is kept beyond this process.
     """
 
@@ -41,7 +41,7 @@ class ReadingJournal:
             self._read()
 
     def key(self, path: Path, reduced: bool) -> str:
-        """What identifies a note; a file that can't be looked at has a key that no note has."""
+        """What identifies a note; an inaccessible file gets a key that no note has."""
         try:
             found = path.stat()
         except OSError:
@@ -50,14 +50,14 @@ class ReadingJournal:
         return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
 
     def known(self, key: str) -> tuple[Values, int | None] | None:
-        """What was noted, and where its bytes lie if it was re-encoded."""
+        """The noted picture, and the place of its bytes if it was re-encoded."""
         return self._known.get(key)
 
     def __len__(self) -> int:
         return len(self._known)
 
     def note(self, key: str, values: tuple[str, bytes, int, int], content: bytes | None) -> int | None:
-        """Notes what was read; gives the place of the bytes that were re-encoded, if any."""
+        """Adds a note; returns the place of the re-encoded bytes, if any."""
         start = None
         if content is not None:
             start = self._end
@@ -93,13 +93,13 @@ class ReadingJournal:
 
 @contextlib.contextmanager
 def reading_journal(folder: Path | None, place: Path | None = None) -> Iterator[ReadingJournal]:
-    """A journal that lies in a folder, and stays there when the block does not end well.
+    """A journal in a folder, which stays there if the block raises.
 
     Args:
-      folder: of the journal, made where it is missing; none, or held by another process: nothing is kept.
-      place: folder with room for what is not kept; none: the system's for temporary files.
+      folder: of the journal, made if missing; if none, or locked by another process, nothing is kept.
+      place: folder with room for temporary data; none: the system's folder for temporary files.
     """
-    # Beside the journal of another process there is no other place to continue from.
+    # While another process has the journal, there is nothing to continue from.
     with contextlib.ExitStack() as opened:
         notes = None if folder is None else opened.enter_context(_held_notes(folder))
         if folder is None or notes is None:
@@ -112,7 +112,7 @@ def reading_journal(folder: Path | None, place: Path | None = None) -> Iterator[
 
 @contextlib.contextmanager
 def _held_notes(folder: Path) -> Iterator[BinaryIO | None]:
-    """The file of notes, locked; none where another process holds it."""
+    """The file of notes, locked; None if another process holds the lock."""
     folder.mkdir(exist_ok=True)
     with (folder / _NOTES).open("a+b") as notes:
         try:

@@ -1,4 +1,4 @@
-"""Whether to add mirror images to a user's training images, by what they show. Imports tfrecords and the check."""
+"""Whether to add mirror images to a user's training images, judged from the images. Imports tfrecords and the check."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data
 
 MOST_IMAGES = 1000
-"""Of all classes together, equally many of each."""
+"""Images of all classes together, equally many of each."""
 LEAST_PER_CLASS = 10
-"""Looked at even if there are many classes."""
+"""Fewest images per class, even if there are many classes."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class MirrorAdvice:
     """What to do with mirror images.
 
     Attributes:
-      mirror: they are added to the training images.
+      mirror: whether they are added to the training images.
       reason: why, for the user.
     """
 
@@ -39,14 +39,14 @@ def mirror_advice(
     files: RecordFiles, data: Data, target: Sequence[str], asked: bool | None,
     on_progress: Callable[[int], None] | None = None,
 ) -> MirrorAdvice:  # fmt: skip
-    """Looks at training images of the target; test images take no part.
+    """Compares training images of the target with their mirror images; test images are not read.
 
     Args:
-      files: records that inspect_records has found sound.
+      files: records that passed inspect_records.
       data: their layout; without a group_key each image stands alone.
       target: classes to look at.
-      asked: what the user wants; none: it is found out.
-      on_progress: told the images looked at so far.
+      asked: the user's choice; none: it is determined from the images.
+      on_progress: called with the number of images read so far.
     """
     if asked is not None:
         return MirrorAdvice(asked, f"as --{'' if asked else 'no-'}mirror says")

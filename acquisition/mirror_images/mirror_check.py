@@ -14,20 +14,20 @@ from acquisition.mirror_images.orientation_histograms import mirrored
 
 FOLDS = 5
 LEVEL = 0.05
-"""Of each test."""
+"""Significance level of each test."""
 _PENALTIES = tuple(10.0**power for power in range(-3, 3))
 
 
 @dataclass(frozen=True)
 class MirrorCheck:
-    """How often images that a classifier has not seen were recognized.
+    """How often a classifier recognizes images that it was not trained on.
 
     Attributes:
-      images: that were looked at.
-      recognized: of them, how many.
-      mirrored_recognized: of their mirror images, how many.
-      p_differ: of mirror images being recognized as often as images or more often, one-sided.
-      p_swap: of mirror images being recognized as often as guessing would or more often, one-sided.
+      images: number of images tested.
+      recognized: how many of them are recognized.
+      mirrored_recognized: how many of their mirror images are.
+      p_differ: one-sided p-value of the hypothesis that mirror images are recognized at least as often as images.
+      p_swap: one-sided p-value of the hypothesis that mirror images are recognized at least as often as by guessing.
     """
 
     images: int
@@ -45,8 +45,8 @@ class MirrorCheck:
     def swaps(self) -> bool:
         """Mirror images differ, and are recognized less often than by guessing: they look like images of other classes.
 
-        Either alone is not enough: where images tell nothing, cross-validated accuracy is below chance, since a class
-        that lost an image to the fold is the rarer one in training.
+        Either alone is not enough: on images without information, cross-validated accuracy is below chance, since the
+        class of a held-out image is rarer in training.
         """
         return self.differs and self.p_swap <= LEVEL
 
@@ -54,17 +54,16 @@ class MirrorCheck:
 def check_mirror(histograms: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> MirrorCheck | None:
     """Cross-validates a ridge classifier on images, and tests it on held-out images and on their mirror images.
 
-    p_differ is the exact test of paired proportions: of the images that are recognized in one way only, as many would
-    be those of either way (McNemar, Psychometrika 12, 1947, 153-157). p_swap is the binomial test against the share of
-    the largest class.
+    p_differ is the exact test of paired proportions, on the images that are recognized in one orientation only
+    (McNemar, Psychometrika 12, 1947, 153-157). p_swap is the binomial test against the share of the largest class.
 
     Args:
       histograms: float32 [images, LENGTH], see orientation_histograms.
       labels: int [images].
-      groups: what is in one group is in one fold.
+      groups: images of one group are in one fold.
 
     Returns:
-      None where a class has fewer groups than there are folds.
+      None if a class has fewer groups than there are folds.
     """
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     by_class = [{group for group, found in zip(groups, labels, strict=True) if found == one} for one in set(labels)]

@@ -8,9 +8,9 @@ from PIL import Image
 SIDE = 64
 """Pixels of the square of grey levels that a picture is averaged to, whatever its proportions."""
 CELLS = 8, 4, 1
-"""Squares in each direction that have a histogram of their own: fine, coarse, the whole picture."""
+"""Squares per direction, each with its own histogram: fine, coarse, the whole picture."""
 DIRECTIONS = 16
-"""Of a full turn: light to dark is another direction than dark to light."""
+"""Directions in a full turn; light to dark differs from dark to light."""
 LENGTH = DIRECTIONS * sum(count**2 for count in CELLS)
 
 
@@ -24,7 +24,7 @@ def orientation_histograms(image: Image.Image) -> np.ndarray:
       image: RGB, any size.
 
     Returns:
-      float32 [LENGTH]; zeros where all of the picture has one colour.
+      float32 [LENGTH]; zeros if the whole picture has one colour.
     """
     grey = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX).convert("L"), np.float32)
     down, right = np.gradient(grey)  # [SIDE, SIDE] each
@@ -46,12 +46,12 @@ def mirrored(histograms: np.ndarray) -> np.ndarray:
 
 
 def _mirror() -> np.ndarray:
-    """Where each value of a mirrored picture stands in the picture's own histograms."""
+    """The place of each value of a mirrored picture in the picture's own histograms."""
     places, start = [], 0
     for count in CELLS:
         size = count * count * DIRECTIONS
         own = np.arange(start, start + size).reshape(count, count, DIRECTIONS)
-        # An angle a becomes half a turn less a.
+        # An angle a becomes half a turn minus a.
         opposite = (DIRECTIONS // 2 - np.arange(DIRECTIONS)) % DIRECTIONS
         places.append(own[:, ::-1][..., opposite].ravel())
         start += size

@@ -15,18 +15,18 @@ from acquisition.splits.units import Unit, joined_units
 from experiment.errors import ThawError
 
 TEST_FRACTION, VAL_FRACTION = 0.25, 0.2
-"""Of all pictures; of what test leaves."""
+"""Shares of test among all pictures, and of val among the rest."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a division depends on, one entry a picture.
+    """The input of a division, one entry per picture.
 
     Attributes:
-      ids: each another one.
+      ids: all different.
       labels: numbers of the classes, from 0.
       groups: names; none: no group.
-      splits: the user's; none: none was given, to any picture.
+      splits: the user's; none: the user gave none.
       fingerprints: float32 [pictures, LENGTH].
     """
 
@@ -39,12 +39,12 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Division:
-    """Where every picture goes.
+    """The split of every picture.
 
     Attributes:
       splits: of each picture: train, val, test or left out.
       near: sets of near-duplicates.
-      drawn: the splits that were chosen here.
+      drawn: the splits that Thaw chose.
       duplicated: test pictures that had a near-duplicate in another split of the user's.
     """
 
@@ -60,14 +60,14 @@ def divide(
 ) -> Division:  # fmt: skip
     """Divides pictures so that no group and no set of near-duplicates is in two splits.
 
-    Splits of the user's stay; test and val, where there is none, are drawn from train. Where near-duplicates lie in
-    several of the user's splits, those in test stay, else those in val; the others are left out.
+    The user's splits stay; a missing test or val is drawn from train. If near-duplicates lie in several of the user's
+    splits, those in test stay, else those in val; the others are left out.
 
     Args:
       pictures: to divide.
       classes: names by number.
-      together: near-duplicates are looked for.
-      target: classes of which a test that is drawn has two units at least, if there are enough; none: all.
+      together: whether to look for near-duplicates.
+      target: classes of which a drawn test split gets at least two units, if there are enough; none: all.
       on_progress: called with the number of pictures compared so far.
 
     Raises:
@@ -87,7 +87,7 @@ def divide(
 
 
 def _leave_out(splits: list[str], near: NearDuplicates) -> int:
-    """Leaves out what has a near-duplicate in a later split; counts the test pictures that had one in another."""
+    """Leaves out pictures with a near-duplicate in a later split; counts test pictures with one in another split."""
     duplicated = 0
     for places in near.sets:
         last = max((splits[place] for place in places), key=SPLITS.index)
@@ -124,7 +124,7 @@ def _units(places: Sequence[int], pictures: Pictures, near: NearDuplicates) -> l
 
 
 def _two_at_least(chosen: Sequence[Unit], units: Sequence[Unit], target: Collection[int]) -> Sequence[Unit]:
-    """The chosen units with the next one by key if only one has target classes: one says nothing of how others vary."""
+    """The chosen units, plus the next by key if only one has target classes: one unit shows no variation."""
     of_target = [unit for unit in units if any(label in target for label, _ in unit.counts)]
     keys = {unit.key for unit in chosen}
     if sum(unit.key in keys for unit in of_target) != 1:
@@ -159,15 +159,15 @@ def _check(
         left_out = f" ({without} near-duplicates of other splits are left out)" if without else ""
         why = _why_whole(label, pictures, near) if drawn else ""
         raise ThawError(
-            f"The class {name!r} has {found} images{left_out}. Expected at least {LEAST[TRAIN]} train, "
-            f"{LEAST[VAL]} val and {LEAST[TEST]} test.{why} Add pictures that are not near-duplicates of "
-            "others, in further groups where there are groups; or leave the class out; or, where they are "
-            "not near-duplicates, use --near-duplicates ignore."
+            f"The class {name!r} has {found} images{left_out}. Expected at least {LEAST[TRAIN]} train, {LEAST[VAL]} "
+            f"val and {LEAST[TEST]} test.{why} Add pictures that are not near-duplicates of others, in further groups "
+            "if there are groups; or leave the class out; or, if they are not near-duplicates, use "
+            "--near-duplicates ignore."
         )
 
 
 def _why_whole(label: int, pictures: Pictures, near: NearDuplicates) -> str:
-    """A sentence on a class whose pictures have groups, and on what near-duplicates join; empty without groups."""
+    """A sentence on a class whose pictures have groups, joined by near-duplicates; empty without groups."""
     groups = [pictures.groups[place] for place, found in enumerate(pictures.labels) if found == label]
     if not any(groups):
         return ""

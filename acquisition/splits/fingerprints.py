@@ -1,4 +1,4 @@
-"""Fingerprints by which re-saved, re-scaled and mirrored pictures are known. Imports numpy, scipy and Pillow."""
+"""Fingerprints that recognise re-saved, re-scaled and mirrored pictures. Imports numpy, scipy and Pillow."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from scipy.fft import dctn
 SIDE = 48
 """Pixels of the square of grey levels that a picture is averaged to, whatever its proportions."""
 _FINER = 4
-"""Pillow averages to a square so many times larger, in whole grey levels; numpy averages the rest."""
+"""Pillow averages to a square this many times larger, in whole grey levels; numpy averages the rest."""
 FREQUENCIES = 12
-"""Of the cosine transform in each direction."""
+"""Frequencies of the cosine transform in each direction."""
 LENGTH = FREQUENCIES**2 - 1
-"""Numbers of a fingerprint: all but the mean."""
+"""Length of a fingerprint: all frequencies but the mean."""
 
 _ROWS, _COLUMNS = np.divmod(np.arange(1, LENGTH + 1), FREQUENCIES)
-# A photograph's amplitudes fall in proportion to the frequency: weighted by it, all of them count alike.
+# A photograph's amplitudes fall in proportion to the frequency: weighted by it, all frequencies count alike.
 _WEIGHTS = np.hypot(_ROWS, _COLUMNS).astype(np.float32)
 _MIRROR = np.where(_COLUMNS % 2, -1, 1).astype(np.float32)
 
@@ -25,13 +25,13 @@ def fingerprint(image: Image.Image) -> np.ndarray:
     """The low frequencies of a picture's grey levels, weighted by frequency and scaled to the length 1.
 
     It is what perceptual hashes (`imagehash.phash`) take the signs of. With the values themselves the similarity of two
-    pictures is their scalar product; docs/adr/0018-near-duplicates.md has what both tell apart.
+    pictures is their scalar product; docs/adr/0018-near-duplicates.md compares both.
 
     Args:
       image: RGB, any size.
 
     Returns:
-      float32 [LENGTH]; zeros where all of the picture has one colour.
+      float32 [LENGTH]; zeros if the whole picture has one colour.
     """
     square = image.resize((SIDE * _FINER, SIDE * _FINER), Image.Resampling.BOX).convert("L")
     grey = np.asarray(square, np.float32).reshape(SIDE, _FINER, SIDE, _FINER).mean(axis=(1, 3))

@@ -1,4 +1,4 @@
-"""Finds the sets of pictures that show nearly the same, by their fingerprints. Imports fingerprints, no Pillow itself.
+"""Finds sets of near-duplicates by the pictures' fingerprints. Imports fingerprints, no Pillow itself.
 
 The thresholds are chosen by measurement: docs/adr/0018-near-duplicates.md.
 """
@@ -20,7 +20,7 @@ LEAST, RATIO, RANK = 0.75, 0.25, 20
 """Others from LEAST on, if the distance between them is at most RATIO of the distance of either from its RANK-th
 neighbour: two frames of a burst are outliers among varied photos, but not among photos of hands before one wall."""
 STRICTER = (0.97, 0.985, 0.995)
-"""One after the other, instead of both, for pictures that would otherwise join more than MOST_OF_A_CLASS of a class."""
+"""Stricter values, tried in this order, for pictures that would otherwise join more than MOST_OF_A_CLASS of a class."""
 MOST_OF_A_CLASS = 0.5
 NEIGHBOURS = 50
 """Most similar pictures compared for each; further ones of the same burst are joined through them."""
@@ -30,10 +30,10 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """Which pictures show nearly the same.
+    """Which pictures are near-duplicates.
 
     Attributes:
-      sets: places of the pictures of each set of two or more, ascending.
+      sets: positions of the pictures of each set of two or more, ascending.
       nearest: by picture in a set, the place of the most similar one in the set, and their similarity.
       tightened: pictures that were joined to more than half of a class, so that a stricter threshold decided.
     """

@@ -9,7 +9,7 @@ NEAR = "near_duplicates.csv"
 
 
 def read_sets(path: Path) -> list[tuple[str, ...]]:
-    """The ids of each set's pictures, sets in the order of the file; none where there is no file."""
+    """The ids of each set's pictures, sets in the order of the file; none if there is no file."""
     if not path.is_file():
         return []
     sets: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Chooses whole units so that every class gets as near to its wanted number as units allow. Imports only units."""
+"""Chooses whole units so that every class comes as close to its wanted number as possible. Imports only units."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from acquisition.splits.units import Unit
 
 LACKING = 1000
-"""What a picture short of the least costs, where one short of the wanted number costs 1."""
+"""Cost of each picture below the minimum; one below the wanted number costs 1."""
 MOST_EXCHANGES = 20_000
-"""Exchanges tried in one round; more kinds of units than that are chosen by the first pass and single moves."""
+"""Most exchanges tried in one round; with more kinds of units, only the first pass and single moves choose."""
 
 Kind = tuple[tuple[int, int], ...]
 """Counts of a unit: units of one kind are interchangeable."""
@@ -18,7 +18,7 @@ Kind = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of one class: pictures chosen, the fewest chosen, and the fewest left."""
+    """The wish for one class: pictures chosen, the fewest chosen, and the fewest left."""
 
     wanted: int
     least: int
@@ -26,7 +26,7 @@ class Wish:
 
 
 class _Choice:
-    """Pictures of each class that are chosen, and what that costs."""
+    """Pictures of each class that are chosen, and the cost."""
 
     def __init__(self, units: Iterable[Unit], wishes: Sequence[Wish]):
         self._wishes = wishes
@@ -37,7 +37,7 @@ class _Choice:
                 self._all[label] += count
 
     def gain(self, added: Kind, dropped: Kind = ()) -> int:
-        """By how much the cost falls where units of these counts come in and go."""
+        """By how much the cost falls if units of these counts are added and dropped."""
         change = dict(added)
         for label, count in dropped:
             change[label] = change.get(label, 0) - count
@@ -62,12 +62,12 @@ class _Choice:
 
 
 def chosen_units(units: Sequence[Unit], wishes: Sequence[Wish]) -> list[Unit]:
-    """Some of the units; no unit more, less or exchanged would bring the classes nearer to what is wanted.
+    """Some of the units; adding, dropping or exchanging one would bring the classes no closer to the wishes.
 
-    Units come in the order of their keys, whatever their size: in the order of their sizes, near-duplicates and groups
-    would gather in the split that is chosen first. Among units of single pictures it is the first of each class by
-    key, so that pictures that are added move few of the others. Only where a class would lack pictures, the largest
-    units come first, which leaves smaller ones to fill the gaps.
+    Units are taken in the order of their keys, whatever their size: in the order of size, near-duplicates and groups
+    would gather in the split that is chosen first. Of single pictures, the first of each class by key are taken, so
+    that added pictures move few others. Only if a class would lack pictures, the largest units come first, and smaller
+    ones fill the gaps.
 
     Args:
       units: to choose from.
@@ -81,7 +81,7 @@ def chosen_units(units: Sequence[Unit], wishes: Sequence[Wish]) -> list[Unit]:
 
 
 def _better_pass(ordered: Sequence[Unit], wishes: Sequence[Wish]) -> tuple[int, list[Unit]]:
-    # The first pass may take no unit that goes beyond what is wanted, or may: neither is always better.
+    # The first pass either may or may not take a unit that exceeds the wanted number: neither is always better.
     return min((_improved(ordered, wishes, beyond) for beyond in (False, True)), key=_cost_of)
 
 
@@ -90,7 +90,7 @@ def _cost_of(result: tuple[int, list[Unit]]) -> int:
 
 
 def _improved(ordered: Sequence[Unit], wishes: Sequence[Wish], beyond: bool) -> tuple[int, list[Unit]]:
-    """What the units cost that a pass in this order takes and single moves then make better; and these units."""
+    """Takes units in this order and improves the choice by single moves; returns its cost and the units."""
     choice = _Choice(ordered, wishes)
     waiting: dict[Kind, list[Unit]] = {}
     taken: dict[Kind, list[Unit]] = {}

@@ -34,12 +34,12 @@ class Unit:
 def joined_units(
     ids: Sequence[str], labels: Sequence[int], groups: Mapping[int, str], sets: Iterable[Sequence[int]]
 ) -> list[Unit]:
-    """Every picture in one unit: what shares a group, or is in one set, or both through others, is together.
+    """Puts every picture in one unit: pictures that share a group or a set, directly or through others, are together.
 
     Args:
       ids: of the pictures.
       labels: numbers of their classes.
-      groups: name of the group by place of the picture; a picture without one stands alone.
+      groups: name of the group by place of the picture; a picture without one is on its own.
       sets: places of pictures that belong together.
     """
     members: dict[str, list[int]] = {}
@@ -62,15 +62,15 @@ def joined_units(
 
 
 def _rank(name: str) -> tuple[bytes, str]:
-    """An order that is not that of the names: the smallest id of a large unit would come before that of a small one."""
+    """An order other than that of the names, in which large units would come first by their smallest id."""
     return hashlib.sha256(name.encode()).digest(), name
 
 
 def joined_groups(sharing: Iterable[Collection[str]]) -> dict[str, str]:
-    """One name for groups that belong together: the smallest of theirs, by the name of each.
+    """By group, the one name of all groups that belong to it: the smallest.
 
     Args:
-      sharing: groups that hold the same picture; a group alone stands for itself.
+      sharing: groups that hold the same picture; a group that shares none keeps its name.
     """
     sets = [sorted(groups) for groups in sharing if groups]
     names = sorted({group for groups in sets for group in groups})

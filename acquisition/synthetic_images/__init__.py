@@ -1,1 +1,1 @@
-"""Draws images of synthetic classes, for tests and for trying Thaw without data. Imports no TensorFlow."""
+"""Generates images of synthetic classes, for tests and for trying Thaw without data. Imports no TensorFlow."""

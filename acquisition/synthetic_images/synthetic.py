@@ -1,4 +1,4 @@
-"""Draws a stand-in for CIFAR-10 where photographs are not available. Imports no TensorFlow itself.
+"""Generates a replacement for CIFAR-10 if photographs are not available. Imports no TensorFlow itself.
 
 How hard it is, automobile against truck at n = 100: Keras `fit` for 30 epochs at batch 32 on the images,
 their mirrors and noisy copies; sources trained on 1,200 images a class; 600 test images; mean of 2 draws:
@@ -23,9 +23,9 @@ from experiment.config import CIFAR10_CLASSES
 from experiment.random_streams import Stream, stream_generator
 
 NAME = "synthetic"
-"""First part of the files' names, by which a copy of the set is known."""
+"""Prefix of the files' names, which identifies a copy of the set."""
 VERSION = 1
-"""Raised whenever other images are drawn."""
+"""Increased whenever the generated images change."""
 
 _DRAW: dict[str, Callable[[Pen, Paint], None]] = {
     "airplane": vehicles.draw_airplane,

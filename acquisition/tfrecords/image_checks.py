@@ -1,4 +1,4 @@
-"""Tells whether encoded images can be used, from their headers and by decoding. Imports TensorFlow lazily."""
+"""Checks encoded images by their headers and by decoding. Imports TensorFlow lazily."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Shape = tuple[int, int, int]
 
 
 def header_problem(image: bytes, shape: Shape, resize: bool) -> str | None:
-    """Says what an image's header shows to be wrong, or None.
+    """What is wrong with an image by its header, or None.
 
     Reads only the header, so that an image that declares gigapixels costs nothing.
 
     Args:
-      image: encoded bytes; PNG and JPEG are taken.
+      image: encoded bytes, PNG or JPEG.
       shape: the expected (height, width, channels), pixels.
-      resize: another height and width will do, and grey for RGB.
+      resize: whether another height and width is allowed, and grey for RGB.
     """
     if not image.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE)):
         start = image[:8].hex(" ") or "nothing"
@@ -42,7 +42,7 @@ def header_problem(image: bytes, shape: Shape, resize: bool) -> str | None:
 
 
 def _unfit(found: Shape, shape: Shape) -> str | None:
-    """What is wrong with an image's (height, width, channels) where images are resized, or None."""
+    """What is wrong with an image's (height, width, channels) if images are resized, or None."""
     height, width, channels = found
     if channels not in {1, shape[2]}:
         return f"the image has {_words(found)}; expected {counted(shape[2], 'channel')} (data.image_shape), or grey"
@@ -54,7 +54,7 @@ def _unfit(found: Shape, shape: Shape) -> str | None:
 
 
 def image_shape(image: bytes) -> Shape | None:
-    """Height, width and channels that a PNG's or JPEG's header declares; none where it declares nothing valid."""
+    """Height, width and channels that a PNG's or JPEG's header declares; None if it declares nothing valid."""
     if image.startswith(_PNG_SIGNATURE):
         return _png_shape(image)
     return _jpeg_shape(image) if image.startswith(_JPEG_SIGNATURE) else None
@@ -64,8 +64,8 @@ def image_shape(image: bytes) -> Shape | None:
 def make_decoder(shape: Shape) -> Callable[[Sequence[bytes]], list[int]]:
     """Returns a function that decodes images and gives the positions of those that can't be decoded.
 
-    It uses the decoder that Transform uses, so what passes here passes there. A whole batch is decoded by one
-    compiled loop; only when that fails are its images decoded one by one.
+    It uses Transform's decoder, so an image that passes here passes there. A whole batch is decoded by one compiled
+    loop; only when that fails are its images decoded one by one.
 
     Args:
       shape: (height, width, channels) that the headers declare, pixels.
@@ -77,7 +77,7 @@ def make_decoder(shape: Shape) -> Callable[[Sequence[bytes]], list[int]]:
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def decode_all(images: tf.Tensor) -> tf.Tensor:
-        # One value of each image, so that all are decoded and none is kept.
+        # One value of each image, so that all are decoded but none is kept in memory.
         return tf.map_fn(
             lambda image: tf.reduce_max(decode(image)),
             images,

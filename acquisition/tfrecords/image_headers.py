@@ -1,8 +1,8 @@
-r"""What in an encoded image a decoder of TensorFlow ignores, and a viewer does not. Imports nothing of ours.
+r"""Properties of an encoded image that TensorFlow's decoders ignore and a viewer does not. Imports nothing of ours.
 
-Patterns hold for RE2 (TensorFlow's tf.strings.regex_*) and, by `searched`, for Python. They name bytes below 128 alone,
-since RE2 reads others as UTF-8; \C is any byte. They are searched in the blocks that may hold such a thing, not in
-comments or pixels: trainer_module/export/image_blocks.py finds the blocks in a graph as `blocks_of` does here.
+Patterns hold for RE2 (TensorFlow's tf.strings.regex_*) and, by `searched`, for Python. They name only bytes below 128,
+since RE2 reads others as UTF-8; \C is any byte. They are searched only in the blocks that may hold such a property, not
+in comments or pixels: trainer_module/export/image_blocks.py finds the blocks in a graph as `blocks_of` does here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 EXIF_HEADER = b"Exif\0\0"
 MOST_BLOCKS = 1000
-"""Blocks of a file that are looked at one by one; what follows them is searched as a whole."""
+"""Most blocks of a file that are read one by one; the bytes after them are searched as a whole."""
 
 # An entry of a TIFF directory: 12 bytes with the tag 0x0112 and one integer, in both byte orders.
 _LITTLE = r"\x12\x01[\x01\x03\x04\x09]\x00\x01\x00\x00\x00[\x02-\x08]"
@@ -45,13 +45,13 @@ IN_WORDS = {
 
 
 class Blocks(NamedTuple):
-    """What stands beside the pixels of a PNG or JPEG.
+    """The contents of a PNG or JPEG other than its pixels.
 
     Attributes:
       exif: content of its EXIF blocks, from the TIFF header on.
       text: content of blocks that may hold XMP or a profile.
-      names: of a PNG's blocks before the pixels, each with a zero behind it; empty for a JPEG.
-      rest: what follows the last block that was looked at, unless it is a JPEG's pixels.
+      names: of a PNG's blocks before the pixels, each followed by a zero; empty for a JPEG.
+      rest: the bytes after the last block that was read, unless they are a JPEG's pixels.
     """
 
     exif: bytes
@@ -77,7 +77,7 @@ def is_turned(blocks: Blocks) -> bool:
 
 
 def blocks_of(image: bytes) -> Blocks:
-    """The blocks of an encoded image; nothing of it, where it is neither PNG nor JPEG."""
+    """The blocks of an encoded image; nothing if it is neither PNG nor JPEG."""
     if image.startswith(PNG_SIGNATURE):
         return _png_blocks(image)
     return _jpeg_blocks(image) if image.startswith(JPEG_SIGNATURE) else Blocks(b"", b"", b"", image)
@@ -129,5 +129,5 @@ def _directory(tiff: bytes) -> bytes:
 
 
 def searched(pattern: str, text: bytes) -> bool:
-    """Whether the text holds the pattern, in Python."""
+    """Whether the text contains the pattern, in Python."""
     return re.search(pattern.replace(r"\C", r"[\x00-\xff]").encode(), text) is not None

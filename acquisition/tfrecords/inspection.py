@@ -15,10 +15,10 @@ from acquisition.tfrecords.records_seen import CheckedRecord, RecordsSeen
 from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data
 from experiment.domains import val_count
-from experiment.errors import ThawError, worded
+from experiment.errors import ThawError, listed, worded
 
 MOST_SHOWN = 40
-"""Bytes of a value in a message: it may be a whole image."""
+"""Most bytes of a value in a message: the value may be a whole image."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Inspection:
     """What a data set's records hold.
 
     Attributes:
-      train_counts, test_counts: images by class name, every class of the configuration among them.
+      train_counts, test_counts: images by class name, for every class of the configuration.
       has_ids: whether the records carry ids; either all do or none does.
       fingerprint: hash of the files' names and contents; the same wherever the folder lies.
       size_bytes: all the files together.
-      val_counts: images of the train split that the records name val, by class; empty without data.val_key.
+      val_counts: images of the train split that the records mark as val, by class; empty without data.val_key.
       test_groups: by class, a number for each test image, equal within a group; empty without data.group_key.
     """
 
@@ -52,11 +52,10 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
       on_progress: called now and then with the number of records checked so far.
 
     Raises:
-      ThawError: names the file and the record (counted from 0) that is truncated, corrupt or no
-        tf.train.Example; whose image is missing, undecodable or of another size or channel count; whose label
-        is missing, not one integer or out of range; whose id is missing where others have one, or is found
-        twice; the same image in two splits, or with two labels; a group in two splits. Also a split without
-        records.
+      ThawError: names the file and the record (counted from 0) that is truncated, corrupt or no tf.train.Example; whose
+        image is missing, undecodable or of another size or channel count; whose label is missing, not one integer or
+        out of range; whose id is missing although others have one, or is found twice; the same image in two splits, or
+        with two labels; a group in two splits. Also a split without records.
     """
     undecodable = make_decoder(data.image_shape)
     seen = RecordsSeen()
@@ -74,9 +73,8 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
                 if on_progress:
                     on_progress(seen.records)
         if not labels:
-            raise ThawError(f"The {split} split has no records: {[str(path) for path in paths]} "
-                            f"{worded(len(paths), 'is', 'are')} empty. "
-                            "Copy or convert the data again.")  # fmt: skip
+            raise ThawError(f"The {split} split has no records: {listed(paths)} {worded(len(paths), 'is', 'are')} "
+                            "empty. Copy or convert the data again.")  # fmt: skip
         counts[split] = {name: labels[index] for index, name in enumerate(data.classes)}
         if split == "train" and data.val_key is not None:
             counts["val"] = {name: in_val[index] for index, name in enumerate(data.classes)}
@@ -86,7 +84,7 @@ def inspect_records(files: RecordFiles, data: Data, on_progress: Callable[[int],
 
 
 def val_images(inspection: Inspection, data: Data, name: str) -> int:
-    """How many of a class's training images are set apart for choosing."""
+    """How many of a class's training images are val."""
     if data.val_key is not None:
         return inspection.val_counts[name]
     return val_count(inspection.train_counts[name], data.val_fraction)
@@ -119,7 +117,7 @@ def _checked_batches(
 
 
 def _parse(data: Data, place: RecordPosition, raw: bytes) -> CheckedRecord:
-    """Reads one tf.train.Example and checks all but the decoding of its image."""
+    """Reads one tf.train.Example and checks everything except the decoding of its image."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -201,6 +199,6 @@ def _text(value: bytes, what: str, place: RecordPosition) -> bytes:
 
 def _missing(place: RecordPosition, what: str, key: str, expected: str, found: Sequence[str]) -> str:
     return (
-        f"{place}: no {what}. Expected {expected} in the feature {key!r} (data.{what}_key); the record's "
-        f"features are {list(found)}. Correct the record, or name another feature."
+        f"{place}: no {what}. Expected {expected} in the feature {key!r} (data.{what}_key); the record's features are "
+        f"{listed(found)}. Correct the record, or name another feature."
     )

@@ -17,7 +17,7 @@ from experiment.config import Data
 from experiment.errors import ThawError
 
 RULES = 6
-"""Raise it when the rules of inspection change: what was found under older rules is then inspected again."""
+"""Raise it when the rules of inspection change: data inspected under older rules is then inspected again."""
 
 
 def inspect_once(
@@ -28,7 +28,7 @@ def inspect_once(
     Args:
       files: what to read.
       data: what the records must be like.
-      folder: where inspections are kept, one small file each; only data without fault is remembered.
+      folder: where inspections are kept, one small file each; only inspections without faults are kept.
       on_progress: called with the number of records checked so far.
 
     Raises:
@@ -50,7 +50,7 @@ def inspect_once(
 
 
 def _kept(path: Path) -> Inspection | None:
-    """An inspection as written; None where the file is missing or damaged: records are then read again."""
+    """An inspection as written; None if the file is missing or damaged: records are then read again."""
     try:
         return pydantic.TypeAdapter(Inspection).validate_json(path.read_bytes(), strict=True)
     except (OSError, pydantic.ValidationError):

@@ -52,7 +52,7 @@ class RecordFiles:
 
     @property
     def name(self) -> str:
-        """What the files call the data set (`cifar10-train.tfrecord...`), else the folder's name."""
+        """The data set's name in the files' names (`cifar10-train.tfrecord...`), else the folder's name."""
         prefix = re.match(r"(\w+)-train\b", self.train[0].name)
         return prefix.group(1) if prefix else self.folder.name
 
@@ -60,9 +60,9 @@ class RecordFiles:
 def find_record_files(folder: Path | str) -> RecordFiles:
     """Finds the TFRecords of the splits train and test.
 
-    Taken are `train/` and `test/` folders with files whose names hold `tfrecord`; TFDS's flat layout
-    (`*-train.tfrecord*`, `*-test.tfrecord*`), also one or two folders down (`cifar10/3.0.2/`, the newest
-    version where there are several); and plain `train*.tfrecord*` and `test*.tfrecord*`.
+    Accepts `train/` and `test/` folders with files whose names contain `tfrecord`; TFDS's flat layout
+    (`*-train.tfrecord*`, `*-test.tfrecord*`), also one or two folders down (`cifar10/3.0.2/`, the newest version where
+    there are several); and plain `train*.tfrecord*` and `test*.tfrecord*`.
 
     Raises:
       ThawError: the folder is missing, has no TFRecords, lacks a split or a shard, or holds several data
@@ -74,7 +74,7 @@ def find_record_files(folder: Path | str) -> RecordFiles:
         raise ThawError(f"The data folder {folder} {state}. Give the folder that holds the TFRecords.")
     check_utf_8(str(folder), "Rename it.")
     try:
-        os.listdir(folder)  # what is not found in a closed folder may be there
+        os.listdir(folder)  # an unreadable folder may hold what was not found
     except OSError as error:
         raise ThawError(f"The data folder {folder} can't be read: {error.strerror}. Expected a folder that you may "
                         "read. Correct its permissions.") from error  # fmt: skip
@@ -115,7 +115,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _only_one(folder: Path, found: Sequence[RecordFiles]) -> RecordFiles:
-    """The newest where the folders are versions of one data set; an error where they are different ones."""
+    """The newest if the folders are versions of one data set; an error if they are different data sets."""
     parents = {files.folder.parent for files in found}
     versions = all(_VERSION.match(files.folder.name) for files in found)
     if len(found) > 1 and not (versions and len(parents) == 1):
@@ -132,7 +132,7 @@ def _check_shards(paths: Sequence[Path]) -> None:
     """Shards number themselves (`-00003-of-00005`, anywhere in the name), so a missing one can be seen from the names.
 
     Raises:
-      ThawError: a number is missing or beyond the total, or there are several sets, or files that are of none.
+      ThawError: a number is missing or beyond the total, or there are several sets, or files that belong to none.
     """
     folder = paths[0].parent
     by_set: dict[tuple[str, str, str, str], set[int]] = {}
@@ -148,7 +148,7 @@ def _check_shards(paths: Sequence[Path]) -> None:
         first = 1 if count in numbers and 0 not in numbers else 0  # some count from 1
         if max(numbers) >= first + count:
             raise ThawError(f"{folder} holds a shard numbered {max(numbers)} of {count} in the set {name}. Expected "
-                            "numbers from 0, or from 1; rename it, or remove it if it is of another set.")  # fmt: skip
+                            "numbers from 0, or from 1; rename it, or remove it if it is another set's.")  # fmt: skip
         if len(numbers) < count:
             missing = next(number for number in itertools.count(first) if number not in numbers)
             raise ThawError(

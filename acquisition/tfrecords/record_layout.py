@@ -10,17 +10,17 @@ from acquisition.tfrecords.inspection import values_in_words
 from acquisition.tfrecords.record_files import RecordFiles
 from acquisition.tfrecords.tfrecords import RecordPosition, read_batches
 from experiment.config import Data
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 
 LOOKED_AT = 100
-"""Records of the first training file that the layout is read from."""
+"""Number of records of the first training file from which the layout is read."""
 MOST_CLASSES = 1000
 
 LABEL_NAMES = ("label", "image/class/label", "class", "class_id", "target", "y")
 ID_NAMES = ("id", "image_id", "image/filename", "filename", "file_name", "image/key/sha256", "key")
 
 Features = Mapping[str, Any]
-"""Of a record: tf.train.Feature by name."""
+"""The features of a record: tf.train.Feature by name."""
 
 
 def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequence[str] | None) -> Data:
@@ -28,16 +28,16 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
 
     Args:
       files: the records.
-      asked: names of the features `image`, `label` and `id` that the user gave; none: it is found. Features that are
-        given as `val` or `group` are not considered.
-      names: of the classes, by label; none: `class_0` and on, as many as there are labels.
+      asked: names of the features `image`, `label` and `id` that the user gave; none: Thaw finds them. Features that
+        are given as `val` or `group` are not considered.
+      names: of the classes, by label; none: `class_0`, `class_1`, ..., as many as there are labels.
 
     Raises:
-      ThawError: the records are not tf.train.Examples, have no image or label that can be distinguished from the rest,
+      ThawError: the records are not tf.train.Examples, have no image or label that can be told from the other features,
         or labels that are not numbers of classes; the message says what was found.
     """
     place, found = _first_records(files)
-    taken = asked.get("val"), asked.get("group")  # a 0 or 1 would pass for a label, a group's name for an id
+    taken = asked.get("val"), asked.get("group")  # a 0 or 1 could count as a label, a group's name as an id
     records: list[Features] = [{key: value for key, value in one.items() if key not in taken} for one in found]
     image_key = asked["image"] or _only("image", "PNG or JPEG bytes", _image_keys(records), place, records[0])
     label_key = asked["label"] or _label_key(records, place)
@@ -48,8 +48,8 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
     shape = image_shape(encoded) if encoded else None
     if shape is None:
         raise ThawError(f"{place}: the feature {image_key!r} holds no PNG or JPEG image. Expected encoded bytes; the "
-                        f"record's features are {sorted(records[0])}. Name another with --image-key, or convert the "
-                        "data.")  # fmt: skip
+                        f"record's features are {listed(sorted(records[0]))}. Name another with --image-key, or "
+                        "convert the data.")  # fmt: skip
     classes = tuple(names) if names else tuple(f"class_{label}" for label in range(_count_labels(files, label_key)))
     return Data(
         path=files.folder.absolute(), image_key=image_key, label_key=label_key, id_key=id_key, image_shape=shape,
@@ -88,7 +88,7 @@ def _count_labels(files: RecordFiles, key: str) -> int:
                 label = found[0] if found else -1
                 if not 0 <= label < MOST_CLASSES:
                     holds = f"the feature {key!r} holds {values_in_words(record[key])}" if key in record else (
-                        f"there is no feature {key!r} among {sorted(record)}")  # fmt: skip
+                        f"there is no feature {key!r} among {listed(sorted(record))}")  # fmt: skip
                     raise ThawError(
                         f"{RecordPosition(path, number)}: {holds}. Expected one label from 0 to {MOST_CLASSES - 1} "
                         "(int64); correct it, or name another feature with --label-key."
@@ -112,8 +112,12 @@ def _label_key(records: Sequence[Features], place: RecordPosition) -> str:
 def _only(what: str, expected: str, keys: Sequence[str], place: RecordPosition, record: Features) -> str:
     if len(keys) == 1:
         return keys[0]
-    found = f"several features could be the {what}: {sorted(keys)}" if keys else f"no feature is known as the {what}"
-    named = "" if keys else f" The features are {sorted(record)}."
+    found = (
+        f"several features could be the {what}: {listed(sorted(keys))}"
+        if keys
+        else f"no feature is known as the {what}"
+    )
+    named = "" if keys else f" The features are {listed(sorted(record))}."
     raise ThawError(f"{place}: {found}. Expected one with {expected}.{named} Name it with --{what}-key.")
 
 
@@ -129,7 +133,7 @@ def _image_keys(records: Sequence[Features]) -> list[str]:
 
 
 def _are_ids(records: Sequence[Features], key: str) -> bool:
-    """Whether each record has another text there."""
+    """Whether each record has a different text there."""
     found = [_bytes(record, key) for record in records]
     return all(value and _is_text(value) for value in found) and len(set(found)) == len(found)
 

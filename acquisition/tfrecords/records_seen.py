@@ -24,7 +24,7 @@ class CheckedRecord(NamedTuple):
 
 @dataclass
 class RecordsSeen:
-    """What has been read so far, of all splits."""
+    """The records read so far, of all splits."""
 
     has_ids: bool | None = None
     ids: dict[bytes, tuple[str, RecordPosition]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class RecordsSeen:
     def note(
         self, split: str, path: Path, first: int, records: Sequence[CheckedRecord], classes: Sequence[str]
     ) -> None:
-        """Checks further records of a file against what was read.
+        """Checks further records of a file against those read so far.
 
         Args:
           split: train or test.
@@ -48,7 +48,7 @@ class RecordsSeen:
           classes: names by label.
 
         Raises:
-          ThawError: names both records that do not go together.
+          ThawError: names the two records that conflict.
         """
         _note_ids(self, split, path, first, records)
         _note_images(self, split, path, first, records, classes)
@@ -62,7 +62,7 @@ class RecordsSeen:
 
 
 def _note_ids(seen: RecordsSeen, split: str, path: Path, first: int, records: Sequence[CheckedRecord]) -> None:
-    """Checks that ids are there throughout or nowhere, and that none comes twice."""
+    """Checks that all records or none have ids, and that no id occurs twice."""
     for position, record in enumerate(records):
         place = RecordPosition(path, first + position)
         if seen.has_ids is None:
@@ -89,13 +89,13 @@ def _note_images(
         inside = _inside(record, split)
         other, first_place, label = seen.images.setdefault(key, (inside, place, record.label))
         if other != inside:
-            raise ThawError(f"{place} ({inside}): the very same image is also in {first_place} ({other}). Expected "
-                            "each image in one split; leave one of the two out.")  # fmt: skip
+            raise ThawError(f"{place} ({inside}): the same image is also in {first_place} ({other}). Expected each "
+                            "image in one split; leave one of the two out.")  # fmt: skip
         if label != record.label:
             raise ThawError(
-                f"{place}: the very same image is also in {first_place}, with the label {label} ({classes[label]}) "
-                f"instead of {record.label} ({classes[record.label]}). Expected one label an image; correct one of the "
-                "two, or leave both out."
+                f"{place}: the same image is also in {first_place}, with the label {label} ({classes[label]}) instead "
+                f"of {record.label} ({classes[record.label]}). Expected one label per image; correct one of the two, "
+                "or leave both out."
             )
 
 
@@ -114,5 +114,5 @@ def _note_groups(seen: RecordsSeen, split: str, path: Path, first: int, records:
 
 
 def _inside(record: CheckedRecord, split: str) -> str:
-    """The record's split; val, which the records mark, is one."""
+    """The record's split; val, marked in the records, counts as a split."""
     return "val" if record.in_val and split == "train" else split

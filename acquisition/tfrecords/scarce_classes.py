@@ -1,4 +1,4 @@
-"""Says which classes of the target have too few images to be judged. Imports inspection's results, no TensorFlow."""
+"""Reports which classes of the target have too few images to be judged. Imports inspection's results, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEWEST_INDEPENDENT = 50
 """Test images as which those in groups count if all of a group are alike: below this, intervals are some 11 points
 wide to each side, or more."""
 MOST_NAMED = 5
-"""Classes with a sentence each; more of them have one together."""
+"""Most classes that get a sentence each; more share one sentence."""
 
 
 def scarce_classes(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:
@@ -44,9 +44,9 @@ def _few_groups(inspection: Inspection, config: ExperimentConfig) -> Iterator[st
     images = groups.total()
     independent = images**2 / max(1, sum(count**2 for count in groups.values()))  # Kish: analysis.cells.paired_ledgers
     if groups and independent < FEWEST_INDEPENDENT and 2 * independent < images:
-        yield (f"The {images:,} test images are in {len(groups):,} groups. If those of a group are alike, they say as "
-               f"much as {independent:.0f} images, and only large gains can be distinguished from chance. Add images "
-               "of other groups.")  # fmt: skip
+        yield (f"The {images:,} test images are in {len(groups):,} groups. If those of a group are alike, they have "
+               f"the information of {independent:.0f} images, and only large gains can be distinguished from chance. "
+               "Add images of other groups.")  # fmt: skip
 
 
 def _sentences(inspection: Inspection, config: ExperimentConfig) -> Iterator[str]:

@@ -10,13 +10,13 @@ from experiment.errors import ThawError, counted, worded
 def check_sizes(inspection: Inspection, config: ExperimentConfig) -> None:
     """Checks every class in use, and the largest n against the target's training images.
 
-    Of a class with c training images, round(val_fraction * c), yet one at least, are set apart for validation;
-    n needs n / (number of target classes) of the rest in each target class.
+    Of a class with c training images, round(val_fraction * c), but at least one, are val; n needs n / (number of target
+    classes) of the rest in each target class.
 
     Raises:
-      ThawError: a class of the target or of a transferred source has no image to train on, to choose on or to
-        test on; all test images of the target are of one group; or n is larger than the data: the message then gives
-        the sizes to use instead.
+      ThawError: a class of the target or of a transferred source has no image to train on, to choose on or to test on;
+        all test images of the target are of one group; or n is larger than the data: the message then gives sizes to
+        use instead.
     """
     used = {transfer.source for transfer in config.transfers}
     domains = {f"source {name}": config.sources[name].classes for name in sorted(used)}
@@ -51,10 +51,10 @@ def _check_class(inspection: Inspection, config: ExperimentConfig, place: str, n
 def _check_groups(inspection: Inspection, config: ExperimentConfig) -> None:
     groups = [number for name in config.target.classes for number in inspection.test_groups.get(name, ())]
     if len(set(groups)) == 1:
-        raise ThawError(f"All {len(groups)} test images of the target are of one group (data.group_key), so nothing "
-                        "says how other images would do. Expected test images of two groups or more: add images of "
-                        "other groups (`thaw init` needs four that have all classes), or leave the groups out if the "
-                        "images do not depend on each other.")  # fmt: skip
+        raise ThawError(f"All {len(groups)} test images of the target are of one group (data.group_key), so the "
+                        "accuracy on other images can't be estimated. Expected test images of two groups or more: add "
+                        "images of other groups (`thaw init` needs four that have all classes), or leave the groups "
+                        "out if the images do not depend on each other.")  # fmt: skip
 
 
 def _offered(inspection: Inspection, config: ExperimentConfig, name: str) -> int:

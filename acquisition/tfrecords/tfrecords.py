@@ -43,11 +43,11 @@ def write_examples(
       path: of the file; its folder is made when absent.
       examples: to be written.
       keys: names of the features image, label (int64) and id; none: ids are left out.
-      val: name of the feature that says whether an image is val, and what tells it by the id; none: it is left out.
-      group: name of the feature with the name of its group, and what tells that by the id; none: it is left out.
+      val: name of the feature that marks val images, and a function of the id that returns it; none: it is left out.
+      group: name of the feature with the image's group, and a function of the id that returns it; none: it is left out.
 
     Raises:
-      OSError: the file can't be written, as where the disk is full.
+      OSError: the file can't be written, for instance because the disk is full.
     """
     import tensorflow as tf
 
@@ -106,7 +106,7 @@ def _open(path: Path) -> Any:
 
     if path.suffix != ".gz":
         return tf.data.TFRecordDataset(str(path))
-    # TensorFlow takes the end of a truncated gzip stream for the end of the file.
+    # TensorFlow takes the end of a truncated gzip stream as the end of the file.
     try:
         with gzip.open(path) as stream:
             while stream.read(1 << 20):

@@ -43,10 +43,10 @@ class SlicedImages:
         return found
 
     def check(self, header: Header) -> None:
-        """Makes sure that a ledger was written for these images in this order.
+        """Checks that a ledger was written for these images in this order.
 
         Raises:
-          ThawError: it was not.
+          ThawError: it was written for others.
         """
         same_ids = header.test_ids_hash == content_key(ids=self.ids.tolist())
         if not same_ids or list(header.test_labels) != self.labels.tolist():
@@ -80,7 +80,7 @@ class CellEvaluation:
 
 
 Measured = list[PseudoValues]
-"""One entry a slice."""
+"""One entry per slice."""
 
 
 def evaluate_cells(ledgers: Ledgers, images: SlicedImages) -> Iterator[CellEvaluation]:
@@ -107,19 +107,19 @@ def _evaluate_like_cells(
     pairs: dict[Cell, list[tuple[Sweep, Cell, list[int]]]] = {cell: [] for cell in reference.cells if cell.n == n}
     for sweep in sweeps:
         for cell in (cell for cell in sweep.cells if cell.n == n):
-            twins = ledgers.baseline_rows(sweep, sweep.cells[cell])
-            baseline_cell = Cell.of_row(twins[0])
+            counterparts = ledgers.baseline_rows(sweep, sweep.cells[cell])
+            baseline_cell = Cell.of_row(counterparts[0])
             draws = [row.draw for row in reference.cells[baseline_cell]]
-            pairs[baseline_cell].append((sweep, cell, [draws.index(row.draw) for row in twins]))
+            pairs[baseline_cell].append((sweep, cell, [draws.index(row.draw) for row in counterparts]))
     metrics = metrics_of(len(reference.header.classes))
     groups = [None if reference.groups is None else reference.groups[mask] for mask in masks]
     # One baseline's pseudo-values are kept at a time: there may be many classes and images.
     for baseline_cell, candidates in pairs.items():
         measured = _measured(reference.cells[baseline_cell], reference.labels, masks)
         for sweep, cell, places in candidates:
-            twin = [part.of_draws(places) for part in measured]
+            counterpart = [part.of_draws(places) for part in measured]
             own = _measured(sweep.cells[cell], sweep.labels, masks)
-            gain = [mine.minus(other) for mine, other in zip(own, twin, strict=True)]
+            gain = [mine.minus(other) for mine, other in zip(own, counterpart, strict=True)]
             yield CellEvaluation(
                 sweep=sweep.header.sweep,
                 cell=cell,
@@ -127,7 +127,7 @@ def _evaluate_like_cells(
                 baseline_cell=baseline_cell,
                 draws=len(sweep.cells[cell]),
                 candidate=_in_range(intervals_of(_spread(own, groups)), metrics),
-                baseline=_in_range(intervals_of(_spread(twin, groups)), metrics),
+                baseline=_in_range(intervals_of(_spread(counterpart, groups)), metrics),
                 gain=intervals_of(_spread(gain, groups)),
             )
 
@@ -143,7 +143,7 @@ def _spread(measured: Measured, groups: Sequence[np.ndarray | None]) -> Spread:
 
 
 def _in_range(intervals: Intervals, metrics: Sequence[Metric]) -> Intervals:
-    """The same, with bounds clipped to the metric's range; rounding may leave 1 slightly above 1."""
+    """A copy with bounds clipped to the metric's range; rounding may leave 1 slightly above 1."""
     top = np.array([np.inf if metric.name in UNBOUNDED else 1.0 for metric in metrics])
     low, high = np.maximum(intervals.low, 0), np.minimum(intervals.high, top)
     return Intervals(np.minimum(low, intervals.estimate), intervals.estimate, np.maximum(high, intervals.estimate))

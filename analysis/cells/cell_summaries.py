@@ -31,11 +31,11 @@ Key = tuple[str, Cell]
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredCell:
-    """One cell of any sweep, a baseline's among them.
+    """One cell of any sweep, including baselines.
 
     Attributes:
       sweep, source, architecture, baseline_architecture, max_freeze_count: as in the ledger's header.
-      val_accuracy: mean over draws, a fraction; what choosing reads.
+      val_accuracy: mean over draws, a fraction; the choice reads only this.
       accuracy: on test, a fraction, with its draws.
     """
 
@@ -85,14 +85,14 @@ class Summaries:
 class ClassF1:
     """F1 of one class on test, fractions, mean over the same draws for candidate and baseline.
 
-    F1 = 2 TP / (2 TP + FP + FN) (van Rijsbergen, Information Retrieval, 1979). It counts false
-    calls too: a baseline that calls everything `truck` finds all trucks, and no good model could compete with that.
+    F1 = 2 TP / (2 TP + FP + FN) (van Rijsbergen, Information Retrieval, 1979). It also counts false positives. By
+    recall alone, no good model could compete with a baseline that predicts `truck` for every image.
 
     Attributes:
       name: of the class.
-      images: of it in test.
+      images: number of its test images.
       candidate, baseline: F1.
-      half_width_points: of the interval of the loss. The intervals of all classes hold together in 95 of 100 cases
+      half_width_points: of the interval of the loss. The intervals of all classes are valid together at 95%
         (Bonferroni): of forty classes with four test images each, some lose twenty points by chance.
     """
 
@@ -104,7 +104,7 @@ class ClassF1:
 
     @property
     def loss_points(self) -> float:
-        """Points of 100 lost against the baseline; negative where the class gains."""
+        """Points of F1 (of 100) lost against the baseline; negative if the class gains."""
         return 100 * (self.baseline - self.candidate)
 
     @property
@@ -141,7 +141,7 @@ def class_f1s(
     Args:
       ledgers: of both.
       transfer, cell: which.
-      draws: that count; None: all of the cell.
+      draws: the draws to use; None: all of the cell.
 
     Raises:
       ThawError: as `Ledgers.baseline_rows`.

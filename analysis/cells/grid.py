@@ -55,7 +55,7 @@ class Grid:
 
     @functools.cached_property
     def chosen(self) -> Chosen:
-        """At each n of each sweep the best cell on val; test plays no part."""
+        """At each n of each sweep the best cell on val; reads no test figures."""
 
         def by_size(sweep: Sweep) -> dict[int, Cell]:
             return {n: best_cell(sweep.rows, n) for n in sorted({cell.n for cell in sweep.cells})}
@@ -86,7 +86,7 @@ class Grid:
         return {place: 1.0, self.baseline_of(place): -1.0}
 
     def val(self, place: SweepCell) -> float:
-        """Mean val accuracy over draws, a fraction: what choosing reads."""
+        """Mean val accuracy over draws, a fraction, which the choice reads."""
         return statistics.fmean(row.val_accuracy for row in self.sweeps[place[0]].cells[place[1]])
 
     def val_of(self, terms: Terms) -> float:
@@ -94,7 +94,7 @@ class Grid:
         return 100 * sum(weight * self.val(place) for place, weight in terms.items())
 
     def correct(self, place: SweepCell) -> dict[int, np.ndarray]:
-        """By draw, float32 [test images]: 1 where right."""
+        """By draw, float32 [test images]: 1 if right."""
         if place not in self._correct:
             sweep = self.sweeps[place[0]]
             rows = sweep.cells[place[1]]

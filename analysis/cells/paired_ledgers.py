@@ -1,4 +1,4 @@
-"""Ledgers made ready to compare: checked, paired with their baselines. Imports no TensorFlow."""
+"""Checks ledgers and pairs them with their baselines. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Sweep:
 
 
 def effective_images(groups: np.ndarray) -> float:
-    """So many independent images say as much, if images of one group are all alike.
+    """The effective number of independent images if the images of a group are all alike.
 
     Kish, Survey Sampling, 1965, ch. 5: I^2 / sum of squares of the groups' sizes.
 
@@ -112,7 +112,7 @@ def pair_ledgers(ledgers: Iterable[tuple[Header, list[Row]]]) -> Ledgers:
     """
     transfers: dict[str, Sweep] = {}
     baselines: dict[str, Sweep] = {}
-    # TFX hands inputs over in another order each time; whatever is written, or wins a tie, must not follow it.
+    # TFX's order of inputs varies; what is written, or wins a tie, must not depend on it.
     for header, rows in sorted(ledgers, key=lambda one: one[0].sweep):
         is_baseline = header.sweep.startswith(BASELINE_PREFIX)
         group, name = (baselines, header.architecture) if is_baseline else (transfers, header.sweep)
@@ -150,7 +150,7 @@ def _check_rows(header: Header, rows: list[Row]) -> None:
         cell_draw = (Cell.of_row(row), row.draw)
         if cell_draw in seen:
             raise ThawError(
-                f"The ledger holds {where} twice. Pass the rows of one configuration and one version of the code."
+                f"The ledger contains {where} twice. Pass the rows of one configuration and one version of the code."
             )
         seen.add(cell_draw)
 

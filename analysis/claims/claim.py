@@ -47,9 +47,9 @@ class Claim:
 
     Attributes:
       id: C1 to C8.
-      compared: what was subtracted from what; the difference is positive where the claim is right.
-      verdict: supported where the interval of the difference lies above 0, contradicted where it lies below,
-        else undecided; C2 and C7 speak of many differences at once and say how in `compared`.
+      compared: what was subtracted from what; the difference is positive if the claim is right.
+      verdict: supported if the interval of the difference lies above 0, contradicted if below, else undecided; C2 and
+        C7 are about many differences at once, and `compared` says how.
       sentence: the finding in plain words.
       difference: None if the ledgers lack the cells.
       p_value: two-sided, of `difference`.
@@ -71,7 +71,7 @@ class Claim:
 
     @property
     def measured(self) -> bool:
-        """False where the ledgers lack the cells."""
+        """False if the ledgers lack the cells."""
         return self.difference is not None
 
 
@@ -81,7 +81,7 @@ def not_measured(claim_id: str, reason: str) -> Claim:
 
 
 def verdict_of(difference: Interval) -> ClaimVerdict:
-    """What the interval of a difference says where the claim is that it is positive; one draw decides nothing."""
+    """The verdict on the claim that a difference is positive; one draw decides nothing."""
     if difference.images_only or difference.low <= 0 <= difference.high:
         return "undecided"
     return "supported" if difference.low > 0 else "contradicted"
@@ -94,12 +94,12 @@ def shown(difference: Interval) -> str:
 
 
 def but_one_draw(difference: Interval) -> str:
-    """The sentence to add where one draw decides nothing."""
-    return " One draw can't separate a difference from chance." if difference.images_only else ""
+    """The sentence to add if there is only one draw."""
+    return " One draw can't distinguish a difference from chance." if difference.images_only else ""
 
 
 FRESH = "it takes fresh draws of what val chose for every transfer at each n (confirmation.every_transfer)"
-"""Where a chosen cell's own draws, which its choice favours, would have to decide."""
+"""The reason if only the draws on which val chose a cell could decide, which favour it."""
 
 
 def measured_on(fresh: Grid, parts: Iterable[Terms]) -> bool:
@@ -110,7 +110,7 @@ def measured_on(fresh: Grid, parts: Iterable[Terms]) -> bool:
 
 
 def domain_transfers(grid: Grid) -> list[str]:
-    """Transfers whose source is a domain of the data: those of the report's Figures 4 to 7."""
+    """Transfers from a domain of the data: those of the report's Figures 4 to 7."""
     return [name for name, sweep in grid.ledgers.transfers.items() if not is_backbone(sweep.header.architecture)]
 
 

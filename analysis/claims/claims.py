@@ -21,14 +21,14 @@ OVER_ALL_CELLS = ("C2", "C4", "C5", "C8")
 def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid, *, complete: bool = True) -> list[Claim]:
     """C1 to C8, each tested alone at 95%, from the ledgers only.
 
-    Which cells are compared is fixed in advance or chosen on val; test decides, where val chose that of fresh draws. A
-    claim whose cells were not run is undecided and says what it takes.
+    The cells to compare are fixed in advance or chosen on val. Test accuracy decides: if val chose, that of fresh
+    draws. A claim whose cells were not run is undecided and says what is missing.
 
     Args:
       grid, summaries: of the search.
       fresh: fresh draws of what it chose, `cells_of_claims` among it.
-      complete: whether it trained every cell of the grid. If not, it chose by val which to leave out, and no
-        claim on all cells is decided by the others.
+      complete: whether it trained every cell of the grid. If not, val decided what it left out, and claims on all cells
+        stay undecided.
     """
     claims = [
         claims_on_size.largest_gain_in_the_middle(grid, fresh),
@@ -46,12 +46,12 @@ def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid, *, complete: boo
 def _of_some_cells(claim: Claim) -> Claim:
     if not claim.measured:
         return claim
-    why = "The search chose on these draws, by val, what to train, so they decide nothing; search=grid trains all."
+    why = "The search chose by val on these draws what to train, so they can't decide this; search=grid trains all."
     return dataclasses.replace(claim, verdict="undecided", sentence=f"{claim.sentence} {why}")
 
 
 def cells_of_claims(grid: Grid) -> list[SweepCell]:
-    """Cells that C6 and C7 compare, beside every transfer's chosen cell at each n and its baseline.
+    """Cells that C6 and C7 compare in addition to every transfer's chosen cell at each n and its baseline.
 
     Args:
       grid: of the search.

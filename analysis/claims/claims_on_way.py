@@ -28,41 +28,41 @@ from ledger.rows import Row
 def fine_tuning_helps_in_the_middle(grid: Grid) -> Claim:
     """C4. Fine-tuned minus not, every pair with something frozen, at n = 100 to 400."""
     sizes = sizes_within(grid, *MID_RANGE)
-    twins = _twins(grid, sizes, lambda place: place[1].freeze_count > 0)
-    if not twins:
+    pairs = _tuned_and_not(grid, sizes, lambda place: place[1].freeze_count > 0)
+    if not pairs:
         return not_measured("C4", "it takes frozen layers with and without fine-tuning at a size from 100 to 400")
-    difference, p_value = grid.difference(averaged(twins))
+    difference, p_value = grid.difference(averaged(pairs))
     helps = "adds" if difference.estimate > 0 else "changes accuracy by"
     return Claim(
         "C4",
-        f"accuracy fine-tuned minus not fine-tuned, mean of {counted(len(twins), 'pair')} with frozen layers "
-        f"at {sizes_in_words(sizes)}",
+        f"accuracy fine-tuned minus not fine-tuned, mean of {counted(len(pairs), 'pair')} with frozen layers at "
+        f"{sizes_in_words(sizes)}",
         verdict_of(difference),
         f"At {sizes_in_words(sizes)} fine-tuning {helps} {shown(difference)}, averaged over "
-        f"{counted(len(twins), 'pair')}." + but_one_draw(difference),
+        f"{counted(len(pairs), 'pair')}." + but_one_draw(difference),
         difference,
         p_value,
-        _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: place[1].freeze_count > 0)),
+        _by_size(grid, sizes, lambda n: _tuned_and_not(grid, [n], lambda place: place[1].freeze_count > 0)),
     )
 
 
 def fine_tuning_hurts_when_small_and_frozen(grid: Grid) -> Claim:
     """C5. Not fine-tuned minus fine-tuned, every pair with more than half of the layers frozen, at n up to 50."""
     sizes = sizes_within(grid, 0, SMALL_N)
-    twins = _twins(grid, sizes, lambda place: mostly_frozen(grid, place))
-    if not twins:
+    pairs = _tuned_and_not(grid, sizes, lambda place: mostly_frozen(grid, place))
+    if not pairs:
         return not_measured(
             "C5", f"it takes more than half of the layers frozen, with and without fine-tuning, at n up to {SMALL_N}"
         )
-    helped, p_value = grid.difference(averaged(twins))
-    by_size = _by_size(grid, sizes, lambda n: _twins(grid, [n], lambda place: mostly_frozen(grid, place)))
+    helped, p_value = grid.difference(averaged(pairs))
+    by_size = _by_size(grid, sizes, lambda n: _tuned_and_not(grid, [n], lambda place: mostly_frozen(grid, place)))
     return Claim(
         "C5",
-        f"accuracy not fine-tuned minus fine-tuned, mean of {counted(len(twins), 'pair')} with more than half of the "
+        f"accuracy not fine-tuned minus fine-tuned, mean of {counted(len(pairs), 'pair')} with more than half of the "
         f"layers frozen at {sizes_in_words(sizes)}",
         verdict_of(-helped),
         f"At {sizes_in_words(sizes)} with more than half of the layers frozen, cells that are not fine-tuned differ "
-        f"from the same ones fine-tuned by {shown(-helped)}, averaged over {counted(len(twins), 'pair')}."
+        f"from the same ones fine-tuned by {shown(-helped)}, averaged over {counted(len(pairs), 'pair')}."
         + but_one_draw(helped),
         -helped,
         p_value,
@@ -105,15 +105,15 @@ def mostly_frozen(grid: Grid, place: SweepCell) -> bool:
     return place[1].freeze_count > grid.sweeps[place[0]].header.max_freeze_count / 2
 
 
-def _twins(grid: Grid, sizes: Sequence[int], wanted: Callable[[SweepCell], bool]) -> list[Terms]:
+def _tuned_and_not(grid: Grid, sizes: Sequence[int], wanted: Callable[[SweepCell], bool]) -> list[Terms]:
     """Fine-tuned minus not, for every cell of a domain transfer that was run both ways."""
     found: list[Terms] = []
     for name in domain_transfers(grid):
         cells = grid.sweeps[name].cells
         for cell in cells:
-            twin = Cell(cell.n, cell.freeze_count, True)
-            if not (cell.fine_tune or cell.held_from) and twin in cells and cell.n in sizes and wanted((name, cell)):
-                found.append({(name, twin): 1.0, (name, cell): -1.0})
+            tuned = Cell(cell.n, cell.freeze_count, True)
+            if not (cell.fine_tune or cell.held_from) and tuned in cells and cell.n in sizes and wanted((name, cell)):
+                found.append({(name, tuned): 1.0, (name, cell): -1.0})
     return found
 
 

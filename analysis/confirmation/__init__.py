@@ -1,1 +1,1 @@
-"""What fresh draws say of the cells that the search chose: collapse, intervals, verdicts. Reads no ledger."""
+"""Evaluates fresh draws of the cells that the search chose: collapse, intervals, verdicts. Reads no ledger."""

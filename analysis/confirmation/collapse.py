@@ -2,13 +2,13 @@
 
 A training has collapsed if its right answers can't be distinguished from chance, on val or on its own training images:
 the exact one-sided binomial test (Clopper and Pearson, Biometrika 26, 1934) at 1% does not reject that each image is
-right with the probability of chance. Chance is the share of the largest class among those images: what a network gets
-right that always gives the same answer.
+right with the probability of chance. Chance is the share of the largest class among those images: the accuracy of a
+network that always predicts that class.
 
-A test is made only if a network that did learn would pass it with a probability of 90%. On val that is a network a
-tenth above chance, or halfway to all right if that is less (60% of two equal classes, which takes 336 images). A
-network that learned little from few images is weak, not collapsed, and 60 val images cannot distinguish the two. On its
-own training images it is one with nine tenths of what chance leaves (14 images). Fewer images decide nothing.
+A test is made only if a network that did learn would pass it with a probability of 90%. On val, such a network is ten
+points above chance, or halfway to 100% if that is less (60% of two equal classes, which takes 336 images). A network
+that learned little from few images is weak, not collapsed, and 60 val images cannot distinguish the two. On its own
+training images, it has nine tenths of what chance leaves (14 images). Fewer images decide nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from collections.abc import Sequence
 from scipy.stats import binom, binomtest
 
 CHANCE_LEVEL = 0.01
-"""Share of networks at chance that pass as trained."""
+"""Share of networks at chance that count as trained: the test's level."""
 POWER = 0.9
 LEARNT_ON_VAL, LEARNT_ON_TRAIN = 0.1, 0.9
-"""What a network that learned has right beyond chance: on val a share of all images, and at most half of those that
-chance leaves; on its training images a share of those that chance leaves."""
+"""How far a network that learned is above chance: on val a share of all images, and at most half of those that chance
+leaves; on its training images a share of those that chance leaves."""
 
 
 def chance_of(images_by_class: Sequence[int]) -> float:
-    """The share of the largest class, a fraction: what answering the same to all images has right.
+    """The share of the largest class, a fraction: the accuracy of always predicting the same class.
 
     Args:
       images_by_class: how many images each class has.
@@ -74,7 +74,7 @@ def collapse_rate_interval(collapsed: int, draws: int, level: float = 0.95) -> t
 
     Args:
       collapsed: how many trainings did.
-      draws: of how many.
+      draws: number of trainings.
       level: share of such intervals that include the truth, at least.
 
     Raises:
@@ -98,6 +98,6 @@ def _told_from_chance(correct: int, images: int, chance: float, learned: float) 
 
 @functools.cache
 def _enough(images: int, chance: float, learned: float) -> int | None:
-    """The fewest right answers that differ from chance; None where the images are too few."""
+    """The fewest right answers that differ from chance; None if there are too few images."""
     enough = int(binom.isf(CHANCE_LEVEL, images, chance)) + 1
     return enough if binom.sf(enough - 1, images, learned) >= POWER else None

@@ -2,20 +2,20 @@
 
 The interval of one look is that of `statistics/uncertainty.py`: Student's for the draws, the normal one for the test
 images, with no variance from other cells. The looks (5, 10, 20 draws) are fixed in advance. Each has a share of the
-error: the first a half, the later ones equal parts of the other half. By Bonferroni's inequality the intervals of all
-looks together include the truth at the level asked for, so it does not matter at which look one stops, or why. They are
-repeated confidence intervals (Jennison and Turnbull, Group Sequential Methods, 1999, ch. 9), and a p-value divided by
-its look's share is valid at any stopping time. The first look has the larger share because it is the common one, and
-because with five draws error is expensive: t is 3.5 for half of 5%, and 4.0 for a third.
+error: the first a half, the later ones equal parts of the other half. By Bonferroni's inequality, the intervals of all
+looks together include the truth at the requested level, whenever and why one stops. They are repeated confidence
+intervals (Jennison and Turnbull, Group Sequential Methods, 1999, ch. 9), and a p-value divided by its look's share is
+valid at any stopping time. The first look has the larger share because it is the common one, and because with five
+draws error is expensive: t is 3.5 for half of 5%, and 4.0 for a third.
 
 If draws collapsed, the estimate is for trainings that do not collapse, from those that did not (for a difference: from
 the draws in which neither did), and the intervals are valid given that. A difference of 5 such draws or more gets its
 p-value from them. With fewer, it comes from the exact sign test over all draws, collapsed ones included (Dixon and
-Mood, JASA 41, 1946). There a draw counts as won only if it is won by more than the choice of test images would explain
-(4 standard deviations of a normal distribution, whose probability is added to p). Which test is made depends on the
-number of draws in which neither collapsed. That number stays the same if the arms are exchanged, so the sign test is
-exact given it. In either case p is 1 if the mean over all draws, collapsed ones included, has the opposite sign of the
-estimate.
+Mood, JASA 41, 1946). In that test a draw counts as won only if the choice of test images does not explain the
+difference (4 standard deviations of a normal distribution, whose probability is added to p). Which test is made depends
+on the number of draws in which neither collapsed. That number stays the same if the arms are exchanged, so the sign
+test is exact given it. In either case p is 1 if the mean over all draws, collapsed ones included, has the opposite sign
+of the estimate.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ LEVEL = 0.95
 FIRST_SHARE = 0.5
 """Share of the error that the first of several looks may spend."""
 FEWEST_PAIRS = 5
-"""Draws in which neither arm collapsed that a p-value of their mean takes, once any collapsed."""
+"""Fewest draws in which neither arm collapsed for a p-value of their mean, if any draw collapsed."""
 IMAGE_MARGIN = 4.0
-"""Standard deviations by which a draw must be won beyond what the choice of many test images explains; with few, the
-quantile of Student's t at the same probability."""
+"""Standard deviations, over the choice of many test images, by which a draw must be won; with few images, the quantile
+of Student's t at the same probability."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Comparison:
     Attributes:
       points: mean difference over the draws in which neither collapsed, points; None if one did in every draw.
       interval: of `points`; None with fewer than two such draws.
-      p_value: two-sided, valid at whichever planned look one stops.
-      sign: of the difference that p_value is about: 1, -1, or 0 for none.
+      p_value: two-sided, valid at any planned look.
+      sign: of the difference that p_value tests: 1, -1, or 0 for none.
     """
 
     points: float | None
@@ -149,7 +149,7 @@ def difference_interval(
 def arm_accuracy(arm: Arm, looks_planned: int = 1, look: int = 1) -> tuple[float | None, Interval | None]:
     """Accuracy of the trainings that did not collapse, a fraction, with its interval.
 
-    The accuracy is None where all trainings collapsed; the interval is None where fewer than two did not collapse.
+    The accuracy is None if all trainings collapsed; the interval is None if fewer than two did not collapse.
 
     Args:
       arm: of one cell.
@@ -164,7 +164,7 @@ def arm_accuracy(arm: Arm, looks_planned: int = 1, look: int = 1) -> tuple[float
 
 
 def compare(a: Arm, b: Arm, looks_planned: int = 1, look: int = 1) -> Comparison:
-    """Arm a minus arm b on the same draws and images, whatever collapsed.
+    """Arm a minus arm b on the same draws and images, with collapsed draws allowed.
 
     Args:
       a, b: arms of one shape.
@@ -191,7 +191,7 @@ def compare(a: Arm, b: Arm, looks_planned: int = 1, look: int = 1) -> Comparison
 
 
 def _sign_test(values: np.ndarray, groups: np.ndarray | None) -> float:
-    """Two-sided p-value of a's being better in more than half of all draws, from differences [draws, images]."""
+    """Two-sided p-value of the sign test over all draws, from differences [draws, images]."""
     draws = len(values)
     spread = spread_of(values[None], np.ones(1), groups)
     of_images = max(float(spread.between_images[0] - spread.rest[0] / draws), 0.0)

@@ -4,7 +4,7 @@ Each n has two questions: is the chosen cell better than its baseline (gain), an
 (lead)? If the latter is the baseline, that is one question. Their p-values are valid at every planned look
 (`confirmed_intervals.py`). Holm's procedure decides over all questions of the report, whatever their dependence
 (Scandinavian Journal of Statistics 6, 1979). So the probability of any false verdict in a report is at most 5%,
-whichever sizes had further draws and whenever they ended. A gain or a loss is false if there is no difference in draws
+whichever sizes got further draws and whenever these ended. A gain or a loss is false if there is no difference in draws
 in which neither arm collapses, nor in more than half of all draws.
 """
 
@@ -26,14 +26,14 @@ LOOKS = (5, 10, 20)
 
 @dataclasses.dataclass(frozen=True)
 class FreshDraws:
-    """What was trained again at one n; every arm on the same draws and test images.
+    """The fresh trainings of one n; every arm has the same draws and test images.
 
     Attributes:
       n: training images.
       look: which of the planned looks it is, from 1. A size whose draws ended between two looks is at the later one.
       cell: the chosen cell.
-      baseline: the same network from random weights, which its gain is over.
-      from_scratch: the best network from scratch; None where that is the baseline.
+      baseline: the network from random weights against which the gain is measured.
+      from_scratch: the best network from scratch; None if that is the baseline.
     """
 
     n: int
@@ -45,7 +45,7 @@ class FreshDraws:
 
 @dataclasses.dataclass(frozen=True)
 class Collapsed:
-    """How many of a size's draws collapsed, by arm (`collapse_rate_interval` for what that says of others)."""
+    """How many of a size's draws collapsed, by arm (`collapse_rate_interval` estimates the rate)."""
 
     cell: int
     baseline: int
@@ -54,10 +54,10 @@ class Collapsed:
 
 @dataclasses.dataclass(frozen=True)
 class ConfirmedSize:
-    """What fresh draws say of one n.
+    """The figures and verdicts of one n from fresh draws.
 
-    Figures are of trainings that did not collapse, and None where there are none; an interval is (low, high), and None
-    with fewer than two of them. Intervals are for one figure at a time, and verdicts for the whole report.
+    Figures are of trainings that did not collapse, and None if all did; an interval is (low, high), and None with fewer
+    than two such trainings. Intervals are for one figure at a time, and verdicts for the whole report.
 
     Attributes:
       n: training images.
@@ -87,11 +87,11 @@ class ConfirmedSize:
 def confirm(sizes: Sequence[FreshDraws], looks_planned: int = len(LOOKS)) -> tuple[ConfirmedSize, ...]:
     """Every size of a report with its figures and verdicts, in the order given.
 
-    All sizes that are reported must be given, for their verdicts allow for each other.
+    All reported sizes must be given, because their verdicts are corrected together.
 
     Args:
-      sizes: what was trained so far.
-      looks_planned: at most so many looks at each size, fixed before the first.
+      sizes: the trainings so far.
+      looks_planned: the most looks at each size, fixed before the first.
 
     Raises:
       ValueError: arms of a size differ in draws or images, or a look was not planned.
@@ -112,15 +112,15 @@ def confirm(sizes: Sequence[FreshDraws], looks_planned: int = len(LOOKS)) -> tup
 
 
 def decided(size: ConfirmedSize) -> bool:
-    """True where no further draws are wanted: both verdicts, over the baseline and the best from scratch, are given."""
+    """True if no further draws are needed: both verdicts, over the baseline and the best from scratch, are decided."""
     return "undecided" not in (size.verdict, size.lead_verdict)
 
 
 def holm(p_values: Sequence[float], level: float = FALSE_VERDICTS) -> np.ndarray:
-    """bool [hypotheses]: which are rejected so that any is wrongly in at most that share of reports (Holm, 1979).
+    """bool [hypotheses]: which Holm's procedure (1979) rejects.
 
     Args:
-      p_values: one a hypothesis, however they depend on each other.
+      p_values: one per hypothesis, with any dependence.
       level: share of reports with any false rejection, at most.
     """
     p = np.asarray(p_values, np.float64)

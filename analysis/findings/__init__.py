@@ -1,1 +1,1 @@
-"""What the grid says: learning curves, labels saved, what to use, what to push."""
+"""Findings from the grid: learning curves, labels saved, what to use, what to push."""

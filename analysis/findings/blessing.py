@@ -38,7 +38,7 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Blessed, or the reasons why not, in words for the user; no reasons where blessed."""
+    """Blessed, or the reasons why not, in words for the user; no reasons if blessed."""
 
     candidate: Candidate
     reasons: tuple[str, ...]
@@ -57,12 +57,12 @@ class Decision:
 
     @property
     def pushed(self) -> bool:
-        """True where the winner is blessed; another transfer's blessing is not a reason to push that one."""
+        """True if the winner is blessed; another transfer's blessing is not a reason to push the winner."""
         return self.winner.blessed
 
 
 def decide(candidates: Sequence[Candidate], settings: Blessing) -> Decision:
-    """Chooses the winner by val accuracy, then asks whether test lets it pass.
+    """Chooses the winner by val accuracy, then checks it on test.
 
     The first of equals wins.
 
@@ -92,8 +92,8 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
     gain = summary.gain_points
     if gain.images_only:
         return [
-            f"the difference of {formats.points(gain.estimate)} points rests on one draw, which can't "
-            "separate a gain from chance; set draws to 2 or more"
+            f"the difference of {formats.points(gain.estimate)} points rests on one draw, which can't distinguish a "
+            "gain from chance; set draws to 2 or more"
         ]
     if summary.verdict == "gain" and _is_above(gain, margin):
         return []
@@ -112,9 +112,9 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
 
 
 def _is_above(gain: Interval, margin: float) -> bool:
-    """Whether a gain that the verdict calls is above the margin.
+    """Whether a gain with the verdict `gain` is above the margin.
 
-    Where trainings from scratch collapsed there may be no interval: then an exact test called the gain, which speaks of
+    If trainings from scratch collapsed, there may be no interval: then an exact test decided the gain, which supports
     no margin but 0.
     """
     return gain.low > margin or ((gain.low, gain.high) == EVERYTHING and margin == 0)

@@ -1,4 +1,4 @@
-"""Answers from fresh draws alone: what the search chose, against its baseline and the best network from scratch."""
+"""Answers from fresh draws only: the chosen cell against its baseline and the best network from scratch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.findings.from_scratch import FromScratch
 from analysis.findings.questions import Question
 from analysis.statistics.paired_intervals import Interval
 from experiment.config import Confirmation as ConfirmationSettings
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 from ledger.cell_selection import rounded_off
 
 
@@ -26,7 +26,7 @@ class Confirmed:
 
     Attributes:
       question: what was asked.
-      summary: the chosen cell against its baseline; its `val_accuracy` is what the search chose it by.
+      summary: the chosen cell against its baseline; the search chose it by its `val_accuracy`.
       scratch: the chosen cell against the best network from scratch.
       collapsed: of the fresh draws, how many ended no better than chance, by `chosen`, `baseline` and, if it is
         another cell, `scratch`. Accuracies and differences are those of the others; verdicts allow for all.
@@ -49,7 +49,8 @@ class Confirmed:
         return self.summary.draws
 
     def shown_draws(self, *names: str) -> frozenset[int] | None:
-        """Draws in which none of these cells collapsed: those of every figure. None, for all, if there is no such draw.
+        """Draws in which none of these cells collapsed, which every figure uses. None (all draws) if there is no such
+        draw.
 
         Args:
           names: of `collapsed`.
@@ -58,7 +59,7 @@ class Confirmed:
 
     @property
     def collapses(self) -> list[str]:
-        """Sentences on the cells that collapsed: how often they did, with the exact bound, and what that leaves."""
+        """Sentences on the cells that collapsed: how often, with the exact interval, and which draws remain."""
         found = []
         for name, place in self.question.different_cells:
             if count := self.collapsed[name]:
@@ -71,11 +72,11 @@ class Confirmed:
 
     @property
     def underfit(self) -> list[str]:
-        """Sentences on networks from scratch that do not even fit the images that they were trained on."""
+        """Sentences on networks from scratch that do not fit their own training images."""
         return [
             f"n = {self.question.n:,}: {place[0]} is right on {100 * self.train_accuracy[name]:.0f}% of its own "
-            f"training images, so it was not trained to the end. With more steps (schedule.max_steps) it may be "
-            f"better, and the gain over it smaller."
+            "training images, so it was not trained to the end. With more steps (schedule.max_steps) it may be better, "
+            "and then the gain over it is smaller."
             for name, place in self.question.different_cells
             if name != "chosen" and is_underfit(self.train_accuracy[name], self.classes)
         ]
@@ -88,7 +89,7 @@ class Confirmation:
     Attributes:
       ledgers: the fresh rows.
       answers: in the order of n.
-      looks: numbers of draws after which the answers were, or would have been, looked at.
+      looks: numbers of draws after which the answers are evaluated.
     """
 
     ledgers: Ledgers
@@ -125,7 +126,7 @@ def looks_of(settings: ConfirmationSettings) -> tuple[int, ...]:
 
 
 def confirmed(questions: Sequence[Question], ledgers: Ledgers, looks: Sequence[int]) -> Confirmation:
-    """Evaluates the fresh rows; verdicts allow for each other and for every planned look (analysis.confirmation).
+    """Evaluates the fresh rows; verdicts are corrected together and for every planned look (analysis.confirmation).
 
     Args:
       questions: what was asked.
@@ -147,7 +148,8 @@ def confirmed(questions: Sequence[Question], ledgers: Ledgers, looks: Sequence[i
 
 
 def look_of(draws: int, looks: Sequence[int]) -> int:
-    """Which look so many draws belong to, from 1; draws that ended between two looks belong to the later one."""
+    """The look to which a number of draws belongs, from 1; draws that ended between two looks belong to the later
+    one."""
     return 1 + sum(draws > look for look in looks[:-1])
 
 
@@ -155,8 +157,8 @@ def _arms(grid: Grid, question: Question) -> dict[str, Arm]:
     """By `chosen`, `baseline` and `scratch`, on the draws that they have in common."""
     draws = grid.common_draws(question.cells)
     if not draws:
-        raise ThawError(f"The fresh draws of n = {question.n} ended before all of these cells were trained on one "
-                        f"of them: {sorted({name for name, _ in question.cells})}. Run again.")  # fmt: skip
+        raise ThawError(f"No fresh draw at n = {question.n} is complete for all of these cells: "
+                        f"{listed(sorted({name for name, _ in question.cells}))}. Run again.")  # fmt: skip
     return {name: arm_of(grid, place, draws) for name, place in question.by_name.items()}
 
 
@@ -196,14 +198,15 @@ def _confirmed(
 
 
 def _accuracy(arm: Arm, looks: int, look: int) -> Interval:
-    """Of the trainings that did not collapse; where they are too few for an interval, all that an accuracy can be."""
+    """Accuracy of the trainings that did not collapse; with too few for an interval, the interval is the whole
+    range."""
     estimate, interval = arm_accuracy(arm, looks, look)
     mean = float(arm.correct.mean()) if estimate is None else estimate
     return Interval(0.0, mean, 1.0, arm.draws) if interval is None else dataclasses.replace(interval, draws=arm.draws)
 
 
 def _points(found: Comparison, one: Arm, other: Arm) -> Interval:
-    """Of the draws in which neither collapsed; where they are too few, the mean of all and all that it can be."""
+    """Difference over draws in which neither collapsed; with too few, the mean of all draws and the whole range."""
     if found.interval is None:
         mean = 100 * float(one.correct.mean() - other.correct.mean())
         return Interval(-100.0, mean if found.points is None else found.points, 100.0, one.draws)

@@ -23,8 +23,8 @@ MISSING = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What the ledgers of a run say: advice, labels and claims about chosen cells by fresh draws, all else by those of
-    the search."""
+    """The findings of a run: advice, labels and claims about chosen cells from fresh draws, all else from the
+    search."""
 
     advice: Sequence[Advice]
     claims: Sequence[Claim]
@@ -55,10 +55,10 @@ def find(
 def labels_table(labels: Sequence[LabelsNeeded], confirmation: Confirmation) -> dict[str, Any]:
     """Sizes, and for each transfer the field of each size: estimate and interval in words, whether it saves.
 
-    `lacking` says whether a transfer was not confirmed at a size: MISSING stands there.
+    `lacking` says whether some transfer was not confirmed at a size; its field is MISSING.
 
-    Labels are saved where the interval lies above n and the lead over the best network from scratch is a gain: one
-    rule with the other tables.
+    Labels are saved if the interval lies above n and the lead over the best network from scratch is a gain, as in the
+    other tables.
     """
     gains = {answer.question.chosen for answer in confirmation.answers if answer.scratch.verdict == "gain"}
     sizes = sorted({one.cell.n for one in labels})
@@ -106,7 +106,7 @@ def needed_in_words(
 
 
 def measures_table(measures: Mapping[SweepCell, LearningMeasures], chosen: Sequence[SweepCell]) -> list[dict[str, str]]:
-    """Fields of the learning-curve measures of the chosen cells; empty where the curves hold no points on the way."""
+    """Fields of the learning-curve measures of the chosen cells; empty if the curves have no points during training."""
     found = [measures[place] for place in chosen]
     if all(one.first_epoch is None and one.slope is None for one in found):
         return []

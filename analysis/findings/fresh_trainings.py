@@ -1,4 +1,5 @@
-"""A cell's fresh trainings: what they have right, which collapsed, which fit their images. Imports no component."""
+"""A cell's fresh trainings: which test images are right, which collapsed, which fit their images. Imports no
+component."""
 
 from __future__ import annotations
 
@@ -13,15 +14,16 @@ from ledger.cell_selection import rounded_off
 from ledger.rows import TRAIN_IMAGES
 
 MOST_UNBALANCED = 1.2
-"""Largest class's share of val against that of equal classes. Draws are balanced: where val is less so, a network that
-learned all classes alike can have fewer right there than one that answers the same to all, and val does not judge."""
+"""Limit of the largest class's share of val against that of equal classes. Draws are balanced. On a less balanced val,
+a network that learned all classes equally can be worse than one that always predicts the same class, so val is not
+used."""
 FITTED = 0.5
-"""A network that was trained to the end has at least this share of what chance leaves right on its own training images.
-The networks from scratch of `quick` have all of them right."""
+"""A fully trained network gets at least this share of what chance leaves right on its own training images. The networks
+from scratch of `quick` have all of them right."""
 
 
 def arm_of(grid: Grid, place: SweepCell, draws: Sequence[int]) -> Arm:
-    """A cell's trainings on some draws: what they have right on test, and which of them collapsed."""
+    """A cell's trainings on some draws: which test images are right, and which trainings collapsed."""
     sweep = grid.sweeps[place[0]]
     val, classes = sweep.header.val_images, len(sweep.header.classes)
     trained_on = min(place[1].n, TRAIN_IMAGES)
@@ -55,7 +57,7 @@ def train_accuracy_of(grid: Grid, place: SweepCell, draws: Sequence[int], arm: A
 
 
 def is_underfit(train_accuracy: float, classes: int) -> bool:
-    """Whether a network does not even fit the images that it was trained on; False for NaN.
+    """Whether a network does not fit its own training images; False for NaN.
 
     Args:
       train_accuracy: see train_accuracy_of.

@@ -26,7 +26,7 @@ class FromScratch:
 
 
 def best_from_scratch(grid: Grid, n: int) -> SweepCell:
-    """The baseline's cell with the best val accuracy at n; test plays no part.
+    """The baseline's cell with the best val accuracy at n; reads no test figures.
 
     Raises:
       ValueError: no baseline has n (a transfer's own always has).

@@ -1,7 +1,7 @@
 """How many labels it will take: curves of transfers and from scratch, beyond the sizes of a run. No TensorFlow.
 
-At each n a curve has the cell that val chose there: its fresh draws where there are, the search's else. With more
-images another cell may be chosen, so a curve counts as one that holds nothing frozen permanently.
+At each n a curve has the cell that val chose there: its fresh draws if there are any, else the search's. With more
+images another cell may be chosen, so a curve counts as one without permanently frozen layers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from analysis.label_curves.fitted_curve import (
 from analysis.label_curves.measured_curve import MeasuredCurve, SizePoint, objection
 
 WISHED_ACCURACY = 0.95
-"""What a user wishes who does not say."""
+"""The wished accuracy by default."""
 TIMES = (2, 5, 20)
 FROM_SCRATCH = "from scratch"
 """The name of the curve of the best network from scratch on val at each n."""
@@ -43,8 +43,8 @@ class CurveAhead:
 
     Attributes:
       curve: as measured.
-      band: None where nothing can be said.
-      silent: why not.
+      band: None if there is no forecast.
+      silent: why there is none.
     """
 
     curve: MeasuredCurve
@@ -60,7 +60,8 @@ class LabelsAhead:
       n: the size to deploy: the user's images.
       curves: of the transfers, and last that from scratch.
       winner: name of the transfer that is best on val.
-      met: images until the winner is worth no more than a point; None where one of both curves is silent, or ends at n.
+      met: images until the winner's lead is at most a point; None if one of the two curves has no forecast, or ends at
+        n.
     """
 
     n: int
@@ -114,7 +115,7 @@ def labels_ahead_json(found: LabelsAhead, wished: float = WISHED_ACCURACY) -> di
 
 
 def wishing(curve: Mapping[str, Any], wished: float) -> dict[str, float | None] | None:
-    """Images that another accuracy takes, from a curve of `labels_ahead_json`; None where nothing can be said."""
+    """Images that another accuracy takes, from a curve of `labels_ahead_json`; None if there is no forecast."""
     if curve["silent"]:
         return None
     band = Band(*(np.array(curve[name]) for name in ("sizes", "low", "expected", "high")))
@@ -151,7 +152,7 @@ def _ahead(curve: MeasuredCurve, prior: CurvePrior, test_images: float) -> Curve
 
 
 def _met(n: int, both: Sequence[MeasuredCurve], prior: CurvePrior) -> Images:
-    """Test images are the same for both, so that their choice hardly moves the lead."""
+    """Both have the same test images, whose choice hardly changes the lead."""
     sizes = sizes_of(n, min(curve.points[-1].n for curve in both))
     ahead, behind = (sample_curves(curve, prior, sizes, seed=10 * place) for place, curve in enumerate(both))
     return images_until_met(sizes, ahead, behind)
@@ -176,7 +177,7 @@ def _curve_json(one: CurveAhead, n: int, wished: float) -> dict[str, Any]:
         return content
     band = {name: getattr(one.band, name).round(6).tolist() for name in ("sizes", "low", "expected", "high")}
     ahead = [_ahead_json(one.band, times, times * n) for times in TIMES]
-    # From what is written, so that `thaw labels` with the same accuracy names the same number.
+    # From the written figures, so that `thaw labels` gives the same number for the same accuracy.
     return content | band | {"ahead": ahead, "images": wishing(content | band, wished)}
 
 

@@ -1,4 +1,5 @@
-"""Labels saved: how many images training from scratch needs for what a transfer reaches with n. No TensorFlow.
+"""Labels saved: how many images training from scratch needs for the accuracy that a transfer reaches with n. No
+TensorFlow.
 
 The accuracy of the best network from scratch is known at the sizes of the grid and interpolated linearly in log n. The
 estimate is the smallest n at which it has the transfer's accuracy. The interval is the set of n at which the paired
@@ -54,7 +55,7 @@ def labels_needed(confirmation: Confirmation) -> list[LabelsNeeded]:
 
 
 def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepCell]) -> LabelsNeeded:
-    """The images that training from scratch needs to reach a cell; `baselines` are in the order of their n."""
+    """The images that training from scratch needs to match a cell; `baselines` are in the order of their n."""
     sizes, mixes = _between(baselines)
     draws = grid.common_draws([place, *baselines])
     estimates, lows, highs = [], [], []
@@ -77,7 +78,7 @@ def needed_from_scratch(grid: Grid, place: SweepCell, baselines: Sequence[SweepC
 
 
 def _shown_draws(grid: Grid, terms: Terms) -> list[int]:
-    """Draws in which no cell collapsed, as everywhere; a cell that collapsed in all draws keeps what it has.
+    """Draws in which no cell collapsed, as for all figures; a cell that collapsed in all draws keeps its accuracy.
 
     All draws if fewer than two would be left.
     """
@@ -89,7 +90,7 @@ def _shown_draws(grid: Grid, terms: Terms) -> list[int]:
 
 
 def _between(baselines: Sequence[SweepCell]) -> tuple[np.ndarray, list[Terms]]:
-    """Sizes, rising, and the mixture of two neighbouring baselines that stands for each."""
+    """Sizes, rising, each with the mixture of two neighbouring baselines that represents it."""
     sizes, mixes = [float(baselines[0][1].n)], [{baselines[0]: 1.0}]
     for left, right in itertools.pairwise(baselines):
         for share in np.arange(1, POINTS_BETWEEN_SIZES + 1) / POINTS_BETWEEN_SIZES:

@@ -6,11 +6,11 @@ total reward and asymptotic performance):
 
 * higher start: accuracy before any step on the target (a solved head is fitted by then), and after the first epoch;
 * higher slope: the area between the two curves over the first epochs, divided by their number, so in points;
-  and the epochs after which the transfer reaches what the baseline has at its end;
+  and the epochs after which the transfer reaches the baseline's final accuracy;
 * higher asymptote: accuracy at the end.
 
-Curves hold accuracy on val, the same images in every curve, so the intervals are Student's over draws: they tell
-what other draws would give on these images. Between two points of a curve its course is taken to be straight.
+Curves hold accuracy on val, the same images in every curve, so the intervals are Student's over draws: they cover other
+draws on these images. Curves are interpolated linearly between their points.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ledger.cell_selection import Cell
 from ledger.rows import Row
 
 FIRST_EPOCHS = 4.0
-"""Epochs over which the area between two curves is taken."""
+"""Epochs over which the area between two curves is computed."""
 
 MEASURES = ("start", "first_epoch", "slope", "epochs", "end")
 
@@ -60,8 +60,8 @@ class LearningMeasures:
       transfer, cell: which.
       start: before any training step.
       first_epoch: after the first epoch; None if no point of the curves lies there.
-      slope: mean height of the transfer's curve above the baseline's over the first FIRST_EPOCHS epochs (fewer
-        where training was shorter); None if the curves hold no point within them.
+      slope: mean height of the transfer's curve above the baseline's over the first FIRST_EPOCHS epochs (fewer if
+        training was shorter); None if the curves have no point within them.
       epochs: epochs until the transfer has the baseline's final accuracy; None unless every draw got there.
       reached: draws that got there.
       trained_epochs: epochs that both were trained for.
@@ -142,7 +142,7 @@ def compare(row: Row, baseline: Row, pace: Pace) -> dict[str, float | None]:
 
 
 def has_inner_points(row: Row) -> bool:
-    """True where a curve holds more than its start, its end and the place where fine-tuning begins."""
+    """True if a curve has more points than its start, its end and the begin of fine-tuning."""
     return len(row.curve) > (3 if row.fine_tune else 2)
 
 
@@ -156,7 +156,7 @@ def mean_curve(rows: Sequence[Row], pace: Pace) -> list[tuple[float, Interval]]:
 def write_measures(path: Path, measures: Iterable[LearningMeasures], data: str) -> None:
     """Writes one row per cell: each measure with its bounds, and the name of the data.
 
-    Both are empty if undefined; bounds also if one draw, or equal ones, don't tell the spread.
+    Both are empty if undefined; bounds also for one draw or equal draws, whose spread is unknown.
     """
     columns = [f"{name}{part}" for name in MEASURES for part in ("", "_low", "_high")]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -198,7 +198,7 @@ def _after_first_epoch(steps: np.ndarray, accuracy: np.ndarray, one_epoch: float
 
 
 def _first_crossing(steps: np.ndarray, accuracy: np.ndarray, level: float) -> float | None:
-    """The step at which the curve, straight between its points, first has the level; None if it never has."""
+    """The step at which the curve, linear between its points, first reaches the level; None if it never does."""
     above = np.flatnonzero(accuracy >= level)
     if not above.size:
         return None

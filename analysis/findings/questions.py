@@ -1,4 +1,4 @@
-"""What the search chose, and what it must be compared with on fresh draws. Imports no TensorFlow."""
+"""The cells that the search chose, and those to compare them with on fresh draws. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Question:
     Attributes:
       n: labelled images.
       chosen: the transfer's cell.
-      baseline: what its gain is over: the baseline of the same fine_tune.
+      baseline: the cell against which its gain is measured: the baseline of the same fine_tune.
       scratch: the best network from scratch; may be `baseline`.
       val_accuracy, scratch_val_accuracy: of `chosen` and of `scratch` on val, fractions, means over the search's draws.
     """
@@ -50,12 +50,12 @@ class Question:
 
 
 def questions_of(grid: Grid, deployed_size: int, *, every_transfer: bool) -> list[Question]:
-    """Of the best transfer at each n, and of every transfer at the size to deploy; n rises.
+    """Questions on the best transfer at each n, and on every transfer at the size to deploy; n rises.
 
     Args:
       grid: the search's, without controls.
       deployed_size: n.
-      every_transfer: ask of every transfer at each n.
+      every_transfer: on every transfer at each n.
     """
     found = []
     for n in grid.sizes:
@@ -70,7 +70,7 @@ def questions_of(grid: Grid, deployed_size: int, *, every_transfer: bool) -> lis
 
 
 def executions_of(questions: Sequence[Question], draws: Sequence[int]) -> dict[str, list[tuple[Cell, int]]]:
-    """By sweep, what has to be trained: each cell on each draw, once."""
+    """By sweep, the executions to train: each cell on each draw, once."""
     asked: dict[str, dict[tuple[Cell, int], None]] = {}
     for question in questions:
         for name, cell in question.cells:
@@ -84,7 +84,7 @@ def as_json(questions: Sequence[Question]) -> list[dict[str, Any]]:
 
 
 def read_questions(values: Sequence[Mapping[str, Any]]) -> list[Question]:
-    """What `as_json` gave.
+    """Reads what `as_json` returned.
 
     Raises:
       TypeError, KeyError: something else.

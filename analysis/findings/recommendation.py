@@ -23,7 +23,7 @@ class Advice:
     Attributes:
       answer: both, with the verdict.
       floor: the accuracy, a fraction, below which no network is to be deployed.
-      chance: what always answering the test images' most frequent class has right, a fraction.
+      chance: the accuracy of always predicting the test images' most frequent class, a fraction.
     """
 
     answer: Confirmed
@@ -41,9 +41,9 @@ class Advice:
 
     @property
     def _from_scratch(self) -> bool:
-        """A gain needs evidence; without it the network that was more accurate on fresh draws is advised."""
+        """A gain needs evidence; without it, the advice is the network that was more accurate on fresh draws."""
         scratch = self.answer.scratch
-        # As it would be shown: no network is said to be 0.0 points better.
+        # Rounded as it is shown: no network is called 0.0 points better.
         return scratch.verdict == "loss" or (scratch.verdict == "undecided" and round(scratch.lead.estimate, 1) < 0)
 
     @property

@@ -1,4 +1,4 @@
-"""What curves of other transfers say of a new one, and how it is learned from them. Imports forms and measured_curve.
+"""The prior of a new curve from curves of other transfers, and how it is learned. Imports forms and measured_curve.
 
 Four sizes fit almost any asymptote, so the parameters of each form get a normal distribution whose mean depends on how
 much of the network is frozen and on whether it was trained from scratch. Mean and covariance are those that explain the
@@ -23,7 +23,7 @@ from analysis.label_curves.measured_curve import MeasuredCurve
 
 PRIOR_FILE = Path(__file__).parent / "curve_prior.yaml"
 FROZEN_POWER = 4
-"""The share of frozen layers counts to this power: the last few hold most of what a new task has to change."""
+"""The share of frozen layers enters with this power: the last few layers have most of what a new task must change."""
 ROUNDS = 15
 SAMPLES = 4096
 RIDGE = 1e-3
@@ -45,7 +45,7 @@ class FormPrior:
 
 @dataclasses.dataclass(frozen=True)
 class CurvePrior:
-    """What is known of a curve before it is measured.
+    """The distribution of curves before any measurement.
 
     Attributes:
       forms: by the names in FORMS.
@@ -59,16 +59,16 @@ class CurvePrior:
 
 
 def features(curve: MeasuredCurve) -> np.ndarray:
-    """What a curve's mean parameters depend on, float64 [3]."""
+    """The features on which a curve's mean parameters depend, float64 [3]."""
     return np.array([1.0, curve.frozen**FROZEN_POWER, float(curve.from_scratch)])
 
 
 def learn_prior(groups: Sequence[Sequence[MeasuredCurve]], about: str) -> CurvePrior:
-    """The prior that explains the curves best; each group counts alike, however many curves it has.
+    """The prior that explains the curves best; all groups have equal weight, however many curves they have.
 
     Args:
-      groups: curves that are alike: of one transfer, or of one network from scratch.
-      about: what they are, in words.
+      groups: related curves: of one transfer, or of one network from scratch.
+      about: their origin, in words.
 
     Raises:
       ValueError: there is no curve with two draws.
@@ -105,12 +105,12 @@ def write_prior(path: Path, prior: CurvePrior) -> None:
         for name, one in prior.forms.items()
     }
     content: dict[str, Any] = {"about": prior.about, "noise": round(prior.noise, 5), "forms": forms}
-    head = "# What other curves say of a new one; `python -m benchmarks.prediction.label_curves --write` makes it.\n"
+    head = "# Prior of a new curve; `python -m benchmarks.prediction.label_curves --write` makes it.\n"
     path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def read_prior(path: Path = PRIOR_FILE) -> CurvePrior:
-    """What write_prior wrote."""
+    """Reads what write_prior wrote."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     forms = {
         name: FormPrior(np.array(one["coefficients"]), np.array(one["covariance"]))

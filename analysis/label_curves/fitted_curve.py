@@ -1,12 +1,12 @@
-"""Curves that fit what was measured, beyond the sizes that were run: band, images for an accuracy, where two meet.
+"""Curves fitted to the measurements, beyond the sizes that were run: band, images for an accuracy, where two meet.
 
 Samples of each form's parameters are weighted by their prior and by how well they fit the points (importance sampling;
-Gelman et al., Bayesian Data Analysis, 2013, section 10.4), a second time from where the first weights lie (population
-Monte Carlo, Cappe et al., JCGS 13, 2004). The weights of all forms stand beside each other, so forms are averaged by
-their marginal likelihood (Hoeting et al., Bayesian Model Averaging, Statistical Science 14, 1999). Curves drawn by
-these weights carry the spread by draws, by form, about the form and, on request, by test images; an interval is that of
-their quantiles. Since they rise with n, the n at which the upper bound of the band has an accuracy is the lower bound
-of the images that it takes, and the other way round. Imports numpy and scipy.
+Gelman et al., Bayesian Data Analysis, 2013, section 10.4), a second time around the samples that got most weight
+(population Monte Carlo, Cappe et al., JCGS 13, 2004). The samples of all forms are weighted together, so forms are
+averaged by their marginal likelihood (Hoeting et al., Bayesian Model Averaging, Statistical Science 14, 1999). Curves
+drawn by these weights carry the spread by draws, by form, about the form and, on request, by test images; an interval
+has their quantiles as bounds. Since they rise with n, the n at which the upper bound of the band has an accuracy is the
+lower bound of the images that it takes, and vice versa. Imports numpy and scipy.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ HORIZON = 20
 PROPOSALS = 2048
 CURVES = 2048
 TAILS = 4
-"""Degrees of freedom of the prior's tails, so that a curve unlike all others is believed once it is measured well."""
+"""Degrees of freedom of the prior's tails, so that good measurements of an unusual curve outweigh the prior."""
 PER_FACTOR_OF_TEN = 40
 """Sizes of a band."""
 WORTH_POINTS = 1.0
-"""Points of accuracy; curves have met where the lead of one over the other is not above."""
+"""Points of accuracy; two curves have met if the lead of one over the other is not above this."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Band:
     high: np.ndarray
 
     def at(self, n: float) -> tuple[float, float, float]:
-        """low, expected and high at a size, straight in ln n between those of the band.
+        """low, expected and high at a size, interpolated linearly in ln n.
 
         Raises:
           ValueError: the band does not reach to n.
@@ -63,7 +63,7 @@ class Band:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Labelled images that something takes; None: more than the horizon.
+    """Labelled images needed; None: more than the horizon.
 
     Attributes:
       low, expected, high: low and high hold LEVEL; at the smallest size it may be fewer.
@@ -83,13 +83,14 @@ def sizes_of(smallest: float, largest: float) -> np.ndarray:
 def sample_curves(
     curve: MeasuredCurve, prior: CurvePrior, sizes: np.ndarray, test_images: float | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Accuracies of curves that fit what was measured, all alike probable, float64 [CURVES, sizes].
+    """Accuracies of equally probable curves that fit the measurements, float64 [CURVES, sizes].
 
     Args:
-      curve: without an objection.
+      curve: one without an objection.
       prior: of curves.
       sizes: [sizes], above 0.
-      test_images: independent ones that the accuracies were measured on; None: accuracies on these are asked for.
+      test_images: independent ones that the accuracies were measured on; None: the accuracies are those on these
+        images.
       seed: of all random numbers.
     """
     weighted = [_weighted(name, curve, prior, seed) for name in FORMS]
@@ -103,8 +104,8 @@ def sample_curves(
     left += MISFIT * np.sqrt(left * (1 - left)) * about_form[:, None]
     accuracy = 1 - curve.chance_error * np.clip(left, 0, 1)
     if test_images is not None:
-        # With one image's worth of disagreement, as in statistics/uncertainty.py: of 20 that are all right the next may
-        # not be.
+        # With one image's worth of disagreement, as in statistics/uncertainty.py: after 20 right answers the next may
+        # be wrong.
         spread = np.sqrt(accuracy * (1 - accuracy) / test_images + 1 / test_images**2)
         accuracy += spread * about_images[:, None]
     # Matrix products differ in the last bit with where the arrays lie in memory.
@@ -127,7 +128,7 @@ def images_until_met(sizes: np.ndarray, ahead: np.ndarray, behind: np.ndarray) -
 
     Args:
       sizes: [sizes].
-      ahead, behind: accuracies [curves, sizes] each, drawn apart.
+      ahead, behind: accuracies [curves, sizes] each, drawn independently.
     """
     lead = 100 * (ahead - behind) <= WORTH_POINTS
     first = np.where(lead.any(axis=1), sizes[np.argmax(lead, axis=1)], np.inf)
@@ -136,7 +137,7 @@ def images_until_met(sizes: np.ndarray, ahead: np.ndarray, behind: np.ndarray) -
 
 
 def _first(sizes: np.ndarray, above: np.ndarray) -> float | None:
-    """The first size at which a rising row of values is 0 or more, straight in ln n between sizes; None: nowhere."""
+    """The first size at which a rising row of values is 0 or more, linear in ln n between sizes; None: at no size."""
     reached = np.flatnonzero(above >= 0)
     if not reached.size:
         return None
@@ -148,7 +149,8 @@ def _first(sizes: np.ndarray, above: np.ndarray) -> float | None:
 
 
 def _weighted(name: str, curve: MeasuredCurve, prior: CurvePrior, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of one form's parameters and their log weights, PROPOSALS from the prior and as many where it fits."""
+    """Samples of one form's parameters and their log weights, PROPOSALS from the prior and as many from where it
+    fits."""
     one = prior.forms[name]
     before = multivariate_t(features(curve) @ one.coefficients, one.covariance, TAILS)
     first = before.rvs(PROPOSALS, random_state=seed)
@@ -164,6 +166,6 @@ def _weighted(name: str, curve: MeasuredCurve, prior: CurvePrior, seed: int) -> 
 
 
 def _systematic(weights: np.ndarray) -> np.ndarray:
-    """CURVES places drawn by their weights, as evenly as can be (Kitagawa, JCGS 5, 1996); int [CURVES]."""
+    """CURVES positions by systematic resampling with these weights (Kitagawa, JCGS 5, 1996); int [CURVES]."""
     edges = np.cumsum(weights / weights.sum())
     return np.minimum(np.searchsorted(edges, (0.5 + np.arange(CURVES)) / CURVES), len(edges) - 1)

@@ -1,6 +1,7 @@
-"""Published forms of learning curves, anchored at chance, and how each is sampled at first. Imports numpy and scipy.
+"""Published forms of learning curves, anchored at chance, and the wide distribution from which each is first sampled.
+Imports numpy and scipy.
 
-A form gives what is left of chance's error with n labelled images: 1 at n = 0, where a network answers at random, and
+A form gives the share of chance's error that remains with n labelled images: 1 at n = 0, where a network guesses, and
 never below 0, so that accuracies stay between chance and 100% and rise with n. Each has three parameters:
 
 - `power`: a + (1 - a)(1 + n/m)^-c, the power law with an asymptote (Cortes et al., NeurIPS 1993; error = a + b n^-c for
@@ -39,7 +40,7 @@ class Form:
     deviation: tuple[float, float, float]
 
     def left(self, parameters: Parameters, sizes: np.ndarray) -> np.ndarray:
-        """What is left of chance's error, float64 [curves, sizes], 1 to 0.
+        """The share of chance's error that remains, float64 [curves, sizes], 1 to 0.
 
         Args:
           parameters: see Parameters.

@@ -1,4 +1,4 @@
-"""What was measured of a learning curve, how sure it is, and why there is no estimate. Imports only numpy."""
+"""The measurements of a learning curve, their variances, and why there is no estimate. Imports only numpy."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 FEWEST_SIZES = 3
 """A curve has three parameters; two sizes fit any asymptote."""
 PRIOR_DRAWS = 4
-"""Degrees of freedom that a training's usual spread counts for, beside those of the draws at hand."""
+"""Prior degrees of freedom of a training's usual spread, in addition to those of the draws at hand."""
 MISFIT = 0.03
-"""Standard deviation of a curve about its form, in units of sqrt(y (1 - y)), y being what is left of chance's error."""
+"""Standard deviation of a curve about its form, in units of sqrt(y (1 - y)), y being the share of chance's error that
+remains."""
 TOLD_APART = 3.0
-"""From so many standard errors on, a fall or a distance from chance is real."""
+"""Standard errors from which on a fall or a distance from chance counts as significant."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SizePoint:
     Attributes:
       n: labelled images.
       accuracies: on test by draw, fractions.
-      fresh: whether these draws took no part in choosing the cell.
+      fresh: whether the cell was chosen without these draws.
     """
 
     n: int
@@ -44,7 +45,7 @@ class MeasuredCurve:
 
     Attributes:
       name: of the sweep.
-      classes: that are distinguished, as many images of each in a draw.
+      classes: number of classes; a draw has equally many images of each.
       points: n rises.
       frozen: share of the network's layers that keep the source's weights to the end, 0 to 1.
       from_scratch: trained from random weights.
@@ -64,7 +65,7 @@ class MeasuredCurve:
 
     @property
     def chance_error(self) -> float:
-        """Errors of an answer at random, a fraction."""
+        """Error rate of guessing, a fraction."""
         return 1 - 1 / self.classes
 
     @property
@@ -74,14 +75,15 @@ class MeasuredCurve:
 
     @property
     def left(self) -> np.ndarray:
-        """What is left of chance's error at each point, float64 [points]; above 1 where worse than chance."""
+        """The share of chance's error that remains at each point, float64 [points]; above 1 if worse than chance."""
         return np.array([(1 - point.mean) / self.chance_error for point in self.points])
 
     def variances(self, noise: float) -> np.ndarray:
         """Variance of each of `left`, by draws and about the form, float64 [points].
 
-        Few draws tell little of their spread, so it is shrunk towards the usual one (a scaled inverse chi-squared
-        prior: Gelman et al., Bayesian Data Analysis, 2013, section 2.6), which falls with the square root of n.
+        Few draws give a poor estimate of their spread, so it is shrunk towards the usual one (a scaled inverse
+        chi-squared prior: Gelman et al., Bayesian Data Analysis, 2013, section 2.6), which falls with the square root
+        of n.
 
         Args:
           noise: standard deviation of one training's `left`, times sqrt(n).
@@ -99,7 +101,7 @@ def misfit_variance(left: np.ndarray) -> np.ndarray:
 
 
 def objection(curve: MeasuredCurve, noise: float) -> str | None:
-    """Why there is no estimate for further images; None where there is one.
+    """Why there is no estimate for further images; None if there is one.
 
     Args:
       curve: as measured.
@@ -129,7 +131,7 @@ def _too_few_sizes(curve: MeasuredCurve) -> str:
 
 
 def _fall(curve: MeasuredCurve, errors: np.ndarray) -> str | None:
-    """A sentence on the largest fall between two sizes, where it is real."""
+    """A sentence on the largest fall between two sizes, if it is significant."""
     pairs = itertools.combinations(range(len(errors)), 2)
     worst = max(pairs, key=lambda pair: (curve.left[pair[1]] - curve.left[pair[0]]) / np.hypot(*errors[list(pair)]))
     before, after = (curve.points[i] for i in worst)

@@ -1,1 +1,1 @@
-"""Intervals, metrics and formats of numbers; know nothing of sweeps."""
+"""Intervals, metrics and formats of numbers; independent of sweeps."""

@@ -11,13 +11,13 @@ Of a model of C classes, on any set of test images, these are computed as Tensor
     calibration   sum(p) / sum(y)
     and the mean of each of the four over the classes (TFMA: aggregate.macro_average).
 
-A metric that its images leave undefined (no call of the class, no image of it) is NaN, as in TFMA; only its AUC of
-images of one class, which TFMA gives as 0, is NaN here too.
+A metric is NaN if it is undefined for the images (class never predicted, or without images), as in TFMA. The AUC of
+images of a single class, which TFMA gives as 0, is NaN here too.
 
-Every metric T comes as pseudo-values, one an image: x[i] = T + psi[i], where psi[i] is the influence of image i
-(infinitesimal jackknife: Jaeckel, Bell Laboratories memorandum MM 72-1215-11, 1972; Efron, The Jackknife, the
-Bootstrap and Other Resampling Plans, 1982, ch. 6). Their mean is T, and they may be treated as if T were the mean of
-a measurement of each image:
+Every metric T comes as pseudo-values, one per image: x[i] = T + psi[i], where psi[i] is the influence of image i
+(infinitesimal jackknife: Jaeckel, Bell Laboratories memorandum MM 72-1215-11, 1972; Efron, The Jackknife, the Bootstrap
+and Other Resampling Plans, 1982, ch. 6). Their mean is T, and they may be treated as if T were the mean of a
+measurement of each image:
 
     accuracy                right or wrong itself
     ratio sum(a) / sum(b)   psi = (a - T b) / mean(b) (Cochran, Sampling Techniques, 1977, ch. 6)
@@ -36,7 +36,7 @@ import numpy as np
 ACCURACY = "sparse_categorical_accuracy"
 ONE_AGAINST_REST = ("auc", "precision", "recall", "calibration")
 CALL_THRESHOLD = 0.5
-"""TFMA's default: a class is called where its probability is above this."""
+"""TFMA's default: a class is predicted if its probability is above this."""
 
 AUC_BUCKETS = 10_000
 EPSILON = 1e-7
@@ -45,7 +45,7 @@ EPSILON = 1e-7
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """Which metric a row of figures is.
+    """The metric of a row of figures.
 
     Attributes:
       name: TFMA's.
@@ -71,7 +71,7 @@ class PseudoValues:
     one_image: np.ndarray
 
     def of_draws(self, places: Sequence[int]) -> PseudoValues:
-        """Those of some draws, given by their places."""
+        """The values of some draws, given by their positions."""
         return PseudoValues(self.values[:, places], self.one_image[:, places])
 
     def minus(self, other: PseudoValues) -> PseudoValues:
@@ -110,10 +110,10 @@ def pseudo_values(probabilities: np.ndarray, labels: np.ndarray) -> PseudoValues
 
 
 def f1_pseudo_values(called: np.ndarray, labels: np.ndarray, classes: int) -> PseudoValues:
-    """F1 of each class, 2 TP / (2 TP + FP + FN) = sum(2 y c) / sum(y + c), c = 1 where the class is called.
+    """F1 of each class, 2 TP / (2 TP + FP + FN) = sum(2 y c) / sum(y + c), c = 1 if the class is predicted.
 
     Args:
-      called: int [draws, images], the class that each image was called.
+      called: int [draws, images], the predicted class of each image.
       labels: int [images], each below classes.
       classes: their number.
     """

@@ -1,4 +1,4 @@
-"""How numbers are written wherever the user reads them. Imports only the statistics' types."""
+"""Formats of all numbers that a user reads. Imports only the statistics' types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _OF_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~$&!]")
 
 
 def markdown(text: str) -> str:
-    """A user's text so that Markdown shows it as it is, on one line."""
+    """A user's text, escaped so that Markdown shows it unchanged, on one line."""
     return _OF_MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
 
 
@@ -19,7 +19,7 @@ def percent(fraction: float) -> str:
 
 
 def apart(value: float, bound: float) -> tuple[str, str]:
-    """A value and the bound that it misses, with one decimal, or as many as it takes to show a difference.
+    """A value and the bound that it misses, with one decimal, or as many as are needed to show a difference.
 
     59.96 and 60 as `59.96` and `60.00`: "60.0 is below 60.0" would read as a mistake.
     """
@@ -31,8 +31,8 @@ def apart(value: float, bound: float) -> tuple[str, str]:
 
 
 def no_better_than_chance(chance: float) -> str:
-    """Of an accuracy whose interval reaches down to that of always giving the same answer, a fraction."""
-    return f"not shown to be better than that of always answering one class ({percent(chance)})"
+    """Words for an accuracy whose interval includes that of always predicting one class, a fraction."""
+    return f"not shown to be better than that of always predicting one class ({percent(chance)})"
 
 
 def percent_interval(bounds: Sequence[float]) -> str:

@@ -1,7 +1,7 @@
 """Intervals of many metrics at once, by the formula of uncertainty.py. Imports only numpy.
 
-It is computed from pseudo-values (classification_metrics.py) instead of right or wrong: their means over draws and over
-images vary as the metric does.
+It is computed from pseudo-values (classification_metrics.py) instead of right or wrong; their means over draws and over
+images have the metric's variance.
 
 Coverage of the 95% interval in simulations of two classes, 400 repeats, lowest and highest of
 the accuracy and the area, precision, recall and calibration of either class; logits with draw effects of that

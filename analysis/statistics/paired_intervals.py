@@ -43,12 +43,12 @@ class Interval:
 
     @property
     def images_only(self) -> bool:
-        """True where one draw leaves the spread between draws unknown."""
+        """True if there is one draw, whose spread between draws is unknown."""
         return self.draws < 2
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:
-        """Those of draws_interval; none where one draw, or equal ones, don't tell the spread."""
+        """The bounds of draws_interval; None for one draw or equal draws, whose spread is unknown."""
         return (None, None) if self.low == self.high else (self.low, self.high)
 
 
@@ -98,7 +98,7 @@ def paired_gain_interval(
 def difference_interval(
     values: np.ndarray, level: float = 0.95, groups: np.ndarray | None = None
 ) -> tuple[Interval, float]:
-    """Mean of differences between cells, however many took part, in percentage points with two-sided p-value.
+    """Mean of differences between any number of cells, in percentage points with two-sided p-value.
 
     Args:
       values: [draws, images] in fractions, such as right (1) or wrong (0) of one cell minus that of another.
@@ -119,7 +119,7 @@ def difference_interval(
 def draws_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
     """Mean of one value a draw, such as a measure of a learning curve, in the values' unit with two-sided p-value.
 
-    Student's t interval; it tells what other draws would give on the same images.
+    Student's t interval; it covers other draws on the same images.
 
     Args:
       values: [draws]; one draw, or draws that are equal but for rounding, decide nothing: the interval is their value
@@ -145,7 +145,7 @@ def draws_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) ->
 def verdict(gain_points: Interval, rejected: bool) -> Verdict:
     """The verdict on a difference, `rejected` being its Benjamini-Hochberg decision.
 
-    One draw is never enough, and neither is an interval that includes 0.
+    One draw never decides, and neither does an interval that includes 0.
     """
     if gain_points.images_only or not rejected or gain_points.low <= 0 <= gain_points.high:
         return "undecided"
@@ -153,7 +153,7 @@ def verdict(gain_points: Interval, rejected: bool) -> Verdict:
 
 
 def _uncertain(values: np.ndarray, groups: np.ndarray | None) -> tuple[float, Uncertainty]:
-    """Mean of [draws, images] and what makes it uncertain."""
+    """Mean of [draws, images] and its variance components."""
     x = np.asarray(values, np.float64)
     if x.ndim != 2 or not x.shape[0] or x.shape[1] < 2:
         raise ValueError(f"Expected [draws, images] with a draw and two images or more, got {x.shape}.")

@@ -1,4 +1,5 @@
-"""How uncertain a mean over draws and test images is: the formula behind every interval. Imports only numpy and scipy.
+"""The uncertainty of a mean over draws and test images: the formula behind every interval. Imports only numpy and
+scipy.
 
 The estimate is the mean over draws and test images. Two things make it uncertain, and the interval covers both:
 
@@ -17,9 +18,9 @@ values (right or wrong, or a difference of such), the variance of the mean in th
     half width = sqrt(t(nu)^2 A + t(mu)^2 B)      mu = I - 1
 
 This is Howe's combination of two intervals with different degrees of freedom (JASA 69, 1974). S + 1 adds one image's
-worth of disagreement, as images that all agree don't prove that the next one will; it widens an interval by about
-1 / (2 S) of itself. With one draw A = 0 and B = v. e2 is in s2 too, but known from thousands of images, so it needs no
-t: the share f of it moves to B, 0.8. Simulation chose 0.8: with 0, intervals of three draws cover 99%; with 1, those of
+worth of disagreement, as images that all agree don't prove that the next one does; it widens an interval by about 1 /
+(2 S) of itself. With one draw A = 0 and B = v. e2 is in s2 too, but known from thousands of images, so it needs no t:
+the share f of it moves to B, 0.8. Simulation chose 0.8: with 0, intervals of three draws cover 99%; with 1, those of
 five are too narrow in the tails.
 
 Test images of one group (near-duplicates, a person, a burst) are not independent, so groups of images take the place of
@@ -32,12 +33,12 @@ With G groups of m[g] images, in v and e2 each image's deviation becomes the sum
     r = (S / S1 - 1) / (sum(m^2) / I - 1)             within 0 and 1, and 1 where all agree; S1: sum of squares of
                                                       single images (Kish, Survey Sampling, 1965, ch. 5)
 
-A group for each image gives the formula above. Where images of a group are all alike (r = 1), what is added is a whole
-group's disagreement.
+A group for each image gives the formula above. If the images of a group are all alike (r = 1), a whole group's
+disagreement is added.
 
-With few draws s2 says little (t(1) = 12.7, t(2) = 4.3), and no variance comes from other cells of the same n. If
-draw effects of two cells correlate by r, their s2 correlate by r^2, and the mean s2 of the others is worth nothing at
-r = 1 (Satterthwaite, Biometrics Bulletin 2, 1946): gains over one baseline share its draw effects (ADR 19).
+With few draws s2 is poorly known (t(1) = 12.7, t(2) = 4.3), and no variance comes from other cells of the same n. If
+draw effects of two cells correlate by r, their s2 correlate by r^2, and the mean s2 of the others is worth nothing at r
+= 1 (Satterthwaite, Biometrics Bulletin 2, 1946): gains over one baseline share its draw effects (ADR 19).
 
 docs/statistics.md has the simulations, tests/analysis/statistics/test_coverage.py repeats them.
 """
@@ -56,7 +57,7 @@ KNOWN_SHARE = 0.8
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Estimates and what makes them uncertain; arrays of one shape.
+    """Estimates and their variance components; arrays of one shape.
 
     Attributes:
       estimate: mean over draws.
@@ -186,7 +187,7 @@ class _Groups:
 
 
 def uncertainty_of(spread: Spread) -> Uncertainty:
-    """What the spread of a cell, or of a difference, makes of an interval; arrays of the same shape."""
+    """The interval of a cell, or of a difference, from its spread; arrays of the same shape."""
     between_images = np.maximum(spread.between_images - spread.rest / spread.draws, 0)
     image_degrees = np.asarray(spread.image_degrees, np.float64)
     if spread.draws == 1:

@@ -1,1 +1,1 @@
-"""Gains predicted before training, and how well the predictions agreed with what was measured."""
+"""Gains predicted before training, and how well the predictions agreed with the measurements."""

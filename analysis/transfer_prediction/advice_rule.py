@@ -13,7 +13,7 @@ import yaml
 
 from experiment.backbones import is_backbone
 from experiment.config import Architecture
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 
 CALIBRATION_FILE = Path(__file__).parent / "calibration.yaml"
 PREDICTORS = (
@@ -28,18 +28,18 @@ Verdict = Literal["transfer", "may gain nothing", "do not transfer"]
 
 
 class AdviceRule(pydantic.BaseModel):
-    """What calibration.yaml holds."""
+    """The content of calibration.yaml."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     provenance: dict[str, str]
     """Where the figures come from, as a sentence."""
     level: float
-    """Share of gains that intervals were made to hold."""
+    """Nominal coverage of the intervals."""
     coverage: float
-    """Share that they held, over targets left out."""
+    """Coverage on targets left out."""
     coverage_of_kinds: float
-    """Share that they held over kinds of data left out, of gains that a rule without the kind predicts."""
+    """Coverage on kinds of data left out: gains predicted by a rule fitted without the kind."""
     error_points: float
     """Root mean square error for targets left out."""
     predictors: tuple[str, ...]
@@ -56,12 +56,26 @@ class AdviceRule(pydantic.BaseModel):
 
     @property
     def in_words(self) -> str:
-        """What the intervals rest on."""
+        """The evidence for the intervals, in words."""
         targets, kinds = (self.provenance.get(key, "?") for key in ("targets", "kinds"))
         return (
             f"Calibrated on {targets} targets ({kinds}). On targets left out, the intervals included "
-            f"{self.coverage:.0%} of the gains (aim {self.level:.0%}); on kinds of data left out, "
+            f"{self.coverage:.0%} of the gains (nominal: {self.level:.0%}); on kinds of data left out, "
             f"{self.coverage_of_kinds:.0%}."
+        )
+
+    def in_words_at(self, n: int, classes: int) -> str:
+        """The same for one size, and whether it has fewer images of a class than any target of the calibration.
+
+        Args:
+          n: labelled images.
+          classes: of the target.
+        """
+        if n >= self.per_class[0] * classes:
+            return self.in_words
+        return (
+            f"{self.in_words} They had {self.per_class[0]} images of each class or more; with {n // classes}, gains "
+            "and intervals are extrapolated."
         )
 
     def expected(self, x: np.ndarray) -> np.ndarray:
@@ -69,7 +83,8 @@ class AdviceRule(pydantic.BaseModel):
         return self.intercept + (np.asarray(x) - self.mean) / self.scale @ np.asarray(self.weights)
 
     def bounds(self, n: int, classes: int) -> tuple[float, float]:
-        """What to add to an expected gain for its interval, interpolated by the logarithm of the images of a class.
+        """The amounts to add to an expected gain for its interval, interpolated in the logarithm of the images of a
+        class.
 
         Args:
           n: labelled images.
@@ -83,19 +98,20 @@ class AdviceRule(pydantic.BaseModel):
 def predictors_of(
     architecture: Architecture, n: int, classes: int, freeze_count: int, probes: Mapping[int, float], most_frozen: int
 ) -> list[float]:
-    """A cell's predictors, in the order of PREDICTORS; whether it is fine-tuned is not among them.
+    """A cell's predictors, in the order of PREDICTORS; fine-tuning is not one of them.
 
     Args:
       architecture, n: of the cell.
       classes: of the target.
       freeze_count: of the cell.
-      probes: by cut, less the squared error of a linear probe on its features (`probe_error`); with cut 0, the pixels.
+      probes: by cut, minus the squared error of a linear probe on its features (`probe_error`); cut 0, the pixels,
+        included.
       most_frozen: layers or parts of the architecture that can be frozen.
     """
     pixels, top = probes[0], probes[max(probes)]
     here, share = probes[freeze_count] - pixels, freeze_count / most_frozen
     log_m = math.log(n / classes / PER_CLASS)
-    # Calibrated only on MobileNetV2: other backbones, whose weights were made elsewhere too, are taken for it.
+    # Calibrated only on MobileNetV2; other backbones, whose weights also come from elsewhere, are treated like it.
     mobile = float(is_backbone(architecture))
     return [
         pixels, here, top - pixels, log_m, math.log(classes), share, share**2, share * log_m, here * log_m,
@@ -104,7 +120,7 @@ def predictors_of(
 
 
 def verdict_of(expected: float, low: float, high: float) -> Verdict:
-    """`transfer` where the interval lies above 0; `do not transfer` where a loss is likelier than a gain.
+    """`transfer` if the interval lies above 0; `do not transfer` if a loss is likelier than a gain.
 
     Args:
       expected, low, high: gain in points, and the ends of its interval.
@@ -126,6 +142,6 @@ def read_rule(path: Path = CALIBRATION_FILE) -> AdviceRule:
         raise ThawError(f"{path} is not a calibration of `thaw advise` ({error}). Take the file of this version of "
                         "Thaw, or make one with python -m benchmarks.prediction.calibrate.") from error  # fmt: skip
     if rule.predictors != PREDICTORS:
-        raise ThawError(f"{path} was made for the predictors {list(rule.predictors)}, and this version of Thaw has "
-                        f"{list(PREDICTORS)}. Make it again: python -m benchmarks.prediction.calibrate.")  # fmt: skip
+        raise ThawError(f"{path} was made for the predictors {listed(rule.predictors)}, and this version of Thaw has "
+                        f"{listed(PREDICTORS)}. Make it again: python -m benchmarks.prediction.calibrate.")  # fmt: skip
     return rule

@@ -1,4 +1,4 @@
-"""What was predicted before training beside what was measured, and what estimators are worth. Imports no TensorFlow.
+"""Compares predictions before training with measurements, and rates the estimators. Imports no TensorFlow.
 
 Tau and regret are those of transferability.agreement, within one draw, n and way of tuning; averaged over sizes and
 ways within a draw first, so that an interval over draws is Student's.
@@ -25,7 +25,7 @@ from transferability.agreement import kendall_tau, regret
 from transferability.estimators import NAMES
 
 RULES = {"freeze least": "freeze least: no estimate", "freeze most": "freeze most", "at random": "at random"}
-"""Rules that look at no image, to be beaten."""
+"""Rules that look at no image, as a baseline for estimators."""
 
 CellDraw = tuple[str, int, int, int]
 """Transfer, n, freeze_count, draw."""
@@ -39,7 +39,7 @@ QUESTIONS: dict[Question, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """A predicted gain beside the gain that draw 0, on whose images it was predicted, then showed; points.
+    """A predicted gain with the gain that draw 0, on whose images it was predicted, then showed; points.
 
     `gain_points` is None if the search did not train the cell on draw 0.
     """
@@ -83,7 +83,7 @@ class Worth:
 def judged(before: BeforeTraining, ledgers: Ledgers) -> list[Judged]:
     """Every predicted gain of these transfers, by n and then by falling expected gain.
 
-    Cells that a search did not train are among them: without them the largest prediction may be missing.
+    They include cells that a search did not train: without them the largest prediction may be missing.
     """
     gains: dict[tuple[str, Cell], float] = {}
     for name, sweep in ledgers.transfers.items():
@@ -159,7 +159,7 @@ def _field(value: Any) -> Any:
 
 
 def values_by_estimator(estimates: Sequence[Estimated]) -> dict[str, dict[CellDraw, float]]:
-    """Of every estimator and rule; LEEP, which knows no freeze count, is repeated at each."""
+    """The estimates of every estimator and rule; LEEP, which has no freeze count, is repeated at each."""
     found: dict[str, dict[CellDraw, float]] = defaultdict(dict)
     leep = {(one.transfer, one.n, one.draw): one.value for one in estimates if one.estimator == "leep"}
     for one in estimates:
@@ -177,7 +177,7 @@ def values_by_estimator(estimates: Sequence[Estimated]) -> dict[str, dict[CellDr
 def _groups(
     question: Question, ledgers: Ledgers
 ) -> dict[tuple[int, int, bool, tuple[Any, ...]], list[tuple[str, Row]]]:  # fmt: skip
-    """Executions that are candidates of one choice, by draw, n, way of tuning and what else is fixed."""
+    """Executions that are candidates of one choice, by draw, n, way of tuning and the other fixed values."""
     groups: dict[tuple[int, int, bool, tuple[Any, ...]], list[tuple[str, Row]]] = defaultdict(list)
     for name, sweep in ledgers.transfers.items():
         for row in (row for row in sweep.rows if not row.held_from):  # estimators know only cut points

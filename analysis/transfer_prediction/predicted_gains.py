@@ -19,14 +19,14 @@ ADVICE_FILE = "advice.json"
 
 @dataclasses.dataclass(frozen=True)
 class PredictedGain:
-    """What one way of transferring is expected to gain.
+    """The gain that one way of transferring is expected to bring.
 
     Attributes:
       transfer, architecture: the transfer.
       freeze_count, fine_tune: of the cell.
-      probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction, and
-        chance at least: the image left out is one fewer of its own class, so that a probe without a signal leans to the
-        other classes, and leave-one-out says far less than chance (transferability.linear_probe).
+      probe_accuracy: of a linear probe on the features below the cut, leaving out one image at a time; a fraction, at
+        least chance. (Leaving an image out makes its class rarer, so a probe without a signal prefers the other classes
+        and scores far below chance; transferability.linear_probe.)
       gain_points: expected over the baseline from random weights.
       low, high: interval of the gain that one training will show, in points.
       verdict: see advice_rule.verdict_of.
@@ -57,26 +57,26 @@ class Estimated:
 
 
 class BeforeTraining(pydantic.BaseModel):
-    """What the node TransferAdvisor hands to the report: advice.json."""
+    """The node TransferAdvisor's output for the report: advice.json."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     calibration: str
-    """What the predicted intervals are based on, as a sentence."""
+    """The basis of the predicted intervals, as a sentence."""
     level: float
-    """Share of gains that the intervals were made to hold."""
+    """Nominal coverage of the intervals."""
     predicted_gains: dict[int, tuple[PredictedGain, ...]]
     """By n, the largest expected gain first; from the images of draw 0."""
     estimates: tuple[Estimated, ...]
     seconds: float
-    """That all of it took."""
+    """Seconds that all of it took."""
 
 
 def read_before_training(path: Path) -> BeforeTraining:
     """Reads advice.json.
 
     Raises:
-      ThawError: it can't be read, or is of another version.
+      ThawError: it can't be read, or another version wrote it.
     """
     try:
         return BeforeTraining.model_validate_json(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Rows of trainings that are added to a record as they come. Imports nothing of Thaw."""
+"""Appends rows of trainings to a record. Imports nothing of Thaw."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def append_rows(record: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Adds rows to a CSV file, below the names of the columns where the file is new.
+    """Adds rows to a CSV file, after the names of the columns if the file is new.
 
     Raises:
       ValueError: a row has another column.

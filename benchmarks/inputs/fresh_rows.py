@@ -26,7 +26,7 @@ class Place:
       sweep: of the grid.
       solved: True: from a solved head, as is the default for transfers today; False: by the 2022 report's recipe.
       precision: of the arithmetic.
-      cell, draw: which.
+      cell, draw: of the training.
     """
 
     sweep: str
@@ -38,11 +38,11 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class FreshRow:
-    """What a place came to: accuracies are fractions, seconds those of a core (CPU time).
+    """The result at a place: accuracies are fractions, seconds are CPU time of one core.
 
     Attributes:
       correct: bool [test images], in the order of their ids.
-      code: fingerprint of what trained it.
+      code: fingerprint of the code that trained it.
     """
 
     place: Place
@@ -63,12 +63,12 @@ def is_plain(place: Place) -> bool:
 
 
 def fresh_draws(n: int) -> range:
-    """The draws of a cell, which took no part in the grid."""
+    """The draws of a cell, which the grid did not use."""
     return range(FIRST_FRESH_DRAW, FIRST_FRESH_DRAW + (MANY_DRAWS if n <= SMALL else DRAWS))
 
 
 def read_rows(record: Path) -> dict[Place, FreshRow]:
-    """The rows of a record by place; none where there is no record."""
+    """The rows of a record by place; none if there is no record."""
     return {row.place: row for row in _rows(record)} if record.exists() else {}
 
 

@@ -1,4 +1,4 @@
-"""The report's grid, which cells of it are timed, and what the others are estimated to cost. Imports draws."""
+"""The report's grid, the cells that are timed, and estimates for the others. Imports draws."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 32
 EPOCHS = 30
 
 Steps = Callable[[int, int, bool], int]
-"""Optimiser steps that a cell's own seconds pay for, by (n, freeze_count, fine_tune)."""
+"""Optimiser steps included in a cell's own seconds, by (n, freeze_count, fine_tune)."""
 Line = tuple[int, bool]
 """A freeze count, without or with fine-tuning: all sizes of the grid."""
 
@@ -46,7 +46,7 @@ class Timing:
 
     @property
     def by_the_clock(self) -> Timing:
-        """With wall seconds in place of the processor's."""
+        """A copy with wall seconds in place of CPU seconds."""
         return dataclasses.replace(self, seconds=self.wall_seconds)
 
 
@@ -73,7 +73,7 @@ def line_seconds(timings: Sequence[Timing], way: str, steps: Steps) -> dict[int,
 def line_weights(counts: Iterable[int]) -> dict[Line, float]:
     """How many freeze counts of the grid each timed line stands for, by linear interpolation between timed ones.
 
-    Nothing frozen and fine-tuned is a line of its own: Thaw's own schedule does not train it.
+    Nothing frozen and fine-tuned is a separate line: Thaw's own schedule does not train it.
 
     Args:
       counts: that were timed.

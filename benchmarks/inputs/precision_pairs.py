@@ -1,4 +1,4 @@
-"""The record of benchmarks.precision: pairs of trainings in both types, and what they come to. Imports no engine."""
+"""The record of benchmarks.precision: pairs of trainings in both types, and their summary. Imports no engine."""
 
 from __future__ import annotations
 

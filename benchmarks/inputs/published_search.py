@@ -1,4 +1,4 @@
-"""The published grid as a search: which cells its val chose, and what claims compare. Imports no engine.
+"""The published grid as a search: the cells that its val chose, and those that claims compare. Imports no engine.
 
 The published table has no test probabilities, so a row of this grid has no image right: only val decides anything here.
 """
@@ -23,7 +23,7 @@ from ledger.rows import Header, Row
 from pipeline.runs.run_formats import truth
 
 VAL_IMAGES = (1000, 1000)
-"""Of automobile and truck in every training on CIFAR-10."""
+"""Val images of automobile and truck in every training on CIFAR-10."""
 IMAGES = 2
 """Test images of a row that has none."""
 
@@ -41,12 +41,12 @@ def search_grid(ledger: Path) -> Grid:
 
 
 def asked(grid: Grid) -> list[Question]:
-    """What fresh draws answer: every transfer at every n."""
+    """The questions for fresh draws: every transfer at every n."""
     return questions_of(grid, grid.sizes[-1], every_transfer=True)
 
 
 def cells_to_train(grid: Grid) -> dict[str, list[Cell]]:
-    """By sweep: every transfer's choice at each n, the baselines, and what claims compare beside these."""
+    """By sweep: every transfer's choice at each n, the baselines, and the further cells that claims compare."""
     places = [place for question in asked(grid) for place in question.cells]
     places += [
         (BASELINE_PREFIX + name, cell) for name, cells in grid.chosen.baselines.items() for cell in cells.values()
@@ -58,7 +58,7 @@ def cells_to_train(grid: Grid) -> dict[str, list[Cell]]:
 
 
 def trained(place: SweepCell) -> SweepCell:
-    """The place whose training gives this one's figures: with nothing frozen there is nothing to fine-tune."""
+    """The place whose training has the same figures: with nothing frozen, fine-tuning adds nothing."""
     name, cell = place
     return (name, Cell(cell.n, 0, False)) if name.startswith(BASELINE_PREFIX) else place
 

@@ -30,14 +30,14 @@ SEED = 2022
 
 
 def find_dataset() -> Dataset:
-    """CIFAR-10 where a run of the checkout that is the working folder would find it."""
+    """CIFAR-10 from the place where a run in the working folder would find it."""
     return locate_dataset(None, usual_places(Path.cwd()), os.environ, say=print)
 
 
 def read_domain(
     dataset: Dataset, classes: tuple[str, ...], split: str, val_fraction: float = VAL_FRACTION
 ) -> tuple[Records, Records]:
-    """Train (with its mirror image and noisy copy) and val of a domain; for `test` the images, and nothing as val."""
+    """Train (with mirror images and noisy copies) and val of a domain; for `test` only the images."""
     settings = DomainSettings(
         classes=classes, data_classes=CIFAR10_CLASSES, image_shape=IMAGE_SHAPE, augmentation=Augmentation(),
         val_fraction=val_fraction, seed=SEED, with_test=True,
@@ -57,7 +57,7 @@ def read_domain(
 def target_data(
     dataset: Dataset, classes: tuple[str, ...], largest: int, draws: Iterable[int], val_fraction: float = VAL_FRACTION
 ) -> TargetData:
-    """The target as a sweep on these draws of at most `largest` images sees it."""
+    """The target as read by a sweep on these draws of at most `largest` images."""
     train, val = read_domain(dataset, classes, "train", val_fraction)
     test, _ = read_domain(dataset, classes, "test")
     narrowed = drawn_records(train, largest, len(classes), SEED, list(draws))

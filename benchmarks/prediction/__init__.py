@@ -1,1 +1,1 @@
-"""How well gains are predicted, and how good searches are. Imported by nothing outside benchmarks."""
+"""Benchmarks of predicted gains and of searches. Imported by nothing outside benchmarks."""

@@ -1,7 +1,7 @@
 """Makes calibration.yaml, by which `thaw advise` turns probes into gains, from gains on twenty targets.
 
 It lies in analysis/transfer_prediction/. `python -m benchmarks.prediction.calibrate`: the record is written by
-target_gains.py. Prints what the rule is worth on targets left out, one at a time, and on kinds of targets left out
+target_gains.py. Prints the rule's errors on targets left out, one at a time, and on kinds of targets left out
 (CIFAR-10, signs, ants and bees). Imports analysis, no TensorFlow.
 """
 
@@ -39,7 +39,7 @@ MOST_STRATUM = 50
 
 
 def main(argv: Sequence[str]) -> int:
-    """Writes the calibration and prints what it is worth."""
+    """Writes the calibration and prints its errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--out", type=Path, default=CALIBRATION_FILE)
@@ -78,7 +78,7 @@ def gains_of(rows: pd.DataFrame) -> pd.DataFrame:
     scratch = learned.groupby(["target", "n"])["test"].agg(["mean", "count"]).rename(columns={"mean": "scratch"})
     transfers = rows[rows["source"] != SCRATCH].join(scratch, on=["target", "n"]).dropna(subset=["scratch"])
     x = [
-        # A dictionary keeps the last value of a key: nothing frozen has the pixels' probe, as it must.
+        # A dictionary keeps the last value of a key, so nothing frozen has the pixels' probe, as required.
         predictors_of(one.architecture, one.n, one.classes, one.freeze_count,
                       {MOST_FROZEN[one.architecture]: one.top, one.freeze_count: one.here, 0: one.pixels},
                       MOST_FROZEN[one.architecture])
@@ -88,7 +88,7 @@ def gains_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged(gains: pd.DataFrame, found: Calibrated) -> dict[str, float]:
-    """What a rule is worth on the groups that were left out.
+    """A rule's errors on the groups that were left out.
 
     Returns:
       the error in points (root mean square), the share of gains that intervals included, the test accuracy that its

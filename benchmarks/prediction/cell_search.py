@@ -1,8 +1,9 @@
-"""The search of a Tuner node replayed on a published ledger: what it spends, and what it loses. Imports cell_search.
+"""Replays the search of a Tuner node on a published ledger: its cost, and the accuracy that it loses. Imports
+cell_search.
 
 `python -m benchmarks.prediction.cell_search`: for each transfer, n and number of draws the search itself, that of
-trainer_module.tuners.cell_search, asks for trainings, whose accuracies and seconds are looked up in the ledger. What it
-chooses is compared with the cell that the whole grid chooses on val by all its draws.
+trainer_module.tuners.cell_search, asks for trainings, whose accuracies and seconds are looked up in the ledger. Its
+choice is compared with the cell that the whole grid chooses on val by all its draws.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Replay:
     """One transfer's search at one n.
 
     Attributes:
-      transfer, n, draws, seed: what was searched.
+      transfer, n, draws, seed: of the search.
       share_of_seconds: of the grid of as many draws.
       trained, planned: executions, and those of the grid.
       freeze_count, fine_tune: chosen.
@@ -91,7 +92,7 @@ def replayed(rows: pd.DataFrame, config: ExperimentConfig, draws: int, seed: int
 
     Args:
       rows: of the ledger, one transfer's.
-      config: that the ledger was made with.
+      config: of the ledger.
       draws: of every cell, in the search; the ledger has as many or more.
       seed: of the search.
     """
@@ -115,7 +116,7 @@ def replayed(rows: pd.DataFrame, config: ExperimentConfig, draws: int, seed: int
 
 
 def settings_of(rows: pd.DataFrame, config: ExperimentConfig, draws: int, seed: int) -> SweepSettings:
-    """What the Tuner node of a transfer would be told of its search."""
+    """The search settings of a transfer's Tuner node."""
     first = rows.iloc[0]
     return SweepSettings(
         role="transfer", name=first["transfer"], source=first["source"], architecture=first["architecture"],
@@ -127,7 +128,7 @@ def settings_of(rows: pd.DataFrame, config: ExperimentConfig, draws: int, seed: 
 
 
 def _replay(purse: Purse, whole: Grid, seed: int) -> Replay:
-    """What a search came to: like a Tuner it takes the best on val of the cells that have all draws."""
+    """The result of a search: like a Tuner, the best on val of the cells that have all draws."""
     grid = purse.grid
     complete = [way for way in grid.ways if all((way, draw) in purse.trained for draw in range(grid.draws))]
     chosen = grid.best_among(complete)

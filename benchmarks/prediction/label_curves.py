@@ -1,9 +1,8 @@
 """How well learning curves forecast sizes that were not run, on the published ledger. Imports no TensorFlow.
 
 `python -m benchmarks.prediction.label_curves`: rows up to n = 100 forecast n = 200 to 2,000, rows up to 400 forecast
-1,500 and 2,000. What other curves say of one is learned again for each transfer, from the others alone. `--runs` adds
-finished runs, whose largest size is forecast from the smaller ones; `--write` learns the prior that Thaw uses from
-the whole ledger.
+1,500 and 2,000. The prior is learned again for each transfer, only from the others. `--runs` adds finished runs, whose
+largest size is forecast from the smaller ones; `--write` learns the prior that Thaw uses from the whole ledger.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from benchmarks.prediction.published_grid import PUBLISHED
 FUTURES = {100: (200, 400, 800, 1500, 2000), 400: (1500, 2000)}
 """Largest size that is known -> sizes that are forecast."""
 FAR = 5
-"""Times the largest known size from which on the aim of 3 points holds."""
+"""Multiple of the largest known size up to which the error should be at most 3 points."""
 WISHED = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 FACTOR = 1.5
 ABOUT = "CIFAR-10, automobile against truck: docs/results/ledger.csv.gz, every freeze count"
@@ -95,7 +94,7 @@ def _foretold(
 
 
 def wide_prior(noise: float) -> CurvePrior:
-    """The forms' own wide distributions: what is said where nothing was learned from other curves."""
+    """The forms' own wide distributions, for forecasts without a learned prior."""
     forms = {}
     for name, form in FORMS.items():
         coefficients = np.zeros((3, 3))
@@ -105,9 +104,9 @@ def wide_prior(noise: float) -> CurvePrior:
 
 
 def _judged(case: Case, priors: Mapping[str, CurvePrior], name: str) -> Iterator[dict[str, Any]]:
-    """What each method says of a case, a record for each size ahead and for each wished accuracy.
+    """The forecasts of each method for a case, with a record for each later size and each wished accuracy.
 
-    Of two sizes, of which Thaw tells a user nothing, it is looked at what could be said.
+    With two sizes Thaw gives a user no forecast; the forecasts are recorded all the same.
     """
     bands = {}
     silent = {}

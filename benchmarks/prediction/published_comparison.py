@@ -1,9 +1,9 @@
 """A run of `quick` against the published grid of the preset `report`, line by line. Imports no TensorFlow.
 
-`python -m benchmarks.prediction.published_comparison RUN` prints what is met and what is missed; it exits with status 1
-if anything is missed. At each n the run's chosen transfer must have a confirmed accuracy within its interval of the
-published grid's best at that n, and at most 3 points below; the best network from scratch must be within 2 points of
-the published one; and no verdict, claims included, may be one that the published grid contradicts.
+`python -m benchmarks.prediction.published_comparison RUN` prints which requirements are met and which are missed; it
+exits with status 1 if anything is missed. At each n the run's chosen transfer must have a confirmed accuracy within its
+interval of the published grid's best at that n, and at most 3 points below; the best network from scratch must be
+within 2 points of the published one; and no verdict, claims included, may be one that the published grid contradicts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OPPOSITE = {"supported": "contradicted", "contradicted": "supported"}
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished run: what it wrote to summary.json, claims.json and config.yaml."""
+    """A finished run: its summary.json, claims.json and config.yaml."""
 
     summary: Mapping[str, Any]
     claims: Mapping[str, str]
@@ -44,7 +44,7 @@ class Run:
         return {row["n"]: row for row in self.summary["confirmed"]}
 
     def verdicts(self) -> Iterator[tuple[int, str, str, str]]:
-        """Every verdict on a transfer: n, transfer, the sweep of the network from scratch that it is over, verdict."""
+        """Every verdict on a transfer: n, transfer, the network from scratch that it is compared with, verdict."""
         architectures = {
             f"{one['source']}__{one['architecture']}": one["architecture"] for one in self.config["transfers"]
         }
@@ -65,8 +65,8 @@ class Line:
     """One requirement.
 
     Attributes:
-      asked: what it asks for.
-      figures: what was found, each with whether it is as asked.
+      asked: the requirement in words.
+      figures: the findings, each with whether it meets the requirement.
     """
 
     asked: str
@@ -82,7 +82,7 @@ class Line:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints every line; 1 where one is missed or the run can't be compared."""
+    """Prints every line; returns 1 if one is missed or the run can't be compared."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
     parser.add_argument("--published", type=Path, default=PUBLISHED, help="folder of ledger.csv.gz and claims.json")
@@ -130,7 +130,7 @@ def compared(run: Run, published: Published, *, fast: bool = False) -> list[Line
 
     Args:
       run, published: both on the same target.
-      fast: whether the run is to end within MOST_SECONDS_FAST.
+      fast: whether the run must end within MOST_SECONDS_FAST.
     """
     sizes = sorted(run.config["sizes"])
     return [

@@ -1,4 +1,4 @@
-"""The trainings of a published ledger by cell, and what they cost, instead of new ones. Imports no TensorFlow."""
+"""The trainings of a published ledger by cell, with their costs, in place of new ones. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Grid:
     """One size's trainings.
 
     Args:
-      rows: of transfers alone, or of baselines alone.
+      rows: of transfers only, or of baselines only.
     """
 
     def __init__(self, rows: pd.DataFrame):
@@ -57,11 +57,11 @@ class Grid:
 
     @property
     def best(self) -> Way:
-        """What the whole grid would choose."""
+        """The whole grid's choice."""
         return self.best_among(self.ways)
 
     def best_of(self, transfer: str) -> Way:
-        """What the whole grid would choose of one transfer."""
+        """The whole grid's choice for one transfer."""
         return self.best_among([way for way in self.ways if way[0] == transfer])
 
     def best_among(self, ways: Sequence[Way]) -> Way:
@@ -70,7 +70,7 @@ class Grid:
 
 
 class Purse:
-    """Pays for rows, for each once. Fine-tuning continues from its counterpart, which is paid for too."""
+    """Counts the cost of rows, each once. Fine-tuning continues from its counterpart, whose cost counts too."""
 
     def __init__(self, grid: Grid):
         self.grid = grid
@@ -93,7 +93,7 @@ class Purse:
 
 
 def cell_seconds(grid: Grid, way: Way) -> float:
-    """Mean seconds of one training of a cell, its counterpart's among them where it is fine-tuned."""
+    """Mean seconds of one training of a cell; a fine-tuned cell includes its counterpart's."""
     twins = [(way[0], way[1], tuned) for tuned in ((False, True) if way[2] else (False,))]
     return statistics.fmean(
         sum(grid.rows[twin, draw].seconds for twin in twins) for draw in range(grid.draws)
@@ -101,7 +101,7 @@ def cell_seconds(grid: Grid, way: Way) -> float:
 
 
 def expected_seconds(grid: Grid) -> float:
-    """Of the whole grid: every fine-tuned cell with its counterpart."""
+    """Seconds of the whole grid: every fine-tuned cell with its counterpart."""
     return grid.draws * sum(cell_seconds(grid, way) for way in grid.ways if way[2])
 
 
@@ -113,7 +113,7 @@ class Published:
       transfers, baselines: trainings of the grid, by n.
       fresh: trainings on fresh draws, transfers and baselines together, by n; empty for a grid that has none.
       claims: verdicts, by claim.
-      about: what claims.json says beside them, `data` and `target_classes` among it.
+      about: the other entries of claims.json, such as `data` and `target_classes`.
     """
 
     transfers: Mapping[int, Grid]
@@ -123,7 +123,7 @@ class Published:
     about: Mapping[str, Any]
 
     def accuracy(self, n: int, way: Way) -> float:
-        """Mean test accuracy of a chosen cell in points: of its fresh draws, or of the grid's where it has none."""
+        """Mean test accuracy of a chosen cell in points: of its fresh draws, or of the grid's if it has none."""
         return self._trained(n, way).mean(way, "test_accuracy")
 
     def gain(self, n: int, transfer: str, baseline: str) -> Interval:
@@ -144,7 +144,7 @@ class Published:
         return Interval(mean - half, mean, mean + half, len(common))
 
     def _trained(self, n: int, way: Way) -> Grid:
-        """Where a cell's fresh draws are, or the grid's draws if it has none."""
+        """The trainings with a cell's fresh draws, or the grid's if it has none."""
         if n in self.fresh and self.fresh[n].draws_of(way):
             return self.fresh[n]
         return self.transfers[n] if way in self.transfers[n].ways else self.baselines[n]

@@ -29,7 +29,7 @@ class Replayed(keras_tuner.Tuner):
         found = statistics.fmean(self.purse.train(way, draw) for draw in range(draws))
         self.scores[way] = max(self.scores.get(way, (0, 0.0)), (draws, found))
         if self.purse.is_empty:
-            self.oracle.max_trials = 1  # KerasTuner's way to end: there are that many trials already
+            self.oracle.max_trials = 1  # KerasTuner's way to end: the maximum of trials is reached
         return {"val_accuracy": found}
 
     def best(self) -> Way:

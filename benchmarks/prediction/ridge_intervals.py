@@ -1,10 +1,10 @@
-"""From estimates to an expected gain with an interval: ridge regression, and what it erred by on groups left out.
+"""From estimates to an expected gain with an interval: ridge regression, and its errors on groups left out.
 
-Intervals are conformal in kind (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005): quantiles
-of residuals of predictions that did not see the group, a group being all rows of one transfer. Rows of one transfer
-are correlated, so their number says little. The interval is therefore widened until its coverage over groups that
-neither the regression nor the quantiles have seen is the nominal one. With few groups that is a measurement and not a
-guarantee. Imports nothing of Thaw.
+Intervals are of the conformal kind (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005):
+quantiles of residuals of predictions that did not see the group, a group being all rows of one transfer. Rows of one
+transfer are correlated, so there are fewer independent rows than rows. The interval is therefore widened until its
+coverage over groups that neither the regression nor the quantiles have seen is the nominal one. With few groups this is
+a measurement, not a guarantee. Imports nothing of Thaw.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 PENALTY = 1.0
-"""In units of the number of rows over a hundred: mild, the predictors being few."""
+"""Ridge penalty in units of the number of rows over a hundred: mild, since there are few predictors."""
 WIDENINGS = tuple(float(factor) for factor in np.arange(1.0, 4.01, 0.05))
 
 Judged = tuple[tuple[dict[int, float], dict[int, float]], np.ndarray]
@@ -33,9 +33,9 @@ class Calibrated:
     Attributes:
       rule: fitted on all rows; see `fit`.
       strata: values of the stratum (n), rising.
-      low, high: of each stratum, what to add to a prediction for the interval's ends.
-      widening: factor that is already in them.
-      coverage: share of rows that the interval held, over groups that neither rule nor quantiles had seen.
+      low, high: of each stratum, the amounts to add to a prediction for the interval's bounds.
+      widening: factor that they include.
+      coverage: share of rows whose value the interval included, over groups that neither rule nor quantiles had seen.
       error: root mean square of predictions for groups left out.
       residuals: float64 [rows], measured minus predicted for the group left out.
     """
@@ -60,10 +60,10 @@ def calibrate(x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarr
 
     Args:
       x: real numbers [rows, predictors].
-      y: real numbers [rows], what is predicted.
-      groups: [rows], what is left out together; three or more.
+      y: real numbers [rows], the target of the regression.
+      groups: [rows], the rows that are left out together; three or more groups.
       strata: int [rows]; an interval's width may differ from stratum to stratum.
-      level: share of rows that intervals shall hold, between 0 and 1.
+      level: nominal coverage, between 0 and 1.
 
     Raises:
       ValueError: fewer than three groups, or a value that is not finite.
@@ -99,14 +99,14 @@ def _quantiles(residuals: np.ndarray, strata: np.ndarray, level: float) -> tuple
     for stratum in np.unique(strata).tolist():
         ordered = np.sort(residuals[strata == stratum])
         outer = int(np.floor((1 - level) / 2 * (len(ordered) + 1)))
-        # The prediction itself always lies within, so that widening widens.
+        # The prediction itself always lies within, so that widening has an effect.
         low[stratum] = min(0.0, float(ordered[max(outer - 1, 0)]))
         high[stratum] = max(0.0, float(ordered[min(-outer, -1)]))
     return low, high
 
 
 def _widened(judged: Sequence[Judged], residuals: np.ndarray, strata: np.ndarray, level: float) -> tuple[float, float]:
-    """The smallest of WIDENINGS with which intervals of the other groups hold that share; and the share."""
+    """The smallest of WIDENINGS with which intervals of the other groups have that coverage; and the coverage."""
     coverage = 0.0
     for factor in WIDENINGS:
         held = [

@@ -32,7 +32,7 @@ from trainer_module.oracles.advised_oracle import AdvisedOracle, SearchCandidate
 from trainer_module.oracles.gaussian_process import SearchPoint
 
 MOST_FROZEN = {**MAX_FREEZE_COUNT, "mobilenet_v2": MOBILENET_V2_BLOCKS}
-"""Of the networks of Thaw's presets."""
+"""Freezable layers of the networks of Thaw's presets."""
 WITHOUT = "the same without estimates"
 AT_ONCE = 2
 """Trials a round, as with two cores."""
@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def outcomes(grid: Grid, estimates: pd.DataFrame, seed: int) -> Iterator[Outcome]:
-    """What each method comes to on one size with one seed."""
+    """The result of each method on one size with one seed."""
     for name, advised in (("AdvisedOracle", estimates), (WITHOUT, None)):
         yield own_outcome(name, grid, advised, seed)
     for name, (make, ways) in THEIRS.items():
@@ -98,7 +98,7 @@ def outcomes(grid: Grid, estimates: pd.DataFrame, seed: int) -> Iterator[Outcome
 
 
 def own_outcome(name: str, grid: Grid, estimates: pd.DataFrame | None, seed: int) -> Outcome:
-    """What AdvisedOracle comes to."""
+    """The result of AdvisedOracle."""
     purse = Purse(grid)
     return _outcome(name, grid, purse, seed, by_advice(grid, purse, estimates, seed))
 
@@ -120,7 +120,7 @@ def by_advice(grid: Grid, purse: Purse, estimates: pd.DataFrame | None, seed: in
 
 
 def candidates_of(grid: Grid, estimates: pd.DataFrame | None) -> list[SearchCandidate]:
-    """The grid's cells, with what they cost on average on the first draw and what draw 0's images say of them."""
+    """The grid's cells, with their mean cost on the first draw and the estimates from draw 0's images."""
     said = {} if estimates is None else {
         (row.transfer, row.freeze_count, row.estimator): row.value
         for row in estimates[estimates["draw"] == 0].itertuples()

@@ -1,10 +1,10 @@
-"""Trainings on twenty targets, reduced: what `thaw advise` is calibrated on. Imports the sweep engine.
+"""Trainings on twenty targets, reduced, for the calibration of `thaw advise`. Imports the sweep engine.
 
 `python -m benchmarks.prediction.target_gains --weights FOLDER --photos FOLDER`: FOLDER has the files of MobileNetV2,
 and `signs` and `ants_bees`. Networks from scratch and transfers are trained as in an experiment of `thaw init`, and
-linear probes look at the n images of the draw. Rows go to the record (docs/results/target_gains.csv) as they come; a
-second call continues. One thread; so run several processes with different `--sources`. `--models FOLDER` has a folder
-for each further source of the original network, such as the Format-Serving of a run.
+linear probes use the n images of the draw. Rows go to the record (docs/results/target_gains.csv) as they come; a second
+call continues. One thread; so run several processes with different `--sources`. `--models FOLDER` has a folder for each
+further source of the original network, such as the Format-Serving of a run.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Row:
 
     Attributes:
       kind, classes: of the target.
-      source, architecture: what was transferred; SCRATCH: from random weights.
+      source, architecture: of the transfer; SCRATCH: from random weights.
       val, test: accuracies, fractions.
       seconds: CPU seconds of the training.
       pixels, here, top: errors of probes on pixels, on features at the cut, and on the deepest features.
@@ -84,7 +84,7 @@ class Row:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains what the record lacks, until the time is over."""
+    """Trains the rows that the record lacks, until the time is over."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--photos", type=Path, required=True)
@@ -112,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _sources(folder: Path | None, target: Target, chosen: Sequence[str] | None) -> list[str]:
-    """Those asked for; a source that has seen a class of the target is left out."""
+    """The requested sources; one that has seen a class of the target is left out."""
     found = [SCRATCH, *FROM_IMAGENET]
     for one in sorted(path for path in folder.iterdir() if path.is_dir()) if folder else ():
         card = json.loads((one / "thaw.json").read_text(encoding="utf-8"))
@@ -187,7 +187,7 @@ def _network(
 def _probe_errors(
     network: Network, data: TargetData, n: int, draw: int, cuts: Sequence[int]
 ) -> dict[int, float]:  # fmt: skip
-    """Less the squared error of a linear probe by cut (`probe_error`), of the network as it stands."""
+    """Minus the squared error of a linear probe by cut (`probe_error`), of the network in its current state."""
     chosen = drawn_records(data.train, n, data.num_classes, SEED, [draw])
     images = chosen.select(chosen.copies == 0)
     features = features_at(network, images.images, sorted(set(cuts)), BUDGET)

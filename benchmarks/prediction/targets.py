@@ -29,14 +29,14 @@ PHOTOS = (("ants", "bees"),)
 SMALL_PX, LARGE_PX = 32, 96
 """Sides of the images for the report's networks, and of photos for MobileNetV2."""
 POOL, VAL, TEST = 1000, 100, 500
-"""Images of a class of CIFAR-10: drawn from, chosen on, scored."""
+"""Images of a class of CIFAR-10: train, val, test."""
 TEST_SHARE, VAL_SHARE = 1 / 4, 1 / 5
-"""Of photos: test, and val of the rest."""
+"""Shares of photos: test, and val of the rest."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A target, and what kind it is of: its kind is left out as a whole in the stricter test."""
+    """A target and its kind, which is left out as a whole in the stricter test."""
 
     kind: str
     classes: tuple[str, ...]
@@ -57,12 +57,13 @@ TARGETS = tuple(
     for target in group
     if target
 )
-"""In an order that has some of each kind early."""
+"""All targets, in an order with some of each kind early."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Of one kind: uint8 [images, side, side, 3], names of classes, and one of train, val and test for each image."""
+    """Images of one kind: uint8 [images, side, side, 3], names of classes, and one of train, val and test for each
+    image."""
 
     images: np.ndarray
     classes: np.ndarray
@@ -70,7 +71,7 @@ class Images:
 
 
 def data_of(target: Target, side: int, per_class: int, draw: int, photos: Path, cache: Path) -> TargetData:
-    """A target as a sweep sees it, with mirror images, narrowed to one draw.
+    """A target as a sweep reads it, with mirror images, narrowed to one draw.
 
     Args:
       target: see TARGETS.

@@ -1,1 +1,1 @@
-"""How schedules of training compare. Imported by nothing outside benchmarks."""
+"""Comparisons of training schedules. Imported by nothing outside benchmarks."""

@@ -1,7 +1,7 @@
 """The report's recipe (a random head) against a solved head, pair by pair in as many steps. Imports the sweep engine.
 
 `python -m benchmarks.schedules.recipes`: both recipes see every record thirty times and take at most 800 steps, so that
-they cost the same; steps and seconds of both are printed beside the difference.
+they cost the same; steps and seconds of both are printed with the difference.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from trainer_module.sweep.engine import SweepEngine
 
 SIZES, COUNTS = (20, 100, 400), (0, 4, 6, 8)
 FIRST_DRAW, DRAWS = 400, 5
-"""Draws that no setting was chosen on."""
+"""Draws on which no setting was chosen."""
 OURS = Schedule(tuning=Tuning(epochs=30, max_steps=800))
 RECIPES = {"report": Schedule(tuning=None), "solved": OURS}
 
@@ -55,12 +55,12 @@ class Pair:
 
     @property
     def points(self) -> float:
-        """By which the solved head is better."""
+        """Points by which the solved head is better."""
         return 100 * (self.solved.accuracy - self.report.accuracy)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains what the record lacks, and prints the summary."""
+    """Trains the pairs that the record lacks, and prints the summary."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
@@ -102,7 +102,7 @@ def compare(out: Path, draws: int) -> Iterator[Pair]:
 
 
 def summarise(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
-    """Mean difference (solved minus report, points) with its 95% interval over draws, of two or more; what both took.
+    """Mean difference (solved minus report, points) with its 95% interval over two or more draws; and the cost of both.
 
     A draw's cells share its images, so a draw counts once: its cells are averaged first.
     """

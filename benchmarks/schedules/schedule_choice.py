@@ -25,13 +25,13 @@ from trainer_module.sweep.engine import SweepEngine
 
 VAL_FRACTION = 0.2
 DRAWS = (100, 101)
-"""Used here alone; benchmarks.schedules.schedules compares on others."""
+"""Used only here; benchmarks.schedules.schedules compares on others."""
 BASELINE, TRANSFER = "baseline", "transfer"
 
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleCandidate:
-    """What is chosen: the bound on phase 1's steps, phase 2's share of it (draws.PHASE_2_BOUND), and both rates."""
+    """A candidate: the bound on phase 1's steps, phase 2's share of it (draws.PHASE_2_BOUND), and both rates."""
 
     max_steps: int | None
     learning_rate: float
@@ -39,7 +39,7 @@ class ScheduleCandidate:
     fine_tune_learning_rate: float
 
     def schedule(self) -> StepSchedule:
-        """What an engine trains by."""
+        """The schedule of an engine."""
         settings = Schedule(
             tuning=None,
             max_steps=self.max_steps, learning_rate=self.learning_rate,
@@ -50,7 +50,8 @@ class ScheduleCandidate:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """Candidates, and the cells (role, cell) whose mean val accuracy decides between them: the bound cuts them all."""
+    """Candidates, and the cells (role, cell) whose mean val accuracy decides between them; the bound affects all of
+    them."""
 
     candidates: tuple[ScheduleCandidate, ...]
     cells: tuple[tuple[str, Cell], ...]
@@ -99,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def trainings(choice: Choice, draw: int, out: Path) -> Iterator[dict[str, object]]:
-    """What each candidate reached on val on each cell of the draw."""
+    """The val accuracy of each candidate on each cell of the draw."""
     dataset = target.find_dataset()
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
     source = target.source_backbone(place, target.original_network())
@@ -109,7 +110,7 @@ def trainings(choice: Choice, draw: int, out: Path) -> Iterator[dict[str, object
     for settings, schedule in phase_1.items():
         for role in dict.fromkeys(role for role, _ in choice.cells):
             weights = source if role == TRANSFER else None
-            # Candidates that differ in phase 2 alone continue from one phase 1 in one engine.
+            # Candidates that differ only in phase 2 continue from one phase 1 in one engine.
             engine = SweepEngine(target.original_network(), weights, data, schedule, target.SEED)
             for cell in (cell for its_role, cell in choice.cells if its_role == role):
                 for candidate in (c for c in choice.candidates if (c.max_steps, c.learning_rate) == settings):
@@ -120,7 +121,7 @@ def trainings(choice: Choice, draw: int, out: Path) -> Iterator[dict[str, object
 
 
 def summary(lines: Sequence[dict[str, object]]) -> list[str]:
-    """A line a candidate, the best mean val accuracy first."""
+    """A line per candidate, the best mean val accuracy first."""
     reached: dict[str, list[float]] = {}
     for line in lines:
         reached.setdefault(json.dumps(line["candidate"]), []).append(float(str(line["val_accuracy"])))

@@ -31,7 +31,7 @@ PLAIN_SETTINGS = Schedule(
 )
 BASELINE, TRANSFER = "baseline", "transfer"
 FIRST_DRAW = 200
-"""Draws from here on: no setting was chosen on them (benchmarks.schedules.schedule_choice uses 100 and 101)."""
+"""First draw; no setting was chosen on these draws (benchmarks.schedules.schedule_choice uses 100 and 101)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pair:
 
 
 def constant(learning_rate: float, steps: int) -> np.ndarray:
-    """A rate that stays as it is, as in the report, float32 [steps]."""
+    """A constant rate, as in the report, float32 [steps]."""
     return np.full(steps, learning_rate, np.float32)
 
 
@@ -65,7 +65,7 @@ PLAIN, OWN = StepSchedule(PLAIN_SETTINGS, constant), StepSchedule(Schedule(tunin
 def third_of_grid(counts: Sequence[int]) -> tuple[CellDraw, ...]:
     """Every third (n, k) of the report's grid with these freeze counts, twice each: all sizes and counts come up.
 
-    A size's third of the counts is another than its neighbour's, and three draws take turns.
+    Neighbouring sizes have different thirds of the counts, and three draws alternate.
     """
     chosen = [(i, k) for k in counts for i in range(len(grid.SIZES)) if (i + k) % 3 == 0]
     return tuple(
@@ -80,9 +80,8 @@ MORE_DRAWS = {10: 12, 20: 12, 50: 12, 100: 8, 200: 4}
 
 
 def small_sizes_again() -> tuple[CellDraw, ...]:
-    """Small sizes on draws of their own: a freeze count of the transfer, twice, and every third time the baseline.
-
-    Freeze counts take turns. The order is by draw, so that at every moment all sizes have about as many.
+    """Small sizes on further draws: a freeze count of the transfer, twice, and every third time the baseline. Freeze
+    counts alternate. The order is by draw, so that at every moment all sizes have about as many.
     """
     places = []
     for i in range(max(MORE_DRAWS.values())):
@@ -102,11 +101,11 @@ GROUPS = {
     "baselines": tuple(CellDraw(BASELINE, n, 0, False, FIRST_DRAW + i % 3) for i, n in enumerate(grid.SIZES)),
     "again": small_sizes_again(),
 }
-"""What can be compared. All but `quick` together stand for the grid and take some three core-hours."""
+"""The groups of comparisons. All but `quick` together represent the grid and take about three core-hours."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measures what the record lacks and prints the summary of the groups."""
+    """Measures the pairs that the record lacks and prints the summary of the groups."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", nargs="+", choices=list(GROUPS), default=["quick"], help="all but quick take hours")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
@@ -146,7 +145,7 @@ def compare(dataset: Dataset, out: Path, places: Sequence[CellDraw]) -> Iterator
 
 
 class Engines:
-    """The engines by role and schedule, each built when it is first asked for.
+    """The engines by role and schedule, each built at its first use.
 
     Args:
       dataset: CIFAR-10.
@@ -174,7 +173,7 @@ class Engines:
 def summarise(pairs: Sequence[Pair]) -> dict[str, object]:
     """Mean difference (own minus plain, points) with its 95% interval over all pairs, and by role, k and n.
 
-    Where there are several sizes, each counts the same (grid.stratified_difference), however often it was repeated.
+    All sizes count equally (grid.stratified_difference), however often each was repeated.
     """
     groups = {"all": list(pairs)}
     for pair in pairs:

@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
 
 
 def time_grid(dataset: Dataset, out: Path, until: float) -> dict[str, Any]:
-    """Times cells until the time is over; writes what is known after each."""
+    """Times cells until the time is over; writes the results so far after each."""
     ways = all_ways(dataset, out)
     result: dict[str, Any] = {"data": dataset.name, "matrix_gflops": measure_gflops()}
     first_runs: dict[int, float] = {}
@@ -79,10 +79,10 @@ def time_grid(dataset: Dataset, out: Path, until: float) -> dict[str, Any]:
 
 
 def further(dataset: Dataset, out: Path, result: dict[str, Any]) -> None:
-    """What takes another half hour: accuracy of Thaw's own schedule, growth, and two workers against one."""
+    """Measurements of another half hour: accuracy of Thaw's own schedule, growth, and two workers against one."""
     pairs = list(schedules.compare(dataset, out, schedules.GROUPS["quick"]))
     result["own_schedule_accuracy"] = schedules.summarise(pairs)
-    # In a process of its own, so that its peak of memory is its own.
+    # In a separate process, so that its peak of memory is measured alone.
     subprocess.run([sys.executable, "-m", "benchmarks.speed.growth", "--out", str(out)], check=True)
     result["growth"] = json.loads((out / "growth.json").read_text(encoding="utf-8"))
     result["workers_s"] = {count: workers.seconds_with(count) for count in (1, 2)}
@@ -97,7 +97,7 @@ def write(result: dict[str, Any], out: Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Ways:
-    """What a cell is trained with: the stock way from a source's file, and Thaw's engines.
+    """The ways to train a cell: the stock way from a source's file, and Thaw's engines.
 
     Attributes:
       engines: by schedule, `thaw` (stock's) or `own`, and precision.
@@ -108,7 +108,7 @@ class Ways:
 
 
 def all_ways(dataset: Dataset, out: Path) -> Ways:
-    """Trains the source where `out` lacks it and builds the engines; one more draw than is timed warms them up."""
+    """Trains the source if `out` lacks it, and builds the engines; one more draw than is timed warms them up."""
     place = target.trained_source(dataset, target.SOURCE, target.SOURCE_STEPS, out / "source" / "model.keras")
     data = target.target_data(dataset, target.TARGET, max(grid.TIMED_SIZES), range(MOST_DRAWS + 1))
     weights = target.source_backbone(place, target.original_network())
@@ -123,11 +123,11 @@ def all_ways(dataset: Dataset, out: Path) -> Ways:
 
 
 def timed_until(ways: Ways, until: float, first_runs: dict[int, float]) -> Iterator[Timing]:
-    """Times every line of the grid once, those that weigh most first, then again what leaves most uncertain.
+    """Times every line of the grid once, those with most weight first, then repeats those that add most uncertainty.
 
     Args:
-      ways: what to time.
-      until: of the monotonic clock; what would end later is not begun.
+      ways: the ways to time.
+      until: of the monotonic clock; cells that would end later are not begun.
       first_runs: seconds by freeze count that the first executions take longer; filled in.
     """
     weights = grid.line_weights(grid.TIMED_COUNTS)
@@ -136,7 +136,7 @@ def timed_until(ways: Ways, until: float, first_runs: dict[int, float]) -> Itera
     while True:
 
         def gain(k: int) -> float:
-            """Of one more draw, on the variance; a freeze count without any goes before all others."""
+            """Effect of one more draw on the variance; a freeze count without any draw comes first."""
             return spent[k] * weights[k, False] / done[k] if done[k] else float("inf")
 
         # `max` takes the first of equals: nothing frozen costs most.
@@ -154,9 +154,9 @@ def timed_until(ways: Ways, until: float, first_runs: dict[int, float]) -> Itera
 
 
 def first_run(engine: SweepEngine, k: int) -> float:
-    """Seconds that the first execution at a freeze count takes longer than the next: walks and compilations."""
+    """Extra seconds of the first execution at a freeze count: forward passes and compilations."""
     seconds = []
-    # The last draw is timed nowhere else, and so leaves no phase 1 behind for the cells to come.
+    # The last draw is not timed elsewhere, so it leaves no phase 1 for later cells.
     for draw in (0, MOST_DRAWS):
         for fine_tune in (False, True):
             cell = Cell(min(grid.TIMED_SIZES), k, fine_tune)
@@ -192,7 +192,7 @@ def timed(train: Callable[..., Any], *arguments: object) -> tuple[tuple[float, f
 
 @contextlib.contextmanager
 def one_core() -> Iterator[None]:
-    """Keeps this process on one core, where the system allows it: stock Keras has threads beside TensorFlow's own."""
+    """Keeps this process on one core, if the system allows it: stock Keras has threads in addition to TensorFlow's."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -214,14 +214,14 @@ def told(t: Timing) -> str:
 
 
 def draw_of(data: TargetData, n: int, draw: int) -> StockData:
-    """The same records as Thaw trains on."""
+    """The same records as Thaw's."""
     mask = record_ranks(data.train, target.SEED, draw) < n // data.num_classes
     train = data.train.select(mask)
     return StockData(*((split.images, split.labels) for split in (train, data.val, data.test)))
 
 
 def summarise(timings: list[Timing], first_runs: dict[int, float], own_engine: SweepEngine) -> dict[str, Any]:
-    """What bench.json holds of the timed cells and the grid that they stand for."""
+    """The entries of bench.json on the timed cells and the grid that they represent."""
     shared = grid.shared_seconds(first_runs, draws=1)
     costs, most = own_engine.network.multiply_adds, own_engine.schedule.settings.max_steps
 

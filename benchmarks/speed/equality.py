@@ -33,7 +33,7 @@ CELLS = tuple((n, k) for k in (2, 4, 6, 8) for n in (20, 100))
 class Uncached:
     """The whole network with its first layers in inference mode, run again for every image of every step.
 
-    It stands for a keras.Model in training.Program.
+    It replaces a keras.Model in training.Program.
     """
 
     def __init__(self, network: Network, freeze_count: int):
@@ -46,7 +46,7 @@ class Uncached:
 
 
 class UncachedSuffixes(Suffixes):
-    """What the engine trains, without its cache; everything else, the random numbers too, is the same."""
+    """The engine's training without its cache; everything else, including the random numbers, is the same."""
 
     def cut(self, freeze_count: int) -> Cut:
         return self.cuts.at(0)
@@ -56,7 +56,7 @@ class UncachedSuffixes(Suffixes):
 
 
 def engines(source: Weights, data: TargetData) -> tuple[SweepEngine, SweepEngine]:
-    """The engine as it is, and without its cache."""
+    """The engine with and without its cache."""
     schedule = StepSchedule(Schedule(tuning=None))
     network = target.original_network()
     suffixes = UncachedSuffixes(network, data, target.SEED, Budget())

@@ -41,7 +41,7 @@ MANY_IMAGES = 20_000
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints what `measure` found, as JSON, and keeps it in growth.json."""
+    """Prints the results of `measure` as JSON, and keeps them in growth.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 def measure(dataset: Dataset) -> dict[str, object]:
     """Seconds of a sweep with few and with many draws, memory along the way, and memory with 20,000 images."""
-    # As in a run, where it starts with the pipeline and not with the first sweep.
+    # As in a run, which starts it with the pipeline and not with the first sweep.
     fork_server.start()
     few, _ = _sweep(dataset, FEW_DRAWS)
     many, memory = _sweep(dataset, MANY_DRAWS)

@@ -27,7 +27,7 @@ FEW_FILES, MANY_FILES = 1, 5
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints what was found, as JSON, and keeps it in overhead.json."""
+    """Prints the results as JSON, and keeps them in overhead.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     arguments = parser.parse_args(argv)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """Draws the ratio of every timed cell over k, one line a size, on a logarithmic axis."""
+    """Draws the ratio of every timed cell over k, one line per size, on a logarithmic axis."""
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for panel, fine_tune in zip(panels, (False, True), strict=True):

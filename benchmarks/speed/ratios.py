@@ -9,7 +9,7 @@ from benchmarks.inputs import grid
 from benchmarks.inputs.grid import Line, Steps, Timing
 
 UNTRAINED: Line = (0, True)
-"""Thaw's own schedule trains nothing there: it leaves every ratio, on both sides."""
+"""Thaw's own schedule trains nothing there, so these cells are left out of both sides of every ratio."""
 STOCK, PRECISIONS = ("stock_float32", "stock_bfloat16"), ("float32", "bfloat16")
 COMPARED = (
     STOCK,
@@ -22,7 +22,7 @@ def ratios(timings: Sequence[Timing], shared: float, own_steps: Steps) -> dict[s
     """The grid's ratios by `first / second`, without and with cells that Thaw's own schedule does not train.
 
     Args:
-      timings: all so far; a draw counts where its line has both sizes.
+      timings: all so far; a draw counts if its line has both sizes.
       shared: each of Thaw's executions' share of the seconds of common work.
       own_steps: of Thaw's own schedule.
     """

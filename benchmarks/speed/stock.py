@@ -26,7 +26,7 @@ class StockData:
 class StockTrial(keras_tuner.HyperModel):
     """Transfer learning as Keras's guide has it, in one KerasTuner trial.
 
-    Phase 1 fits with the first layers frozen; phase 2, where asked for, unfreezes all but the statistics of
+    Phase 1 fits with the first layers frozen; phase 2, if requested, unfreezes all but the statistics of
     BatchNormalization, compiles again with a low learning rate, and fits for a third as many epochs.
 
     Args:

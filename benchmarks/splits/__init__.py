@@ -1,1 +1,1 @@
-"""What of changed copies of photos is found, and which different photos are joined."""
+"""Benchmark of near-duplicates: which altered copies are found, and which different photos are joined."""

@@ -1,6 +1,6 @@
 """Which altered copies of a folder's photos are found as near-duplicates, and which different photos are grouped.
 
-`python -m benchmarks.splits.near_duplicates FOLDER` prints a line for each alteration. Imports acquisition alone.
+`python -m benchmarks.splits.near_duplicates FOLDER` prints a line for each alteration. Imports only acquisition.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def scaled(factor: float) -> Change:
 
 
 def moved(share: float, right: float, down: float) -> Change:
-    """Without that share of width and height: so much of it on the left and at the top, the rest opposite."""
+    """Cropped by that share of width and height: so much of it on the left and at the top, the rest opposite."""
 
     def change(image: Image.Image) -> Image.Image:
         left, top = int(image.width * share * right), int(image.height * share * down)
@@ -48,7 +48,7 @@ def moved(share: float, right: float, down: float) -> Change:
 
 
 def turned(degrees: float) -> Change:
-    """Turned, and without the corners that are empty then."""
+    """Rotated, and cropped to leave out the empty corners."""
     return lambda image: moved(0.05, 0.5, 0.5)(image.rotate(degrees, Image.Resampling.BICUBIC))
 
 
@@ -61,7 +61,7 @@ CHANGES: dict[str, Change] = {
 
 
 def measure(folder: Path) -> None:
-    """Prints what is joined of the photos alone, and of the photos beside one changed copy each."""
+    """Prints which photos are joined, first alone, then together with one altered copy each."""
     files = find_images(folder)
     names = sorted({one.class_name for one in files})
     labels = [names.index(one.class_name) for one in files]

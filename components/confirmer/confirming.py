@@ -33,13 +33,13 @@ class ConfirmerSettings(pydantic.BaseModel):
     stack: str
     """What would train, in words; only for TFX's cache."""
     budget_minutes: float | None = None
-    """The same; when there is no time left, the machine's file says."""
+    """Of a run that has one; only for TFX's cache. When it ends, the machine's file says."""
 
 
 def confirm(
     ledgers: Ledgers, settings: ConfirmerSettings, train: Train, in_time: DrawsInTime | None = None
 ) -> tuple[list[Question], Rows]:
-    """Asks what the search's ledgers choose, and trains it until it is decided, or for as long as there is time.
+    """Trains the cells that the search's ledgers choose until every n is decided, or as long as there is time.
 
     All questions of one n get the same draws: 5, and twice as many at each further look while one of them is open
     (analysis.findings.confirmed.looks_of). No n gets a further look before all have had their first.

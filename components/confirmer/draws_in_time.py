@@ -1,5 +1,5 @@
-"""How many fresh draws there is time for, by what the search's trainings took. Imports analysis and sweep.units,
-no TensorFlow."""
+"""How many fresh draws there is time for, by the times of the search's trainings. Imports analysis and sweep.units, no
+TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECONDS_PER_SWEEP = 8.0
 
 
 class DrawsInTime:
-    """Cuts what is to be trained to what the time left is enough for.
+    """Limits the fresh draws to what can be trained in the time left.
 
     A size gets whole draws of all its cells. The first batch is the size to deploy alone: what it really takes
     corrects what is expected of the others.
@@ -103,7 +103,7 @@ class DrawsInTime:
 
 
 def training_seconds(rows: Sequence[Row], cell: Cell) -> float:
-    """What a draw took in a search, on average; of a fine-tuned cell with the phase before it, its counterpart's.
+    """Mean seconds of a draw in the search; for a fine-tuned cell including phase 1, which its counterpart's rows have.
 
     Args:
       rows: of the search's ledger.

@@ -17,7 +17,7 @@ from tfx.types.standard_artifacts import Examples
 
 from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 from trainer_module.data.artifact_folders import matching_files
 from trainer_module.data.record_counts import COUNTS_FILE
 
@@ -56,20 +56,21 @@ def DomainExamples(
     for split in splits:
         if next(iter(tf.data.TFRecordDataset(matching_files(_files(domain.uri, split)))), None) is None:
             raise ThawError(
-                f"The domain {list(wanted.classes)} has no image in its split {split!r}. Expected two training "
+                f"The domain of {listed(wanted.classes)} has no image in its split {split!r}. Expected two training "
                 "images of each class and one test image, at least. Add images, or name other classes."
             )
 
 
 Kept = tuple[str, int, bytes, bool]
-"""Id, label, serialized example and whether it says that it is val, of a record of the domain. Beam copies plain values
+"""A record of the domain: id, label, serialized example, and whether it is marked as val. Beam copies plain values
 faster than protos."""
 
 
 def _train_and_val(
     pipeline: beam.Pipeline, files: str, wanted: DomainSettings
 ) -> tuple[beam.PCollection, beam.PCollection]:
-    """Splits the domain's training images as they say, or by id, class by class, and augments those that stay."""
+    """Splits the domain's training images by their marks, or by id within each class, and augments those that
+    remain."""
     everything = _read(pipeline, "Train", files, wanted)
     if wanted.given_val:
         val = everything | "KeepVal" >> beam.Filter(lambda kept: kept[3])
@@ -124,7 +125,7 @@ def _write(serialized: beam.PCollection, uri: str, split: str) -> None:
 
 
 def _write_counts(splits: dict[str, beam.PCollection], uri: str) -> None:
-    """Notes how many records each split has, so that whoever reads them finds out where some got lost."""
+    """Writes how many records each split has, so that a reader notices lost ones."""
     counts = [
         selected
         | f"Count{split.capitalize()}" >> beam.combiners.Count.Globally()

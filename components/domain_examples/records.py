@@ -88,10 +88,10 @@ def _check(example: tf.train.Example, size_bytes: int) -> None:
 
 
 def take_val(example: tf.train.Example) -> bool:
-    """Whether the example, as Transform wrote it, says that it is val; the feature is taken out of it.
+    """Whether the example, as Transform wrote it, is marked as val; removes the mark.
 
     Raises:
-      Damaged: it says more than one thing, or nothing.
+      Damaged: it does not have exactly one mark.
     """
     content = example.features.feature
     if features.VAL not in content:
@@ -113,7 +113,7 @@ def label(example: tf.train.Example) -> int:
 
 
 def val_ids(ids: Sequence[str], val_fraction: float, seed: int) -> list[str]:
-    """The ids of one class that are set apart as val: the first of a queue ordered by a hash of (seed, id).
+    """The ids of one class that become val: the first of a queue ordered by a hash of (seed, id).
 
     The same for every domain, so that no image is val in one and train in another.
     """

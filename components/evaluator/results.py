@@ -1,4 +1,4 @@
-"""TFMA's result of many candidates, as one result a candidate. Imports TFMA; no Beam, no TFX component."""
+"""TFMA's result of many candidates, split into one result per candidate. Imports TFMA; no Beam, no TFX component."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ PREDICTED_ON = 0
 
 
 class Asked(pydantic.BaseModel):
-    """One transfer to be asked."""
+    """One transfer whose gain is predicted."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 

@@ -31,7 +31,7 @@ from components.transfer_report.page.controls import without_controls, write_con
 from components.transfer_report.page.page import render_page
 from components.transfer_report.settings import ReportSettings
 from components.transfer_report.summary import Summary, left_undone, summarised
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 from ledger.ledger import content_key
 from ledger.rows import Header, Row
 
@@ -121,7 +121,7 @@ def _candidates(
             continue
         if transfer not in outcomes:
             raise ThawError(
-                f"Evaluator has no result of {transfer}. It has results of {sorted(outcomes)}. Run the same "
+                f"Evaluator has no result of {transfer}. It has results of {listed(sorted(outcomes))}. Run the same "
                 "configuration again."
             )
         classes = class_f1s(confirmation.ledgers, transfer, cell, answer.shown_draws("chosen", "baseline"))

@@ -29,7 +29,7 @@ class ReportSettings(pydantic.BaseModel):
     """A training image and its copies; with `batch_size` the length of an epoch in steps."""
     batch_size: int
     configuration: dict[str, Any] = {}
-    """The experiment's, without the places where it keeps things; for the model card."""
+    """The experiment's configuration without the paths of its files; for the model card."""
     near_duplicates: tuple[tuple[str, ...], ...] = ()
     """Ids of pictures that `thaw init` kept in one split, the first sets of all."""
     near_duplicate_sets: int = 0

@@ -71,7 +71,7 @@ def summarised(
 
 
 def _target(header: Header) -> dict[str, str]:
-    """By these two runs are known to be of the same target."""
+    """Fields by which two runs are known to have the same target."""
     return {
         "content_hash": header.content_hash,
         "test_ids_hash": header.test_ids_hash,

@@ -1,7 +1,7 @@
-"""What does not fit together in a configuration whose fields are valid one by one. Imports the sections; no pydantic.
+"""Problems between fields that are valid one by one. Imports the sections; no pydantic.
 
-Each check is a generator that reads as little as it can: where a field has no valid value, checks that read it stop
-there (`judged`), and all others speak.
+Each check is a generator that reads as few fields as possible: a check that reads a field without a valid value ends
+there (`judged`), and all others still report.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 
 from experiment.backbones import is_backbone, unit_of
 from experiment.domains import Transfer, judged
+from experiment.errors import listed
 from experiment.schedules import range_problems
 
 if TYPE_CHECKING:
     from experiment.config import ExperimentConfig
 
 OF_THE_PIPELINE = {"baseline": "sweeps from random weights", "target": "the domain transferred to"}
-"""Names that stand where a source's does in names of sweeps and nodes, and what of: they would mean both."""
+"""Names that Thaw uses in place of a source's name for sweeps and nodes, and what for; no source may have them."""
 
 
 def problems_between_fields(config: ExperimentConfig) -> Iterator[str]:
-    """One sentence a problem, beginning with its key."""
+    """Yields one sentence per problem, beginning with its key."""
     checks = (
         _data_classes, _target_classes, _source_classes,
         _source_names, _backbone_names, _architectures, _channels, _shift,
@@ -36,7 +37,7 @@ def problems_between_fields(config: ExperimentConfig) -> Iterator[str]:
 def _data_classes(config: ExperimentConfig) -> Iterator[str]:
     known = config.data.classes
     if len(set(known)) != len(known):
-        yield f"data.classes has a name twice: {list(known)}"
+        yield f"data.classes has a name twice: {listed(known)}"
 
 
 def _target_classes(config: ExperimentConfig) -> Iterator[str]:
@@ -57,25 +58,25 @@ def _classes_of_source(config: ExperimentConfig, name: str) -> Iterator[str]:
     yield from _too_few_classes(place, classes)
     overlap = sorted(set(classes) & set(config.target.classes))
     if overlap and not config.allow_overlap:
-        yield (f"{place} shares {overlap} with the target; a source that has seen the target's classes makes the "
-               "gain look larger. Remove them or set allow_overlap: true")  # fmt: skip
+        yield (f"{place} shares {listed(overlap)} with the target; a source that has seen the target's classes makes "
+               "the gain look larger. Remove them or set allow_overlap: true")  # fmt: skip
 
 
 def _unknown_classes(config: ExperimentConfig, place: str, classes: tuple[str, ...]) -> Iterator[str]:
     known = config.data.classes
     if unknown := [name for name in classes if name not in known]:
-        yield f"{place}.classes names {unknown}, which the data does not have; it has {list(known)}"
+        yield f"{place}.classes names {listed(unknown)}, which the data does not have; it has {listed(known)}"
 
 
 def _too_few_classes(place: str, classes: tuple[str, ...]) -> Iterator[str]:
     if len(set(classes)) != len(classes) or len(classes) < 2:
-        yield f"{place}.classes needs two or more different classes, got {list(classes)}"
+        yield f"{place}.classes needs two or more different classes, got {listed(classes)}"
 
 
 def _source_names(config: ExperimentConfig) -> Iterator[str]:
     for name in set(OF_THE_PIPELINE) & set(config.sources):
-        yield (f"sources.{name}: Thaw names {OF_THE_PIPELINE[name]} so; give the source another name, such as "
-               f"{name}_domain")  # fmt: skip
+        yield (f"sources.{name}: Thaw uses this name for {OF_THE_PIPELINE[name]}; give the source another name, such "
+               f"as {name}_domain")  # fmt: skip
 
 
 def _backbone_names(config: ExperimentConfig) -> Iterator[str]:
@@ -93,8 +94,8 @@ def _architectures_of(config: ExperimentConfig, section: str) -> Iterator[str]:
     named = config.architectures if section == "transfers" else getattr(config, section)
     for name in named:
         if name not in config.networks:
-            yield (f"{section} names the architecture {name!r}; there are {', '.join(config.networks)} (the report's "
-                   "two networks, and those of backbones)")  # fmt: skip
+            yield (f"{section} names the unknown architecture {name!r}; there are {', '.join(config.networks)} (the "
+                   "report's two networks, and those of backbones)")  # fmt: skip
 
 
 def _channels(config: ExperimentConfig) -> Iterator[str]:
@@ -117,13 +118,13 @@ def _pairs(config: ExperimentConfig) -> Iterator[str]:
         yield "transfers is empty: name at least one (source, architecture) pair"
     ids = [transfer.id for transfer in config.transfers]
     if len(set(ids)) != len(ids):
-        yield f"transfers has a pair twice: {ids}"
+        yield f"transfers has a pair twice: {listed(ids)}"
 
 
 def _controls_alone(config: ExperimentConfig) -> Iterator[str]:
     named = [config.sources[t.source] for t in config.transfers if t.source in config.sources]
     if named and all(source.control for source in named):
-        yield "transfers names controls alone, which can't be chosen; add one of a source without control"
+        yield "transfers names only controls, which can't be chosen; add one of a source without control"
 
 
 def _transfers(config: ExperimentConfig) -> Iterator[str]:
@@ -134,12 +135,12 @@ def _transfers(config: ExperimentConfig) -> Iterator[str]:
 
 def _source_of_transfer(config: ExperimentConfig, transfer: Transfer) -> Iterator[str]:
     if transfer.source not in config.sources:
-        yield f"transfers names the source {transfer.source!r}; sources has {sorted(config.sources)}"
+        yield f"transfers names the unknown source {transfer.source!r}; sources has {listed(sorted(config.sources))}"
     elif (source := config.sources[transfer.source]).control != "random" and (
         transfer.architecture in config.networks and source.is_pretrained != is_backbone(transfer.architecture)
     ):
         yield (f"transfer {transfer.id}: a source without classes is read from the file of a backbone, and a backbone "
-               f"is transferred from such a source alone; backbones has {sorted(config.backbones)}")  # fmt: skip
+               f"is transferred only from such a source; backbones has {listed(sorted(config.backbones))}")  # fmt: skip
 
 
 def _freeze_counts_of_transfer(config: ExperimentConfig, transfer: Transfer) -> Iterator[str]:
@@ -153,13 +154,13 @@ def _freeze_counts(config: ExperimentConfig) -> Iterator[str]:
             continue  # _architectures says so
         yield from judged(_beyond_top, config, architecture)
         if not counts or len(set(counts)) != len(counts):
-            yield f"freeze_counts.{architecture} needs different counts, got {list(counts)}"
+            yield f"freeze_counts.{architecture} needs different counts, got {listed(counts)}"
 
 
 def _beyond_top(config: ExperimentConfig, architecture: str) -> Iterator[str]:
     top = config.most_frozen(architecture)
     if beyond := [count for count in config.freeze_counts[architecture] if count > top]:
-        yield (f"freeze_counts.{architecture} asks for {beyond}; {architecture} has {top} freezable "
+        yield (f"freeze_counts.{architecture} asks for {listed(beyond)}; {architecture} has {top} freezable "
                f"{unit_of(architecture)}s, so 0 to {top} can be frozen")  # fmt: skip
 
 
@@ -171,19 +172,20 @@ def _different_values(config: ExperimentConfig) -> Iterator[str]:
 def _different_values_of(config: ExperimentConfig, name: str) -> Iterator[str]:
     values = getattr(config, name)
     if not values or len(set(values)) != len(values):
-        yield f"{name} needs one or more different values, got {list(values)}"
+        yield f"{name} needs one or more different values, got {listed(values)}"
 
 
 def _even_sizes(config: ExperimentConfig) -> Iterator[str]:
     # Without target classes nothing can be split; _target_classes says so.
     classes = len(config.target.classes)
     if uneven := [n for n in config.sizes if classes and n % classes]:
-        yield f"sizes {uneven} can't be split evenly over the {classes} target classes; use multiples of {classes}"
+        yield (f"sizes {listed(uneven)} can't be split evenly over the {classes} target classes; use multiples of "
+               f"{classes}")  # fmt: skip
 
 
 def _candidate_size(config: ExperimentConfig) -> Iterator[str]:
     if config.candidate_size is not None and config.candidate_size not in config.sizes:
-        yield f"candidate_size {config.candidate_size} is not one of sizes {list(config.sizes)}"
+        yield f"candidate_size {config.candidate_size} is not one of the sizes {listed(config.sizes)}"
 
 
 def _tuned_ranges(config: ExperimentConfig) -> Iterator[str]:

@@ -1,8 +1,9 @@
-"""What pydantic leaves unsaid of settings in which a field is wrong. Imports only pydantic and domains.
+"""Problems between valid fields that pydantic does not report if another field is wrong. Imports only pydantic and
+domains.
 
-Pydantic asks a section for its `problems` only where each field is valid. Here a section with wrong fields is made of
-the others alone and is asked all the same. A check that reads a field which is not there ends (`domains.judged`), so
-nothing is said that depends on what the right value will be.
+Pydantic checks a section's `problems` only if every field is valid. This module builds a section from its valid fields
+alone and checks it all the same. A check that reads a missing field ends (`domains.judged`), so nothing is reported
+that depends on the corrected value.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from experiment.domains import NotValid, Settings, judged, types_in
 Place = tuple[int | str, ...]
 """Keys and positions that lead to a value, as in pydantic's `loc`."""
 Problems = list[tuple[Place, str]]
-"""Sentences, each with the place of the section that it is about."""
+"""Sentences, each with the place of its section."""
 WRONG_KEY = "[key]"
 """What pydantic adds to the place of a mapping's key that is wrong."""
 
 
 def hidden_problems(model: type[Settings], settings: dict[str, Any], wrong: Sequence[Place]) -> Problems:
-    """What is wrong between valid fields, in every section that has a wrong field.
+    """Problems between valid fields, in every section that has a wrong field.
 
     Args:
       model: the settings' class.
@@ -37,7 +38,7 @@ def hidden_problems(model: type[Settings], settings: dict[str, Any], wrong: Sequ
 
 
 def _valid_part(model: type[Settings], raw: Any, wrong: Sequence[Place], at: Place, found: Problems) -> Settings:
-    """The section without its wrong fields, the whole section where none is wrong; adds its problems to those found."""
+    """The section built from its valid fields; adds its problems to those found."""
     if not wrong:
         return model.model_validate(raw)
     if () in wrong:  # no section at all, or one whose fields are valid and don't fit each other: pydantic says so
@@ -57,10 +58,10 @@ def _valid_part(model: type[Settings], raw: Any, wrong: Sequence[Place], at: Pla
 
 
 def _valid_value(annotation: Any, raw: Any, wrong: Sequence[Place], at: Place, found: Problems) -> Any:
-    """The value of a field; of sections, and lists and mappings of them, what is valid.
+    """The value of a field; of sections, and lists and mappings of them, the valid part.
 
     Raises:
-      NotValid: nothing of it can be used.
+      NotValid: no part of it is valid.
     """
     if not wrong:
         return pydantic.TypeAdapter(annotation).validate_python(raw)
@@ -75,22 +76,23 @@ def _valid_value(annotation: Any, raw: Any, wrong: Sequence[Place], at: Place, f
 
 
 def _below(key: int | str, wrong: Sequence[Place]) -> list[Place]:
-    """The wrong places within the value of a key, seen from there."""
+    """The wrong places within the value of a key, relative to it."""
     return [place[1:] for place in wrong if place[0] == key]
 
 
 def _without(part: Settings, names: Iterable[str]) -> Settings:
     for name in names:
-        part.__dict__.pop(name, None)  # to read it then raises NotValid
+        part.__dict__.pop(name, None)  # reading it then raises NotValid
     return part
 
 
 def _meant_by_unknown_keys(
     model: type[Settings], raw: dict[str, Any], wrong: Sequence[Place], *, whole: bool
 ) -> set[str]:  # fmt: skip
-    """Fields that are not given, unless under another name: their defaults are not what was asked for.
+    """Fields that may have been given under a misspelled name: their defaults are not what was asked for.
 
-    In a section with an unknown key that may be any of them; in the `whole` configuration those with a name like it.
+    In a section with an unknown key, all fields that are not given; in the `whole` configuration, those with a similar
+    name.
     """
     not_given = model.model_fields.keys() - raw.keys()
     unknown = {str(place[0]) for place in wrong} - model.model_fields.keys()

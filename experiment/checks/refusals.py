@@ -1,4 +1,4 @@
-"""What a setting should have been, in the words of YAML, where pydantic refuses it. Imports only pydantic."""
+"""What a setting that pydantic rejects should have been, in YAML's terms. Imports only pydantic."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pydantic
 
 _EXPECTED = {
+    "missing": "required, and not given",
     "tuple_type": "expected a list, such as [a, b]",
     "int_parsing": "expected a whole number",
     "int_type": "expected a whole number",
@@ -38,7 +39,7 @@ def expected(kind: str, text: str) -> str:
 
 
 def closest_key(model: type[pydantic.BaseModel], place: tuple[Any, ...]) -> str | None:
-    """The key of the section that is most like the unknown key at the end of a place; none if no key is like it."""
+    """The section's key that is most similar to the unknown key at the end of a place; none if no key is similar."""
     for part in place[:-1]:
         if part in model.model_fields:
             model = next(_models_in(model.model_fields[part].annotation), model)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from experiment.errors import ThawError
 
 DEFAULTS = (
-    # Beam's default runner first tries to fetch another one, written in Go, from the network, for every node. This one
-    # runs in the process.
+    # Beam's default runner first tries to download another one, written in Go, for every node. This one runs in the
+    # process.
     "--runner=FnApiRunner",
     # It needs no image; but TFX builds a source package of itself for every node whose arguments name none.
     "--sdk_container_image=none",
@@ -35,7 +35,7 @@ def beam_options(given: Sequence[str]) -> list[str]:
 
 
 def _check(options: list[str]) -> None:
-    # Here, for it takes seconds to import and the defaults need no check.
+    # Imported here, since it takes seconds and the defaults need no check.
     import apache_beam
     from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 
@@ -44,10 +44,10 @@ def _check(options: list[str]) -> None:
         with contextlib.redirect_stderr(said):
             parsed = PipelineOptions(options)
             unknown = sorted(set(parsed.get_all_options(retain_unknown_options=True)) - set(parsed.get_all_options()))
-            # Dataflow's check would also ask Google about its buckets: minutes where there is no network.
+            # Dataflow's check would also ask Google about its buckets, which takes minutes without a network.
             parsed.view_as(TestOptions).dry_run = True
             apache_beam.Pipeline(options=parsed)
-    except SystemExit as error:  # of argparse, which has written why
+    except SystemExit as error:  # of argparse, which has written the reason
         complaint = said.getvalue().strip().rpartition("error: ")[2]
         raise ThawError(f"beam_args: {complaint}. {_ADVICE}") from error
     except (ImportError, ValueError) as error:

@@ -27,7 +27,7 @@ class Cluster:
     """What the DAG must know of a cluster; the orchestrator there keeps the metadata.
 
     Attributes:
-      pipeline_root: where artifacts lie, a URI.
+      pipeline_root: URI of the artifacts.
       data_path: the folder of the raw records as the pods see it, given when the pipeline is submitted.
       device: of the pods that train.
     """
@@ -45,18 +45,22 @@ def create_pipeline(
 
     Args:
       config: the experiment; its transfers are those that can run.
-      dataset: where the raw records lie.
+      dataset: the raw records.
       left_out: transfers that can't run, and why; for the report.
       cluster: none: the pipeline runs on this machine, within the workspace.
-      asked_draws: of the search, where a budget leaves time for fewer.
+      asked_draws: requested draws of the search, if a budget leaves time for fewer.
       precision_why: why the networks are trained in their precision; for the report.
 
     Raises:
-      ThawError: `beam_args` are not for Beam; a cluster was given a budget.
+      ThawError: `beam_args` are not for Beam; a cluster was given a budget or the
+        `pipeline_root` of one machine.
     """
     if cluster and config.budget_minutes:
         raise ThawError("budget_minutes works only on one machine, not on a cluster. Leave it "
                         "out; fewer sizes, freeze_counts and draws make a smaller run.")  # fmt: skip
+    if cluster and config.pipeline_root:
+        raise ThawError(f"pipeline_root of the experiment is {config.pipeline_root}, which only a run on one machine "
+                        "reads. Leave it out, and give pipeline_root of the cluster.")  # fmt: skip
     examples = data_nodes.example_gen(dataset.files, cluster.data_path if cluster else None)
     schema = data_nodes.schema_gen(config.data)
     statistics = data_nodes.statistics_gen(examples)
@@ -117,7 +121,7 @@ def _transfer(
 def _evaluators(
     config: ExperimentConfig, target: Node, transfers: Sequence[SweptTransfer], baselines: Mapping[str, Baseline]
 ) -> dict[str, Node]:
-    """By transfer that has a candidate; those with the same baseline share one."""
+    """The Evaluator by transfer with a candidate; transfers with the same baseline share one."""
     found: dict[str, Node] = {}
     for architecture, baseline in baselines.items():
         candidates = {

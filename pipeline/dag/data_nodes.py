@@ -25,7 +25,7 @@ PREPROCESSING_FN = "trainer_module.preprocessing.preprocessing_fn"
 
 
 def example_gen(files: RecordFiles, folder: RuntimeParameter | None) -> Node:
-    """Takes the raw records over as they are.
+    """Copies the raw records unchanged.
 
     Args:
       files: the records, by patterns of the splits.
@@ -40,7 +40,7 @@ def example_gen(files: RecordFiles, folder: RuntimeParameter | None) -> Node:
 
 
 def schema_gen(data: Data) -> Node:
-    """What the records must be like."""
+    """The schema of the records."""
     return ImportSchema(text=schema_text(data)).with_id("ImportSchemaGen")
 
 
@@ -52,7 +52,7 @@ def statistics_gen(examples: Node) -> Node:
 
 
 def example_validator(statistics: Node, schema: Node) -> Node:
-    """Where the statistics differ from the schema."""
+    """The differences of the statistics from the schema."""
     node = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     return node.with_id("ExampleValidator")
 
@@ -63,7 +63,7 @@ def anomaly_gate(validator: Node) -> Node:
 
 
 def transform(data: Data, examples: Node, schema: Node, gate: Node) -> Node:
-    """Decodes the images, once the gate has let them pass."""
+    """Decodes the images, after the gate has passed."""
     node = Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],

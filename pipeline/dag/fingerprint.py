@@ -83,7 +83,7 @@ EVALUATION_CODE = (
 )
 """What decides TFMA's metrics of every cell."""
 EVALUATOR_CODE = ("components.evaluator", "components.named_inputs")
-"""What decides TFMA's metrics of candidates, beside its configuration, which is a setting of the node."""
+"""What decides TFMA's metrics of candidates, in addition to its configuration, which is a setting of the node."""
 CONFIRMATION_CODE = (
     *TRAINING_CODE,
     "analysis",
@@ -115,7 +115,7 @@ ADVICE_CODE = (
     "trainer_module.sources.estimates",
     "transferability",
 )
-"""What decides predicted gains, beside the rule itself, which is a setting of the node."""
+"""What decides predicted gains, in addition to the rule itself, which is a setting of the node."""
 
 POD_CODE = (
     "acquisition",
@@ -132,11 +132,11 @@ POD_CODE = (
 """What pods run. It is in no key: a pod compares it with the compiled file's."""
 
 LEARNT = ("curve_prior.yaml",)
-"""Files of figures that decide a result as code does; other YAML is a setting, or a preset."""
+"""Files of figures that decide a result like code; other YAML is a setting, or a preset."""
 
 
 def source_fingerprint(*packages: str) -> str:
-    """Hash of what every source file and template of the packages does, 16 hexadecimal digits.
+    """Hash of the code in every source file and template of the packages, 16 hexadecimal digits.
 
     Comments, docstrings and layout do not count: a ledger is hours of work.
 
@@ -161,7 +161,7 @@ def _meaning(content: bytes) -> bytes:
 
 
 class _WithoutStrings(ast.NodeTransformer):
-    """Leaves out strings that stand alone: docstrings, and what the name above means."""
+    """Leaves out strings that are statements: docstrings, and descriptions of the name above."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:  # ast's own name
         return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node

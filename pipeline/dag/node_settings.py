@@ -53,7 +53,7 @@ def model_settings(
 
 
 def source_settings(config: ExperimentConfig, transfer: Transfer, *, code: str) -> ModelSettings:
-    """A transfer's source; one that is not trained is told no schedule, and one that is read from a file no seed.
+    """A transfer's source; one that is not trained gets no schedule, and one that is read from a file no seed.
 
     Args:
       config: the experiment.
@@ -61,7 +61,7 @@ def source_settings(config: ExperimentConfig, transfer: Transfer, *, code: str) 
       code: fingerprint of the sources that decide the training's result.
     """
     source = config.sources[transfer.source]
-    # Neither the data's name nor the feature of served records is of any use to a source.
+    # A source uses neither the data's name nor the feature of served records.
     settings = model_settings(config, "source", transfer.source, transfer.architecture, data_name="", code=code)
     changes: dict[str, Any] = {
         "classes": config.domain_classes(transfer.source), "control": source.control, "image_key": "", "resize": False,
@@ -74,7 +74,8 @@ def source_settings(config: ExperimentConfig, transfer: Transfer, *, code: str) 
 
 
 def backbone_of(config: ExperimentConfig, architecture: Architecture) -> Backbone | None:
-    """What makes an architecture's network; none for the report's. A family's weights are not part of it."""
+    """The backbone that makes an architecture's network; none for the report's. A family's weights are not part of
+    it."""
     backbone = config.backbones.get(architecture)
     if backbone is None:
         return None
@@ -82,7 +83,7 @@ def backbone_of(config: ExperimentConfig, architecture: Architecture) -> Backbon
 
 
 def _without_cost(backbone: Backbone) -> Backbone:
-    """Without its cost, which only plans a run."""
+    """The backbone without its cost, which only a plan needs."""
     return changed(backbone, mflop=0.0)
 
 
@@ -106,7 +107,7 @@ def sweep_settings(config: ExperimentConfig, settings: ModelSettings) -> SweepSe
 
 
 def repeatable(config: ExperimentConfig) -> dict[str, Any]:
-    """The configuration without what belongs to this machine: folders, files, processes and Beam's engine."""
+    """The configuration without this machine's settings: folders, files, processes and Beam's engine."""
     elsewhere: dict[str, Any] = dict.fromkeys(
         ("workspace", "runs", "pipeline_root", "workers", "activations_gib", "beam_args"), True
     )
@@ -127,11 +128,10 @@ def asked_digests(config: ExperimentConfig) -> dict[str, str]:
 def asked_digest(config: ExperimentConfig, source: str, architecture: Architecture) -> str:
     """Hash of the settings and code that decide a sweep's rows; `thaw status` finds the sweep's ledger by it.
 
-    Made only from the configuration, before data, weights and source are known, and the same whatever a run has
-    filled in.
+    Made only from the configuration, before data, weights and source are known, and independent of what a run fills in.
 
     Args:
-      config: the experiment, as asked for or as resolved.
+      config: the experiment, as given or as resolved.
       source: its name; empty for a baseline.
       architecture: of the sweep.
     """

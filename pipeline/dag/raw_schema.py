@@ -38,5 +38,5 @@ def schema_text(data: Data) -> str:
 
 
 def curated_schema() -> str:
-    """Text of schema/schema.pbtxt: the file beside this one is a link to it; installed, a copy."""
+    """Text of schema/schema.pbtxt: the file next to this one is a link to it; installed, a copy."""
     return resources.files("pipeline.dag").joinpath("schema.pbtxt").read_text(encoding="utf-8")

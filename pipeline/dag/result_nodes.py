@@ -26,7 +26,7 @@ REPORTED_PACKAGES = ("thaw", "tfx", "tensorflow", "keras", "keras-tuner", "tenso
 
 
 SETS_SHOWN = 8
-"""Sets of near-duplicates on the page."""
+"""Most sets of near-duplicates on the page."""
 
 
 def evaluator(config: ExperimentConfig, target: Node, candidates: Mapping[str, Node], baseline: Baseline) -> Node:
@@ -118,7 +118,7 @@ def _report_settings(
 
 
 def _planned(config: ExperimentConfig, draws: int) -> dict[str, int]:
-    """Trainings of each sweep that the configuration asks for."""
+    """Number of trainings of each sweep in the configuration."""
     each = draws * len(config.sizes)
     planned = {f"baseline__{name}": each * len(config.fine_tune) for name in config.baseline_architectures}
     return planned | {pair.id: each * len(config.ways(pair.architecture)) for pair in config.transfers}

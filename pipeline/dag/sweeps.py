@@ -1,4 +1,4 @@
-"""What the DAG has for one baseline and for one transfer, as one value each. Imports no component."""
+"""The DAG's nodes of one baseline and of one transfer, each as one value. Imports no component."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Sweep:
 
     @property
     def nodes(self) -> list[Node]:
-        """All of its nodes, those of a subclass too."""
+        """All of its nodes, including those of a subclass."""
         return [value for value in vars(self).values() if isinstance(value, Node)]
 
 
 @dataclass(frozen=True)
 class Baseline(Sweep):
-    """An architecture from random weights, which transfers with it are compared with.
+    """An architecture from random weights, with which its transfers are compared.
 
     Attributes:
       architecture: trained from random weights.

@@ -11,10 +11,10 @@ SLICES = (features.CLASS_NAME, features.BRIGHTNESS, features.CONTRAST)
 
 
 def evaluation_config(config: ExperimentConfig) -> config_pb2.EvalConfig:
-    """Accuracy with a floor and a change threshold, slices to look at, intervals by the jackknife.
+    """Accuracy with a floor and a change threshold, slices, intervals by the jackknife.
 
-    TFMA's thresholds look at point estimates of one draw's model; that the gain is more than noise, and that no class
-    pays for it, TransferReport decides from every draw (docs/adr/0007-classes-by-f1.md).
+    TFMA's thresholds apply to point estimates of one draw's model. TransferReport decides from every draw whether the
+    gain is more than noise and whether a class loses by it (docs/adr/0007-classes-by-f1.md).
     """
     return config_pb2.EvalConfig(
         model_specs=[
@@ -28,8 +28,8 @@ def evaluation_config(config: ExperimentConfig) -> config_pb2.EvalConfig:
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
-                    # The share of images whose class is named rightly. TFMA counts it in plain Python; a metric of
-                    # Keras would be called for each slice of each of the jackknife's samples (docs/archive.md).
+                    # The share of correctly classified images. TFMA counts it in plain Python; a Keras metric would be
+                    # called for each slice of each jackknife sample (docs/archive.md).
                     config_pb2.MetricConfig(
                         class_name="ExactMatch",
                         config='{"name": "accuracy"}',
@@ -48,7 +48,7 @@ def evaluation_config(config: ExperimentConfig) -> config_pb2.EvalConfig:
 
 
 def _overall_threshold(blessing: Blessing) -> config_pb2.PerSliceMetricThreshold:
-    """A plain threshold would hold for every slice alike, so that of all images is given as a slice too."""
+    """A plain threshold would apply to every slice, so the one for all images is also given as a slice."""
     change = config_pb2.GenericChangeThreshold(
         direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": blessing.min_gain_points / 100}
     )

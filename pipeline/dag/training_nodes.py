@@ -36,7 +36,7 @@ Told = TypeVar("Told", bound=ModelSettings)
 
 
 class TrainingNodes:
-    """Makes nodes that are told, beside their settings, where files of weights lie and what would train.
+    """Makes nodes that get, in addition to their settings, the paths of weights files and the stack that would train.
 
     Args:
       config: the experiment; its transfers are those that can run.
@@ -55,11 +55,11 @@ class TrainingNodes:
         self._training_code = source_fingerprint(*fingerprint.TRAINING_CODE)
 
     def baseline_settings(self, architecture: Architecture) -> ModelSettings:
-        """Of an architecture with random weights."""
+        """Settings of an architecture with random weights."""
         return self._settings("baseline", "", architecture)
 
     def transfer_settings(self, pair: Transfer) -> ModelSettings:
-        """Of a network that begins with a source's weights."""
+        """Settings of a network that begins with a source's weights."""
         return self._settings("transfer", pair.source, pair.architecture)
 
     def source(self, pair: Transfer, domain: Node | None, transformed: Node) -> Node:
@@ -67,8 +67,8 @@ class TrainingNodes:
 
         Args:
           pair: whose source it is.
-          domain: the source's; none where nothing is trained.
-          transformed: the node Transform: a Trainer takes no less than some examples.
+          domain: the source's; none if nothing is trained.
+          transformed: the node Transform: a Trainer needs some examples.
         """
         settings = source_settings(self._config, pair, code=self._source_code)
         node = Trainer(
@@ -124,7 +124,7 @@ class TrainingNodes:
         return node.with_id(f"Trainer.{_path(settings)}")
 
     def confirmer(self, baselines: Iterable[Baseline], transfers: Iterable[SweptTransfer], target: Node) -> Node:
-        """Trains what the sweeps' ledgers choose on fresh draws; controls are not chosen.
+        """Trains the cells that the sweeps' ledgers choose on fresh draws; controls are not chosen.
 
         Args:
           baselines, transfers: all of them.
@@ -205,12 +205,12 @@ class TrainingNodes:
         return {**self._on_this_machine(settings).as_custom_config(code), STACK_KEY: stack}
 
     def _on_this_machine(self, settings: Told) -> Told:
-        """The settings without what this machine's file says, which is in no key."""
+        """The settings without those in the machine's file, which are in no key."""
         if self._in_cluster:
             return settings
         return changed(settings, **Machine().model_dump(include=set(type(settings).model_fields) - {"asked"}))
 
 
 def _path(settings: ModelSettings) -> str:
-    """`baseline.<architecture>` or `transfer.<transfer>`, as node ids have it."""
+    """`baseline.<architecture>` or `transfer.<transfer>`, as in node ids."""
     return f"{settings.role}.{settings.name.removeprefix('baseline__')}"

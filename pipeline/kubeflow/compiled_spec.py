@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 from pipeline.kubeflow.cluster import ClusterConfig
 from pipeline.kubeflow.pod_checks import ARGUMENT, GPUS, VOLUME
 from pipeline.kubeflow.pod_resources import Document, add_pod_resources
@@ -17,7 +17,7 @@ from pipeline.kubeflow.pod_resources import Document, add_pod_resources
 DATA_PATH = "data_path"
 """The pipeline's one parameter: the folder of the raw records as the pods see it."""
 NEVER_CACHED = "pusher"
-"""The task whose result is what a server finds, which another run may have replaced since."""
+"""The task whose result a server loads, which another run may have replaced since."""
 
 
 def finished_spec(compiled: Document, cluster: ClusterConfig, expected: Document) -> Document:
@@ -25,7 +25,7 @@ def finished_spec(compiled: Document, cluster: ClusterConfig, expected: Document
 
     Args:
       compiled: TFX's pipeline spec, of schema 2.1.
-      cluster: what the pods ask for.
+      cluster: the requests of the pods.
       expected: of the image, which every pod checks at its start.
 
     Raises:
@@ -53,7 +53,7 @@ def write_pipeline(path: Path, spec: Document, platform: Document) -> None:
 
 
 def task_name(node_id: str) -> str:
-    """A node's name in Kubeflow, whose engine allows letters, digits and dashes alone."""
+    """A node's name in Kubeflow, whose engine allows only letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", node_id.lower())
 
 
@@ -62,8 +62,8 @@ def _renamed(spec: Document) -> Document:
     tasks = spec["root"]["dag"]["tasks"]
     names = {node_id: task_name(node_id) for node_id in tasks}
     if len(set(names.values())) < len(names):
-        raise ThawError(f"In Kubeflow, where names have only letters, digits and dashes, some of {sorted(names)} would "
-                        "have the same name. Rename a source.")  # fmt: skip
+        raise ThawError("In Kubeflow, where names have only letters, digits and dashes, some of "
+                        f"{listed(sorted(names))} would have the same name. Rename a source.")  # fmt: skip
     executors = spec["deploymentSpec"]["executors"]
     spec["deploymentSpec"]["executors"] = {
         f"exec-{names[node_id]}": executors[spec["components"][node_id]["executorLabel"]] for node_id in tasks

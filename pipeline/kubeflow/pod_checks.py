@@ -1,4 +1,4 @@
-"""What a pod checks before its task, and what it says when the task fails. Imports no TFX and no TensorFlow."""
+"""The checks of a pod before its task, and its message if the task fails. Imports no TFX and no TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.dag.fingerprint import POD_CODE, source_fingerprint
 from pipeline.runner.failed_run import DISK_FULL, reported_causes
 
 ARGUMENT = "--thaw_expects"
-"""Of every container in the compiled file; its value is JSON."""
+"""Argument of every container in the compiled file; its value is JSON."""
 PACKAGES = ("tfx", "tensorflow", "keras", "numpy", "scikit-learn", "scipy")
-"""What a result's stack names, and TFX."""
+"""The packages of a result's stack, and TFX."""
 PYTHON, CODE, GPUS, VOLUME = "python", "code", "gpus", "volume"
 NEARLY_FULL_BYTES = 2**20
 
@@ -39,12 +39,12 @@ def without_expectations(arguments: list[str]) -> tuple[list[str], dict[str, Any
 
 
 def check_image(expected: dict[str, Any]) -> None:
-    """Makes sure that this image is of the version that compiled the file.
+    """Checks that this image has the version that compiled the file.
 
     Code is compared only if all packages are the same: its fingerprint depends on Python's version.
 
     Raises:
-      ThawError: it is another one, so that results would have the key of a code and a stack that did not make them.
+      ThawError: it has another one, so results would be stored under the key of another code or stack.
     """
     advice = "Build the image from the checkout that compiles, push it under a new tag, and compile with that tag."
     found = {PYTHON: ".".join(platform.python_version_tuple()[:2])}
@@ -52,10 +52,10 @@ def check_image(expected: dict[str, Any]) -> None:
     other = [f"{name} {version} ({expected[name]} in the file)" for name, version in found.items()
              if expected.get(name, version) != version]  # fmt: skip
     if other:
-        raise ThawError(f"This image has other packages than the machine that compiled the pipeline: "
+        raise ThawError("This image's packages differ from those of the machine that compiled the pipeline: "
                         f"{', '.join(other)}. Expected the same. {advice}")  # fmt: skip
     if CODE in expected and (code := source_fingerprint(*POD_CODE)) != expected[CODE]:
-        raise ThawError(f"This image has another version of Thaw (code {code}) than the compiled file (code "
+        raise ThawError(f"This image's version of Thaw (code {code}) differs from the compiled file's (code "
                         f"{expected[CODE]}). Expected the same. {advice}")  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def _version(name: str) -> str:
 
 
 def explanation(error: BaseException, folders: list[Path]) -> str | None:
-    """The one message for what the user can correct; None for what needs a traceback.
+    """The message for an error that the user can correct; None for one that needs a traceback.
 
     Args:
       error: what ended the task, wherever TFX and Beam wrapped it.
@@ -87,5 +87,5 @@ def _disk_full(error: BaseException, folders: list[Path]) -> str:
     name = getattr(error, "filename", None) or ", ".join(full) or "a folder of this pod"
     room = ", ".join(f"{folder} {size / 1e6:.0f} MB" for folder, size in free.items())
     return (f"The disk is full: {name} can't be written. Expected room for outputs, temporary files and the volume; "
-            f"free are now: {room}. Outputs and /tmp lie on the node's disk: use nodes with more, or raise the "
+            f"free space now: {room}. Outputs and /tmp are on the node's disk: use nodes with more, or raise the "
             "namespace's limit of ephemeral storage. Enlarge the claim if it is the volume.")  # fmt: skip

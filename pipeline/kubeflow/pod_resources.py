@@ -1,36 +1,38 @@
-"""What each pod asks for: tries, CPUs, memory, GPUs, volume, nodes. Works on plain dicts, no TFX."""
+"""What each pod requests: retries, CPUs, memory, GPUs, volume, nodes. Works on plain dicts, no TFX."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from experiment.errors import ThawError
+from experiment.errors import ThawError, listed
 from pipeline.kubeflow.cluster import ClusterConfig
 
 Document = dict[str, Any]
 TRAINS = ("confirmer", "trainer-", "tuner-")
-"""How the names of tasks begin whose pods train."""
+"""Prefixes of the tasks whose pods train."""
 
 
 def add_pod_resources(spec: Document, cluster: ClusterConfig) -> None:
-    """Writes into a pipeline spec how often each task is tried, and what cores, memory and GPUs its pod gets.
+    """Writes into a pipeline spec the retries of each task, and the cores, memory and GPUs of its pod.
 
     Args:
       spec: with the names that tasks have in Kubeflow; changed.
-      cluster: what the pods ask for.
+      cluster: the requests of the pods.
 
     Raises:
-      ThawError: `nodes` of the cluster names a task that there is not.
+      ThawError: `nodes` of the cluster names an unknown task.
     """
     for task in spec["root"]["dag"]["tasks"].values():
         task["retryPolicy"] = _retry_policy(cluster)
     for name in _training_tasks(spec):
         executor_of(spec, name)["container"]["resources"] = _resources(cluster)
-    for given, asked in cluster.nodes.items():
-        names = [name for name in spec["root"]["dag"]["tasks"] if name == given or name.startswith(given)]
+    tasks = spec["root"]["dag"]["tasks"]
+    # From short to long: what is said of few tasks replaces what is said of many.
+    for given, asked in sorted(cluster.nodes.items(), key=lambda one: len(one[0])):
+        names = [given] if given in tasks else [name for name in tasks if name.startswith(given)]
         if not names:
-            raise ThawError(f"nodes.{given} of the cluster's settings matches no task. Give one, or the beginning of "
-                            f"several names, of {sorted(spec['root']['dag']['tasks'])}.")  # fmt: skip
+            raise ThawError(f"nodes.{given} of the cluster's settings matches no task. Give the name of a task, or the "
+                            f"beginning of several names: {listed(sorted(tasks))}.")  # fmt: skip
         for name in names:
             container = executor_of(spec, name)["container"]
             container["resources"] = container.get("resources", {}) | _bounds(asked.cpus, asked.memory_gb)
@@ -76,7 +78,7 @@ def _of_training_pods(cluster: ClusterConfig) -> Document:
 
 
 def label_of(spec: Document, task: str) -> str:
-    """The label under which a task's executor stands."""
+    """The label of a task's executor."""
     component = spec["root"]["dag"]["tasks"][task]["componentRef"]["name"]
     return str(spec["components"][component]["executorLabel"])
 

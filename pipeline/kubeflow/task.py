@@ -1,4 +1,4 @@
-"""What a pod runs, `python -m pipeline.kubeflow.task`: TFX's executor on the pod's files. Nothing imports this."""
+"""The program of a pod, `python -m pipeline.kubeflow.task`: TFX's executor on the pod's files. Nothing imports this."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ MOUNTS = {"gs": "gcs", "s3": "s3", "minio": "minio"}
 
 
 def local_path(uri: str, root: Path = Path("/")) -> str:
-    """Where the launcher puts an artifact, and from where it uploads it; a plain path stays as it is.
+    """The folder to which the launcher downloads an artifact, and from which it uploads it; a plain path stays
+    unchanged.
 
     Thaw's executors read and write files. On Vertex AI the same folder is the bucket itself.
     """
@@ -57,7 +58,7 @@ def with_declared_types(invocation: dict[str, Any], inputs: dict[str, Any]) -> d
 def with_local_paths(invocation: dict[str, Any], root: Path = Path("/")) -> tuple[dict[str, Any], dict[str, str]]:
     """The executor's input with paths for URIs, and which path stands for which URI; makes the folders.
 
-    The launcher brings no folder for an input without files; an output's folder may hold what an earlier attempt left.
+    The launcher makes no folder for an input without files; an output's folder may have files of an earlier attempt.
 
     Args:
       invocation: Kubeflow's ExecutorInput.
@@ -78,7 +79,7 @@ def with_local_paths(invocation: dict[str, Any], root: Path = Path("/")) -> tupl
 
 
 def _prepare(folder: Path, clear: bool) -> None:
-    """Makes an artifact's folder, empty where it is to be written."""
+    """Makes an artifact's folder, which is empty for an output."""
     # A bucket's zero-byte marker of a folder is downloaded as a file (kubeflow/pipelines#13476).
     if folder.is_file() and not folder.stat().st_size:
         folder.unlink()
@@ -109,8 +110,9 @@ def main(argv: list[str], root: Path = Path("/")) -> int:
     """
     arguments, expected = pod_checks.without_expectations(list(argv))
     if INVOCATION not in arguments[:-1]:
-        sys.exit(f"pipeline.kubeflow.task is what pods of a compiled pipeline run. Expected {INVOCATION} and its value "
-                 f"among the arguments, got {arguments}. Submit the file that `make compile` writes.")  # fmt: skip
+        sys.exit(f"pipeline.kubeflow.task is the program of a compiled pipeline's pods. Expected {INVOCATION} and its "
+                 f"value among the arguments, got {arguments}. Submit the file that `make compile` "
+                 "writes.")  # fmt: skip
     folders = [root / mount for mount in MOUNTS.values()] + [Path(tempfile.gettempdir())]
     if pod_checks.VOLUME in expected:
         folders.append(Path(expected[pod_checks.VOLUME]))
@@ -128,7 +130,7 @@ def main(argv: list[str], root: Path = Path("/")) -> int:
 
 
 def check_gpus(expected: dict[str, Any]) -> None:
-    """Makes sure that TensorFlow sees a GPU where the compiled file requests one.
+    """Checks that TensorFlow sees a GPU if the compiled file requests one.
 
     Raises:
       ThawError: it sees none, so that the pod would hold a GPU and train on cores.
@@ -139,7 +141,7 @@ def check_gpus(expected: dict[str, Any]) -> None:
 
     if not tf.config.list_physical_devices("GPU"):
         raise ThawError(f"The compiled file requests {expected[pod_checks.GPUS]} GPU(s) for this step, and TensorFlow "
-                        "sees none. Expected at least one. Build the image with EXTRA=gpu, see that the node's "
+                        "sees none. Expected at least one. Build the image with EXTRA=gpu, check that the node's "
                         "driver is new enough for its CUDA, or compile with --gpus 0 to train on cores.")  # fmt: skip
 
 
@@ -151,7 +153,7 @@ def _run_task(arguments: list[str], root: Path) -> int:
     invocation, uris = with_local_paths(told, root)
     arguments[place] = json.dumps(invocation)
     status = _run_executor(arguments)
-    # Kubeflow reads this file when the process has ended well.
+    # Kubeflow reads this file when the process has succeeded.
     written = Path(invocation["outputs"]["outputFile"])
     if written.exists():
         output = with_uris(json.loads(written.read_text(encoding="utf-8")), uris)
@@ -160,7 +162,7 @@ def _run_task(arguments: list[str], root: Path) -> int:
 
 
 def _run_executor(arguments: list[str]) -> int:
-    """TFX's program as `python -m` runs it; what it ends with is its status."""
+    """TFX's program as `python -m` runs it; returns its exit status."""
     sys.argv = [EXECUTOR, *arguments]
     try:
         runpy.run_module(EXECUTOR, run_name="__main__", alter_sys=True)

@@ -1,1 +1,1 @@
-"""`thaw init`: an experiment out of images of the user's own. Imports acquisition."""
+"""`thaw init`: an experiment on the user's own images. Imports acquisition."""

@@ -32,9 +32,9 @@ from terminal.console import progress_in
 from terminal.tables import FittingTable, empty_table
 
 MOST_NAMED = 10
-"""Classes of the target that are all named."""
+"""Most classes of the target that are all named."""
 FEW_TEST_IMAGES = 50
-"""Of all target classes together: below this, intervals are some 15 points wide to each side."""
+"""Test images of all target classes together: below this, intervals are some 15 points wide to each side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ClassCount:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """What was found and written.
+    """The new experiment: what was found and written.
 
     Attributes:
       config: the file to run.
@@ -61,9 +61,9 @@ class Made:
       size_reason: why that size.
       mirror: whether mirror images are added to the training images.
       mirror_reason: why.
-      sources: what is transferred.
+      sources: of the transfers.
       sizes: training images per experiment.
-      notes: what the user should know: what was left out, and why.
+      notes: for the user: what was left out, and why.
       plan: what a run takes.
     """
 
@@ -91,11 +91,11 @@ def make_experiment(
     Args:
       folder: of class folders of images, or of TFRecords.
       out: the folder to write.
-      wanted: what else the user asks for.
+      wanted: the user's further choices.
       force: an earlier output may be replaced.
       project_root: `../shared/data` is looked for from here.
       environment: the process's; `CIFAR10_DIR` is read.
-      terminal: says where CIFAR-10 was found, and how far it is.
+      terminal: for the place of CIFAR-10, and progress.
 
     Raises:
       ThawError: something the user can correct; nothing was written then.
@@ -175,20 +175,20 @@ def _lines(made: Made, command: str) -> Iterator[str]:
 
 def _mirror_advice(own: OwnData, wanted: Wanted, terminal: Console) -> MirrorAdvice:
     with progress_in(terminal, transient=True) as bar:
-        task = bar.add_task("looking at mirror images", total=None)
+        task = bar.add_task("comparing mirror images", total=None)
         return mirror_advice(own.files, own.data, own.target, wanted.mirror,
                              lambda done: bar.update(task, completed=done))  # fmt: skip
 
 
 def _against(names: Sequence[str]) -> str:
-    """Names of classes to tell apart; of many the first ones."""
+    """Names of the classes to tell apart; of many, only the first ones."""
     if len(names) <= MOST_NAMED:
         return " against ".join(names)
     return f"{len(names)} classes, {in_words(names)}"
 
 
 def _in_words(config: ExperimentConfig, source: str) -> str:
-    """What a source is: its classes, or the backbones that are transferred from it."""
+    """A source in words: its classes, or the backbones that are transferred from it."""
     backbones = [config.backbones[pair.architecture] for pair in config.transfers
                  if pair.source == source and pair.architecture in config.backbones]  # fmt: skip
     files = "your model " if source == FROM_FILES else "ImageNet's weights of "
@@ -196,7 +196,7 @@ def _in_words(config: ExperimentConfig, source: str) -> str:
 
 
 def _least_offered(own: OwnData, inspection: Inspection) -> int:
-    """Training images of the smallest target class, val set aside.
+    """Training images of the smallest target class, without val.
 
     Raises:
       ThawError: they, or its test images, are too few.
@@ -238,7 +238,7 @@ def _warnings(config: ExperimentConfig, inspection: Inspection, places: Places) 
 
 
 def _say_nothing(line: str) -> None:
-    """What init finds of weights, it says in its notes."""
+    """init reports weights in its notes."""
 
 
 def _plan(config: ExperimentConfig, inspection: Inspection) -> Plan:

@@ -1,4 +1,4 @@
-"""The folder that `thaw init` writes: whole or not at all. Imports acquisition and errors."""
+"""The folder that `thaw init` writes, completely or not at all. Imports acquisition and errors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from acquisition.splits.near_duplicates_file import NEAR
 from experiment.errors import ThawError, check_utf_8
 
 CONFIG, RECORDS, IMAGES = "config.yaml", "records", "images.csv"
-"""With NEAR all that such a folder holds: the experiment, its TFRecords, which image is in which split."""
+"""With NEAR, the entries of such a folder: the experiment, its TFRecords, the split of each image."""
 _LOCK, _NEW, _OLD = "thaw-init.lock", "new", "old"
-"""In the temporary folder: held by the process that writes, what it writes, and what that replaces."""
+"""In the temporary folder: the writing process's lock, the new files, and those that they replace."""
 
 
 def check_output(out: Path, folder: Path, *, force: bool) -> None:
-    """Says early that the folder can't be written; removes what an init that was killed left beside it.
+    """Checks early that the folder can be written; removes what a killed init left next to it.
 
     Args:
       out: to be written.
@@ -32,12 +32,12 @@ def check_output(out: Path, folder: Path, *, force: bool) -> None:
       force: an earlier output of `thaw init` may be replaced.
 
     Raises:
-      ThawError: it exists and may not be replaced, lies within the images or holds them, lies in no folder,
-        or its path is not UTF-8.
+      ThawError: it exists and may not be replaced, lies within the images or contains them, lies in no folder, or its
+        path is not UTF-8.
     """
     check_utf_8(str(out), "Name another folder with --out.")
-    # Links and `..` hide where a folder lies.
-    # Not Path.resolve: before Python 3.13 it raises where links lead in a circle.
+    # Links and `..` obscure a folder's place.
+    # Not Path.resolve: before Python 3.13 it raises if links form a loop.
     real, images = Path(os.path.realpath(out.parent), out.name), Path(os.path.realpath(folder))
     if real == images or images in real.parents or real in images.parents:
         raise ThawError(f"{out} and the images in {folder} contain each other. Name another folder with --out.")
@@ -60,13 +60,13 @@ def _check_replaceable(out: Path, *, force: bool) -> None:
 
 @contextlib.contextmanager
 def written_whole(out: Path, *, force: bool) -> Iterator[Path]:
-    """Gives a temporary folder beside `out`, which takes its place when the block ends well and else vanishes.
+    """Yields a temporary folder next to `out`; it replaces `out` if the block succeeds, and is removed otherwise.
 
-    It vanishes also where SIGTERM or SIGHUP would end the process at once: the status is 128 and the signal's number.
+    It is also removed if SIGTERM or SIGHUP would end the process at once: the status is 128 plus the signal's number.
 
     Args:
       out: to be written.
-      force: as in check_output; it is looked at again in the end, for by then another may have written there.
+      force: as in check_output; checked again at the end, since another process may have written there.
 
     Raises:
       ThawError: it can't be written, or may not be replaced.
@@ -90,7 +90,7 @@ def _temporary_beside(out: Path) -> Iterator[Path]:
 
 
 def _put(draft: Path, out: Path, old: Path) -> None:
-    """Renames the draft to `out`; what was there is moved to `old`, and back where that fails."""
+    """Renames the draft to `out`; the earlier folder is moved to `old`, and back if that fails."""
     try:
         if out.exists():
             os.replace(out, old)
@@ -103,10 +103,7 @@ def _put(draft: Path, out: Path, old: Path) -> None:
 
 @contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Makes signals that end the process at once raise SystemExit, so that files are removed; only for the main thread.
-
-    Not those that the process ignores (nohup), or handles itself.
-    """
+    """Makes signals that end the process at once raise SystemExit in the main thread, so that files are removed."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -132,20 +129,20 @@ def _held(temporary: Path) -> Iterator[None]:
 
 
 def _clear_leftovers(out: Path) -> None:
-    """Removes temporary folders whose process was killed; an experiment that it was replacing comes back."""
+    """Removes temporary folders of killed processes; an experiment that was being replaced is restored."""
     own = re.compile(re.escape(f".{out.name}-") + r"[a-z0-9_]+")  # none of an output named `<out.name>-2`
     for entry in out.parent.iterdir():
         if not own.fullmatch(entry.name) or not (entry / _LOCK).is_file():
             continue
         with contextlib.suppress(OSError), (entry / _LOCK).open("r+", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where another init is writing
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails if another init is writing
             if (entry / _OLD).is_dir() and not os.path.lexists(out):
                 os.replace(entry / _OLD, out)
             shutil.rmtree(entry)
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether the folder holds what `thaw init` writes, and nothing else."""
+    """Whether the folder contains only what `thaw init` writes."""
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()}

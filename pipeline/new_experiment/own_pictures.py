@@ -33,22 +33,23 @@ from pipeline.new_experiment.wanted import Wanted
 from terminal.console import progress_in
 
 RESUMED_FROM = 500
-"""Pictures: what was read of so many is kept until the experiment is made; fewer are read again in seconds."""
+"""From this many pictures on, the results of reading are kept until the experiment is made; fewer are read again in
+seconds."""
 VAL_KEY = "in_val"
-"""Feature of the records: 1 where a training image is val."""
+"""Feature of the records: 1 if a training image is val."""
 GROUP_KEY = "group"
-"""Feature of the records: the name of the image's group or set of near-duplicates, its own id where it stands alone."""
+"""Feature of the records: the name of the image's group or set of near-duplicates, its own id if it has neither."""
 
 
 def from_images(
     folder: Path, draft: Path, out: Path, wanted: Wanted, find_cifar: FindCifar, terminal: Console
 ) -> OwnData:
-    """Writes pictures as TFRecords, images.csv, and near_duplicates.csv where there are any.
+    """Writes pictures as TFRecords, images.csv, and near_duplicates.csv if there are any.
 
     Args:
-      folder: of class folders, or of splits with such; or a CSV file.
+      folder: of class folders, or of splits with class folders; or a CSV file.
       draft: where to write.
-      out: where that will lie.
+      out: its final place.
       wanted: see there.
       find_cifar: see FindCifar.
       terminal: for the progress bar.
@@ -59,7 +60,7 @@ def from_images(
     files = _found(folder, wanted)
     own = tuple(sorted({one.class_name for one in files}))
     target = chosen_target(own, wanted.target)
-    with _told(terminal, "looking at every image", len(files)) as tell:
+    with _told(terminal, "reading every image's header", len(files)) as tell:
         headers = image_folder.image_headers(files, tell)
     sizes = image_folder.sizes_of(headers)
     size, reason = image_folder.choose_size(sizes, wanted.image_size_px)
@@ -83,9 +84,11 @@ def from_images(
                     file = f"{wanted.name}-{split}.tfrecord-{number:05d}-of-{len(shards):05d}"
                     write_examples(draft / RECORDS / split / file, shard, val=(VAL_KEY, in_val), group=group)
         write_tables(draft, read.images, division)
-    # A PNG's orientation is seen only when it is read, so one that was made again may have changed its sides.
+    # A PNG's orientation is known only after reading, so a re-encoded one may have swapped its sides.
     turned = size[0] != size[1] and any(image.start is not None for image in read.images)
-    same = not read.reduced and not turned and set(sizes) == {(size[1], size[0])}
+    # Records of a fixed shape have three channels; a grey file has one.
+    grey = any(header.grey for header in headers)
+    same = not (read.reduced or turned or grey) and set(sizes) == {(size[1], size[0])}
     data = Data(
         path=out.absolute() / RECORDS, image_shape=(*size, 3), resize=not same, classes=classes, val_key=VAL_KEY,
         group_key=GROUP_KEY if groups else None,
@@ -131,10 +134,10 @@ def _read_and_divided(
 
 
 def _groups(read: PicturesRead, division: Division) -> dict[bytes, str]:
-    """Name of what belongs together, by id, of pictures that do not stand alone.
+    """Name of the group, by id, of pictures that belong to one.
 
-    Splits are named apart: of the user's own, near-duplicates that are left out and copies of one picture may join
-    groups of two splits, but no group of the records may be in both.
+    Names differ between splits: near-duplicates that are left out, and copies of one picture, may join groups of two of
+    the user's splits, but no group of the records may be in both.
     """
     found: dict[bytes, str] = {}
     for split in SPLITS:

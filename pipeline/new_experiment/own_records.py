@@ -26,10 +26,10 @@ from pipeline.new_experiment.wanted import Wanted
 from terminal.console import progress_in
 
 FindCifar = Callable[[], Dataset | None]
-"""Finds CIFAR-10; it is called where a source could be made of it."""
+"""Finds CIFAR-10; called if a source could be made of it."""
 
 CIFAR_MOST_PX = 64
-"""Longer side of images that CIFAR-10's, of 32 pixels, can be a source for."""
+"""Most pixels of the longer side of images for which CIFAR-10's, of 32 pixels, can be a source."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +37,8 @@ class OwnData:
     """The records of an experiment on the user's images.
 
     Attributes:
-      data: their layout and where they will lie.
-      files: where they lie now.
+      data: their layout and their final place.
+      files: their current place.
       own_classes: the user's.
       target: classes to tell apart.
       domains: classes of each source.
@@ -68,7 +68,7 @@ def holds_records(folder: Path) -> bool:
     images = next(filter(_is_image, _files(folder, ["*", "*/*"])), None)
     if images is not None:
         raise ThawError(f"{folder} holds both TFRecords ({records.relative_to(folder)}) and images "
-                        f"({images.relative_to(folder)}). Give a folder with one of the two.")  # fmt: skip
+                        f"({images.relative_to(folder)}). Give a folder with only one of the two.")  # fmt: skip
     return True
 
 
@@ -77,14 +77,14 @@ def _files(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    """Whether it is called like an image, and not hidden, as what macOS adds to files."""
+    """Whether it has the name of an image and is not hidden, like the files that macOS adds."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def from_records(
     folder: Path, draft: Path, out: Path, wanted: Wanted, find_cifar: FindCifar, terminal: Console
 ) -> OwnData:
-    """Finds out the layout of TFRecords, which stay where they are; writes CIFAR-10's classes beside links to them.
+    """Determines the layout of TFRecords, which stay in their place; writes CIFAR-10's classes next to links to them.
 
     Args:
       folder: of the TFRecords.
@@ -135,7 +135,7 @@ def _layout(files: RecordFiles, wanted: Wanted) -> Data:
         return changed(found, val_key=wanted.keys.get("val"), group_key=wanted.keys.get("group"))
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ThawError(f"The features of the records in {files.folder} don't go together: {reason}. Correct --id-key "
+        raise ThawError(f"The features of the records in {files.folder} are inconsistent: {reason}. Correct --id-key "
                         "and the like.") from error  # fmt: skip
 
 
@@ -144,13 +144,13 @@ def other_sources(
 ) -> tuple[RecordFiles | None, dict[str, tuple[str, ...]], tuple[str, ...]]:
     """CIFAR-10's files, the classes to take of it by domain, and what was left out.
 
-    Images that are much larger than CIFAR-10's have ImageNet's weights to begin with, which were learned at their size.
+    Much larger images use ImageNet's weights instead, which were learned at their size.
     """
     if max(size) > CIFAR_MOST_PX:
         return None, {}, ()
     domains, shared = foreign_domains(own)
     notes = tuple(
-        f"CIFAR-10's {domain} is not a source: it has your class {name!r} too, so its gain would be overestimated."
+        f"CIFAR-10's {domain} is not a source: it also has your class {name!r}, so its gain would be overestimated."
         for domain, name in shared.items()
     )
     if not domains:
@@ -166,7 +166,7 @@ def other_sources(
 def all_domains(
     own: tuple[str, ...], target: tuple[str, ...], cifar: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]]:
-    """The classes of each source: those that the target leaves over, and CIFAR-10's under the names that they get."""
+    """The classes of each source: those that are not the target's, and CIFAR-10's under their new names."""
     named = {domain: tuple(PREFIX + name for name in names) for domain, names in cifar.items()}
     return own_domains(own, target) | named
 
@@ -177,7 +177,7 @@ def cifar_labels(labels: Mapping[str, int]) -> dict[str, int]:
 
 
 def _link(paths: tuple[Path, ...], folder: Path, stem: str) -> Path:
-    """Links the files as shards of one set, and gives the path of one more.
+    """Links the files as shards of one set, and returns the path of one more.
 
     Raises:
       ThawError: some are compressed and some are not.

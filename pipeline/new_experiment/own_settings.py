@@ -13,45 +13,45 @@ import yaml
 from experiment.backbones import MOBILENET_V2, Backbone
 from experiment.changes import as_written
 from experiment.config import Data, ExperimentConfig
-from experiment.errors import ThawError, printable
+from experiment.errors import ThawError, listed, printable
 from experiment.loading import validate_config
 from experiment.schedules import TrainingSchedule
 from pipeline.new_experiment.wanted import DEFAULT_BACKBONE
 
 LEAST_PX = 96
-"""Side of what MobileNetV2 sees, even of smaller images: the least of the sizes that it was trained at."""
+"""Side of MobileNetV2's input even for smaller images: the smallest size that it was trained at."""
 MOST_PX = 224
 """The largest of those sizes."""
 FREEZE_COUNTS = {"original": [6, 7, 8], DEFAULT_BACKBONE: [13, 18]}
-"""All frozen, and what else helps: dense layers, or MobileNetV2's blocks behind `block_12_add`."""
+"""All frozen, and other good counts: dense layers, or MobileNetV2's blocks after `block_12_add`."""
 IMAGENET, FROM_FILES = "imagenet", "pretrained"
-"""Sources of the families' backbones, and of those of .keras files."""
+"""Names of the sources of families' backbones, and of those of .keras files."""
 GRID: dict[str, Any] = {
     "fine_tune": [False],
     "precision": "auto",
     "confirmation": {"draws": 5, "most_draws": 5},
     "source_schedule": {"epochs": 2, "batch_size": 64, "max_steps": 300, "shift_px": 1},
 }
-"""What takes minutes."""
+"""Settings for an experiment that takes minutes."""
 EPOCHS_FROM_SCRATCH, EPOCHS_OF_MANY = 30, 120
-"""Of a network from scratch; the second with more than FEW_CLASSES, where it needs more steps
+"""Epochs of a network from scratch; the second with more than FEW_CLASSES, where it needs more steps
 (docs/adr/0025-baselines-at-32-pixels.md)."""
 FEW_CLASSES = 3
 LEAST_STEPS, MOST_STEPS = 960, 9600
-"""Of its bound on steps, which lets it see the images of the largest n 30 times; a mirror image counts as its image.
-The least take about a minute of one core, the most ten."""
+"""Limits of its bound on steps, which lets it see the images of the largest n 30 times (mirror images not counted). The
+smallest takes about a minute of one core, the largest ten."""
 ABOVE_CHANCE = 0.2
-"""Of what chance leaves, the least that a blessed model gets right: 60% of two classes, as by default."""
+"""Share of what chance leaves that a blessed model must get right: 60% for two classes, as by default."""
 DRAWS_TO_CHOOSE = 3
-"""Of the search's cells, if it chooses between transfers: with the few val images of a small set, the luck of one draw
-can outweigh twenty points between two sources."""
+"""Draws of the search's cells, if it chooses between transfers: with the few val images of a small set, the luck of one
+draw can outweigh twenty points between two sources."""
 BASELINE = "original"
-"""Of all: larger networks learn little from random weights and a few hundred images, in much time."""
+"""Baseline of all architectures: larger networks learn little, slowly, from random weights and a few hundred images."""
 PER_CLASS = (5, 10, 20, 50, 100, 200)
-"""Target training images of each class to choose sizes from, beside what the data offers, rounded down."""
+"""Target training images of each class to choose sizes from, in addition to what the data offers, rounded down."""
 MOST_SIZES = 3
 FOUND = {"sha256", "mflop", "parts"}
-"""What a run finds in the files of backbones."""
+"""Fields of backbones that a run fills in."""
 LEFT_OVER = "others"
 """The source made of the classes that are not the target's."""
 
@@ -71,9 +71,9 @@ def own_settings(
       data: the records.
       target: classes to tell apart.
       domains: classes of the data by source.
-      offered: training images of the smallest target class, val set aside.
+      offered: training images of the smallest target class, without val.
       backbones: as backbones_for has them, their parts counted.
-      mirror: mirror images are added to the training images.
+      mirror: whether mirror images are added to the training images.
 
     Raises:
       ThawError: nothing can be transferred.
@@ -122,7 +122,7 @@ def own_settings(
 
 
 def shown_px(data: Data) -> int:
-    """Side in pixels of the images that a network made for larger ones sees."""
+    """Side in pixels of the images that a network designed for larger ones sees."""
     return max(LEAST_PX, min(MOST_PX, max(data.image_shape[:2])))
 
 
@@ -131,7 +131,7 @@ def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, s
 
     Args:
       settings: see own_settings.
-      path: where the file will lie.
+      path: of the file.
 
     Raises:
       ThawError: a setting is wrong.
@@ -139,12 +139,13 @@ def validated(settings: dict[str, Any], path: Path) -> tuple[ExperimentConfig, s
     text = HEADING.format(path=printable(shlex.quote(str(path)))) + yaml.safe_dump(
         settings, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
     )
-    # What is checked is what will be read.
+    # The text that will be read is the one that is checked.
     return validate_config(yaml.safe_load(text), str(path)), text
 
 
 def choose_sizes(offered: int, classes: int) -> list[int]:
-    """Up to three n: what the data offers, rounded down to one digit, and smaller ones a factor of some four apart.
+    """Up to three n: the number that the data offers, rounded down to one digit, and smaller ones, each by a factor of
+    about four.
 
     Args:
       offered: training images of the smallest class.
@@ -154,13 +155,14 @@ def choose_sizes(offered: int, classes: int) -> list[int]:
     most = min(max(PER_CLASS), offered // digit * digit)
     fitting = [count for count in PER_CLASS if count < most] + [most]
     if len(fitting) > MOST_SIZES:
-        # Every other one, the largest first; of four the smallest comes third.
+        # Every other one, the largest first; of four, the smallest is third.
         fitting = sorted({most, fitting[-3], fitting[max(0, len(fitting) - 5)]})
     return [count * classes for count in fitting]
 
 
 def schedule_from_scratch(n: int, classes: int) -> dict[str, int]:
-    """Epochs of a network from scratch, and their bound: a fixed one would show it many images too seldom to learn.
+    """Epochs of a network from scratch, and their bound: with a fixed one it would see each of many images too seldom
+    to learn.
 
     Args:
       n: images of the largest size.
@@ -177,22 +179,24 @@ def freeze_counts_of(parts: int) -> list[int]:
 
 
 def own_domains(classes: Sequence[str], target: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """A source of the classes that are not the target's, where there are two or more of them."""
+    """A source of the classes that are not the target's, if there are two or more of them."""
     rest = tuple(name for name in classes if name not in target)
     return {LEFT_OVER: rest} if len(rest) > 1 else {}
 
 
 def chosen_target(classes: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
-    """The classes to tell apart: those asked for, or all.
+    """The classes to tell apart: those given, or all.
 
     Raises:
       ThawError: one is unknown or named twice, or there are fewer than two.
     """
     unknown = [name for name in asked if name not in classes]
     if unknown:
-        raise ThawError(f"--target names {unknown}, which are not classes of the images. Expected some of "
-                        f"{list(classes)}. Correct the names.")  # fmt: skip
+        raise ThawError(f"--target names {listed(unknown)}, which are not classes of the images. Expected some of "
+                        f"{listed(classes)}. Correct the names.")  # fmt: skip
     chosen = tuple(asked or classes)
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
-        raise ThawError(f"--target names {list(chosen)}. Expected two or more different classes; leave it out for all.")
+        raise ThawError(
+            f"--target names {listed(chosen)}. Expected two or more different classes; leave it out for all."
+        )
     return chosen

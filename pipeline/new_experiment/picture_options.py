@@ -1,4 +1,4 @@
-"""What `thaw init` can be told of a folder or CSV file of pictures. Imports acquisition."""
+"""The options of `thaw init` for a folder or CSV file of pictures. Imports acquisition."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TOGETHER, IGNORE = NEAR_DUPLICATES = ("together", "ignore")
 
 @dataclasses.dataclass(frozen=True)
 class PictureOptions:
-    """What the user asks for of pictures.
+    """The user's choices for pictures.
 
     Attributes:
       grouping: how groups are found; none: by a column of a CSV file, or not at all.
       columns: names of the CSV file's columns `file`, `label`, `group` and `split`; none: they are found.
       ignored: names of its columns to ignore.
-      together: near-duplicates are kept in one split.
-      keep_originals: no picture is reduced, however large all are.
+      together: whether near-duplicates are kept in one split.
+      keep_originals: whether all pictures keep their size.
     """
 
     grouping: Grouping | None = None
@@ -32,17 +32,17 @@ class PictureOptions:
 
     @property
     def of_table(self) -> bool:
-        """Whether something is asked that only a CSV file can have."""
+        """Whether an option is set that only fits a CSV file."""
         return any(self.columns.values()) or bool(self.ignored)
 
     @property
     def asked(self) -> bool:
-        """Whether anything is asked."""
+        """Whether any option is set."""
         return self.grouping is not None or self.of_table or not self.together or self.keep_originals
 
 
 def pictures_asked(asked: Mapping[str, Any]) -> PictureOptions:
-    """What the command line asks for.
+    """The options of the command line.
 
     Args:
       asked: `group`, `near_duplicates`, `keep_originals`, `ignore_column` and `file_column` to `split_column`.

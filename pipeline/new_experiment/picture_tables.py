@@ -1,4 +1,4 @@
-"""images.csv and near_duplicates.csv, and what `thaw init` says of a split. Imports acquisition."""
+"""images.csv and near_duplicates.csv, and `thaw init`'s messages about a split. Imports acquisition."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from experiment.errors import counted, printable, worded
 from pipeline.new_experiment.output_folder import IMAGES
 
 UNBALANCED = 2
-"""Times as many pictures in the largest class as in the smallest, from which on a message says so."""
+"""Ratio of the largest class to the smallest from which on there is a message."""
 OFF_POINTS = 5
-"""Points of a hundred by which a class's share of test may differ from the wanted one without being named."""
+"""Percentage points by which a class's share of test may differ from the wanted one without a message."""
 ORDER = (*SPLITS, LEFT_OUT)
 
 
 def write_tables(folder: Path, images: Sequence[OwnImage], division: Division) -> None:
-    """Writes images.csv, a row a picture, and near_duplicates.csv, a row for each that is in a set, if any is."""
+    """Writes images.csv, with a row per picture, and, if there are any sets, near_duplicates.csv, with a row per
+    picture in one."""
     rows = [
         (split, image.source.class_name, image.source.file, image.image_id, image.source.group or "")
         for image, split in zip(images, division.splits, strict=True)
@@ -52,23 +53,23 @@ def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) ->
 
 
 def notes_on_hidden(folder: Path) -> Iterator[str]:
-    """What was left out of a folder since its name begins with a dot."""
+    """A message on files left out because a name begins with a dot."""
     hidden = [] if is_table(folder) else hidden_images(folder)
     if hidden:
         whose = worded(len(hidden), "its name or that of its", "their name or that of their")
         yield (f"{counted(len(hidden), 'image is', 'images are')} left out, since {whose} folder begins with a dot, "
-               f"such as {printable(hidden[0])}. Rename what should take part.")  # fmt: skip
+               f"such as {printable(hidden[0])}. Rename those to be used.")  # fmt: skip
 
 
 def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
-    """What the user should know of what was read and how it was split."""
+    """Messages for the user about the pictures read and their splits."""
     if read.repeated:
         copies = counted(len(read.repeated), "file is a copy of another of its class and is",
                          "files are copies of another of their class and are")  # fmt: skip
         yield f"{copies} left out, such as {read.repeated[0]}."
     if read.copied:
-        yield (f"{read.copied:,} of your test pictures {worded(read.copied, 'was', 'were')} in train or val too, pixel "
-               f"for pixel; {worded(read.copied, 'it stays', 'they stay')} in test alone.")  # fmt: skip
+        yield (f"{read.copied:,} of your test pictures {worded(read.copied, 'was', 'were')} also in train or val, "
+               f"pixel for pixel; {worded(read.copied, 'it stays', 'they stay')} only in test.")  # fmt: skip
     if read.reduced:
         yield (f"All records would take more than {MOST_BYTES / 2**20:.0f} MiB, so "
                f"{counted(read.reduced, 'picture is', 'pictures are')} kept smaller, with {REDUCED_PX} pixels on the "
@@ -81,7 +82,7 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
     most, fewest = max(counts.values()), min(counts.values())
     if most >= UNBALANCED * fewest:
         yield (f"The classes have from {fewest:,} to {most:,} pictures. Every training takes as many of each, so the "
-               "smallest class limits n. Test keeps your proportions: read accuracy by class beside "
+               "smallest class limits n. Test keeps your proportions: read accuracy by class together with "
                "accuracy.")  # fmt: skip
 
 
@@ -97,8 +98,8 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
             groups.setdefault(image.source.group, set()).add(split)
     grouped = sum(image.source.group is not None for image in images)
     if groups and len(groups) == grouped:
-        yield (f"Each of the {grouped:,} groups is a single picture, so groups keep nothing together: if pictures of "
-               "one person, place or moment are in train and test, every accuracy is too high.")  # fmt: skip
+        yield (f"Each of the {grouped:,} groups is a single picture, so groups have no effect: if pictures of one "
+               "person, place or moment are in train and test, every accuracy is too high.")  # fmt: skip
     elif groups:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
         counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
@@ -108,17 +109,17 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
 
 
 def _on_joined_groups(read: PicturesRead) -> Iterator[str]:
-    """Groups that hold the very same picture, in one split or, of the user's own, in several."""
+    """Messages on groups that contain the same picture, in one of the user's splits or in several."""
     if read.torn:
         where = " and ".join(f"{image.source.group!r} in {split}" for split, image in read.torn[0].items())
-        more = counted(len(read.torn), "set of groups that hold", "sets of groups that hold")
-        yield (f"{more} the very same picture {worded(len(read.torn), 'is', 'are')} in several of your splits, such as "
+        more = counted(len(read.torn), "set of groups with", "sets of groups with")
+        yield (f"{more} the same picture {worded(len(read.torn), 'is', 'are')} in several of your splits, such as "
                f"{where}. The picture stays in one; if others of these groups are alike, test accuracy is too high. "
                "Move their files together, or leave the split to Thaw.")  # fmt: skip
     elif read.joined:
         first, second, *_ = read.joined[0]
-        yield (f"{sum(map(len, read.joined)):,} of the groups hold the very same picture as another and stay in one "
-               f"split with it, such as {first!r} and {second!r}.")  # fmt: skip
+        yield (f"{sum(map(len, read.joined)):,} of the groups contain the same picture as another group and stay in "
+               f"one split with it, such as {first!r} and {second!r}.")  # fmt: skip
 
 
 def _uneven(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
@@ -141,8 +142,8 @@ def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Itera
     near = division.near
     if near.tightened:
         yield (f"{near.tightened:,} pictures are so alike (one background?) that they would have joined most of a "
-               "class. A stricter threshold was used for them, which finds copies and misses neighbouring frames; "
-               "--group keeps together what you know belongs together.")  # fmt: skip
+               "class. Thaw used a stricter threshold for them, which finds copies but may miss neighbouring frames; "
+               "use --group for pictures that you know belong together.")  # fmt: skip
     if not near.sets:
         return
     first = [images[place].source.file for place in near.sets[0][:2]]

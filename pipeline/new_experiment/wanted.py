@@ -1,4 +1,5 @@
-"""What the command line asks of a new experiment, typed. Imports the sections of the configuration; reads no image."""
+"""The options of the command line for a new experiment, typed. Imports the sections of the configuration; reads no
+image."""
 
 from __future__ import annotations
 
@@ -15,27 +16,27 @@ from experiment.errors import ThawError, home_expanded
 from pipeline.new_experiment.picture_options import PictureOptions
 
 DEFAULT_BACKBONE = "mobilenet_v2"
-"""There wherever images have three channels, asked for or not."""
+"""Always used if images have three channels."""
 
 
 KEYS = ("image", "label", "id", "val", "group")
-"""What features of TFRecords hold."""
+"""Meanings of the features of TFRecords."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What the user asks for in addition to the folder.
+    """The user's choices in addition to the folder.
 
     Attributes:
       name: of the experiment.
       target: classes to tell apart; empty: all.
-      image_size_px: side of the square that images are fitted to; none: it is chosen.
+      image_size_px: side of the square that images are fitted to; none: Thaw chooses it.
       classes: names of the classes of TFRecords by label; empty: `class_0` and on.
-      keys: names of the features of TFRecords, by what they hold (KEYS). None: image, label and id are found; there is
+      keys: names of the features of TFRecords, by their meaning (KEYS). None: Thaw finds image, label and id; there is
         no val and no group.
-      backbones: families and .keras files to transfer from, beside MobileNetV2, by name.
-      pictures: what is asked of pictures that are not TFRecords.
-      mirror: mirror images are added to the training images; none: what the images say.
+      backbones: families and .keras files to transfer from, in addition to MobileNetV2, by name.
+      pictures: options for pictures that are not TFRecords.
+      mirror: whether mirror images are added to the training images; none: the images decide.
     """
 
     name: str
@@ -49,11 +50,12 @@ class Wanted:
 
 
 _NAME = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)|(?!\s*")([^,]*)(?:,|$)')
-"""A name in double quotes, or one without; and the comma after it."""
+"""A name, with or without double quotes, and the comma after it."""
 
 
 def names_in(text: str | None) -> tuple[str, ...]:
-    """Composed names with commas between them, as in CSV: one in double quotes may hold commas, and spaces at its ends.
+    """Composed names with commas between them, as in CSV: one in double quotes may contain commas, and spaces at its
+    ends.
 
     Args:
       text: none: no names.
@@ -68,7 +70,7 @@ def names_in(text: str | None) -> tuple[str, ...]:
         found = _NAME.match(text, place)
         if found is None:
             raise ThawError(f"Can't read the names in {text!r} from {text[place:].strip()!r} on. Expected names with "
-                            "commas between them, such as rose,tulip; put one that holds a comma, or a space at its "
+                            "commas between them, such as rose,tulip; put one with a comma, or a space at its "
                             """end, in double quotes: '"rose, red",tulip'.""")  # fmt: skip
         names.append(found[2].strip() if found[1] is None else found[1].replace('""', '"'))
         place = found.end()
@@ -91,7 +93,7 @@ def wanted_from(name: str, asked: Mapping[str, Any]) -> Wanted:
         a family nor a .keras file, or there is a scale without a file.
     """
     if name != name_from(name):
-        raise ThawError(f"{name!r} can't be the name of an experiment. Give one of lowercase letters, digits and "
+        raise ThawError(f"{name!r} can't be the name of an experiment. Give a name of lowercase letters, digits and "
                         f"single underscores with --name, such as {name_from(name)}.")  # fmt: skip
     target, classes = (names_in(asked[key]) for key in ("target", "classes"))
     keys = {key: asked[f"{key}_key"] for key in KEYS}
@@ -112,18 +114,19 @@ def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
             raise ThawError(f"--backbone {one} names a file of weights, or a model in Keras's older format. Expected a "
                             "family of keras.applications, or a .keras file. Give weights of a family to the run: "
                             f"`thaw run --set backbones.<name>.weights={one}`, with the backbone's name in config.yaml "
-                            f"(MobileNetV2's: --weights {one}). Save a whole model as model.save('mine.keras') does it "
-                            "and give that file.")  # fmt: skip
+                            f"(MobileNetV2's: --weights {one}). Save a whole model with model.save('mine.keras') and "
+                            "give that file.")  # fmt: skip
         else:
             raise ThawError(f"--backbone {one} is neither a .keras file nor a family that Thaw knows. Expected a file "
-                            f"as model.save writes it, or one of {', '.join(FAMILIES)}.")  # fmt: skip
+                            f"that model.save writes, or one of {', '.join(FAMILIES)}.")  # fmt: skip
         if one == MOBILENET_V2:
-            continue  # it is there anyway
+            continue  # it is used in any case
         if name in (*found, DEFAULT_BACKBONE) or not is_backbone(name):
             name += "_model"
         if name in found:
             raise ThawError(
-                f"Two --backbone options would get the name {name}. Give each once, and files of different names."
+                f"Two --backbone options would get the name {name}. Give each backbone once, and files with different "
+                "names."
             )
         found[name] = Backbone.model_validate(settings)
     if scale and not any(one.model for one in found.values()):
@@ -133,7 +136,7 @@ def _backbones(asked: Sequence[str], scale: str | None) -> dict[str, Backbone]:
 
 
 def name_from(text: str) -> str:
-    """A name that the configuration takes: small letters, digits and single underscores, a letter first."""
+    """A name that the configuration accepts: lowercase letters, digits and single underscores, a letter first."""
     slug = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[: MOST_LETTERS - len("own_")].rstrip("_")
-    # A set named `synthetic` would pass for images that Thaw generated.
+    # A set named `synthetic` would look like images that Thaw generated.
     return slug if re.match(r"[a-z]", slug) and slug != "synthetic" else f"own_{slug}".rstrip("_")

@@ -1,1 +1,1 @@
-"""What a run would do, how long it takes, and what there is time for. Imports no dag and no runs."""
+"""The plan of a run: its work, its time, and what a time limit allows. Imports no dag and no runs."""

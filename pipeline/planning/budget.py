@@ -1,4 +1,4 @@
-"""What a run has time for that was given minutes, and which node may take how much of it. No TensorFlow."""
+"""Divides a run's time limit between its nodes, and forecasts what there is time for. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from experiment.schedules import Search
 from pipeline.planning.run_costs import RunCosts
 
 SEARCH_PART = 0.45
-"""Of the time that is left for training: fresh draws, of which the answer is made, get more than choosing."""
+"""Shares of the training time: fresh draws, which give the answer, get more than the search."""
 FEWEST_DRAWS = 2
-"""Of the size to deploy, whatever the clock says (components.confirmer)."""
+"""Fresh draws of the size to deploy, regardless of the time (components.confirmer)."""
 NO_TIME = 0.01
-"""Minutes that are over before anything is trained: `thaw report` asks for the smallest complete answer so."""
+"""Minutes that are over before anything is trained, with which `thaw report` requests the smallest complete answer."""
 
 
 @dataclasses.dataclass(frozen=True)
 class BudgetPlan:
-    """What there is time for, as far as estimates tell.
+    """What there is time for, by estimates.
 
     Attributes:
       minutes: of the run.
-      least_minutes: what the smallest complete answer takes.
-      draws: of every cell in the search; fewer than were asked for where all cells on all draws take too long.
-      cells: of each sweep, how many are expected to be trained.
-      planned: of each sweep, how many there are.
+      least_minutes: for the smallest complete answer.
+      draws: of every cell in the search; fewer than configured if all cells on all draws take too long.
+      cells: how many of each sweep's cells are expected to be trained.
+      planned: how many cells each sweep has.
       fresh_draws: expected at each n, the size to deploy first; 0: not confirmed.
-      weights: what each sweep, and CONFIRMATION, may take of the time for training.
+      weights: shares of the training time of each sweep and CONFIRMATION.
       fixed_s: seconds of each node that nothing can cut short.
       search: as in the configuration.
     """
@@ -47,7 +47,7 @@ class BudgetPlan:
     search: Search
 
     def shares(self, nodes: Sequence[str]) -> dict[str, Share]:
-        """What each sweep, and CONFIRMATION, may take of the time that is left when its node begins.
+        """The share of each sweep and CONFIRMATION in the time left when its node begins.
 
         Args:
           nodes: ids in the order in which they run.
@@ -63,7 +63,7 @@ class BudgetPlan:
 
     @property
     def sentences(self) -> list[str]:
-        """What the run will and will not decide."""
+        """Sentences on what the run will and will not decide."""
         trained, planned = sum(self.cells.values()), sum(self.planned.values())
         if self.search == "bayesian":
             some = "at most" if trained == planned else f"about {trained:,} of at most"
@@ -91,12 +91,12 @@ class BudgetPlan:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON values, without what steers the run."""
+        """As JSON values, without the values that steer the run."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in ("weights", "fixed_s")}
 
 
 def plan_budget(config: ExperimentConfig, images: int, gflops: float, workers: int) -> BudgetPlan | None:
-    """What there is time for; None where the configuration has no budget_minutes.
+    """What there is time for; None if the configuration has no budget_minutes.
 
     Args:
       config, images, gflops, workers: as in plan.plan_run.
@@ -138,7 +138,7 @@ def plan_budget(config: ExperimentConfig, images: int, gflops: float, workers: i
 
 
 def _spender(node: str) -> str:
-    """The sweep's name of a Tuner, and CONFIRMATION of the Confirmer; nodes are named in pipeline.dag."""
+    """The sweep of a Tuner by node id, and CONFIRMATION for the Confirmer; pipeline.dag names the nodes."""
     if node == "Confirmer":
         return CONFIRMATION
     return node.removeprefix("Tuner.").replace("baseline.", "baseline__").removeprefix("transfer.")

@@ -1,4 +1,4 @@
-"""How many cells a run trains on fresh draws, at fewest and at most. Imports the configuration and limits of claims."""
+"""How many cells a run trains on fresh draws, at least and at most. Imports the configuration and limits of claims."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ class FreshCells:
     """Cells of one n; the search decides which, and so how many.
 
     Attributes:
-      fewest: that are trained on every fresh draw.
-      most: the same.
-      of_claims: of the claims alone, at most; trained on the fresh draws of the first look.
+      fewest, most: cells that are trained on every fresh draw.
+      of_claims: the most cells of claims only, trained on the fresh draws of the first look.
     """
 
     fewest: int
@@ -27,7 +26,7 @@ class FreshCells:
 
 
 def asked_transfers(config: ExperimentConfig, n: int) -> tuple[int, list[Transfer]]:
-    """How many transfers are confirmed at n, and of which ones val chooses them."""
+    """How many transfers are confirmed at n, and from which ones val chooses them."""
     pairs = [pair for pair in config.transfers if pair.id not in config.controls]
     every = n == config.deployed_size or config.confirmation.every_transfer
     return len(pairs) if every else 1, pairs
@@ -55,7 +54,7 @@ def fresh_cells(config: ExperimentConfig, n: int) -> FreshCells:
 
 
 def fresh_executions(config: ExperimentConfig) -> tuple[int, int]:
-    """Trainings on fresh draws, at fewest and at most; an n that stays undecided gets up to `most_draws`."""
+    """Trainings on fresh draws, at least and at most; an n that stays undecided gets up to `most_draws`."""
     asked, cells = config.confirmation, [fresh_cells(config, n) for n in config.sizes]
     most = sum(one.most * asked.most_draws + one.of_claims * asked.draws for one in cells)
     return (0 if config.budget_minutes else asked.draws * sum(one.fewest for one in cells)), most
@@ -68,7 +67,7 @@ def _of_claims(config: ExperimentConfig, n: int, pairs: Sequence[Transfer]) -> i
         return 0
     extractors = [pair for pair in pairs if pair not in own and _is_extractor(config, pair)]
     halved = [pair for pair in own if n <= SMALL_N and _on_both_sides(config, pair)]
-    # The best cells on both sides of half of the layers; one of them is the chosen one unless that holds layers.
+    # The best cells on both sides of half of the layers; one of them is the chosen one unless that has held layers.
     return len(extractors) + sum(2 if config.tuned.get(pair.architecture) else 1 for pair in halved)
 
 

@@ -1,4 +1,4 @@
-"""What a run would do, and about how long it would take, before it starts. Imports planning's costs, no TensorFlow."""
+"""Plans a run before it starts: its work and its approximate time. Imports planning's costs, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ class Plan:
     """What a run would do.
 
     Attributes:
-      cells: grid points by sweep, baselines among them; each is trained once per draw.
-      searched: whether fewer cells of transfers may be trained: where a search chooses them, or time may run out.
-      fresh_cells: by n, of what val chooses and what it is compared with, at most; each is trained on fresh draws.
-      fresh_executions: trainings on fresh draws, at most.
-      fresh_fewest: the same, at fewest; 0 with a time limit.
-      fresh_at_most: whether the two differ: what val chooses says how many cells these are, and a size that stays
+      cells: grid points by sweep, including baselines; each is trained once per draw.
+      searched: whether fewer cells of transfers may be trained, because a search chooses them or time may run out.
+      fresh_cells: by n, the most cells that val chooses or that these are compared with; each is trained on fresh
+        draws.
+      fresh_executions: the most trainings on fresh draws.
+      fresh_fewest: the fewest; 0 with a time limit.
+      fresh_at_most: whether the two differ: the number of cells depends on val's choice, and a size that stays
         undecided gets more draws (`most_draws`).
       executions: trainings in all.
       at_most: whether `executions` is an upper bound.
@@ -49,7 +50,7 @@ class Plan:
 
     @property
     def in_minutes(self) -> int:
-        """`minutes` as shown: none takes 0."""
+        """`minutes` as shown: at least 1."""
         return max(1, round(self.minutes))
 
 
@@ -91,7 +92,7 @@ def plan_run(config: ExperimentConfig, images: int, size_bytes: int, gflops: flo
 
 
 def _networks_mb(config: ExperimentConfig) -> float:
-    """What networks take: an exported one three times its weights, as model.keras and in the SavedModel.
+    """Bytes of networks: an exported one takes three times its weights, as model.keras and in the SavedModel.
 
     A backbone's file is kept, and written as a source. Each transfer's candidate and each baseline are exported, and
     their sweeps keep the best cell's weights; the winner is exported thrice more (report, Pusher, pushed/).
@@ -104,7 +105,7 @@ def _networks_mb(config: ExperimentConfig) -> float:
 
 
 def _weights_mb(backbone: Backbone) -> float:
-    """Of its file, where there is one yet."""
+    """Size of its file, if there is one yet."""
     try:
         return backbone.file.stat().st_size / 1e6 if backbone.file else MOBILENET_V2_MB
     except OSError:
@@ -112,7 +113,7 @@ def _weights_mb(backbone: Backbone) -> float:
 
 
 def sides_in_words(config: ExperimentConfig) -> str:
-    """The side in pixels of what each network sees, and what decides it."""
+    """A sentence on the side in pixels of each network's input, and what decides it."""
     used = dict.fromkeys([*config.baseline_architectures, *(pair.architecture for pair in config.transfers)])
     said = [f"{name} {_side_in_words(config, name)}" for name in used]
     return f"Image side that each network sees, in pixels: {', '.join(said)}."
@@ -133,7 +134,7 @@ def _side_in_words(config: ExperimentConfig, name: Architecture) -> str:
 def measure_gflops(seconds: float = 0.2, size: int = 768) -> float:
     """One core's rate of float32 matrix products, in 10^9 operations a second, over about that many seconds.
 
-    The fastest of many products, so that an interruption does not count.
+    The fastest of many products counts, so that interruptions have no effect.
     """
     left = np.ones((size, size), np.float32)
     fastest, until = float("inf"), time.perf_counter() + seconds

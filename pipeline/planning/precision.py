@@ -30,7 +30,7 @@ from pipeline.planning.run_costs import RunCosts
 WORTH = 1.3
 """How many times as fast an experiment's trainings must be in bfloat16."""
 MEASUREMENT = 5
-"""Raise it when what is timed, or which layers compute in bfloat16, changes: speeds are then measured again."""
+"""Raise it when the timed step, or the layers that compute in bfloat16, change: speeds are then measured again."""
 NOMINAL_GFLOPS = 100.0
 """Only the shares of an experiment's seconds count here, and they hardly depend on the core's rate."""
 MEASURES = """import json, sys
@@ -43,7 +43,7 @@ GPUS = "nvidia[0-9]*"
 """Names of NVIDIA devices."""
 CONFIGURED = "as configured"
 DECISION_FILE = "precision.json"
-"""Beside the ledgers: what the experiment's last run took."""
+"""File next to the ledgers with the precision of the experiment's last run."""
 
 
 Asked = tuple[Architecture, tuple[int, int, int], Backbone | None, int]
@@ -57,8 +57,8 @@ class Decision:
     Attributes:
       precision: see there.
       why: for the plan and the report, without the final full stop.
-      tensorflow: its version; no row of another one is used again.
-      times_as_fast: as in float32, trainings are expected to be; 1 where nobody measured it.
+      tensorflow: its version; rows of another version are not used again.
+      times_as_fast: expected speed of trainings relative to float32; 1 if it was not measured.
     """
 
     precision: Precision
@@ -72,17 +72,17 @@ class Decision:
         return f"Precision: {self.precision} ({self.why})."
 
     def write(self, folder: Path) -> None:
-        """Writes DECISION_FILE, all of it at once, for runs that continue."""
+        """Writes DECISION_FILE, atomically, for runs that continue."""
         _write(folder / DECISION_FILE, dataclasses.asdict(self))
 
 
 def decided(config: ExperimentConfig, images: int, say: Callable[[str], None]) -> Decision:
-    """What to train in: as configured, as in the ledgers that there are, or as this machine's speed suggests.
+    """The precision to train in: the configured one, that of existing ledgers, or the faster one on this machine.
 
     Args:
-      config: the experiment, its transfers being those that can run.
+      config: the experiment, with the transfers that can run.
       images: records in the data; they decide how long each network is trained.
-      say: called with what was taken, and why.
+      say: called with the decision and its reason.
 
     Raises:
       ThawError: the workspace can't be written, or the network could not be trained.
@@ -93,9 +93,9 @@ def decided(config: ExperimentConfig, images: int, say: Callable[[str], None]) -
     else:
         kept = _kept(config.ledger_folder / DECISION_FILE) if any(config.ledger_folder.glob("*.jsonl")) else None
         if kept and kept.tensorflow == tensorflow:
-            if kept.why == CONFIGURED:  # an earlier run was: this one asks for auto
+            if kept.why == CONFIGURED:  # an earlier run was; this one has auto
                 kept = dataclasses.replace(kept, why="as configured for an earlier run of this experiment")
-            say(f"{kept.in_words} The ledgers of this experiment have it, so it stays.")
+            say(f"{kept.in_words} The ledgers of this experiment use it, so it stays.")
             return kept
         if kept:
             say(f"The ledgers were begun in {kept.precision} by TensorFlow {kept.tensorflow}; {tensorflow} trains all "
@@ -120,10 +120,10 @@ def as_last_run(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def _measured(config: ExperimentConfig, images: int, tensorflow: str, say: Callable[[str], None]) -> Decision:
-    """By the sum of all trainings: each network counts by its share of the planned seconds.
+    """Decides by the sum of all trainings: each network counts by its share of the planned seconds.
 
-    The one with the most comes first. A network's steps are hardly ever slower in bfloat16, which only layers that gain
-    by it compute in. So when those that were measured make the sum fast enough, the others need no measurement.
+    The one with the largest share comes first. Steps are hardly ever slower in bfloat16, since only layers that gain by
+    it use it. So once the measured networks make the sum fast enough, the others need no measurement.
     """
     planned = RunCosts(config, images, NOMINAL_GFLOPS, workers=1).by_network()
     speedups: dict[Architecture, float] = {}
@@ -146,10 +146,10 @@ def _measured(config: ExperimentConfig, images: int, tensorflow: str, say: Calla
 def _speedup(
     config: ExperimentConfig, architecture: Architecture, tensorflow: str, say: Callable[[str], None]
 ) -> float:  # fmt: skip
-    """Of a network on this machine, measured once.
+    """The speedup of a network on this machine, measured once.
 
     Raises:
-      ThawError: it can't be trained, or its figure can't be written.
+      ThawError: it can't be trained, or the result can't be written.
     """
     backbone, batch_size = config.backbones.get(architecture), config.schedule.batch_size
     made = backbone.model_dump(mode="json", exclude={"weights", "model", "mflop"}) if backbone else None
@@ -167,7 +167,7 @@ def _speedup(
 
 
 def _measured_alone(asked: Asked) -> float:
-    """In a process of its own, whose messages are not the user's.
+    """Measures in a separate process, whose messages the user does not see.
 
     The server from which workers are forked can't start yet: they would inherit this terminal instead of the run's log.
     """
@@ -183,10 +183,11 @@ def _measured_alone(asked: Asked) -> float:
 
 
 def computes_in_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo"), devices: Path = Path("/dev")) -> bool:
-    """Whether bfloat16 can be faster here: AVX512-BF16, AMX or Arm's bf16, or a GPU; a measurement says whether it is.
+    """Whether bfloat16 can be faster here: AVX512-BF16, AMX or Arm's bf16, or a GPU; a measurement decides whether it
+    is.
 
     Args:
-      cpuinfo: what Linux says of the processor; where it is missing, as on macOS, it may be.
+      cpuinfo: Linux's file about the processor; if it is missing, as on macOS, the answer is yes.
       devices: folder of the devices.
     """
     if any(devices.glob(GPUS)):
@@ -198,7 +199,7 @@ def computes_in_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo"), devices: Path = 
 
 
 def processor() -> str:
-    """This machine's processor with all that it can do, and whether it has NVIDIA devices."""
+    """This machine's processor with its features, and whether it has NVIDIA devices."""
     devices = len(list(Path("/dev").glob(GPUS)))
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -209,7 +210,7 @@ def processor() -> str:
 
 
 def _kept(path: Path) -> Decision | None:
-    """None where the file is missing or damaged."""
+    """None if the file is missing or damaged."""
     try:
         return pydantic.TypeAdapter(Decision).validate_json(path.read_bytes())
     except (OSError, pydantic.ValidationError):

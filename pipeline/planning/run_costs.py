@@ -1,6 +1,6 @@
-"""About how long the parts of a run take, for its plan and its budget. Imports training_costs.
+"""Estimates how long the parts of a run take, for its plan and its budget. Imports training_costs.
 
-Sweeps, fresh draws and what lies between them. No TensorFlow.
+Covers sweeps, fresh draws and the nodes between them. No TensorFlow.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from pipeline.planning.training_costs import (
 )
 
 SEARCHED_PART, ALWAYS_AFFORDED = 0.5, 4
-"""What a search may train: that share of the grid's cost, and so many freeze counts whatever they cost
+"""Limits of a search: that share of the grid's cost, and so many freeze counts at any cost
 (trainer_module.tuners.cell_search)."""
 # Seconds on two cores, measured on `tiny` and `quick` (docs/overhead.md).
 PREPARING, PREPARING_PER_IMAGE = 20.0, 0.0003
 PER_CANDIDATE = 2.0
-"""Of an Evaluator."""
+"""Seconds of an Evaluator."""
 SECONDS_PER_TRAINING = 0.2
-"""Whatever is trained: a solved head on features that are there."""
+"""Seconds of any training: a solved head on cached features."""
 EXPORT = 3.0
-"""Of a Trainer of baseline or candidate: the network itself was trained by the sweep."""
+"""Seconds of a Trainer of baseline or candidate: the sweep has trained the network."""
 NODES = {"Evaluator": 6.0, "SweepEvaluator": 1.0, "TransferAdvisor": 6.0, "TransferReport": 4.0}
 
 
@@ -44,7 +44,7 @@ class RunCosts:
       config, images, gflops, workers: as in plan.plan_run.
 
     Attributes:
-      sweeps: by name, the architecture and the freeze counts, those that are trained first in front.
+      sweeps: by name, the architecture and the freeze counts in training order.
     """
 
     def __init__(self, config: ExperimentConfig, images: int, gflops: float, workers: int):
@@ -57,11 +57,11 @@ class RunCosts:
             self.sweeps[pair.id] = pair.architecture, tuple(counts)
 
     def cells(self, name: str) -> int:
-        """How many a sweep has."""
+        """How many cells a sweep has."""
         return len(self._ways(name, None, self._config.fine_tune)) * len(self._config.sizes)
 
     def sweep(self, name: str, draws: int, counts: int | None = None, **changes: Any) -> float:
-        """A sweep of so many of its freeze counts (all of them), with settings changed."""
+        """Seconds of a sweep with so many of its freeze counts (default: all), with settings changed."""
         architecture, _ = self.sweeps[name]
         config = changed(self._config, draws=draws, tuned={}, **changes)
         return sweep_seconds(
@@ -70,7 +70,7 @@ class RunCosts:
         )  # fmt: skip
 
     def expected(self, name: str) -> Expected:
-        """What a sweep's cells are expected to take, one by one."""
+        """Expected seconds of a sweep's cells, one by one."""
         architecture, counts = self.sweeps[name]
         sizes, draws = self._config.sizes, self._config.draws
         return Expected(
@@ -91,7 +91,7 @@ class RunCosts:
         return SECONDS_PER_TRAINING + whole - (self._cell(name, n, count, False) if fine_tune else 0.0)
 
     def searched(self, name: str, draws: int) -> float:
-        """What a sweep takes at most, where a search trains a part of its cells; see SEARCHED_PART."""
+        """The most seconds of a sweep, if a search trains a part of its cells; see SEARCHED_PART."""
         architecture, counts = self.sweeps[name]
         whole = self.sweep(name, draws)
         if self._config.search == "grid" or name.startswith("baseline__"):
@@ -103,13 +103,13 @@ class RunCosts:
         return whole * max(SEARCHED_PART, dearest)
 
     def _ways(self, name: str, counts: int | None, fine_tune: tuple[bool, ...]) -> list[Way]:
-        """Of so many of a sweep's freeze counts; parts tuned with the rest held come with all of them."""
+        """Cells of so many of a sweep's freeze counts; cells with held layers come only with all of them."""
         architecture, all_counts = self.sweeps[name]
         whole = counts in (None, len(all_counts)) and not name.startswith("baseline__")
         return ways_of(all_counts[:counts], fine_tune, self._config.tuned.get(architecture, ()) if whole else ())
 
     def within(self, name: str, draws: int, seconds: float) -> tuple[int, float]:
-        """How many cells a sweep trains that has so many seconds, and what it really takes (sweep.rounds)."""
+        """How many cells a sweep trains in so many seconds, and the seconds that they take (sweep.rounds)."""
         sizes = len(self._config.sizes)
         if name.startswith("baseline__"):
             return self.cells(name), self.sweep(name, draws)
@@ -123,7 +123,7 @@ class RunCosts:
         """Sweeps of the cells that are trained on fresh draws at n: of possible transfers the most expensive.
 
         The chosen cell of the best transfer, of every one at the size to deploy; their baselines; and the best network
-        from scratch, which may be another one's baseline. One that is trained both ways (fresh_cells) is here once:
+        from scratch, which may be another one's baseline. One that is trained both ways (fresh_cells) counts once:
         fine-tuning adds nothing to a network that was trained whole.
         """
         config = self._config
@@ -135,17 +135,17 @@ class RunCosts:
         return [*(pair.id for pair in pairs), *own, *best]
 
     def starts(self, names: Collection[str]) -> float:
-        """Until each of several sweeps' first fresh draw can be trained; one worker begins a sweep, the last all do."""
+        """Seconds before each sweep's first fresh draw; one worker begins a sweep, but all workers the last one."""
         each = [self._start(name) for name in names]
         return max([sum(each) / self._workers, *each])
 
     def _start(self, name: str) -> float:
-        """Start of a worker for fresh draws, which passes all images through the frozen layers."""
+        """Seconds of a worker's start for fresh draws, in which all images pass through the frozen layers."""
         walk = self._frozen(name, max(self._config.sizes), self._config.confirmation.draws)
         return SECONDS_PER_SWEEP + SECONDS_PER_PROGRAM + walk
 
     def fresh_draw(self, n: int) -> float:
-        """One fresh draw of what may be chosen at n: the most expensive cells."""
+        """Seconds of one fresh draw at n, for the most expensive cells that may be chosen."""
         return max(1.0, sum(self._training(name, n) for name in self.confirmed(n)) / self._workers)
 
     def by_network(self) -> dict[Architecture, float]:
@@ -163,11 +163,11 @@ class RunCosts:
         return found
 
     def preparing(self) -> float:
-        """What comes before the first training."""
+        """Seconds before the first training."""
         return PREPARING + PREPARING_PER_IMAGE * self._images
 
     def fixed(self) -> dict[str, float]:
-        """Nodes that nothing can cut short, by id."""
+        """Seconds of nodes that can't be shortened, by id."""
         config, found = self._config, dict(NODES)
         for name in config.baseline_architectures:
             found[f"Trainer.baseline.{name}"] = EXPORT
@@ -194,6 +194,6 @@ class RunCosts:
         )  # fmt: skip
 
     def _frozen(self, name: str, n: int, draws: int) -> float:
-        """One forward pass through what the same cell freezes."""
+        """Seconds of one forward pass through the layers that the same cell freezes."""
         architecture, counts = self.sweeps[name]
         return frozen_seconds(self._config, architecture, n, min(counts), draws, self._images, self._gflops)

@@ -1,6 +1,6 @@
-"""About how long a training, a sweep or a source takes, by counts of operations. Imports only the configuration.
+"""Estimates how long a training, a sweep or a source takes, from counts of operations. Imports only the configuration.
 
-What is estimated was compared with runs whose seconds are in docs/overhead.md.
+The estimates were compared with runs whose seconds are in docs/overhead.md.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from experiment.config import Architecture, ExperimentConfig
 from experiment.schedules import Way
 
 # Share of one core's matrix-product rate that a whole network reaches. Small depthwise convolutions reach little of it;
-# the report's two networks more than all: the first layer needs no gradient of its images, which is counted for.
+# the report's two networks exceed 1, since the first layer needs no gradient of its images, but the count includes it.
 EFFICIENCY, EFFICIENCY_OF_BACKBONE, EFFICIENCY_DEPTHWISE = 1.2, 0.3, 0.3
-DEPTHWISE = ("EfficientNet", "MobileNet", "NASNet", "Xception")  # families, by how their names begin
+DEPTHWISE = ("EfficientNet", "MobileNet", "NASNet", "Xception")  # families, by the prefix of their names
 TWO_THREADS = 0.54  # a source's seconds on two threads, as a share of those on one (docs/adr/0026)
 SECONDS_PER_PROGRAM = 2.0
 SECONDS_PER_SWEEP = 6.0
@@ -31,9 +31,9 @@ def training_seconds(
     config: ExperimentConfig, architecture: Architecture, n: int, freeze_count: int, fine_tune: bool,
     scored: float, gflops: float, *, transferred: bool = True,
 ) -> float:  # fmt: skip
-    """One training of one cell and its scoring, of a fine-tuned cell the phase before it too; on one core.
+    """Seconds of one core for one training of a cell and its scoring; a fine-tuned cell includes phase 1.
 
-    A network that phase 1 trained whole, as long as it may, is not fine-tuned.
+    A network that phase 1 trained whole, for as long as allowed, is not fine-tuned.
 
     Args:
       config, architecture, n, freeze_count, fine_tune: the cell.
@@ -58,7 +58,7 @@ def frozen_seconds(
     config: ExperimentConfig, architecture: Architecture, n: int, freeze_count: int, draws: int, images: int,
     gflops: float,
 ) -> float:  # fmt: skip
-    """One forward pass of all drawn images, val and test through the frozen layers, on one core.
+    """Seconds of one core for one pass of all drawn images, val and test through the frozen layers.
 
     Args:
       config, architecture, n, freeze_count: the cell.
@@ -102,13 +102,13 @@ def sweep_seconds(
     *,
     transferred: bool,
 ) -> float:
-    """Trainings and scorings of all cells of one sweep, and its compilations."""
+    """Seconds of all trainings and scorings of one sweep, and of its compilations."""
     scored, draws = scored_images(config, images), config.draws
     tuned = True in config.fine_tune
     counts = {count for count, _, _ in ways}
     shared = sum(frozen_seconds(config, architecture, max(config.sizes), k, draws, images, gflops) for k in counts)
-    # A cell with and without fine-tuning shares phase 1. Layers that are held cost nearly what they cost where they
-    # are tuned: all but the gradients of their weights.
+    # A cell with and without fine-tuning shares phase 1. Held layers cost nearly as much as tuned ones: all but the
+    # gradients of their weights.
     programs = {(count, held_from) for count, _, held_from in ways}
     for (count, held_from), n in itertools.product(programs, config.sizes):
         cell = architecture, n, count, tuned and not held_from
@@ -139,9 +139,9 @@ def _trained_images(records: int, epochs: int, max_steps: int | None, batch_size
 def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_count: int) -> float:
     """Millions of operations of one image's forward pass above the frozen layers, at the rate of the whole network.
 
-    A backbone's parts are taken for as many operations each. In depthwise families the last ones, small maps with many
-    channels, reach several times the rate of the first: MobileNetV2 above 9 and 13 of its 18 blocks took 0.21 and 0.10
-    of the whole network's seconds an image, where 0.25 and 0.08 are taken.
+    All parts of a backbone are assumed to have equally many operations. In depthwise families the last ones, small maps
+    with many channels, reach several times the rate of the first: MobileNetV2 above 9 and 13 of its 18 blocks took 0.21
+    and 0.10 of the whole network's seconds per image; the estimate uses 0.25 and 0.08.
     """
     backbone = config.backbones.get(architecture)
     if backbone is not None:
@@ -153,7 +153,7 @@ def forward_mflop(config: ExperimentConfig, architecture: Architecture, freeze_c
 
 
 def _whole_mflop(backbone: Backbone) -> float:
-    """Of a backbone with nothing frozen; 0 where nobody has counted them."""
+    """Operations of a backbone with nothing frozen; 0 if they were not counted yet."""
     if not backbone.is_mobilenet_v2:
         return backbone.mflop
     share = (backbone.side_px or 0) / FAMILIES[MOBILENET_V2].image_size_px
@@ -161,7 +161,7 @@ def _whole_mflop(backbone: Backbone) -> float:
 
 
 def counted_mflop(multiply_adds: Sequence[int]) -> float:
-    """The same of a network that was built, nothing frozen.
+    """Operations of a network that was built, with nothing frozen.
 
     Args:
       multiply_adds: of the Network.

@@ -1,4 +1,4 @@
-"""Whether the pipeline's root in an object store can be used, checked before any node runs. Imports only errors."""
+"""Checks before any node runs that the pipeline's root in an object store can be used. Imports only errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_store(root: str) -> None:
       root: such as gs://bucket/thaw or s3://bucket/thaw.
 
     Raises:
-      ThawError: a package is missing, or the store refuses.
+      ThawError: a package is missing, or the store rejects the write.
     """
     import tensorflow as tf
 
@@ -23,7 +23,7 @@ def open_store(root: str) -> None:
             # TensorFlow's file system for S3 is in it, Beam's needs the other.
             import boto3  # noqa: F401
             import tensorflow_io  # noqa: F401
-        # Made and written to, because an object store neither keeps nor refuses an empty folder.
+        # Made and written to, because an object store neither keeps nor rejects an empty folder.
         tf.io.gfile.makedirs(root)
         with tf.io.gfile.GFile(f"{root}/.writable", "w") as file:
             file.write("")

@@ -1,4 +1,4 @@
-"""Looks at the files of backbones before a run: are they there, do they fit, where can they be cut. No TFX."""
+"""Checks the files of backbones before a run: whether they exist, fit, and can be cut. No TFX."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from experiment.backbones import Backbone
 from experiment.changes import changed
 from experiment.config import ExperimentConfig
 from experiment.domains import Transfer
-from experiment.errors import ThawError, home_expanded
+from experiment.errors import ThawError, home_expanded, listed
 from experiment.schedules import range_problems
 from pipeline.planning.training_costs import counted_mflop
 
 OF_OPTION = "mobilenet_v2"
 """The backbone whose weights `--weights` names."""
 SIDES = (96, 224)
-"""Sides in pixels to try where a model of no size of its own does not take smaller images."""
+"""Sides in pixels to try if a model without an input size does not accept smaller images."""
 
 
 def with_files(
     config: ExperimentConfig, project_root: Path, say: Callable[[str], None]
 ) -> tuple[ExperimentConfig, dict[str, str]]:
-    """Finds and checks the file of every backbone that is transferred; what lacks ImageNet's weights is left out.
+    """Finds and checks the file of every backbone that is transferred; transfers without their weights are left out.
 
     Args:
       config: the experiment.
       project_root: `../shared/data` is looked for from here.
-      say: called with what was taken and what is left out.
+      say: called with a line on each file, and on each transfer left out.
 
     Returns:
-      The configuration with each file's place and hash, each backbone's cost and parts, and the transfers that can run;
-      why each other transfer was left out.
+      The configuration with each file's path and hash, each backbone's cost and parts, and the transfers that can run;
+        and the reason for each transfer left out.
 
     Raises:
       ThawError: a file does not fit, or is not the one of the configuration's `sha256`; a backbone has fewer parts than
-        are to be frozen; weights are missing and `strict` is set, or nothing is left to run.
+        the configuration freezes; weights are missing and `strict` is set, or nothing is left to run.
     """
     places, found, missing = usual_places(project_root), dict(config.backbones), dict[str, str]()
     read = {pair.architecture for pair in config.transfers if config.sources[pair.source].is_pretrained}
@@ -83,16 +83,16 @@ def then_a_run(config: ExperimentConfig, missing: Collection[str]) -> str:
 def located(
     name: str, backbone: Backbone, places: Places, say: Callable[[str], None], *, allow_download: bool = True
 ) -> Backbone:
-    """The backbone with its file's whole path; without one where no place has a family's weights.
+    """The backbone with its file's whole path; without one if no place has a family's weights.
 
     Args:
       name, backbone: as the configuration has them.
       places: where to look for weights.
-      say: called with one line that says what was taken, or why there is nothing.
+      say: called with one line: which file was taken, or why there is none.
       allow_download: false: look no further than this machine.
 
     Raises:
-      ThawError: a file that is named does not exist.
+      ThawError: a configured file does not exist.
     """
     if backbone.model is None:
         if backbone.weights is not None:
@@ -107,12 +107,13 @@ def located(
         raise ThawError(f"The model {path} (backbones.{name}.model) is not a .keras file. Expected what "
                         "model.save('mine.keras') writes. If it has the weights of a family, give "
                         f"backbones.{name}.family and, in place of model, backbones.{name}.weights; otherwise load it "
-                        "where it was made and save it so.")  # fmt: skip
+                        "where it was made and save it with model.save.")  # fmt: skip
     return backbone.with_file(path)
 
 
 def missing_in_words(name: str, backbone: Backbone, places: Places, *, tried: bool) -> str:
-    """The message that a family's weights are missing, and how to get them; `tried`: after the download, if any."""
+    """The message that a family's weights are missing, and how to get them; `tried`: whether a download was
+    attempted."""
     width = f", alpha={backbone.width}" if backbone.alpha else ""
     given = f"--weights FILE or as backbones.{name}.weights" if name == OF_OPTION else f"backbones.{name}.weights"
     whose = f"ImageNet's weights of the backbone {name} ({backbone.in_words})"
@@ -130,7 +131,7 @@ def missing_in_words(name: str, backbone: Backbone, places: Places, *, tried: bo
 
 
 def looked_at(name: str, backbone: Backbone, image_shape: Sequence[int]) -> Backbone:
-    """The backbone with what its file says of itself, if it has one, its cost and number of parts.
+    """The backbone with its file's properties, its cost and its number of parts.
 
     Args:
       name: of the backbone.
@@ -158,7 +159,7 @@ def looked_at(name: str, backbone: Backbone, image_shape: Sequence[int]) -> Back
 
 
 def check_counts(name: str, backbone: Backbone, config: ExperimentConfig) -> None:
-    """Refuses to freeze, or to tune, more than there is.
+    """Checks that the configuration freezes and tunes no more parts than there are.
 
     Args:
       name: of the backbone.
@@ -170,14 +171,14 @@ def check_counts(name: str, backbone: Backbone, config: ExperimentConfig) -> Non
     """
     beyond = [count for count in config.freeze_counts[name] if count > backbone.parts]
     if beyond:
-        raise ThawError(f"freeze_counts.{name} asks for {beyond}; {backbone.in_words} can be cut into {backbone.parts} "
-                        f"parts, so 0 to {backbone.parts} can be frozen.")  # fmt: skip
+        raise ThawError(f"freeze_counts.{name} asks for {listed(beyond)}; {backbone.in_words} can be cut into "
+                        f"{backbone.parts} parts, so 0 to {backbone.parts} can be frozen.")  # fmt: skip
     if problems := range_problems(name, config.tuned[name], backbone.parts) if name in config.tuned else []:
         raise ThawError(". ".join(problems) + ".")
 
 
 def fitted(name: str, backbone: Backbone, image_shape: Sequence[int], side: int) -> Backbone:
-    """As looked_at, with a size chosen where a model has none of its own.
+    """As looked_at, with a chosen size if a model has none.
 
     Args:
       name, backbone, image_shape: as in looked_at.

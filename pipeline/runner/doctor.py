@@ -1,4 +1,4 @@
-"""What this machine lacks for a run, and what to do about it. Imports acquisition lazily, no TFX."""
+"""Checks whether this machine can run Thaw, and says what to do. Imports acquisition lazily, no TFX."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LEAST_DISK_GB = 3.0
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-      subject: what.
+      subject: what was checked.
       state: a `problem` keeps runs from working, a `warning` makes them slower or smaller.
       found: what was found.
-      advice: what to do; empty where all is well.
+      advice: what to do; empty if all is well.
     """
 
     subject: str
@@ -47,10 +47,10 @@ class Finding:
 
 
 def examine(config: ExperimentConfig, project_root: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Looks at Python, packages, processor, memory, folders, engine, disk, data, weights and GPU, one after the other.
+    """Checks Python, packages, processor, memory, folders, engine, disk, data, weights and GPU, one after the other.
 
     Args:
-      config: whose data and weights are looked for, and whose workspace is written to.
+      config: with the data, weights and workspace to check.
       project_root: `../shared/data` is looked for from here.
       environment: the process's; `CIFAR10_DIR` is read.
     """
@@ -124,7 +124,7 @@ def _memory(cgroup: Path = CGROUP) -> Finding:
 
 
 def _container_gb(cgroup: Path) -> float:
-    """What a container may use; infinite where it has no limit of its own."""
+    """Memory limit of the container; infinite if it has none."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):  # of versions 2 and 1
         with contextlib.suppress(OSError, ValueError):  # not there; `max`
             return int((cgroup / name).read_text(encoding="utf-8")) / 1e9
@@ -149,7 +149,7 @@ def _metadata(config: ExperimentConfig) -> Finding:
 
 
 def check_engine(config: ExperimentConfig) -> Iterator[Finding]:
-    """What a run refuses of Beam's options and of the root in an object store, where there are any."""
+    """Checks Beam's options and the root in an object store, if there are any."""
     checks: dict[str, tuple[object, Callable[[], object]]] = {
         "beam_args": (config.beam_args, lambda: beam_options(config.beam_args)),
         "pipeline_root": (config.pipeline_root, lambda: check_no_pattern(config.pipeline_root or "")),
@@ -177,7 +177,7 @@ def _disk(config: ExperimentConfig) -> Finding:
 def _tensorflow() -> Finding:
     try:
         import tensorflow as tf
-    except Exception as error:  # whatever a broken installation raises: it is what was looked for
+    except Exception as error:  # a broken installation may raise anything
         advice = "Run `make clean setup`. Data, weights and GPU can be checked only after TensorFlow imports."
         return Finding("TensorFlow import", "problem", f"{type(error).__name__}: {error}", advice)
     return Finding("TensorFlow import", "ok", tf.__version__)

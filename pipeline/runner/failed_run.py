@@ -1,4 +1,4 @@
-"""The messages of a run that failed, and of what the system refuses any command. Imports only errors."""
+"""Messages for a failed run, and for system errors of any command. Imports only errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pathlib import Path
 from experiment.errors import ThawError, printable
 
 DISK_FULL = ("No space left on device", "Disk quota exceeded", "database or disk is full")
-"""What the system and SQLite say of it."""
+"""Messages of the system and SQLite for a full disk."""
 UNDONE = "cannot commit - no transaction is active"
-"""What ML Metadata says where SQLite undid a change by itself, as on a full disk (sqlite.org/lang_transaction.html)."""
+"""ML Metadata's message after SQLite rolled back a change by itself, as on a full disk
+(sqlite.org/lang_transaction.html)."""
 LEAST_FREE = 2**20
-"""Bytes: a disk with fewer is full, for files are removed when a node fails."""
+"""Bytes: a disk with fewer counts as full, since files are removed when a node fails."""
 AFTER_NODES = "Writing the run's folder"
-"""Where a run is when its nodes have ended."""
+"""The step of a run after its nodes have ended."""
 NOT_REPEATED = "Nodes that had finished, and trainings that are in the ledger, are not repeated."
 
 
@@ -26,8 +27,8 @@ def explained(error: Exception, node: str, log: Path, workspace: Path) -> ThawEr
     """The ThawError that a node raised, wherever TFX and Beam wrapped it, or one that names node and log.
 
     Args:
-      error: what ended the run.
-      node: what ran when it was raised; empty before the first node.
+      error: the one that ended the run.
+      node: the node that ran then; empty before the first node.
       log: the run's.
       workspace: the run's.
     """
@@ -56,7 +57,7 @@ def explained(error: Exception, node: str, log: Path, workspace: Path) -> ThawEr
 
 
 def _full_places(*folders: Path) -> str:
-    """In brackets, those of a run's folders and that of temporary files whose disk has no room; empty if all have."""
+    """In brackets, the folders (the run's and that of temporary files) whose disk is full; empty if none is."""
     full = []
     for folder in (*folders, Path(tempfile.gettempdir())):
         with contextlib.suppress(OSError):
@@ -66,19 +67,20 @@ def _full_places(*folders: Path) -> str:
 
 
 def _written_last(node: str, folder: Path) -> str:
-    """After the nodes only the run's folder is written, also by what names no file, as shutil.copytree."""
+    """After the nodes, only the run's folder is written, including by functions that name no file, such as
+    shutil.copytree."""
     return f" ({folder})" if node == AFTER_NODES else ""
 
 
 def _kept_in_part(log: Path) -> str:
-    """Of a log that may lie on the full disk itself."""
+    """The sentence on a log that may be on the full disk itself."""
     return f"{log} has the output and the traceback, as far as there was room. {NOT_REPEATED}"
 
 
 def interruption(error: BaseException) -> KeyboardInterrupt | None:
     """The signal's exception that an error comes from; none: it is an error.
 
-    Beam makes a RuntimeError of one that hits its code, and libraries of C hide one that hits their import.
+    Beam turns one raised in its code into a RuntimeError, and C libraries hide one raised during their import.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
@@ -87,38 +89,38 @@ def interruption(error: BaseException) -> KeyboardInterrupt | None:
 
 
 def refused(error: BaseException) -> str | None:
-    """What the system refused a command, in words; None where the error is another one."""
+    """A system error of a command in words; None for other errors."""
     for cause in reported_causes(error):
-        if is_full_disk(cause):  # what is raised by a write names no file
+        if is_full_disk(cause):  # an error of a write names no file
             return (f"The disk is full{_named(cause)}. Expected room for the workspace, the folder of runs and "
                     "temporary files (TMPDIR). Make some, and run the same command again: what was finished is not "
                     "repeated.")  # fmt: skip
     if isinstance(error, OSError) and error.filename is not None:
-        # Any path of the user's may be too long, closed, or on a disk that fails, wherever it is first looked at.
+        # Any path of the user's may be too long, inaccessible, or on a failing disk, wherever it is first used.
         return (f"Can't use {_name_of(error)}: {error.strerror}. Expected a path that Thaw can read, and write to if "
                 "it makes something there. Correct it, and run the same command again.")  # fmt: skip
     return None
 
 
 def check_working_folder() -> None:
-    """Raises a ThawError where the working folder was removed."""
+    """Raises a ThawError if the working folder was removed."""
     try:
         os.getcwd()
     except OSError as error:
-        raise ThawError("The working folder of this terminal or job no longer exists. Expected one that does, since "
-                        "paths are relative to it. Change to it (cd) and run the same command.") from error  # fmt: skip
+        raise ThawError("The working folder of this terminal or job no longer exists. Expected an existing one, since "
+                        "paths are relative to it. Change to one (cd) and run again.") from error  # fmt: skip
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether it says so itself, whatever raised it."""
+    """Whether the error says so itself, wherever it was raised."""
     return any(words in str(error) for words in DISK_FULL)
 
 
 def reported_causes(error: BaseException) -> Iterator[BaseException]:
     """The error, then those that it was raised from, however TFX and Beam wrapped them.
 
-    Beam wraps an error while it handles it, and repeats its text. Any other error that was raised meanwhile is a
-    failure of its own, which must not be reported as the first.
+    Beam wraps an error while it handles it, and repeats its text. Any other error raised in the meantime is a separate
+    failure, which must not be reported as the first.
     """
     cause: BaseException | None = error
     while cause is not None:

@@ -39,17 +39,17 @@ def launch(
       project_root: `../shared/data` is looked for from here.
       environment: the process's; `CIFAR10_DIR` is read.
       plan_only: stop after the plan.
-      data: name of the images that it has to be run on; None: on any.
+      data: name of the images that the run must use; None: any.
 
     Raises:
-      ThawError: something the user can correct; what was computed before stays and is not repeated.
+      ThawError: something the user can correct; finished work stays and is not repeated.
     """
-    began = time.monotonic()  # of the whole machine, and right where the clock is set meanwhile
+    began = time.monotonic()  # of the whole machine, and correct if the clock is changed meanwhile
     terminal = progress.console()
     prepared = prepare(config, project_root, environment, terminal)
     if data not in (None, prepared.dataset.name):
-        raise ThawError(f"The run was made on {data}, and what is found now is {prepared.dataset.name}. Give the same "
-                        "images as in that run, with CIFAR10_DIR in the environment or data.path.")  # fmt: skip
+        raise ThawError(f"The run used {data}, but Thaw now finds {prepared.dataset.name}. Give the same images as in "
+                        "that run, with CIFAR10_DIR in the environment or data.path.")  # fmt: skip
     _show_plan(prepared, terminal)
     if not plan_only:
         with locked(config.pipeline_folder):
@@ -94,7 +94,7 @@ def plan_table(config: ExperimentConfig, plan: Plan, data: str) -> FittingTable:
 
 
 def _run(prepared: Prepared, terminal: Console, began: float) -> None:
-    """Runs the DAG with everything but our own lines in the run's log, and shows what came out."""
+    """Runs the DAG, with all other output in the run's log, and shows the results."""
     from pipeline.runs import run_folder
 
     folder = run_folder.new_run_folder(prepared.asked, prepared.dataset.name, prepared.precision.precision)
@@ -115,7 +115,7 @@ def _run(prepared: Prepared, terminal: Console, began: float) -> None:
 
 
 def _run_nodes(prepared: Prepared, folder: Path, watcher: run_log.NodeWatcher, began: float) -> dict[str, Any] | None:
-    """The run's summary; none where the DAG was not run. What TFX prints on import goes to the log."""
+    """The run's summary; None if the DAG was not run. TFX's output on import goes to the log."""
     from pipeline.runs import ml_metadata, run_folder
 
     config = prepared.config
@@ -168,5 +168,5 @@ def _show_results(summary: dict, folder: Path, terminal: Console) -> None:
 
 
 def _shown(path: Path) -> str:
-    """The path from the working folder where it lies within, else whole."""
+    """The path relative to the working folder if it lies within, else the whole path."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,4 +1,4 @@
-"""The options that make an experiment, for argparse and click. Imports only the configuration's loader."""
+"""The options that define an experiment, for argparse and click. Imports only the configuration's loader."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Short:
       name: `--name` on the command line.
       setting: the key, such as `data.path`.
       kind: of its value; none: a switch, which sets true.
-      metavar: stands for the value in the help.
-      help: what it is.
+      metavar: the value's name in the help.
+      help: its description.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Short:
 
     @property
     def full_help(self) -> str:
-        """With what it is short for."""
+        """The description, with the setting that the option abbreviates."""
         return f"{self.help}; short for --set {self.setting}={self.metavar}"
 
 
@@ -57,7 +57,7 @@ def path_of(text: str) -> Path:
     """A path as a command line has it, with `~` as the home folder.
 
     Raises:
-      ArgumentTypeError: it is empty, as a shell's variable is that was never set; it would mean the working folder.
+      ArgumentTypeError: it is empty, as from a shell variable that was never set; it would mean the working folder.
     """
     if not text:
         raise argparse.ArgumentTypeError("expected a path, got an empty text. Write . for the working folder")
@@ -80,12 +80,12 @@ def add_options(parser: argparse.ArgumentParser, shorts: Sequence[Short] = SHORT
 def config_of(
     path: Path, settings: Sequence[str], given: Mapping[str, Any], shorts: Sequence[Short] = SHORTS
 ) -> ExperimentConfig:
-    """The configuration that a command line asks for; a short option goes before --set.
+    """The configuration of a command line; a short option takes precedence over --set.
 
     Args:
       path: of the file.
       settings: each `key=value`.
-      given: what was parsed, by the options' names; none, or false for a switch, where one was not given.
+      given: parsed values by the options' names; None, or false for a switch, if not given.
       shorts: options of the command.
 
     Raises:
@@ -99,14 +99,14 @@ def config_of(
 
 
 def _as_yaml(value: object) -> str:
-    """The value as --set takes it."""
+    """The value in the form that --set takes."""
     return text_as_yaml(str(value)) if isinstance(value, Path) else str(value)
 
 
 def text_as_yaml(text: str) -> str:
     """The text in quotes, or YAML would read `photos #2` as `photos`.
 
-    With escapes for what JSON lets stand: YAML refuses some control characters, and takes one for a line feed.
+    Characters that JSON leaves are escaped: YAML rejects some control characters, and reads one as a line feed.
 
     Raises:
       ThawError: it is not UTF-8.

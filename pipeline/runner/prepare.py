@@ -1,4 +1,4 @@
-"""What is done before the DAG is built: places checked, data and weights found, the plan made. Imports no TFX."""
+"""Preparation before the DAG is built: checks folders, finds data and weights, makes the plan. Imports no TFX."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from terminal.console import progress_in
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What is known before the DAG is built.
+    """The results of the preparation.
 
     Attributes:
       asked: the experiment as the user gave it.
-      config: the experiment, its transfers being those that can run, its draws those that there is time for, and its
-        precision decided.
+      config: the experiment, with the transfers that can run, the draws that there is time for, and its precision
+        decided.
       dataset: the images.
       left_out: transfers that can't run, and why.
-      plan: what would run.
-      precision: what is trained in, and why.
-      budget: what there is time for; none where the run has no budget.
-      expected: what trainings are expected to take, by sweep.
+      plan: of the run.
+      precision: of trainings, and why.
+      budget: what there is time for; none if the run has no budget.
+      expected: expected seconds of trainings, by sweep.
     """
 
     asked: ExperimentConfig
@@ -73,7 +73,7 @@ def prepare(
 
     Args:
       config, project_root, environment: as in launch.
-      terminal: what is found is said there.
+      terminal: for messages.
 
     Raises:
       ThawError: as launch.
@@ -81,7 +81,7 @@ def prepare(
     terminal.print(f"Thaw {version('thaw')}, experiment {config.name}")
     asked = config
     check_places(config)
-    beam_options(config.beam_args)  # refused here, before every record is read
+    beam_options(config.beam_args)  # checked here, before every record is read
     dataset, inspection = find_data(config, project_root, environment, terminal)
     check_sizes(inspection, config)
     for sentence in scarce_classes(inspection, config):
@@ -116,13 +116,13 @@ def check_places(config: ExperimentConfig) -> None:
 def find_data(
     config: ExperimentConfig, project_root: Path, environment: Mapping[str, str], terminal: Console
 ) -> tuple[Dataset, Inspection]:  # fmt: skip
-    """The images, found and checked record by record (once only, while they stay as they are).
+    """The images, found and checked record by record (only once while they stay unchanged).
 
     Args:
       config, project_root, environment, terminal: as in prepare.
 
     Raises:
-      ThawError: no images were found, or a record is damaged or not as configured.
+      ThawError: no images were found, or a record is damaged or differs from the configuration.
     """
     places, classes = usual_places(project_root), config.data.classes
     dataset = locate_dataset(config.data.path, places, environment, say=terminal.print, classes=classes)
@@ -138,14 +138,14 @@ def _inspect(config: ExperimentConfig, dataset: Dataset, terminal: Console) -> I
 
 
 def free_gb(path: Path) -> float:
-    """Room on the disk of a folder that need not exist yet."""
+    """Free space on the disk of a folder that need not exist yet."""
     absolute = path.absolute()
     existing = next(parent for parent in (absolute, *absolute.parents) if parent.exists())
     return shutil.disk_usage(existing).free / 1e9
 
 
 def check_room(prepared: Prepared) -> None:
-    """Compares the plan with the room on the workspace's disk.
+    """Compares the plan with the free space on the workspace's disk.
 
     Raises:
       ThawError: the run needs more.

@@ -1,4 +1,4 @@
-"""What a process sets before TensorFlow, its temporary folder, and messages at its end. Imports no TensorFlow."""
+"""A process's settings before TensorFlow, its temporary folder, and messages at its end. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """SIGHUP: a terminal or connection was closed."""
 MOMENT_S = 0.05
 _OWN_FOLDERS: dict[int, tuple[Path, subprocess.Popen[bytes]]] = {}
-"""Process id -> its temporary folder and the shell that removes it: held, for a Popen that is forgotten warns."""
+"""Process id -> its temporary folder and the shell that removes it; kept, since a Popen that is deleted warns."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived: the process ends as it does on Ctrl-C, with its own exit status.
+    """SIGTERM or SIGHUP arrived: the process ends as on Ctrl-C, with its own exit status.
 
     Args:
       number: the signal.
@@ -44,9 +44,10 @@ class Terminated(KeyboardInterrupt):
 
 
 class _SendAgain:
-    """Sends a signal again whose exception Python dropped, as it does in `__del__` and in callbacks of weak references.
+    """Sends a signal again if Python dropped its exception, as it does in `__del__` and in callbacks of weak
+    references.
 
-    TensorFlow has many of both: without this, two of twelve signals to `thaw advise` were lost, and it ran on.
+    TensorFlow has many of both: without this, two of twelve signals to `thaw advise` were lost, and it continued.
 
     Args:
       usual: is called with what no signal raised.
@@ -66,7 +67,7 @@ class _SendAgain:
 
 
 def stop_at_once(said: str = STOPPED) -> None:
-    """Makes Ctrl-C, SIGTERM and SIGHUP end the process with the line `said`, whatever it does: during imports.
+    """Makes Ctrl-C, SIGTERM and SIGHUP end the process at once with the line `said`; for imports.
 
     An exception in the middle of an import would be a traceback of files that the user does not know.
     """
@@ -74,31 +75,32 @@ def stop_at_once(said: str = STOPPED) -> None:
 
 
 def stop_by_exception() -> None:
-    """Makes Ctrl-C raise KeyboardInterrupt, SIGTERM and SIGHUP Terminated: what is open is closed, and children end."""
+    """Makes Ctrl-C raise KeyboardInterrupt, and SIGTERM and SIGHUP Terminated, so that files are closed and children
+    end."""
     _handle_by(_raise)
     if not isinstance(sys.unraisablehook, _SendAgain):
         sys.unraisablehook = _SendAgain(sys.unraisablehook)
 
 
 def leave_signals_alone() -> None:
-    """Python's own behaviour again, for whoever imports an entry point."""
+    """Restores Python's own behaviour, for code that imports an entry point."""
     _handle_by(None)
     if isinstance(sys.unraisablehook, _SendAgain):
         sys.unraisablehook = sys.unraisablehook.usual
 
 
 def exit_status(command: Callable[[], object], environment: MutableMapping[str, str]) -> int:
-    """Runs what a process is for, in a temporary folder of its own, and says what ended it.
+    """Runs a process's command in its own temporary folder, and prints what ended it.
 
     Args:
       command: raises what ends it early.
       environment: the process's; TMPDIR is set.
 
     Returns:
-      0; 1 where the user must act, and was told how; 128 and the signal's number, as shells have it.
+      0; 1 if the user must act (a message says how); 128 plus the signal's number, as in shells.
 
     Raises:
-      Exception: what no input should cause.
+      Exception: a bug that no input should cause.
     """
     stop_by_exception()
     try:
@@ -123,7 +125,7 @@ def _status_of(command: Callable[[], object], environment: MutableMapping[str, s
             own_temporary_folder(environment)
             command()
         finally:
-            stop_at_once()  # an exception in what follows would be a traceback
+            stop_at_once()  # an exception after this would be a traceback
     except ThawError as error:
         print(f"\nthaw: {error}", file=sys.stderr)
         status = 1
@@ -135,13 +137,13 @@ def _status_of(command: Callable[[], object], environment: MutableMapping[str, s
     if lost is None or isinstance(lost, BrokenPipeError):  # the reader closed its end, as `head` does
         return status
     print(f"\nthaw: Can't write to standard output: {lost.strerror}. Expected a terminal, or a file with room. Make "
-          "room, or send it elsewhere, and run the same command again: what was finished is not repeated.",
+          "room, or redirect the output elsewhere, and run the same command again: what was finished is not repeated.",
           file=sys.stderr)  # fmt: skip
     return status or 1
 
 
 def _status_of_ended(error: BaseException) -> int:
-    """Says that a signal stopped the process, or what the system refused it; raises any other error."""
+    """Prints that a signal stopped the process, or a system error; raises any other error."""
     if (cause := interruption(error)) is not None:
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
             print(f"\n{STOPPED}", file=sys.stderr, flush=True)
@@ -153,16 +155,16 @@ def _status_of_ended(error: BaseException) -> int:
 
 
 def _number_of(cause: KeyboardInterrupt) -> int:
-    """The signal that raised it."""
+    """The number of the signal that raised it."""
     return cause.number if isinstance(cause, Terminated) else signal.SIGINT
 
 
 def _handle_by(handler: Callable[[int, FrameType | None], Any] | None) -> None:
     if threading.current_thread() is not threading.main_thread():
-        return  # Python takes signals only in the main thread
+        return  # Python handles signals only in the main thread
     for number in SIGNALS:
         usual: Any = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and shells set it for what runs in the background
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup, and shells for background processes, set it
             signal.signal(number, handler or usual)
 
 
@@ -177,8 +179,8 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def prepare_process(environment: MutableMapping[str, str]) -> None:
-    """Sets what TensorFlow and others read from the environment when they are imported: in every process, machine
-    and pod of a run alike, for the same arithmetic.
+    """Sets the environment variables that TensorFlow and others read on import, equally in every process, machine and
+    pod of a run, for the same arithmetic.
 
     Names of files that the terminal's encoding lacks are printed as escapes from here on, and closed standard streams
     are /dev/null.
@@ -186,10 +188,10 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     Args:
       environment: the process's.
     """
-    # TensorFlow Transform would else switch this process to Keras 2.
+    # TensorFlow Transform would otherwise switch this process to Keras 2.
     environment["TF_USE_LEGACY_KERAS"] = "0"
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Else the first process that touches a GPU takes all of its memory, and the one that trains finds none.
+    # Otherwise the first process that uses a GPU takes all of its memory, and the one that trains finds none.
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow uses oneDNN by itself only on newer Intel CPUs; on AMD it trains a quarter faster with it (measured).
     environment.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -198,21 +200,19 @@ def prepare_process(environment: MutableMapping[str, str]) -> None:
     open_closed_streams()
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A notebook's kernel puts a pipe in a file's place: the stream can no longer ask for its position.
+            # A notebook's kernel replaces the file by a pipe, of which the stream can't get its position.
             with contextlib.suppress(OSError):
                 stream.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
 
 
 def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
-    """Gives this process and its children a folder for temporary files, which goes away with the process.
+    """Gives this process and its children a folder for temporary files, which is removed when the process ends.
 
     A second call in the same process returns the first one's folder: folders within folders would soon make paths that
-    are too long for sockets.
-
-    TensorFlow's autograph, Beam and multiprocessing leave files in the temporary folder where a process is ended by a
-    signal. A shell waits for this process to end, in whatever way, and removes the folder; it belongs to a session of
-    its own, so that Ctrl-C does not reach it.
+    are too long for sockets. TensorFlow's autograph, Beam and multiprocessing leave files in the temporary folder if a
+    signal ends the process. A shell waits until this process ends, in any way, and removes the folder; it belongs to a
+    session of its own, so that Ctrl-C does not reach it.
 
     Args:
       environment: the process's; TMPDIR is set.
@@ -221,7 +221,7 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
       The folder.
 
     Raises:
-      ThawError: no folder for temporary files can be written to.
+      ThawError: there is no writable folder for temporary files.
     """
     if os.getpid() in _OWN_FOLDERS:
         folder, _ = _OWN_FOLDERS[os.getpid()]
@@ -233,7 +233,7 @@ def own_temporary_folder(environment: MutableMapping[str, str]) -> Path:
         raise ThawError(f"Can't make a temporary folder: {error.strerror}. Expected one with room that can be written "
                         "to; name it with TMPDIR=...") from error  # fmt: skip
     environment["TMPDIR"] = tempfile.tempdir = str(folder)
-    # Workers that outlive the process for a moment may still write: hence twice.
+    # Twice, since workers that live a little longer than the process may still write.
     script = 'cat >/dev/null; rm -rf -- "$0"; sleep 2; rm -rf -- "$0"'
     try:
         cleaner = subprocess.Popen(

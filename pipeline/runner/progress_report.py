@@ -1,4 +1,4 @@
-"""How far an experiment is: executions in its ledgers against the plan. Imports config and planning, no TFX."""
+"""The progress of an experiment: executions in its ledgers against the plan. Imports config and planning, no TFX."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from pipeline.runs.run_log import RUN_LOG, lines_of
 
 FRESH_DRAWS = "fresh draws"
 FILLED_IN = ("sha256", "mflop", "parts")
-"""Of a backbone: what a run finds out, and its config.yaml says."""
+"""Fields of a backbone that a run fills in, in its config.yaml."""
 Bound = Literal["", "at most "]
 NODE_BEGUN = re.compile(r"Component (\S+) is running\.")
-"""What TFX's local runner logs."""
+"""A line that TFX's local runner logs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +46,11 @@ class SweepState:
     Attributes:
       sweep: its name.
       done: executions in the ledger that a sweep with these settings used last.
-      planned: executions that the configuration asks for.
-      diverged: of those done, how many did not train as planned.
+      planned: executions of the configuration.
+      diverged: how many of those done did not train as planned.
       training_s: seconds of training that they took, all workers together.
-      bound: how `planned` is to be read: a search or a time limit trains a part.
-      fewest: of `planned`, how many are trained in any case; what val chooses, and undecided sizes, take the others.
+      bound: how to read `planned`: a search or a time limit trains a part.
+      fewest: how many of `planned` are trained in any case; the others depend on val's choice and on undecided sizes.
     """
 
     sweep: str
@@ -67,15 +67,15 @@ class ExperimentState:
     """An experiment: its sweeps in the order of the plan, FRESH_DRAWS last, and its newest run.
 
     Attributes:
-      data: name of the data; empty where nothing is known of it yet.
-      run: folder of the newest run with these settings, whatever its time limit; none if nothing was run with them.
-      run_minutes: that run's time limit, where it had one.
+      data: name of the data; empty if it is not known yet.
+      run: folder of the newest run with these settings, whatever its time limit; None if there was no run with them.
+      run_minutes: that run's time limit, if it had one.
       finished: whether that run came to its end.
-      running: whether it is that run that works in the workspace now, and not a later one with other settings.
-      node: the last that its log says was begun; empty where it is finished, or none was.
-      last_line: the last thing that its log says; empty where it is finished.
-      other_run: folder of the experiment's newest run where that had other settings.
-      differing: names of the settings in which that one differs.
+      running: whether that run is working in the workspace now, and not a later one with other settings.
+      node: the last node that began by its log; empty if the run is finished, or no node began.
+      last_line: the last line of its log; empty if the run is finished.
+      other_run: folder of the experiment's newest run, if its settings differ.
+      differing: names of the settings that differ.
     """
 
     sweeps: tuple[SweepState, ...]
@@ -128,7 +128,7 @@ def state_of(config: ExperimentConfig) -> ExperimentState:
 
 
 def in_words(state: ExperimentState) -> str:
-    """What the newest run is at."""
+    """Sentences on the state of the newest run."""
     if state.run is None:
         found = "Nothing ran yet with these settings. `thaw run` with the same options starts it."
         differing = ", ".join(state.differing)
@@ -136,10 +136,10 @@ def in_words(state: ExperimentState) -> str:
     if state.finished:
         limit, minutes = "", state.run_minutes
         if minutes and minutes < 2 * NO_TIME:
-            limit = " `thaw report` made it from a run that stopped. `thaw run` trains what is missing."
+            limit = " `thaw report` made it from a run that stopped. `thaw run` trains the rest."
         elif minutes:
             limit = (f" It had a limit of {minutes:g} {worded(minutes, 'minute')}. `thaw run` with more, or none, "
-                     "trains what is missing.")  # fmt: skip
+                     "trains the rest.")  # fmt: skip
         if not any(sweep.done for sweep in state.sweeps):
             limit += " This version of Thaw finds none of its trainings in the ledgers: `thaw run` would repeat them."
         return f"The newest run is finished: {state.run / 'report.html'}.{limit}"
@@ -179,10 +179,10 @@ def _counted(name: str, rows: Sequence[Mapping[str, Any]], planned: int, bound: 
 
 
 def _named_in(note: Path) -> str:
-    """The ledger's file name that a note holds.
+    """The ledger's file name in a note.
 
     Raises:
-      ThawError: it holds none.
+      ThawError: it has none.
     """
     try:
         name = note.read_text(encoding="utf-8").strip()
@@ -196,7 +196,7 @@ def _named_in(note: Path) -> str:
 def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
     """Name of the data, and rows without probabilities; the last line may be in the middle of being written.
 
-    One line is in memory at a time: a row of many test images and classes has megabytes of probabilities.
+    Only one line is in memory at a time: a row of many test images and classes has megabytes of probabilities.
     """
     lines = SealedLines(path)
     try:
@@ -204,17 +204,17 @@ def _ledger(path: Path) -> tuple[str, list[dict[str, Any]]]:
             whole = (line for line in file if line.endswith(b"\n"))
             rows = [{**row, "test_probabilities": None} for line in whole for row in lines.read(line)]
     except FileNotFoundError:
-        return "", []  # it was moved away, and its trainings are to be done again
+        return "", []  # it was moved away, so that its trainings are done again
     except OSError as error:
         raise damaged(path, error) from error
     return str(lines.header.get("data", "")), rows
 
 
 def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tuple[str, ...]]:
-    """The newest run with these settings; else the newest of the experiment, and what differs in it."""
+    """The newest run with these settings; else the experiment's newest, and the settings that differ."""
     asked, runs = _but_for_time(settings_of(with_whole_paths(config))), runs_of(config.name, config.runs.absolute())
     begun = {run: read_started(run) for run in reversed(runs)}
-    # With what an `auto` became, which an earlier Thaw did not write.
+    # With the decision of `auto`, which earlier versions of Thaw did not write.
     settings = {run: _but_for_time({**one["settings"], **{key: one[key] for key in one if key == "precision"}})
                 for run, one in begun.items()}  # fmt: skip
     run = next((run for run, found in settings.items() if not _differing(asked, found)), None)
@@ -224,7 +224,7 @@ def _newest_runs(config: ExperimentConfig) -> tuple[Path | None, Path | None, tu
 
 
 def _differing(asked: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the settings that are not equal; a backbone's facts count only where both sides know them."""
+    """Names of the settings that are not equal; a backbone's facts count only if both sides have them."""
     one, other = _known_to_both(asked, found), _known_to_both(found, asked)
     return tuple(name for name in sorted({*one, *other}) if one.get(name) != other.get(name))
 
@@ -240,5 +240,5 @@ def _known_to_both(settings: Mapping[str, Any], others: Mapping[str, Any]) -> di
 
 
 def _but_for_time(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run trains: a time limit changes only how much of it."""
+    """The settings that decide what a run trains; a time limit changes only how much of it."""
     return {name: value for name, value in comparable(settings).items() if name != BUDGET_KEY}

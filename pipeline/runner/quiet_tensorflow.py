@@ -1,4 +1,5 @@
-"""Keeps what TensorFlow 2.21 writes at every start off the terminal. Imports nothing of ours, no TensorFlow."""
+"""Keeps the lines that TensorFlow 2.21 writes at every start off the terminal. Imports nothing of ours, no
+TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,25 +13,25 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-# TensorFlow writes these before it reads TF_CPP_MIN_LOG_LEVEL. They tell a user nothing: oneDNN is wanted, and a GPU
-# that is not used is reported by `thaw doctor`.
+# TensorFlow writes these before it reads TF_CPP_MIN_LOG_LEVEL. They do not help a user: oneDNN is wanted, and `thaw
+# doctor` reports an unused GPU.
 _EVERY_START = re.compile(
     rb"All log messages before absl::InitializeLog\(\)|oneDNN custom operations are on|Could not find cuda drivers"
     rb"|TensorFlow binary is optimized to use available CPU|To enable the following instructions:"
 )
 _terminal = 2
-"""File descriptor of what the user sees: another than 2 while TensorFlow loads."""
+"""File descriptor that the user sees: not 2 while TensorFlow loads."""
 
 
 def write_to_terminal(text: str) -> None:
-    """Writes to stderr, also while it is held back; for handlers of signals."""
+    """Writes to stderr, even while its output is held back; for handlers of signals."""
     os.write(_terminal, text.encode())
 
 
 class QuietTensorFlow:
     """Finds the package `tensorflow` and lets it load without these lines; all others go to stderr after it.
 
-    Put the first of `sys.meta_path`. A crash within TensorFlow's import loses what it wrote.
+    Put the first of `sys.meta_path`. A crash during TensorFlow's import loses its output.
     """
 
     def find_spec(
@@ -54,11 +55,12 @@ class QuietTensorFlow:
 
 @contextlib.contextmanager
 def _without_lines_of_every_start() -> Iterator[None]:
-    """Within, what the process and its children write to file descriptor 2 is held back; the rest comes at the end."""
+    """Context that holds back what the process and its children write to file descriptor 2; the other lines follow at
+    the end."""
     global _terminal
     try:
         kept = _terminal = os.dup(2)
-    except OSError:  # closed: nothing that is written reaches anybody
+    except OSError:  # closed: no output can be seen
         yield
         return
     if sys.stderr is not None:
@@ -74,5 +76,5 @@ def _without_lines_of_every_start() -> Iterator[None]:
             _terminal = 2
             os.close(kept)
             held.seek(0)
-            with contextlib.suppress(OSError):  # nobody reads now
+            with contextlib.suppress(OSError):  # nobody reads it now
                 os.write(2, b"".join(line for line in held if not _EVERY_START.search(line)))

@@ -1,6 +1,7 @@
-"""The two stacks of packages that Thaw runs on, and which one a Python has. Imports nothing of ours and no TensorFlow.
+"""The two stacks of packages that Thaw runs on, and which one a version of Python uses. Imports nothing of ours and no
+TensorFlow.
 
-This is the one module that asks which stack it is; all other code uses what both have.
+Only this module distinguishes the stacks; all other code uses what both have.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class SupportedStack:
       name: for messages, such as `TFX 1.21`.
       pythons: the versions of Python that it runs on, (major, minor), newest first.
       packages: exact versions by name, as pyproject.toml and uv.lock have them.
-      advice: what its user should do; empty where the stack is supported by those who make it.
+      advice: what its user should do; empty if its makers still support the stack.
     """
 
     name: str
@@ -43,5 +44,5 @@ STACKS = (CURRENT, OLD)
 
 
 def stack_of(python: tuple[int, int]) -> SupportedStack | None:
-    """The stack for a version of Python; None where no stack runs on it."""
+    """The stack for a version of Python; None if no stack runs on it."""
     return next((stack for stack in STACKS if python in stack.pythons), None)

@@ -45,7 +45,7 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
     """Joins one sweep after the other until no chief has answered for `patience` seconds.
 
     Raises:
-      ThawError: this machine sees another sweep than the chief, or could not train a trial.
+      ThawError: this machine's sweep differs from the chief's, or it could not train a trial.
     """
     import grpc
 
@@ -56,7 +56,7 @@ def work(ledgers: Path, tuner_id: str, address: str, patience: float) -> None:
     worker: SweepWorker | None = None
     while name := served_sweep(address, patience):
         if worker is None or worker.record.name != name:
-            worker = None  # its memory is free before the next sweep takes its own
+            worker = None  # frees its memory before the next sweep needs memory
             worker = join(ledgers, name, address, patience)
             print(f"{tuner_id}: joined {name}", flush=True)
         try:
@@ -71,7 +71,7 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
     """Reads the sweep's job and data; the worker stops after `patience` seconds without a chief at `address`.
 
     Raises:
-      ThawError: the job is not to be found, or code, data or source are not the chief's.
+      ThawError: the job is missing, or code, data or source differ from the chief's.
     """
     from trainer_module.distributed.worker import SweepWorker
     from trainer_module.sweep.job import SweepJob, facts_of
@@ -99,10 +99,10 @@ def join(ledgers: Path, name: str, address: str, patience: float) -> SweepWorker
 
 
 def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
-    """Makes sure that it is not the stack for which this worker's sweep is another than the chief's.
+    """Checks that this worker's stack is the chief's.
 
     Raises:
-      ThawError: it is.
+      ThawError: it differs.
     """
     from ledger.ledger import read_ledger
 
@@ -113,7 +113,8 @@ def _check_stack(record: SweepRecord, chiefs_ledger: Path) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Works; returns the exit status (0 no chief left, 1 the user must act, 130 interrupted, 129 or 143 terminated)."""
+    """Trains trials; returns the exit status: 0 no chief left, 1 the user must act, 130 interrupted, 129 or 143
+    terminated."""
     arguments = parse_arguments(argv)
 
     def train() -> None:

@@ -25,14 +25,14 @@ from trainer_module.data.input_pipeline import Records, read_split
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """What a run left behind.
+    """The results of a run.
 
     Attributes:
       folder: runs/<run id>.
       summary: content of summary.json.
       config: the resolved configuration, with the workspace that the run had.
       store: the SQLite file of ML Metadata; open it with ml_metadata.open_store.
-      nodes: what each node did, by node id.
+      nodes: each node's execution, by node id.
     """
 
     folder: Path
@@ -104,10 +104,10 @@ class FinishedRun:
 
 @contextlib.contextmanager
 def reading(place: Path | str) -> Iterator[None]:
-    """Says which artifact is damaged, whatever library finds it so.
+    """Names the damaged artifact, whichever library reports it.
 
     Raises:
-      ThawError: the context ended with an error; a mistake of our own code stays what it is.
+      ThawError: the context ended with an error; bugs in our own code are raised unchanged.
     """
     try:
         yield
@@ -127,12 +127,12 @@ def open_run(folder: Path | str) -> FinishedRun:
       folder: such as runs/latest.
 
     Raises:
-      ThawError: the run did not finish, a file of it is damaged, or its workspace is gone or damaged, or
-        has another record than the run's.
+      ThawError: the run did not finish, a file of it is damaged, or its workspace is gone or damaged, or its record is
+        not the run's.
     """
-    folder = Path(os.path.realpath(folder))  # Path.resolve raises where links lead in a circle, before Python 3.13
+    folder = Path(os.path.realpath(folder))  # before Python 3.13, Path.resolve raises if links form a loop
     if not (folder / SUMMARY_FILE).exists():
-        raise ThawError(f"{folder} holds no finished run. Give a folder such as runs/latest that has a summary.json.")
+        raise ThawError(f"{folder} is not a finished run. Give a folder such as runs/latest that has a summary.json.")
     summary, config = read_summary(folder), read_settings(folder)
     store, context = Path(summary["ml_metadata"]["store"]), summary["ml_metadata"]["run_context"]
     name = summary["ml_metadata"].get("run_name", "")

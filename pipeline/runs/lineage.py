@@ -1,4 +1,4 @@
-"""From a model, or anything else a run wrote, back through ML Metadata to the records. Imports no TFX component."""
+"""Traces a model, or any other output of a run, back through ML Metadata to the records. Imports no TFX component."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipeline.runs.ml_metadata import node_id
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One execution on the way.
+    """One execution of the lineage.
 
     Attributes:
       node: the node's id.
-      distance: executions between it and the thing asked about; 0 wrote the thing itself.
-      began: when.
-      seconds: what it took.
+      distance: executions between it and the artifact; 0 wrote the artifact itself.
+      began: its start.
+      seconds: its duration.
       settings: its parameters (TFX's execution properties) by name.
       inputs, outputs: URIs by the channel's name.
     """
@@ -38,9 +38,9 @@ class Step:
 
 
 def history(store: MetadataStore, uri: str) -> list[Step]:
-    """Every execution that a thing rests on, nearest first.
+    """Every execution that an artifact depends on, nearest first.
 
-    A thing that a run took from TFX's cache leads to the execution that computed it, in whatever run that was.
+    An artifact from TFX's cache leads to the execution that computed it, in any run.
 
     Args:
       store: ML Metadata's.

@@ -1,4 +1,4 @@
-"""Whether ML Metadata's SQLite file can be used, checked before anything waits for it. Imports sqlite3, no MLMD."""
+"""Checks that ML Metadata's SQLite file can be used, before anything waits for it. Imports sqlite3, no MLMD."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_metadata(path: Path, *, to_write: bool = True) -> None:
     """Checks that the file is complete and that no other process holds it.
 
     Args:
-      path: the file. Where a run will write, it may be missing if there are no artifacts that it should know.
+      path: the file. Before a run, it may be missing if there are no artifacts that it should list.
       to_write: for a run; else for reading.
 
     Raises:

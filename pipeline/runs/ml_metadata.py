@@ -16,7 +16,7 @@ class NodeRun:
     """One node of one run: how long it took, and whether TFX's cache served it.
 
     Attributes:
-      seconds: from the first to the last entry in ML Metadata, by the clock; 0 where that was set back meanwhile.
+      seconds: from the first to the last entry in ML Metadata, by the clock; 0 if that was set back in the meantime.
       cached: True when nothing was computed.
       outputs: artifact URIs by output name.
     """
@@ -28,9 +28,9 @@ class NodeRun:
 
 @dataclasses.dataclass(frozen=True)
 class MetadataRecord:
-    """Where ML Metadata keeps a run: the SQLite file, the id of the run's context in it, and the run's name there.
+    """ML Metadata's record of a run: the SQLite file, the id of the run's context in it, and the run's name there.
 
-    A file that was made again numbers from the start; TFX's name of a run has the time at which it began.
+    A new file numbers contexts from the start again; TFX's name of a run has its start time.
     """
 
     store: Path
@@ -51,15 +51,15 @@ def latest_run_context(store: MetadataStore) -> int:
 
 
 def run_name(store: MetadataStore, context_id: int) -> str:
-    """TFX's name of the run with that context; empty where there is no such context."""
+    """TFX's name of the run with that context; empty if there is no such context."""
     return next((str(context.name) for context in store.get_contexts_by_id([context_id])), "")
 
 
 def nodes_of_run(store: MetadataStore, context_id: int) -> dict[str, NodeRun]:
-    """What each node of a run did, by node id, in the order they ran.
+    """Each node's execution in a run, by node id, in the order they ran.
 
     Raises:
-      Damaged: rows that belong together are not all there.
+      Damaged: related rows are missing.
     """
     nodes = {}
     for execution in sorted(store.get_executions_by_context(context_id), key=lambda execution: execution.id):
@@ -76,7 +76,7 @@ def node_id(store: MetadataStore, execution_id: int) -> str:
     """The node that an execution was of, such as `Tuner.baseline.original`.
 
     Raises:
-      Damaged: that row is not there.
+      Damaged: that row is missing.
     """
     names = {context.type: str(context.name) for context in store.get_contexts_by_execution(execution_id)}
     if not {"pipeline", "node"} <= names.keys():

@@ -30,13 +30,13 @@ Accuracies = Mapping[SweptCell, Mapping[int, float]]
 """Test accuracies by cell and draw."""
 
 PAIRED_BY = ("seed", "target", "data", "augmentation")
-"""Settings that decide which images a draw holds; only where they are equal are draws of two runs the same."""
+"""Settings that decide the images of a draw; two runs have the same draws only if these are equal."""
 
 IMAGES = {
     "test_ids_hash": "the ids of the test images", "test_labels_hash": "the labels of the test images",
     "content_hash": "images, labels or ids of the target",
 }  # fmt: skip
-"""What the summary's entry `target` says, and how it is called in a message."""
+"""Keys of the summary's entry `target`, with their names in messages."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Change:
     """Two cells, one of each run, with the same images.
 
     Attributes:
-      first_cell, second_cell: of RUN_A and RUN_B; the same cell, or what each chose for the same n.
-      fresh: whether the draws are fresh ones, in which no cell was chosen.
+      first_cell, second_cell: of RUN_A and RUN_B; the same cell, or the cells that they chose for the same n.
+      fresh: whether the draws are fresh ones, on which no cell was chosen.
       first, second: mean test accuracy over the draws that both have, fractions.
       points: the second minus the first, in percentage points, paired by draw.
-      verdict: of the second against the first, after Benjamini-Hochberg over all that is compared with it.
+      verdict: of the second against the first, after Benjamini-Hochberg over its family of comparisons.
     """
 
     first_cell: SweptCell
@@ -67,14 +67,14 @@ class Comparison:
     Attributes:
       answers: each run's best transfer on val, for each n that both confirmed on fresh draws. A report may advise a
         network from scratch instead.
-      cells: every cell that both trained; on fresh draws where both have some, else on the search's.
+      cells: every cell that both trained; on fresh draws if both have some, else on the search's.
     """
 
     answers: tuple[Change, ...]
     cells: tuple[Change, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values; bounds are null where there is no interval."""
+        """JSON values; bounds are null if there is no interval."""
         content = dataclasses.asdict(self)
         for name, changes in (("answers", self.answers), ("cells", self.cells)):
             for values, one in zip(content[name], changes, strict=True):
@@ -83,18 +83,18 @@ class Comparison:
 
 
 def compare_runs(first: Path, second: Path) -> Comparison:
-    """Compares what two finished runs chose, and every cell that they share, on the draws that both have.
+    """Compares the cells that two finished runs chose, and every cell that they share, on their common draws.
 
-    A difference is a gain or a loss only where Student's 95% interval over draws excludes 0 and Benjamini-Hochberg at
-    5% agrees, over the answers and over the cells each. With one common draw, or where a fresh draw of a chosen cell
-    collapsed, it is undecided.
+    A difference is a gain or a loss only if Student's 95% interval over draws excludes 0 and Benjamini-Hochberg at 5%
+    agrees, with the answers and the cells as separate families. With one common draw, or if a fresh draw of a chosen
+    cell collapsed, it is undecided.
 
     Args:
       first, second: run folders.
 
     Raises:
-      ThawError: a folder is not a finished run; the runs' draws hold other images, or their data are not the same
-        images with the same labels; no cell is common.
+      ThawError: a folder is not a finished run; the runs' draws contain different images, or their data differ in
+        images or labels; they have no common cell.
     """
     _check_comparable(first, second)
     _check_same_images(first, second)
@@ -114,7 +114,8 @@ def compare_runs(first: Path, second: Path) -> Comparison:
 
 
 def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
-    """Top-level settings of two runs that are not equal, by name; places and what changes no result do not count.
+    """Top-level settings of two runs that are not equal, by name; paths and settings that change no result do not
+    count.
 
     Raises:
       ThawError: a folder is not a finished run.
@@ -125,7 +126,7 @@ def settings_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]
 
 
 def stacks_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
-    """Parts of what trained two runs that are not equal, by name (experiment.stack.Stack).
+    """Parts of two runs' stacks that are not equal, by name (experiment.stack.Stack).
 
     Raises:
       ThawError: a summary is missing or damaged.
@@ -134,33 +135,22 @@ def stacks_that_differ(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
     return {name: (one.get(name), other.get(name)) for name in one if one.get(name) != other.get(name)}
 
 
-def differences_in_words(
-    settings: Mapping[str, tuple[Any, Any]], stacks: Mapping[str, tuple[Any, Any]]
-) -> Iterator[str]:  # fmt: skip
-    """A line for each setting that differs, and one for the stack."""
-    for name, (before, after) in settings.items():
-        yield f"{name}: {before} -> {after}"
-    if stacks:
-        parts = "; ".join(f"{name} {before} -> {after}" for name, (before, after) in stacks.items())
-        yield f"Trained by another stack, which alone may change every figure: {parts}"
-
-
 def _check_comparable(first: Path, second: Path) -> None:
     differing = settings_that_differ(first, second)
     apart = [name for name in PAIRED_BY if name in differing]
     if apart:
         raise ThawError(
-            f"{first} and {second} differ in {', '.join(apart)}, so their draws hold other images and can't be paired. "
-            "Run one of them again with the other's settings."
+            f"{first} and {second} differ in {', '.join(apart)}, so their draws contain different images and can't be "
+            "paired. Run one of them again with the other's settings."
         )
 
 
 def _check_same_images(first: Path, second: Path) -> None:
-    """Equal settings may be those of other images: a folder's content changes, and Thaw can generate images."""
+    """Equal settings may belong to different images: a folder's content changes, and Thaw can generate images."""
     names = [read_origin(run)["data"] for run in (first, second)]
     if names[0] != names[1]:
-        raise ThawError(f"{first} ran on {names[0]} and {second} on {names[1]}, so no draw of them is the same and "
-                        "they can't be paired. Run one of them again on the other's images.")  # fmt: skip
+        raise ThawError(f"{first} ran on {names[0]} and {second} on {names[1]}, so they have no draw in common and "
+                        "can't be paired. Run one of them again on the other's images.")  # fmt: skip
     targets = [read_origin(run)["target"] for run in (first, second)]
     differing = [words for name, words in IMAGES.items() if targets[0].get(name) != targets[1].get(name)]
     if differing:
@@ -172,7 +162,7 @@ def _check_same_images(first: Path, second: Path) -> None:
 
 def _settings(run: Path) -> Mapping[str, Any]:
     settings = comparable(settings_of(read_settings(run)))
-    settings.get("data", {}).pop("path", None)  # what is in the files counts
+    settings.get("data", {}).pop("path", None)  # the files' contents count
     for backbone in settings["backbones"].values():
         backbone.pop("model", None)
     return settings
@@ -202,7 +192,7 @@ def _answers(
         (one, one_collapsed), (two, two_collapsed) = chosen[n], other[n]
         if set(first_fresh.get(one, {})) & set(second_fresh.get(two, {})):
             change, p_value = _paired(one, two, first_fresh, second_fresh, fresh=True)
-            # Student's t does not cover a mixture of two kinds of outcome.
+            # Student's t is not valid for a mixture of two kinds of outcome.
             found.append((change, 1.0 if one_collapsed or two_collapsed else p_value))
     return found
 
@@ -219,7 +209,7 @@ def _chosen(run: Path) -> dict[int, tuple[SweptCell, int]]:
 def _paired(
     first_cell: SweptCell, second_cell: SweptCell, first: Accuracies, second: Accuracies, *, fresh: bool
 ) -> tuple[Change, float]:
-    """Mean of both over their common draws, the difference in points, undecided as yet, and its p-value."""
+    """Both means over the common draws, the difference in points with a preliminary verdict, and its p-value."""
     one, other = first[first_cell], second[second_cell]
     draws = sorted(set(one) & set(other))
     before, after = [one[draw] for draw in draws], [other[draw] for draw in draws]
@@ -229,7 +219,7 @@ def _paired(
 
 
 def _judged(compared: Sequence[tuple[Change, float]]) -> tuple[Change, ...]:
-    """With the verdicts of Benjamini-Hochberg over all of them."""
+    """The comparisons with verdicts of Benjamini-Hochberg over all of them."""
     if not compared:
         return ()
     rejected = false_discovery_control([p_value for _, p_value in compared]) <= FALSE_DISCOVERY_RATE

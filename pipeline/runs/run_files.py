@@ -1,4 +1,4 @@
-"""The files of runs/<run id>/: names, reading, what is wrong with a damaged one. Imports no TFX and no TensorFlow."""
+"""The files of runs/<run id>/: names, reading, messages about damaged ones. Imports no TFX and no TensorFlow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STARTED_FILE = "started.json"
 """Written when a run begins: its settings and its data."""
 LATEST = "latest"
 PLACES = ("workspace", "runs", "workers", "strict", "activations_gib", "beam_args", "pipeline_root")
-"""Settings that say where and how a run works; they decide no result."""
+"""Settings for where and how a run works; they decide no result."""
 RUN_NAME = re.compile(r"(?P<time>\d{8}-\d{6})-(?P<experiment>[a-z0-9_]+)(-(?P<number>\d+))?")
 
 
@@ -38,7 +38,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 def read_origin(folder: Path) -> dict[str, Any]:
-    """As read_summary, where `data`, `target`, `stack` and `confirmed` alone are needed."""
+    """As read_summary, but requires only `data`, `target`, `stack` and `confirmed`."""
     return _read_json(folder / SUMMARY_FILE, Compared)
 
 
@@ -46,7 +46,7 @@ def read_started(folder: Path) -> dict[str, Any]:
     """The content of a run's started.json: `settings` and `data`.
 
     Raises:
-      ThawError: it is missing or damaged. A new run would not repair it, so the message says what to do.
+      ThawError: it is missing or damaged. A new run would not repair it, so the message has its own advice.
     """
     try:
         return _read_json(folder / STARTED_FILE, Started)
@@ -70,7 +70,7 @@ def read_settings(folder: Path) -> ExperimentConfig:
 
 
 def read_cells(folder: Path) -> list[dict[str, str]]:
-    """The search's trainings in a finished run's cells.csv; the columns of CELL_COLUMNS hold what they should.
+    """The search's trainings in a finished run's cells.csv; with valid values in the columns of CELL_COLUMNS.
 
     Raises:
       ThawError: it is missing or damaged.
@@ -83,7 +83,7 @@ def read_cells(folder: Path) -> list[dict[str, str]]:
 
 
 def read_fresh_draws(folder: Path) -> list[dict[str, str]]:
-    """The trainings on fresh draws in a finished run's confirmed.csv, as read_cells; none where it confirmed nothing.
+    """The trainings on fresh draws in a finished run's confirmed.csv, as read_cells; none if it confirmed nothing.
 
     Raises:
       ThawError: it is damaged, or missing though the run's summary has it, or confirmed answers.
@@ -127,7 +127,7 @@ def _read_trainings(path: Path) -> list[dict[str, str]]:
 
 
 def _checked_training(row: Mapping[str | None, Any], number: int) -> tuple[object, ...]:
-    """Which training a row is of."""
+    """The training of a row."""
     if None in row:
         raise ValueError(f"line {number} has more fields than there are columns")
     found = {}
@@ -145,7 +145,7 @@ def _read_json(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text, parse_constant=_refuse_constant)
-        # What is read afterwards is the content itself, so its types must be right as they stand: no text for a number.
+        # The content itself is used afterwards, so its types must be exact: no text for a number.
         model.model_validate_json(text, strict=True)
         if is_altered_content(content):
             raise ValueError("it was altered, as its content does not match its digest")
@@ -170,7 +170,7 @@ def damaged(path: Path, reason: object) -> ThawError:
 
 
 def order_of(name: str) -> tuple[str, int, str]:
-    """Sorts run folders by the time at which they began, those of one second by their number."""
+    """Sort key of run folders: the time at which they began, within a second their number."""
     match = RUN_NAME.fullmatch(name)
     return (match["time"], int(match["number"] or 1), name) if match else ("", 0, name)
 
@@ -192,10 +192,10 @@ def runs_of(experiment: str, runs: Path) -> list[Path]:
 
 
 def latest_run(runs: Path) -> Path | None:
-    """The run that `latest` means: what the link points to; where there is no link, the newest finished run by name.
+    """The run that `latest` means: the link's target; without a link, the newest finished run by name.
 
-    A real folder `latest`, such as a copy or an archive makes of the link, may be out of date; it counts where there is
-    no other finished run.
+    A real folder `latest`, as in a copy or an archive, may be out of date; it counts only if there is no other finished
+    run.
     """
     link, names = runs / LATEST, finished_runs(runs)
     if (link / SUMMARY_FILE).exists() and (link.is_symlink() or not names):
@@ -204,7 +204,7 @@ def latest_run(runs: Path) -> Path | None:
 
 
 def unfinished_run(run: str, runs: Path) -> Path | None:
-    """The folder of a run that began and did not finish; None where `run` names no such run.
+    """The folder of a run that began and did not finish; None if `run` names no such run.
 
     Args:
       run: its path or name, or `latest`: the newest of all, if that one is unfinished.
@@ -215,7 +215,7 @@ def unfinished_run(run: str, runs: Path) -> Path | None:
         places = sorted(begun, key=lambda path: order_of(path.name))[-1:]
     else:
         places = [home_expanded(run), runs / run]
-    written = (SUMMARY_FILE, CELLS_FILE)  # one of them alone: a finished run that was damaged
+    written = (SUMMARY_FILE, CELLS_FILE)  # only one of them: a finished run that was damaged
     return next(
         (one for one in places if (one / STARTED_FILE).exists() and not any((one / name).exists() for name in written)),
         None,
@@ -223,7 +223,7 @@ def unfinished_run(run: str, runs: Path) -> Path | None:
 
 
 def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without PLACES, the path of weights, whose content counts, and the target's name, which is a title."""
+    """Settings without PLACES, the path of weights (their content counts) and the target's name (a title)."""
     kept = {name: value for name, value in settings.items() if name not in PLACES}
     networks = {name: _without("weights", network) for name, network in kept.get("backbones", {}).items()}
     return {**kept, "target": _without("name", kept.get("target", {})), "backbones": networks}
@@ -234,7 +234,7 @@ def _without(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
-    """The configuration with files and folders that mean the same in every working folder."""
+    """The configuration with absolute paths of files and folders."""
 
     def whole(path: Path) -> Path:
         return home_expanded(path).absolute()

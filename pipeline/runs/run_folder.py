@@ -36,14 +36,15 @@ from trainer_module.data.artifact_folders import SERVING_FOLDER, read_folder
 
 
 def new_run_folder(config: ExperimentConfig, data: str, precision: Precision | None = None) -> Path:
-    """Makes runs/<time>-<name>/ for a run that begins now; with a number behind it where the clock was there before.
+    """Makes runs/<time>-<name>/ for a run that begins now, with a number appended if that name is taken.
 
-    Where it was set back, as in autumn, the folder has the time of the newest one: later runs come after earlier ones.
+    If the clock was set back, as in autumn, the folder gets the time of the newest one, so that later runs sort after
+    earlier ones.
 
     Args:
       config: as the user asked for it.
       data: name of the data.
-      precision: what is trained in, where the configuration does not say.
+      precision: of the trainings, if the configuration has `auto`.
 
     Raises:
       ThawError: nothing can be written there.
@@ -61,9 +62,9 @@ def new_run_folder(config: ExperimentConfig, data: str, precision: Precision | N
 
 
 def _begun(folder: Path, started: Mapping[str, Any]) -> bool:
-    """Makes a run's folder with its started.json in one step; False if there is one of that name.
+    """Makes a run's folder with its started.json in one step; False if the name is taken.
 
-    A folder without that file is one that nobody can tell anything of: `thaw status` asks to move it away.
+    Nothing is known of a folder without that file, and `thaw status` asks to move it away.
     """
     try:
         with _beside(folder) as fresh:
@@ -82,22 +83,22 @@ def finish_run_folder(
 ) -> dict[str, Any]:  # fmt: skip
     """Fills the folder from the run's artifacts and points runs/latest to it.
 
-    The files are written beside the folder and moved into it when they are complete, summary.json last: a folder that
-    has one is whole.
+    The files are written next to the folder and moved into it when they are complete, summary.json last, so a folder
+    with one is complete.
 
     Args:
       folder: made by new_run_folder.
       config: the resolved configuration.
-      nodes: what the run's nodes did.
+      nodes: the executions of the run's nodes.
       origin: where the data was found.
-      record: where ML Metadata keeps the run.
-      began: when the command did, by time.monotonic.
+      record: ML Metadata's record of the run.
+      began: start of the command, by time.monotonic.
 
     Returns:
       The content of summary.json.
 
     Raises:
-      OSError: a file can't be written; the folder has none of them then.
+      OSError: a file can't be written; then the folder has none of them.
     """
     with _beside(folder) as fresh:
         with read_folder(nodes["TransferReport"].outputs["report"][0]) as report:
@@ -126,7 +127,7 @@ def finish_run_folder(
 
 @contextlib.contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """A hidden folder on the same file system, gone when the context ends."""
+    """A hidden folder on the same file system, removed when the context ends."""
     fresh = folder.with_name(f".{folder.name}.partial")
     fresh.mkdir()
     try:
@@ -157,7 +158,7 @@ def _trained_models(nodes: Mapping[str, NodeRun]) -> dict[str, str]:
 
 
 def _pushed_path(pusher: NodeRun) -> str | None:
-    """The SavedModel that Pusher wrote, where it wrote one."""
+    """The SavedModel that Pusher wrote, if it wrote one."""
     folder = pusher.outputs["pushed_model"][0]
     return folder if fileio.exists(f"{folder}/saved_model.pb") else None
 
@@ -165,13 +166,14 @@ def _pushed_path(pusher: NodeRun) -> str | None:
 def point_latest_to(folder: Path) -> None:
     """Makes the link runs/latest, replacing an older one.
 
-    Where the file system has no links, or a folder has that name, nothing is done: run_files.latest_run does without.
+    Does nothing if the file system has no links, or a folder has that name: run_files.latest_run works without the
+    link.
     """
     link = folder.parent / LATEST
     fresh = folder.parent / f".{LATEST}-{os.getpid()}"
     if link.is_dir() and not link.is_symlink():
         return
     with contextlib.suppress(OSError):
-        link.unlink(missing_ok=True)  # one that names an older run would be believed
+        link.unlink(missing_ok=True)  # a link to an older run would be misleading
         fresh.symlink_to(folder.name, target_is_directory=True)
         fresh.replace(link)

@@ -1,4 +1,4 @@
-"""What commands read of a run's files, and of which types it must be. Imports only pydantic."""
+"""The parts of a run's files that commands read, with their types. Imports only pydantic."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pydantic
 
 
 def truth(text: str) -> bool:
-    """What a column of cells.csv means by `true` or `false`; KeyError where it says something else."""
+    """The value of `true` or `false` in a column of cells.csv; KeyError for any other text."""
     return {"true": True, "false": False}[text]
 
 
 def fraction(text: str) -> float:
-    """A number from 0 to 1; ValueError if it is another one."""
+    """A number from 0 to 1; ValueError for any other."""
     if not 0 <= (value := float(text)) <= 1:
         raise ValueError(text)
     return value
@@ -24,10 +24,10 @@ CELL_COLUMNS: dict[str, Callable[[str], object]] = {
     "transfer": str, "n": int, "freeze_count": int, "fine_tune": truth, "held_from": int, "draw": int,
     "test_accuracy": fraction,
 }  # fmt: skip
-"""Columns of cells.csv that commands read, and what makes their values of the text."""
+"""Columns of cells.csv that commands read, with the functions that parse their texts."""
 
 TRAINING_COLUMNS = ("transfer", "n", "freeze_count", "fine_tune", "held_from", "draw")
-"""Those of CELL_COLUMNS that name a training; no two rows have all of them equal."""
+"""Those of CELL_COLUMNS that identify a training; no two rows have all of them equal."""
 
 
 class _FromScratch(pydantic.BaseModel):
@@ -52,7 +52,7 @@ class _Row(pydantic.BaseModel):
     n: int
     freeze_count: int
     fine_tune: bool
-    held_from: int = 0  # runs from before there was one have none
+    held_from: int = 0  # missing in older runs
     draws: int
     accuracy: float
     accuracy_interval: tuple[float, float]
@@ -67,7 +67,7 @@ class _Row(pydantic.BaseModel):
 
 
 class _Advice(pydantic.BaseModel):
-    n: int = 0  # the first runs have the sentence alone
+    n: int = 0  # the first runs have only the sentence
     sweep: str = ""
     sentence: str
 
@@ -81,7 +81,7 @@ class _Pushed(pydantic.BaseModel):
 class _Record(pydantic.BaseModel):
     store: str
     run_context: Annotated[int, pydantic.Field(ge=0, lt=1 << 63)]
-    run_name: str = ""  # runs from before there was one have none
+    run_name: str = ""  # missing in older runs
 
 
 class _Confirmed(pydantic.BaseModel):
@@ -96,7 +96,7 @@ class _Confirmed(pydantic.BaseModel):
 
 
 class Origin(pydantic.BaseModel):
-    """What summary.json says of a run's images and of what trained it."""
+    """The entries of summary.json on a run's images and stack."""
 
     data: str
     target: dict[str, str]
@@ -108,7 +108,7 @@ class Origin(pydantic.BaseModel):
 class Compared(Origin):
     """What a comparison of two runs reads of summary.json."""
 
-    confirmed: list[_Confirmed] = []  # runs from before there were fresh draws have none
+    confirmed: list[_Confirmed] = []  # missing in runs from before fresh draws
 
 
 class _Images(pydantic.BaseModel):
@@ -140,12 +140,12 @@ class _Ahead(pydantic.BaseModel):
     @pydantic.model_validator(mode="after")
     def _check_interval(self) -> _Ahead:
         if len({one is None for one in (self.low, self.expected, self.high)}) > 1:
-            raise ValueError("low, expected and high are not all there")
+            raise ValueError("low, expected or high is missing")
         return self
 
 
 class _SilentCurve(pydantic.BaseModel):
-    """What commands read of a learning curve beyond which nothing is said."""
+    """What commands read of a learning curve without a forecast."""
 
     name: str
     points: list[_Point]
@@ -209,13 +209,13 @@ class Summary(Origin):
     planned_trainings: int = 0
     not_trained: dict[str, int] = {}
     not_confirmed: list[int] = []
-    labels: _Labels | None = None  # runs from before there were learning curves have none
+    labels: _Labels | None = None  # missing in runs from before learning curves
     ml_metadata: _Record
 
     @pydantic.model_validator(mode="after")
     def _check_planned(self) -> Summary:
         if sum(self.not_trained.values()) > self.planned_trainings:
-            raise ValueError("more trainings are not_trained than planned_trainings")
+            raise ValueError("not_trained exceeds planned_trainings")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Folders that a run can work in, and one run in each at a time. Imports only errors."""
+"""Checks that a run can work in a folder, and locks it for one run at a time. Imports only errors."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ LOCK_FILE = "run.lock"
 SEARCH = "`thaw search`"
 TRIES = 10
 PATTERN_CHARACTERS = "*?[\\"
-"""Beam's TFRecord source and TensorFlow's SavedModel loader take a path for a pattern, and neither has a way to quote
-these (apache_beam.io.filesystem.FileSystem.translate_pattern)."""
+"""Beam's TFRecord source and TensorFlow's SavedModel loader read a path as a pattern, and neither can escape these
+(apache_beam.io.filesystem.FileSystem.translate_pattern)."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path, *, searching: bool = False) -> Iterator[None]:
-    """Holds the folder for this process; the system lets go of it however the process ends.
+    """Locks the folder for this process; the system releases the lock however the process ends.
 
     Args:
       folder: made when absent.
-      searching: it is `thaw search` that works there, no run.
+      searching: whether `thaw search` works there, not a run.
 
     Raises:
-      ThawError: another process holds it, it can't be written, or its file system knows no locks (ML Metadata needs
+      ThawError: another process has the lock, it can't be written, or its file system has no locks (ML Metadata needs
         them too).
     """
     check_writable(folder)
@@ -56,7 +56,7 @@ def locked(folder: Path, *, searching: bool = False) -> Iterator[None]:
 
 
 def _lock_file(folder: Path) -> io.FileIO:
-    """Without a buffer: what a full disk refuses is refused once, and not again when the file is closed."""
+    """Without a buffer: a full disk then raises once, and not again when the file is closed."""
     try:
         return io.FileIO(folder / LOCK_FILE, "a+")
     except OSError as error:
@@ -64,7 +64,7 @@ def _lock_file(folder: Path) -> io.FileIO:
 
 
 def _take(file: io.FileIO) -> None:
-    """Locks the file; tries for half a second, for `has_run` of another process holds it for a moment.
+    """Locks the file; tries for half a second, because `has_run` of another process locks it for a moment.
 
     Raises:
       OSError: as flock.
@@ -90,10 +90,10 @@ def has_run(folder: Path) -> bool:
 
 
 def check_no_pattern(place: Path | str) -> None:
-    """Refuses a folder or URI below which TFX and TensorFlow would read other files than Thaw wrote, or none.
+    """Rejects a folder or URI in which TFX and TensorFlow would not find the files that Thaw wrote.
 
     Raises:
-      ThawError: its absolute path holds a character of PATTERN_CHARACTERS.
+      ThawError: its absolute path contains a character of PATTERN_CHARACTERS.
     """
     path = str(place.absolute()) if isinstance(place, Path) else place
     found = [character for character in PATTERN_CHARACTERS if character in path]
@@ -107,10 +107,10 @@ def check_no_pattern(place: Path | str) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes the folder, and a file in it for a moment.
+    """Makes the folder, and for a moment a file in it.
 
     Raises:
-      ThawError: that can't be done, or its path would be taken for a pattern.
+      ThawError: that can't be done, or its path would be read as a pattern.
     """
     check_no_pattern(folder)
     probe = folder / f".writable-{os.getpid()}"
@@ -123,7 +123,7 @@ def check_writable(folder: Path) -> None:
 
 
 def check_usable(folder: Path) -> None:
-    """As check_writable, but leaves no folder behind: what exists of the path is looked at.
+    """As check_writable, but makes no folder: checks the existing part of the path.
 
     Raises:
       ThawError: a run could not write there.

@@ -25,11 +25,12 @@ NODE_STATE = re.compile(r"Component (?P<node>\S+) is (?P<state>running|finished)
 
 @contextlib.contextmanager
 def output_to_log(path: Path) -> Iterator[None]:
-    """Sends standard error, Python's sys.stdout and all logging to a file, and the traceback of what ends the context.
+    """Sends standard error, Python's sys.stdout and all logging to a file, with the traceback of an error that ends the
+    context.
 
-    Native libraries write to file descriptor 2 directly, so the descriptor itself is redirected. `sys.__stdout__`
-    stays the terminal: that is where Thaw writes. A log that can't be written stops nothing: the terminal is told, and
-    the output is lost.
+    Native libraries write to file descriptor 2 directly, so the descriptor itself is redirected. `sys.__stdout__` stays
+    the terminal: that is where Thaw writes. If the log can't be written, the run continues: the terminal gets a
+    message, and the output is lost.
     """
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(_opened(path))
@@ -54,16 +55,16 @@ def _opened(path: Path) -> TextIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _LastingFile(path, "a")
     except OSError as error:
-        print(f"Can't write {path}: {error.strerror}. What libraries print is not kept.", file=sys.stderr)
+        print(f"Can't write {path}: {error.strerror}. The output of libraries is lost.", file=sys.stderr)
         file = _LastingFile(os.devnull, "a")
     return io.TextIOWrapper(io.BufferedWriter(file), "utf-8", "backslashreplace", line_buffering=True)
 
 
 class _LastingFile(io.FileIO):
-    """A file that drops what its disk has no room for: whoever prints a line would else fail by it."""
+    """A file that drops output if its disk is full, so that code that prints a line does not fail."""
 
     def write(self, content: ReadableBuffer) -> int:
-        """Bytes that were taken or dropped."""
+        """The number of bytes, written or dropped."""
         try:
             return super().write(content)
         except OSError:
@@ -71,14 +72,14 @@ class _LastingFile(io.FileIO):
 
 
 class NodeWatcher(logging.Handler):
-    """Says when a node of the DAG begins, from the lines that TFX's local runner logs.
+    """Reports when a node of the DAG begins, from the lines that TFX's local runner logs.
 
     Args:
       say: called with one line per node.
 
     Attributes:
       total: nodes in the DAG, set before they run.
-      node: the one that runs; empty where none does.
+      node: the running one; empty if there is none.
     """
 
     def __init__(self, say: Callable[[str], None]):
@@ -120,10 +121,10 @@ def watched(watcher: NodeWatcher) -> Iterator[None]:
 
 
 def lines_of(log: Path) -> list[str]:
-    """A log's lines that say something.
+    """A log's lines that are not blank.
 
     Raises:
-      ThawError: it can't be read, as where a folder stands in its place.
+      ThawError: it can't be read, for instance because it is a folder.
     """
     try:
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""

@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: curves of sources and candidates, executions in HParams. Imports no TFX."""
+"""A run's event files for TensorBoard: curves of sources and candidates, executions in HParams. Imports no TFX."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Curve = Sequence[tuple[int, float]]
 
 
 def write_run(folder: Path, sources: Mapping[str, Curve], sweeps: Iterable[tuple[Header, Sequence[Row]]]) -> None:
-    """Writes event files for `tensorboard --logdir`; only val, because TensorBoard is where people choose.
+    """Writes event files for `tensorboard --logdir`; only val, because users choose models in TensorBoard.
 
     Args:
       folder: made when absent.
@@ -43,7 +43,7 @@ def write_run(folder: Path, sources: Mapping[str, Curve], sweeps: Iterable[tuple
 
 
 def source_curves(models: Mapping[str, str]) -> dict[str, Curve]:
-    """Curves of the sources that were trained, from the card beside each model.
+    """Curves of the sources that were trained, from the card next to each model.
 
     Args:
       models: folder of each source's exported model, by name; ImageNet's weights have no curve.
@@ -55,7 +55,7 @@ def source_curves(models: Mapping[str, str]) -> dict[str, Curve]:
 
 
 def _described(sweeps: Sequence[tuple[Header, Sequence[Row]]]) -> Event:
-    """What the HParams dashboard is to show: every hyperparameter with the values that occur."""
+    """The HParams dashboard's configuration: every hyperparameter with its values."""
     values = {
         name: sorted({_hparams(header, row)[name] for header, rows in sweeps for row in rows}) for name in HPARAMS
     }

@@ -1,1 +1,1 @@
-"""What is done with a pushed model: an HTTP server, TensorFlow Lite files. Imports runs."""
+"""Serving of a pushed model: an HTTP server, TensorFlow Lite files. Imports runs."""

@@ -33,16 +33,16 @@ from pipeline.runs.run_lock import check_no_pattern
 from pipeline.serving.predict_requests import SIGNATURES, Refused, read_request, reason_in
 
 MODEL_PATH = "/v1/models/thaw"
-MOST_BYTES = 16 << 20  # of a request's body: a phone's photo in base64
+MOST_BYTES = 16 << 20  # of a request's body: room for a phone's photo in base64
 MOST_BYTES_READ = 64 << 20
-"""What is read of a body that is too large, so that its sender hears why; beyond, the connection is closed."""
+"""Bytes read of a body that is too large, so that its sender gets the reason; after these, the connection is closed."""
 MOST_SECONDS = 10.0
-"""Within which a request must have arrived; slower clients are disconnected."""
+"""Seconds within which a request must have arrived; slower clients are disconnected."""
 MOST_SECONDS_TO_END = 5.0
-"""For answers in progress when the process is told to end; requests that wait get status 503 at once."""
+"""Seconds for answers in progress when the process is told to end; waiting requests get status 503 at once."""
 
 Predict = Callable[[str, list[bytes]], list[dict[str, Any]]]
-"""A signature's name and its input, to one answer for each."""
+"""From a signature's name and its inputs to one answer for each."""
 
 
 def load(folder: Path) -> Predict:
@@ -52,7 +52,7 @@ def load(folder: Path) -> Predict:
       folder: a SavedModel that Thaw exported.
 
     Raises:
-      ThawError: the folder holds no such model.
+      ThawError: the folder has no such model.
     """
     import tensorflow as tf
 
@@ -61,19 +61,19 @@ def load(folder: Path) -> Predict:
         model = tf.saved_model.load(str(folder))
         signatures = {name: model.signatures[name] for name in SIGNATURES}
     except (OSError, LookupError, ValueError, tf.errors.OpError) as error:
-        raise ThawError(f"{folder} holds no model of Thaw ({error}). Expected a folder with a saved_model.pb that has "
+        raise ThawError(f"{folder} is not a model of Thaw ({error}). Expected a folder with a saved_model.pb that has "
                         f"the signatures {', '.join(SIGNATURES)}; `thaw report` names one.") from error  # fmt: skip
 
     def predict(name: str, inputs: list[bytes]) -> list[dict[str, Any]]:
         try:
             outputs = signatures[name](**{SIGNATURES[name]: tf.constant(inputs, tf.string)})
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-            raise Refused(400, f"The model refuses the request: {reason_in(error.message)}") from error
+            raise Refused(400, f"The model rejects the request: {reason_in(error.message)}") from error
         except TypeError as error:
             # TensorFlow's message quotes the request, and Python can't decode what is not UTF-8 in it.
             if "codec can't decode byte" not in str(error):
                 raise
-            raise Refused(400, "The model refuses the request: it holds no valid tf.Example or image.") from error
+            raise Refused(400, "The model rejects the request: it has no valid tf.Example or image.") from error
         columns = {key: [_plain(value) for value in tensor.numpy().tolist()] for key, tensor in outputs.items()}
         return [{key: column[place] for key, column in columns.items()} for place in range(len(inputs))]
 
@@ -86,17 +86,17 @@ def _plain(value: Any) -> Any:
 
 @tornado.web.stream_request_body
 class BodilessHandler(tornado.web.RequestHandler):
-    """Drops whatever body a request has; without that, Tornado keeps and parses all of it before it is refused."""
+    """Drops a request's body; otherwise Tornado keeps and parses all of it before it is rejected."""
 
     def data_received(self, chunk: bytes) -> None:
         """Keeps nothing."""
 
 
 class StateHandler(BodilessHandler):
-    """Says that the model is loaded, to whoever waits for it."""
+    """Answers that the model is loaded, for clients that wait for it."""
 
     def get(self) -> None:
-        """Answers in TensorFlow Serving's words."""
+        """Answers as TensorFlow Serving does."""
         self.write({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]})
 
 
@@ -104,7 +104,7 @@ class UnknownPathHandler(BodilessHandler):
     """Answers 404 to every method."""
 
     def refuse(self) -> None:
-        """Says that there is nothing here."""
+        """Answers that there is nothing here."""
         raise tornado.web.HTTPError(404)
 
     get = head = post = put = delete = patch = options = refuse
@@ -112,7 +112,7 @@ class UnknownPathHandler(BodilessHandler):
 
 @tornado.web.stream_request_body
 class PredictHandler(tornado.web.RequestHandler):
-    """One request, of whose body no more is kept than is allowed."""
+    """One request, whose body is kept up to the allowed size."""
 
     def initialize(
         self, predict: Predict, threads: concurrent.futures.Executor, answers: set[asyncio.Future[Any]],
@@ -123,7 +123,7 @@ class PredictHandler(tornado.web.RequestHandler):
         self._body, self._size = bytearray(), 0
 
     def data_received(self, chunk: bytes) -> None:
-        """Keeps a piece of the body, or drops all of it once it is too large."""
+        """Keeps a piece of the body, or drops the whole body once it is too large."""
         self._size += len(chunk)
         if self._size <= MOST_BYTES:
             self._body += chunk
@@ -142,11 +142,11 @@ class PredictHandler(tornado.web.RequestHandler):
         except Refused as error:
             self.set_status(error.status)
             self.write({"error": str(error)})
-        except (asyncio.CancelledError, RuntimeError):  # the second where the threads take nothing more
+        except (asyncio.CancelledError, RuntimeError):  # the second if the threads accept no more work
             if not self._ended.is_set():
                 raise
             self.set_status(503)
-            self.write({"error": "The server is about to end. Ask again, or ask another one."})
+            self.write({"error": "The server is shutting down. Send the request again, or to another server."})
         else:
             self.write({"predictions": predictions})
 
@@ -162,7 +162,7 @@ class PredictHandler(tornado.web.RequestHandler):
 
 
 async def serve(predict: Predict, host: str, port: int) -> bool:
-    """Answers until the process is told to end (SIGTERM, SIGINT); whether no answer is in progress any longer."""
+    """Answers until the process is told to end (SIGTERM, SIGINT); returns whether all answers were complete."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
@@ -183,7 +183,7 @@ async def serve(predict: Predict, host: str, port: int) -> bool:
     threads.shutdown(wait=False, cancel_futures=True)
     if answers:
         _, unfinished = await asyncio.wait(answers, timeout=MOST_SECONDS_TO_END)
-        await asyncio.sleep(0.1)  # what is answered is sent
+        await asyncio.sleep(0.1)  # finished answers are sent
         return not unfinished
     return True
 
@@ -191,7 +191,7 @@ async def serve(predict: Predict, host: str, port: int) -> bool:
 def _listening_at(host: str, port: int) -> list[socket.socket]:
     try:
         return tornado.netutil.bind_sockets(port, host)
-    except (OSError, UnicodeError) as error:  # the latter: a name that can't be one of a machine
+    except (OSError, UnicodeError) as error:  # the latter: not a valid host name
         reason = getattr(error, "strerror", None) or error
         raise ThawError(f"Can't listen at {host}, port {port}: {reason}. Expected an address of this machine and a "
                         "port that is free. Name others with --host and --port; port 0 is any that is free."
@@ -205,7 +205,7 @@ def run(predict: Predict, host: str, port: int) -> None:
 
 
 def _host(text: str) -> str:
-    if not text.strip():  # as a shell's variable is that was never set; it would mean every address of the machine
+    if not text.strip():  # as from a shell variable that was never set; it would mean every address of the machine
         raise argparse.ArgumentTypeError("expected an address, got an empty text. 0.0.0.0 means every IPv4 address")
     return text
 
@@ -243,5 +243,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    stop_at_once("Stopped before it served.")  # once it serves, it ends in order
+    stop_at_once("Stopped before it served.")  # while it serves, it shuts down in order
     sys.exit(main(sys.argv[1:]))

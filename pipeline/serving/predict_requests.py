@@ -1,6 +1,6 @@
-"""What a request to the model server asks for: a signature and its input. Imports only errors.
+"""Reads a request to the model server: a signature and its input. Imports only errors.
 
-The form is that of TensorFlow Serving's REST API (docs/serving.md).
+The format is that of TensorFlow Serving's REST API (docs/serving.md).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 from experiment.errors import ThawError
 
 SIGNATURES = {"serving_default": "examples", "serving_bytes": "image_bytes"}
-"""What may be asked for, and its input; the other signatures trust their input or are for training."""
+"""Signatures that may be requested, and their inputs; the others do not check their input or are for training."""
 MOST_INSTANCES = 128
-"""Of one request: an image of a few bytes takes as much memory in the network as any other."""
+"""Most instances of one request: an image of a few bytes takes as much memory in the network as any other."""
 
 
 class Refused(ThawError):
-    """A request that the client has to correct.
+    """A request that the client must correct.
 
     Args:
       status: HTTP's, 400 to 499.
@@ -35,7 +35,7 @@ def read_request(body: bytes) -> tuple[str, list[bytes]]:
     """The signature's name and its input from a request's body.
 
     Raises:
-      Refused: it is not of the form that docs/serving.md shows.
+      Refused: it does not have the format in docs/serving.md.
     """
     try:
         request = json.loads(body)
@@ -53,7 +53,7 @@ def read_request(body: bytes) -> tuple[str, list[bytes]]:
 
 
 def reason_in(message: str) -> str:
-    """What TensorFlow says of a request, without the names of its nodes: they fill the first 150 characters."""
+    """TensorFlow's message about a request, without the names of its nodes, which fill the first 150 characters."""
     words = " ".join(message.split()).rpartition("<stack traces unavailable> ")[2].removeprefix("assertion failed: ")
     return words.partition(" [[{{node")[0][:300]
 
@@ -66,6 +66,6 @@ def _decoded(instance: Any, place: int, key: str) -> bytes:
     try:
         if isinstance(text, str):
             return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):  # the second where it is not ASCII
+    except (binascii.Error, ValueError):  # the second if it is not ASCII
         pass
     raise Refused(400, f'instances, number {place}: expected {{"b64": ...}} with base64 in it.')

@@ -24,11 +24,12 @@ from trainer_module.training.activation_cache import read_batch
 
 FLOAT_FILE, INT8_FILE, AGREEMENT_FILE = "float.tflite", "int8.tflite", "agreement.json"
 FOLDER = "tflite"
-"""In the run's folder."""
+"""Folder within the run's folder."""
 TEST_IMAGES = 1000
 CALIBRATION_IMAGES = 200
 FLOAT_TOLERANCE = 1e-3
-"""Between probabilities of the float file and of the SavedModel; they differ only by the order of sums."""
+"""Largest difference between probabilities of the float file and of the SavedModel, which only sum in different
+orders."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Agreement:
     Attributes:
       file: its name.
       size_bytes: of the file.
-      equal_decisions: share of the images of which both name the same class.
-      largest_difference: between any probability of one and of the other.
-      accuracy, saved_model_accuracy: share of the images whose class is named rightly.
+      equal_decisions: share of the images for which both predict the same class.
+      largest_difference: between their probabilities.
+      accuracy, saved_model_accuracy: share of correctly classified images.
     """
 
     file: str
@@ -65,8 +66,8 @@ def export_run(run: Path) -> dict[str, Any]:
       `files`, the fields of an Agreement each.
 
     Raises:
-      ThawError: the run can't be opened, it pushed nothing, its model is gone, or the float file's probabilities are
-        not the SavedModel's (nothing is written then).
+      ThawError: the run can't be opened, it pushed nothing, its model is gone, or the float file's probabilities differ
+        from the SavedModel's (then nothing is written).
     """
     opened = open_run(run)
     summary = opened.summary
@@ -105,7 +106,7 @@ def _export(run: FinishedRun, folder: Path) -> dict[str, Any]:
 
 
 def _check_writable(folder: Path) -> None:
-    """Raises a ThawError where `tflite/` can't be made in a run's folder, before minutes are spent on the files."""
+    """Raises a ThawError if `tflite/` can't be made in a run's folder, before minutes are spent on the files."""
     out = folder / FOLDER
     try:
         if os.path.lexists(out) and not out.is_dir():
@@ -119,7 +120,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _write(out: Path, contents: dict[str, bytes]) -> None:
-    """Writes the files beside their places, so that those of an earlier call stay whole until all of them are there."""
+    """Writes temporary files first, so that those of an earlier call stay complete until all new ones exist."""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as fresh:
             for name, content in contents.items():

@@ -19,7 +19,7 @@ from components.domain_examples import records
 from components.domain_examples.records import DomainSettings
 from experiment import features
 from experiment.config import ExperimentConfig, Transfer
-from experiment.errors import Damaged, ThawError
+from experiment.errors import Damaged, ThawError, listed
 from pipeline.runs.finished_run import FinishedRun, open_run, reading
 from terminal.tables import FittingTable, empty_table, in_two_lines
 from trainer_module.data import draws
@@ -44,12 +44,12 @@ class Advice:
 
     Attributes:
       target: its classes.
-      n: labelled images that were looked at.
+      n: number of labelled images used.
       data: name of the data.
       predicted_gains: by falling expected gain.
       left_out: transfer -> why.
-      calibration: what the intervals rest on, in words.
-      seconds: that it took.
+      calibration: the evidence for the intervals, in words.
+      seconds: duration.
     """
 
     target: tuple[str, ...]
@@ -62,10 +62,10 @@ class Advice:
 
 
 def advise_on(folder: Path, target: tuple[str, ...], n: int | None) -> Advice:
-    """Opens a finished run and asks its sources; its own target and size where none is given.
+    """Opens a finished run and ranks its sources, by default for its own target and size.
 
-    A class is found however its accents are encoded. For a process that has computed nothing yet with TensorFlow: from
-    here on it has one thread.
+    A class is found however its accents are encoded. Call it before the process computes anything with TensorFlow,
+    which then uses one thread.
 
     Raises:
       ThawError: the run or the calibration can't be read, or as in `advise`.
@@ -81,7 +81,7 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
     """Ranks every source, freeze count and way of tuning of a run for a target.
 
     Args:
-      run: whose sources are asked, and whose images hold the target's classes.
+      run: has the sources, and images of the target's classes.
       target: its classes; two or more.
       n: labelled images of it, drawn as the run would.
       rule: turns probes into gains.
@@ -93,8 +93,8 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
     left_out = _left_out(run.config, target)
     pairs = [pair for pair in run.config.transfers if pair.id not in left_out]
     if not pairs:
-        raise ThawError(f"No source of {run.folder} can be compared on {list(target)}: {left_out}. Choose other "
-                        "classes, or another run.")  # fmt: skip
+        raise ThawError(f"No source of {run.folder} can be compared on {listed(target)}: {_reasons(left_out)}. Choose "
+                        "other classes, or another run.")  # fmt: skip
     images = target_images(run, target, n)
     predicted_gains: list[PredictedGain] = []
     for pair in pairs:
@@ -103,10 +103,10 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
         except ValueError as error:  # such as features that are the same for every image
             left_out[pair.id] = str(error).rstrip(".")
     if not predicted_gains:
-        raise ThawError(f"No source of {run.folder} can estimate {list(target)} at n = {n}: {left_out}. Give "
-                        "another --n, or choose another run.")  # fmt: skip
-    data = str(run.summary["data"])
-    return Advice(target, n, data, ranked(predicted_gains), left_out, rule.in_words, time.perf_counter() - began)
+        raise ThawError(f"No source of {run.folder} can estimate gains for {listed(target)} at n = {n}: "
+                        f"{_reasons(left_out)}. Give another --n, or choose another run.")  # fmt: skip
+    data, calibration = str(run.summary["data"]), rule.in_words_at(n, len(target))
+    return Advice(target, n, data, ranked(predicted_gains), left_out, calibration, time.perf_counter() - began)
 
 
 def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
@@ -118,16 +118,16 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
     config = run.config
     unknown = [name for name in target if name not in config.data.classes]
     if unknown or len(set(target)) != len(target) or len(target) < 2:
-        raise ThawError(f"--target names {list(target)}; expected two or more different classes of "
-                        f"{list(config.data.classes)}.")  # fmt: skip
+        raise ThawError(f"--target names {listed(target)}; expected two or more different classes of "
+                        f"{listed(config.data.classes)}.")  # fmt: skip
     settings = DomainSettings(
         classes=target, data_classes=config.data.classes, image_shape=config.data.image_shape,
         augmentation=config.augmentation, val_fraction=config.data.val_fraction, seed=config.seed, with_test=False,
         given_val=config.data.val_key is not None,
     )  # fmt: skip
     if n < LEAST_ROWS_PER_CLASS * len(target):
-        raise ThawError(f"n = {n} gives fewer than {LEAST_ROWS_PER_CLASS} images of each of {list(target)}; a linear "
-                        "probe is tested on an image left out, and needs another of its class. Give --n "
+        raise ThawError(f"n = {n} gives fewer than {LEAST_ROWS_PER_CLASS} images of each of {listed(target)}; a linear "
+                        "probe is tested by leaving one image out, which needs another of its class. Give --n "
                         f"{LEAST_ROWS_PER_CLASS * len(target)} or more.")  # fmt: skip
     folder = run.output("Transform", "transformed_examples")
     found, in_val = _originals(folder, settings)
@@ -140,10 +140,10 @@ def target_images(run: FinishedRun, target: tuple[str, ...], n: int) -> Records:
 
 
 def _check_drawable(n: int, offered: Mapping[str, int]) -> None:
-    """Raises a ThawError where n images, as many of each class, are not among those offered: name -> images."""
+    """Raises a ThawError if n images, equally many of each class, are not among those offered (name -> images)."""
     classes, each = len(offered), n // len(offered)
     if n % classes:
-        raise ThawError(f"n = {n} can't be split evenly over the {classes} classes {list(offered)}. Expected a "
+        raise ThawError(f"n = {n} can't be split evenly over the {classes} classes {listed(offered)}. Expected a "
                         f"multiple of {classes}, such as --n {each * classes}.")  # fmt: skip
     scarce, most = min(offered.items(), key=lambda one: one[1])
     if most < each:
@@ -152,7 +152,7 @@ def _check_drawable(n: int, offered: Mapping[str, int]) -> None:
 
 
 def _originals(folder: str, settings: DomainSettings) -> tuple[Records, set[str]]:
-    """All training images of the target as Transform wrote them, ordered by id; and the ids that say they are val.
+    """All training images of the target as Transform wrote them, ordered by id; and the ids that are marked as val.
 
     Raises:
       ThawError: a file is missing or damaged; the message names it.
@@ -164,7 +164,7 @@ def _originals(folder: str, settings: DomainSettings) -> tuple[Records, set[str]
     examples, in_val = [], set()
     for file in files:
         with reading(file):
-            if not tf.io.gfile.stat(file).length:  # TensorFlow takes that for a file without records
+            if not tf.io.gfile.stat(file).length:  # TensorFlow reads that as a file without records
                 raise Damaged("it is empty")
             held = list(records.domain_records(file, settings))
             in_val |= {records.image_id(example) for example in held if records.take_val(example)}
@@ -175,6 +175,10 @@ def _originals(folder: str, settings: DomainSettings) -> tuple[Records, set[str]
     images = np.frombuffer(pixels, np.uint8).reshape(-1, *settings.image_shape)
     labels = np.array([records.label(example) for example in examples], np.int64)
     return Records(images[order], labels[order], ids[order], np.zeros(len(examples), np.int64)), in_val
+
+
+def _reasons(left_out: Mapping[str, str]) -> str:
+    return "; ".join(f"{transfer}: {reason}" for transfer, reason in left_out.items())
 
 
 def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]:
@@ -189,7 +193,7 @@ def _left_out(config: ExperimentConfig, target: Sequence[str]) -> dict[str, str]
 
 
 def probes_of(run: FinishedRun, pair: Transfer, images: Records) -> dict[int, Probe]:
-    """Walks the images through a source once, and fits a linear probe at cut 0 and at every cut of the run."""
+    """Passes the images through a source once, and fits a linear probe at cut 0 and at every cut of the run."""
     cuts = sorted({0, *run.config.freeze_counts[pair.architecture]})
     return {cut: linear_probe(features, images.labels) for cut, features in features_of(run, pair, images, cuts)}
 
@@ -197,7 +201,7 @@ def probes_of(run: FinishedRun, pair: Transfer, images: Records) -> dict[int, Pr
 def features_of(
     run: FinishedRun, pair: Transfer, images: Records, cuts: Sequence[int]
 ) -> Iterator[tuple[int, np.ndarray]]:  # fmt: skip
-    """What a source makes of the images at each cut; see estimates.features_at."""
+    """A source's features of the images at each cut; see estimates.features_at."""
     config = run.config
     classes = int(images.labels.max()) + 1
     network = build_network(
@@ -239,4 +243,4 @@ def show(advice: Advice, console: Console, most: int = 12) -> None:
     console.print("Gain: points over the baseline from random weights, of one training. " + advice.calibration)
     for transfer, reason in advice.left_out.items():
         console.print(f"{transfer} was left out: {reason}.")
-    console.print(f"{advice.seconds:.0f} s; nothing was trained but linear probes.")
+    console.print(f"{advice.seconds:.0f} s; only linear probes were trained.")

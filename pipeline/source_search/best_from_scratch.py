@@ -18,7 +18,7 @@ def compared_with_scratch(ledgers: Ledgers, transfer: str) -> tuple[CellSummary,
       transfer: which.
 
     Returns:
-      The cell against its baseline, and its lead; None where the best from scratch is that baseline.
+      The cell against its baseline, and its lead; None if the best from scratch is that baseline.
     """
     summaries, sweep = summarise(ledgers), ledgers.transfers[transfer]
     [chosen] = summaries.transfers[transfer]

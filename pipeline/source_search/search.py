@@ -1,4 +1,5 @@
-"""`thaw search`: the best cell of all transfers at one n, at a part of the grid's cost. Imports TensorFlow, no TFX."""
+"""`thaw search`: finds the best cell of all transfers at one n, for a part of the grid's cost. Imports TensorFlow, no
+TFX."""
 
 from __future__ import annotations
 
@@ -56,20 +57,20 @@ class Tried:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a search came to.
+    """The results of a search.
 
     Attributes:
       data: name of the data.
-      wanted: what was searched.
+      wanted: the search's options.
       chosen: the best cell on val, on test, against its baseline on the same draws.
-      scratch: the same against the best network from scratch on val; None where that is its baseline.
+      scratch: the same against the best network from scratch on val; None if that is its baseline.
       tried: all cells that were trained; those with most draws first, and of these the best on val.
-      cells: that there are.
-      trainings: that were asked for, baselines apart; those that a ledger held already among them.
+      cells: number of all cells.
+      trainings: number requested, without baselines, including those already in a ledger.
       share: of the whole grid's expected seconds.
-      expected_loss: points of val accuracy that the choice may lose on average, by the search's own beliefs.
-      at_once: trainings that each round asked for, one for each worker process. It has a part in what was tried.
-      seconds: by the clock, estimates and baselines among them.
+      expected_loss: points of val accuracy that the choice may lose on average, by the search's own posterior.
+      at_once: trainings that each round requested, one for each worker process; it affects which cells are tried.
+      seconds: wall time, including estimates and baselines.
     """
 
     data: str
@@ -86,7 +87,7 @@ class Found:
 
 
 def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: Console) -> Found:
-    """Searches every freeze count of a finished run's transfers, whichever of them the run has swept.
+    """Searches every freeze count of a finished run's transfers, including those that the run did not sweep.
 
     Rows go to the ledgers of the run's workspace: a search that stopped continues, and a run finds them.
 
@@ -94,7 +95,7 @@ def search_run(folder: Path, n: int | None, draws: int, share: float, terminal: 
       folder: of the run.
       n: labelled images; none: the size to deploy.
       draws, share: see Wanted.
-      terminal: is told what is trained.
+      terminal: for messages about trainings.
 
     Raises:
       ThawError: the run can't be opened, another run works in its workspace, n can't be drawn, the share is too small
@@ -177,7 +178,7 @@ def _on_test(
 
 
 def _tried(oracle: AdvisedOracle) -> tuple[Tried, ...]:
-    """Cells with most draws first, then in the order in which the oracle prefers them: its choice is the first."""
+    """Cells with most draws first, then in the oracle's order of preference: its choice is the first."""
     by_cell: dict[int, list[float]] = {}
     for (place, _), accuracy in oracle.done.items():
         by_cell.setdefault(place, []).append(accuracy / 100)

@@ -1,4 +1,4 @@
-"""What a search may train: cells, what they cost, and what is known of them before. Imports advice, no TFX."""
+"""The space of a search: cells, their costs, and their estimates before training. Imports advice, no TFX."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from transferability.estimators import LABEL_ESTIMATORS
 ESTIMATORS = ("logme", "probe")
 """Names of LABEL_ESTIMATORS; on the images of draw 0."""
 USUAL_GFLOPS = 50.0
-"""Of a core; not measured, so that a search that stopped asks for the same again. What is tried follows from shares of
-seconds alone."""
+"""Rate of a core; not measured, so that a search that stopped requests the same again. The trials depend only on shares
+of seconds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What to search.
+    """The options of a search.
 
     Attributes:
       n: labelled images of the run's target.
       draws: trainings of the cell that is chosen, and the most of any cell.
-      share: of the seconds that the whole grid is expected to take.
+      share: of the whole grid's expected seconds.
     """
 
     n: int
@@ -82,7 +82,7 @@ def jobs_of(run: FinishedRun, config: ExperimentConfig) -> dict[str, SweepJob]:
 def scored_images(run: FinishedRun) -> int:
     """How many images every training is scored on.
 
-    Reads the training images too: what is damaged is named here, before worker processes meet it.
+    Reads the training images too, so that damage is reported here, before worker processes find it.
 
     Raises:
       ThawError: images of the target are missing or damaged.
@@ -92,9 +92,9 @@ def scored_images(run: FinishedRun) -> int:
 
 
 def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterator[SearchCandidate]:
-    """Every cell, with what it is expected to cost and what the estimators say of its source at its cut.
+    """Every cell, with its expected cost and the estimates of its source at its cut.
 
-    A network that phase 1 trained whole, as long as it may, is not fine-tuned (sweep.py): that cell is left out.
+    A network that phase 1 trained whole, for as long as allowed, is not fine-tuned (sweep.py): that cell is left out.
     """
     images = target_images(run, config.target.classes, n)
     scored = scored_images(run)
@@ -105,7 +105,7 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
             try:
                 said = tuple(LABEL_ESTIMATORS[name](features, images.labels) for name in ESTIMATORS)
             except ValueError as error:
-                raise ThawError(f"{transfer.id} with {counted(count, 'layer')} frozen can't be judged before training: "
+                raise ThawError(f"{transfer.id} with {counted(count, 'layer')} frozen has no estimate before training: "
                                 f"{error} Run without this transfer, and search that run.") from error  # fmt: skip
             for tuned in config.fine_tune:
                 if tuned and count == 0 and (config.schedule.tuning or config.schedule.max_steps is not None):
@@ -116,14 +116,14 @@ def candidates_of(run: FinishedRun, config: ExperimentConfig, n: int) -> Iterato
 
 
 def most_seconds(config: ExperimentConfig, wanted: Wanted, whole: float, scored: int, gflops: float) -> float:
-    """About how long a search takes at most: its budget, then the networks from scratch on the chosen cell's draws.
+    """The most seconds of a search: its budget, then the networks from scratch on the chosen cell's draws.
 
     Args:
       config: of the search.
-      wanted: what is searched.
+      wanted: the search's options.
       whole: the grid's seconds at USUAL_GFLOPS.
       scored: images that every training is scored on.
-      gflops: what a core of this machine reaches.
+      gflops: rate of a core of this machine.
     """
     tuned = True in config.fine_tune
     scratch = sum(
@@ -135,7 +135,7 @@ def most_seconds(config: ExperimentConfig, wanted: Wanted, whole: float, scored:
 
 
 def grid_seconds(candidates: Sequence[SearchCandidate], draws: int) -> float:
-    """Expected seconds of training every cell: a fine-tuned cell has its counterpart's among its own."""
+    """Expected seconds of training every cell; a fine-tuned cell includes its counterpart's."""
     dearest: dict[tuple[str, int], float] = {}
     for one in candidates:
         place = one.place.transfer, one.freeze_count

@@ -1,4 +1,4 @@
-"""What `thaw search` prints. Imports search and terminal."""
+"""The output of `thaw search`. Imports search and terminal."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ADVICE: dict[Verdict, str] = {
     "gain": "Take", "undecided": "Best on val, though it may gain nothing:",
     "loss": "Do not transfer: training from scratch is better than the best on val,",
 }  # fmt: skip
-"""How the sentence on the chosen cell begins."""
+"""The beginning of the sentence on the chosen cell."""
 
 
 def show(found: Found, terminal: Console, most: int = 8) -> None:
-    """Prints the cells with most draws, the best on val first, and what the chosen one is worth on test."""
+    """Prints the cells with most draws, the best on val first, and the chosen one's figures on test."""
     shown = found.tried[:most]
     rows = [
         (one.transfer, str(one.freeze_count), "yes" if one.fine_tune else "no", str(one.draws),
@@ -36,7 +36,7 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
         f"accuracy {formats.percent(chosen.accuracy.estimate)} "
         f"{formats.percent_interval((chosen.accuracy.low, chosen.accuracy.high))}, against {baseline} "
         f"{formats.points(gain.estimate)} points {formats.points_interval((gain.low, gain.high))}: {chosen.verdict} "
-        f"({formats.draws([chosen.draws])}, which it was chosen on: fresh ones would show a little less).",
+        f"({formats.draws([chosen.draws])}, on which it was chosen; fresh draws would show slightly less).",
     )  # fmt: skip
     if scratch:
         terminal.print(
@@ -54,6 +54,6 @@ def show(found: Found, terminal: Console, most: int = 8) -> None:
 
 
 def worst(found: Found) -> Verdict:
-    """Of the verdicts over its own baseline and over the best network from scratch."""
+    """The worse of the verdicts over its own baseline and over the best network from scratch."""
     verdicts = {found.chosen.verdict, *([found.scratch.verdict] if found.scratch else [])}
     return next(one for one in ("loss", "undecided", "gain") if one in verdicts)

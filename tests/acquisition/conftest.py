@@ -1,4 +1,4 @@
-"""Small record files and a real web server on loopback, for the tests beside it. Imports no component."""
+"""Small record files and a real web server on loopback, for the tests in this folder. Imports no component."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class Makers:
     write_records: Callable[..., Path] = write_records
 
     def good(self, split: str, count: int) -> list[bytes]:
-        """Sound records of ten classes in turn, with ids and no image twice."""
+        """Valid records, ten classes alternating, with ids and no image twice."""
         offset = 1000 if split == "test" else 0
         return [example(image=png(offset + i), label=i % 10, id=f"{split}_{i:05d}".encode()) for i in range(count)]
 
     def data_set(self, folder: Path, train: list[bytes] | None = None, test: list[bytes] | None = None) -> Path:
-        """A folder with one training and one test file; valid records where none are given."""
+        """A folder with one training and one test file; valid records by default."""
         train = self.good("train", 20) if train is None else train
         test = self.good("test", 10) if test is None else test
         write_records(folder / "train" / "mine-train.tfrecord-00000-of-00001", train)
@@ -75,7 +75,7 @@ def make() -> Makers:
 
 @pytest.fixture
 def said() -> list[str]:
-    """Collects what is said; give `said.append` as `say`."""
+    """Collects messages; give `said.append` as `say`."""
     return []
 
 

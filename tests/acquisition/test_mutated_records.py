@@ -1,4 +1,4 @@
-"""Damaged records and files of them are read right or refused by name. Mutates thousands of valid ones."""
+"""Damaged records and files of them are read correctly or rejected by name. Mutates thousands of valid ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMED = re.compile(r"(train|test)\.tfrecord, record \d+")
 
 
 def numbers(some: int, every: int) -> pytest.MarkDecorator:
-    """A sample of the mutations, and all of them where asked for."""
+    """A sample of the mutations, or all of them on request."""
     whole = pytest.param(range(every), id="all", marks=[pytest.mark.exhaustive, pytest.mark.timeout(3600)])
     return pytest.mark.parametrize("numbers", [pytest.param(range(some), id="some"), whole])
 
@@ -90,9 +90,9 @@ def folder(make: Any, tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def judge(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], bool]:
-    """A function that tells whether a training record passes; it must then be what it seems, and else be named.
+    """A function that returns whether a training record passes: it must then be valid, and otherwise be named.
 
-    The record is handed over as if it had been read: opening two files takes ten times as long as inspecting them.
+    The record is passed as if it had been read: opening two files takes ten times as long as inspecting them.
     """
 
     def judge(record: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Small ledgers whose accuracies a test states cell by cell. Imports no TensorFlow."""
+"""Small ledgers whose accuracies a test gives cell by cell. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ GridOf = Callable[..., Grid]
 def grid_of(header_of: Callable[..., Header], row_of: Callable[..., Row]) -> GridOf:
     """Grids of the sweeps named, each cell as accurate as `accuracy(sweep, n, freeze_count, fine_tune)` says.
 
-    The better cell is right wherever the worse is, in every draw on other images, so draws differ by nothing and
-    images by little: differences of 5 points are clear, none is not.
+    The better cell is right on all images of the worse one, in every draw on different images. So draws do not differ,
+    images differ little, and differences of 5 points are significant.
     """
 
     def make(

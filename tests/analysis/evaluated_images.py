@@ -44,7 +44,7 @@ def make_probabilities(images: SlicedImages, classes: int, skill: float, *seed: 
 
 
 def make_row(cell: Cell, draw: int, probabilities: np.ndarray) -> Row:
-    """A row of a ledger; what no evaluation reads is left at nothing."""
+    """A row of a ledger; fields that no evaluation reads are 0 or empty."""
     return Row(f"{cell}-{draw}", **vars(cell), draw=draw, val_accuracy=0.5, val_loss=0.5, test_accuracy=0.5,
                test_loss=0.5, train_accuracy=1.0, steps=1, seconds=1.0, curve=((0, 0.5),), frozen_hash="f",
                test_probabilities=probabilities, outcome="trained")  # fmt: skip

@@ -195,12 +195,12 @@ def report_grid(draws: int, images: int) -> list[Ledger]:
 
 @pytest.fixture(scope="session")
 def before_of() -> Callable[[list[Ledger]], BeforeTraining]:
-    """A function that makes up estimates and predicted gains for every cell of some ledgers' transfers."""
+    """A function that invents estimates and predicted gains for every cell of some ledgers' transfers."""
     return made_before
 
 
 def made_before(ledgers: list[Ledger]) -> BeforeTraining:
-    """LogME and the probe know what will be reached, on draw 0 and up to noise; LEEP knows the source alone."""
+    """LogME and the probe know the later accuracy, on draw 0 and up to noise; LEEP knows only the source."""
     estimates, predicted_gains = [], {}
     for header, rows in ledgers:
         if not header.source:
@@ -226,7 +226,7 @@ def made_before(ledgers: list[Ledger]) -> BeforeTraining:
 
 
 def confirmation_of(ledgers: Ledgers, deployed_size: int, *, every_transfer: bool = True) -> Confirmation:
-    """The answers to what some ledgers choose, their own rows being taken for those of fresh draws."""
+    """The answers on the cells that some ledgers choose, with their own rows in place of fresh draws."""
     grid = Grid(ledgers)
     questions = questions_of(grid, deployed_size, every_transfer=every_transfer)
     fresh = pair_ledgers((sweep.header, as_fresh(sweep.rows)) for sweep in grid.sweeps.values())

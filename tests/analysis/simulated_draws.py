@@ -37,12 +37,12 @@ def simulate(
     that collapses calls all images one class; classes alternate.
 
     Args:
-      rng: where the numbers come from.
+      rng: source of the random numbers.
       levels: float [arms], of the latent score.
       sds: float [arms], standard deviations of the draw effect in points of accuracy.
       draws, images: how many.
       correlation: of the draw effects of two arms.
-      val_images: how many of val, which other images are.
+      val_images: number of val images, different from the test images.
       heavy: Student's t with 3 degrees of freedom for draw effects, instead of the normal.
       collapse: float [arms], probabilities of collapse; None: none does.
     """

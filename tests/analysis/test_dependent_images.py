@@ -33,7 +33,7 @@ def copied(ledger: Ledger, *, grouped: bool) -> Ledger:
 
 @pytest.fixture(scope="module")
 def three(quick_ledgers: list[Ledger]) -> tuple[Ledgers, Ledgers, Ledgers]:
-    """Single images, copies that are known to be, and copies that are taken for other images."""
+    """Single images, copies known as copies, and copies treated as different images."""
     grouped, single = ([copied(one, grouped=way) for one in quick_ledgers] for way in (True, False))
     return pair_ledgers(quick_ledgers), pair_ledgers(grouped), pair_ledgers(single)
 

@@ -9,6 +9,7 @@ from tfx.proto.example_gen_pb2 import Input
 from tfx.types import standard_artifacts
 
 from components.import_examples import ContentDriver, CopyFiles, ImportExamples, split_files
+from experiment.errors import ThawError
 
 pytestmark = pytest.mark.component
 
@@ -71,8 +72,18 @@ def test_a_folder_s_name_is_no_pattern_and_its_sibling_s_files_stay_out(tmp_path
 def test_a_pattern_without_files_is_refused(imported):
     examples, told = imported
     config = Input(splits=[Input.Split(name="train", pattern="none/*")])
-    with pytest.raises(ValueError, match=r"No file matches none/\*"):
+    with pytest.raises(ThawError, match=r"No file matches none/\*"):
         CopyFiles().Do({}, {"examples": [examples]}, {**told, "input_config": json_format.MessageToJson(config)})
+
+
+def test_a_file_in_two_splits_is_refused(imported, tmp_path):
+    _, told = imported
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "others")
+    splits = [Input.Split(name="train", pattern="train/*"), Input.Split(name="test", pattern="*/a")]
+    config = json_format.MessageToJson(Input(splits=splits))
+    with pytest.raises(ThawError, match="train/a matches the patterns of the splits train and test"):
+        CopyFiles().Do({}, {"examples": [examples]}, {**told, "input_config": config})
 
 
 def fingerprint(node):
@@ -99,7 +110,7 @@ def test_the_cache_goes_by_what_files_hold_and_not_by_when_they_were_written(imp
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_folder_is_taken_as_it_is_written(tmp_path, name):
-    """Where its name were a pattern, files would be found in one of the folders beside it, or nowhere."""
+    """If its name were read as a pattern, files would be found in a sibling folder, or nowhere."""
     for folder in {name, "photos 2 v1", "axb", "whatx", "x"}:
         for split in ("train", "test"):
             path = tmp_path / folder / split / folder

@@ -1,4 +1,4 @@
-"""The Tuner node as a chief: its executor hands the address on, and nothing else changes. Imports components."""
+"""The Tuner node as a chief: its executor passes the address on, and nothing else changes. Imports components."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""docs/advisories.md: whose advisories it lists, with which words, and that it speaks of our lock. No TensorFlow."""
+"""docs/advisories.md: the advisories it lists, their texts, and that it is about our lock. No TensorFlow."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""docs/configuration.md is what the configuration's types say. No TensorFlow."""
+"""docs/configuration.md agrees with the configuration's types. No TensorFlow."""
 
 from pathlib import Path
 

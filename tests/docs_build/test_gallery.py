@@ -1,4 +1,4 @@
-"""The gallery is made of runs' own files, without photos. Writes into temporary folders alone."""
+"""The gallery is made of runs' own files, without photos. Writes only into temporary folders."""
 
 import json
 from pathlib import Path

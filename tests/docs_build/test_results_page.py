@@ -1,4 +1,4 @@
-"""The page of results is made of a run's own files. Writes into temporary folders alone."""
+"""The page of results is made of a run's own files. Writes only into temporary folders."""
 
 import csv
 import gzip
@@ -196,10 +196,10 @@ def test_sources_that_were_scored_on_other_data_are_refused_before_anything_is_w
 
 
 def test_a_run_that_did_not_finish_is_refused(tmp_path, capsys):
-    with pytest.raises(ThawError, match="no finished run"):
+    with pytest.raises(ThawError, match="is not a finished run"):
         publish(tmp_path, tmp_path / "docs", "make run")
     assert results_page.main([str(tmp_path), str(tmp_path / "docs"), "--command", "make run"]) == 1
-    assert "no finished run" in capsys.readouterr().err
+    assert "is not a finished run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

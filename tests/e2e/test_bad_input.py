@@ -1,4 +1,4 @@
-"""Bad input ends a run at once, before any node, with a message and status 1. Runs the real command line."""
+"""Invalid input ends a run at once, before any node, with a message and status 1. Runs the real command line."""
 
 import json
 import shutil
@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
         (["--set", "drawz=1"], "drawz: unknown key"),
         (["--set", "sizes=[400]"], "400"),
         (["--set", "freeze_counts={remastered: [7]}"], "remastered has 6 freezable layers"),
-        (["--set", "target={classes: [automobile, lorry]}"], "['lorry'], which the data does not have"),
-        (["--set", "allow_overlap=false"], "shares ['automobile', 'truck'] with the target"),
+        (["--set", "target={classes: [automobile, lorry]}"], "names lorry, which the data does not have"),
+        (["--set", "allow_overlap=false"], "shares automobile, truck with the target"),
     ],
 )
 def test_a_wrong_setting_or_place_is_explained(experiment, options, message):

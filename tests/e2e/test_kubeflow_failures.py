@@ -45,7 +45,7 @@ def said(cluster, experiment):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"code": "0123456789abcdef"}, "This image has another version of Thaw"),
+        ({"code": "0123456789abcdef"}, "This image's version of Thaw"),
         ({"tensorflow": "2.99.0"}, "(2.99.0 in the file)"),
         ({"python": "3.99"}, "python"),
         ({"gpus": 2}, "requests 2 GPU(s) for this step, and TensorFlow sees none"),

@@ -1,4 +1,4 @@
-"""What a run says of itself: forecast, seconds, the pushed model. Reads the run that all end-to-end tests share."""
+"""The last lines of a run: forecast, seconds, the pushed model. Reads the run that all end-to-end tests share."""
 
 import json
 

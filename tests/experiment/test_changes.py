@@ -34,7 +34,7 @@ def test_what_is_written_is_read_as_the_same_settings_nulls_among_them(override)
 
 
 def test_values_that_do_not_fit_each_other_are_refused():
-    with pytest.raises(pydantic.ValidationError, match="candidate_size 7 is not one of sizes"):
+    with pytest.raises(pydantic.ValidationError, match="candidate_size 7 is not one of the sizes"):
         changed(QUICK, candidate_size=7)
 
 

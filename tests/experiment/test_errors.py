@@ -10,7 +10,7 @@ import pytest
 
 import thaw_entry
 from acquisition.image_folders import image_files
-from experiment.errors import OURS, Damaged, ThawError, counted, home_expanded, is_own_mistake, worded
+from experiment.errors import OURS, Damaged, ThawError, counted, home_expanded, is_own_mistake, listed, worded
 from pipeline.runs.finished_run import reading
 
 
@@ -96,3 +96,11 @@ def test_without_other_words_an_s_is_added():
     assert (counted(1, "cell"), counted(3, "cell"), worded(1, "it", "them"), worded(2, "it", "them")) == (
         "1 cell", "3 cells", "it", "them",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [(["rose", "tulip"], "rose, tulip"), ([10, 50], "10, 50"), ([], "none"), (["a, b", " "], "'a, b', ' '")],
+)
+def test_a_list_is_written_in_words(values, words):
+    assert listed(values) == words

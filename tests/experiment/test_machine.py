@@ -1,4 +1,4 @@
-"""What a node of a run with a budget may take of the time that is left. Imports no TensorFlow."""
+"""The share of the time left that a node of a run with a budget gets. Imports no TensorFlow."""
 
 import os
 

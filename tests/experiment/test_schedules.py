@@ -1,4 +1,4 @@
-"""The setting `tuned`: what it may ask for, which cells it makes, how they are called. No TensorFlow."""
+"""The setting `tuned`: valid values, the cells that it adds, and their names. No TensorFlow."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_range_that_is_none_is_refused(ranges, words):
     [
         ({"schedule": {"tuning": None}}, "tuned needs schedule.tuning, which is null"),
         ({"fine_tune": [True]}, "tuned needs false in fine_tune"),
-        ({"tuned": {"resnet": [[0, 1]]}}, "tuned names the architecture 'resnet'"),
+        ({"tuned": {"resnet": [[0, 1]]}}, "tuned names the unknown architecture 'resnet'"),
     ],
 )
 def test_what_it_needs_is_said(changes, words):

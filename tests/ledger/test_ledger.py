@@ -1,4 +1,4 @@
-"""The ledger: durable rows, found again by key; damage is named. Pure Python."""
+"""The ledger: durable rows, found again by key; damage is reported. Pure Python."""
 
 import dataclasses
 import json

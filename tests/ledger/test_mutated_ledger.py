@@ -1,4 +1,4 @@
-"""A ledger whose content was altered is known by it, row by row. Mutates thousands of copies; no TensorFlow."""
+"""Alterations of a ledger are detected row by row. Mutates thousands of copies; no TensorFlow."""
 
 import dataclasses
 import json

@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow  # starts processes
 
 PROGRAM = """
@@ -33,6 +35,30 @@ def test_a_forked_program_sees_and_ends_as_a_new_one(programs, tmp_path):
     forked = programs.run(command, tmp_path, environment)
     assert (forked.returncode, forked.stdout, forked.stderr) == (new.returncode, new.stdout, new.stderr)
     assert new.returncode == 3 and new.stdout.startswith("[2, 4]\n")
+
+
+PREPARED = f"""
+import multiprocessing, os, sys
+
+sys.path.insert(0, {str(ROOT)!r})
+from pipeline.runner.process import prepare_process
+
+def asked_of_tensorflow(_):
+    return os.environ["TF_ENABLE_ONEDNN_OPTS"], os.environ["TF_USE_LEGACY_KERAS"]
+
+if __name__ == "__main__":
+    prepare_process(os.environ)
+    with multiprocessing.get_context("forkserver").Pool(1) as pool:
+        print(pool.map(asked_of_tensorflow, [0])[0] == asked_of_tensorflow(0))
+"""
+
+
+def test_workers_of_a_forked_program_ask_tensorflow_for_what_the_program_asks(programs, tmp_path):
+    """On a processor without AVX-512, TensorFlow uses oneDNN only if it is asked to."""
+    (tmp_path / "prepared.py").write_text(PREPARED)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    done = programs.run([sys.executable, str(tmp_path / "prepared.py")], tmp_path, environment)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_a_signal_that_ends_a_forked_program_is_told(programs, tmp_path):

@@ -1,4 +1,4 @@
-"""Links, paths and modules that our Markdown pages name are there. Reads text alone."""
+"""Links, paths and modules in our Markdown pages exist. Reads only text."""
 
 import re
 from pathlib import Path

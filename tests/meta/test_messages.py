@@ -44,7 +44,8 @@ def messages(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
 
 
 def complaints(name: str, text: str) -> list[str]:
-    """What is wrong with a message. A ValueError may be a part of a sentence: whoever catches it says the rest."""
+    """What is wrong with a message. A ValueError may be a part of a sentence, which the code that catches it
+    completes."""
     found = [word for word in HOME_MADE if re.search(rf"\b{re.escape(word)}", text)]
     found += [match.group() for match in NOT_A.finditer(text) if not text[: match.start()].lower().endswith("there ")]
     if name == "ThawError" and not text.rstrip().endswith((".", "?", "{}")):
@@ -94,3 +95,28 @@ def test_a_verb_behind_a_number_fits_one_too() -> None:
         (file, text) for file, node in nodes if isinstance(node, ast.JoinedStr) and VERBS.search(text := literal(node))
     ]
     assert [one for one in found if not any(words in one[1] for words in ALWAYS_SEVERAL)] == []
+
+
+LISTS = ("list", "sorted", "set", "tuple")
+NOT_FOR_USERS = (
+    "trainer_module/",
+    "analysis/confirmation/collapse.py",
+    "pipeline/planning/precision.py",
+    "benchmarks/",
+)
+"""Shapes and counts in a programmer's error, keys, and code whose text is in the keys of ledgers."""
+
+
+def python_lists(tree: ast.AST) -> Iterator[str]:
+    """Values that an f-string would write as Python does: ['a', 'b']."""
+    for node in ast.walk(tree):
+        called = node.value.func if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Call) else None
+        if isinstance(called, ast.Name) and called.id in LISTS:
+            yield ast.unparse(node.value)
+
+
+def test_lists_are_written_in_words() -> None:
+    """experiment.errors.listed writes `rose, tulip`."""
+    found = {file: list(python_lists(tree)) for file, tree in trees().items() if not file.startswith(NOT_FOR_USERS)}
+    assert {file: lists for file, lists in found.items() if lists} == {}
+    assert list(python_lists(ast.parse('f"{list(a)} {listed(a)}"'))) == ["list(a)"]

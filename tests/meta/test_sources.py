@@ -13,9 +13,9 @@ FOLDERS = (*PACKAGES, "benchmarks", "docs_build", "kubeflow", "tests", "third_pa
 IN_FOLDERS = [f for folder in FOLDERS for f in (ROOT / folder).rglob("*.py")]
 MODULES = sorted([*ROOT.glob("*.py"), *(f for f in IN_FOLDERS if "build" not in f.relative_to(ROOT).parts)])
 PACKAGE_MODULES = [f for f in MODULES if f.relative_to(ROOT).parts[0] in PACKAGES]
-# Acquisition looks for data where the environment says, and a pod is told by KerasTuner's variables what it is in a
-# distributed sweep; a pod's programs set what TensorFlow reads while it is imported, and the command line hands the
-# environment on. The rest is told by arguments.
+# Acquisition looks for data where the environment says, and a pod is told by KerasTuner's variables its role in a
+# distributed sweep; a pod's programs set what TensorFlow reads on import, and the command line passes the environment
+# on. All else is passed as arguments.
 READS_ENVIRONMENT = (
     "acquisition/",
     "components/sweep_tuner.py",
@@ -148,7 +148,7 @@ def globs_and_ascii(tree: ast.AST) -> list[int]:
 
 
 def found_in(paths: list[Path], check: Callable[[ast.Module], Any]) -> dict[str, Any]:
-    """What a check finds, by file; files without a finding are left out."""
+    """What a check finds, by file; files without findings are left out."""
     return {name_of(path): found for path in paths if (found := check(tree_of(path)))}
 
 
@@ -173,7 +173,7 @@ def test_every_package_is_looked_at() -> None:
 
 
 def test_the_first_line_is_a_docstring() -> None:
-    """It says what lives in the file."""
+    """It says what the file contains."""
     missing = found_in(MODULES, lambda tree: not ast.get_docstring(tree) or tree.body[0].lineno != 1)
     assert list(missing) == []
 

@@ -1,4 +1,5 @@
-"""Which setting is in which key, of TFX's cache and of the ledgers: what decides it, and nothing else. Runs nothing."""
+"""Which setting is in which key, of TFX's cache and of the ledgers: only settings that decide the result. Runs
+nothing."""
 
 import copy
 import dataclasses
@@ -250,10 +251,17 @@ def test_the_report_is_told_of_as_many_trainings_as_were_asked_for_though_a_budg
     assert with_held["imagenet__mobilenet_v2"] == found["imagenet__mobilenet_v2"] + 3 * 2
 
 
-def test_a_budget_on_a_cluster_is_refused():
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("budget_minutes", 10.0, "budget_minutes works only on one machine"),
+        ("pipeline_root", "s3://a/b", "pipeline_root of the experiment is s3://a/b, which only a run on one machine"),
+    ],
+)
+def test_settings_of_one_machine_are_refused_on_a_cluster(key, value, words):
     cluster = Cluster("/root", RuntimeParameter("data", str, "/data"))
-    with pytest.raises(ThawError, match="budget_minutes works only on one machine"):
-        told(changed("budget_minutes", 10.0), cluster=cluster)
+    with pytest.raises(ThawError, match=words):
+        told(changed(key, value), cluster=cluster)
 
 
 def test_the_datas_name_is_told_to_whoever_writes_it_down(before):

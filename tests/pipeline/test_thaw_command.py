@@ -115,7 +115,9 @@ def test_status_says_that_the_newest_run_is_of_another_experiment(thaw, tmp_path
     config = load_config(PRESETS / "tiny.yaml", (f"runs={tmp_path}/runs", "name=photos"))
     folder = run_folder.new_run_folder(config, "photos")
     asked = ("status", "--set", f"runs={tmp_path}/runs")
-    said = "is of another experiment, photos. `thaw status --config FILE` shows it, with the file that was given to"
+    said = (
+        "belongs to another experiment, photos. `thaw status --config FILE` shows it, with the file that was given to"
+    )
     assert said in thaw(*asked).stdout
     (folder / "config.yaml").write_text("name: photos")
     assert f"photos. `thaw status --config {folder}/config.yaml` shows it." in thaw(*asked).stdout
@@ -179,7 +181,7 @@ def test_labels_of_a_run_by_an_earlier_thaw_are_refused_with_what_to_do(thaw, tm
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "summary.json").write_text(json.dumps(SUMMARY))
     done = thaw("labels", "run")
-    assert done.returncode == 1 and "holds no learning curves" in done.stderr and "again" in done.stderr
+    assert done.returncode == 1 and "has no learning curves" in done.stderr and "again" in done.stderr
 
 
 @pytest.mark.parametrize(

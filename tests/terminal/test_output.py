@@ -71,7 +71,7 @@ def test_long_work_is_finished_though_nobody_reads_its_lines(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_closed_stream_is_not_taken_by_the_next_file_that_is_opened(tmp_path: Path, number: int) -> None:
-    """`>&-` in a shell: what is printed would else be written into it."""
+    """`>&-` in a shell: otherwise printed text would be written into it."""
     command = "assert open('mine', 'w').fileno() > 2; print('x', flush=True); print('x', file=sys.stderr); " + LONG
     outputs = {"stdout": subprocess.DEVNULL} if number != 1 else {}
     status, said, done = ended(tmp_path, command, preexec_fn=lambda: os.close(number), **outputs)

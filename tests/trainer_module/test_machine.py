@@ -1,4 +1,4 @@
-"""What a machine says of itself to the sweeps that run there. Imports no TensorFlow."""
+"""The machine's settings for the sweeps that run there. Imports no TensorFlow."""
 
 from experiment.machine import Machine, read_machine
 from tests.stacks import STACK

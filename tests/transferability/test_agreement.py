@@ -1,4 +1,4 @@
-"""Agreement of estimates with measurements: hand-computed values, invariants, refusals. Imports no TensorFlow."""
+"""Agreement of estimates with measurements: hand-computed values, invariants, errors. Imports no TensorFlow."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_tied_first_choices_share_their_mean() -> None:
 
 @pytest.mark.parametrize(("first", "second", "said"), [
     (np.arange(3), np.arange(2), "shapes"),
-    (np.arange(1), np.arange(1), "two candidates"),
+    (np.arange(1), np.arange(1), "two or more candidates"),
     (np.zeros((2, 2)), np.zeros((2, 2)), "shapes"),
     (np.array([1, np.nan]), np.arange(2), "finite"),
     (np.arange(2), np.array([1, np.inf]), "finite"),

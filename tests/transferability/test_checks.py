@@ -1,4 +1,4 @@
-"""What the estimators refuse, and what they make of what they take. Imports no TensorFlow."""
+"""What the estimators reject, and the results for what they accept. Imports no TensorFlow."""
 
 import numpy as np
 import pytest
@@ -62,11 +62,11 @@ def test_labels_of_any_integer_dtype_become_int64(dtype):
         (np.array([[0], [1], [0], [1]]), r"shape \(4, 1\)"),
         (np.array([0.0, 1.0, 0.0, 1.0]), "dtype float64; expected integers"),
         (np.array([False, True, False, True]), "dtype bool; expected integers"),
-        (np.array([1, 1, 1, 1]), "one class alone, 1; expected rows of two"),
-        (np.array([-1, -1, 0, 0]), r"-1\.\.0 and name 2 classes; expected 0\.\.C-1"),
-        (np.array([-1, -1, 1, 1]), r"-1\.\.1 and name 2 classes"),
-        (np.array([1, 1, 9, 9]), r"1\.\.9 and name 2 classes"),
-        (np.array([0, 0, 2, 2]), r"0\.\.2 and name 2 classes"),
+        (np.array([1, 1, 1, 1]), "only the class 1; expected rows of two"),
+        (np.array([-1, -1, 0, 0]), r"-1\.\.0 and have 2 classes; expected 0\.\.C-1"),
+        (np.array([-1, -1, 1, 1]), r"-1\.\.1 and have 2 classes"),
+        (np.array([1, 1, 9, 9]), r"1\.\.9 and have 2 classes"),
+        (np.array([0, 0, 2, 2]), r"0\.\.2 and have 2 classes"),
         (np.array([0, 0, 0, 1]), "class 1 has 1 row; expected 2 of every class"),
     ],
 )

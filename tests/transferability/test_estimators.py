@@ -85,7 +85,7 @@ def test_features_and_labels_are_checked(score):
         score(broken, labels)
     with pytest.raises(ValueError, match="expected one for each of the 10 rows"):
         score(features, labels[:9])
-    with pytest.raises(ValueError, match="one class alone"):
+    with pytest.raises(ValueError, match="have only the class"):
         score(features, np.zeros(10, np.int64))
 
 

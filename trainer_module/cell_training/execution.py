@@ -1,4 +1,4 @@
-"""What training a cell on a draw gave, as plain values that processes exchange. Imports no engine."""
+"""The result of training a cell on a draw, as plain values that processes exchange. Imports no engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Outcome = Literal["trained", "retried", "diverged", "kept"]
 
 @dataclasses.dataclass(frozen=True)
 class Reached:
-    """Where a network stands after a phase, or before the first.
+    """The state of a network after a phase, or before the first.
 
     Attributes:
       val, test: scores.
@@ -34,11 +34,11 @@ class Reached:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Execution(Reached):
-    """What one cell gave on one draw: scores, cost, and the hash of what stayed frozen.
+    """The result of one cell on one draw: scores, cost, and the hash of the frozen weights.
 
     `outcome` says how training went: as planned; repeated at a lower rate, after a phase that diverged; diverged in
-    both attempts, so that scores and weights are those that the phase began with; or `kept`: tuning did not improve
-    val, so scores and weights are those of its start, while steps and seconds count what was tried.
+    both attempts, so that scores and weights are those from before the phase; or `kept`: tuning did not improve val, so
+    scores and weights are those of its start, while steps and seconds count the attempt.
     """
 
     seconds: float
@@ -46,6 +46,6 @@ class Execution(Reached):
 
     @classmethod
     def ended(cls, reached: Reached, seconds: float, outcome: Outcome) -> Execution:
-        """The execution that ended there."""
+        """The execution that ended in this state."""
         values = {field.name: getattr(reached, field.name) for field in dataclasses.fields(Reached)}
         return cls(**values, seconds=seconds, outcome="kept" if reached.kept and outcome != "diverged" else outcome)

@@ -29,7 +29,7 @@ class Diverged(ArithmeticError):
 
 
 class Recipe(abc.ABC):
-    """How the two phases of a cell train the network, which holds what they start from.
+    """How the two phases of a cell train the network, which holds their initial weights.
 
     Args:
       suffixes: programs and activations.
@@ -42,12 +42,12 @@ class Recipe(abc.ABC):
 
     @property
     def network(self) -> Network:
-        """Whose weights are trained."""
+        """The network to train."""
         return self.suffixes.network
 
     @abc.abstractmethod
     def train_phase_1(self, schedule: StepSchedule, cell: Cell, draw: int, rate_factor: float) -> Reached:
-        """Trains the head, and what the cell does not freeze.
+        """Trains the head and the layers that the cell does not freeze.
 
         Args:
           schedule: steps and learning rates.
@@ -68,7 +68,7 @@ class Recipe(abc.ABC):
 
         Args:
           schedule, cell, draw: as in train_phase_1.
-          before: what phase 1 reached.
+          before: the result of phase 1.
           rate_factor: as in train_phase_1.
 
         Raises:
@@ -80,7 +80,7 @@ class Recipe(abc.ABC):
         return schedule.has_phase_2(freeze_count)
 
     def untrained(self, cell: Cell, draw: int) -> Reached:
-        """Scores of the network as it is."""
+        """Scores of the network in its current state."""
         suffix = self.suffixes.above(cell.freeze_count)
         val, test = suffix.program.evaluate(suffix.cut.val), suffix.program.evaluate(suffix.cut.test)
         train = self.train_accuracy(suffix, cell, draw)
@@ -103,18 +103,18 @@ class Recipe(abc.ABC):
         return float(right.mean())
 
     def share_of_cost(self, freeze_count: int) -> float:
-        """Of the whole network's multiply-adds, those above the frozen layers."""
+        """Share of the whole network's multiply-adds that lies above the frozen layers."""
         costs = self.network.multiply_adds
         return costs[freeze_count] / costs[0]
 
     def frozen_hash(self, cell: Cell) -> str:
-        """Of the weights and statistics that the cell freezes or holds."""
+        """Hash of the weights and statistics that the cell freezes or holds."""
         layers = self.network.frozen_layers(cell.freeze_count, cell.held_from)
         frozen = [weight for layer in layers for weight in layer.weights]
         return weight_values.weights_hash(weight_values.read_weights(frozen))
 
     def assert_frozen(self, cell: Cell, expected: str) -> None:
-        """Raises FrozenWeightsChanged where these weights have another hash."""
+        """Raises FrozenWeightsChanged if the hash of these weights changed."""
         if self.frozen_hash(cell) != expected:
             raise FrozenWeightsChanged(f"Frozen weights of {cell} changed during phase 1.")
 
@@ -125,12 +125,12 @@ def is_sound(loss: float) -> bool:
 
 
 def assert_sound(loss: float) -> None:
-    """Raises Diverged where the loss is not finite, or above EXPLODED."""
+    """Raises Diverged if the loss is not finite, or above EXPLODED."""
     if not is_sound(loss):
         raise Diverged(loss)
 
 
 def sound(val: Score) -> Score:
-    """The score, where the network still gives numbers."""
+    """The score, if the network's outputs are finite."""
     assert_sound(val.loss)
     return val

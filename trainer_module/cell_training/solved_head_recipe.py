@@ -2,8 +2,8 @@
 
 Kumar et al., Fine-tuning can distort pretrained features and underperform out-of-distribution (ICLR 2022, arXiv
 2202.10054): a random head changes the features below before it has learned anything. Batch statistics are held, rates
-are low and fall by a cosine, and the weights that are best on val are kept, those at the start included. So no cell is
-worse on val than its own probe.
+are low and fall by a cosine, and the best weights on val are kept, including those at the start. So no cell is worse on
+val than its own probe.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SolvedHeadRecipe(Recipe):
         return Reached(after.val, after.test, after.train_accuracy, steps, curve, before.frozen_hash, after.kept)
 
     def has_phase_2(self, schedule: StepSchedule, freeze_count: int) -> bool:
-        """Only after frozen layers: a phase 1 that tuned the whole network kept its best weights."""
+        """Only after frozen layers: if phase 1 tuned the whole network, it kept its best weights."""
         return freeze_count > 0
 
     def _records(self, cell: Cell, draw: int) -> int:
@@ -84,7 +84,7 @@ class SolvedHeadRecipe(Recipe):
         self, suffix: Suffix, schedule: StepSchedule, cell: Cell, draw: int, steps: int, rate_factor: float,
         stream: Stream,
     ) -> Reached:  # fmt: skip
-        """Trains the suffix from the weights that it holds, and leaves it with those of the best moment on val.
+        """Trains the suffix from its current weights, and sets it to those of the best moment on val.
 
         A loss that is not finite ends the training.
         """
@@ -119,7 +119,7 @@ def _moments(steps: int) -> Sequence[slice]:
 
 
 def _worth(val: Score) -> tuple[float, float]:
-    """Accuracy, then cross-entropy where accuracies are equal."""
+    """Accuracy, then cross-entropy if accuracies are equal."""
     return val.accuracy, -val.loss
 
 

@@ -28,7 +28,7 @@ class StepSchedule:
 
     @property
     def of_phase_1(self) -> tuple[object, ...]:
-        """What decides phase 1: schedules that agree in it can continue from the same phase 1."""
+        """The settings that decide phase 1: schedules that agree in them can continue from the same phase 1."""
         return self.settings.model_dump_json(exclude={"fine_tune_learning_rate"}), self.rates
 
     def has_phase_2(self, freeze_count: int) -> bool:

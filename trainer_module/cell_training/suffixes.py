@@ -1,4 +1,4 @@
-"""What is trained at each freeze count: compiled programs and their activations. Imports training, no engine."""
+"""The trained part at each freeze count: compiled programs and their activations. Imports training, no engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Suffixes:
     """Builds each program and each cut's activations once; all executions of an engine share them.
 
     Args:
-      network: holds the weights to freeze whenever a suffix is asked for.
+      network: has the weights to freeze whenever a suffix is requested.
       data: the target.
       seed: of the experiment.
       budget: of the activations.
@@ -40,7 +40,7 @@ class Suffixes:
 
         Args:
           freeze_count: layers below.
-          held_from: as Cell's; what is held is differentiated through, in inference mode.
+          held_from: as Cell's; gradients pass through the held layers, in inference mode.
           statistics_held: whether batch statistics stay as they are while the layers are trained.
         """
         cut = self.cut(freeze_count)
@@ -56,16 +56,16 @@ class Suffixes:
         return Suffix(self._programs[key], cut)
 
     def cut(self, freeze_count: int) -> Cut:
-        """What goes into `model`."""
+        """The input of `model`."""
         return self.cuts.at(freeze_count)
 
     def model(self, freeze_count: int) -> keras.Model:
-        """From what `cut` gives to logits [batch, units]."""
+        """From the activations at `cut` to logits [batch, units]."""
         return self.network.segment(freeze_count)
 
 
 def trained_variables(network: Network, freeze_count: int, held_from: int = 0) -> list[keras.Variable]:
-    """What training changes: the trainable weights above the frozen layers and below the held ones, the head's last."""
+    """The variables to train: trainable weights above the frozen layers and below the held ones, the head's last."""
     above = network.freezable[freeze_count : held_from or None]
     layers = [layer for group in above for layer in group] + [network.head]
     return [weight for layer in layers for weight in layer.trainable_weights]

@@ -24,8 +24,8 @@ class TargetData:
     """The target domain in memory.
 
     Attributes:
-      train: what the draws use, copies included.
-      val: what cells are chosen on.
+      train: the records that the draws use, copies included.
+      val: on which cells are chosen.
       test: scored for the ledger after training, and never chosen on.
       num_classes: of the target.
       content_hash: of the whole splits, before `train` was narrowed to what the draws use.
@@ -48,12 +48,12 @@ class Cut:
 
 
 class CutData:
-    """Keeps the images, the features of a wholly frozen network, and the activations at one cut between at a time.
+    """Keeps the images, the features of a wholly frozen network, and the activations at one cut in between.
 
-    Each is computed when first asked for.
+    Each is computed at its first use.
 
     Args:
-      network: holds the weights to freeze whenever `at` is called.
+      network: has the weights to freeze whenever `at` is called.
       data: the target.
       seed: of the experiment.
       budget: of the activations; the rest goes to disk.
@@ -86,7 +86,7 @@ class CutData:
         return self._frozen[1]
 
     def features(self) -> Cut:
-        """What goes into the head where all else is frozen, [records, features] each; kept from then on."""
+        """The head's input if all else is frozen, [records, features] each; kept after its first use."""
         if self._features is None:
             part = self._network.segment_to_head(self._frozen[0])
             self._features = self._walked(part) if part else self._frozen[1]
@@ -133,7 +133,7 @@ def drawn_records(train: Records, n: int, num_classes: int, seed: int, draw_numb
 
 
 def spread_places(labels: np.ndarray, most: int) -> np.ndarray:
-    """So many places, or all where there are fewer, spread evenly over each class."""
+    """So many places, or all if there are fewer, spread evenly over each class."""
     order = np.argsort(labels, kind="stable")
     chosen = np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(np.int64)
     return np.sort(order[chosen])

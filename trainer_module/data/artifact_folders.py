@@ -13,7 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 SERVING_FOLDER = "Format-Serving"
-"""Where TFX puts an exported model within its artifact."""
+"""The folder of an exported model within its artifact."""
 Artifacts = dict[str, list[Any]]
 """As executors get them: lists of TFX's artifacts by name."""
 
@@ -26,7 +26,7 @@ def is_remote(uri: str) -> bool:
 def matching_files(pattern: str) -> list[str]:
     """Files whose names match the last part of a pattern, sorted; the folder's name is taken literally.
 
-    A glob would take `[2024]` in a folder's name for a set of characters, and so read another folder's files.
+    A glob would read `[2024]` in a folder's name as a set of characters, and so read another folder's files.
 
     Args:
       pattern: a folder or URI, and after its last slash a pattern of names, such as /data/[2024]/Split-train/*.
@@ -51,7 +51,7 @@ def read_folder(uri: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def written_folder(uri: str) -> Iterator[Path]:
-    """A folder to write the artifact to; what lies there in the end is the artifact, unless an error was raised."""
+    """A folder to write the artifact to; its content at the end becomes the artifact, unless an error was raised."""
     if not is_remote(uri):
         yield Path(uri)
         return

@@ -12,7 +12,7 @@ from experiment.random_streams import Stream, stream_digest
 CURVE_EPOCHS = (1, 3, 10)
 CHEAP = 0.05
 PHASE_2_BOUND = 0.0, 1 / 2
-"""Of `max_steps`: the bound on phase 2 where phase 1 froze nothing, and where it froze everything."""
+"""Shares of `max_steps`: the bound on phase 2 if phase 1 froze nothing, and if it froze everything."""
 
 FULL_RATE_STEPS = 50
 """A bounded phase 2 with fewer steps gets a proportionally lower rate."""
@@ -74,7 +74,7 @@ def batch_order(records: int, steps: int, batch_size: int, generator: np.random.
 def training_steps(
     records: int, epochs: int, batch_size: int, max_steps: int | None, share_of_cost: float = 1.0
 ) -> int:  # fmt: skip
-    """Steps of phase 1: enough for every record to be seen `epochs` times, up to `max_steps` where they cost anything.
+    """Steps of phase 1: enough for every record to be seen `epochs` times, up to `max_steps` if they have a cost.
 
     Args:
       records: trained on, copies included.
@@ -120,7 +120,8 @@ def fine_tuning_steps(
 
 
 def curve_steps(records: int, steps: int, batch_size: int) -> list[int]:
-    """Steps of phase 1 after which the learning curve is looked at: the ends of CURVE_EPOCHS that come before the last.
+    """Steps of phase 1 after which a point of the learning curve is measured: the ends of CURVE_EPOCHS that come before
+    the last.
 
     The distances grow, since learning slows down; the start and the end are points of the curve too.
     """

@@ -45,7 +45,7 @@ def _decode_image(content: tf.Tensor, image_shape: tuple[int, int, int], resize:
 
 
 def fit_image(image: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
-    """The middle of an image, in the proportions of image_shape, at its size; an image of that size stays as it is.
+    """The middle of an image, in the proportions of image_shape, at its size; an image of that size stays unchanged.
 
     Args:
       image: uint8 [any height, any width, channels].
@@ -57,7 +57,7 @@ def fit_image(image: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
     columns = tf.maximum(1, tf.minimum(found[1], found[0] * width // height))
     top, left = (found[0] - rows) // 2, (found[1] - columns) // 2
     middle = tf.ensure_shape(image[top : top + rows, left : left + columns], [None, None, channels])
-    # Bilinear with a filter as wide as the scale asks for, or small images of large ones would alias.
+    # Bilinear with a filter as wide as the scale, or else reduced images would show aliasing.
     resized = tf.image.resize(middle, (height, width), antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 

@@ -32,7 +32,7 @@ class Records:
     Attributes:
       images: uint8 array of shape (records, height, width, channels).
       labels: int64 array of shape (records,).
-      ids: one id a record; copies of an image share theirs.
+      ids: one id per record; copies of an image share theirs.
       copies: int64 array of shape (records,); 0 is the image itself.
       groups: name of each record's group; None where the records have no groups.
     """
@@ -53,7 +53,7 @@ class Records:
 
     @property
     def group_numbers(self) -> tuple[int, ...]:
-        """A number for each record, equal within a group; empty where no group has two records."""
+        """A number for each record, equal within a group; empty if no group has two records."""
         if self.groups is None:
             return ()
         names, numbers = np.unique(self.groups, return_inverse=True)
@@ -69,7 +69,7 @@ def read_split(patterns: Sequence[str], image_shape: Sequence[int]) -> Records:
 
     Raises:
       Damaged: the patterns match no record, or images of another size.
-      ThawError: there are more or fewer records than the artifact says.
+      ThawError: there are more or fewer records than the artifact declares.
     """
     files = sorted(path for pattern in patterns for path in matching_files(pattern))
     batches = tf.data.TFRecordDataset(files).batch(READ_BATCH)

@@ -1,4 +1,4 @@
-"""How many records the splits of a domain have, as its artifact says itself. Imports only TFX's file layer."""
+"""How many records the splits of a domain have, as declared in its artifact. Imports only TFX's file layer."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from tfx.dsl.io import fileio
 from experiment.errors import REPAIR, ThawError
 
 COUNTS_FILE = "record_counts.json"
-"""Records by split. It is next to the splits' folders: what lies in them is read as records."""
+"""File with the records by split. It is next to the splits' folders, in which every file is read as records."""
 WHAT_TO_DO = f"{REPAIR} On a cluster, restore it or run once with caching switched off."
 
 
 def check_count(folders: Collection[str], found: int) -> None:
-    """Refuses splits that have lost records: a file that was cut between two records looks complete.
+    """Rejects splits that have lost records: a file that was cut between two records looks complete.
 
     Args:
-      folders: folders or URIs of the splits, such as .../Split-train; where one has no COUNTS_FILE beside it, as a
-        split written by hand, nothing is checked.
+      folders: folders or URIs of the splits, such as .../Split-train; one without a COUNTS_FILE next to it, such as a
+        split written by hand, is not checked.
       found: how many records were read, of all folders together.
 
     Raises:
-      ThawError: COUNTS_FILE says another number, or none.
+      ThawError: COUNTS_FILE has another number, or none.
     """
     noted = [_noted_count(folder) for folder in folders]
     expected = sum(count for count in noted if count is not None)
     if None not in noted and found != expected:
         raise ThawError(f"{', '.join(sorted(folders))} is damaged: it holds {found} records. Expected {expected}, as "
-                        f"{COUNTS_FILE} beside it says; a file was cut short, lost or added. {WHAT_TO_DO}")  # fmt: skip
+                        f"{COUNTS_FILE} next to it says; a file was cut short, lost or added. "
+                        f"{WHAT_TO_DO}")  # fmt: skip
 
 
 def _noted_count(folder: str) -> int | None:

@@ -12,7 +12,8 @@ CHIEF = "chief"
 
 
 def chief_address(environment: Mapping[str, str]) -> str | None:
-    """Where a chief is to serve, as host:port; None if the variables are not set: the sweep runs on one machine.
+    """The address at which a chief serves, as host:port; None if the variables are not set: the sweep runs on one
+    machine.
 
     Raises:
       ThawError: they are set in part, or they make this process a worker.
@@ -27,7 +28,7 @@ def chief_address(environment: Mapping[str, str]) -> str | None:
 
 
 def worker_address(environment: Mapping[str, str]) -> tuple[str, str]:
-    """A worker's own id, and where its chief serves as host:port.
+    """A worker's own id, and its chief's address as host:port.
 
     Raises:
       ThawError: a variable is missing, or the id can't be a worker's.

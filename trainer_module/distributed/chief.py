@@ -64,7 +64,7 @@ class ChiefTuner(LedgerTuner):
                 self._say_farewell()
 
     def _wait(self, advance: Callable[[str], None]) -> None:
-        """Until the sweep has ended; says so once when there is no worker left."""
+        """Waits until the sweep has ended; prints one line when there is no worker left."""
         alone = True
         while not self.oracle.finished:
             time.sleep(0.1)

@@ -1,4 +1,5 @@
-"""A KerasTuner worker of a sweep whose chief is elsewhere: trains trials, writes their rows. Imports no TFX."""
+"""A KerasTuner worker of a sweep whose chief is on another machine: trains trials, writes their rows. Imports no
+TFX."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ SIGN_OF_LIFE = 5.0
 """Seconds between two signs of life while a trial is trained."""
 
 IDLE = 1.0
-"""Seconds before the chief is asked again where it had nothing to do."""
+"""Seconds before the next request to a chief that had no work."""
 
 
 class AnotherSweep(keras_tuner.errors.FatalError):
@@ -119,7 +120,7 @@ class SweepWorker(keras_tuner.Tuner):
             raise ThawError(f"{self.record.name}: this worker failed; the chief ends the sweep.\n{trial.message}")
 
     def save(self) -> None:
-        """Nothing: the chief keeps KerasTuner's files, the ledger what was done."""
+        """Nothing: the chief keeps KerasTuner's files, and the ledger has the results."""
 
     def _give_signs_of_life(self, ended: threading.Event) -> None:
         while not ended.wait(self.sign_of_life):
@@ -140,7 +141,7 @@ class _Patience(grpc.UnaryUnaryClientInterceptor):
 
 
 def _channel(address: str) -> grpc.Channel:
-    """To a chief that may come back at any time: gRPC would look for it once in two minutes."""
+    """A channel to a chief that may return at any time: gRPC alone would look for it every two minutes."""
     return grpc.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 2000)])
 
 

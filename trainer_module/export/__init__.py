@@ -1,1 +1,1 @@
-"""What a trained network becomes outside: SavedModel and TensorFlow Lite. Imports networks and data."""
+"""Exports of a trained network: SavedModel and TensorFlow Lite. Imports networks and data."""

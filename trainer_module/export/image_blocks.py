@@ -1,4 +1,4 @@
-"""What stands beside the pixels of encoded images, found in a TensorFlow graph as image_headers does in Python.
+"""Finds the contents of encoded images other than pixels in a TensorFlow graph, as image_headers does in Python.
 
 Imports acquisition.tfrecords.image_headers and TensorFlow.
 """
@@ -13,7 +13,7 @@ from acquisition.tfrecords import image_headers
 from acquisition.tfrecords.image_headers import Blocks
 
 Step = Callable[[tf.Tensor, Blocks, tf.Tensor], tuple[Blocks, tf.Tensor, tf.Tensor]]
-"""Takes an image, what was found so far and the next block's place, int32; also says whether another block follows."""
+"""Takes an image, the findings so far and the next block's place, int32; also returns whether another block follows."""
 
 
 def blocks_of(encoded: tf.Tensor, is_png: tf.Tensor, is_jpeg: tf.Tensor) -> Blocks:
@@ -105,19 +105,19 @@ def _directory(tiff: tf.Tensor) -> tf.Tensor:
 
 
 def _number(text: tf.Tensor, place: tf.Tensor, size: int, is_little: tf.Tensor | bool = False) -> tf.Tensor:
-    """The number that so many bytes are, zeros behind the text's end; int64."""
+    """The number encoded by so many bytes, with zeros after the text's end; int64."""
     part = tf.strings.substr(_part(text, place, size) + b"\0" * size, 0, size)
     parts = tf.cast(tf.io.decode_raw(part, tf.uint8), tf.int64)
     return tf.reduce_sum(tf.where(is_little, parts[::-1], parts) * [256**power for power in range(size - 1, -1, -1)])
 
 
 def _part(text: tf.Tensor, place: tf.Tensor, size: tf.Tensor | int) -> tf.Tensor:
-    """The bytes from a place on, fewer where the text ends."""
+    """The bytes from a place on, fewer if the text ends."""
     return tf.strings.substr(text, tf.minimum(place, tf.strings.length(text)), size)
 
 
 def _at_most(place: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
-    """The place, or the text's end if it lies behind; a number near 2**32 does not overflow what is added to it."""
+    """The place, but at most the text's end, so that additions to a number near 2**32 do not overflow."""
     return tf.cast(tf.minimum(tf.cast(place, tf.int64), tf.cast(tf.strings.length(text), tf.int64)), tf.int32)
 
 

@@ -56,7 +56,7 @@ class ServedModel(tf.Module):
     def score_transformed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized examples of a domain [batch] to class indices [batch], int64; what the Evaluator calls.
 
-        It trusts its examples, which the pipeline wrote: it is not a signature for requests.
+        It does not check its examples, which the pipeline wrote, so it is not a signature for requests.
         """
         parsed = tf.io.parse_example(examples, {features.IMAGE: tf.io.FixedLenFeature([], tf.string)})
         pixels = tf.io.decode_raw(parsed[features.IMAGE], tf.uint8)
@@ -69,7 +69,7 @@ class ServedModel(tf.Module):
             return decode_images(tf.identity(encoded), self._settings.image_shape, self._settings.resize)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        # An empty batch gets one black image: oneDNN's convolutions refuse empty batches.
+        # An empty batch gets one black image: oneDNN's convolutions reject empty batches.
         count = tf.shape(images)[0]
         padded = tf.pad(images, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
         logits = self._infer(tf.ensure_shape(padded, [None, *self._settings.image_shape]))[:count]
@@ -85,8 +85,8 @@ class ServedModel(tf.Module):
 def _inference_with_constants(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """Images to logits [batch, units] as a graph that the signatures share, with the weights as its constants.
 
-    For each variable, SavedModel would trace a dozen operations that save and restore it. The module must not hold the
-    model, or its variables are saved all the same.
+    For each variable, SavedModel would trace a dozen operations that save and restore it. The module must not refer to
+    the model, or its variables are saved all the same.
     """
     weights = [
         [keras.ops.convert_to_numpy(variable) for variable in variables]
@@ -116,7 +116,7 @@ def _sound(examples: tf.Tensor) -> tf.Tensor:
     TensorFlow 2.16's parse_example has its own parser, and an invalid protocol buffer can end the process
     (docs/reliability.md).
     """
-    # One extra empty proto: decode_proto refuses an empty batch.
+    # One extra empty proto: decode_proto rejects an empty batch.
     padded = tf.concat([examples, [""]], axis=0)
     _, [parsed] = tf.io.decode_proto(padded, "tensorflow.Example", ["features"], [tf.string], sanitize=True)
     count = tf.ones([tf.size(padded), 1], tf.int32)
@@ -189,7 +189,7 @@ _COLOURS = {
 def _png_colours_fit(kinds: tf.Tensor, channels: int) -> tf.Tensor:
     """Whether PNGs [batch] of (bits, colour type) [batch, 2] are decoded as those of the experiment's records."""
     bits, colours = kinds[:, 0], kinds[:, 1]
-    # Grey of 16 bits becomes RGB by its upper bits here; thaw init refuses it, and records of RGB can't hold it.
+    # Grey of 16 bits becomes RGB by its upper bits here; thaw init rejects it, and records of RGB can't hold it.
     return _in(colours, {0, 4}) if channels == 1 else (bits <= 8) | _in(colours, {2, 6})
 
 

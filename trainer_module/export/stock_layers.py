@@ -1,4 +1,4 @@
-"""A network in Keras's own layers, so that model.keras can be read where there is no Thaw. Imports networks."""
+"""A network in Keras's own layers, so that model.keras can be read without Thaw. Imports networks."""
 
 from __future__ import annotations
 

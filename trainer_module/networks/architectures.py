@@ -77,7 +77,7 @@ class Network:
         return keras.Model(inputs, outputs)
 
     def segment_to_head(self, start: int) -> keras.Model | None:
-        """The part from cut `start` up to what the head takes, [batch, features]; None where nothing lies between."""
+        """The part from cut `start` up to the head's input, [batch, features]; None if there is no layer in between."""
         inputs = self._tensor(start)
         return None if inputs is self.head.input else keras.Model(inputs, self.head.input)
 
@@ -204,7 +204,7 @@ def _copied(layer: Layer) -> Layer:
 
 
 def _multiply_adds(layer: Layer) -> int:
-    """For one image: its kernels' elements, times the positions or tokens that they are applied to."""
+    """Multiply-adds for one image: the kernels' elements, times the positions or tokens that they are applied to."""
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     tensor = layer.input if transposed else layer.output
     places = math.prod(size or 1 for size in tensor.shape[1:-1])
@@ -226,5 +226,6 @@ def _weighted_layers_between(ordered: Sequence[Layer], cuts: Sequence[str]) -> l
 
 
 def weight_counts(network: Network) -> list[int]:
-    """Weights per layer that owns any, input to output, the head last (as the report's tables list them)."""
+    """Number of weights of each layer that owns any, input to output, the head last (as the report's tables list
+    them)."""
     return [int(sum(np.prod(weight.shape) for weight in layer.weights)) for layer in network.weighted_layers]

@@ -22,9 +22,9 @@ Parts = tuple[keras.KerasTensor, list[str], list[tuple[str, ...]]]
 """As architectures._Parts."""
 
 MODES = {"0..1": "unit", "-1..1": "tf", "torch": "torch", "caffe": "caffe"}
-"""By the setting `scale`: what keras.applications.imagenet_utils.preprocess_input calls it."""
+"""By the setting `scale`: its name in keras.applications.imagenet_utils.preprocess_input."""
 PREFIX = "thaw_"
-"""Begins the names of layers that Thaw adds, so that they differ from the model's names."""
+"""Prefix of the names of layers that Thaw adds, so that they differ from the model's names."""
 RESERVED = ("head", "image")
 """Names of Thaw's own layers that have no prefix."""
 SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -114,9 +114,9 @@ def read_model(backbone: Backbone) -> keras.Model:
       backbone: any but MobileNetV2; a family without a file has random weights.
 
     Raises:
-      ThawError: the file can't be read, or holds a model that Thaw can't take: with several inputs or outputs,
-        weights used twice, or random layers other than dropout and augmentation; it lacks a scale; or its weights are
-        not finite.
+      ThawError: the file can't be read, or has a model that Thaw can't use: with several inputs or outputs, weights
+        used twice, or random layers other than dropout and augmentation; it lacks a scale; or its weights are not
+        finite.
     """
     name = backbone.in_words
     flat = Flattening(name).of(load_file(backbone.model) if backbone.model else family_model(backbone))
@@ -139,7 +139,7 @@ def read_model(backbone: Backbone) -> keras.Model:
 
 
 def _problems(model: keras.Model) -> Iterator[str]:
-    """Why the flat model can't be taken, in words."""
+    """Why the flat model can't be used, in words."""
     for layer in model.layers:
         ours = layer.name in RESERVED and not isinstance(layer, keras.layers.InputLayer)
         if ours or layer.name.startswith(PREFIX):

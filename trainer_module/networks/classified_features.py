@@ -1,4 +1,4 @@
-"""Finds the features of a Keras model: what its classification layer takes. Imports only errors."""
+"""Finds the features of a Keras model: the input of its classification layer. Imports only errors."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ AFTER_CLASSES = {
     "Activation", "Dropout", "Flatten", "HardSigmoid", "Identity", "LogSigmoid", "LogSoftmax", "Reshape", "Sigmoid",
     "Softmax", "Squeeze",
 }  # fmt: skip
-"""What may stand between a classification layer and a model's output: layers, and bare operations such as
-keras.ops.softmax(x), by their class."""
+"""Layers, and bare operations such as keras.ops.softmax(x), that may follow a classification layer, by class."""
 PROBABILITIES = {"HardSigmoid", "LogSigmoid", "LogSoftmax", "Sigmoid", "Softmax"}
 """Those that turn scores into class probabilities."""
 PROBABLE = (
     keras.activations.hard_sigmoid, keras.activations.log_sigmoid, keras.activations.log_softmax,
     keras.activations.sigmoid, keras.activations.softmax,
 )  # fmt: skip
-"""The same as a layer's activation."""
+"""The same, as a layer's activation."""
 
 
 def features_of(model: keras.Model, backbone: Backbone) -> keras.KerasTensor:

@@ -16,7 +16,7 @@ from experiment.backbones import MOST_PARTS
 
 
 def cuts_of(model: keras.Model) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Names of the layers to cut behind, the last being that of the output, and the layers with weights between.
+    """Names of the layers after which to cut, the last being that of the output, and the layers with weights between.
 
     Args:
       model: one input, one output, every layer used once; without a layer that has a kernel both lists are empty.
@@ -31,7 +31,7 @@ def cuts_of(model: keras.Model) -> tuple[list[str], list[tuple[str, ...]]]:
 
 
 def _parts(model: keras.Model) -> list[tuple[str, tuple[str, ...]]]:
-    """The smallest parts: the layer each ends with, and its layers with weights."""
+    """The smallest parts: the last layer of each, and its layers with weights."""
     ordered = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     narrow = _narrow_places(model)
     parts: list[tuple[str, tuple[str, ...]]] = []
@@ -63,7 +63,7 @@ def kernels_of(layer: Layer) -> list[keras.Variable]:
 
 
 def _narrow_places(model: keras.Model) -> set[str]:
-    """Operations after which their own output is all that later ones take."""
+    """Operations whose output is the only input of all later ones."""
     ordered = [operation.name for operation in model.operations]  # layers, and bare operations such as x + 3
     place = {name: number for number, name in enumerate(ordered)}
     last_use = dict(place)

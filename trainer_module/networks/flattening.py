@@ -80,7 +80,7 @@ class Flattening:
         return layer(*args, **kwargs)
 
     def _free_name(self, name: str) -> str:
-        """The name, or where it is taken the first free one of name_2, name_3 and so on."""
+        """The name, or if it is taken, the first free one of name_2, name_3 and so on."""
         numbered = (f"{name}_{number}" for number in itertools.count(2))
         free = next(one for one in itertools.chain([name], numbered) if one not in self._names)
         self._names.add(free)

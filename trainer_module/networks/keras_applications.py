@@ -17,7 +17,7 @@ IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 
 
 def family_model(backbone: Backbone) -> keras.Model:
-    """The family's network without its classification layer; with random weights where the backbone has no file.
+    """The family's network without its classification layer; with random weights if the backbone has no file.
 
     Its layers have the same names in every process: names that Keras numbers across all models of a process start again
     at the first number.

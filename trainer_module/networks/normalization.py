@@ -29,9 +29,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> tf.Tensor:
-        """When training, normalises by the batch's statistics and remembers them; otherwise by the remembered ones.
+        """In training, normalises by the batch's statistics and updates the moving ones; otherwise by the moving ones.
 
-        In float32 the latter is Keras's code: there, one kernel was not faster. For bfloat16 Keras would cast to
+        In float32 the second case is Keras's code: there, one kernel was not faster. For bfloat16 Keras would cast to
         float32 and back, which took as long as bfloat16 saves in a convolution; the kernel computes in float32.
         """
         if not (training and self.trainable):
@@ -56,7 +56,7 @@ def normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
 
 @contextlib.contextmanager
 def normalization_held(model: keras.Model) -> Iterator[None]:
-    """Within it, a call with training=True normalises by the moving statistics and leaves them as they are.
+    """Context in which a call with training=True normalises by the moving statistics and leaves them unchanged.
 
     A BatchNormalization that is not trainable runs in inference mode; the gradients of its scale and offset can still
     be taken, by watching them.

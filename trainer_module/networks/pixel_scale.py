@@ -1,4 +1,4 @@
-"""Whether a model of the user's scales pixels as its backbone's `scale` says. Imports networks, no training code."""
+"""Checks that a user's model scales pixels as its backbone's `scale` says. Imports networks, no training code."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from trainer_module.networks.architectures import Network
 from trainer_module.networks.backbone import PREFIX, SCALING
 
 MOST_SPAN = 256.0
-"""Of black to white after a model's own scaling, where it takes grey levels: no model multiplies these."""
+"""Smallest distance of black and white after a model's own scaling of grey levels: no model multiplies these."""
 LEAST_SPAN = 1 / 8
-"""The same where `scale` has brought pixels to a span of about 1 before: a model's own /255 leaves 0.004 of it."""
+"""The same if `scale` has reduced pixels to a span of about 1 first: a model's own /255 leaves 0.004 of it."""
 
 
 def check_scale(network: Network, backbone: Backbone) -> None:
-    """Refuses a model whose first layers scale pixels that are scaled already, or expect pixels that are.
+    """Rejects a model whose first layers scale pixels that are already scaled, or expect scaled pixels.
 
-    Such a network computes, and its figures are those of a useless source.
+    Such a network runs, but is a useless source.
 
     Args:
       network: of the backbone, with its weights.
@@ -34,18 +34,18 @@ def check_scale(network: Network, backbone: Backbone) -> None:
     described = f"{backbone.in_words} begins with {' and '.join(names)}"
     if backbone.scale is None and span.min() > MOST_SPAN:
         raise ThawError(
-            f"{described}, which multiplies pixels by {span.min() / 255:.3g}, so it expects them scaled already. Say "
-            "how as the backbone's `scale`: 0..1, -1..1, torch or caffe; or 0..255 if it does take grey levels."
+            f"{described}, which multiplies pixels by {span.min() / 255:.3g}, so it expects scaled pixels. Say how as "
+            "the backbone's `scale`: 0..1, -1..1, torch or caffe; or 0..255 if it does take grey levels."
         )
     if backbone.pixels in ("0..1", "-1..1", "torch") and span.max() < LEAST_SPAN:
         raise ThawError(
             f"{described}, which scales pixels itself, and the backbone's `scale` ({backbone.scale}) scales them "
-            f"before: between black and white {span.max():.2g} would be left. Leave `scale` out."
+            f"first: the difference of black and white would only be {span.max():.2g}. Leave `scale` out."
         )
 
 
 def _own_span(model: keras.Model) -> tuple[list[str], np.ndarray]:
-    """The scaling layers that the user's model begins with, and the distance of black and white behind them."""
+    """The scaling layers that the user's model begins with, and the distance of black and white after them."""
     ours = (f"{PREFIX}scale", f"{PREFIX}resize")
     names: list[str] = []
     tensor = model.get_layer(ours[0]).output

@@ -18,18 +18,18 @@ from experiment.stack import Precision
 from trainer_module.networks.normalization import FusedBatchNormalization
 
 AS_LAYER_BEFORE = (keras.layers.Flatten, keras.layers.MaxPooling2D, FusedBatchNormalization)
-"""Do little with each value, so they compute in the type that they are given. By exact type, as below."""
+"""Layers that do little with each value, so they compute in the type of their input. By exact type, as below."""
 LEAST_PRODUCTS = 16
-"""Of a convolution in bfloat16, for each value that it reads or writes; with fewer, casts take longer than it saves."""
+"""Multiply-adds of a convolution in bfloat16 per value read or written; with fewer, casts take longer than it saves."""
 HEAD = "head"
 """The classification layer's name; it computes in float32."""
 
 
 @contextlib.contextmanager
 def computed_in(precision: Precision, layers: Iterable[Layer]) -> Iterator[None]:
-    """Within it, a call of these layers computes in `precision`; their weights stay float32.
+    """Context in which a call of these layers computes in `precision`; their weights stay float32.
 
-    A tf.function that is traced within it computes so ever after.
+    A tf.function that is traced in it keeps that precision.
 
     Args:
       precision: float32 changes nothing.
@@ -47,7 +47,7 @@ def computed_in(precision: Precision, layers: Iterable[Layer]) -> Iterator[None]
 
 
 def _in_bfloat16(layers: Iterable[Layer]) -> list[Layer]:
-    """Those that are faster in it; Keras casts what the others take."""
+    """The layers that are faster in it; Keras casts the inputs of the others."""
     found: list[Layer] = []
     fits = False
     for layer in layers:

@@ -17,7 +17,7 @@ from experiment.errors import ThawError
 from trainer_module.networks.architectures import Network
 
 Weights = dict[str, np.ndarray]
-"""Values of variables by `paths_of` them; statistics of BatchNormalization are among them."""
+"""Values of variables by their `paths_of`, including the statistics of BatchNormalization."""
 UNNAMED = re.compile(r"variable(_\d+)?")
 
 
@@ -100,7 +100,7 @@ def _keras_seeded(seed: str) -> Iterator[None]:
 
 
 def _without_seeds(settings: Any) -> Any:
-    """A layer's settings with None for every seed, those of its initialisers among them."""
+    """A layer's settings with None for every seed, including those of its initialisers."""
     if isinstance(settings, dict):
         return {name: None if name == "seed" else _without_seeds(value) for name, value in settings.items()}
     return [_without_seeds(value) for value in settings] if isinstance(settings, list) else settings

@@ -16,9 +16,9 @@ from experiment.random_streams import Stream, stream_generator
 from trainer_module.oracles.gaussian_process import Beliefs, SearchPoint, logits, points
 
 SAMPLES = 512
-"""Samples of the posterior; each names its best cell."""
+"""Number of posterior samples; each has a best cell."""
 TOLERANCE_POINTS = 0.5
-"""The search ends when it expects to lose less than this by taking the leading cell."""
+"""The search ends when the expected loss of taking the leading cell is below this."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,9 +131,9 @@ class AdvisedOracle(keras_tuner.Oracle):
         return round(float(np.mean(accuracies)), 9), one.freeze_count, not one.place.fine_tune
 
     def affordable(self) -> list[tuple[int, int]]:
-        """Candidates and draws that may still be asked for: of those that were not, as many as the budget allows.
+        """Candidates and draws that may still be requested: as many of the others as the budget allows.
 
-        The cheapest are taken first, so there are as many as there may be. The search can end sooner.
+        The cheapest come first, so this is the largest number possible. The search can end sooner.
         """
         taken, left = {*self.done, *self._given.values()}, self.budget_seconds - self.spent_seconds
         found = []
@@ -145,10 +145,10 @@ class AdvisedOracle(keras_tuner.Oracle):
         return found
 
     def foreseen(self) -> list[tuple[int, int]]:
-        """Candidates and draws that this search will ask for if each training gives what is expected of it.
+        """Candidates and draws that this search will request if each training gives the expected result.
 
-        The posterior mean stands for a result (Kriging believer; Ginsbourger et al. 2010, section 4.1). If nothing was
-        trained, it is all that the budget allows. No choice depends on this.
+        The posterior mean replaces a result (Kriging believer; Ginsbourger et al. 2010, section 4.1). If nothing was
+        trained, these are all that the budget allows. No choice depends on this.
         """
         if not self.done:
             return self.affordable()
@@ -171,7 +171,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         for place in self.first_of_each_transfer():
             if place not in begun and (first := self._if_affordable(place)) is not None:
                 return first
-        if not self.done:  # other workers have what was handed out
+        if not self.done:  # other workers have the requested ones
             return None
         mean, covariance = self._posterior()
         samples = points(self._beliefs.samples(mean, covariance, SAMPLES, self._random))  # [samples, candidates]
@@ -202,7 +202,7 @@ class AdvisedOracle(keras_tuner.Oracle):
         return next((draw for draw in range(self.draws) if (place, draw) not in taken), None)
 
     def first_of_each_transfer(self) -> list[int]:
-        """For each transfer the cell that the estimates put first, not fine-tuned where there is such a cell."""
+        """For each transfer the cell that the estimates rank first, without fine-tuning if there is such a cell."""
 
         def rank(candidate: int) -> tuple[bool, float, float]:
             place = self.candidates[candidate].place

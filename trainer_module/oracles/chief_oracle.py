@@ -19,14 +19,14 @@ from trainer_module.sweep.record import SweepRecord, add_missing
 from trainer_module.sweep.units import Planned
 
 MOST_LOSSES = 5
-"""A trial that was with this many workers when they were lost is not given out again."""
+"""A trial is not assigned again after this many workers were lost while they trained it."""
 
 
 class ChiefOracle(SweepOracle):
-    """Gives trials to workers that ask over the network, and gives a lost worker's trials to others.
+    """Assigns trials to workers that ask over the network, and a lost worker's trials to others.
 
-    A trial has ended when its row is in the ledger, whatever the worker reported. A report only makes the oracle look
-    there: KerasTuner's messages carry scores with half the digits.
+    A trial has ended when its row is in the ledger, whatever the worker reported. A report only makes the oracle read
+    the ledger: KerasTuner's messages carry scores with half the digits.
 
     Args:
       record: the sweep.
@@ -36,7 +36,7 @@ class ChiefOracle(SweepOracle):
       clock: seconds, from any start.
 
     Attributes:
-      finished: every planned execution has its row, and none is to be planned further.
+      finished: every planned execution has its row, and no more will be planned.
       failure: why the sweep can't continue; None while it can.
       fresh_rows: rows that arrived since the list was last emptied.
     """
@@ -85,7 +85,7 @@ class ChiefOracle(SweepOracle):
         with self._alone():
             self._leases.hear(tuner_id)
             if self._leases.in_hand(tuner_id) and not self.failure:
-                self._take_rows()  # it was started again, and may have been killed after it wrote the row
+                self._take_rows()  # it was restarted, and may have been killed after it wrote the row
             if self.finished or self.failure:
                 self._leases.dismiss(tuner_id)
                 return self._no_trial(TrialStatus.STOPPED)

@@ -1,7 +1,7 @@
 """Predicts all cells of a search from the trainings so far: a Gaussian process. Imports only numpy and scipy.
 
-Not scikit-learn's: its mean is fixed, and its kernels can't model a draw that trainings share and predictions average
-over. It decides what is trained next, so it runs on one thread, like everything that decides a result
+Not scikit-learn's: its mean is fixed, and its kernels can't model a draw that trainings share and over which
+predictions average. It decides what is trained next, so it runs on one thread, like everything that decides a result
 (fixed_threads.py).
 """
 
@@ -16,7 +16,7 @@ import threadpoolctl
 from scipy.optimize import minimize
 
 DRAW, NOISE = 4, 5
-"""Places in Beliefs.scales of two of the scales."""
+"""Positions of two of the scales in Beliefs.scales."""
 USUAL_SCALES = np.array([0.3, 0.3, 0.3, 0.5, 0.05, 0.1])
 """Logits, in this order: transfer, frozen layers, fine-tuning of one transfer, fine-tuning of all, draw, noise; see
 Beliefs. At 80% accuracy a tenth of a logit is 1.6 points, at 95% it is 0.5."""
@@ -27,14 +27,14 @@ MOST_APART = 4 * SCALES_VARY
 LAYERS_REACH = 0.25
 """Share of an architecture's layers over which accuracies remain similar."""
 FINE_TUNING_POWER = 4
-"""Of the share of frozen layers, with which what fine-tuning changes grows: with nothing frozen it changes nothing."""
+"""Power of the share of frozen layers in the effect of fine-tuning: with nothing frozen it has no effect."""
 LEAST, MOST = 0.01, 0.99
 """Accuracies beyond these are clipped: there, one image of val would change the logit by one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchPoint:
-    """Where a cell stands among others of the same n.
+    """The position of a cell among others of the same n.
 
     Attributes:
       transfer: its id.
@@ -52,11 +52,11 @@ class Beliefs:
 
     In logits, scales are about the same at every n; in points they shrink as accuracies approach 100%.
 
-    logit(cell, draw) = mean + transfer + smooth in the share of frozen layers, separate for each transfer +
-    fine-tuning + draw + noise; every term but the mean is normal with a scale of its own. What fine-tuning changes is
-    smooth in the share as well and grows with its FINE_TUNING_POWER; a part of it is common to all transfers. The
-    scales are those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1), under log-normal
-    priors around USUAL_SCALES.
+    logit(cell, draw) = mean + transfer + smooth in the share of frozen layers, separate for each transfer + fine-tuning
+    + draw + noise; every term but the mean is normal with a scale of its own. The effect of fine-tuning is smooth in
+    the share as well and grows with its FINE_TUNING_POWER; a part of it is common to all transfers. The scales are
+    those with the highest posterior density (Rasmussen and Williams 2006, section 5.4.1), under log-normal priors
+    around USUAL_SCALES.
 
     Args:
       places: the cells.
@@ -116,12 +116,12 @@ class Beliefs:
 
 @functools.cache
 def _linear_algebra() -> threadpoolctl.ThreadpoolController:
-    """Looked for once: to find the libraries takes longer than all else here."""
+    """Found once: searching for the libraries takes longer than all else here."""
     return threadpoolctl.ThreadpoolController()
 
 
 def logits(accuracies: np.ndarray) -> np.ndarray:
-    """Of fractions, float64 of the same shape; LEAST and MOST are the ends."""
+    """Logits of fractions, float64 of the same shape, clipped to LEAST and MOST."""
     kept = np.clip(accuracies, LEAST, MOST)
     return np.asarray(np.log(kept / (1 - kept)), np.float64)
 
@@ -132,7 +132,7 @@ def points(logit: np.ndarray) -> np.ndarray:
 
 
 def _cost(logs: np.ndarray, parts: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
-    """Less the log posterior density of scales, up to a constant, and its gradient (section 5.4.1).
+    """The negative log posterior density of scales, up to a constant, and its gradient (section 5.4.1).
 
     Args:
       logs: float64 [terms], logarithms of the scales.

@@ -1,4 +1,5 @@
-"""Which worker trains which execution of a sweep, and what waits again when one is lost. Imports no KerasTuner."""
+"""Which worker trains which execution of a sweep, and which executions wait again when one is lost. Imports no
+KerasTuner."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ class _Worker:
 
     Attributes:
       heard: when it last asked, reported or gave a sign of life, by the table's clock.
-      unit: what it was given; cells that it has not begun are reserved for it, since only it has their phase 1.
-      in_hand: what it trains now.
+      unit: its assigned unit; cells not yet begun are reserved for it, since only it has their phase 1.
+      in_hand: the execution that it trains now.
       freeze_count: of the last unit, whose program it has compiled.
       dismissed: it knows that the sweep has ended.
       adopted: it got its execution from an earlier table, and its name is not known.
@@ -66,7 +67,7 @@ class LeaseTable:
         return sum(not worker.dismissed and now - worker.heard <= seconds for worker in self._workers.values())
 
     def in_hand(self, name: str) -> Planned | None:
-        """What the worker trains now."""
+        """The execution that the worker trains now."""
         worker = self._workers.get(name)
         return worker.in_hand if worker else None
 
@@ -103,7 +104,7 @@ class LeaseTable:
         return worker.in_hand
 
     def end(self, execution: Planned) -> bool:
-        """Notes that an execution has ended, whoever trained it; False where that was known."""
+        """Notes that an execution has ended, whichever worker trained it; False if that was known."""
         if execution in self._ended:
             return False
         self._ended.add(execution)
@@ -116,7 +117,7 @@ class LeaseTable:
         """Leases a waiting execution to a worker that already trains it, by an earlier table.
 
         Returns:
-          False where the execution does not wait: it has ended, or a worker has it or will get it.
+          False if the execution does not wait: it has ended, or a worker has it or will get it.
         """
         unit = next((unit for unit in self._waiting if execution in unit.executions), None)
         if unit is None or execution in self._ended:

@@ -60,5 +60,5 @@ def no_hypermodel(hp: keras_tuner.HyperParameters) -> None:
 
 
 def row_metrics(row: Row) -> dict[str, float]:
-    """What KerasTuner keeps of a row."""
+    """The figures of a row that KerasTuner keeps."""
     return {"val_accuracy": row.val_accuracy, "val_loss": row.val_loss}

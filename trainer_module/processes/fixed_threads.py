@@ -2,7 +2,7 @@
 
 With another number of threads, sums are computed in another order, and after a thousand steps the model differs: at
 high rates one may learn and the other diverge. So everything that decides weights, ledgers or choices has a fixed
-number: one for each worker of a sweep, and SOURCE_THREADS for a source, beside which nothing else runs.
+number: one for each worker of a sweep, and SOURCE_THREADS for a source, which runs alone.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from trainer_module.processes import fork_server
 Result = TypeVar("Result")
 
 SOURCE_THREADS = 2
-"""Of a source's training. On two cores a step takes 0.54 times as long as with one thread, on one core 1.02 to 1.04
-times (docs/adr/0026-sources-on-two-threads.md)."""
+"""Threads of a source's training. On two cores a step takes 0.54 times as long as with one thread, on one core 1.02 to
+1.04 times (docs/adr/0026-sources-on-two-threads.md)."""
 
 
 class WorkerFailed(ThawError):
@@ -35,7 +35,7 @@ class WorkerFailed(ThawError):
 
 
 class Failure:
-    """What a worker sends before it ends because of an error.
+    """The message that a worker sends before it ends because of an error.
 
     Args:
       message: for the user.
@@ -46,14 +46,14 @@ class Failure:
 
 
 def one_thread() -> None:
-    """Lets TensorFlow and numpy use one thread in this process; to be called before TensorFlow computes anything."""
+    """Limits TensorFlow and numpy to one thread in this process; call it before TensorFlow computes anything."""
     fix_threads(1)
 
 
 def fix_threads(number: int) -> None:
-    """Gives every operation of TensorFlow so many threads, and numpy one; as early as one_thread.
+    """Gives every operation of TensorFlow so many threads, and numpy one; call it as early as one_thread.
 
-    The number is that of the pool, also where there are fewer cores: it decides how sums are split. numpy's libraries
+    The pool has this many threads even with fewer cores, since the number decides how sums are split. numpy's libraries
     would take fewer threads on fewer cores.
     """
     tf.config.threading.set_intra_op_parallelism_threads(number)
@@ -73,7 +73,7 @@ def run_alone(work: Callable[..., Result], *arguments: Any, task: str, threads: 
     Raises:
       WorkerFailed: the function raised, or its process died.
     """
-    fork_server.start()  # where it does not run yet: it keeps its sockets under a short path
+    fork_server.start()  # if it does not run yet: it keeps its sockets under a short path
     here, there = fork_server.CONTEXT.Pipe()
     process = fork_server.CONTEXT.Process(target=_work_alone, args=(there, threads, work, arguments), daemon=True)
     try:
@@ -106,7 +106,7 @@ def _work_alone(pipe: Connection, threads: int, work: Callable[..., Any], argume
 @contextlib.contextmanager
 def failures_told(pipe: Connection, threads: int = 1) -> Iterator[None]:
     """Fixes this process's threads, and sends errors instead of raising them."""
-    # What libraries print is for the log, where standard error goes; the terminal is for the parent's own lines.
+    # Output of libraries goes to standard error, which is the log; the terminal is for the parent's own lines.
     sys.stdout = sys.stderr
     fix_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -15,14 +15,14 @@ CONTEXT = multiprocessing.get_context("forkserver")
 PRELOADED = ("thaw_entry", "trainer_module.worker_pools.process_pool", "trainer_module.sweep.model_jobs")
 """Modules that every worker finds imported, by name: they import this one."""
 MOST_BYTES = 70
-"""Of the temporary folder's path: a socket's address has 107, and multiprocessing adds up to 33 to the folder."""
+"""Most bytes of the temporary folder's path: a socket's address has 107, and multiprocessing adds up to 33."""
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 def start() -> None:
-    """Starts the server, which imports TensorFlow in the background; does nothing when it runs.
+    """Starts the server, which imports TensorFlow in the background; does nothing if it runs already.
 
-    Whoever starts it early finds workers ready in a tenth of a second instead of ten.
+    After an early start, workers are ready in a tenth of a second instead of ten.
 
     Raises:
       ThawError: the system's temporary folder has too long a path, and no other can be written.

@@ -1,1 +1,1 @@
-"""Sources: how they are trained, checked and controlled, and what their features say of a target. Imports training."""
+"""Sources: training, checks and controls, and estimates from their features on a target. Imports training."""

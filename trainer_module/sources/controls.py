@@ -2,8 +2,8 @@
 
 After Yosinski, Clune, Bengio and Lipson (How transferable are features in deep neural networks?, NIPS 2014): random
 frozen features, and a network trained on its own task. Permuted labels after Zhang et al. (Understanding deep learning
-requires rethinking generalization, ICLR 2017): such a network memorises real images, so it shows what images and the
-scale of weights give without classes.
+requires rethinking generalization, ICLR 2017): such a network memorises real images, so it shows the effect of images
+and of the scale of weights without classes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def with_permuted_labels(records: Records, seed: int) -> Records:
     """
     ids = np.asarray(records.ids)
     originals = np.flatnonzero(records.copies == 0)
-    originals = originals[np.argsort(ids[originals], kind="stable")]  # whatever the order of the files
+    originals = originals[np.argsort(ids[originals], kind="stable")]  # independent of the order of the files
     shuffled = stream_generator(seed, Stream.PERMUTED_LABELS).permutation(records.labels[originals])
     # For each record, the place of its image among the sorted originals.
     places = np.searchsorted(ids[originals], ids)

@@ -36,7 +36,7 @@ class Estimate:
     Attributes:
       n, freeze_count, draw: which images, and the cut at which their features were taken.
       estimator: a name of LABEL_ESTIMATORS or DOMAIN_ESTIMATORS, or `leep`, which has one value for all freeze counts.
-      value: higher is better; never NaN: what an estimator refuses, such as too few images, is left out.
+      value: higher is better; never NaN: cases that an estimator rejects, such as too few images, are left out.
       seconds: the estimator's own, without those for the features.
     """
 

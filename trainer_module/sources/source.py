@@ -28,7 +28,7 @@ from trainer_module.training.training_loop import Program
 
 KERAS_FILE = "model.keras"
 CHECKS = 5
-"""How often a source in training is scored on val; the best of these moments is kept."""
+"""How many times a source is scored on val during training; the best weights of these moments are kept."""
 
 
 def train_source(network: Network, train: Records, val: Records, settings: ModelSettings) -> list[tuple[int, float]]:
@@ -77,14 +77,14 @@ def train_source(network: Network, train: Records, val: Records, settings: Model
 
 
 def _time_left(settings: ModelSettings) -> TimeLeft:
-    """Of a training whose parts between checks take equally long; known once the first has ended."""
+    """Time left of a training whose parts between checks take equally long; known once the first has ended."""
     found = TimeLeft(workers=1)
     found.plan({check: Piece("between checks", settings.name, seconds=1.0) for check in range(CHECKS)})
     return found
 
 
 def _program(network: Network, settings: ModelSettings) -> Program:
-    """Trains every layer, batch statistics among them, ready to begin."""
+    """A program that trains every layer, batch statistics included, ready to begin."""
     trained = [weight for layer in network.weighted_layers for weight in layer.trainable_weights]
     shift_px = settings.schedule.shift_px if isinstance(settings.schedule, SourceSchedule) else 0
     program = Program(
@@ -97,7 +97,7 @@ def _program(network: Network, settings: ModelSettings) -> Program:
 
 
 def source_initial_weights(network: Network, seed: int) -> Weights:
-    """What a source's training begins with, the head's among them; the control `random` keeps them."""
+    """The initial weights of a source's training, including the head's; the control `random` keeps them."""
     return weight_values.initial_weights(network.weighted_layers, stream_seed(seed, Stream.SOURCE_WEIGHTS))
 
 
@@ -134,7 +134,7 @@ def source_weights(model_folder: str, network: Network) -> Weights:
 
     Args:
       model_folder: where run_fn wrote the source.
-      network: what the weights are for.
+      network: the network to receive the weights.
 
     Raises:
       ThawError: the source has another architecture.

@@ -1,4 +1,5 @@
-"""A source's card, written beside its model, and whether that model may be transferred. Imports no TensorFlow."""
+"""A source's card, written next to its model, and the checks whether that model may be transferred. Imports no
+TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ MOST_LUCK = 0.01
 
 
 def check_unaltered(folder: str, weights_hash: str) -> None:
-    """Refuses a model that is not the one that its card was written for.
+    """Rejects a model that is not the one that its card was written for.
 
     Args:
       folder: of the model and its card.
@@ -36,7 +37,7 @@ def check_unaltered(folder: str, weights_hash: str) -> None:
 
 
 def check_trained(folder: str) -> None:
-    """Refuses a model that did no better on its own val images than guessing might have.
+    """Rejects a model whose accuracy on its own val images is no better than guessing may reach.
 
     Guessing means always predicting the largest class. The binomial tail is multiplied by the number of moments that
     the best was chosen from. ImageNet's weights have no val images here and pass.

@@ -21,14 +21,14 @@ from trainer_module.networks.weight_values import Weights
 from trainer_module.training.activation_cache import Budget
 
 RETRY_RATE = 1 / 4
-"""By which the learning rate is multiplied for the second try of a phase that diverged."""
+"""Factor of the learning rate for the second attempt at a phase that diverged."""
 ATTEMPTS: tuple[tuple[Outcome, float], ...] = (("trained", 1.0), ("retried", RETRY_RATE))
-"""Attempts at a phase: the outcome of one that goes well, and the factor of its learning rate."""
+"""Attempts at a phase: the outcome if it succeeds, and the factor of its learning rate."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Phase1:
-    """Where a phase 1 ended; fine-tuning continues from here.
+    """The end of a phase 1, from which fine-tuning continues.
 
     Attributes:
       place: what decided it.
@@ -82,7 +82,7 @@ class SweepEngine:
         """Trains one cell on one draw and scores it on val and test; the network keeps the trained weights.
 
         Raises:
-          ValueError: n, freeze_count or held_from is out of range, or layers are held where the head is not solved for.
+          ValueError: n, freeze_count or held_from is out of range, or layers are held without a solved head.
           FrozenWeightsChanged: see there.
         """
         if cell.held_from and (cell.fine_tune or self._recipe is not self._solved_head):
@@ -94,7 +94,7 @@ class SweepEngine:
         return phase_1.execution
 
     def initial_weights(self, draw: int) -> Weights:
-        """Random weights of the draw, under the source's backbone where there is one; the head is always new."""
+        """Random weights of the draw, with the source's backbone if there is one; the head is always new."""
         head = weight_values.initial_weights([self.network.head], stream_seed(self.seed, Stream.HEAD_WEIGHTS, draw))
         if self.source is not None:
             return {**self.source, **head}
@@ -108,7 +108,7 @@ class SweepEngine:
         return self._solved_head if solved else self._trained_head
 
     def _phase_1(self, cell: Cell, draw: int) -> _Phase1:
-        """Trains the head and what is not frozen; kept until another cell or draw is asked for."""
+        """Trains the head and the layers that are not frozen; kept until another cell or draw is requested."""
         place = (cell.n, cell.freeze_count, cell.held_from, draw, *self.schedule.of_phase_1)
         if self._last_phase_1 is None or self._last_phase_1.place != place:
             execution = self._tried(
@@ -136,14 +136,14 @@ class SweepEngine:
         return dataclasses.replace(tuned, outcome="retried") if retried else tuned
 
     def _kept(self, phase_1: _Phase1, tried: Execution) -> Execution:
-        """Phase 1's network, where fine-tuning made it worse on val; test plays no part in choosing."""
+        """Phase 1's network, if fine-tuning made it worse on val; the choice reads no test figures."""
         weight_values.set_weights(self._variables, phase_1.weights)
         before = phase_1.execution
         curve = (*before.curve, (tried.steps, before.curve[-1][1]))
         return dataclasses.replace(before, steps=tried.steps, seconds=tried.seconds, curve=curve, outcome="kept")
 
     def _tried(self, start: Weights, train: Callable[[float], Reached], give_up: Callable[[], Reached]) -> Execution:
-        """Trains from `start`, a second time at a lower rate where it diverged; gives up after that."""
+        """Trains from `start`; if it diverges, a second and last time at a lower rate."""
         began = time.perf_counter()
         for outcome, rate_factor in ATTEMPTS:
             weight_values.set_weights(self._variables, start)

@@ -1,4 +1,4 @@
-"""How long a sweep's executions are expected to continue, for the progress bar. Imports no TensorFlow."""
+"""The expected time left of a sweep's executions, for the progress bar. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainer_module.sweep.units import Planned
 
 
 class ExpectedWork:
-    """The time left of one sweep on this machine; executions count alike where nobody has planned them.
+    """The time left of one sweep on this machine; executions count equally if no plan has expected times.
 
     Args:
       folder: of the search's ledgers, with the machine's file.
@@ -30,7 +30,7 @@ class ExpectedWork:
         self._later: list[Planned] = []
 
     def foresee(self, later: Iterable[Planned]) -> None:
-        """What may come after the next round."""
+        """Executions that may follow the next round."""
         self._later = list(later)
 
     def begin(self, executions: Iterable[Planned]) -> None:
@@ -40,17 +40,17 @@ class ExpectedWork:
         self.time_left.plan(self._now, list(later.values()))
 
     def ended(self, cell: Cell, draw: int, seconds: float) -> None:
-        """An execution has ended after so many seconds of training; one that is not of the round was found."""
+        """An execution has ended after so many seconds of training; one outside the round was found in the ledger."""
         if (cell, draw) in self._now:
             self.time_left.ended((cell, draw), seconds)
 
 
 class JointWork:
-    """The time left of several sweeps' executions, which share workers: mostly one alone begins a sweep.
+    """The time left of several sweeps' executions, which share workers: mostly, one worker alone begins a sweep.
 
     Args:
       folder: of the search's ledgers, with the machine's file.
-      searched: by sweep, executions that ended before and the seconds that they took; tell the machine's speed.
+      searched: by sweep, executions that ended earlier with their seconds, which give the machine's speed.
       workers: processes that train side by side.
       clock: seconds.
     """
@@ -73,7 +73,7 @@ class JointWork:
         self.time_left.plan(self._now)
 
     def ended(self, sweep: str, cell: Cell, draw: int, seconds: float) -> None:
-        """An execution has ended after so many seconds of training; one that has not begun was found."""
+        """An execution has ended after so many seconds of training; one that has not begun was found in the ledger."""
         if (sweep, (cell, draw)) in self._now:
             self.time_left.ended((sweep, (cell, draw)), seconds)
 
@@ -86,10 +86,10 @@ class JointWork:
 
 
 def pieces(expected: Expected | None, executions: Iterable[Planned]) -> dict[Planned, Piece]:
-    """What is expected of executions; a fine-tuned one without its counterpart trains what they would share.
+    """Expected pieces of executions; a fine-tuned one without its counterpart also trains their shared phase.
 
     Args:
-      expected: of the sweep; none: of each the same.
+      expected: seconds of the sweep; none: the same for each.
       executions: that are planned together.
     """
     planned = list(dict.fromkeys(executions))

@@ -1,4 +1,5 @@
-"""What a sweep needs to begin, as plain values that can cross to another process. Imports engine, no TFX component."""
+"""What a sweep needs to begin, as plain values that can be sent to another process. Imports engine, no TFX
+component."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ class SweepJob:
     keep_weights: bool = False
 
     def write(self, path: Path) -> None:
-        """Writes the job for other machines, all of it at once."""
+        """Writes the job for other machines, atomically."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         written = path.with_suffix(".new")
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -100,10 +101,10 @@ class SweepJob:
         return SweepEngine(network, weights, self._target(), schedule, self.settings.seed, budget)
 
     def _target(self) -> TargetData:
-        """Reads the target's splits, of train only what a draw uses.
+        """Reads the target's splits; of train, only the records that a draw uses.
 
-        The test split is next to val in the same artifact; TFX hands the tuner train and val alone. It is read here
-        for the ledger's record of test probabilities: the engine scores it after training, and no choice ever sees it.
+        The test split is next to val in the same artifact; TFX gives the tuner only train and val. It is read here for
+        the ledger's record of test probabilities: the engine scores it after training, and no choice ever sees it.
         """
         settings = self.settings
         test_files = input_pipeline.sibling_split(self.val_files, "val", "test")

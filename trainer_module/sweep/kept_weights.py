@@ -1,6 +1,7 @@
-"""Weights of the network to deploy, as the sweep trained it, so that Trainer need not again. Imports record, no TFX.
+"""Weights of the network to deploy, as the sweep trained it, so that Trainer need not train it again. Imports record,
+no TFX.
 
-A side file beside the ledgers: where it is missing, as on a cluster, the model is trained again, to the same weights.
+A side file next to the ledgers: if it is missing, as on a cluster, the model is trained again, to the same weights.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from trainer_module.sweep.job import SweepFacts
 from trainer_module.sweep.record import SweepRecord
 
 FOLDER = "weights"
-"""Beside the ledgers; a file an execution, named by its sweep and its key."""
+"""Folder next to the ledgers, with a file per execution, named by its sweep and its key."""
 SCORE, OUTCOME = "val_accuracy", "outcome"
-"""Names in the file beside paths of variables, which all have a slash."""
+"""Names in the file other than paths of variables, which all have a slash."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
       weights: of the whole network, by path.
@@ -91,7 +92,7 @@ def weights_file(ledger_dir: Path, sweep: str, key: str) -> Path:
 
 
 def read_kept(path: Path) -> Kept | None:
-    """What was kept; None where the file is missing or damaged, so that the model has to be trained again."""
+    """The kept weights; None if the file is missing or damaged, so that the model must be trained again."""
     try:
         with np.load(path, allow_pickle=False) as file:
             values = {name: file[name] for name in file.files}
@@ -102,7 +103,7 @@ def read_kept(path: Path) -> Kept | None:
 
 
 def drop_all_but(settings: SweepSettings, kept: str) -> None:
-    """Removes the files of a sweep's other executions, those with earlier settings among them.
+    """Removes the files of a sweep's other executions, including those with earlier settings.
 
     Args:
       settings: the sweep.

@@ -1,4 +1,4 @@
-"""The training of a source and of a deployed model, as processes of their own run it. Imports sweep, no TFX."""
+"""The training of a source and of a deployed model, for separate processes. Imports sweep, no TFX."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def trained_source(
       train_files, val_files: file patterns of the domain's splits.
 
     Returns:
-      All weights and statistics by path, and what the source's card says of the training.
+      All weights and statistics by path, and the training's entries in the source's card.
 
     Raises:
       ThawError: training diverged, or a record can't be read.
@@ -66,7 +66,7 @@ def _in_training(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]
 
 @dataclasses.dataclass(frozen=True)
 class DeployedJob:
-    """What the deployed model's training needs to begin, as plain values for the process that does it.
+    """What the deployed model's training needs to begin, as plain values for its process.
 
     Attributes:
       settings: of the candidate or the baseline.
@@ -102,7 +102,7 @@ class DeployedJob:
         data = TargetData(
             train=drawn_records(train, self.cell.n, classes, settings.seed, [DEPLOYED_DRAW]),
             val=val,
-            # No test image is read here: what the engine scores as test is val again, and is not used.
+            # No test image is read here: the engine scores val again in place of test, and that score is not used.
             test=val,
             num_classes=classes,
             content_hash="",
@@ -112,7 +112,7 @@ class DeployedJob:
 
 
 def trained_cell(job: DeployedJob) -> tuple[Execution, Weights]:
-    """Runs the job's cell as the sweep ran it, and returns the network's weights as training left them."""
+    """Runs the job's cell as the sweep ran it, and returns the network's weights after training."""
     engine = job.build()
     execution = engine.run(job.cell, DEPLOYED_DRAW)
     return execution, weight_values.read_weights(weight_values.model_variables(engine.network))

@@ -27,7 +27,7 @@ class SweepRecord:
 
     Args:
       settings: the sweep.
-      facts: what was read from its data and its source.
+      facts: of its data and its source.
 
     Attributes:
       plan: its executions.
@@ -73,7 +73,7 @@ class SweepRecord:
 
     @property
     def folder(self) -> Path:
-        """What workers on other machines read and write."""
+        """The folder that workers on other machines read and write."""
         return self.settings.ledger_dir / self.name
 
     @property
@@ -87,7 +87,7 @@ class SweepRecord:
         return ledger.content_key(**self._content, cell=[cell.n, cell.freeze_count, cell.fine_tune, *held], draw=draw)
 
     def row(self, cell: Cell, draw: int, execution: Execution) -> Row:
-        """What the ledger keeps of an execution."""
+        """The ledger's row of an execution."""
         return Row(
             key=self.key(cell, draw), n=cell.n, freeze_count=cell.freeze_count, fine_tune=cell.fine_tune,
             draw=draw, val_accuracy=execution.val.accuracy, val_loss=execution.val.loss,
@@ -104,7 +104,8 @@ class SweepRecord:
     def open_ledger(self) -> Ledger:
         """The sweep's ledger, with every row that workers on other machines had written by now.
 
-        Leaves a note by which `thaw status` finds it. Says so where a row was dropped because a kill had cut it short.
+        Leaves a note by which `thaw status` finds it. Prints a line if a row was dropped because a kill had cut it
+        short.
         """
         opened = Ledger(self.ledger_path, self.header)
         if opened.dropped:
@@ -119,14 +120,14 @@ class SweepRecord:
 
 
 def _decisive(settings: SweepSettings) -> dict[str, Any]:
-    """Settings that decide an execution's result, beside cell and draw; of files the content counts, not the place."""
+    """Settings that decide an execution's result, in addition to cell and draw; files count by content, not by path."""
     included = {"role", "architecture", "backbone", "classes", "image_shape", "seed", "precision", "code"}
     decisive = settings.model_dump(mode="json", include=included, exclude={"backbone": {"weights", "model"}})
     return {**decisive, "schedule": settings.schedule.decisive}
 
 
 def add_missing(to: Ledger, rows: Iterable[Row]) -> None:
-    """Adds the rows whose key the ledger lacks: what two workers trained is kept once."""
+    """Adds the rows whose key the ledger lacks: an execution that two workers trained is kept once."""
     for row in rows:
         if row.key not in to.rows:
             to.append(row)
@@ -149,5 +150,5 @@ def plan_sweep(settings: SweepSettings) -> Plan:
 
 
 def keras_tuner_folder(ledger_folder: Path) -> Path:
-    """Where KerasTuner keeps its own files, beside the ledgers."""
+    """The folder of KerasTuner's own files, next to the ledgers."""
     return ledger_folder / "keras_tuner"

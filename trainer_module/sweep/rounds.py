@@ -1,4 +1,4 @@
-"""Training order of a sweep that may end early, and what it keeps then. Imports record, no KerasTuner."""
+"""Training order of a sweep that may end early, and the cells that it then keeps. Imports record, no KerasTuner."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rounds(settings: SweepSettings) -> list[Plan]:
 
 
 def complete_cells(plan: Plan, is_trained: Callable[[Cell, int], bool]) -> Plan:
-    """What a sweep that ended early keeps: the cells that were trained on all their draws.
+    """The cells that a sweep keeps if it ended early: those trained on all their draws.
 
     The best of many means is biased upwards, more so with few draws: cells are compared on the same draws.
     """

@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 from ledger.cell_selection import Cell
 
 Planned = tuple[Cell, int]
-"""What one execution trains: a cell and the number of its draw."""
+"""One execution: a cell and the number of its draw."""
 LONG_S = 40.0
 """Seconds of a training for which one more worker begins its sweep, which takes 8 s and more, although another sweep
 waits (worker_pools.joint_pool)."""
@@ -16,7 +16,7 @@ waits (worker_pools.joint_pool)."""
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """What one worker takes at once: the cells that share n, trained layers and draw, and so phase 1."""
+    """The work that one worker takes at once: the cells that share n, trained layers and draw, and so phase 1."""
 
     cells: tuple[Cell, ...]
     draw: int
@@ -27,7 +27,7 @@ class Unit:
 
     @property
     def phase_1(self) -> Planned:
-        """The execution that trains no more than what all cells share; not all units hold it."""
+        """The execution that trains only what all cells share; not all units have one."""
         return dataclasses.replace(self.cells[0], fine_tune=False), self.draw
 
     @property
@@ -36,7 +36,7 @@ class Unit:
         return [(cell, self.draw) for cell in self.cells]
 
     def without(self, ended: Container[Planned]) -> Unit | None:
-        """What has not ended of it; None if everything has."""
+        """The part that has not ended; None if everything has."""
         cells = tuple(cell for cell in self.cells if (cell, self.draw) not in ended)
         return Unit(cells, self.draw) if cells else None
 

@@ -27,8 +27,8 @@ class Budget:
     """How much memory the activations of one engine may take, and where the rest goes.
 
     Attributes:
-      memory_bytes: of all that is held at once: the cut in use, the one that it is computed from, and what is being
-        read from disk.
+      memory_bytes: limit for everything in memory at once: the cut in use, the one that it is computed from, and the
+        records being read from disk.
       spill_dir: folder for what exceeds that; None for the system's folder for temporary files.
     """
 
@@ -182,7 +182,7 @@ def kept(batches: Iterator[tf.Tensor], labels: np.ndarray, budget: Budget, *, sp
     start = 0
     for batch in batches:
         if not start:
-            # Filled in place: joining the batches afterwards would hold everything twice.
+            # Filled in place: joining the batches afterwards would need twice the memory.
             values = np.empty((len(labels), *batch.shape[1:]), np.float32)
         values[start : start + len(batch)] = batch.numpy()
         start += len(batch)
@@ -190,7 +190,7 @@ def kept(batches: Iterator[tf.Tensor], labels: np.ndarray, budget: Budget, *, sp
 
 
 def _parts(records: int, shape: tuple[int, ...]) -> Iterator[slice]:
-    """The records of each batch, of which one has `shape`."""
+    """The records of each batch; each record has `shape`."""
     batch = read_batch(shape)
     for start in range(0, records, batch):
         yield slice(start, min(start + batch, records))

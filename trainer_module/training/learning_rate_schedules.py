@@ -9,7 +9,7 @@ WARM_UP = 0.2
 
 
 def one_cycle(learning_rate: float, steps: int) -> np.ndarray:
-    """The learning rate of each step, float32 [steps]: a straight line up over the first WARM_UP, a cosine down to 0.
+    """The learning rate of each step, float32 [steps]: linear up over the first WARM_UP, then a cosine down to 0.
 
     Smith and Topin, Super-convergence, arXiv 1708.07120, section 3 (without the last leg); the fall is equation 5 of
     Loshchilov and Hutter, ICLR 2017. The rate at the top is `learning_rate`.

@@ -10,7 +10,7 @@ import scipy
 import sklearn
 import tensorflow as tf
 
-# Public functions tell how TensorFlow was built, not whether this process uses oneDNN.
+# Public functions say how TensorFlow was built, not whether this process uses oneDNN.
 from tensorflow.python.util import _pywrap_util_port
 
 from experiment.stack import Precision, Stack
@@ -18,7 +18,7 @@ from experiment.stack import Precision, Stack
 
 @functools.cache
 def running_stack(precision: Precision = "float32") -> Stack:
-    """What trains in this process: versions, oneDNN as TensorFlow resolved it, and the device class.
+    """The stack of this process: versions, oneDNN as TensorFlow resolved it, and the device class.
 
     Args:
       precision: of the networks that are trained.

@@ -42,12 +42,12 @@ def solve_head(
     """Solves the head for each strength, and takes the one with the least cross-entropy on val.
 
     Features are centred and divided by one number, the square root of their mean variance, so that strengths mean the
-    same for every network; the head takes features as they are.
+    same for every network; the returned head takes the original features.
 
     Args:
       features: real numbers [n, d] of the training records.
-      labels: integers [n], 0..num_classes-1, each class among them.
-      val_features, val_labels: likewise, what the strength is chosen on.
+      labels: integers [n], 0..num_classes-1, with every class.
+      val_features, val_labels: likewise, for the choice of the strength.
       num_classes: of the target.
 
     Raises:

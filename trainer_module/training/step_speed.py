@@ -1,4 +1,5 @@
-"""How much faster a network's training step is in bfloat16, here. Imports architectures, no sweep and no TFX."""
+"""Measures how much faster a network's training step is in bfloat16 on this machine. Imports architectures, no sweep
+and no TFX."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from trainer_module.training.activation_cache import InMemory
 from trainer_module.training.training_loop import Program
 
 LEAST_ROUNDS, MOST_ROUNDS, SECONDS = 2, 10, 1.0
-"""Both precisions are timed alternating, a step at a time, until the seconds are over. The fastest step of each counts.
+"""Seconds for which both precisions are timed, alternating step by step. The fastest step of each counts.
 
-Seconds are this process's on the processor: on a machine with other work every step may be interrupted, and what was
-measured then is kept. On a GPU they are the clock's."""
+The times are CPU seconds of this process, since other work on the machine may interrupt every step, and the result is
+kept. On a GPU they are wall time."""
 
 
 def main(asked: Sequence[Any]) -> None:

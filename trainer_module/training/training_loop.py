@@ -41,12 +41,12 @@ class Program:
 
     Args:
       model: from the activations at a cut to logits [batch, units].
-      variables: what is trained.
-      statistics_held: True normalises by the moving statistics and leaves them as they are (phase 2).
+      variables: to be trained.
+      statistics_held: True normalises by the moving statistics and leaves them unchanged (phase 2).
       shift_px: images are shifted by up to so many pixels in each direction while training; 0 for activations of other
         cuts.
       precision: of training steps; recalibration and scores are float32.
-      held: from the model's output to logits, always in inference mode, where the model does not reach that far.
+      held: from the model's output to logits, always in inference mode, if the model does not reach the logits.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Program:
         self._logits = tf.function(self._inference, input_signature=[activations], autograph=False)
 
     def recalibrate(self, data: Activations, order: np.ndarray, batches: int = RECALIBRATION_BATCHES) -> None:
-        """Sets the moving statistics to what the trained weights give on the last `batches` of the order.
+        """Sets the moving statistics to those of the trained weights on the last `batches` of the order.
 
         After some tens of steps from random weights they still lag so far that the network scores at chance in
         inference mode; re-estimating them with fixed weights corrects this (Wu and Johnson, arXiv 2105.07576, section
@@ -178,9 +178,9 @@ class Program:
         return loss
 
     def _apply_adam(self, values: list[tf.Variable], gradients: list[tf.Tensor], rate: tf.Tensor) -> None:
-        """One step of Adam (Kingma and Ba, ICLR 2015, end of section 2, as Keras has it), one kernel a variable.
+        """One step of Adam (Kingma and Ba, ICLR 2015, end of section 2, as Keras has it), one kernel per variable.
 
-        Keras's own optimiser adds a dozen operations a variable to the graph, which for MobileNetV2's 158 variables
+        Keras's own optimiser adds a dozen operations per variable to the graph, which for MobileNetV2's 158 variables
         take longer to compile and to run than the arithmetic.
         """
         time_step = tf.cast(self._steps_taken.assign_add(1), tf.float32)

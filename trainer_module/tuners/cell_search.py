@@ -1,7 +1,8 @@
-"""Which cells of one transfer are worth training: a Gaussian process for each n, asked in rounds. Imports search_tuner.
+"""Searches the cells of one transfer that are worth training: a Gaussian process for each n, in rounds. Imports
+search_tuner.
 
-Every round asks each n's oracle for as many trials, however many workers there are: what is trained, and so what is
-chosen, does not depend on the machine's cores.
+Every round asks each n's oracle for the same number of trials, however many workers there are, so that trainings and
+choices do not depend on the machine's cores.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ from trainer_module.sweep.record import Plan, plan_sweep
 from trainer_module.tuners.search_tuner import SearchTuner
 
 AT_ONCE = 2
-"""Trials of a round that are asked of each n."""
+"""Trials that each n gets in a round."""
 MOST_OF_GRID = 0.5
 """Share of the grid's cost that a search may take, as `relative_cost` measures it; most end sooner."""
 ALWAYS_AFFORDED = 4
-"""Freeze counts that a search may try at any cost; fewer would not be a grid."""
+"""Fewest freeze counts that a search may try, whatever their cost."""
 SCORED = 6
 """Times that val is scored in a training."""
 
 Train = Callable[[Plan], bool]
 """Trains the executions of a plan that the ledger lacks; False if time ran out."""
 Foresee = Callable[[Plan], None]
-"""Is called before each round with what may be asked for after it."""
+"""Called before each round with the executions that may be requested after it."""
 ValAccuracy = Callable[[Cell, int], float]
-"""Of an execution that was trained, a fraction."""
+"""Val accuracy of an execution that was trained, a fraction."""
 
 
 def begun_with(settings: SweepSettings) -> Plan:
-    """What a search trains first: at every n, as many layers frozen as possible, on all draws.
+    """The first trainings of a search: at every n, as many layers frozen as possible, on all draws.
 
     That is the cheapest cell, and mostly the best one with few images.
     """
@@ -48,7 +49,7 @@ def search_cells(
 ) -> None:  # fmt: skip
     """Trains cells of a transfer until each n's oracle expects almost no further gain, or time is up.
 
-    Cells that hold layers (`tuned`) are all trained in the end: the Gaussian process does not model them.
+    Cells with held layers (`tuned`) are all trained at the end: the Gaussian process does not model them.
 
     Args:
       settings: the transfer's sweep.
@@ -92,7 +93,7 @@ def _affordable(oracles: Mapping[int, AdvisedOracle], first_draw: int) -> Plan:
 
 
 def relative_cost(settings: SweepSettings, cell: Cell, most_frozen: int, val_images: int) -> float:
-    """What a training costs, in passes of one image through the whole network; a backward pass counts as two.
+    """The cost of a training, in passes of one image through the whole network; a backward pass counts as two.
 
     All layers count as equally expensive; this only affects how often a cell is best for its cost.
     """
@@ -115,7 +116,7 @@ def _oracle(settings: SweepSettings, n: int, most_frozen: int, val_images: int) 
         for cell in cells
         if not cell.held_from and not (cell.fine_tune and False in settings.fine_tune and is_whole(settings, cell))
     ]  # fmt: skip
-    # A fine-tuned cell's cost has its counterpart's in it.
+    # A fine-tuned cell's cost includes its counterpart's.
     dearest = {one.freeze_count: one.seconds for one in sorted(candidates, key=lambda one: one.seconds)}
     costs = sorted(dearest.values(), reverse=True)
     budget = settings.draws * max(MOST_OF_GRID * sum(costs), sum(costs[:ALWAYS_AFFORDED]))
@@ -123,7 +124,7 @@ def _oracle(settings: SweepSettings, n: int, most_frozen: int, val_images: int) 
 
 
 def is_whole(settings: SweepSettings, cell: Cell) -> bool:
-    """Whether phase 1 trains the whole network for as long as it may, which leaves fine-tuning nothing to do."""
+    """Whether phase 1 trains the whole network as long as allowed, so that fine-tuning has nothing left to do."""
     return not cell.freeze_count and (settings.schedule.tuning or settings.schedule.max_steps) is not None
 
 

@@ -33,10 +33,10 @@ Train = Callable[[Sequence[Asked]], Sequence[Sequence[float]]]
 
 
 class SearchTuner(keras_tuner.Tuner):
-    """Trains what the oracle asks for until it has enough.
+    """Trains the oracle's trials until the oracle needs no more.
 
     Args:
-      oracle: says what to train.
+      oracle: proposes the trials.
       n: labelled images of the target.
       folder: KerasTuner's files; nothing is read from it again.
       at_once: trials of a round.
@@ -50,9 +50,9 @@ class SearchTuner(keras_tuner.Tuner):
         )
 
     def search(self, train: Train) -> None:
-        """Asks, trains and tells, round by round.
+        """Asks for trials, trains them and reports their scores, round by round.
 
-        KerasTuner's own loop would train one trial at a time, and hide a training's exception.
+        KerasTuner's own loop would train one trial at a time, and suppress a training's exception.
 
         Args:
           train: trains a round.

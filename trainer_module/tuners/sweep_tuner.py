@@ -26,11 +26,11 @@ from trainer_module.sweep.rounds import complete_cells, rounds
 from trainer_module.tuners.cell_search import search_cells
 
 OUTCOMES = {"kept": "kept as before tuning", "retried": "repeated at a lower rate"}
-"""Outcomes of rows that need words."""
+"""Words for the outcomes of rows that get a note."""
 
 
 class Runner(Protocol):
-    """What trains for the tuner: WorkerPool."""
+    """The pool that trains for the tuner: WorkerPool."""
 
     facts: SweepFacts
 
@@ -43,7 +43,7 @@ class Runner(Protocol):
 
 
 class LedgerTuner(keras_tuner.Tuner):
-    """A KerasTuner whose trials are the rows of a ledger; subclasses say who trains.
+    """A KerasTuner whose trials are the rows of a ledger; subclasses define what trains them.
 
     Args:
       record: the sweep.
@@ -54,7 +54,7 @@ class LedgerTuner(keras_tuner.Tuner):
     def __init__(self, record: SweepRecord, rows: Ledger, oracle: SweepOracle):
         self.record = record
         self.ledger = rows
-        # The ledger has what ran before, so KerasTuner's own files start empty.
+        # The ledger has the earlier executions, so KerasTuner's own files start empty.
         super().__init__(
             oracle=oracle,
             hypermodel=no_hypermodel,
@@ -97,7 +97,7 @@ class SweepTuner(LedgerTuner):
     Args:
       runner: trains cells of this sweep.
       settings: the sweep.
-      deadline: by `clock`, when it stops with what it has; none: when everything is trained.
+      deadline: by `clock`, when it stops with the rows that it has; none: when everything is trained.
       clock: seconds.
     """
 
@@ -115,8 +115,8 @@ class SweepTuner(LedgerTuner):
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Runs the planned executions that the ledger lacks, then lets KerasTuner go through its trials.
 
-        Where the sweep is searched (cell_search), and after the deadline, the plan is what was trained: one cell at
-        every n at least (sweep.rounds).
+        If the sweep is searched (cell_search), and after the deadline, the plan becomes the trained executions: at
+        least one cell at every n (sweep.rounds).
 
         Raises:
           ThawError: an execution failed; those that ended before are kept.
@@ -136,10 +136,10 @@ class SweepTuner(LedgerTuner):
             super().search(*args, verbose=0, **kwargs)
 
     def _run(self, label: str) -> set[tuple[Cell, int]]:
-        """Runs what the ledger lacks of the plan, or of what a search asks for, as long as there is time.
+        """Runs the executions of the plan, or of a search, that the ledger lacks, as long as there is time.
 
         Returns:
-          The plan's executions, or those that a search asked for: other rows of the ledger do not change its choice.
+          The executions of the plan or the search: other rows of the ledger do not change its choice.
         """
         settings, record = self.record.settings, self.record
         asked: dict[tuple[Cell, int], None] = {}
@@ -162,7 +162,8 @@ class SweepTuner(LedgerTuner):
         return set(asked)
 
     def _train(self, plan: Plan, work: ExpectedWork, advance: Callable[[str], None], *, to_its_end: bool) -> bool:
-        """Runs what the ledger lacks of a plan; False if time ran out, and running executions are lost."""
+        """Runs the executions of a plan that the ledger lacks; False if time ran out, and running executions are
+        lost."""
         lacking = [execution for execution in plan if not self._has(*execution)]
         for _ in range(len(plan) - len(lacking)):
             advance("from the ledger")

@@ -21,7 +21,7 @@ from trainer_module.worker_pools.joint_pool import JointPool
 
 
 class FreshDraws:
-    """One sweep's fresh draws: what its ledger holds, and what workers need to train the rest.
+    """One sweep's fresh draws: the rows of its ledger, and what workers need to train the rest.
 
     Args:
       job: of the search.
@@ -30,7 +30,7 @@ class FreshDraws:
 
     Attributes:
       job: of the fresh draws.
-      facts: what a worker must read.
+      facts: of the data and the source that a worker must read.
     """
 
     def __init__(self, job: SweepJob, searched: Header, draws: int):
@@ -58,7 +58,7 @@ class FreshDraws:
         return row
 
     def check_source(self) -> None:
-        """Refuses a source that no search would transfer.
+        """Rejects a source that no search would transfer.
 
         Raises:
           ThawError: it is no better than guessing, or was altered since it was trained.
@@ -79,14 +79,14 @@ def fresh_rows(
     advance: Callable[[str, Row, bool], None],
     begin: Callable[[Mapping[str, Sequence[Planned]]], None] = lambda lacking: None,
 ) -> dict[str, tuple[Header, list[Row]]]:  # fmt: skip
-    """Rows of executions by sweep, in their order; what the ledgers hold does not run again.
+    """Rows of executions by sweep, in their order; those in the ledgers do not run again.
 
     Args:
       sweeps: by name.
       pool: of these sweeps' jobs and facts.
       asked: cells and draws by sweep.
       advance: is called with the sweep, each row that was trained or found, and whether it was found.
-      begin: is called with what the ledgers lack, after the rows that were found.
+      begin: is called with the executions that the ledgers lack, after the rows that were found.
 
     Raises:
       ThawError: a source may not be transferred, or an execution failed; rows that ended before are kept.

@@ -1,8 +1,8 @@
 """Runs executions of several sweeps in one set of processes of one thread each. Imports sweep, no TFX, no KerasTuner.
 
-With a pool for each sweep, workers that have nothing left would wait for the sweep's last execution, and each of them
-would read the target, compile programs and pass images through frozen layers. Here a worker takes another sweep
-instead. Two train one sweep only where its trainings are long, or where no other sweep is left.
+With a pool for each sweep, idle workers would wait for the sweep's last execution, and each of them would read the
+target, compile programs and pass images through frozen layers. Here a worker takes another sweep instead. Two train one
+sweep only if its trainings are long, or if no other sweep is left.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from trainer_module.worker_pools.worker_process import Deaths, Job, WorkerDied, 
 
 @dataclasses.dataclass(frozen=True)
 class KnownSweep:
-    """A sweep whose data and source were read before.
+    """A sweep whose data and source were read already.
 
     Attributes:
       job: builds its engine.
-      facts: what a worker must read.
+      facts: of the data and the source that a worker must read.
       seconds: expected of a cell's training, with all its phases.
     """
 
@@ -40,7 +40,7 @@ class KnownSweep:
 class JointPool:
     """Processes that share the executions of several sweeps; a context manager that ends them.
 
-    None starts before it has work, and each stays with its sweep until that has none left.
+    A process starts only when it has work, and stays with its sweep until that has none left.
 
     Args:
       sweeps: by name.
@@ -94,7 +94,7 @@ class JointPool:
                 except WorkerFailed as failed:
                     raise WorkerFailed(f"{name}: {failed}") from failed
                 yield name, *ended, execution  # the caller has written it when this continues
-                worker.go_on()
+                worker.train_next()
 
     def _hand_out(self, waiting: Mapping[str, list[Unit]]) -> None:
         """Gives each worker work of its own sweep; one that has none makes room for a worker of another sweep."""
@@ -116,8 +116,8 @@ class JointPool:
     def _next_sweep(self, waiting: Mapping[str, Sequence[Unit]]) -> str | None:
         """The sweep that a free worker begins, None if there is none.
 
-        That with the longest next training, so that no long one is left alone at the end. If another worker has it,
-        only for a training of LONG_S. If there is none, the one with the most units for each of its workers.
+        It is the sweep with the longest next training, so that no long one is left alone at the end. If another worker
+        has that sweep, the training must take LONG_S. If there is none, it is the sweep with the most units per worker.
         """
         has = collections.Counter(self._workers.values())
         longest = {
@@ -128,7 +128,7 @@ class JointPool:
         return next(first, max(lacking, key=lambda name: len(waiting[name]) / max(1, has[name]), default=None))
 
     def _makes_room(self) -> bool:
-        """Whether one more process may start; ends an idle one where there are as many as there may be."""
+        """Whether one more process may start; ends an idle one if the maximum is reached."""
         if len(self._workers) < self._most:
             return True
         idle = next((worker for worker in self._workers if worker.unit is None), None)

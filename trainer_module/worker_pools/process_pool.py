@@ -26,7 +26,7 @@ from trainer_module.worker_pools.worker_process import MOST_DEATHS, Deaths, Job,
 
 
 def default_workers() -> int:
-    """One for each core on a CPU; one in total on a GPU."""
+    """Number of workers: one for each core on a CPU; one in total on a GPU."""
     return 1 if tf.config.list_physical_devices("GPU") else usable_cores()
 
 
@@ -38,7 +38,7 @@ class WorkerPool:
       workers: how many processes.
 
     Attributes:
-      facts: what all workers have read.
+      facts: of the data and the source, which all workers have read.
 
     Raises:
       WorkerFailed: the engine can't be built.
@@ -79,11 +79,11 @@ class WorkerPool:
 
     @property
     def size(self) -> int:
-        """How many processes there are."""
+        """The number of processes."""
         return len(self._workers)
 
     def resize(self, workers: int) -> None:
-        """Starts or ends processes until there are so many, one at least; never while `run` is at work."""
+        """Starts or ends processes to reach this number, at least one; do not call it while `run` is active."""
         with self._lock:
             if self._closed:
                 return
@@ -113,7 +113,7 @@ class WorkerPool:
                     self._replace(worker, waiting)
                     continue
                 yield *ended, execution  # the caller has written it when this continues
-                worker.go_on()
+                worker.train_next()
 
     def _facts_of_all(self) -> SweepFacts:
         """Waits until every worker is ready, and compares what they have read."""
@@ -123,7 +123,7 @@ class WorkerPool:
         return facts[0]
 
     def _facts_of(self, place: int) -> SweepFacts:
-        """What the worker there has read; one that died before it was ready is started again."""
+        """The facts that the worker has read; one that died before it was ready is started again."""
         deaths = 0
         while True:
             try:
@@ -158,7 +158,7 @@ class WorkerPool:
 
 
 def checked_pool(job: SweepJob, workers: int) -> WorkerPool:
-    """A sweep's workers, once its source has been found fit to be transferred.
+    """A sweep's workers, after the check that its source may be transferred.
 
     Raises:
       ThawError: the source is no better than guessing, or was altered since it was trained.

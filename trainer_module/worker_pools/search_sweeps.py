@@ -1,4 +1,4 @@
-"""The sweeps that a search trains cells of: their workers and their ledgers. Imports no TFX and no KerasTuner."""
+"""The sweeps of a search: their workers and their ledgers. Imports no TFX and no KerasTuner."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class SearchSweep:
         """The sweep's record and its ledger.
 
         Args:
-          processes: how many to start where none runs.
+          processes: how many to start if none runs.
 
         Raises:
           ThawError: the source may not be transferred, or the ledger can't be read.

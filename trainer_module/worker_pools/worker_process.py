@@ -16,7 +16,7 @@ from trainer_module.sweep.kept_weights import WeightsKeeper
 from trainer_module.sweep.units import Planned, Unit
 
 MOST_DEATHS = 2
-"""Work that ends this many processes is not tried again."""
+"""Work during which this many processes died is not tried again."""
 
 
 class Job(Protocol):
@@ -37,10 +37,10 @@ class WorkerProcess:
 
     Args:
       job: builds the engine.
-      expected: what it must have read; none: whatever it reads is its first message (see `facts`).
+      expected: the facts that it must have read; none: its first message says what it has read (see `facts`).
 
     Attributes:
-      unit: what it was given and has not ended; None if it is idle.
+      unit: its assigned work that has not ended; None if it is idle.
       freeze_count: of the last unit, whose program it has compiled.
     """
 
@@ -57,7 +57,7 @@ class WorkerProcess:
                 raise
 
     def facts(self) -> SweepFacts:
-        """What it has read; waits until it is ready.
+        """The facts that it has read; waits until it is ready.
 
         Raises:
           WorkerDied: see there.
@@ -69,16 +69,16 @@ class WorkerProcess:
     def begin(self, unit: Unit) -> None:
         """Starts the first of a unit's executions."""
         self.unit, self.freeze_count = unit, unit.freeze_count
-        self.go_on()
+        self.train_next()
 
-    def go_on(self) -> None:
+    def train_next(self) -> None:
         """Starts the next of its unit's executions, if there is one."""
         if self.unit is not None:
-            with contextlib.suppress(ConnectionError):  # it died: whoever waits for the result will see
+            with contextlib.suppress(ConnectionError):  # it died: the caller that waits for the result notices
                 self.pipe.send(self.unit.executions[0])
 
     def result(self) -> tuple[Planned, Execution]:
-        """The execution that ended, and its result; the rest of the unit waits for `go_on`.
+        """The execution that ended, and its result; the rest of the unit waits for `train_next`.
 
         Raises:
           WorkerDied: see there.
@@ -91,12 +91,12 @@ class WorkerProcess:
         return ended, execution
 
     def terminate(self) -> None:
-        """Ends it, whatever it does; `bury` waits until it has gone."""
+        """Kills the process; `bury` waits until it has ended."""
         self.process.terminate()
         self.pipe.close()
 
     def bury(self) -> int | None:
-        """Its exit code, once it has gone."""
+        """Its exit code, once it has ended."""
         self.process.join()
         self.pipe.close()
         return self.process.exitcode
@@ -112,17 +112,17 @@ class WorkerProcess:
 
 
 class Deaths:
-    """Counts the processes that died while they trained the same, so that a sweep ends."""
+    """Counts the processes that died while they trained the same unit, so that a sweep ends."""
 
     def __init__(self) -> None:
         self._counts: collections.Counter[tuple[str, Planned]] = collections.Counter()
 
     def unit_of(self, worker: WorkerProcess, sweep: str = "") -> Unit:
-        """What a worker that died has not ended, to be trained again.
+        """The unfinished work of a worker that died, to be trained again.
 
         Args:
           worker: which died.
-          sweep: whose work it was, where there are several.
+          sweep: of the work, if there are several.
 
         Raises:
           WorkerFailed: MOST_DEATHS processes have died while they trained it.

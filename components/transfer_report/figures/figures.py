@@ -71,9 +71,9 @@ class Pictures:
       curves: learning curves, Figure 2 measured; None if no cell has one to draw at that size.
       curves_n: the size they are drawn at.
       without_curve: transfers with cells of that size that the curves leave out: see curve_pairs.
-      mistakes: what a model classifies wrongly; None where it makes no mistake, or there are no test images.
-      near_duplicates: pictures that were kept in one split; None where there are none.
-      labels: curves beyond the sizes that were run; None where there is no estimate of any.
+      mistakes: what a model classifies wrongly; None if it makes no mistake, or there are no test images.
+      near_duplicates: pictures that were kept in one split; None if there are none.
+      labels: curves beyond the sizes that were run; None if none has an estimate.
     """
 
     overview: Picture
@@ -123,7 +123,7 @@ def write_figures(folder: Path, summaries: Summaries, grid: Grid, pace: Pace) ->
 
 
 def write_mistakes(folder: Path, images: TargetImages, sweep: Sweep, row: Row) -> Picture | None:
-    """Writes the most confident mistakes of an execution as a picture; None where it makes none."""
+    """Writes the most confident mistakes of an execution as a picture; None if it makes none."""
     wrong = len(mistakes(sweep, row))
     if not wrong:
         return None
@@ -152,7 +152,7 @@ def write_labels(folder: Path, labels: Mapping[str, Any], data: str) -> Picture 
 
 
 def freezing_lines(cells: Sequence[CellSummary]) -> dict[str, list[MeasuredCell]]:
-    """A transfer's cells with everything frozen, nothing frozen, and everything frozen first; as far as swept."""
+    """A transfer's cells with everything frozen, nothing frozen, and everything frozen before fine-tuning, if swept."""
     most, unit = cells[0].max_freeze_count, unit_of(cells[0].architecture) + "s"
     ways = {
         f"all {unit} frozen": (most, False),
@@ -177,9 +177,9 @@ def shared_scales(summaries: Summaries) -> Scales:
 
 
 def curve_pairs(grid: Grid, pace: Pace, n: int) -> dict[str, CurvePair]:
-    """Each transfer's best cell on val at n, and its baseline, where both curves have points on the way.
+    """Each transfer's best cell on val at n, and its baseline, if both curves have points during training.
 
-    A solved head that nothing is tuned after takes no steps, and a training of few steps has no points between.
+    A solved head without tuning takes no steps, and a training of few steps has no points in between.
     """
     pairs = {}
     for transfer, chosen in grid.chosen.transfers.items():

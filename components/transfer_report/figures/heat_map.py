@@ -46,12 +46,12 @@ class _Grid:
 
     @property
     def font_size(self) -> float:
-        """Of a cell's value, in points; nine columns leave little room."""
+        """Font size of a cell's value, in points; nine columns leave little room."""
         return 10.5 if len(self.sizes) <= 4 else 9.5 if len(self.sizes) <= 6 else 8.5
 
 
 def draw_heat_map(cells: Sequence[CellSummary], chosen: Collection[Cell], scales: Scales) -> Figure:
-    """Draws one transfer's cells but those that hold layers; what was not run is grey, undecided gains are hatched.
+    """Draws one transfer's cells except those with held layers; cells not run are grey, undecided gains are hatched.
 
     Args:
       cells: all of one transfer.

@@ -17,7 +17,7 @@ COLUMNS = 8
 PICTURE_INCHES = 1.55
 MOST_SHOWN = 24
 LONGEST_NAME = 14
-"""Letters of a class's name above a picture; what is longer is cut, and whole on hovering."""
+"""Characters of a class's name above a picture; a longer name is cut, and shown in full on hovering."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def mistakes(sweep: Sweep, row: Row) -> np.ndarray:
 
 
 def captions(sweep: Sweep, row: Row, places: Sequence[int]) -> list[str]:
-    """What each test image is and what the execution called it, with the probability of that call."""
+    """Each test image's class, and the class that the execution predicts, with its probability."""
     classes, called = [_short(name) for name in sweep.header.classes], sweep.called([row])[0]
     return [
         f"{classes[sweep.labels[place]]}\n→ {classes[called[place]]} {row.test_probabilities[place].max():.0%}"
@@ -67,7 +67,7 @@ def mistakes_sheet(images: TargetImages, sweep: Sweep, row: Row) -> Figure:
 
 
 def near_duplicates_sheet(images: TargetImages, sets: Sequence[Sequence[str]]) -> Figure | None:
-    """The pictures of each set after those of the one before, with the set's number and their split."""
+    """The pictures, set after set, with the set's number and their split."""
     shown = [
         (images.others[name], number)
         for number, ids in enumerate(sets, start=1)

@@ -1,4 +1,4 @@
-"""Estimates before training against accuracy after it, a panel an estimator. matplotlib without pyplot."""
+"""Estimates before training against accuracy after it, a panel for each estimator. matplotlib without pyplot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def draw_estimates(panels: Mapping[str, tuple[str, Points]]) -> Figure:
     """A panel for each estimator, a mark for each freeze count, a colour for each transfer.
 
     Args:
-      panels: by the estimator's name: what stands below the name, and the points.
+      panels: by the estimator's name: the text below the name, and the points.
 
     Returns:
       A figure 12.8 inches wide, without title.

@@ -15,7 +15,7 @@ UNBALANCED = 1.2
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """What to do, in one sentence; in a second one, that what is advised may be no better than chance."""
+    """What to do, in one sentence; a second one warns if the advised network may be no better than chance."""
     row = next(row for row in summary["closing_table"] if row["transfer"] == summary["winner"])
     scratch = row["from_scratch"]
     if row["blessed"]:
@@ -95,7 +95,7 @@ def certainty(row: Mapping[str, Any]) -> list[str]:
     else:
         difference = f"The {row['verdict']} is {gain}."
     drawn = formats.draws([row["draws"]])
-    return [difference, *_other_scratch(row), f"Brackets: 95% intervals, from {drawn} that took no part in the choice."]
+    return [difference, *_other_scratch(row), f"Brackets: 95% intervals, from {drawn} that the search did not use."]
 
 
 def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int] = ()) -> list[str]:
@@ -117,7 +117,7 @@ def evidence(row: Mapping[str, Any], transfers: int, class_images: Sequence[int]
         f"{baseline[0].upper()}{baseline[1:]}, trained on the same images, reaches "
         f"{formats.percent(row['baseline_accuracy'])} {formats.percent_interval(row['baseline_interval'])}.",
         *_balanced(row, class_images),
-        f"{choice}; test played no part in the choice.",
+        f"{choice}, without looking at the test images.",
     ]
 
 

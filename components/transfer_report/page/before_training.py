@@ -37,8 +37,8 @@ class BeforeTrainingShown:
     """The section.
 
     Attributes:
-      firsts: at each n the largest predicted gain, beside what draw 0 showed if the cell was trained on it.
-      found: every predicted gain so.
+      firsts: at each n the largest predicted gain, with the gain that draw 0 showed if the cell was trained on it.
+      found: the same for every predicted gain.
       calibration, level: as in BeforeTraining.
       worth: estimator's name -> question -> tau and regret in words.
       plots: the picture with a panel for each estimator; None if no estimator ordered two trained cells.
@@ -82,7 +82,7 @@ class BeforeTrainingShown:
 def write_before_training(
     out_dir: Path, before: BeforeTraining, ledgers: Ledgers, sizes: Sequence[int]
 ) -> BeforeTrainingShown:
-    """Writes predicted_gains.csv, estimates.csv and the picture, and says what they come to.
+    """Writes predicted_gains.csv, estimates.csv and the picture, and summarises them.
 
     Args:
       out_dir: of the report, with its folder `figures`.

@@ -18,7 +18,7 @@ _STYLES = {"gain": "green", "loss": "red", "undecided": "yellow"}
 
 
 def closing_table(summary: dict[str, Any]) -> FittingTable:
-    """Builds the closing table, blocks where the terminal is too narrow for it; reasons follow below in full.
+    """Builds the closing table, or blocks if the terminal is too narrow for it; the reasons follow in full.
 
     Args:
       summary: the content of summary.json.
@@ -65,7 +65,7 @@ def _row(row: dict[str, Any], is_winner: bool) -> list[Text]:
 
 
 def _against_scratch(row: Mapping[str, Any]) -> str:
-    """The lead over the best network from scratch where that is not the baseline: otherwise it is the gain."""
+    """The lead over the best network from scratch, if that is not the baseline; otherwise the lead is the gain."""
     best = row["from_scratch"]
     return (
         f"{row['transfer']} against the best network from scratch on val, {best['sweep']} "
@@ -83,7 +83,7 @@ _WORSE_ON_VAL = "worse_on_val in cells.csv and confirmed.csv"
 
 
 def _notes(summary: dict[str, Any]) -> Text:
-    """What stands below the table: the winner, every reason, what was left out."""
+    """The lines below the table: the winner, every reason, what was left out."""
     winner = summary["winner"]
     fate = "blessed" if summary["pushed"]["blessed"] else "not blessed, so nothing is pushed"
     lines = [f"Best on val: {winner}, {fate}.", *(one["sentence"] for one in summary.get("advice", ()))]
@@ -95,7 +95,7 @@ def _notes(summary: dict[str, Any]) -> Text:
     lines += [f"{transfer} was left out: {reason}" for transfer, reason in summary["left_out"].items()]
     lines += [*budget_notes(summary), *divergence_notes(summary)]
     note = (
-        "All figures are of fresh draws, which took no part in the choice; below each is its 95% interval. The verdict "
+        "All figures come from fresh draws, which the search did not use; below each is its 95% interval. The verdict "
         "is on the gain and allows for the number of comparisons (Holm), so an interval above 0 can still be undecided."
     )
     lines.append(note)

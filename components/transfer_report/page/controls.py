@@ -1,7 +1,7 @@
-"""Controls shown apart: what they are, their learning curves, accuracy by freeze count. Imports no TensorFlow.
+"""The section on controls: what they are, their learning curves, accuracy by freeze count. Imports no TensorFlow.
 
-A control (Yosinski et al., NIPS 2014) shows what causes a gain. It is left out of all that chooses or judges: winner,
-claims, advice, labels saved, and the family of verdicts, which the controls have among themselves.
+A control (Yosinski et al., NIPS 2014) shows what causes a gain. It is left out of all choices and judgements: winner,
+claims, advice, labels saved. The verdicts on controls are corrected as a family of their own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ControlsShown:
       n: the size that both pictures are drawn at.
       sections: id, what it is in words, and its cells, for each control.
       by_freeze_count: accuracy against frozen layers, controls beside transfers.
-      curves: learning curves; None if the ledgers hold no points between start and end.
+      curves: learning curves; None if the ledgers have no points between start and end.
     """
 
     n: int

@@ -86,7 +86,7 @@ def silent_sentences(labels: Values) -> list[str]:
 
 def wished_in_words(accuracy: float) -> str:
     """Such as 95.0%, with as many digits as were asked for: 99.9999% is not 100.0%."""
-    return formats.percent(accuracy) if round(accuracy, 3) == accuracy else f"{100 * accuracy:.10g}%"
+    return formats.percent(accuracy) if round(accuracy, 3) == accuracy else f"{100 * accuracy:.10f}".rstrip("0") + "%"
 
 
 def _takes(curve: Values, wished: str) -> str:
@@ -95,7 +95,7 @@ def _takes(curve: Values, wished: str) -> str:
         return f"For {wished} it takes more than {last} images, as far as the curve is known."
     if _tells_nothing(images, smallest):
         return (f"How many images {wished} needs is unknown: every number from {rounded(smallest)} or fewer to more "
-                f"than {last} agrees with what was measured.")  # fmt: skip
+                f"than {last} is consistent with the measurements.")  # fmt: skip
     if images["expected"] is None:
         low = _bound(images["low"], smallest, curve["sizes"][-1])
         return (f"For {wished} it is expected to take more than {last} images, as far as the curve is known, but may "
@@ -109,7 +109,7 @@ def _tells_nothing(images: Values, smallest: float) -> bool:
 
 
 def _met(labels: Values) -> list[str]:
-    """What transferring is worth then."""
+    """From how many images on training from scratch is about as good."""
     met = labels["met"]
     if met is None:
         return ["There is no estimate of when training from scratch catches up."]
@@ -124,10 +124,10 @@ def _met(labels: Values) -> list[str]:
             f"Training from scratch is expected to be less than a point behind with {labels['n']:,} images already."
         ]
     if _tells_nothing(met, labels["n"]):
-        return [f"From how many images on training from scratch is less than a point behind is unknown: it may be with "
-                f"{labels['n']:,} already, or with more than {last}."]  # fmt: skip
+        return ["It is unknown from how many images on training from scratch is less than a point behind: perhaps from "
+                f"{labels['n']:,}, perhaps from more than {last}."]  # fmt: skip
     return [f"From {images_in_words(met, labels['n'], met['largest'])} images on, training from scratch is expected to "
-            "be less than a point behind, and transferring to be worth no more than that."]  # fmt: skip
+            "be less than a point behind, so that transferring gains less than a point."]  # fmt: skip
 
 
 def _notes(curves: Sequence[Values]) -> list[str]:
@@ -138,8 +138,8 @@ def _notes(curves: Sequence[Values]) -> list[str]:
         if sizes:
             searched.setdefault(sizes, []).append(one["name"])
     notes = [
-        f"{', '.join(names)}: no fresh draws at {sizes}. The curve uses the search's draws there. They overestimate a "
-        "little, since val chose them."
+        f"{', '.join(names)}: no fresh draws at {sizes}. The curve uses the search's draws there, which overestimate a "
+        "little: val chose the cell on them."
         for sizes, names in searched.items()
     ]
     for one in curves:

@@ -18,7 +18,7 @@ from components.transfer_report.page.page import is_of_the_original_report, temp
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"
-BY_CHANCE = "Each interval is a 95% interval by itself: of 40 slices that are no weaker, one is called so by chance."
+BY_CHANCE = "Each interval is a 95% interval by itself: of 40 slices not weaker, about one is marked by chance."
 
 
 def write_model_card(
@@ -31,7 +31,7 @@ def write_model_card(
       folder: of the model.
       summary: the content of summary.json; the card is its winner's.
       slices: accuracies of the winner's model, of all images among them.
-      configuration: of the experiment, without the places where it kept things.
+      configuration: of the experiment, without the paths of its files.
       independent: effective test images (effective_images) of slices, by name; a slice that is missing has no groups.
     """
     slices = [with_exact_interval(one, (independent or {}).get(one.name)) for one in slices]

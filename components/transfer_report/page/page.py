@@ -74,7 +74,7 @@ def render_page(
 
 @functools.cache
 def template_of(name: str, **filters: Callable[..., str]) -> jinja2.Template:
-    """A template of this folder, which writes numbers as everything does; HTML is escaped."""
+    """A template of this folder, with the number formats of all outputs; HTML is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=jinja2.select_autoescape(("html.j2",)),
@@ -113,7 +113,7 @@ def _everywhere(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _claims(summary: Mapping[str, Any], found: Findings) -> Sequence[Claim]:
-    """None at all if the run is not about them, or measures none."""
+    """Empty if the run is not about them, or measures none."""
     shown = is_of_the_original_report(summary["data"]) and any(claim.measured for claim in found.claims)
     return found.claims if shown else ()
 

@@ -1,4 +1,4 @@
-"""Downloads from a real server that breaks off, ignores ranges or is not there. Uses loopback alone."""
+"""Downloads from a real server that breaks off, ignores ranges or is not there. Uses only loopback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiment.errors import ThawError
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 SOON = 20.0
-"""Seconds, for a machine that is busy; what is given up at once would else be waited for three times as long."""
+"""Seconds, for a busy machine; with more, the tests of timeouts would take three times as long."""
 
 
 def fetch(site: Any, path: Path, **changes: Any) -> None:
@@ -77,13 +77,17 @@ def test_a_part_longer_than_the_file_is_started_again(site: Any, tmp_path: Path)
 
 
 def test_another_md5_is_refused_and_thrown_away(site: Any, tmp_path: Path) -> None:
-    with pytest.raises(ThawError, match=f"md5 of what arrived is {MD5}; expected 0000"):
+    with pytest.raises(ThawError, match=f"md5 is {MD5}; expected 0000"):
         fetch(site, tmp_path / "file", md5="0000")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_announced_size_that_differs_is_refused_before_the_transfer(site: Any, tmp_path: Path) -> None:
-    with pytest.raises(ThawError, match=r"offers 512,000 bytes; expected 600,000\. Another page may answer"):
+    with pytest.raises(
+        ThawError,
+        match=r"offers 512,000 bytes; expected 600,000\. The server may have sent another "
+        "page",
+    ):
         fetch(site, tmp_path / "file", size_bytes=600_000)
     assert list(tmp_path.iterdir()) == []
 
@@ -184,7 +188,7 @@ def test_a_size_that_is_no_number_is_not_believed(site: Any, tmp_path: Path, mon
 
 
 def test_of_two_commands_at_once_one_downloads_and_the_other_takes_its_file(site: Any, tmp_path: Path) -> None:
-    """As with weights, for which no size and no md5 is known: bytes of both in one file would not be noticed."""
+    """Without a size and an md5, as for weights, a mixture of both files would not be noticed."""
     both = [
         threading.Thread(target=fetch, args=(site, tmp_path / "file"), kwargs={"size_bytes": None, "md5": None})
         for _ in range(2)

@@ -1,4 +1,4 @@
-"""Where MobileNetV2's weights are looked for, and which files are refused. Uses loopback alone."""
+"""The places of MobileNetV2's weights, and the files that are rejected. Uses only loopback."""
 
 from __future__ import annotations
 

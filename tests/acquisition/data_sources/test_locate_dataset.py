@@ -1,4 +1,4 @@
-"""The order of the places where data is looked for, and what is said of each. Uses loopback alone."""
+"""The order of the places of data, and the message about each. Uses only loopback."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def test_a_cache_that_is_a_file_is_an_error(world: World) -> None:
 
 
 class MetAt(list[str]):
-    """Collects lines; whoever adds one with some words waits until as many others have."""
+    """Collects lines; a caller that adds one with certain words waits for equally many others."""
 
     def __init__(self, words: str, parties: int):
         self.words, self.barrier = words, threading.Barrier(parties, timeout=30)

@@ -1,4 +1,4 @@
-"""Folders of class folders, with splits and groups: what is found, refused and chosen. Imports no TensorFlow."""
+"""Folders of class folders, with splits and groups: what is found, rejected and chosen. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_a_folder_of_another_kind_is_explained(folder: Path, spoil: Callable[[Pa
 
 
 def test_a_folder_of_one_class_is_told_from_class_folders_with_loose_images(folder: Path) -> None:
-    """As when a user gives the folder of one class: there are no class folders that its images could lie beside."""
-    with pytest.raises(ThawError, match=rf"which has no folders\..*'rose' is itself a class.*, {folder}; else move"):
+    """As when a user gives the folder of one class: there are no class folders next to its images."""
+    with pytest.raises(ThawError, match=rf"which has no subfolders\..*'rose' is itself a class.*, {folder}; else move"):
         find_images(folder / "rose")
 
 
@@ -171,7 +171,7 @@ def test_folders_in_a_class_are_groups_where_it_is_said(folder: Path) -> None:
 
 
 def test_groups_by_folder_need_a_folder(folder: Path) -> None:
-    """Else a user believes that people are kept together."""
+    """Otherwise a user believes that people are kept together."""
     with pytest.raises(ThawError, match="--group folder finds no group"):
         find_images(folder, grouping_from("folder"))
 
@@ -193,7 +193,7 @@ def test_a_pattern_that_puts_no_two_files_together_is_refused(folder: Path) -> N
     for name in ("rose", "tulip"):
         for number in range(8):
             (folder / name / f"{number}.png").rename(folder / name / f"{name}_{number}.png")
-    with pytest.raises(ThawError, match=r"puts each of 16 files in a group of its own, such as 'rose_0' .* CSV file"):
+    with pytest.raises(ThawError, match=r"puts each of 16 files in its own group, such as 'rose_0' .* CSV file"):
         find_images(folder, grouping_from(r"^(.+)\.png$"))
 
 

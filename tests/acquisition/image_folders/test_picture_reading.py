@@ -1,4 +1,5 @@
-"""Reading pictures: kept, re-encoded or reduced, once each, and gone on with. Uses real files, no TensorFlow."""
+"""Reading pictures: kept, re-encoded or reduced, once each, and continued after an interruption. Uses real files, no
+TensorFlow."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def test_a_damaged_image_is_named_when_it_is_read(folder: Path) -> None:
 
 def test_an_image_in_two_classes_is_refused(folder: Path) -> None:
     picture(0).save(folder / "tulip" / "again.bmp")
-    with pytest.raises(ThawError, match=r"again\.bmp: the very same image is in .*rose/0\.png"):
+    with pytest.raises(ThawError, match=r"again\.bmp: the same image is in .*rose/0\.png"):
         read(folder)
 
 
@@ -129,7 +130,7 @@ def with_a_wrong_checksum(content: bytes) -> bytes:
 
 
 def with_text_that_says_idat(content: bytes) -> bytes:
-    """Before the block of transparency, which is after it for who looks for the letters alone."""
+    """Before the block of transparency; a search for the letters alone would place it after it."""
     block = b"tEXtComment\0IDAT"
     text = (len(block) - 4).to_bytes(4, "big") + block + zlib.crc32(block).to_bytes(4, "big")
     place = content.index(b"tRNS") - 4

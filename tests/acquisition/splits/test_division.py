@@ -22,7 +22,7 @@ DIFFERENT = np.linalg.qr(np.random.default_rng(0).standard_normal((LENGTH, LENGT
 def pictures(
     labels: list[int], groups: list[int] | None = None, shows: list[int] | None = None, splits: list[str] | None = None
 ) -> Pictures:
-    """Pictures of classes; of groups where they are not 0; that show the same where `shows` is the same."""
+    """Pictures of classes; in groups if not 0; near-duplicates if `shows` is the same."""
     count = len(labels)
     return Pictures(
         [f"{place * 7919 % 65536:04x}" for place in range(count)], labels,
@@ -42,7 +42,7 @@ def grouped(draw: st.DrawFn) -> Pictures:
 
 
 def divided(given_pictures: Pictures) -> Division | None:
-    """The division; none where it is refused."""
+    """The division; None if it is rejected."""
     try:
         return divide(given_pictures, CLASSES, together=True)
     except ThawError:

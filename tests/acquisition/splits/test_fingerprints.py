@@ -1,4 +1,5 @@
-"""Fingerprints: what they do not see (saving, scaling, mirroring), and what they do. Imports no TensorFlow."""
+"""Fingerprints: alterations that do not change them (saving, scaling, mirroring), and those that do. Imports no
+TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""near_duplicates.csv as a report reads it. Touches a temporary folder alone."""
+"""near_duplicates.csv as a report reads it. Uses only a temporary folder."""
 
 from acquisition.splits.near_duplicates_file import NEAR, read_sets
 

@@ -157,7 +157,7 @@ def test_one_flipped_byte_in_a_png_is_found(make: Any, tmp_path: Path, position:
 @pytest.mark.parametrize(
     ("features", "complaint"),
     [
-        ({"label": 0}, r"no image\. Expected one byte string in the feature 'image' .* \['label'\]"),
+        ({"label": 0}, r"no image\. Expected one byte string in the feature 'image' .* features are label"),
         ({"image": 3, "label": 0}, "no image"),
         ({"image": None}, r"no label\. Expected one int64 in the feature 'label'"),
         ({"image": None, "label": 1.5}, r"the label \(feature 'label'\) is float, 1\.5\. Expected one int64"),
@@ -260,14 +260,14 @@ def test_an_id_twice_in_a_split_names_both_records(make: Any, tmp_path: Path) ->
 
 def test_without_ids_the_same_image_in_train_and_test_is_found(make: Any, tmp_path: Path) -> None:
     train = [make.example(image=make.png(i), label=0) for i in range(3)]
-    with pytest.raises(ThawError, match=r"record 0 \(test\): the very same image .*record 2 \(train\)"):
+    with pytest.raises(ThawError, match=r"record 0 \(test\): the same image .*record 2 \(train\)"):
         inspect(make.data_set(tmp_path, train, train[2:]))
 
 
 def test_the_same_image_in_train_and_test_is_found_under_two_ids_too(make: Any, tmp_path: Path) -> None:
     test = make.good("test", 10)
     test[6] = make.example(image=make.png(3), label=3, id=b"another id")
-    with pytest.raises(ThawError, match=r"record 6 \(test\): the very same image .*record 3 \(train\)"):
+    with pytest.raises(ThawError, match=r"record 6 \(test\): the same image .*record 3 \(train\)"):
         inspect(make.data_set(tmp_path, test=test))
 
 
@@ -275,7 +275,7 @@ def test_the_same_image_in_train_and_test_is_found_under_two_ids_too(make: Any, 
 def test_the_same_image_with_two_labels_is_found(make: Any, tmp_path: Path, ids: dict[str, bytes]) -> None:
     train = [make.example(image=make.png(i), label=0, **({"id": b"%d" % i} if ids else {})) for i in range(3)]
     train.append(make.example(image=make.png(1), label=9, **ids))
-    complaint = r"record 3: the very same image .*record 1, with the label 0 \(airplane\) instead of 9 \(truck\)"
+    complaint = r"record 3: the same image .*record 1, with the label 0 \(airplane\) instead of 9 \(truck\)"
     with pytest.raises(ThawError, match=complaint):
         inspect(make.data_set(tmp_path, train))
 

@@ -1,4 +1,4 @@
-"""Which files are taken for a data set's TFRecords, and which folders are refused. Reads no record."""
+"""Which files count as a data set's TFRecords, and which folders are rejected. Reads no record."""
 
 from __future__ import annotations
 

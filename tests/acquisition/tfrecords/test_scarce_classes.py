@@ -55,8 +55,9 @@ def test_many_classes_have_one_sentence_together(classes, train, test, said):
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
-        ([10] * 20, ["200 test images are in 20 groups. If those of a group are alike, they say as much as 20 im"]),
-        ([50, *[1] * 150], ["in 151 groups. If those of a group are alike, they say as much as 15 images"]),
+        ([10] * 20, ["200 test images are in 20 groups. If those of a group are alike, they have the information of 20 "
+                     "im"]),
+        ([50, *[1] * 150], ["in 151 groups. If those of a group are alike, they have the information of 15 images"]),
         ([4] * 50, []),
         ([1] * 200, []),
         ([], []),

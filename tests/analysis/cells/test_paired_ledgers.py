@@ -1,4 +1,4 @@
-"""Checking and pairing ledgers, and every refusal. Imports no TensorFlow."""
+"""Checking and pairing ledgers, and every error. Imports no TensorFlow."""
 
 from __future__ import annotations
 

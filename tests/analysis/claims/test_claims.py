@@ -151,7 +151,7 @@ def test_imagenet_is_no_domain_of_the_data(grid_of: Callable[..., Grid]) -> None
 def test_one_draw_decides_nothing_and_says_so(grid_of: Callable[..., Grid]) -> None:
     claims = judged(grid_of(with_gain({10: -0.1, 200: 0.3, 2000: 0.1}, tuned=0.1), FIVE, counts=(2, 8, 18), draws=1))
     assert {claim.verdict for claim in claims.values()} == {"undecided"}
-    assert all("One draw can't separate" in claim.sentence for claim in claims.values())
+    assert all("One draw can't distinguish" in claim.sentence for claim in claims.values())
 
 
 def test_the_cell_nearest_to_a_loss_is_that_of_the_smallest_gain_where_p_values_are_equal(

@@ -55,7 +55,8 @@ def first(arm: Arm, draws: int) -> Arm:
 
 
 def held_by(arms: list[Arm], draws: int, look: int | None) -> tuple[bool | None, bool | None]:
-    """Whether the intervals of the baseline's accuracy (70%) and the cell's gain (5 points) hold these; else None."""
+    """Whether the intervals of the baseline's accuracy (70%) and the cell's gain (5 points) include these; else
+    None."""
     looks = (len(LOOKS), look) if look else (1, 1)
     cell, baseline = (first(arm, draws) for arm in arms)
     _, accuracy = arm_accuracy(baseline, *looks)

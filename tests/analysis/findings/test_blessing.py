@@ -89,8 +89,8 @@ OVER = "over the same architecture from random weights"
         ),
         (
             Interval(4.0, 5.0, 6.0, 1), "undecided", 0.0,
-            "the difference of +5.0 points rests on one draw, which can't separate a gain from chance; set draws to 2 "
-            "or more",
+            "the difference of +5.0 points rests on one draw, which can't distinguish a gain from chance; set draws to "
+            "2 or more",
         ),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Curves of a run beyond its sizes: what they rest on, what is answered, and why nothing is. Imports no TensorFlow."""
+"""Curves of a run beyond its sizes: their data, their answers, and the reasons for none. Imports no TensorFlow."""
 
 from __future__ import annotations
 

@@ -93,13 +93,13 @@ def test_a_way_of_transferring_in_words(cell: Cell, architecture: str, most: int
 
 
 def test_a_network_that_may_be_at_chance_is_said_to_be(grid_of: Callable[..., Grid]) -> None:
-    """With shuffled labels, 63.0% [40.5, 85.4] of two classes was advised without a word, above the floor of 60%."""
+    """With shuffled labels, 63.0% [40.5, 85.4] of two classes was advised without a warning, above the floor of 60%."""
     found = advised(grid_of, dict(zip(SWEEPS, (0.9, 0.6, 0.7, 0.7), strict=True)))
-    assert "always answering" not in found.sentence and found.chance == pytest.approx(0.5, abs=0.05)
+    assert "always predicting" not in found.sentence and found.chance == pytest.approx(0.5, abs=0.05)
     low = found.best.accuracy.low
     doubtful = dataclasses.replace(found, chance=low).sentence
     assert (
-        f"; but its accuracy is not shown to be better than that of always answering one class ({low:.1%})" in doubtful
+        f"; but its accuracy is not shown to be better than that of always predicting one class ({low:.1%})" in doubtful
     )
     below = dataclasses.replace(found, chance=low, floor=0.95).sentence
-    assert "below the floor" in below and "always answering" not in below
+    assert "below the floor" in below and "always predicting" not in below

@@ -18,7 +18,7 @@ IMAGES = 2000
 
 
 class Setting(NamedTuple):
-    """What a simulated cell and its baseline are like; standard deviations of the draw effect in points of accuracy.
+    """Parameters of a simulated cell and its baseline; standard deviations of the draw effect in points of accuracy.
 
     With `shared`, the luck of a gain is its baseline's alone, so that all gains over that baseline have the same.
     """

@@ -1,4 +1,5 @@
-"""How forecasts are judged: cut curves, naive ways, wishes, on a ledger made by hand. No TensorFlow."""
+"""The evaluation of forecasts: cut curves, naive methods, wished accuracies, on a ledger made by hand. No
+TensorFlow."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""The published grid's choices have the accuracies of the record's fresh draws, where all are there. No TensorFlow."""
+"""The published grid's choices have the accuracies of the record's fresh draws, if these are complete. No
+TensorFlow."""
 
 import dataclasses
 import gzip

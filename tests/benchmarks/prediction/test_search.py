@@ -1,4 +1,4 @@
-"""The replay of searches on a ledger: what a grid would choose, and who pays for what. KerasTuner is the real one."""
+"""The replay of searches on a ledger: a grid's choice, and the cost of each method. KerasTuner is the real one."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Ratios of the grid: which cells leave them, and what they become. Imports no TensorFlow."""
+"""Ratios of the grid: which cells are left out, and the resulting values. Imports no TensorFlow."""
 
 import pytest
 

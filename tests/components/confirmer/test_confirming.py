@@ -1,4 +1,4 @@
-"""What is trained on fresh draws, how often, and from what it is chosen. Imports no TFX."""
+"""The cells that are trained on fresh draws, how often, and how they are chosen. Imports no TFX."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_every_transfer_is_confirmed_at_each_n_where_that_is_asked_for(grid: Gri
 
 
 def test_cells_that_claims_compare_get_the_first_look_where_every_transfer_is_confirmed(grid: Grid) -> None:
-    """C6 holds the best cell with two layers frozen, which nothing else asks for, against that with eight."""
+    """C6 compares the best cell with two layers frozen, which nothing else requires, with that with eight."""
     train = FreshTrainings(grid, dict.fromkeys(SWEEPS, 0.8))
     confirm(grid.ledgers, settings_of(every_transfer=True), train)
     assert len(train.asked) == len(set(train.asked))
@@ -190,5 +190,5 @@ def test_a_question_whose_cells_share_no_draw_is_refused(grid: Grid, tmp_path) -
     header, of_baseline = rows["baseline__original"]
     rows["baseline__original"] = header, [dataclasses.replace(row, draw=row.draw + 50) for row in of_baseline]
     write_confirmation(tmp_path, questions, rows, settings.confirmation)
-    with pytest.raises(ThawError, match=r"no execution with n=10|ended before all of these cells"):
+    with pytest.raises(ThawError, match=r"no execution with n=10|is complete for all of these cells"):
         read_confirmation(tmp_path)

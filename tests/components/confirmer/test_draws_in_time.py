@@ -1,4 +1,4 @@
-"""What is confirmed when there is no time for everything. The clock is the test's own."""
+"""The sizes confirmed if there is not time for everything. The clock is simulated."""
 
 from __future__ import annotations
 

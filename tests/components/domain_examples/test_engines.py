@@ -26,7 +26,7 @@ SETTINGS = DomainSettings(
     augmentation=Augmentation(), val_fraction=0.2, seed=3, with_test=True,
 )  # fmt: skip
 IN_VAL = (4, 5, 7)
-"""Places in each file of the images that say they are val; heeded with `given_val` alone."""
+"""Places in each file of the images marked as val; used only with `given_val`."""
 SEVERAL_PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 

@@ -1,4 +1,4 @@
-"""One record on its way into a domain: relabelled, set apart, augmented. No Beam, no TFX."""
+"""One record on its way into a domain: relabelled, assigned to a split, augmented. No Beam, no TFX."""
 
 import numpy as np
 import pytest

@@ -24,7 +24,7 @@ from pipeline.dag.tfma_evaluation import evaluation_config
 pytestmark = pytest.mark.component
 
 RIGHT = {"good__original": 0.9, "bad__original": 0.55, "baseline": 0.7}
-"""How often a model names the class rightly; 0.6 are asked for, and no less than the baseline."""
+"""Accuracies of the models; required are 0.6, and no less than the baseline's."""
 CONFIG = evaluation_config(load_config(PRESETS / "quick.yaml"))
 IMAGES = 200
 
@@ -55,7 +55,7 @@ def examples(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Each answers what its own feature of an example says."""
+    """Each answers with its own feature of an example."""
     found = {}
     for number, name in enumerate(RIGHT):
         module = tf.Module()

@@ -64,7 +64,7 @@ def test_claims_stand_in_no_page_where_none_is_measured_such_as_that_of_a_user_s
 def test_fresh_draws_of_cells_that_only_claims_compare_have_no_baseline(
     quick_ledgers: list[Ledger], tmp_path: Path
 ) -> None:
-    """C6 compares a cell that is not fine-tuned, where all that is chosen is, with its baseline."""
+    """C6 compares a cell without fine-tuning with its baseline, although all chosen cells are fine-tuned."""
 
     def liked(row: Row) -> Row:
         few = row.freeze_count <= 4

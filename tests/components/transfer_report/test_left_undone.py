@@ -1,4 +1,4 @@
-"""What the report says of a run that had no time for everything. Imports no TensorFlow."""
+"""The report of a run that had no time for everything. Imports no TensorFlow."""
 
 from __future__ import annotations
 

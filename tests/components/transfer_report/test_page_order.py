@@ -1,4 +1,4 @@
-"""The page says first what to do, and below every figure how to read it. Imports no TensorFlow."""
+"""The page begins with what to do, and explains every figure below it. Imports no TensorFlow."""
 
 from __future__ import annotations
 

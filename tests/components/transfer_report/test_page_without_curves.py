@@ -1,4 +1,4 @@
-"""What the page says of its learning curves where cells have none. Imports no TensorFlow."""
+"""The page's sentences on learning curves if cells have none. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OUTCOMES = {name: Evaluation(True) for name in ("all_but_target__original", "cat
 
 
 def test_a_page_without_learning_curves_says_why_and_of_which_size(quick_ledgers: list[Ledger], tmp_path: Path) -> None:
-    """It said that the ledgers had no accuracies during training, also where the chosen cell had taken no steps."""
+    """It said that the ledgers had no accuracies during training, even if the chosen cell had taken no steps."""
     few = [
         (header, [dataclasses.replace(row, curve=(row.curve[0], row.curve[-1])) for row in rows if row.draw == 0])
         for header, rows in quick_ledgers
@@ -36,7 +36,7 @@ def test_a_page_without_learning_curves_says_why_and_of_which_size(quick_ledgers
         report_of(tmp_path / str(number), ledgers, OUTCOMES, SETTINGS, BEFORE)
         assert not (tmp_path / str(number) / "figures" / "learning_curves.png").exists()
         page = (tmp_path / str(number) / "report.html").read_text()
-        assert "a solved head being fitted to the labels by then" in page
+        assert "a solved head is already fitted to the labels then" in page
         assert "<p>No figure at n = 100. A curve needs accuracies during training" in page
         assert "ledgers have only" not in page and "first 4 epochs</th>" not in page and "Not in the figure" not in page
 
@@ -55,5 +55,5 @@ def test_the_page_names_transfers_that_the_learning_curves_leave_out(
 
 
 def _without_steps(row: Row) -> Row:
-    """As of a solved head that nothing is tuned after."""
+    """As of a solved head without tuning."""
     return dataclasses.replace(row, steps=0, curve=(row.curve[0],))

@@ -1,4 +1,4 @@
-"""The whole report, written from made-up ledgers and read again. Imports no TensorFlow."""
+"""The whole report, written from invented ledgers and read again. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def with_ids(ledgers: list[Ledger], ids: list[str]) -> list[Ledger]:
 
 @pytest.fixture(scope="module")
 def pictured(quick_ledgers: list[Ledger], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report that shows what the winner calls wrongly."""
+    """A report that shows the winner's mistakes."""
     folder = tmp_path_factory.mktemp("pictured")
     ids = [f"<photo {place}>" for place in range(500)]
     images = TargetImages(np.zeros((500, 16, 16, 3), np.uint8), ids)

@@ -1,4 +1,4 @@
-"""The report of some ledgers, whose own rows are taken for those of fresh draws. Imports no TensorFlow."""
+"""The report of some ledgers, with their own rows in place of fresh draws. Imports no TensorFlow."""
 
 from __future__ import annotations
 

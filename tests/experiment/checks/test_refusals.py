@@ -1,4 +1,4 @@
-"""A refused setting is explained in the words of YAML, and a misspelt key with the key that was meant."""
+"""A rejected setting is explained in YAML's terms, and a misspelt key with the key that was probably meant."""
 
 import pytest
 

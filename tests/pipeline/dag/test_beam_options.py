@@ -1,4 +1,4 @@
-"""Which options of Beam are taken, and which are refused before anything runs. Starts no engine."""
+"""Which options of Beam are accepted, and which are rejected before anything runs. Starts no engine."""
 
 import re
 from pathlib import Path

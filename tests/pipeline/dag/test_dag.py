@@ -1,4 +1,4 @@
-"""The DAG's shape: nodes, edges and what each is told, compared with a golden file. Imports TFX, runs nothing."""
+"""The DAG's shape: nodes, edges and their parameters, compared with a golden file. Imports TFX, runs nothing."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Fingerprints of sources. Touches files in a temporary package alone."""
+"""Fingerprints of sources. Uses only files of a temporary package."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`thaw init` on small folders of images and TFRecords: what it writes, and what it refuses. Trains nothing."""
+"""`thaw init` on small folders of images and TFRecords: what it writes, and what it rejects. Trains nothing."""
 
 import csv
 import io
@@ -190,7 +190,7 @@ def test_val_and_groups_of_records_are_kept_and_cifar10s_records_have_both(tmp_p
 
 def test_one_feature_for_two_things_is_refused_in_words(tmp_path, init):
     folder = write_records(tmp_path / "mine", 2)
-    with pytest.raises(ThawError, match=r"don't go together: label_key and id_key both name the feature 'kind'"):
+    with pytest.raises(ThawError, match=r"are inconsistent: label_key and id_key both name the feature 'kind'"):
         init(folder, keys={**dict.fromkeys(KEYS), "id": "kind"})
     assert not (tmp_path / "out").exists()
 

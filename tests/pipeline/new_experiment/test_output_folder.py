@@ -1,4 +1,4 @@
-"""The folder that `thaw init` writes appears whole or not at all, and replaces nothing else. Real folders."""
+"""The folder that `thaw init` writes appears completely or not at all, and replaces nothing else. Real folders."""
 
 import os
 import signal

@@ -150,8 +150,8 @@ def test_groups_with_a_picture_in_common_lie_in_one_split(tmp_path, init):
             if group % 3:
                 photo(offset + 10 * (group - 1)).save(folder / name / f"{name}{group}_copy.png")
     made, rows = init(folder, grouping=grouping_from(r"^([a-z]+\d+)_"), together=False)
-    [note] = [note for note in made.notes if "very same picture" in note]
-    assert note.startswith("24 of the groups hold") and note.endswith("such as 'cat0' and 'cat1'.")
+    [note] = [note for note in made.notes if "the same picture" in note]
+    assert note.startswith("24 of the groups contain") and note.endswith("such as 'cat0' and 'cat1'.")
     splits = {row["file"]: row["split"] for row in rows}
     for name in ("cat", "ship"):
         for group in range(0, 12, 3):
@@ -168,6 +168,16 @@ def test_a_turned_png_among_pictures_of_one_size_is_fitted(tmp_path, init):
     photo(77).resize((64, 48)).save(folder / "cat" / "p9_turned.png", exif=turned)
     made, _ = init(folder, force=True)
     assert load_config(made.config).data.resize
+
+
+@pytest.mark.parametrize("names", [("cat/p0_0.png",), ("cat/p0_0.png", "ship/p7_15.png")])
+def test_grey_pictures_among_pictures_of_one_size_are_taken(tmp_path, init, names):
+    folder = write(tmp_path / "in")
+    for name in names:
+        Image.open(folder / name).convert("L").save(folder / name)
+    made, _ = init(folder)
+    data = load_config(made.config).data
+    assert (data.image_shape, data.resize) == ((45, 60, 3), True)
 
 
 def test_a_table_gives_labels_groups_and_splits(tmp_path, init):

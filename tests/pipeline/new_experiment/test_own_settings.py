@@ -218,7 +218,7 @@ def test_names_with_commas_and_spaces_are_named_in_quotes(text, names):
 
 @pytest.mark.parametrize("text", ["", " ", ",", '""', ' , "" '])
 def test_no_name_is_not_the_same_as_no_option(text):
-    """`--target "$CLASSES"` with a variable that is not set would stand for another question."""
+    """`--target "$CLASSES"` with a variable that is not set would silently mean all classes."""
     with pytest.raises(ThawError, match=r"has no name.*leave the option out"):
         names_in(text)
 

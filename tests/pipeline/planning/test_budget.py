@@ -1,4 +1,4 @@
-"""What a run with a budget says in advance, and how it divides its time. No TensorFlow."""
+"""The forecast of a run with a budget, and the division of its time. No TensorFlow."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""Which precision `auto` becomes, and when it stays what it was. Measures one small network for real."""
+"""Which precision `auto` becomes, and when it stays unchanged. Measures one small network for real."""
 
 import json
 import subprocess
@@ -121,7 +121,7 @@ def test_a_run_that_goes_on_keeps_what_its_ledgers_have_whatever_this_machine_is
     assert decided(config, IMAGES, said.append).precision == "float32"  # no ledger: nothing was trained in it
     (config.ledger_folder / "sweep.jsonl").write_text("")
     assert decided(config, IMAGES, said.append) == kept
-    assert said[-1].endswith("The ledgers of this experiment have it, so it stays.")
+    assert said[-1].endswith("The ledgers of this experiment use it, so it stays.")
 
 
 def test_an_auto_after_a_run_with_a_given_precision_does_not_call_itself_configured(asked, tmp_path):

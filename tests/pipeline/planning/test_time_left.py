@@ -105,7 +105,7 @@ class Replay(Shown):
 
 
 class Known(dict):
-    """What is recorded of executions; of one that today's search asks for and the run did not, by the nearest one."""
+    """The recorded executions; for one that only today's search requests, the nearest one."""
 
     def __init__(self, recorded, by_nearest):
         super().__init__(recorded)

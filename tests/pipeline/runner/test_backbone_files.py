@@ -1,4 +1,4 @@
-"""Files of backbones before a run: found, counted, fitted, left out, refused. Builds small Keras models."""
+"""Files of backbones before a run: found, counted, fitted, left out, rejected. Builds small Keras models."""
 
 import hashlib
 from pathlib import Path
@@ -74,13 +74,13 @@ def test_what_the_file_says_of_itself_is_filled_in(saved, monkeypatch):
     [
         ([keras.layers.Normalization(mean=[0.48, 0.45, 0.4], variance=[0.05] * 3)], None, "multiplies pixels by 4.47"),
         ([keras.layers.Rescaling(2, offset=-1)], None, "begins with .* which multiplies pixels by 2, so it expects"),
-        ([keras.layers.Rescaling(1 / 255)], "0..1", "between black and white 0.0039 would be left. Leave `scale` out"),
+        ([keras.layers.Rescaling(1 / 255)], "0..1", "black and white would only be 0.0039. Leave `scale` out"),
         ([keras.layers.Rescaling(1 / 127.5, offset=-1)], "torch", "scales pixels itself"),
         ([keras.layers.Normalization(mean=120, variance=4000)], "-1..1", "scales pixels itself"),
     ],
 )  # fmt: skip
 def test_a_model_whose_pixels_would_be_scaled_twice_or_never_is_refused(tmp_path, layers, scale, message):
-    """It would be a run of a useless source, without a word."""
+    """It would be a run of a useless source, without a warning."""
     backbone = Backbone(model=written(tmp_path / "net.keras", layers), scale=scale)
     with pytest.raises(ThawError, match=message):
         looked_at("net", backbone, (32, 32, 3))
@@ -124,7 +124,7 @@ def test_a_file_that_is_missing_or_another_or_has_fewer_parts_is_refused(saved, 
     path = saved()
     with pytest.raises(ThawError, match=r"is not the file .* expected abc.* as backbones\.net\.model"):
         found(config(path, "backbones.net.sha256=abc"))
-    with pytest.raises(ThawError, match=r"freeze_counts\.net asks for \[3\]; .* can be cut into 2 parts, so 0 to 2"):
+    with pytest.raises(ThawError, match=r"freeze_counts\.net asks for 3; .* can be cut into 2 parts, so 0 to 2"):
         found(config(path, "freeze_counts={net: [0, 3]}"))
 
 

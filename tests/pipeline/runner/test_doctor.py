@@ -1,4 +1,4 @@
-"""What doctor says of machines that lack something. Trains nothing."""
+"""doctor's findings on machines that lack something. Trains nothing."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ def config(*settings):
 
 
 def found(subject, *settings, root=Path("/nowhere/project")):
-    """What doctor says of one subject; it looks no further."""
+    """doctor's finding on one subject."""
     return next(one for one in doctor.examine(config(*settings), root, {}) if one.subject == subject)
 
 

@@ -1,4 +1,4 @@
-"""What a run that failed says: errors that came out of a node. Builds no pipeline."""
+"""The messages of a failed run: errors from a node. Builds no pipeline."""
 
 import errno
 import os

@@ -35,7 +35,7 @@ def launched(tmp_path, monkeypatch):
 
 def test_the_report_of_a_stopped_run_is_made_on_its_own_images_alone(launched, tmp_path):
     """In a shell that lacks CIFAR10_DIR the images would be drawn, and sources trained on them."""
-    with pytest.raises(ThawError, match=r"made on cifar10, and what is found now is photos.*CIFAR10_DIR"):
+    with pytest.raises(ThawError, match=r"run used cifar10, but Thaw now finds photos.*CIFAR10_DIR"):
         launched(data="cifar10")
     assert not (tmp_path / "runs").exists()
 

@@ -1,4 +1,4 @@
-"""How far an experiment is, by its ledgers and its run folders. Imports no TFX."""
+"""The progress of an experiment, by its ledgers and its run folders. Imports no TFX."""
 
 import dataclasses
 import json

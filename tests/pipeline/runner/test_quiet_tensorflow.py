@@ -1,4 +1,4 @@
-"""What TensorFlow writes at every start stays off the terminal, and nothing else does. Starts new processes."""
+"""The lines that TensorFlow writes at every start stay off the terminal, and no others. Starts new processes."""
 
 import os
 import subprocess

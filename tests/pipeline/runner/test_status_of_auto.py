@@ -1,4 +1,4 @@
-"""What `thaw status` finds of an experiment whose precision is `auto`. Imports no TFX."""
+"""`thaw status` of an experiment whose precision is `auto`. Imports no TFX."""
 
 import pytest
 

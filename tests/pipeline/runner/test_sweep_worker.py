@@ -1,4 +1,4 @@
-"""The workers' command: what it says when it can't join the chief's sweep. Trains nothing."""
+"""The workers' command: its messages if it can't join the chief's sweep. Trains nothing."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What is said of a damaged artifact, what is not called one, and where a result is found. Reads no run."""
+"""The message for a damaged artifact, errors that are not damage, and the place of a result. Reads no run."""
 
 import pytest
 

@@ -77,7 +77,7 @@ def test_an_output_that_a_run_does_not_have_is_refused_with_those_it_has(folder)
 
 
 def test_an_unfinished_run_cannot_be_opened(tmp_path):
-    with pytest.raises(ThawError, match="holds no finished run"):
+    with pytest.raises(ThawError, match="is not a finished run"):
         open_run(tmp_path)
 
 

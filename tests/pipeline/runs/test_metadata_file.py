@@ -13,7 +13,7 @@ from pipeline.runs.metadata_file import METADATA_FILE, check_metadata
 
 @pytest.fixture
 def path(tmp_path):
-    """A file with the table by which MLMD's are known, of several pages, and an artifact beside it."""
+    """A file of several pages with the table that identifies MLMD's files, and an artifact next to it."""
     (tmp_path / "artifacts" / "Transform").mkdir(parents=True)
     path = tmp_path / METADATA_FILE
     with contextlib.closing(sqlite3.connect(path)) as database, database:

@@ -1,4 +1,4 @@
-"""What ML Metadata says of runs and nodes. Writes a store of its own with MLMD's client."""
+"""ML Metadata's records of runs and nodes. Writes a store of its own with MLMD's client."""
 
 import contextlib
 import sqlite3

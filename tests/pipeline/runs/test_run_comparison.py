@@ -12,11 +12,11 @@ from ledger.cell_selection import Cell
 from pipeline.runs.run_comparison import (
     called,
     compare_runs,
-    differences_in_words,
     settings_that_differ,
     stacks_that_differ,
 )
 from tests.pipeline.metadata_recorder import small_settings
+from thaw.tables import differences_in_words
 
 SUMMARY = {
     "data": "CIFAR-10", "target": {"content_hash": "c", "test_ids_hash": "i", "test_labels_hash": "l"},
@@ -206,9 +206,21 @@ def test_another_stack_is_named(make_run):
     assert found == {"tensorflow": ("2.16.2", "2.21.0")} and stacks_that_differ(first, first) == {}
     assert list(differences_in_words({"seed": (1, 2)}, found)) == [
         "seed: 1 -> 2",
-        "Trained by another stack, which alone may change every figure: tensorflow 2.16.2 -> 2.21.0",
+        "Trained with a different stack, which alone may change every figure: tensorflow 2.16.2 -> 2.21.0",
     ]
     assert list(differences_in_words({}, {})) == []
+
+
+def test_differences_are_said_as_one_writes_settings():
+    before, after = {"epochs": 30, "tuning": {"epochs": 10}}, {"epochs": 30, "tuning": None, "max_steps": 5}
+    found = {"schedule": (before, after), "strict": (False, True), "sizes": ([50], [50, 100]), "search": ("a", None)}
+    assert list(differences_in_words(found, {})) == [
+        'schedule.tuning: {"epochs": 10} -> null',
+        "schedule.max_steps: null -> 5",
+        "strict: false -> true",
+        "sizes: [50] -> [50, 100]",
+        "search: a -> null",
+    ]
 
 
 def test_a_training_with_two_rows_is_damage(make_run):

@@ -143,8 +143,8 @@ def test_a_clock_that_was_set_back_changes_no_order_of_runs(tmp_path):
 
 
 def test_a_run_has_its_settings_from_the_moment_that_its_folder_is_there(tmp_path):
-    """`thaw status` of another terminal looks at any moment, and a kill may come at any: what it found without them, it
-    asked to move away."""
+    """`thaw status` of another terminal may read at any moment, and a kill may come at any moment: `thaw status` asked
+    to move a folder without them away."""
     config = load_config(_quick(), (f"runs={tmp_path}",))
     bare, ended = [], threading.Event()
 

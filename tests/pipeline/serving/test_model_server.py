@@ -150,7 +150,7 @@ SOUND = {"signature_name": "serving_bytes"}
         ({**SOUND, "instances": [{"b64": 5}]}, JSON, 400, "number 0: expected"),
         ({**SOUND, "instances": ["text"]}, JSON, 400, "number 0: expected"),
         (ask(b"no image"), JSON, 400, "expected PNG or JPEG of 32 x 32 pixels"),
-        (ask(b"\xff\xff", name="serving_default"), JSON, 400, "The model refuses the request"),
+        (ask(b"\xff\xff", name="serving_default"), JSON, 400, "The model rejects the request"),
         (ask(b"x"), {"Content-Type": "image/png"}, 415, "expected application/json, found image/png"),
         (b"x" * (16 << 20) + b"x", JSON, 413, "expected 16777216 at most"),
     ],
@@ -167,7 +167,7 @@ def test_a_refusal_begins_with_what_was_expected_and_names_the_image(server, exp
     upright.save(encoded := io.BytesIO(), "JPEG", exif=turned)
     given, answer = server.post(ask(exported_model.pngs[0], encoded.getvalue()))
     assert given == 400
-    assert answer["error"].startswith("The model refuses the request: [the model was trained on other images (")
+    assert answer["error"].startswith("The model rejects the request: [the model was trained on other images (")
     assert answer["error"].endswith("those of the request:] [1]")
 
 

@@ -1,4 +1,4 @@
-"""A model server that can't start: no model, a model cut short, a port that is none."""
+"""A model server that can't start: no model, an incomplete model, an invalid port."""
 
 import importlib.util
 import os
@@ -29,7 +29,7 @@ def serve(programs):
 def test_what_is_no_model_is_named(serve, tmp_path):
     finished = serve(str(tmp_path))
     assert finished.returncode == 1
-    assert f"thaw: {tmp_path} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
+    assert f"thaw: {tmp_path} is not a model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_model_that_is_cut_short_is_named(serve, exported_model, tmp_path, nam
     (model / name).write_bytes((model / name).read_bytes()[:50])
     finished = serve(str(model))
     assert finished.returncode == 1
-    assert f"thaw: {model} holds no model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
+    assert f"thaw: {model} is not a model of Thaw" in finished.stderr and "Traceback" not in finished.stderr
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "x"])

@@ -1,4 +1,4 @@
-"""What `thaw search` asks for and what it says, on a small run made by hand. SYNTHETIC squares."""
+"""The trainings and messages of `thaw search`, on a small run made by hand. SYNTHETIC squares."""
 
 import dataclasses
 import types
@@ -129,7 +129,8 @@ def test_what_is_printed_names_the_data_the_interval_the_draws_and_the_cost():
     assert "n = 12, on SYNTHETIC squares" in text
     assert "Take sides__remastered, the first 3 frozen, then fine-tuned: test accuracy 90.0% [85.0, 95.0]" in text
     assert (
-        "+4.0 points [+1.0, +7.0]: gain (3 draws, which it was chosen on: fresh ones would show a little less)." in text
+        "+4.0 points [+1.0, +7.0]: gain (3 draws, on which it was chosen; fresh draws would show slightly less)."
+        in text
     )
     assert "9 of 39 trainings, 20% of the grid's expected time; 1.5 minutes." in text
     assert "may be better on val by about 0.1 points" in text

@@ -1,4 +1,4 @@
-"""What a split is compared with, read from notes written by hand. Reads small files alone."""
+"""The record counts of a split, read from files written by hand. Reads only small files."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""KerasTuner's variables: who is the chief, who a worker, and what is said when they make no sense. Pure Python."""
+"""KerasTuner's variables: chief or worker, and messages for invalid values. Pure Python."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The chief's server: a port that is taken is said, and a sweep that is done needs no worker. Trains nothing."""
+"""The chief's server: a taken port is reported, and a finished sweep needs no worker. Trains nothing."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""What stands beside the pixels: in a graph, in Python and by Pillow. Runs TensorFlow and Pillow on small images."""
+"""Contents other than pixels: found in a graph, in Python and by Pillow. Runs TensorFlow and Pillow on small images."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""Backbones of .keras files: read, laid flat, cut, and refused with a reason. Builds small Keras models."""
+"""Backbones of .keras files: read, flattened, cut, and rejected with a reason. Builds small Keras models."""
 
 import zipfile
 

@@ -1,4 +1,4 @@
-"""Who gets which trial from the chief, and what becomes of the trials of lost workers. Trains nothing."""
+"""Which worker gets which trial from the chief, and what happens to the trials of lost workers. Trains nothing."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Leases of executions: who gets what, what is kept for whom, what a lost worker leaves. Trains and sends nothing."""
+"""Leases of executions: assignments, reservations, and the work of lost workers. Trains and sends nothing."""
 
 import hypothesis
 import pytest

@@ -1,4 +1,4 @@
-"""Weights that a sweep keeps of the network to deploy: the very ones that Trainer would train. Runs real workers."""
+"""Weights that a sweep keeps of the network to deploy: the same as Trainer would train. Runs real workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process that trains a source says of it. Trains for two steps."""
+"""The results of the process that trains a source. Trains for two steps."""
 
 import pytest
 

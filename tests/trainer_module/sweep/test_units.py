@@ -1,4 +1,4 @@
-"""Units of executions: what belongs together, what comes first, who takes what. Trains nothing."""
+"""Units of executions: their composition, order and assignment. Trains nothing."""
 
 from ledger.cell_selection import Cell
 from trainer_module.sweep.units import Unit, best_fit, group_units

@@ -1,4 +1,4 @@
-"""How much faster bfloat16 is measured to be where other work interrupts the measurement. Trains nothing."""
+"""The measured speedup of bfloat16 if other work interrupts the measurement. Trains nothing."""
 
 import time
 

@@ -160,7 +160,7 @@ def test_the_ledger_handed_on_holds_this_plan_alone(engine, settings, tmp_path):
 
 
 class Clock:
-    """Goes on by a second with each training."""
+    """Advances by a second with each training."""
 
     def __init__(self, engine, monkeypatch):
         self.now = 0.0

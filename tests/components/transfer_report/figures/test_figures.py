@@ -1,4 +1,4 @@
-"""What the pictures show; how their files look is in test_report. Imports no TensorFlow and no pyplot."""
+"""The content of the pictures; test_report checks their files. Imports no TensorFlow and no pyplot."""
 
 from __future__ import annotations
 

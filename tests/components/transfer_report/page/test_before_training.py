@@ -1,4 +1,4 @@
-"""Predicted gains beside gains, and what estimators are worth: small cases by hand, then the section. No TensorFlow."""
+"""Predicted and measured gains, and the ratings of estimators: small cases by hand, then the section. No TensorFlow."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from components.transfer_report.page.closing_table import budget_notes, closing_
 
 
 def silent_labels(winner: str) -> dict[str, Any]:
-    """Curves of which nothing can be said."""
+    """Curves without a forecast."""
     silent = {"points": [], "collapsed": [], "silent": "It was measured at no size."}
     names = ("all_but_target__remastered", "cats_dogs__original", "from scratch")
     curves = [{"name": name, **silent} for name in names]

@@ -1,4 +1,4 @@
-"""What is said of further images, in words: every kind of answer, and none. Imports no TensorFlow."""
+"""Sentences on further images: every kind of answer, and none. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def test_an_accuracy_out_of_reach_is_told_as_an_open_interval(takes, said):
 def test_an_interval_over_all_sizes_gives_no_number():
     """On ants and bees 95% took "90 [≤10, >4,000]" images where 94.9% had been measured with 200."""
     takes = label_sentences(labels(curve(takes=(20.0, 90.0, None)), curve("from scratch")))[1]
-    assert takes == ("How many images 95.0% needs is unknown: every number from 20 or fewer to more than 2,000 agrees "
-                     "with what was measured.")  # fmt: skip
+    assert takes == ("How many images 95.0% needs is unknown: every number from 20 or fewer to more than 2,000 is "
+                     "consistent with the measurements.")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,11 @@ def test_an_interval_over_all_sizes_gives_no_number():
         (None, "no estimate of when"),
         (images(300.0, None, None), "may catch up from 300 on"),
         (images(100.0, 100.0, 400.0), "with 100 images already"),
-        (images(100.0, 800.0, None), "is unknown: it may be with 100 already, or with more than 2,000."),
+        (
+            images(100.0, 800.0, None),
+            "It is unknown from how many images on training from scratch is less than a point "
+            "behind: perhaps from 100, perhaps from more than 2,000.",
+        ),
         (images(300.0, 800.0, None), "From 800 [300, >2,000] images on, training from scratch"),
     ],
 )
@@ -103,8 +107,8 @@ def test_what_transferring_is_worth_then(met, said):
 def test_what_curves_use_other_than_fresh_draws_is_told_once_for_equal_sizes():
     scratch = curve("from scratch", fresh=False, collapsed=(10, 15))
     assert label_sentences(labels(curve(fresh=False), scratch, curve("b__original")))[3:] == [
-        "a__original, from scratch: no fresh draws at n = 20. The curve uses the search's draws there. They "
-        "overestimate a little, since val chose them.",
+        "a__original, from scratch: no fresh draws at n = 20. The curve uses the search's draws there, which "
+        "overestimate a little: val chose the cell on them.",
         "from scratch: every training at n = 10, n = 15 collapsed, so the curve says nothing there.",
     ]
 
@@ -123,7 +127,8 @@ def test_rows_name_the_winner_and_what_was_measured_last():
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "words"), [(0.95, "95.0%"), (0.999, "99.9%"), (0.9999, "99.99%"), (0.999999, "99.9999%")]
+    ("accuracy", "words"),
+    [(0.95, "95.0%"), (0.999, "99.9%"), (0.9999, "99.99%"), (0.999999, "99.9999%"), (1e-9, "0.0000001%")],
 )
 def test_a_wished_accuracy_is_not_rounded_up_to_100_percent(accuracy, words):
     assert wished_in_words(accuracy) == words

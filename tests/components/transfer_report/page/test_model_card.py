@@ -1,4 +1,4 @@
-"""The card of the pushed model: what it says, of whom, and that it can be repeated. Imports no TensorFlow."""
+"""The card of the pushed model: its content, and that the run can be repeated. Imports no TensorFlow."""
 
 import pytest
 import yaml
@@ -57,7 +57,7 @@ def test_both_forms_say_how_to_use_the_model_and_which_images_it_takes(written):
     photos = {"name": "mine", "data": {"image_shape": [224, 224, 3], "resize": True}}
     for text in written():
         assert "with TensorFlow 2.16.2 or later" in text and "PNG or JPEG images of 32 x 32 pixels." in text
-        assert "are of automobile, truck, in this order" in text
+        assert "are automobile, truck, in this order" in text
     assert all("PNG or JPEG images of any size." in text for text in written(configuration=photos))
 
 
@@ -102,7 +102,7 @@ def test_as_many_independent_images_as_there_are_give_clopper_and_pearsons_inter
 
 
 def test_where_slices_are_called_weak_the_card_says_how_many_are_by_chance(written):
-    assert all("of 40 slices that are no weaker, one is called so by chance" in text for text in written())
+    assert all("of 40 slices not weaker, about one is marked by chance" in text for text in written())
     assert all("by chance" not in text for text in written([ALL, LOW]))
 
 
@@ -128,7 +128,7 @@ def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
         shown = " ".join(text.split())
         assert "The backbone mine (net.keras), transferred from" in shown and "the first 4 parts" in shown
         assert (
-            "the same images (and the file net.keras of SHA-256 abc123" in shown
+            "the same images (and the file net.keras with SHA-256 abc123" in shown
             and "--set backbones.mine.model=FILE" in shown
         )
     for text in written(configuration=configuration):  # another transfer has won
@@ -140,7 +140,7 @@ def test_a_backbone_is_named_with_its_hash_and_how_to_give_it(written):
 
 
 def test_a_run_is_repeated_in_a_new_folder_and_on_images_of_the_user_that_are_given(written):
-    """Without --data Thaw would look for CIFAR-10; a run writes beside its configuration."""
+    """Without --data Thaw would look for CIFAR-10; a run writes next to its configuration."""
     for text in written(data="cifar10"):
         assert "--data" not in text and "into a new folder and run this there" in text
     for text in written(data="my_photos"):

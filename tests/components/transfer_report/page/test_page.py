@@ -92,7 +92,7 @@ def test_an_undecided_difference_is_the_answer_unless_the_floor_is_missed() -> N
 
 @pytest.mark.parametrize("verdict", ["undecided", "loss"])
 def test_no_network_from_scratch_is_the_answer_if_none_reaches_the_floor(verdict: str) -> None:
-    """Of labels that nothing can be learned from, the network that guessed better by chance is not advised."""
+    """With labels that can't be learned, the network that is better by chance is not advised."""
     scratch = {**CELL["from_scratch"], "accuracy": 0.512, "lead_points": -1.2, "verdict": verdict}
     row = {**CELL, "accuracy": 0.5, "from_scratch": scratch, "blessed": False}
     assert headline(summary_of(row)) == (
@@ -129,6 +129,6 @@ def test_advice_that_may_rest_on_chance_says_so(lead: float, verdict: str) -> No
         scratch = {**CELL["from_scratch"], "accuracy": 0.63, "accuracy_interval": interval, "lead_points": lead,
                    "verdict": verdict}  # fmt: skip
         row = {**CELL, "accuracy": 0.64, "accuracy_interval": interval, "from_scratch": scratch, "blessed": False}
-        said = " Its accuracy is not shown to be better than that of always answering one class (50.0%)."
+        said = " Its accuracy is not shown to be better than that of always predicting one class (50.0%)."
         assert headline(summary_of(row)).endswith(said) is (interval is wide)
     assert said not in headline(summary_of(CELL))
