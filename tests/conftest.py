@@ -23,6 +23,9 @@ from tests.made_once import made_once
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tensorflow_transform sets it to 1 where it is unset
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# As in every process of Thaw. A processor without AVX-512 computes without oneDNN if nobody asks, and a process that a
+# test starts would compute with it as soon as another test has prepared this environment.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 # Like all code that decides a result: one thread adds in one order, so the same computation gives the same bits.
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
