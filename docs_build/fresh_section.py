@@ -81,7 +81,7 @@ def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) ->
 
 
 def _with_section(page: str, title: str, text: str) -> str:
-    """The page with a section replaced, or inserted before the figures if there is none."""
+    """The page with a section replaced, or inserted before the figures if the page lacks it."""
     section = f"## {title}\n\n{text}\n\n"
     found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     start, end = found.span() if found else (page.index(f"## {BEFORE}\n"),) * 2

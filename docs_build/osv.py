@@ -54,7 +54,7 @@ class Advisory:
         )
 
     def fixed_in(self, version: str) -> str:
-        """The first release after an affected version that is told not to be affected, or that there is none."""
+        """The first release after an affected version that is reported as not affected, or that no release is."""
         holding = [interval for interval in self.intervals if interval.holds(Version(version))]
         if any(interval.fixed is None and interval.last is None for interval in holding) or not holding:
             return "no release"

@@ -39,7 +39,7 @@ def locate_weights(
       name: of the backbone.
       backbone: of a family.
       places: where to look.
-      say: called with one line: which file was taken, or why there is none.
+      say: called with one line: the file that is used, or why no file was found.
       allow_download: false: look no further than this machine.
       base_url, download_timeout_s: where Keras keeps its weights, and how long to wait for an answer.
 

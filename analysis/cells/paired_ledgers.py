@@ -97,7 +97,7 @@ class Ledgers:
         return pairs
 
     def known_baseline_rows(self, sweep: Sweep, rows: Iterable[Row]) -> list[tuple[Row, Row | None]]:
-        """Each row of a transfer with the baseline's row of the same n, fine_tune and draw; None if there is none."""
+        """Each row of a transfer with the baseline's row of the same n, fine_tune and draw; None if it is missing."""
         by_draw = {(row.n, row.fine_tune, row.draw): row for row in self.baseline_of(sweep).rows}
         return [(row, by_draw.get((row.n, row.fine_tune, row.draw))) for row in rows]
 

@@ -44,7 +44,7 @@ class CurveAhead:
     Attributes:
       curve: as measured.
       band: None if there is no forecast.
-      silent: why there is none.
+      silent: why no forecast is given.
     """
 
     curve: MeasuredCurve

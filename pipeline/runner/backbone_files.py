@@ -88,7 +88,7 @@ def located(
     Args:
       name, backbone: as the configuration has them.
       places: where to look for weights.
-      say: called with one line: which file was taken, or why there is none.
+      say: called with one line: the file that is used, or why no file was found.
       allow_download: false: look no further than this machine.
 
     Raises:

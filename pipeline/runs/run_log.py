@@ -79,7 +79,7 @@ class NodeWatcher(logging.Handler):
 
     Attributes:
       total: nodes in the DAG, set before they run.
-      node: the running one; empty if there is none.
+      node: the running one; empty if no node runs.
     """
 
     def __init__(self, say: Callable[[str], None]):

@@ -63,7 +63,7 @@ def test_a_bucket_that_is_away_for_a_minute_is_outlasted_by_the_default_retries(
     engine, experiment, compile_tiny, programs
 ):
     if not pod_view.can_enter():
-        pytest.skip("wants root, and a root of the file system that mounts can be made private in")
+        pytest.skip("needs root, and a root file system whose mounts can be made private")
     file = compile_tiny(f"away_{engine}")
     folder = experiment.folder / f"away_at_{engine}"
     cluster = LocalCluster(file, folder, engine, [experiment.data], start=programs.start)
@@ -168,7 +168,7 @@ def test_engines_differ_in_what_they_say_of_an_input():
 
 def test_a_pod_has_its_own_files_and_is_not_root(tmp_path):
     if not pod_view.can_enter():
-        pytest.skip("wants root, and a root of the file system that mounts can be made private in")
+        pytest.skip("needs root, and a root file system whose mounts can be made private")
     program = tmp_path / "code" / "look.py"
     program.parent.mkdir()
     program.write_text(f"""

@@ -65,7 +65,7 @@ def test_an_image_that_does_not_fit_the_compiled_file_ends_the_pod_with_one_mess
 )
 def test_a_full_disk_ends_the_pod_with_a_message_that_names_the_folder(folder, message, cluster, experiment):
     if not pod_view.can_enter():
-        pytest.skip("wants root, and a root of the file system that mounts can be made private in")
+        pytest.skip("needs root, and a root file system whose mounts can be made private")
     if folder == "outputs":
         folder = f"/{cluster.engine.folder}"
     # With Vertex AI's, TFX's own driver would be the first process that fails.

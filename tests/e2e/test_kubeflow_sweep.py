@@ -111,7 +111,7 @@ def slow_down(process: subprocess.Popen) -> None:
 @pytest.fixture
 def pods(experiment, tmp_path):
     if not pod_view.can_enter():
-        pytest.skip("wants root, and a root of the file system that mounts can be made private in")
+        pytest.skip("needs root, and a root file system whose mounts can be made private")
     pods = SweepPods(experiment, tmp_path)
     yield pods
     pods.clean_up()

@@ -114,10 +114,10 @@ class JointPool:
         worker.begin(unit)
 
     def _next_sweep(self, waiting: Mapping[str, Sequence[Unit]]) -> str | None:
-        """The sweep that a free worker begins, None if there is none.
+        """The sweep that a free worker begins, or None.
 
         It is the sweep with the longest next training, so that no long one is left alone at the end. If another worker
-        has that sweep, the training must take LONG_S. If there is none, it is the sweep with the most units per worker.
+        has that sweep, the training must take LONG_S. Otherwise it is the sweep with the most units per worker.
         """
         has = collections.Counter(self._workers.values())
         longest = {
