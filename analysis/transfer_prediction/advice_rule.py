@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -64,18 +64,19 @@ class AdviceRule(pydantic.BaseModel):
             f"{self.coverage_of_kinds:.0%}."
         )
 
-    def in_words_at(self, n: int, classes: int) -> str:
-        """The same for one size, and whether it has fewer images of a class than any target of the calibration.
+    def in_words_at(self, sizes: Sequence[int], classes: int) -> str:
+        """The same, and which sizes have fewer images of a class than any target of the calibration.
 
         Args:
-          n: labelled images.
+          sizes: n, each in labelled images.
           classes: of the target.
         """
-        if n >= self.per_class[0] * classes:
+        small = [n for n in sizes if n < self.per_class[0] * classes]
+        if not small:
             return self.in_words
         return (
-            f"{self.in_words} They had {self.per_class[0]} images of each class or more; with {n // classes}, gains "
-            "and intervals are extrapolated."
+            f"{self.in_words} These targets had {self.per_class[0]} images of each class or more: at n = "
+            f"{listed(small)}, expected gains and intervals are extrapolated."
         )
 
     def expected(self, x: np.ndarray) -> np.ndarray:

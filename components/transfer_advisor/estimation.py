@@ -97,8 +97,8 @@ def before_training(
         for n in settings.sizes
     }
     return BeforeTraining(
-        calibration=settings.rule.in_words, level=settings.rule.level, predicted_gains=predicted,
-        estimates=tuple(estimates), seconds=time.perf_counter() - began,
+        calibration=settings.rule.in_words_at(settings.sizes, len(settings.classes)), level=settings.rule.level,
+        predicted_gains=predicted, estimates=tuple(estimates), seconds=time.perf_counter() - began,
     )  # fmt: skip
 
 

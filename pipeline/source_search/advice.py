@@ -105,7 +105,7 @@ def advise(run: FinishedRun, target: tuple[str, ...], n: int, rule: AdviceRule) 
     if not predicted_gains:
         raise ThawError(f"No source of {run.folder} can estimate gains for {listed(target)} at n = {n}: "
                         f"{_reasons(left_out)}. Give another --n, or choose another run.")  # fmt: skip
-    data, calibration = str(run.summary["data"]), rule.in_words_at(n, len(target))
+    data, calibration = str(run.summary["data"]), rule.in_words_at([n], len(target))
     return Advice(target, n, data, ranked(predicted_gains), left_out, calibration, time.perf_counter() - began)
 
 

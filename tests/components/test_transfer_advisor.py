@@ -92,7 +92,8 @@ def test_predicted_gains_are_the_rules_on_the_probes_of_draw_0(found):
     assert found.predicted_gains[16][0].probe_accuracy == pytest.approx(
         max(said["probe", found.predicted_gains[16][0].freeze_count], 0.5)
     )
-    assert (found.level, found.calibration) == (0.9, made_rule().in_words)
+    assert (found.level, found.calibration) == (0.9, made_rule().in_words_at((8, 16), 2))
+    assert found.calibration.endswith("at n = 8, expected gains and intervals are extrapolated.")
 
 
 def test_estimates_are_of_every_draw_size_and_cut_with_leep_and_distances_of_a_trained_source(found):

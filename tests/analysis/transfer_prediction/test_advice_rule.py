@@ -76,9 +76,9 @@ def test_the_calibration_that_is_shipped_is_of_this_version_and_says_where_it_co
 
 def test_fewer_images_of_a_class_than_in_the_calibration_are_said_to_be_extrapolated():
     rule = read_rule()
-    assert rule.in_words_at(20, 2) == rule.in_words_at(1000, 3) == rule.in_words
-    assert rule.in_words_at(8, 2).endswith(
-        "10 images of each class or more; with 4, gains and intervals are extrapolated."
+    assert rule.in_words_at([20, 100], 2) == rule.in_words_at([1000], 3) == rule.in_words
+    assert rule.in_words_at([8, 10, 400], 2).endswith(
+        "10 images of each class or more: at n = 8, 10, expected gains and intervals are extrapolated."
     )
 
 
