@@ -81,6 +81,7 @@ def template_of(name: str, **filters: Callable[..., str]) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters.update(
         percent=formats.percent, percent_interval=formats.percent_interval, points=formats.points,

@@ -66,6 +66,14 @@ def test_both_forms_say_what_more_images_would_bring_or_why_they_cant(written):
         assert "What more images would bring" in text and "It was measured at no size." in text
 
 
+def test_headings_stand_after_an_empty_line_and_the_file_ends_with_a_newline(written):
+    for changes in ({}, {"winner": "cats_dogs__original"}, {"synthetic": True}):
+        markdown, _ = written(**changes)
+        lines = markdown.split("\n")
+        assert [lines[at - 1] for at, line in enumerate(lines) if line.startswith("## ")] == [""] * 6
+        assert markdown.endswith(".\n")
+
+
 def test_a_slice_is_weak_only_where_its_whole_interval_lies_below():
     assert weak_slices(SLICES) == [DARK]
     assert weak_slices([DARK, LOW]) == [] == weak_slices([])
