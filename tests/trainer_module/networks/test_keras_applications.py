@@ -24,14 +24,14 @@ pytestmark = pytest.mark.slow  # builds networks
 @pytest.mark.parametrize(
     ("name", "width"),
     [
-        ("MobileNetV3Small", 1024),
+        ("MobileNet", 1024),
         *(
             pytest.param(*place, marks=pytest.mark.exhaustive)
             for place in (
-                ("MobileNet", 1024), ("MobileNetV2", 1280), ("MobileNetV3Large", 1280), ("EfficientNetB0", 1280),
-                ("EfficientNetV2B0", 1280), ("ResNet50", 2048), ("ResNet50V2", 2048), ("VGG16", 4096),
-                ("DenseNet121", 1024), ("Xception", 2048), ("InceptionV3", 2048), ("InceptionResNetV2", 1536),
-                ("NASNetMobile", 1056), ("ConvNeXtTiny", 768),
+                ("MobileNetV2", 1280), ("MobileNetV3Small", 1024), ("MobileNetV3Large", 1280),
+                ("EfficientNetB0", 1280), ("EfficientNetV2B0", 1280), ("ResNet50", 2048), ("ResNet50V2", 2048),
+                ("VGG16", 4096), ("DenseNet121", 1024), ("Xception", 2048), ("InceptionV3", 2048),
+                ("InceptionResNetV2", 1536), ("NASNetMobile", 1056), ("ConvNeXtTiny", 768),
             )
         ),
     ],

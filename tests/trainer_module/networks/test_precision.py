@@ -121,9 +121,11 @@ def test_a_part_above_a_cut_learns_in_bfloat16_from_float32_activations_and_keep
     variables = [*variables, *network.head.trainable_weights]
     program = Program(network.segment(cut), variables, statistics_held=False, precision=network.precision)
     data = InMemory(below, LABELS)
-    before, order = read_weights(variables), np.tile(np.arange(16, dtype=np.int32), (30, 1))
+    before, order = read_weights(variables), np.tile(np.arange(16, dtype=np.int32), (15, 1))
     program.reset(1)
-    last = program.train(data, order, np.full(30, 1e-3, np.float32))
+    first, last = (
+        program.train(data, steps, np.full(len(steps), 1e-3, np.float32)) for steps in (order[:1], order[1:])
+    )
     after = read_weights(variables)
-    assert last < 0.1
+    assert last < first / 2
     assert all(np.any(before[path] != after[path]) and after[path].dtype == np.float32 for path in before)
