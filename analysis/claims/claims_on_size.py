@@ -91,10 +91,11 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
     mean, _ = grid.difference(averaged([grid.gain((each, one.cell)) for each, one in cells]))
     cell = worst.cell
     where = f"{name}, n = {cell.n}, k = {cell.layers}, {'fine-tuned' if cell.fine_tune else 'not fine-tuned'}"
+    alone = "" if losses or worst.gain_points.high >= 0 else ", in an interval that does not allow for so many cells"
     sentence = (
         f"Of {counted(len(cells), 'cell')} at {sizes_in_words(sizes)}, {losses} {worded(losses, 'loses', 'lose')} "
         f"against training from scratch; the {'clearest loss' if losses else 'nearest to a loss'} is "
-        f"{shown(worst.gain_points)} ({where}). "
+        f"{shown(worst.gain_points)} ({where}){alone}. "
         f"All of them together differ by {shown(mean)} on average."
     )
     return Claim(

@@ -14,6 +14,7 @@ from analysis.cells.grid import Grid
 from analysis.cells.paired_ledgers import pair_ledgers
 from analysis.claims.claim import TEXTS, Claim, verdict_of
 from analysis.claims.claims import cells_of_claims, judge_claims, write_claims
+from analysis.claims.claims_on_size import negative_transfer_at_very_small_n
 from analysis.statistics.paired_intervals import Interval
 
 Accuracy = Callable[[str, int, int, bool], float]
@@ -165,6 +166,17 @@ def test_the_cell_nearest_to_a_loss_is_that_of_the_smallest_gain_where_p_values_
     for draws in (1, 3):
         sentence = judged(grid_of(accuracy, BOTH, draws=draws))["C2"].sentence
         assert "the nearest to a loss is +5.0 points" in sentence and "n = 10, k = 8" in sentence
+
+
+def test_an_interval_below_zero_that_is_no_loss_among_so_many_cells_says_so(grid_of: Callable[..., Grid]) -> None:
+    grid = grid_of(with_gain({10: 0.0, 200: 0.1, 2000: 0.1}), BOTH)
+    found = summarise(grid.ledgers)
+    [first, *others] = found.transfers["cats_dogs__original"]
+    for high, p_value, said in ((-1.0, 0.03, True), (1.0, 0.1, False)):
+        worst = dataclasses.replace(first, gain_points=Interval(-9.0, -5.0, high, 3), p_value=p_value)
+        transfers = {**found.transfers, "cats_dogs__original": [worst, *others]}
+        claim = negative_transfer_at_very_small_n(grid, dataclasses.replace(found, transfers=transfers))
+        assert (claim.verdict, "not allow for so many cells" in claim.sentence) == ("undecided", said)
 
 
 def test_claims_on_all_cells_are_not_decided_by_those_that_a_search_chose_to_train(
