@@ -142,7 +142,7 @@ def compare(row: Row, baseline: Row, pace: Pace) -> dict[str, float | None]:
 
 
 def has_inner_points(row: Row) -> bool:
-    """True if a curve has more points than its start, its end and the begin of fine-tuning."""
+    """True if a curve has more points than its start, its end and the beginning of fine-tuning."""
     return len(row.curve) > (3 if row.fine_tune else 2)
 
 
