@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import time
 
@@ -12,15 +13,16 @@ from pipeline.runs.ml_metadata import latest_run_context, nodes_of_run, open_sto
 
 pytestmark = [pytest.mark.e2e, pytest.mark.exhaustive, pytest.mark.timeout(7200)]
 
-NODES = 18
 SMALL = ("--set", "sizes=[10]", "--set", "freeze_counts={remastered: [6]}")
 
 
 @pytest.fixture
 def undisturbed(make_experiment):
-    """An experiment, and its run, which continues beside the one that is killed."""
+    """An experiment, its run, which continues beside the one that is killed, and its number of nodes."""
     experiment = make_experiment("undisturbed")
-    return experiment, experiment.start(*SMALL)
+    process = experiment.start(*SMALL)
+    [nodes] = next(filter(None, (re.findall(r"^\[1/(\d+)\]", line) for line in process.stdout)))
+    return experiment, process, int(nodes)
 
 
 def kill_after_it_begins(experiment, node, seconds):
@@ -29,7 +31,7 @@ def kill_after_it_begins(experiment, node, seconds):
     seen = []
     for line in process.stdout:
         seen.append(line)
-        if line.startswith(f"[{node}/{NODES}]"):
+        if line.startswith(f"[{node}/"):
             time.sleep(seconds)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -41,25 +43,33 @@ def kill_after_it_begins(experiment, node, seconds):
     return set(begun[:-1])
 
 
-EVERY = [(node, 0.0) for node in range(1, NODES + 1)]
-# The last node of all takes less than the longest wait.
-AMID = [(node, random.Random(node).uniform(0, 4)) for node in range(1, NODES)]
+def every_node_as_it_begins(nodes):
+    return [(node, 0.0) for node in range(1, nodes + 1)]
+
+
+def every_node_but_the_last_amid_its_work(nodes):
+    """The last node of all takes less than the longest wait."""
+    return [(node, random.Random(node).uniform(0, 4)) for node in range(1, nodes)]
+
+
+def three_as_they_begin(nodes):
+    return [(node, 0.0) for node in (7, 11, 15)]
 
 
 @pytest.mark.parametrize(
-    "kills", [[(7, 0.0), (11, 0.0), (15, 0.0)], EVERY, AMID], ids=["three", "every node begins", "amid every node"]
+    "kills_of", [three_as_they_begin, every_node_as_it_begins, every_node_but_the_last_amid_its_work]
 )
-def test_a_run_killed_at_nodes_is_finished_by_the_same_command(make_experiment, undisturbed, kills):
+def test_a_run_killed_at_nodes_is_finished_by_the_same_command(make_experiment, undisturbed, kills_of):
+    whole, process, nodes = undisturbed
     experiment = make_experiment("killed")
-    for node, seconds in kills:
+    for node, seconds in kills_of(nodes):
         ended = kill_after_it_begins(experiment, node, seconds)
     finished = experiment.start(*SMALL)
     output, _ = finished.communicate()
     assert finished.returncode == 0, output
     store = open_store(experiment.metadata)
-    nodes = nodes_of_run(store, latest_run_context(store))
-    assert {name for name, node in nodes.items() if node.cached} == ended
-    whole, process = undisturbed
+    run = nodes_of_run(store, latest_run_context(store))
+    assert {name for name, node in run.items() if node.cached} == ended
     output, _ = process.communicate()
     assert process.returncode == 0, output
     assert len(whole.ledgers()) == 2 and experiment.ledgers() == whole.ledgers()
