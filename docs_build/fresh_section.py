@@ -60,7 +60,8 @@ def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) ->
             "[fresh_draws.csv](results/fresh_draws.csv)). Earlier: the same cell on the three draws that chose it. "
             "Baseline: the same architecture from random weights, on the same draws.\n\n"
             + tables_of_transfers(answers["confirmed_transfers"], earlier)
-            + "".join(f"\n\n- {sentence}" for sentence in answers["collapsed"])
+            + "\n\n" * bool(answers["collapsed"])
+            + "\n".join(f"- {sentence}" for sentence in answers["collapsed"])
         ),
         CHANGES: (
             "Before: the cells that the grid's val chose, on the draws that chose them, so slightly overestimated. "
