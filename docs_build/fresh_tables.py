@@ -101,7 +101,7 @@ def table_of_changes(best: Sequence[Mapping[str, Any]], earlier: EarlierGrid) ->
         scratch = earlier[FROM_SCRATCH, n]
         now = one["accuracy"], one["best_from_scratch_accuracy"]
         rows.append((
-            str(n), f"`{before.name}`", formats.percent(before.test_accuracy), f"`{one['transfer']}`",
+            f"{n:,}", f"`{before.name}`", formats.percent(before.test_accuracy), f"`{one['transfer']}`",
             f"{formats.percent(now[0])} {formats.percent_interval(one['accuracy_interval'])}",
             formats.points(100 * (now[0] - before.test_accuracy)),
             f"{formats.percent(scratch.test_accuracy)}, `{scratch.name}`",
@@ -115,7 +115,7 @@ def table_of_changes(best: Sequence[Mapping[str, Any]], earlier: EarlierGrid) ->
 def _fields(one: Mapping[str, Any], earlier: EarlierGrid) -> tuple[str, ...]:
     before = earlier.get((one["transfer"], one["n"]))
     return (
-        str(one["n"]), layers_in_table(one["freeze_count"], one["held_from"]), "yes" if one["fine_tune"] else "no",
+        f"{one['n']:,}", layers_in_table(one["freeze_count"], one["held_from"]), "yes" if one["fine_tune"] else "no",
         str(one["draws"]), f"{formats.percent(one['accuracy'])} {formats.percent_interval(one['accuracy_interval'])}",
         *([formats.percent(before.test_accuracy) if before else ""] if earlier else []),
         f"{formats.percent(one['baseline_accuracy'])} {formats.percent_interval(one['baseline_interval'])}",
