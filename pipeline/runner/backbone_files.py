@@ -54,7 +54,7 @@ def with_files(
         check_counts(name, found[name], config)
     rest = _without(config, missing)
     needing = {pair.id: missing[pair.architecture] for pair in config.transfers if pair not in rest}
-    nothing_left = all(config.sources[transfer.source].control for transfer in rest)
+    nothing_left = _are_controls(config, rest)
     if needing and (config.strict or nothing_left):
         reasons, names = " ".join(dict.fromkeys(needing.values())), ", ".join(needing)
         otherwise = f"Or remove {names} from transfers, or leave strict out."
@@ -74,9 +74,14 @@ def _without(config: ExperimentConfig, missing: Collection[str]) -> tuple[Transf
     )  # fmt: skip
 
 
+def _are_controls(config: ExperimentConfig, transfers: Collection[Transfer]) -> bool:
+    """Whether no transfer is left that can be chosen."""
+    return all(config.sources[pair.source].control for pair in transfers)
+
+
 def then_a_run(config: ExperimentConfig, missing: Collection[str]) -> str:
     """What a run does if it gets the ImageNet weights of none of these backbones, for the end of a message."""
-    nothing_left = all(config.sources[pair.source].control for pair in _without(config, missing))
+    nothing_left = _are_controls(config, _without(config, missing))
     return "stops" if config.strict or nothing_left else "leaves out the transfers that need them"
 
 
