@@ -123,12 +123,12 @@ class Experiment:
         environment = {**os.environ, "TMPDIR": str(self.temporary), **variables}
         return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
 
-    def ledgers(self, workspace: Path | None = None) -> dict[str, dict[str, dict]]:
-        """Each sweep's rows without their seconds, by key; no key may come twice."""
+    def ledgers(self, workspace: Path | None = None, *, seconds: bool = False) -> dict[str, dict[str, dict]]:
+        """Each sweep's rows by key, without their seconds unless asked for; no key may come twice."""
         found = {}
         for path in (workspace or self.folder / "workspace").glob("thaw-tiny/ledgers/*.jsonl"):
             rows = [json.loads(line)["row"] for line in path.read_bytes().splitlines()[1:]]
-            found[path.name] = {row["key"]: {**row, "seconds": 0} for row in rows}
+            found[path.name] = {row["key"]: row if seconds else {**row, "seconds": 0} for row in rows}
             assert len(rows) == len(found[path.name])
         return found
 

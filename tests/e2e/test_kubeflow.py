@@ -115,6 +115,7 @@ def test_a_second_run_is_served_from_the_cache_but_for_what_pushes_which_finds_i
     assert version[0] == version[1] and list(pushed.iterdir()) == before
 
 
+@pytest.mark.exhaustive
 def test_with_its_driver_example_gen_also_learns_the_datas_fingerprint(experiment, compiled):
     """As on Vertex AI, which runs the container's lifecycle hook; Kubeflow's own engine passes it over."""
     vertex = LocalCluster(compiled, experiment.folder / "vertex", "vertex", [experiment.data])

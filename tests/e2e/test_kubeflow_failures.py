@@ -61,7 +61,10 @@ def test_an_image_that_does_not_fit_the_compiled_file_ends_the_pod_with_one_mess
 
 @pytest.mark.parametrize(
     ("folder", "message"),
-    [("outputs", "The disk is full: {0} can't be written"), ("/tmp", "Can't make a temporary folder")],
+    [
+        pytest.param("outputs", "The disk is full: {0} can't be written", marks=pytest.mark.exhaustive),
+        ("/tmp", "Can't make a temporary folder"),
+    ],
 )
 def test_a_full_disk_ends_the_pod_with_a_message_that_names_the_folder(folder, message, cluster, experiment):
     if not pod_view.can_enter():

@@ -132,6 +132,7 @@ def upstream(tasks, name):
     return {name}.union(*(upstream(tasks, one) for one in tasks[name].get("dependentTasks", [])))
 
 
+@pytest.mark.exhaustive
 def test_pods_train_what_this_machine_does_on_a_users_pictures(photos, tmp_path, cluster_of):
     """Up to the Tuners; test_kubeflow.py has all tasks, of another experiment."""
     cluster = cluster_of(OF_EVERY_RUN)

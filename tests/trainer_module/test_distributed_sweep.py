@@ -196,6 +196,7 @@ def test_a_killed_worker_that_is_started_again_goes_on(machines, by_one):
     assert machines.rows_written_by("tuner0") == EXECUTIONS
 
 
+@pytest.mark.exhaustive
 def test_a_killed_chief_that_is_started_again_goes_on_with_the_workers_it_had(machines, by_one):
     killed, _, _ = machines.chief(), machines.worker("tuner0"), machines.worker("tuner1")
     machines.kill_while_it_trains("tuner0", killed)

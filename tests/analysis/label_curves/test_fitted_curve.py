@@ -41,10 +41,10 @@ def test_nine_of_ten_simulated_truths_lie_within_the_interval():
     assert 0.85 <= np.mean(held) <= 0.95
 
 
-@pytest.mark.slow  # fits 120 curves
+@pytest.mark.slow  # fits 60 curves
 def test_images_for_an_accuracy_hold_nine_of_ten_simulated_truths():
     held, at = [], np.array([*SIZES, 900], float)
-    for seed in range(120):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         left = curve_of_the_prior(seed, at)
         found = images_for(fitted(measured(left[:-1], noise=PRIOR.noise, rng=rng), seed), 1 - 0.5 * left[-1])

@@ -113,7 +113,7 @@ def test_held_and_remembered_statistics_normalise_as_in_float32(held):
     np.testing.assert_array_equal(layer.moving_mean, mean)
 
 
-@pytest.mark.parametrize("cut", [0, 3])
+@pytest.mark.parametrize("cut", [0, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_a_part_above_a_cut_learns_in_bfloat16_from_float32_activations_and_keeps_float32_weights(cut):
     network = network_in("bfloat16")
     below = IMAGES if not cut else np.asarray(network.segment(0, cut)(IMAGES))

@@ -98,6 +98,7 @@ def test_long_trainings_are_shared_out_before_another_sweep_is_begun(sweeps, alo
     assert begun[:3] == ["b", "b", "a"]
 
 
+@pytest.mark.exhaustive
 def test_a_second_run_goes_on_with_the_same_processes(sweeps, alone, begun):
     with JointPool(sweeps, 2) as pool:
         first = results(pool, asked_of({"a": 1, "b": 1}))
@@ -107,6 +108,7 @@ def test_a_second_run_goes_on_with_the_same_processes(sweeps, alone, begun):
     assert len(second) == 2
 
 
+@pytest.mark.exhaustive
 def test_one_worker_takes_one_sweep_after_another(sweeps, begun, processes):
     with JointPool(sweeps, 1) as pool:
         order = []
