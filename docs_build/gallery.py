@@ -22,7 +22,7 @@ from pipeline.runs.run_files import SUMMARY_FILE, read_origin, read_unaltered
 
 PHOTO_SECTIONS = ("What it gets wrong", "Near-duplicates")
 """Headings of the report whose figure shows pictures of the data."""
-LEFT_OUT = "<p>This copy of the page leaves out the pictures of the data.</p>"
+LEFT_OUT = "<p>This copy of the page leaves out the images of the data.</p>"
 HEAD = (
     "# Gallery\n\n"
     "Finished experiments with their reports, as `thaw run` wrote them, without photos of the data. Written by "

@@ -1,4 +1,4 @@
-"""Options of `thaw init` for folders and CSV files of pictures. Imports no TensorFlow."""
+"""Options of `thaw init` for folders and CSV files of images. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pipeline.new_experiment.picture_options import NEAR_DUPLICATES, TOGETHER
 
 
 def picture_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of `thaw init` for pictures that are not TFRecords."""
+    """Adds the options of `thaw init` for images that are not TFRecords."""
     options = (
         click.option("--group", metavar="HOW",
-                     help="Pictures that belong in one split, such as one person's: `folder` (each folder in a class "
+                     help="Images that belong in one split, such as one person's: `folder` (each folder in a class "
                           "folder is a group), or a regular expression with one group, searched for in file names. "
                           "A CSV file's column `group` needs no option."),
         click.option("--near-duplicates", type=click.Choice(NEAR_DUPLICATES), default=TOGETHER, show_default=True,
-                     help="Pictures that are nearly the same (saved again, re-scaled, mirrored, frames of a burst): "
+                     help="Images that are nearly the same (saved again, re-scaled, mirrored, frames of a burst): "
                           "keep each set in one split, or do not look for them."),
         click.option("--keep-originals", is_flag=True,
-                     help="Do not reduce large pictures, even if all records together take more than 700 MiB."),
+                     help="Do not reduce large images, even if all records together take more than 700 MiB."),
         click.option("--file-column", metavar="NAME", help="CSV: column with the files.  [default: file, path, ...]"),
         click.option("--label-column", metavar="NAME", help="CSV: column with the classes.  [default: label, ...]"),
         click.option("--group-column", metavar="NAME", help="CSV: column with the groups.  [default: group]"),

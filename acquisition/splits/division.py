@@ -160,7 +160,7 @@ def _check(
         why = _why_whole(label, pictures, near) if drawn else ""
         raise ThawError(
             f"The class {name!r} has {found} images{left_out}. Expected at least {LEAST[TRAIN]} train, {LEAST[VAL]} "
-            f"val and {LEAST[TEST]} test.{why} Add pictures that are not near-duplicates of others, in further groups "
+            f"val and {LEAST[TEST]} test.{why} Add images that are not near-duplicates of others, in further groups "
             "if there are groups; or leave the class out; or, if they are not near-duplicates, use "
             "--near-duplicates ignore."
         )
@@ -174,4 +174,4 @@ def _why_whole(label: int, pictures: Pictures, near: NearDuplicates) -> str:
     count = len(set(groups) - {None}) + groups.count(None)
     units = sum(label in dict(unit.counts) for unit in _units(range(len(pictures.ids)), pictures, near))
     joined = f", which near-duplicates join to {units}" if units < count else ""
-    return f" Its pictures are in {count} group{'s' if count > 1 else ''}{joined}; groups are not split."
+    return f" Its images are in {count} group{'s' if count > 1 else ''}{joined}; groups are not split."

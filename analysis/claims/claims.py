@@ -46,7 +46,9 @@ def judge_claims(grid: Grid, summaries: Summaries, fresh: Grid, *, complete: boo
 def _of_some_cells(claim: Claim) -> Claim:
     if not claim.measured:
         return claim
-    why = "The search chose by val on these draws what to train, so they can't decide this; search=grid trains all."
+    why = (
+        "The search chose by val on these draws what to train, so they can't decide this; --set search=grid trains all."
+    )
     return dataclasses.replace(claim, verdict="undecided", sentence=f"{claim.sentence} {why}")
 
 

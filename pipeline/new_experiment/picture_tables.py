@@ -25,8 +25,8 @@ ORDER = (*SPLITS, LEFT_OUT)
 
 
 def write_tables(folder: Path, images: Sequence[OwnImage], division: Division) -> None:
-    """Writes images.csv, with a row per picture, and, if there are any sets, near_duplicates.csv, with a row per
-    picture in one."""
+    """Writes images.csv, with a row per image, and, if there are any sets, near_duplicates.csv, with a row per
+    image in one."""
     rows = [
         (split, image.source.class_name, image.source.file, image.image_id, image.source.group or "")
         for image, split in zip(images, division.splits, strict=True)
@@ -62,17 +62,17 @@ def notes_on_hidden(folder: Path) -> Iterator[str]:
 
 
 def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
-    """Messages for the user about the pictures read and their splits."""
+    """Messages for the user about the images read and their splits."""
     if read.repeated:
         copies = counted(len(read.repeated), "file is a copy of another of its class and is",
                          "files are copies of another of their class and are")  # fmt: skip
         yield f"{copies} left out, such as {read.repeated[0]}."
     if read.copied:
-        yield (f"{read.copied:,} of your test pictures {worded(read.copied, 'was', 'were')} also in train or val, "
+        yield (f"{read.copied:,} of your test images {worded(read.copied, 'was', 'were')} also in train or val, "
                f"pixel for pixel; {worded(read.copied, 'it stays', 'they stay')} only in test.")  # fmt: skip
     if read.reduced:
         yield (f"All records would take more than {MOST_BYTES / 2**20:.0f} MiB, so "
-               f"{counted(read.reduced, 'picture is', 'pictures are')} kept smaller, with {REDUCED_PX} pixels on the "
+               f"{counted(read.reduced, 'image is', 'images are')} kept smaller, with {REDUCED_PX} pixels on the "
                f"shorter side, as JPEG of quality 92. For {worded(read.reduced, 'this', 'these')} alone, served "
                "originals get probabilities that differ a little from evaluation's. --keep-originals keeps all as they "
                "are.")  # fmt: skip
@@ -81,7 +81,7 @@ def notes_on(read: PicturesRead, division: Division) -> Iterator[str]:
     counts = Counter(image.source.class_name for image in read.images)
     most, fewest = max(counts.values()), min(counts.values())
     if most >= UNBALANCED * fewest:
-        yield (f"The classes have from {fewest:,} to {most:,} pictures. Every training takes as many of each, so the "
+        yield (f"The classes have from {fewest:,} to {most:,} images. Every training takes as many of each, so the "
                "smallest class limits n. Test keeps your proportions: read accuracy by class together with "
                "accuracy.")  # fmt: skip
 
@@ -98,7 +98,7 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
             groups.setdefault(image.source.group, set()).add(split)
     grouped = sum(image.source.group is not None for image in images)
     if groups and len(groups) == grouped:
-        yield (f"Each of the {grouped:,} groups is a single picture, so groups have no effect: if pictures of one "
+        yield (f"Each of the {grouped:,} groups is a single image, so groups have no effect: if images of one "
                "person, place or moment are in train and test, every accuracy is too high.")  # fmt: skip
     elif groups:
         parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
@@ -109,16 +109,16 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
 
 
 def _on_joined_groups(read: PicturesRead) -> Iterator[str]:
-    """Messages on groups that contain the same picture, in one of the user's splits or in several."""
+    """Messages on groups that contain the same image, in one of the user's splits or in several."""
     if read.torn:
         where = " and ".join(f"{image.source.group!r} in {split}" for split, image in read.torn[0].items())
         more = counted(len(read.torn), "set of groups with", "sets of groups with")
-        yield (f"{more} the same picture {worded(len(read.torn), 'is', 'are')} in several of your splits, such as "
-               f"{where}. The picture stays in one; if others of these groups are alike, test accuracy is too high. "
+        yield (f"{more} the same image {worded(len(read.torn), 'is', 'are')} in several of your splits, such as "
+               f"{where}. The image stays in one; if others of these groups are alike, test accuracy is too high. "
                "Move their files together, or leave the split to Thaw.")  # fmt: skip
     elif read.joined:
         first, second, *_ = read.joined[0]
-        yield (f"{sum(map(len, read.joined)):,} of the groups contain the same picture as another group and stay in "
+        yield (f"{sum(map(len, read.joined)):,} of the groups contain the same image as another group and stay in "
                f"one split with it, such as {first!r} and {second!r}.")  # fmt: skip
 
 
@@ -141,28 +141,28 @@ def _uneven(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
 def _on_near_duplicates(images: Sequence[OwnImage], division: Division) -> Iterator[str]:
     near = division.near
     if near.tightened:
-        yield (f"{near.tightened:,} pictures are so alike (one background?) that they would have joined most of a "
+        yield (f"{near.tightened:,} images are so alike (one background?) that they would have joined most of a "
                "class. Thaw used a stricter threshold for them, which finds copies but may miss neighbouring frames; "
-               "use --group for pictures that you know belong together.")  # fmt: skip
+               "use --group for images that you know belong together.")  # fmt: skip
     if not near.sets:
         return
     first = [images[place].source.file for place in near.sets[0][:2]]
     inside = sum(map(len, near.sets))
     left_out = division.splits.count(LEFT_OUT)
     kept = "Each set is in one split" + (" alone" if not left_out else "")
-    yield (f"{inside:,} pictures are near-duplicates (saved again, re-scaled, mirrored, frames of a burst), in "
+    yield (f"{inside:,} images are near-duplicates (saved again, re-scaled, mirrored, frames of a burst), in "
            f"{_sets(len(near.sets))}, such as {first[0]} and {first[1]}. {kept}; {NEAR} lists them.")  # fmt: skip
     mixed = [places for places in near.sets if len({images[place].source.class_name for place in places}) > 1]
     if mixed:
         one, other = _of_two_classes(images, mixed[0])
-        yield (f"{len(mixed):,} of {_sets(len(near.sets))} {worded(len(mixed), 'has', 'have')} pictures of different "
+        yield (f"{len(mixed):,} of {_sets(len(near.sets))} {worded(len(mixed), 'has', 'have')} images of different "
                f"classes, such as {one} and {other}: check their labels.")  # fmt: skip
     if left_out:
         total = division.splits.count(TEST)
         without = Counter(image.source.split for image, split in zip(images, division.splits, strict=True)
                           if split == LEFT_OUT)  # fmt: skip
         words = " and ".join(f"{count:,} of {split or TRAIN}" for split, count in sorted(without.items(), key=str))
-        yield (f"{division.duplicated:,} of your {counted(total, 'test picture')} "
+        yield (f"{division.duplicated:,} of your {counted(total, 'test image')} "
                f"{worded(division.duplicated, 'has', 'have')} a near-duplicate in another split of yours. {words} "
                f"{worded(left_out, 'is left out, since it', 'are left out, since they')} would inflate every accuracy; "
                f"--near-duplicates ignore keeps {worded(left_out, 'it', 'them')}.")  # fmt: skip

@@ -72,7 +72,10 @@ def export_run(run: Path) -> dict[str, Any]:
     opened = open_run(run)
     summary = opened.summary
     if not summary["pushed"]["path"]:
-        raise ThawError(f"{run} pushed no model, so none can be exported: {summary['pushed']['reason']}.")
+        raise ThawError(
+            f"{run} pushed no model, so none can be exported: {summary['pushed']['reason']}. Expected a run that "
+            "pushed one. `thaw report` names the trained models, which can be served."
+        )
     _check_writable(opened.folder)
     with read_folder(summary["pushed"]["path"]) as folder:
         return _export(opened, folder)

@@ -1,4 +1,5 @@
-"""Every `thaw run` and `thaw plan` with --set that a page or notebook shows has settings that Thaw accepts."""
+"""Every `thaw run` and `thaw plan` with --set that a page or notebook shows has settings that Thaw accepts, and so has
+every whole configuration of a page."""
 
 import itertools
 import json
@@ -33,6 +34,23 @@ def commands():
             if not config or config[0].parts[0] == "runs":
                 settings = tuple(value for name, value in options if name == "--set")
                 yield pytest.param(settings, id=f"{path.name}: {' '.join(arguments)}")
+
+
+def configurations():
+    """YAML blocks of pages that begin with an experiment's name."""
+    for path, text in texts():
+        for number, block in enumerate(re.findall(r"^```yaml\n(name: .*?)^```$", text, re.MULTILINE | re.DOTALL)):
+            yield pytest.param(block, id=f"{path.name}: {number}")
+
+
+@pytest.mark.parametrize("block", list(configurations()))
+def test_a_documented_configuration_is_accepted(block, tmp_path):
+    (tmp_path / "page.yaml").write_text(block, encoding="utf-8")
+    load_config(tmp_path / "page.yaml", ())
+
+
+def test_the_page_on_sources_has_a_whole_configuration():
+    assert any(one.id.startswith("own_source.md") for one in configurations())
 
 
 @pytest.mark.parametrize("settings", list(commands()))

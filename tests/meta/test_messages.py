@@ -82,7 +82,7 @@ def is_text(node: ast.AST) -> TypeGuard[ast.expr]:
 
 VERBS = re.compile(r"\{\} (?:(?:of|the|your|other|test|training) )*\w+s (?:are|have|were|lie)\b")
 ALWAYS_SEVERAL = (
-    "bytes are", "pictures are near-duplicates", "pictures are so alike", "workers were lost",
+    "bytes are", "images are near-duplicates", "images are so alike", "workers were lost",
     "test images are of one group", "test images are in",
 )  # fmt: skip
 """Words behind a number that is never 1."""

@@ -120,7 +120,7 @@ def budget_notes(summary: Mapping[str, Any]) -> list[str]:
         planned = summary["planned_trainings"]
         reason = ", or had no time for" if summary.get("budget_minutes") else ""
         notes.append(f"The search made {planned - sum(missing.values()):,} of the grid's {planned:,} trainings and "
-                     f"left out those that it expected no gain from{reason}. search=grid makes all.")  # fmt: skip
+                     f"left out those that it expected no gain from{reason}. --set search=grid makes all.")  # fmt: skip
     elif missing:
         by_sweep = ", ".join(f"{count:,} of {name}" for name, count in missing.items())
         share = f"{sum(missing.values()):,} of the search's {summary['planned_trainings']:,} trainings"

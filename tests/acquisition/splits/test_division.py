@@ -117,7 +117,7 @@ def test_near_duplicates_in_several_of_the_users_splits_are_left_out_of_the_earl
 
 def test_too_few_groups_are_refused_with_the_counts() -> None:
     labels, groups = [0] * 20 + [1] * 20, [1] * 10 + [2] * 10 + [0] * 20
-    with pytest.raises(ThawError, match=r"The class 'rose' has .*Its pictures are in 2 groups"):
+    with pytest.raises(ThawError, match=r"The class 'rose' has .*Its images are in 2 groups"):
         divide(pictures(labels, groups), CLASSES, together=False)
 
 

@@ -23,14 +23,14 @@ def split_folder(folder):
 
 def test_groups_with_a_picture_in_common_are_named_in_several_splits_of_the_users(tmp_path, init):
     folder, grouping = split_folder(tmp_path / "in"), grouping_from(r"^([a-z]+\d+)_")
-    photo(500).save(folder / "train" / "cat" / "traincat0_copy.png")  # the same picture as testcat0_0
+    photo(500).save(folder / "train" / "cat" / "traincat0_copy.png")  # the same image as testcat0_0
     made, _ = init(folder, grouping=grouping)
-    [note] = [note for note in made.notes if "same picture" in note]
-    assert note.startswith("1 set of groups with the same picture is in several of your splits, such as ")
+    [note] = [note for note in made.notes if "same image" in note]
+    assert note.startswith("1 set of groups with the same image is in several of your splits, such as ")
     assert "'traincat0' in train" in note and "'testcat0' in test" in note
     (folder / "train" / "cat" / "traincat0_copy.png").unlink()
     made, _ = init(folder, grouping=grouping, force=True)
-    assert not any("same picture" in note for note in made.notes)
+    assert not any("same image" in note for note in made.notes)
 
 
 def test_a_near_duplicate_that_is_left_out_joins_no_groups_of_two_splits(tmp_path, init):

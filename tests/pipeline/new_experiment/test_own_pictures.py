@@ -100,7 +100,7 @@ def test_pictures_saved_again_scaled_and_mirrored_stay_together_and_are_listed(t
     near = rows_of(tmp_path / "out" / "near_duplicates.csv")
     assert len(near) == 48 and Counter(row["set"] for row in near) == {str(n + 1): 3 for n in range(16)}
     assert all(row["split"] == splits[row["file"]] == splits[row["nearest"]] for row in near)
-    assert any("48 pictures are near-duplicates" in note and "in 16 sets" in note for note in made.notes)
+    assert any("48 images are near-duplicates" in note and "in 16 sets" in note for note in made.notes)
     data = load_config(made.config).data
     inspect_records(find_record_files(data.path), data)  # would refuse a group in two splits
     set_of, group_of = {row["id"]: row["set"] for row in near}, groups_of(data)
@@ -136,7 +136,7 @@ def test_groups_of_one_picture_each_are_pointed_out(tmp_path, init):
     table.write_text("\n".join(["file,label,group", *(f"{file},{file.parent.name},{file}" for file in files)]))
     made, _ = init(table)
     [note] = [note for note in made.notes if "groups" in note]
-    assert note.startswith(f"Each of the {len(files)} groups is a single picture")
+    assert note.startswith(f"Each of the {len(files)} groups is a single image")
 
 
 def test_groups_with_a_picture_in_common_lie_in_one_split(tmp_path, init):
@@ -150,7 +150,7 @@ def test_groups_with_a_picture_in_common_lie_in_one_split(tmp_path, init):
             if group % 3:
                 photo(offset + 10 * (group - 1)).save(folder / name / f"{name}{group}_copy.png")
     made, rows = init(folder, grouping=grouping_from(r"^([a-z]+\d+)_"), together=False)
-    [note] = [note for note in made.notes if "the same picture" in note]
+    [note] = [note for note in made.notes if "the same image" in note]
     assert note.startswith("24 of the groups contain") and note.endswith("such as 'cat0' and 'cat1'.")
     splits = {row["file"]: row["split"] for row in rows}
     for name in ("cat", "ship"):
@@ -205,7 +205,7 @@ def test_near_duplicates_across_the_users_splits_are_left_out_and_counted(tmp_pa
     made, rows = init(tmp_path / "in")
     left_out = {row["file"] for row in rows if row["split"] == "left out"}
     assert left_out == {"train/cat/p1_2.png", "train/cat/p1_3.png"}
-    assert any("2 of your 14 test pictures have a near-duplicate" in note and "2 of train are left out" in note
+    assert any("2 of your 14 test images have a near-duplicate" in note and "2 of train are left out" in note
                for note in made.notes)  # fmt: skip
     files = find_record_files(load_config(made.config).data.path)
     assert sum(len(batch) for path in files.train for _, batch in read_batches(path)) == 30
@@ -236,7 +236,7 @@ def test_groups_that_a_left_out_picture_joins_across_the_users_splits_stay_apart
 def test_unbalanced_classes_are_named(tmp_path, init):
     write(tmp_path / "in", 10, classes=("cat",))
     made, _ = init(write(tmp_path / "in", 30, first=50, classes=("ship",)))
-    assert any("from 10 to 30 pictures" in note for note in made.notes) and made.sizes[-1] <= 2 * 6
+    assert any("from 10 to 30 images" in note for note in made.notes) and made.sizes[-1] <= 2 * 6
 
 
 @pytest.mark.slow  # writes 800 pictures
