@@ -39,8 +39,7 @@ class SweepPods:
         self.folder, self.volume = folder, folder / "volume"
         shutil.copytree(experiment.data, self.volume / "data" / "cifar10")
         settings = yaml.safe_load(experiment.config.read_text())
-        for key in ("workspace", "runs", "data"):
-            del settings[key]
+        del settings["workspace"], settings["runs"], settings["data"]["path"]  # the pods' own; the shape stays
         (self.volume / "experiment.yaml").write_text(yaml.safe_dump({**settings, "name": "experiment"}))
         jobs = [found for found in yaml.safe_load_all(MANIFEST.read_text()) if found["kind"] == "Job"]
         self.containers = {job["metadata"]["name"]: job["spec"]["template"]["spec"]["containers"][0] for job in jobs}
