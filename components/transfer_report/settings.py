@@ -41,5 +41,7 @@ class ReportSettings(pydantic.BaseModel):
     """Whether the sweeps of transfers train all that is planned."""
     precision_why: str = ""
     """Why the networks were trained in their precision."""
+    fresh_draws: int = 0
+    """Of each n, unless the time ends before."""
     planned: dict[str, int] = {}
     """The grid's trainings, by sweep."""

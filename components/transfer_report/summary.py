@@ -88,6 +88,7 @@ def left_undone(everything: Ledgers, grid: Grid, confirmation: Confirmation, set
     return {
         "budget_minutes": settings.budget_minutes,
         "search": settings.search,
+        "fresh_draws": settings.fresh_draws,
         "planned_trainings": sum(settings.planned.values()),
         "not_trained": {name: count for name, count in lacking.items() if count},
         "not_confirmed": [n for n in grid.sizes if n not in answered],

@@ -112,6 +112,7 @@ def _report_settings(
         controls=config.controls,
         budget_minutes=config.budget_minutes,
         search=config.search,
+        fresh_draws=config.confirmation.draws,
         precision_why=precision_why,
         planned=_planned(config, asked_draws or config.draws),
     )

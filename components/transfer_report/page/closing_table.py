@@ -128,7 +128,12 @@ def budget_notes(summary: Mapping[str, Any]) -> list[str]:
     if unconfirmed:
         sizes = ", ".join(f"n = {n:,}" for n in unconfirmed)
         notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so the report has no answer there.")
-    if unconfirmed or (missing and summary.get("budget_minutes")):
+    wanted = summary.get("fresh_draws", 0)
+    fewer = [f"{row['draws']} at n = {row['n']:,}" for row in summary.get("confirmed", ()) if row["draws"] < wanted]
+    if fewer:
+        notes.append(f"Unfinished: there was no time for all {wanted} fresh draws of each size, only for "
+                     f"{', '.join(fewer)}. More draws make the intervals narrower.")  # fmt: skip
+    if unconfirmed or fewer or (missing and summary.get("budget_minutes")):
         notes.append("Start the same run with more minutes, or without a time limit: it continues from here.")
     return notes
 
