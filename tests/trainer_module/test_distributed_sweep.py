@@ -180,6 +180,7 @@ def test_a_chief_and_two_workers_give_what_one_process_gives_bit_for_bit(machine
         assert worker.exitcode == 0
 
 
+@pytest.mark.exhaustive  # test_lease_table.py and test_chief_oracle.py lose a worker without processes
 def test_a_killed_worker_s_trial_goes_to_another(machines, by_one):
     chief, killed, _ = machines.chief(), machines.worker("tuner0"), machines.worker("tuner1")
     machines.kill_while_it_trains("tuner0", killed)

@@ -123,6 +123,7 @@ def never_killed(forker, job, tmp_path_factory):
     return sweep.results(), time.monotonic() - began
 
 
+@pytest.mark.exhaustive  # test_process_pool.py compares one worker with two, test_determinism.py whole processes
 def test_the_same_sweep_in_other_processes_and_one_worker_gives_the_same_rows_bit_for_bit(
     forker, make_sweep, never_killed
 ):
