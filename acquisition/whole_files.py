@@ -1,4 +1,4 @@
-"""Atomic writing: files that are written completely or not at all. Imports nothing of ours."""
+"""Atomic writing: files that are written completely or not at all. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation site (`make docs`) from this folder's Markdown. Imports nothing of ours.
+"""How Sphinx builds the documentation site (`make docs`) from this folder's Markdown. Imports nothing from Thaw.
 
 Three pages lie elsewhere, where readers of the repository look for them; a stub here links to each, and is filled with
 the page when the site is built.

@@ -1,4 +1,4 @@
-"""Settings with some fields changed, and settings as a file has them. Imports pydantic and nothing of ours."""
+"""Settings with some fields changed, and settings as a file has them. Imports pydantic, nothing from Thaw."""
 
 from __future__ import annotations
 

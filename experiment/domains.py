@@ -1,4 +1,4 @@
-"""Data, target, sources and transfers as the configuration names them. Imports pydantic and nothing of ours."""
+"""Data, target, sources and transfers as the configuration names them. Imports pydantic, nothing from Thaw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a user reads, what counts as damage, and words for paths, counts and lists. Imports nothing of ours."""
+"""Errors that a user reads, what counts as damage, and words for paths, counts and lists. Imports nothing from Thaw."""
 
 import os
 from collections.abc import Iterable

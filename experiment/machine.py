@@ -1,4 +1,4 @@
-"""How a machine runs sweeps: settings that change no result and are in no key. Imports pydantic and nothing of ours."""
+"""How a machine runs sweeps: settings that change no result and no key. Imports pydantic, nothing from Thaw."""
 
 from __future__ import annotations
 

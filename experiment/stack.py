@@ -1,4 +1,4 @@
-"""The software and hardware that figures depend on, as one value. Imports nothing of ours and no TensorFlow."""
+"""The software and hardware that figures depend on, as one value. Imports nothing from Thaw and no TensorFlow."""
 
 from __future__ import annotations
 

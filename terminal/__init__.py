@@ -1,1 +1,1 @@
-"""What the terminal shows: consoles, tables, progress bars. Imports rich, nothing of the other packages."""
+"""What the terminal shows: consoles, tables, progress bars. Imports rich, nothing from the other packages."""

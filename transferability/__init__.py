@@ -1,1 +1,1 @@
-"""Estimates from features alone, before any target training. Imports numpy, scipy and scikit-learn, nothing of Thaw."""
+"""Estimates from features alone, before target training. Imports numpy, scipy and scikit-learn, nothing from Thaw."""

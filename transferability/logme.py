@@ -40,7 +40,7 @@ TOLERANCE = 1e-12
 
 NOISE_FLOOR = 1e-8
 LEAST_WEIGHTS = 1e-150
-"""Where m'm is smaller, the features say nothing of the class: a has no bound, and the noise explains it alone."""
+"""Where m'm is smaller, the features say nothing about the class: a has no bound, and the noise explains it alone."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The folders in which Thaw looks for images and weights and keeps downloads. Imports nothing of ours."""
+"""The folders in which Thaw looks for images and weights and keeps downloads. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process at a time fills a folder of downloads or generated images; others wait. Imports nothing of ours."""
+"""One process at a time fills a folder of downloads or generated images; others wait. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

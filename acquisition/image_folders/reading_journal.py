@@ -1,4 +1,4 @@
-"""A journal of the pictures that were read, so that an interrupted reading continues. Imports nothing of ours."""
+"""A journal of the pictures that were read, so that an interrupted reading continues. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histograms of edge directions, which a mirror permutes. Imports numpy and Pillow, nothing of ours."""
+"""Histograms of edge directions, which a mirror permutes. Imports numpy and Pillow, nothing from Thaw."""
 
 from __future__ import annotations
 

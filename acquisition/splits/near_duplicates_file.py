@@ -1,4 +1,4 @@
-"""Reads near_duplicates.csv for a report. Imports nothing of ours."""
+"""Reads near_duplicates.csv for a report. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

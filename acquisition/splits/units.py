@@ -1,4 +1,4 @@
-"""Units that stay in one split: pictures of a group or of a set of near-duplicates. Imports nothing of ours."""
+"""Units that stay in one split: pictures of a group or of a set of near-duplicates. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

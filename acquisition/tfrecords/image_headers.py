@@ -1,4 +1,4 @@
-r"""Properties of an encoded image that TensorFlow's decoders ignore and a viewer does not. Imports nothing of ours.
+r"""Properties of an encoded image that TensorFlow's decoders ignore and a viewer does not. Imports nothing from Thaw.
 
 Patterns hold for RE2 (TensorFlow's tf.strings.regex_*) and, by `searched`, for Python. They name only bytes below 128,
 since RE2 reads others as UTF-8; \C is any byte. They are searched only in the blocks that may hold such a property, not

@@ -1,4 +1,4 @@
-"""Appends rows of trainings to a record. Imports nothing of Thaw."""
+"""Appends rows of trainings to a record. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

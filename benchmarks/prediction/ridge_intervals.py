@@ -4,7 +4,7 @@ Intervals are of the conformal kind (Vovk, Gammerman and Shafer, Algorithmic Lea
 quantiles of residuals of predictions that did not see the group, a group being all rows of one transfer. Rows of one
 transfer are correlated, so there are fewer independent rows than rows. The interval is therefore widened until its
 coverage over groups that neither the regression nor the quantiles have seen is the nominal one. With few groups this is
-a measurement, not a guarantee. Imports nothing of Thaw.
+a measurement, not a guarantee. Imports nothing from Thaw.
 """
 
 from __future__ import annotations

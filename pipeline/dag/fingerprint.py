@@ -1,4 +1,4 @@
-"""Fingerprints of our own sources, for keys of caches and ledgers. Imports nothing of ours."""
+"""Fingerprints of our own sources, for keys of caches and ledgers. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

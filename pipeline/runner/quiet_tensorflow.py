@@ -1,4 +1,4 @@
-"""Keeps the lines that TensorFlow 2.21 writes at every start off the terminal. Imports nothing of ours, no
+"""Keeps the lines that TensorFlow 2.21 writes at every start off the terminal. Imports nothing from Thaw, no
 TensorFlow."""
 
 from __future__ import annotations

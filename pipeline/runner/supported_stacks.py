@@ -1,4 +1,4 @@
-"""The two stacks of packages that Thaw runs on, and which one a version of Python uses. Imports nothing of ours and no
+"""The two stacks of packages that Thaw runs on, and which one a version of Python uses. No imports from Thaw, no
 TensorFlow.
 
 Only this module distinguishes the stacks; all other code uses what both have.

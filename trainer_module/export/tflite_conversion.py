@@ -1,4 +1,4 @@
-"""Turns a network into TensorFlow Lite files and runs them. Imports TensorFlow, nothing of ours."""
+"""Turns a network into TensorFlow Lite files and runs them. Imports TensorFlow, nothing from Thaw."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Architectures, cut points and weights as Keras layers. Imports experiment, nothing of the other folders."""
+"""Architectures, cut points and weights as Keras layers. Imports experiment, nothing from the other folders."""

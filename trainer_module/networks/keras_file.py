@@ -1,4 +1,4 @@
-"""Reads a .keras file of the user's, or says what is wrong with it. Imports keras, nothing of the networks."""
+"""Reads a .keras file of the user's, or says what is wrong with it. Imports keras, nothing from the networks."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Processes of one thread, forked from a server that has imported TensorFlow. Imports nothing of the other folders."""
+"""Processes of one thread, forked from a server that has imported TensorFlow. Imports no other folder."""

@@ -1,4 +1,4 @@
-"""The learning rate of each step. Imports nothing of Thaw."""
+"""The learning rate of each step. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

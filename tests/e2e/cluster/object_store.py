@@ -1,4 +1,4 @@
-"""A bucket that is a folder, and how a launcher copies from and to it. Imports nothing of ours."""
+"""A bucket that is a folder, and how a launcher copies from and to it. Imports nothing from Thaw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pod's own view of the file system: empty but for what an image and the launcher bring. Imports nothing of ours.
+"""A pod's own view of the file system: empty but for what an image and the launcher bring. Imports nothing from Thaw.
 
 Run as `python pod_view.py VIEW COMMAND...`; a fork calls `enter` itself. Needs root and Linux.
 """

@@ -207,7 +207,9 @@ def test_what_there_was_no_time_for_is_said_and_nothing_where_all_was_trained() 
 def test_a_size_with_fewer_fresh_draws_than_asked_for_is_named() -> None:
     rows = [{"n": 20, "draws": 5}, {"n": 1_000, "draws": 2}]
     draws, more = budget_notes(summary(confirmed=rows, fresh_draws=5))
-    assert draws.startswith("Unfinished: there was no time for all 5 fresh draws of each size, only for 2 at n = 1,000.")
+    assert draws.startswith(
+        "Unfinished: there was no time for all 5 fresh draws of each size, only for 2 at n = 1,000."
+    )
     assert "continues from here" in more
     assert budget_notes(summary(confirmed=rows, fresh_draws=2)) == []
 
