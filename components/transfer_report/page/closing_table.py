@@ -124,17 +124,21 @@ def budget_notes(summary: Mapping[str, Any]) -> list[str]:
     elif missing:
         by_sweep = ", ".join(f"{count:,} of {name}" for name, count in missing.items())
         share = f"{sum(missing.values()):,} of the search's {summary['planned_trainings']:,} trainings"
-        notes.append(f"Unfinished: there was no time for {share} ({by_sweep}). Thaw chose the best of the others.")
+        notes.append(f"Unfinished: {share} were not made ({by_sweep}). Thaw chose the best of the others.")
     if unconfirmed:
         sizes = ", ".join(f"n = {n:,}" for n in unconfirmed)
-        notes.append(f"Unfinished: there was no time for fresh draws of {sizes}, so the report has no answer there.")
+        have = "has" if len(unconfirmed) == 1 else "have"
+        notes.append(f"Unfinished: {sizes} {have} no fresh draws yet, so the report has no answer there.")
     wanted = summary.get("fresh_draws", 0)
-    fewer = [f"{row['draws']} at n = {row['n']:,}" for row in summary.get("confirmed", ()) if row["draws"] < wanted]
+    fewer = [
+        f"n = {row['n']:,} has {row['draws']} of {wanted} fresh draws"
+        for row in summary.get("confirmed", ())
+        if row["draws"] < wanted
+    ]
     if fewer:
-        notes.append(f"Unfinished: there was no time for all {wanted} fresh draws of each size, only for "
-                     f"{', '.join(fewer)}. More draws make the intervals narrower.")  # fmt: skip
+        notes.append(f"Unfinished: {', '.join(fewer)}. More draws make the intervals narrower.")
     if unconfirmed or fewer or (missing and summary.get("budget_minutes")):
-        notes.append("Start the same run with more minutes, or without a time limit: it continues from here.")
+        notes.append("`thaw run` with the same options, and more minutes or no time limit, continues from here.")
     return notes
 
 

@@ -38,8 +38,8 @@ def test_what_a_budget_left_undone_is_in_the_summary_and_on_the_page(
     assert summary["not_confirmed"] == [100]
     assert [one["n"] for one in summary["confirmed"]] == [20, 400]
     page = html.unescape((tmp_path / "report.html").read_text())
-    assert f"there was no time for {missing} of the search's {sum(trained.values())} trainings" in page
-    assert "no time for fresh draws of n = 100" in page
+    assert f"{missing} of the search's {sum(trained.values())} trainings were not made" in page
+    assert "n = 100 has no fresh draws yet" in page
 
 
 @pytest.mark.parametrize(("search", "said"), [("bayesian", True), ("grid", False)])

@@ -197,19 +197,15 @@ def test_what_there_was_no_time_for_is_said_and_nothing_where_all_was_trained() 
     assert budget_notes(summary()) == []
     missing = {"baseline__original": 2, "cats_dogs__original": 5}
     found = budget_notes(summary(not_trained=missing, planned_trainings=60, not_confirmed=[20, 50], budget_minutes=9))
-    assert found[0].startswith(
-        "Unfinished: there was no time for 7 of the search's 60 trainings (2 of baseline__original"
-    )
-    assert "fresh draws of n = 20, n = 50, so the report has no answer there" in found[1]
+    assert found[0].startswith("Unfinished: 7 of the search's 60 trainings were not made (2 of baseline__original")
+    assert "n = 20, n = 50 have no fresh draws yet, so the report has no answer there" in found[1]
     assert "continues from here" in found[2]
 
 
 def test_a_size_with_fewer_fresh_draws_than_asked_for_is_named() -> None:
     rows = [{"n": 20, "draws": 5}, {"n": 1_000, "draws": 2}]
     draws, more = budget_notes(summary(confirmed=rows, fresh_draws=5))
-    assert draws.startswith(
-        "Unfinished: there was no time for all 5 fresh draws of each size, only for 2 at n = 1,000."
-    )
+    assert draws.startswith("Unfinished: n = 1,000 has 2 of 5 fresh draws.")
     assert "continues from here" in more
     assert budget_notes(summary(confirmed=rows, fresh_draws=2)) == []
 
