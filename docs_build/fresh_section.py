@@ -49,30 +49,31 @@ def with_answers(page: str, answers: Mapping[str, Any], earlier: EarlierGrid) ->
     missing = f" Still to be trained: {', '.join(f'`{name}`' for name in left)}." if left else ""
     sections = {
         ADVICE: (
-            "The grid's val chose; every figure here is from fresh draws, which the grid did not use. A size is "
-            f"missing if its choice is not trained yet.{missing}\n\n"
+            "The cells were chosen on val in the grid. Every figure here is from fresh draws, which the grid did not "
+            f"use. A size is missing if its cell is not trained on fresh draws yet.{missing}\n\n"
             + "\n".join(f"- {sentence}" for sentence in answers["advice"])
         ),
         TRANSFERS: (
-            "The cell that the grid's val chose at each n, trained again on ten fresh draws up to n = 50 and on five "
-            f"above: {answers['trainings']} trainings, {answers['core_hours']} core-hours "
+            "At each n, the best cell on val in the grid was trained again on fresh draws: ten up to n = 50, five "
+            f"above. This took {answers['trainings']} trainings and {answers['core_hours']} core-hours "
             "(`python -m benchmarks.published_draws`, then `published_answers`; every training is a row of "
-            "[fresh_draws.csv](results/fresh_draws.csv)). Earlier: the same cell on the three draws that chose it. "
-            "Baseline: the same architecture from random weights, on the same draws.\n\n"
+            "[fresh_draws.csv](results/fresh_draws.csv)). Earlier: the accuracy of the same cell on the three draws "
+            "that chose it. Baseline: the same architecture from random weights, on the same draws.\n\n"
             + tables_of_transfers(answers["confirmed_transfers"], earlier)
             + "\n\n" * bool(answers["collapsed"])
             + "\n".join(f"- {sentence}" for sentence in answers["collapsed"])
         ),
         CHANGES: (
-            "Before: the cells that the grid's val chose, on the draws that chose them, so slightly overestimated. "
-            "Now: fresh draws.\n\n"
+            "Before: the best cells on val in the grid, on the draws that chose them, which overestimates slightly. "
+            "Now: the same choices on fresh draws.\n\n"
             + table_of_changes(answers["confirmed"], earlier)
         ),
     }  # fmt: skip
     if answers["claims"]:
         sections[CLAIMS] = (
-            "These conclusions compare cells that val chose. So fresh draws decide them, and not the grid's draws, as "
-            "in the last table.\n\n" + claims_section([{**claim, "measured": True} for claim in answers["claims"]])
+            "These conclusions compare cells that were chosen on val. So fresh draws decide them; the table of all "
+            "conclusions at the end uses the grid's draws.\n\n"
+            + claims_section([{**claim, "measured": True} for claim in answers["claims"]])
         )
     if answers["labels"]:
         sections[LABELS] = labels_section(answers["labels"])

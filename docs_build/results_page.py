@@ -110,7 +110,7 @@ def _page(
     parts = [
         f"# Results: {summary['experiment']} on {formats.markdown(summary['data'])}\n\n{label}"
         "Written by `python -m docs_build.results_page` from a run's folder; no figure is copied by hand. Brackets "
-        "hold 95% intervals over draws and test images ([statistics.md](statistics.md)).",
+        "are 95% intervals over draws and test images ([statistics.md](statistics.md)).",
         f"## What ran\n\n{what_ran}",
         "## What to use with how many images\n\n" + "\n".join(f"- {one['sentence']}" for one in summary["advice"]),
         *_confirmed(summary, earlier),
@@ -125,20 +125,20 @@ def _page(
 
 def _confirmed(summary: Mapping[str, Any], earlier: EarlierGrid) -> list[str]:
     of_earlier = (
-        " Earlier: the test accuracy of what the earlier grid's val chose, on the draws that chose it."
+        " Earlier: the test accuracy of the best cell on val in the earlier grid, on the draws that chose it."
         if earlier
         else ""
     )
     found = [
-        "## Every transfer on fresh draws\n\nThe cell that val chose at each n, trained on draws that the search did "
-        "not use. Baseline: the same architecture from random weights, on the same draws. Collapsed: trainings that "
-        f"ended no better than chance, of all that the row compares.{of_earlier}\n\n"
+        "## Every transfer on fresh draws\n\nThe best cell on val at each n, trained on draws that the search did "
+        "not use. Baseline: the same architecture from random weights, on the same draws. Collapsed: how many of the "
+        f"trainings that the row compares ended no better than chance.{of_earlier}\n\n"
         + tables_of_transfers(summary["confirmed_transfers"], earlier)
     ]
     if earlier:
         found.append(
-            "## What changed\n\nBefore: what the earlier grid's val chose, on the draws that chose it, so slightly "
-            "overestimated. Now: fresh draws.\n\n" + table_of_changes(summary["confirmed"], earlier)
+            "## What changed\n\nBefore: the best cells on val in the earlier grid, on the draws that chose them, "
+            "which overestimates slightly. Now: fresh draws.\n\n" + table_of_changes(summary["confirmed"], earlier)
         )
     return found
 
@@ -201,7 +201,10 @@ def labels_section(labels: list[dict[str, Any]]) -> str:
     for transfer in sorted({one["transfer"] for one in labels}):
         by_n = {one["n"]: one for one in labels if one["transfer"] == transfer}
         table.append(f"| `{transfer}` | " + " | ".join(_needed(by_n.get(n), sizes[0]) for n in sizes) + " |")
-    return "Labelled images that the best network from scratch needs to be as accurate.\n\n" + "\n".join(table)
+    return (
+        "Labelled images that the best network from scratch needs to be as accurate as the transfer.\n\n"
+        + "\n".join(table)
+    )
 
 
 def _needed(one: dict[str, Any] | None, smallest: int) -> str:

@@ -96,12 +96,12 @@ def negative_transfer_at_very_small_n(grid: Grid, summaries: Summaries) -> Claim
         f"Of {counted(len(cells), 'cell')} at {sizes_in_words(sizes)}, {losses} {worded(losses, 'loses', 'lose')} "
         f"against training from scratch; the {'clearest loss' if losses else 'nearest to a loss'} is "
         f"{shown(worst.gain_points)} ({where}){alone}. "
-        f"All of them together differ by {shown(mean)} on average."
+        f"On average these cells differ from training from scratch by {shown(mean)}."
     )
     return Claim(
         "C2",
         f"gain of each cell at {sizes_in_words(sizes)}; supported if Benjamini-Hochberg finds a loss, "
-        "contradicted if every cell gains; the difference is the loss of the cell nearest to one",
+        "contradicted if every cell gains; the difference is the loss of the cell nearest to a loss",
         "supported" if losses else "contradicted" if all_gain else "undecided",
         sentence + but_one_draw(worst.gain_points),
         -worst.gain_points,

@@ -48,8 +48,8 @@ def no_domain_beats_the_extractor(grid: Grid, fresh: Grid) -> Claim:
     word = "leads by" if lead.estimate >= 0 else "is behind by"
     sentence = (
         f"A transfer from the data's own domains beats feature extraction with MobileNetV2 in {beaten} of "
-        f"{counted(len(found), 'comparison')}. Where it comes closest or goes beyond ({place[0]}, n = {place[1].n}), "
-        f"{network} {word} {shown(lead) if lead.estimate >= 0 else shown(-lead)}."
+        f"{counted(len(found), 'comparison')}. In the comparison that is worst for MobileNetV2 ({place[0]}, "
+        f"n = {place[1].n}), {network} {word} {shown(lead) if lead.estimate >= 0 else shown(-lead)}."
     )
     return Claim(
         "C7",

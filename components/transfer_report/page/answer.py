@@ -126,7 +126,7 @@ def _balanced(row: Mapping[str, Any], images: Sequence[int]) -> list[str]:
     if not images or max(images) < UNBALANCED * min(images):
         return []
     return [
-        f"Classes have {min(images)} to {max(images)} test images. If each class counts alike (balanced accuracy), "
+        f"Classes have {min(images)} to {max(images)} test images. If each class counts equally (balanced accuracy), "
         f"{row['transfer']} reaches {formats.percent(row['balanced_accuracy'])}."
     ]
 

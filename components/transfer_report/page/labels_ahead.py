@@ -118,16 +118,16 @@ def _met(labels: Values) -> list[str]:
         return [f"Training from scratch stays more than a point behind up to {last} images."]
     if met["expected"] is None:
         return [f"Training from scratch is expected to stay more than a point behind up to {last} images, but may "
-                f"catch up from {rounded(met['low'])} on."]  # fmt: skip
+                f"catch up at {rounded(met['low'])}."]  # fmt: skip
     if met["expected"] <= labels["n"]:
         return [
             f"Training from scratch is expected to be less than a point behind with {labels['n']:,} images already."
         ]
     if _tells_nothing(met, labels["n"]):
-        return ["It is unknown from how many images on training from scratch is less than a point behind: perhaps from "
-                f"{labels['n']:,}, perhaps from more than {last}."]  # fmt: skip
+        return ["It is unknown how many images training from scratch needs to be less than a point behind: perhaps "
+                f"{labels['n']:,}, perhaps more than {last}."]  # fmt: skip
     return [f"From {images_in_words(met, labels['n'], met['largest'])} images on, training from scratch is expected to "
-            "be less than a point behind, so that transferring gains less than a point."]  # fmt: skip
+            "be less than a point behind: the transfer then gains less than a point."]  # fmt: skip
 
 
 def _notes(curves: Sequence[Values]) -> list[str]:

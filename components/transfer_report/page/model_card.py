@@ -18,7 +18,7 @@ from components.transfer_report.page.page import is_of_the_original_report, temp
 from experiment.backbones import Backbone, from_scratch_in_words, network_in_words
 
 CONFIGURATION_FILE = "experiment.yaml"
-BY_CHANCE = "Each interval is a 95% interval by itself: of 40 slices not weaker, about one is marked by chance."
+BY_CHANCE = "Each interval is a separate 95% interval: if no slice is weaker, about one in 40 is marked by chance."
 
 
 def write_model_card(

@@ -90,12 +90,12 @@ def test_an_interval_over_all_sizes_gives_no_number():
     ("met", "said"),
     [
         (None, "no estimate of when"),
-        (images(300.0, None, None), "may catch up from 300 on"),
+        (images(300.0, None, None), "may catch up at 300."),
         (images(100.0, 100.0, 400.0), "with 100 images already"),
         (
             images(100.0, 800.0, None),
-            "It is unknown from how many images on training from scratch is less than a point "
-            "behind: perhaps from 100, perhaps from more than 2,000.",
+            "It is unknown how many images training from scratch needs to be less than a point behind: "
+            "perhaps 100, perhaps more than 2,000.",
         ),
         (images(300.0, 800.0, None), "From 800 [300, >2,000] images on, training from scratch"),
     ],

@@ -95,7 +95,8 @@ def test_groups_of_test_images_widen_the_intervals_of_their_slices_and_are_named
     sure, nearly = SliceFigure("a", "sure", 200, 1.0, None, None), SliceFigure("a", "nearly", 50, 0.9, None, None)
     fewer = {"a sure": 20.0, "all test images": 40.0}
     for text in written([ALL, sure, nearly], test_groups=40, independent=fewer):
-        assert "(2000 in 40 groups, which they allow for)" in text and "as if those of a group were all alike" in text
+        assert "(2000 in 40 groups; the intervals allow for dependence within a group)" in text
+        assert "treat images of a group as identical" in text
         assert "100.0% [83.2, 100.0]" in text and "90.0% [78.2, 96.7]" in text and "90.0% [76.3, 97.2]" in text
 
 
@@ -110,7 +111,7 @@ def test_as_many_independent_images_as_there_are_give_clopper_and_pearsons_inter
 
 
 def test_where_slices_are_called_weak_the_card_says_how_many_are_by_chance(written):
-    assert all("of 40 slices not weaker, about one is marked by chance" in text for text in written())
+    assert all("if no slice is weaker, about one in 40 is marked by chance" in text for text in written())
     assert all("by chance" not in text for text in written([ALL, LOW]))
 
 
