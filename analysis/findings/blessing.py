@@ -103,12 +103,10 @@ def _gain_objections(summary: CellSummary, margin: float) -> list[str]:
         return [f"the gain of {shown} may be too small: its lower bound is not above {margin:g}"]
     if summary.verdict == "loss":
         return [f"it is worse than {baseline}: {shown}"]
-    if gain.estimate <= 0:
-        return [f"there is no gain over {baseline}: {shown}"]
-    if gain.low <= 0:
+    if gain.low <= 0 <= gain.high:
         return [f"the gain of {shown} over {baseline} is undecided: its interval includes 0"]
     return [f"the gain of {shown} over {baseline} is undecided: with this many comparisons on fresh draws, an "
-            "interval like this can lie above 0 by chance (Holm)"]  # fmt: skip
+            f"interval like this can lie {'above' if gain.low > 0 else 'below'} 0 by chance (Holm)"]  # fmt: skip
 
 
 def _is_above(gain: Interval, margin: float) -> bool:

@@ -14,6 +14,7 @@ from acquisition.image_folders.picture_reading import MOST_BYTES, REDUCED_PX
 from acquisition.splits.division import Division
 from acquisition.splits.names import LEFT_OUT, SPLITS, TEST, TRAIN, VAL
 from acquisition.splits.near_duplicates_file import NEAR
+from acquisition.splits.units import joined_units
 from experiment.errors import counted, printable, worded
 from pipeline.new_experiment.output_folder import IMAGES
 
@@ -101,11 +102,29 @@ def _on_split(read: PicturesRead, division: Division) -> Iterator[str]:
         yield (f"Each of the {grouped:,} groups is a single image, so groups have no effect: if images of one "
                "person, place or moment are in train and test, every accuracy is too high.")  # fmt: skip
     elif groups:
-        parts = Counter(split for splits in groups.values() for split in splits - {LEFT_OUT})
-        counts = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
-        yield f"{counted(len(groups), 'group')}, each in one split ({counts})."
+        units = _joined_splits(images, division)
+        joined = (
+            f"; near-duplicates join them to {len(units):,} ({_by_split(units)})" if len(units) < len(groups) else ""
+        )
+        yield f"{counted(len(groups), 'group')}, each in one split ({_by_split(groups.values())}){joined}."
     yield from _on_joined_groups(read)
     yield from _uneven(images, division)
+
+
+def _by_split(found: Iterable[set[str]]) -> str:
+    """How many groups have images in train, in val and in test, in words."""
+    parts = Counter(split for splits in found for split in splits)
+    return ", ".join(f"{parts[split]:,} {split}" for split in SPLITS)
+
+
+def _joined_splits(images: Sequence[OwnImage], division: Division) -> list[set[str]]:
+    """The splits of each group, with groups that near-duplicates join as one."""
+    kept = {place for place, split in enumerate(division.splits) if split != LEFT_OUT}
+    named = {place: images[place].source.group for place in sorted(kept)}
+    groups = {place: group for place, group in named.items() if group is not None}
+    sets = [sorted(kept.intersection(places)) for places in division.near.sets]
+    units = joined_units([image.image_id for image in images], [0] * len(images), groups, sets)
+    return [{division.splits[place] for place in unit.members} for unit in units if groups.keys() & unit.members]
 
 
 def _on_joined_groups(read: PicturesRead) -> Iterator[str]:

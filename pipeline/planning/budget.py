@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,7 +87,8 @@ class BudgetPlan:
         if undecided:
             found.append(f"It will not decide {', '.join(undecided)} unless trainings are faster than estimated.")
         if self.least_minutes > self.minutes >= 2 * NO_TIME:
-            found.append(f"!! The smallest complete answer takes about {least} if nothing is "
+            longer = counted(math.ceil(self.least_minutes), "minute")  # rounded, it could be the limit itself
+            found.append(f"!! The smallest complete answer takes about {longer} if nothing is "
                          "cached; the run takes that long, more than the limit.")  # fmt: skip
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -183,7 +184,7 @@ def check_counts(name: str, backbone: Backbone, config: ExperimentConfig) -> Non
 
 
 def fitted(name: str, backbone: Backbone, image_shape: Sequence[int], side: int) -> Backbone:
-    """As looked_at, with a chosen size if a model has none.
+    """As looked_at, with a chosen size if a model has none, and without `scale` if a model scales pixels itself.
 
     Args:
       name, backbone, image_shape: as in looked_at.
@@ -194,6 +195,9 @@ def fitted(name: str, backbone: Backbone, image_shape: Sequence[int], side: int)
     """
     from trainer_module.networks.backbone import read_model
 
+    if backbone.scale is not None:
+        with contextlib.suppress(ThawError):
+            return fitted(name, changed(backbone, scale=None), image_shape, side)
     if backbone.side_px or None not in read_model(backbone).input.shape[1:3]:
         return looked_at(name, backbone, image_shape)
     for wider in (side, *SIDES[:-1]):

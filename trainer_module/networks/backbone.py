@@ -132,8 +132,8 @@ def read_model(backbone: Backbone) -> keras.Model:
     if backbone.model and backbone.scale is None and not isinstance(first, SCALING):
         raise ThawError(
             f"{name} does not begin with a layer that scales pixels (Rescaling or Normalization), so the backbone's "
-            "`scale` must say what it expects: 0..255, 0..1, -1..1, torch or caffe (docs/howto/own_source.md has a "
-            "table)."
+            "`scale` (--scale of `thaw init`) must say what it expects: 0..255, 0..1, -1..1, torch or caffe "
+            "(docs/howto/own_source.md has a table)."
         )
     return model
 

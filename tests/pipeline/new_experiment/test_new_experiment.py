@@ -98,9 +98,22 @@ def test_a_model_of_the_users_joins_the_sources(tmp_path, init):
     assert config.backbones["plants"] == Backbone(model=tmp_path / "plants.keras", scale="0..1")
     assert config.transfers[-1].id == "pretrained__plants" and config.freeze_counts["plants"] == (0, 1)
     assert made.sources["pretrained"] == f"your model {tmp_path / 'plants.keras'}"
-    with pytest.raises(ThawError, match="`scale` must say"):
+    with pytest.raises(ThawError, match="must say what it expects"):
         init(folder, force=True, backbones={"plants": Backbone(model=tmp_path / "plants.keras")})
     assert load_config(made.config) == config  # the earlier experiment is still there
+
+
+def test_a_scale_is_for_the_models_without_a_layer_that_scales_pixels(tmp_path, init):
+    layers = [keras.layers.Conv2D(2, 3), keras.layers.Flatten(), keras.layers.Dense(9)]
+    keras.Sequential([keras.Input((32, 32, 3)), *layers]).save(tmp_path / "plain.keras")
+    for name, factor in (("scaled", 1 / 255), ("scaled_further", 2.0)):
+        rescaling = keras.layers.Rescaling(factor)
+        keras.Sequential([keras.Input((32, 32, 3)), rescaling, *layers]).save(tmp_path / f"{name}.keras")
+    files = {name: Backbone(model=tmp_path / f"{name}.keras", scale="0..1")
+             for name in ("plain", "scaled", "scaled_further")}  # fmt: skip
+    made = init(write_images(tmp_path / "images", ["rose", "tulip"]), backbones=files)
+    scales = {name: one.scale for name, one in load_config(made.config).backbones.items() if one.model}
+    assert scales == {"plain": "0..1", "scaled": None, "scaled_further": "0..1"}
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, init):

@@ -6,8 +6,10 @@ import contextlib
 import tempfile
 
 from acquisition.image_folders.labelled_files import grouping_from
+from acquisition.tfrecords.inspection import inspect_records
+from acquisition.tfrecords.record_files import find_record_files
 from experiment.loading import load_config
-from tests.pipeline.new_experiment.test_own_pictures import CLASSES, groups_of, init, photo  # noqa: F401
+from tests.pipeline.new_experiment.test_own_pictures import CLASSES, groups_of, init, photo, write  # noqa: F401
 
 
 def split_folder(folder):
@@ -40,6 +42,17 @@ def test_a_near_duplicate_that_is_left_out_joins_no_groups_of_two_splits(tmp_pat
     assert [row["file"] for row in rows if row["split"] == "left out"] == ["train/cat/traincat0_again.jpg"]
     group_of, ids = groups_of(load_config(made.config).data), {row["file"]: row["id"] for row in rows}
     assert group_of[ids["train/cat/traincat0_1.png"]] != group_of[ids["test/cat/testcat0_1.png"]]
+
+
+def test_groups_that_near_duplicates_join_are_counted_as_intervals_count_them(tmp_path, init):
+    folder = write(tmp_path / "in")
+    photo(0).save(folder / "cat" / "p1_again.jpg", quality=60)  # photo 0 is in p0
+    made, _ = init(folder, grouping=grouping_from(r"^(p\d)_"))
+    [note] = [note for note in made.notes if note.startswith("8 groups")]
+    assert "; near-duplicates join them to 7 (" in note
+    inspection = inspect_records(find_record_files(load_config(made.config).data.path), load_config(made.config).data)
+    tested = {number for numbers in inspection.test_groups.values() for number in numbers}
+    assert note.endswith(f" {len(tested)} test).")
 
 
 def test_pictures_that_are_encoded_again_need_no_room_in_the_folder_for_temporary_files(

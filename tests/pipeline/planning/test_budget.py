@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 
@@ -44,7 +45,9 @@ def test_a_budget_of_almost_nothing_promises_the_smallest_answer_and_says_what_i
     assert first.startswith("Within 0.03 minutes, if nothing is cached: the search trains about 8 of 20 cells")
     assert "confirms n = 200 on 2 fresh draws and continues while there is time" in first
     assert undecided == "It will not decide n = 20 unless trainings are faster than estimated."
-    assert f"takes about {found.least_minutes:.0f} minutes" in least
+    assert f"takes about {math.ceil(found.least_minutes)} minutes" in least
+    longer = dataclasses.replace(found, minutes=2, least_minutes=2.2)
+    assert "takes about 3 minutes if nothing is cached; the run takes that long, more" in longer.sentences[2]
 
 
 def test_the_report_of_a_stopped_run_speaks_of_no_limit_that_the_user_did_not_set():

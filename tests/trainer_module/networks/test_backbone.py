@@ -195,7 +195,7 @@ def broken():
         (lambda: chain(layers.Conv2D(3, 3, name="head"), end=()), "the name of the layer head is reserved"),
         (lambda: chain(layers.GaussianDropout(0.1), layers.Conv2D(3, 3), end=()), "draws random numbers"),
         (lambda: chain(layers.Conv2D(3, 3, dtype="mixed_float16"), end=()), "computes in float16"),
-        (lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3)]), "`scale` must say"),
+        (lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3)]), "must say what it expects"),
         (lambda: chain(layers.Conv2D(3, 3), layers.Reshape((30, 90)), end=()), "features have the shape"),
     ],
 )
