@@ -135,8 +135,8 @@ def _layout(files: RecordFiles, wanted: Wanted) -> Data:
         return changed(found, val_key=wanted.keys.get("val"), group_key=wanted.keys.get("group"))
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ThawError(f"The features of the records in {files.folder} are inconsistent: {reason}. Correct --id-key "
-                        "and the like.") from error  # fmt: skip
+        raise ThawError(f"The features of the records in {files.folder} are inconsistent: {reason}. The options "
+                        "are --image-key, --label-key, --id-key, --val-key and --group-key.") from error  # fmt: skip
 
 
 def other_sources(
