@@ -57,6 +57,16 @@ def find_layout(files: RecordFiles, asked: Mapping[str, str | None], names: Sequ
     )  # fmt: skip
 
 
+def unused_features(files: RecordFiles, data: Data) -> list[str]:
+    """Features of the first records that `data` does not name, sorted.
+
+    Raises:
+      ThawError: there is no record, or it is not a tf.train.Example.
+    """
+    used = {data.image_key, data.label_key, data.id_key, data.val_key, data.group_key}
+    return sorted({key for record in _first_records(files)[1] for key in record} - used)
+
+
 def _first_records(files: RecordFiles) -> tuple[RecordPosition, list[Features]]:
     for path in files.train:
         for _, batch in read_batches(path):

@@ -15,11 +15,11 @@ from acquisition.image_folders.cifar_sources import PREFIX, cifar_images, foreig
 from acquisition.image_folders.image_folder import IMAGE_SUFFIXES
 from acquisition.tfrecords.inspection import inspect_records
 from acquisition.tfrecords.record_files import RecordFiles, find_record_files
-from acquisition.tfrecords.record_layout import find_layout
+from acquisition.tfrecords.record_layout import find_layout, unused_features
 from acquisition.tfrecords.tfrecords import write_examples
 from experiment.changes import changed
 from experiment.config import Data
-from experiment.errors import ThawError, worded
+from experiment.errors import ThawError, listed, worded
 from pipeline.new_experiment.output_folder import RECORDS
 from pipeline.new_experiment.own_settings import chosen_target, own_domains
 from pipeline.new_experiment.wanted import Wanted
@@ -28,6 +28,8 @@ from terminal.console import progress_in
 FindCifar = Callable[[], Dataset | None]
 """Finds CIFAR-10; called if a source could be made of it."""
 
+NAMED = 8
+"""Most features that a message names."""
 CIFAR_MOST_PX = 64
 """Most pixels of the longer side of images for which CIFAR-10's, of 32 pixels, can be a source."""
 
@@ -115,6 +117,7 @@ def from_records(
     target = chosen_target([name for name in own if inspection.train_counts[name]], wanted.target)
     reason = "all images have it"
     cifar, domains, notes = other_sources(own, size, find_cifar) if channels == 3 else (None, {}, ())
+    notes += tuple(_on_unused(unused_features(files, data)))
     if cifar is not None:
         classes = (*own, *(PREFIX + name for names in domains.values() for name in names))
         labels = cifar_labels({name: label for label, name in enumerate(classes)})
@@ -137,6 +140,14 @@ def _layout(files: RecordFiles, wanted: Wanted) -> Data:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ThawError(f"The features of the records in {files.folder} are inconsistent: {reason}. The options "
                         "are --image-key, --label-key, --id-key, --val-key and --group-key.") from error  # fmt: skip
+
+
+def _on_unused(names: Sequence[str]) -> Iterator[str]:
+    """A misspelt or forgotten --group-key would let images of a group be in train and in test."""
+    if names:
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        yield (f"Features of the records that are not used: {listed(names[:NAMED])}{more}. If one says which "
+               "images belong together, such as a person, give it as --group-key, with --val-key.")  # fmt: skip
 
 
 def other_sources(

@@ -36,7 +36,7 @@ def test_a_page_without_learning_curves_says_why_and_of_which_size(quick_ledgers
         report_of(tmp_path / str(number), ledgers, OUTCOMES, SETTINGS, BEFORE)
         assert not (tmp_path / str(number) / "figures" / "learning_curves.png").exists()
         page = (tmp_path / str(number) / "report.html").read_text()
-        assert "a solved head is already fitted to the labels then" in page
+        assert "a solved head is already fitted to the labels by then" in page
         assert "<p>No figure at n = 100. A curve needs accuracies during training" in page
         assert "ledgers have only" not in page and "first 4 epochs</th>" not in page and "Not in the figure" not in page
 

@@ -201,6 +201,23 @@ def test_val_and_groups_of_records_are_kept_and_cifar10s_records_have_both(tmp_p
     assert len(set(found.test_groups["class_0"])) == 2
 
 
+def test_features_that_nothing_uses_are_named_since_one_may_be_a_group(tmp_path, init):
+    assert not any("not used" in note for note in init(write_records(tmp_path / "mine", 2)).notes)
+    for split, count in (("train", 10), ("test", 4)):
+        rows = [(png_bytes(picture(7 * number + label + 900 * count, (24, 20))), label, b"%d" % number)
+                for number in range(count) for label in range(2)]  # fmt: skip
+        write_examples(
+            tmp_path / "more" / split / f"more-{split}.tfrecord", rows, ("picture", "kind", None),
+            ("held", lambda name, split=split: split == "train" and name in b"67"),
+            ("who", lambda name, split=split: split.encode() + name),
+        )  # fmt: skip
+    keys = {**dict.fromkeys(KEYS), "label": "kind"}
+    [note] = [note for note in init(tmp_path / "more", force=True, keys=keys).notes if "not used" in note]
+    assert note.startswith("Features of the records that are not used: held, who. ") and "--group-key" in note
+    keys |= {"val": "held", "group": "who"}
+    assert not any("not used" in note for note in init(tmp_path / "more", force=True, keys=keys).notes)
+
+
 def test_one_feature_for_two_things_is_refused_in_words(tmp_path, init):
     folder = write_records(tmp_path / "mine", 2)
     with pytest.raises(ThawError, match=r"inconsistent: label_key and id_key both name the feature 'kind'.* --val-key"):
